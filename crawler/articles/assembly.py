@@ -1,0 +1,116 @@
+"""What the page says and what the feed said, as one Article. Pure.
+
+The page wins field by field; the feed fills what the page leaves open. A wall's page gives nothing: then the article is the feed's,
+and says so in `completeness`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from lxml import html as lxml_html
+from lxml.etree import ParserError
+
+from crawler.articles.body import paragraphs, join, words
+from crawler.articles.dedupe import content_hash
+from crawler.articles.extraction import Extraction
+from crawler.articles.judgement import WALLS
+from storage.records import Article, Entry, iso, moment
+
+FEED_TEXT = 60  # words of a feed's content that make it a text and not a teaser
+DISAGREE = 86400.0  # seconds between the feed's date and the page's from which both are told in provenance
+
+
+def assemble(extraction: Extraction, entry: Entry, *, source: str | None, language: str | None, now: datetime) -> Article | None:
+    """Make the article of a page and its feed entry.
+
+    Args:
+        extraction: what the page says.
+        entry: what the feed said.
+        source: the source's id, None for a lone fetch.
+        language: the source's language, where neither page nor feed says one.
+        now: the clock.
+
+    Returns:
+        The article; None where neither page nor feed gives one (then extraction.obstacle says why).
+    """
+    walled = extraction.obstacle in WALLS
+    if extraction.obstacle and not (walled and entry.title):
+        return None
+    page: dict[str, Any] = {} if walled else {name: getattr(extraction, name) for name in _PAGE_FIELDS}
+    provenance: dict[str, Mapping[str, str | None]] = {} if walled else dict(extraction.provenance)
+    feed_text = html_text(entry.content)
+    said = {
+        "title": entry.title, "authors": entry.authors, "published_at": entry.published_at, "published_raw": entry.published_raw, "summary": entry.summary,
+        "tags": entry.tags, "language": entry.language or language, "image_url": entry.image_url,
+    }  # fmt: skip
+    for name, value in said.items():
+        if value and not page.get(name):
+            page[name] = value
+            provenance[name] = {"source": "feed" if name != "language" or entry.language else "source", "raw": None}
+    _better_date(page, entry, provenance)
+    text, completeness = extraction.text, extraction.completeness
+    if walled or (completeness != "full" and len(words(feed_text)) > len(words(text))):
+        text, completeness = _from_feed(feed_text, entry)
+        provenance["text"] = {"source": "feed" if text else "nothing", "raw": extraction.obstacle}
+    elif not text:
+        completeness = _from_feed("", entry)[1]
+    provenance["page"] = {"source": "fetch", "raw": extraction.url}
+    page["authors"], page["tags"] = tuple(page.get("authors") or ()), tuple(page.get("tags") or ())
+    return Article(
+        url=extraction.url,
+        source=source,
+        text=text or None,
+        completeness=completeness,
+        kind="article" if walled else extraction.kind,
+        word_count=len(words(text)),
+        content_hash=content_hash(page.get("title"), page.get("subtitle"), text),
+        canonical_elsewhere=None if walled else extraction.canonical_elsewhere,
+        extractor=extraction.extractor,
+        provenance=provenance,
+        page_url=extraction.url,
+        fetched_at=iso(now),
+        **page,
+    )
+
+
+_PAGE_FIELDS = (
+    "title", "subtitle", "authors", "published_at", "published_raw", "modified_at", "section", "tags", "language", "summary", "image_url", "image_caption", "image_credit", "agency",
+)  # fmt: skip
+
+
+def _from_feed(text: str, entry: Entry) -> tuple[str, str]:
+    if len(words(text)) >= FEED_TEXT:
+        return text, "feed"
+    return "", "teaser" if entry.summary else "headline"
+
+
+def _better_date(page: dict[str, Any], entry: Entry, provenance: dict[str, Mapping[str, str | None]]) -> None:
+    """A day without its time gives way to the feed's moment on that day; a disagreement is kept beside."""
+    mine, theirs = page.get("published_at"), entry.published_at
+    if not mine or not theirs or mine == theirs:
+        return
+    if len(mine) == 10 and len(theirs) > 10 and abs((moment(theirs) - moment(mine)).total_seconds()) < 2 * DISAGREE:
+        page["published_at"], page["published_raw"] = theirs, entry.published_raw
+        provenance["published_at"] = {"source": "feed", "raw": entry.published_raw}
+    elif abs((moment(theirs) - moment(mine)).total_seconds()) > DISAGREE:
+        provenance["published_at_in_feed"] = {"source": "feed", "raw": entry.published_raw or theirs}
+
+
+_TAG = re.compile(r"<[a-zA-Z/!]")
+
+
+def html_text(content: str | None) -> str:
+    """The paragraphs of a feed's HTML content."""
+    if not content:
+        return ""
+    if not _TAG.search(content):
+        return join(re.split(r"\n\s*\n|\n", content))
+    try:
+        tree = lxml_html.fragment_fromstring(content, create_parent="div", parser=lxml_html.HTMLParser(encoding="utf-8", no_network=True))
+    except (ParserError, ValueError):
+        return ""
+    return join(paragraphs(tree))

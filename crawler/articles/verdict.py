@@ -1,0 +1,242 @@
+"""What a fetched page means for what is kept: the decision, as a Verdict. Pure: what is held is handed in, what follows is handed out.
+
+In this order: is it an article at all; is it one we hold (by address, publisher's id, canonical link, same text); has it changed; did
+another outlet run it before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from crawler.articles.dedupe import CONTAINED, containment, content_hash, fingerprints, normal, shingles, words_changed
+from crawler.articles.extraction import Extraction
+from crawler.articles.judgement import WALLS
+from crawler.settings import PublisherRules
+from crawler.urls import canonical_url, is_root_or_section, site, url_key
+from storage.records import COMPLETENESS, Address, Article, Entry, Twin, Verdict, moment
+
+WALL_RETRIES = (3600.0, 21600.0, 86400.0)  # a walled page is asked for again after 1 h, 6 h, 1 d (DESIGN, Walls)
+GONE_RETRIES = (3600.0, 21600.0, 86400.0)  # some outlets list an article before its page answers
+FAIL_RETRIES = (300.0, 1800.0, 7200.0, 21600.0, 86400.0)
+SAME_TEXT_WORDS = 60  # two addresses of one outlet with the same text merge only from here on,
+SAME_TEXT_DAYS = timedelta(days=7)  # and within this time of one another
+AGREES = 0.8  # containment from which the text that a canonical link leads to is the page's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One answered article request: where it was asked, where it ended, and what the page says."""
+
+    entry: Entry
+    requested: str
+    final: str
+    hops: tuple[str, ...] = ()
+    source: str | None = None
+    extraction: Extraction
+    article: Article | None
+    rechecks: tuple[float, ...] = ()
+    id_site: str = ""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Every address this page is known by, the feed's first."""
+        found: list[Address] = []
+        amp = self.extraction.is_amp
+        for kind, url in (("feed", self.entry.url), ("requested", self.requested), *(("requested", hop) for hop in self.hops), ("amp" if amp else "final", self.final)):
+            _add(found, kind, url)
+        if self.extraction.canonical_url and not is_root_or_section(self.extraction.canonical_url):
+            _add(found, "canonical", self.extraction.canonical_url)
+        if self.extraction.publisher_id:
+            found.append(Address(url_key=f"id:{self.id_site}/{self.extraction.publisher_id}", url=self.final, kind="id"))
+        return tuple(found)
+
+
+def _add(found: list[Address], kind: Literal["feed", "requested", "final", "canonical", "amp"] | str, url: str) -> None:
+    try:
+        key = url_key(url)
+    except ValueError:
+        return
+    if all(address.url_key != key for address in found):
+        found.append(Address(url_key=key, url=url, kind=kind))  # type: ignore[arg-type]  # the kinds above are the record's own
+    elif kind in {"final", "amp"}:  # the address that was fetched says more than the one that was listed
+        found[:] = [dataclasses.replace(a, kind=kind) if a.url_key == key else a for a in found]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the store holds that this page may be: looked up in the transaction that writes the verdict."""
+
+    by_key: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    articles: Mapping[int, Article] = field(default_factory=dict)
+    same_text: Sequence[Article] = ()
+    twins: Sequence[Twin] = ()
+
+
+def decide(visit: Visit, held: Held, *, now: datetime) -> Verdict:
+    """Decide what one page is.
+
+    Args:
+        visit: the page, extracted and assembled.
+        held: what it may be a version, an address or a copy of.
+        now: the clock.
+    """
+    entry_ids = (visit.entry.id,) if visit.entry.id else ()
+    if visit.article is None:
+        return _no_article(visit, entry_ids, now)
+    known = _find_held(visit, held)
+    base = Verdict(outcome="same", at=now, entry_ids=entry_ids, addresses=visit.addresses, source=visit.source)
+    if known is not None:
+        return _held_again(visit, known, base, now)
+    return _new_article(visit, held, base, now)
+
+
+def _no_article(visit: Visit, entry_ids: tuple[int, ...], now: datetime) -> Verdict:
+    """Not found, challenge, section page, or a wall without so much as a title in the feed: the entry stays an entry."""
+    reason = visit.extraction.obstacle or "empty"
+    attempts = visit.entry.attempts
+    recheck = _next_recheck(visit, None, now)
+    if reason in {*WALLS, "bot challenge"} and attempts < len(WALL_RETRIES):
+        later = now + timedelta(seconds=WALL_RETRIES[attempts])
+        return Verdict(outcome="retry", at=now, entry_ids=entry_ids, reason=reason, retry_at=later, not_before=later, source=visit.source, article_id=visit.entry.article_id, recheck_at=recheck)
+    return Verdict(outcome="rejected", at=now, entry_ids=entry_ids, reason=reason, source=visit.source, article_id=visit.entry.article_id, recheck_at=recheck)
+
+
+def _find_held(visit: Visit, held: Held) -> Article | None:
+    """The article that this page is another look at: by address, by the publisher's id, by a canonical link that the text confirms, by text."""
+    assert visit.article is not None
+    by_kind = {kind: [a for a in visit.addresses if a.kind == kind] for kind in ("id", "final", "amp", "canonical", "requested", "feed")}
+    for kind in ("id", "final", "amp"):
+        for address in by_kind[kind]:
+            if (found := held.by_key.get(address.url_key)) and (kind == "id" or found[1] != "canonical" or _agrees(visit.article, held.articles[found[0]])):
+                return held.articles[found[0]]
+    for kind in ("canonical", "requested", "feed"):
+        for address in by_kind[kind]:
+            if (found := held.by_key.get(address.url_key)) and _agrees(visit.article, held.articles[found[0]]):
+                return held.articles[found[0]]
+    if visit.entry.article_id and (asked := held.articles.get(visit.entry.article_id)) and _agrees(visit.article, asked):
+        return asked
+    return next((other for other in held.same_text if _same_text(visit.article, other)), None)
+
+
+def _agrees(mine: Article, other: Article) -> bool:
+    """Whether two texts are versions of one another; short ones by their title and text."""
+    if content_hash(mine.title, None, mine.text) == content_hash(other.title, None, other.text):
+        return bool(mine.title or mine.text)
+    a, b = shingles(mine.text or ""), shingles(other.text or "")
+    if a and b:
+        return containment(a, b) >= AGREES
+    return not (mine.text and other.text) and bool(mine.title) and normal(mine.title) == normal(other.title)
+
+
+def _same_text(mine: Article, other: Article) -> bool:
+    if mine.word_count < SAME_TEXT_WORDS or normal(mine.title) != normal(other.title) or mine.source is None:
+        return False
+    when, then = (mine.published_at or mine.fetched_at), (other.published_at or other.first_seen_at)
+    return bool(when and then and abs(moment(when) - moment(then)) <= SAME_TEXT_DAYS)
+
+
+def record_address(visit: Visit) -> str:
+    """The address of record: the canonical link where it is the same address by its key, or the publisher's id confirms it; else where the request ended."""
+    canonical = visit.extraction.canonical_url
+    final = canonical_url(visit.final)
+    if not canonical or is_root_or_section(canonical) or site(canonical) != site(final):
+        return final
+    if url_key(canonical) == url_key(final):
+        return canonical
+    rules = visit.extraction.publisher_id
+    return canonical if rules and rules in canonical and rules in final else final
+
+
+def _held_again(visit: Visit, known: Article, base: Verdict, now: datetime) -> Verdict:
+    """Another look at a held article: the same, an edit, a better or a worse view of it."""
+    assert visit.article is not None
+    new = visit.article
+    base = dataclasses.replace(base, article_id=known.id, recheck_at=_next_recheck(visit, known, now))
+    if COMPLETENESS.index(new.completeness) < COMPLETENESS.index(known.completeness):  # type: ignore[arg-type]  # kept values are the record's own
+        return dataclasses.replace(base, reason=visit.extraction.obstacle and f"{visit.extraction.obstacle}; what is held is kept")
+    record = record_address(visit)
+    if COMPLETENESS.index(new.completeness) > COMPLETENESS.index(known.completeness):  # type: ignore[arg-type]
+        return dataclasses.replace(base, outcome="new", replace=True, article=dataclasses.replace(new, url=_free(record, known)), fingerprints=prints_of(new), reason="more of it than before")
+    if new.content_hash == known.content_hash:
+        return _same(visit, known, base)
+    if _other_view(visit, known):
+        return dataclasses.replace(base, outcome="address", reason="another address of it")
+    if known.page_url and url_key(known.page_url) != url_key(known.url) and url_key(record) == url_key(known.url):
+        return dataclasses.replace(base, outcome="address", replace=True, article=dataclasses.replace(new, url=known.url), fingerprints=prints_of(new), reason="the address of record")
+    added, removed = words_changed(_version(known), _version(new))
+    silent = new.modified_at == known.modified_at
+    kept = dataclasses.replace(new, url=_free(record, known))
+    return dataclasses.replace(base, outcome="revised", article=kept, fingerprints=prints_of(new), silent=silent, words_added=added, words_removed=removed)
+
+
+def _same(visit: Visit, known: Article, base: Verdict) -> Verdict:
+    """Nothing changed; but the page at the address of record is preferred to another view of it, for its other fields."""
+    assert visit.article is not None
+    first_at_record = known.page_url and url_key(known.page_url) != url_key(known.url) and url_key(visit.final) == url_key(known.url)
+    promoted = known.url != record_address(visit) and visit.extraction.canonical_url and url_key(visit.extraction.canonical_url) == url_key(visit.final) and url_key(visit.final) != url_key(known.url)
+    if (first_at_record or promoted) and not visit.extraction.is_amp:
+        return dataclasses.replace(base, outcome="address", replace=True, article=dataclasses.replace(visit.article, url=record_address(visit)), reason="the address of record")
+    if any(url_key(visit.final) == a.url_key for a in base.addresses) and url_key(visit.final) != url_key(known.url):
+        return dataclasses.replace(base, outcome="address", reason="another address of it")
+    return base
+
+
+def _other_view(visit: Visit, known: Article) -> bool:
+    """An AMP, print or redirected view of the held page: it says so by its canonical link, or ends elsewhere than the address of record."""
+    if url_key(visit.final) == url_key(known.url):
+        return visit.extraction.is_amp and not (known.page_url and known.page_url == visit.final)
+    canonical = visit.extraction.canonical_url
+    return visit.extraction.is_amp or bool(canonical and url_key(canonical) == url_key(known.url))
+
+
+def _free(record: str, known: Article) -> str:
+    """The address of record moves with the publisher (a new slug), but not for a mere variant of it."""
+    return known.url if url_key(record) == url_key(known.url) else record
+
+
+def _version(article: Article) -> dict[str, str | None]:
+    return {"title": article.title, "subtitle": article.subtitle, "text": article.text}
+
+
+def prints_of(article: Article) -> tuple[int, ...]:
+    """The fingerprints of an article's text."""
+    return fingerprints(shingles(article.text or ""))
+
+
+def _new_article(visit: Visit, held: Held, base: Verdict, now: datetime) -> Verdict:
+    """Not held: a new article, with its story and the original it copies, if another outlet ran it before."""
+    assert visit.article is not None
+    original = _original(visit.article, held.twins)
+    story_id = original.story_id if original else None
+    copy_of = original.id if original and original.source != visit.source and site(original.url) != site(visit.final) else None
+    taken = held.by_key.get(url_key(record := record_address(visit)))
+    url = canonical_url(visit.final) if taken and taken[1] != "canonical" else record
+    article = dataclasses.replace(visit.article, url=url, story_id=story_id, duplicate_of=copy_of)
+    verdict = dataclasses.replace(base, outcome="new", article=article, fingerprints=prints_of(article), recheck_at=_next_recheck(visit, None, now))
+    if article.completeness == "full":
+        return verdict
+    attempts = visit.entry.attempts
+    later = now + timedelta(seconds=WALL_RETRIES[attempts]) if attempts < len(WALL_RETRIES) and visit.extraction.obstacle else None
+    return dataclasses.replace(verdict, outcome="headline", reason=visit.extraction.obstacle or f"only a {article.completeness}", retry_at=later, not_before=later)
+
+
+def _original(article: Article, twins: Sequence[Twin]) -> Twin | None:
+    """The held text that contains this one, or is contained in it; the fullest match, the oldest of equals."""
+    mine = shingles(article.text or "")
+    best = max(((containment(mine, shingles(twin.text)), -twin.id, twin) for twin in twins), key=lambda found: found[:2], default=None)
+    return best[2] if best and best[0] >= CONTAINED else None
+
+
+def _next_recheck(visit: Visit, known: Article | None, now: datetime) -> datetime | None:
+    """The next age at which the article is asked for again, counted from when it was first seen."""
+    seen = moment(known.first_seen_at) if known and known.first_seen_at else now
+    return next((due for age in visit.rechecks if (due := seen + timedelta(seconds=age)) > now), None)
+
+
+def rules_site(source_id: str | None, url: str, rules: PublisherRules) -> str:
+    """What a publisher's ids are counted by: the source, else the site."""
+    return (source_id or site(url)) if rules.id else ""

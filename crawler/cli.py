@@ -1,0 +1,140 @@
+"""The command line: `newsdesk [--db PATH] [--config FILE] [-q|-v] COMMAND`. Commands stand in crawler/commands/, imported when they are called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from crawler.commands.app import App
+from crawler.errors import FAILED, INTERRUPTED, USAGE, CrawlerError
+
+# name: (module in crawler.commands, what it does). The order is the order of the day.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "crawl": ("crawl", "One pass over the sources: new articles in, a summary per source out."),
+    "fetch": ("crawl", "Fetch and extract addresses now, and print the articles."),
+    "list": ("query", "What is kept, newest first."),
+    "search": ("query", "Full-text search, best first, with snippets."),
+    "show": ("show", "One article: its text, versions, copies, and where each field came from."),
+    "edits": ("show", "What publishers changed after publication."),
+    "sources": ("sources", "The source list: list, add, test, enable, disable, rename, remove, import, export."),
+    "status": ("health", "How each source is doing."),
+    "export": ("export", "What is kept, into a file."),
+    "browse": ("browse", "What is kept, in the browser, read-only."),
+    "config": ("settings", "The settings in force and where each came from."),
+    "db": ("db", "The database file: migrate, check, backup, restore."),
+    "doctor": ("health", "Versions, limits and settings, and what to mend."),
+    "init": ("settings", "Starter files in this folder."),
+    "demo": ("demo", "A bundled local news web, crawled twice in seconds, no network."),
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are called: `--help` must not wait for Scrapy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"crawler.commands.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """An unknown command names the near one."""
+        import difflib
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            raise click.UsageError(f"no command is called {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else "; `newsdesk --help` lists them"))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--db", "database", metavar="PATH", help="The database [default: NEWSDESK_DB, the configuration's, else ./news.db].")
+@click.option("--config", "config_path", metavar="FILE", help="The configuration [default: NEWSDESK_CONFIG, else ./newsdesk.toml, …].")
+@click.option("-q", "--quiet", is_flag=True, help="Only data and errors.")
+@click.option("-v", "--verbose", is_flag=True, help="What is done, step by step, on stderr.")
+@click.version_option(package_name="newsdesk", prog_name="newsdesk")
+@click.pass_context
+def cli(ctx: click.Context, database: str | None, config_path: str | None, quiet: bool, verbose: bool) -> None:
+    """newsdesk watches news sources, fetches every new article once, and keeps clean, deduplicated, versioned, searchable
+    records in one SQLite file.
+
+    Start with `newsdesk demo`, or `newsdesk crawl` and `newsdesk list`.
+
+    Exit codes: 0 done, 1 error, 2 usage, 3 configuration, 4 some sources failed, 5 all failed, 6 another newsdesk holds the
+    database, 130/143 interrupted.
+    """
+    ctx.obj = App(config_path=config_path, database=database, quiet=quiet, verbose=verbose)
+    _log(quiet=quiet, verbose=verbose)
+
+
+def _log(*, quiet: bool, verbose: bool) -> None:
+    """newsdesk's own log on stderr, one line a message; the libraries are silent unless -v."""
+    import logging
+    import warnings
+
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what a library deprecates is for its developers
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    logging.getLogger("newsdesk").handlers = [handler]
+    logging.getLogger("newsdesk").propagate = False
+    logging.getLogger("newsdesk").setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; every failure that a user, a feed, a page, a disk or a network caused is one line and the contract's exit code."""
+    try:
+        sys.exit(run(arguments))
+    except BrokenPipeError:  # `newsdesk list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The command's exit code."""
+    from storage.errors import StorageError
+
+    try:
+        code = cli.main(args=list(arguments) if arguments is not None else None, prog_name="newsdesk", standalone_mode=False)
+        sys.stdout.flush()
+    except (CrawlerError, StorageError) as error:
+        return _failed(str(error), error.exit_code)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "newsdesk"
+        return _failed(f"{error.format_message()} (`{where} --help` says how)", USAGE)
+    except click.ClickException as error:
+        return _failed(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _failed("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _failed(f"{error.filename or 'the system'}: {error.strerror or error}", FAILED)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(message: str, code: int) -> int:
+    from crawler.outputs.terminal import safe
+
+    print(f"newsdesk: {safe(message)}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

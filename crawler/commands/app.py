@@ -1,0 +1,101 @@
+"""What every command starts from: the options before the command, the settings and the store, opened when they are asked for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from crawler.settings import Config
+    from storage.store import Store
+
+
+@dataclass(slots=True)
+class App:
+    """The options before the command."""
+
+    config_path: str | None = None
+    database: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+    _config: Config | None = None
+
+    @property
+    def config(self) -> Config:
+        """The settings in force."""
+        if self._config is None:
+            from crawler.config import load_config
+
+            self._config = load_config(self.config_path, database=self.database)
+        return self._config
+
+    def reader(self) -> Store:
+        """The store, for reading; never created."""
+        from storage.store import open_store
+
+        return open_store(self.config.database)
+
+    def say(self, text: str) -> None:
+        """A message on stderr, unless -q."""
+        if not self.quiet:
+            from crawler.outputs.terminal import say
+
+            say(text)
+
+
+pass_app = click.make_pass_decorator(App, ensure=True)
+
+
+def now() -> datetime:
+    """The clock of the command line."""
+    return datetime.now(UTC)
+
+
+def machine_options(*, csv: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--json and --jsonl, and --csv where the command has it; they become one argument, `form`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            chosen = [name for name in ("json", "jsonl", "csv") if kwargs.pop(f"as_{name}", False)]
+            if len(chosen) > 1:
+                raise click.UsageError(f"--{chosen[0]} and --{chosen[1]} exclude one another")
+            return function(*args, form=chosen[0] if chosen else "", **kwargs)
+
+        options = [click.option("--jsonl", "as_jsonl", is_flag=True, help="One JSON object a line."), click.option("--json", "as_json", is_flag=True, help="One JSON document.")]
+        if csv:
+            options.insert(0, click.option("--csv", "as_csv", is_flag=True, help="CSV with a header."))
+        for option in options:
+            call = option(call)
+        return call
+
+    return decorate
+
+
+def emit(rows: Any, form: str, fields: tuple[str, ...] = ()) -> None:
+    """Rows for a machine, on stdout."""
+    from crawler.outputs.rows import as_csv, as_json, as_jsonl
+
+    if form == "json":
+        print(as_json(rows))
+    elif form == "jsonl":
+        for row in rows:
+            print(as_jsonl(row))
+    elif form == "csv":
+        rows = list(rows)
+        for line in as_csv(rows, fields or tuple(rows[0] if rows else ())):
+            print(line)
+
+
+def existing(path: str) -> Path:
+    """A file that must be there."""
+    found = Path(path)
+    if not found.is_file():
+        raise click.UsageError(f"no file at {path}")
+    return found

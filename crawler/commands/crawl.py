@@ -1,0 +1,78 @@
+"""`crawl` and `fetch`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from crawler.commands.app import App, emit, now, pass_app
+
+
+@click.command("crawl")
+@click.argument("sources", nargs=-1, metavar="[SOURCE… | tag:TAG…]")
+@click.option("--due", is_flag=True, help="Only feeds and rechecks whose time has come.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most the N newest new articles a source; the others wait for the next crawl.")
+@pass_app
+def crawl_command(app: App, sources: tuple[str, ...], due: bool, limit: int | None) -> int:
+    """One pass: all sources, or those named by id or tag; a summary per source at the end.
+
+    Feeds are asked conditionally, robots.txt is obeyed, each new article is fetched once. Exit 4 when some sources failed, 5 when
+    all did, 6 when another newsdesk holds the database.
+    """
+    from crawler.engine.run import plan_crawl, run
+    from crawler.errors import ALL_FAILED
+    from crawler.outputs.terminal import print_run, progress
+
+    config = app.config
+    config.choose(sources)
+    with progress(not app.quiet) as observer:
+        result = run(config, plan_crawl(sources=sources, due_only=due, limit=limit), command="crawl", spider="feed", observer=observer)
+    if not app.quiet or sys.stdout.isatty():
+        print_run(result.run)
+    app.say(_summary(result.run, str(config.database)))
+    if result.run.exit_code == ALL_FAILED:
+        app.say("No source could be read: is there a network? `newsdesk demo` (or `make demo`) shows newsdesk at work without one.")
+    return result.run.exit_code or 0
+
+
+def _summary(run: Any, database: str) -> str:
+    waiting = run.total("waiting")
+    kept = f"{run.total('articles_new')} new, {run.total('revised')} revised, {run.total('headline_only')} by headline only; kept in {database}"
+    return kept + (f"; {waiting} more wait for the next `newsdesk crawl`" if waiting else "")
+
+
+@click.command("fetch")
+@click.argument("urls", nargs=-1, required=True, metavar="URL…")
+@click.option("--no-store", is_flag=True, help="Keep nothing.")
+@click.option("--json", "form", flag_value="json", help="A JSON list of articles.")
+@click.option("--markdown", "form", flag_value="markdown", help="Markdown.")
+@click.option("--text", "form", flag_value="text", help="The text alone.")
+@pass_app
+def fetch_command(app: App, urls: tuple[str, ...], no_store: bool, form: str | None) -> int:
+    """Fetch and extract addresses now; `-` reads them from stdin, one a line. Always asks, so it is also the recheck at will.
+
+    Prints the articles; says on stderr under which id in which file each is kept. Works in an empty folder, without any
+    configuration. Beside a running newsdesk the address is handed to it.
+    """
+    from crawler.engine.fetching import fetch_addresses
+    from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
+    from crawler.outputs.articles import print_articles
+    from crawler.outputs.rows import article_row
+
+    wanted = tuple(line.strip() for url in urls for line in (sys.stdin if url == "-" else [url]) if line.strip() and not line.startswith("#"))
+    found = fetch_addresses(app.config, wanted, store=not no_store, now=now)
+    articles = [f.article for f in found if f.article is not None]
+    if form == "json":
+        emit([article_row(a) for a in articles], "json")
+    else:
+        print_articles(articles, form or "read")
+    for f in found:
+        if f.article is None:
+            print(f"newsdesk: {f.url}: {f.reason}", file=sys.stderr)
+        elif not no_store:
+            app.say(f"{f.url}: {f.outcome}, kept as {f.article.id} in {app.config.database}")
+    if all(f.article for f in found):
+        return DONE
+    return SOME_FAILED if articles else ALL_FAILED

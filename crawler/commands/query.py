@@ -1,0 +1,138 @@
+"""`list` and `search`, and the filters that `export` shares with them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crawler.commands.app import App, emit, machine_options, pass_app
+from crawler.commands.when import When
+from storage.records import Filter
+
+if TYPE_CHECKING:
+    from storage.queries import Hit
+
+ON_TERMINAL = 50  # articles shown to a person who named no limit
+KINDS = ("article", "opinion", "brief", "gallery", "video", "live", "podcast", "advertorial")
+_OPTIONS = (
+    click.option("--source", "sources", multiple=True, metavar="ID", help="Only this source (may be repeated)."),
+    click.option("--tag", "tags", multiple=True, help="Only sources with this tag."),
+    click.option("--country", "countries", multiple=True, help="Only sources of this country."),
+    click.option("--lang", "languages", multiple=True, help="Only articles in this language, e.g. en."),
+    click.option("--author", "authors", multiple=True, help="Only articles by this author (a part of the name is enough)."),
+    click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only this kind of article."),
+    click.option("--since", type=When(), help="Published (else first seen) since: 7d, today, 2020-02-11; local time."),
+    click.option("--until", type=When(end=True), help="Published until; a day includes itself."),
+    click.option("--seen-since", type=When(), help="First seen since."),
+    click.option("--story", type=int, metavar="ID", help="Only this story."),
+    click.option("--changed", is_flag=True, help="Only articles that were edited."),
+    click.option("--complete", is_flag=True, help="Only articles whose full text is kept."),
+    click.option("--fold-copies/--no-fold-copies", default=None, help="One line a story [default: on a terminal, unless --source]."),
+    click.option("--fields", metavar="A,B,…", help="Only these fields."),
+    click.option("--limit", type=click.IntRange(min=0), metavar="N", help=f"At most N [default: {ON_TERMINAL} on a terminal, else all]."),
+)
+
+
+def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The filters; they become one argument, `which`, and `fields`."""
+
+    @functools.wraps(function)
+    def call(*args: Any, fields: str | None, fold_copies: bool | None, limit: int | None, **kwargs: Any) -> Any:
+        names = ("sources", "tags", "countries", "languages", "authors", "kinds", "since", "until", "seen_since", "story", "changed", "complete")
+        chosen = {name: kwargs.pop(name) for name in names}
+        kwargs["which"] = Filter(**chosen, fold_copies=bool(fold_copies), limit=limit)
+        kwargs["fold"] = fold_copies
+        kwargs["fields"] = tuple(f.strip() for f in fields.split(",") if f.strip()) if fields else ()
+        return function(*args, **kwargs)
+
+    for option in reversed(_OPTIONS):
+        call = option(call)
+    return call
+
+
+def for_reader(which: Filter, fold: bool | None, form: str) -> Filter:
+    """A person at a terminal gets copies folded and the first fifty; a machine gets all."""
+    import dataclasses
+
+    from crawler.outputs.terminal import on_terminal
+
+    person = on_terminal() and not form
+    folded = fold if fold is not None else person and not which.sources and which.story is None
+    return dataclasses.replace(which, fold_copies=folded, limit=which.limit if which.limit is not None or not person else ON_TERMINAL)
+
+
+@click.command("list")
+@filter_options
+@machine_options(csv=True)
+@pass_app
+def list_command(app: App, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str) -> None:
+    """What is kept, newest first: by the time of publication, else the time it was first seen."""
+    with app.reader() as store:
+        which = for_reader(which, fold, form)
+        shown = _show(store.articles(which), form, fields)
+        _cut(app, which, shown, lambda: store.count(which))
+
+
+@click.command("search")
+@click.argument("query")
+@filter_options
+@machine_options(csv=True)
+@pass_app
+def search_command(app: App, query: str, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str) -> None:
+    """Full-text search in titles, texts and authors: all words must occur, "…" is a phrase; best first, with snippets."""
+    with app.reader() as store:
+        which = for_reader(which, fold, form)
+        shown = _show(store.search(query, which), form, fields, snippets=True)
+        _cut(app, which, shown, lambda: store.count(which, query))
+        if not shown:
+            app.say(f"nothing kept matches {query!r}")
+
+
+def _cut(app: App, which: Filter, shown: int, count: Callable[[], int]) -> None:
+    """Nothing is cut silently."""
+    if which.limit is not None and shown >= which.limit and (every := count()) > shown:
+        app.say(f"{shown:,} of {every:,}; --limit shows more")
+
+
+def _show(hits: Iterator[Hit], form: str, fields: tuple[str, ...], *, snippets: bool = False) -> int:
+    """Print the answer; how many lines it had."""
+    from crawler.outputs.rows import ORDER, article_row
+
+    count = 0
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal count
+        for hit in hits:
+            count += 1
+            row = article_row(hit.article, fields)
+            if not fields:
+                row.update({"copies": hit.copies} if hit.copies else {}, **({"snippet": hit.snippet} if snippets else {}))
+            yield row
+
+    if form:
+        emit(rows(), form, fields or (*ORDER, *(("snippet",) if snippets else ())))
+        return count
+    if fields:
+        from crawler.outputs.terminal import table
+
+        table([(name, {}) for name in fields], ([row[name] for name in fields] for row in rows()))
+        return count
+    return _person(hits, snippets=snippets)
+
+
+def _person(hits: Iterator[Hit], *, snippets: bool) -> int:
+    from crawler.outputs.terminal import local, on_terminal, table, zone_name
+
+    shown = []
+    for hit in hits:
+        a = hit.article
+        title = (a.title or "(no title)") + (f"  +{hit.copies} {'copy' if hit.copies == 1 else 'copies'}" if hit.copies else "")
+        marks = ("" if a.completeness == "full" else f" [{a.completeness}]") + (f" [edited {a.revision - 1}×]" if a.revision > 1 else "")
+        shown.append([a.id, local(a.published_at or a.first_seen_at), a.source or "", title + marks + (f"\n{hit.snippet}" if snippets and on_terminal() else ""), *([] if on_terminal() else [a.url])])
+    columns: list[tuple[str, dict[str, Any]]] = [("id", {"justify": "right"}), ("published", {"no_wrap": True}), ("source", {"no_wrap": True}), ("title", {"ratio": 1, "overflow": "fold"})]
+    if shown:
+        table(columns, shown, caption=f"times are {zone_name()}")
+    return len(shown)

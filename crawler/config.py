@@ -1,0 +1,256 @@
+"""Settings: TOML and the environment in, one frozen Config out. The only place that reads either.
+
+Which file: --config, else NEWSDESK_CONFIG, else ./newsdesk.toml, else config/newsdesk.toml of the checkout that this code stands
+in, else the user's XDG folder, else the built-in defaults with the shipped sources. A flag beats the environment beats the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from crawler import values
+from crawler.errors import ConfigError
+from crawler.settings import SECTIONS, Config, PublisherRules, Source, Watch
+from crawler.urls import canonical_url, host_of
+
+_Record = TypeVar("_Record")
+
+
+def shipped(name: str) -> Path:
+    """A file that newsdesk ships: from the checkout's config/, else from the wheel."""
+    checkout = Path(__file__).resolve().parent.parent / "config" / name
+    return checkout if checkout.exists() else Path(__file__).resolve().parent / "shipped" / name
+
+
+def find_config() -> Path | None:
+    """The configuration file in force where no flag names one."""
+    if named := os.environ.get("NEWSDESK_CONFIG"):
+        return Path(named)
+    xdg = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    places = [Path("newsdesk.toml"), Path(__file__).resolve().parent.parent / "config" / "newsdesk.toml", xdg / "newsdesk" / "newsdesk.toml"]
+    return next((place for place in places if place.is_file()), None)
+
+
+def load_config(path: str | Path | None = None, *, database: str | Path | None = None) -> Config:
+    """Read the settings in force.
+
+    Args:
+        path: a configuration file; else the one that find_config finds.
+        database: a flag's word, which beats all.
+
+    Returns:
+        The settings, with `origins` saying where each one came from.
+
+    Raises:
+        ConfigError: a file that cannot be read, an unknown key, a value that does not fit; the message names file and line.
+    """
+    file = Path(path) if path else find_config()
+    builder = _Builder()
+    if file is None:
+        builder.include(shipped("sources.toml"))
+    else:
+        builder.read(file)
+    builder.environment(os.environ)
+    if database or os.environ.get("NEWSDESK_DB"):
+        builder.put("storage", "database", str(database or os.environ["NEWSDESK_DB"]), "--db" if database else "NEWSDESK_DB")
+    return builder.build(file)
+
+
+class _Builder:
+    """Collects what files and environment say; the last word on a key wins."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+        self.origins: dict[str, str] = {}
+        self.sources: list[Source] = []
+        self.watches: list[Watch] = []
+        self.files: list[Path] = []
+
+    def read(self, file: Path) -> None:
+        text, document = _load(file)
+        for key, value in document.items():
+            if key in SECTIONS:
+                self._section(file, text, key, value)
+            elif key == "include":
+                for name in values.texts(value):
+                    self.include(file.parent / name, said_in=f"{file}:{_line(text, None, 'include')}")
+            elif key not in {"source", "watch"}:
+                raise ConfigError(_unknown(file, text, None, key, [*SECTIONS, "include", "source", "watch"]))
+        self.files.append(file)
+        self._tables(file, text, document)
+
+    def include(self, file: Path, said_in: str = "") -> None:
+        if not file.is_file():
+            raise ConfigError(f"{said_in or file}: the included file {file} does not exist; mend `include` or write the file")
+        text, document = _load(file)
+        for key in document:
+            if key not in {"source", "watch"}:
+                raise ConfigError(_unknown(file, text, None, key, ["source", "watch"]))
+        self.files.append(file)
+        self._tables(file, text, document)
+
+    def _section(self, file: Path, text: str, name: str, table: Any) -> None:
+        if not isinstance(table, dict):
+            raise ConfigError(f"{file}:{_line(text, None, name)}: [{name}] must be a table")
+        known = {f.name for f in dataclasses.fields(SECTIONS[name])}
+        for key, value in table.items():
+            if key not in known:
+                raise ConfigError(_unknown(file, text, name, key, sorted(known)))
+            relative = name == "storage" and key == "database" and isinstance(value, str) and value
+            self.put(name, key, str(file.parent / value) if relative else value, f"{file}:{_line(text, name, key)}")
+
+    def put(self, section: str, key: str, value: Any, origin: str) -> None:
+        kind = next(f for f in dataclasses.fields(SECTIONS[section]) if f.name == key).metadata["kind"]
+        self.found[section][key] = _convert(kind, value, f"{origin}: {section}.{key}")
+        self.origins[f"{section}.{key}"] = origin
+
+    def environment(self, environ: Mapping[str, str]) -> None:
+        for name, value in environ.items():
+            match = re.fullmatch(r"NEWSDESK_([A-Z]+)__([A-Z_]+)", name)
+            if not match:
+                continue
+            section, key = match[1].lower(), match[2].lower()
+            keys = [f.name for f in dataclasses.fields(SECTIONS[section])] if section in SECTIONS else []
+            if key not in keys:
+                known = [f"NEWSDESK_{s.upper()}__{f.name.upper()}" for s, c in SECTIONS.items() for f in dataclasses.fields(c)]
+                raise ConfigError(f"the environment variable {name} sets nothing{_near(name, known)}")
+            self.put(section, key, value, name)
+
+    def _tables(self, file: Path, text: str, document: dict[str, Any]) -> None:
+        for kind, cls, into in (("source", Source, self.sources), ("watch", Watch, self.watches)):
+            tables = document.get(kind, [])
+            if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+                raise ConfigError(f"{file}:{_line(text, None, kind)}: write [[{kind}]] in double brackets")
+            for index, table in enumerate(tables):
+                cast("list[Any]", into).append(_table(cls, table, file, text, kind, index))
+
+    def build(self, file: Path | None) -> Config:
+        seen: dict[str, Source] = {}
+        for source in self.sources:
+            if source.id in seen:
+                raise ConfigError(f"{file or 'the shipped sources'}: two sources have the id {source.id!r}; give one of them another `id`")
+            seen[source.id] = source
+        sections = {name: cls(**self.found[name]) for name, cls in SECTIONS.items()}
+        sources = tuple(_with_shipped_rules(tuple(seen.values())))
+        return Config(**sections, sources=sources, watches=tuple(self.watches), path=file, files=tuple(self.files), origins=self.origins)
+
+
+def _load(file: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}; name another with --config or NEWSDESK_CONFIG") from error
+
+
+def _table(cls: type[_Record], table: dict[str, Any], file: Path, text: str, kind: str, index: int) -> _Record:
+    """One [[source]] or [[watch]] table as its record."""
+    known = {f.name: f for f in dataclasses.fields(cast("Any", cls))}
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        where = f"{file}:{_line(text, kind, key, index)}"
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r} in [[{kind}]]{_near(key, list(known))}")
+        if key == "article":
+            found[key] = PublisherRules(**_rules(value, where))
+        else:
+            found[key] = _convert(known[key].metadata["kind"], value, f"{where}: {key}")
+    where = f"{file}:{_line(text, kind, None, index)}"
+    if kind == "source":
+        _complete(found, where)
+    elif not found.get("name"):
+        raise ConfigError(f"{where}: a [[watch]] needs a name")
+    return cls(**found)
+
+
+def _rules(table: Any, where: str) -> dict[str, Any]:
+    known = {f.name: f for f in dataclasses.fields(PublisherRules)}
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where}: [source.article] must be a table")
+    for key in table:
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r} in [source.article]{_near(key, list(known))}")
+    return {key: _convert(known[key].metadata["kind"], value, f"{where}: article.{key}") for key, value in table.items()}
+
+
+def _complete(found: dict[str, Any], where: str) -> None:
+    """Check a source's addresses; an id and a name come from the host where they are not said."""
+    for key in ("url", "feeds", "sitemaps", "pages"):
+        for url in values.texts([found[key]]) if key == "url" and found.get(key) else found.get(key, ()):
+            try:
+                canonical_url(url)
+            except ValueError as error:
+                raise ConfigError(f"{where}: {key}: {error}") from error
+    addresses = [found.get("url", ""), *found.get("feeds", ()), *found.get("sitemaps", ()), *found.get("pages", ())]
+    host = next((host_of(a) for a in addresses if a), "")
+    if not host:
+        raise ConfigError(f"{where}: a [[source]] needs a url, feeds, sitemaps or pages")
+    found["id"] = found.get("id") or host.removeprefix("www.")
+    if re.search(r"[\s,]", found["id"]) or found["id"].startswith(("tag:", "-")):
+        raise ConfigError(f"{where}: id: {found['id']!r} must have no space or comma and not begin with `tag:` or `-`")
+    found["name"] = found.get("name") or found["id"]
+    found["url"] = found.get("url") or ""
+
+
+def _with_shipped_rules(sources: tuple[Source, ...]) -> list[Source]:
+    """A source of your own file that newsdesk ships rules for keeps them, unless it says its own."""
+    bare = [s for s in sources if s.article == PublisherRules()]
+    if not bare:
+        return list(sources)
+    rules = {s.id: s.article for s in shipped_sources()}
+    return [dataclasses.replace(s, article=rules[s.id]) if s in bare and s.id in rules else s for s in sources]
+
+
+def shipped_sources() -> list[Source]:
+    """The sources that newsdesk ships."""
+    file = shipped("sources.toml")
+    text, document = _load(file)
+    return [_table(Source, table, file, text, "source", index) for index, table in enumerate(document.get("source", []))]
+
+
+def _convert(kind: Callable[[Any], Any], value: Any, where: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise ConfigError(f"{where} = {str(value)[:80]!r} {error}") from error
+
+
+def _unknown(file: Path, text: str, section: str | None, key: str, known: list[str]) -> str:
+    place = f" in [{section}]" if section else ""
+    return f"{file}:{_line(text, section, key)}: unknown key {key!r}{place}{_near(key, known)}"
+
+
+def _near(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(known))}"
+
+
+def _line(text: str, table: str | None, key: str | None, index: int = 0) -> int:
+    """The line on which a key of a table stands (tomllib does not say): 1 where it cannot be told."""
+    current, seen, start = None, -1, 1
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([\w.\"'-]+)\s*\]+", line):
+            current = header[1]
+            if current == table:
+                seen += 1
+                start = number if seen == index else start
+            if table is None and key == current:
+                return number
+        elif key and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            inside = current == table or (table is not None and current is not None and current.startswith(f"{table}."))
+            if inside and (table not in {"source", "watch"} or seen == index):
+                return number
+        if key and table and current == f"{table}.{key}" and seen == index:
+            return number
+    return start

@@ -1,0 +1,37 @@
+"""The configuration, as Scrapy settings: the one place where the two meet, whether `newsdesk` or `scrapy crawl` started the process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scrapy.settings import BaseSettings
+
+from crawler.config import load_config
+from crawler.settings import Config
+
+CONFIG = "NEWSDESK_CONFIG_VALUE"  # a Config that the caller has loaded already
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """Scrapy's settings for a configuration."""
+    return {
+        CONFIG: config,
+        "USER_AGENT": config.user_agent,
+        "DOWNLOAD_TIMEOUT": config.http.timeout,
+        "DOWNLOAD_MAXSIZE": config.http.max_bytes,
+        "REDIRECT_MAX_TIMES": config.http.max_redirects,
+        "CONCURRENT_REQUESTS": max(1, config.http.concurrency),
+        "CONCURRENT_REQUESTS_PER_DOMAIN": max(1, config.politeness.per_host),
+        "DOWNLOAD_DELAY": config.politeness.delay,
+        "DOWNLOAD_DELAY_JITTER": min(1.0, config.politeness.jitter),
+        "DOWNLOAD_VERIFY_CERTIFICATES": config.http.verify_tls,
+    }
+
+
+class NewsdeskAddon:
+    """Fills the configuration in; a caller that set a Config has its word, else the file in force is read."""
+
+    def update_settings(self, settings: BaseSettings) -> None:
+        """Called by Scrapy before anything else is built."""
+        config = settings.get(CONFIG) or load_config(settings.get("NEWSDESK_CONFIG"), database=settings.get("NEWSDESK_DB"))
+        settings.update(settings_of(config), priority="addon")

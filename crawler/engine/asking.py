@@ -1,0 +1,101 @@
+"""One request, from what is owed: which address, with which headers, on whose behalf. The only thing that rides in request.meta."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.cookiejar import LoadError, MozillaCookieJar
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request as UrllibRequest
+
+from scrapy import Request
+
+from crawler.errors import ConfigError
+from crawler.settings import Source
+from crawler.urls import canonical_url, site
+from crawler.values import secret
+from storage.records import Entry, Feed
+
+FEED_ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.1"
+PAGE_ACCEPT = "text/html, application/xhtml+xml, */*;q=0.1"
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """A feed or an entry that is being asked for."""
+
+    url: str
+    at: datetime
+    source: Source | None
+    feed: Feed | None = None
+    entry: Entry | None = None
+    unconditional: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def validators(self) -> dict[str, str]:
+        """What was given with the body that is held, byte for byte."""
+        held = self.feed or self.entry
+        if held is None or self.unconditional:
+            return {}
+        found = {"If-None-Match": held.etag, "If-Modified-Since": held.last_modified}
+        return {name: value for name, value in found.items() if value}
+
+    def headers_for(self, url: str) -> dict[str, str]:
+        """The headers of a request to that address: validators only to the address that gave them, a source's own only to its own site."""
+        headers = {"Accept": FEED_ACCEPT if self.feed else PAGE_ACCEPT}
+        given_by = self.feed.final_url or self.feed.url if self.feed else self.url
+        if url == given_by:
+            headers.update(self.validators)
+        if self.source and _own(self.source, url):
+            headers.update({name: secret(value) for name, value in self.source.headers})
+            if self.source.cookies and (cookie := _cookies(self.source.cookies, url)):
+                headers["Cookie"] = cookie
+        return headers
+
+    def request(self, *, maxsize: int = 0, **callbacks: Any) -> Request:
+        """The request, as Scrapy wants it; maxsize in bytes, 0 for the default."""
+        meta: dict[str, Any] = {"asked": self}
+        if maxsize:
+            meta["download_maxsize"] = maxsize
+        return Request(self.url, headers=self.headers_for(self.url), meta=meta, dont_filter=True, **callbacks)
+
+
+def _own(source: Source, url: str) -> bool:
+    own = {site(a) for a in (source.url, *(address for _, address in source.feed_urls)) if a}
+    return site(url) in own
+
+
+def _cookies(path: str, url: str) -> str | None:
+    """The Cookie header for an address from a cookies.txt (Netscape's format)."""
+    jar = MozillaCookieJar(str(Path(path).expanduser()))
+    try:
+        jar.load(ignore_discard=True, ignore_expires=False)
+    except (OSError, LoadError) as error:
+        raise ConfigError(f"{path}: cannot be read as a cookies.txt: {error}") from error
+    request = UrllibRequest(url)
+    jar.add_cookie_header(request)
+    return request.get_header("Cookie")
+
+
+def ask_feed(feed: Feed, source: Source | None, now: datetime) -> Asked:
+    """A poll of a feed, at exactly the address that is configured."""
+    return Asked(url=feed.url, at=now, source=source, feed=feed)
+
+
+def ask_entry(entry: Entry, source: Source | None, now: datetime, *, unconditional: bool = False) -> Asked:
+    """A request for an article, without tracking parameters.
+
+    Raises:
+        ValueError: the entry's address cannot be asked for.
+    """
+    return Asked(url=canonical_url(entry.url), at=now, source=source, entry=entry, unconditional=unconditional)
+
+
+def netloc(url: str) -> str:
+    """scheme://host:port, as robots.txt is counted by."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,91 @@
+"""The writer's thread: every look at the store and every change of it, in order, off the event loop.
+
+Jobs that wait while one is being written share the next transaction, each in a savepoint of its own: small batches under load, no delay
+without it. A job's result is handed back only when it is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from storage.errors import StorageError
+from storage.store import Writer
+
+BATCH = 64  # jobs a transaction
+_T = TypeVar("_T")
+_Job = tuple[Callable[[Writer], Any], "asyncio.Future[Any]"]
+log = logging.getLogger("newsdesk")
+
+
+class WriterThread:
+    """One writer, one thread, one queue."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.broken: StorageError | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._waiting: list[_Job] = []
+        self._flusher: asyncio.Task[None] | None = None
+
+    async def write(self, job: Callable[[Writer], _T]) -> _T:
+        """Run a job inside a transaction.
+
+        Raises:
+            StorageError: the file cannot be written; every later call raises it too.
+            Exception: what the job itself raised; its savepoint is undone, the others in the transaction stand.
+        """
+        if self.broken:
+            raise self.broken
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((job, future))
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush())
+        return await future
+
+    async def call(self, question: Callable[[Writer], _T]) -> _T:
+        """Run something that opens its own transaction, or none."""
+        if self.broken:
+            raise self.broken
+        return await asyncio.get_running_loop().run_in_executor(self._thread, question, self.writer)
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            try:
+                results = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, [job for job, _ in batch])
+            except Exception as error:  # the transaction itself failed: nobody in it was written
+                self.broken = error if isinstance(error, StorageError) else None
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for (_, future), (result, error) in zip(batch, results, strict=True):
+                if future.done():
+                    continue
+                if error is not None:
+                    future.set_exception(error)
+                else:
+                    future.set_result(result)
+
+    def _run(self, jobs: list[Callable[[Writer], Any]]) -> list[tuple[Any, Exception | None]]:
+        results: list[tuple[Any, Exception | None]] = []
+        with self.writer.transaction():
+            for job in jobs:
+                try:
+                    with self.writer.savepoint():
+                        results.append((job(self.writer), None))
+                except Exception as error:
+                    if not self.writer.db.conn.in_transaction:  # SQLite gave the whole transaction up: a full disk, an I/O error
+                        raise
+                    results.append((None, error))
+        return results
+
+    async def close(self) -> None:
+        """Finish what waits and end the thread."""
+        if self._flusher is not None:
+            await asyncio.wait([self._flusher])
+        self._thread.shutdown(wait=True)

@@ -1,0 +1,103 @@
+"""Addresses fetched now: by an engine of our own where the database is free, through its holder where it is not, or without keeping anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from crawler.engine.frontier import urgent_entry
+from crawler.engine.run import plan_fetch, run
+from crawler.settings import Config
+from crawler.urls import canonical_url, netloc_of, site
+from storage.errors import HeldDatabase, StorageError
+from storage.lock import holder
+from storage.records import Article
+from storage.store import Store, open_store, open_writer
+
+PATIENCE = 120.0  # seconds to wait for the holder of the database to answer for an address
+_OUTCOMES = {"new": "new", "revised": "edited since it was kept", "same": "unchanged", "address": "another address of a kept article", "headline": "headline only"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """One address: its article, or why there is none."""
+
+    url: str
+    article: Article | None = None
+    outcome: str = ""
+    reason: str = ""
+
+
+def fetch_addresses(config: Config, urls: Sequence[str], *, store: bool, now: Callable[[], datetime]) -> list[Fetched]:
+    """Fetch addresses, each once, in the order given.
+
+    Raises:
+        StorageError: the database cannot be opened or written.
+    """
+    valid: list[str] = []
+    bad: dict[str, str] = {}
+    for url in dict.fromkeys(urls):
+        address = url if "://" in url or url.startswith("//") else f"https://{url}"
+        try:
+            canonical_url(address)
+            valid.append(address)
+        except ValueError as error:
+            bad[url] = str(error)
+    found = {f.url: f for f in (_fetch(config, valid, store=store, now=now) if valid else [])}
+    return [Fetched(url=u, reason=bad[u]) if u in bad else found.get(u) or found[f"https://{u}"] for u in dict.fromkeys(urls)]
+
+
+def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], datetime]) -> list[Fetched]:
+    if not store:
+        with tempfile.TemporaryDirectory(prefix="newsdesk-") as folder:
+            return _alone(dataclasses.replace(config, storage=dataclasses.replace(config.storage, database=str(Path(folder) / "fetch.db"))), urls)
+    if (held := holder(config.database)) is not None and held.command != "fetch":
+        return _through_holder(config, urls, now)
+    try:
+        return _alone(config, urls)
+    except HeldDatabase:  # somebody was faster
+        return _through_holder(config, urls, now)
+
+
+def _alone(config: Config, urls: list[str]) -> list[Fetched]:
+    result = run(config, plan_fetch(tuple(urls)), command="fetch", spider="url")
+    with open_store(config.database) as reader:
+        return [_fetched(reader, url, entry) for url, entry in zip(urls, result.entries, strict=True)]
+
+
+def _fetched(reader: Store, url: str, entry_id: int) -> Fetched:
+    entry = reader.entry(entry_id)
+    if entry is None:
+        return Fetched(url=url, reason="it was not asked")
+    article = reader.article(entry["article_id"]) if entry["article_id"] and entry["verdict"] in _OUTCOMES else None
+    if article is None:
+        return Fetched(url=url, reason=entry["reason"] or "it was not answered")
+    return Fetched(url=url, article=article, outcome=_OUTCOMES[entry["verdict"]])
+
+
+def _through_holder(config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Fetched]:
+    """Leave urgent entries; the holder takes them within two seconds. If it goes away meanwhile, ask ourselves."""
+    by_netloc = {netloc_of(u): s for s in config.sources for u in (s.url, *(a for _, a in s.feed_urls)) if u}
+    by_site = {site(u): s for s in config.sources for u in (s.url, *(a for _, a in s.feed_urls)) if u}
+    writer = open_writer(config.database)
+    try:
+        entries = {url: urgent_entry(writer, url, by_netloc.get(netloc_of(url)) or by_site.get(site(url)), now()) for url in urls}
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            states = [writer.entry(entry_id) for entry_id in entries.values()]
+            if all(state and state["state"] not in {"pending", "leased"} for state in states):
+                return [_fetched(writer, url, entry_id) for url, entry_id in entries.items()]
+            if holder(config.database) is None:
+                break
+            time.sleep(0.1)
+    finally:
+        writer.close()
+    if holder(config.database) is None:
+        return _alone(config, urls)
+    held = holder(config.database)
+    raise StorageError(f"`newsdesk {held.command if held else '?'}` holds {config.database} and did not answer within {PATIENCE:.0f} s; the addresses are kept as urgent and will be fetched")

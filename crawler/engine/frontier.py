@@ -1,0 +1,225 @@
+"""What is asked next, and what becomes of each answer: the engine's side of the store's frontier.
+
+lease -> Asked -> (Scrapy) -> Answer or page -> FeedCheck or Verdict -> store. Nothing lives here that a kill would lose: what is in flight is leased
+in the store, and whoever takes the lock next gives it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crawler.engine.asking import Asked, ask_entry, ask_feed
+from crawler.engine.desk import WriterThread
+from crawler.engine.tally import Tally
+from crawler.settings import Config, Source
+from crawler.urls import canonical_url, host_of, netloc_of, site, url_key
+from storage.frontier import CheckCounts
+from storage.records import Entry, Feed, FeedCheck, FetchRecord, Verdict
+from storage.store import Writer
+
+LEASE = timedelta(minutes=10)  # longer than any one request with its queue; a lease of the dead is given back at once anyway
+PER_HOST = 3  # leased for one host: one in flight, two behind it
+IN_FLIGHT = 192  # requests inside Scrapy; its queue is O(hosts) a pop (SCRAPY.md 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one run is to do."""
+
+    command: str
+    sources: tuple[str, ...] = ()
+    feeds: bool = True
+    due_only: bool = False
+    limit: int | None = None  # at most so many of the newest new articles a source
+    entries: tuple[int, ...] = ()  # a fetch: these entries and no other
+
+
+class Frontier:
+    """Hands out requests, takes answers; ends when nothing is owed."""
+
+    def __init__(self, config: Config, desk: WriterThread, plan: Plan, tally: Tally, clock: Callable[[], datetime]) -> None:
+        self.config = config
+        self.desk = desk
+        self.plan = plan
+        self.tally = tally
+        self.clock = clock
+        self.fetched: dict[int, Verdict] = {}
+        self.stopped = False
+        self._wake = asyncio.Event()
+        self._in_flight: Counter[str] = Counter()  # per source: feeds; "" counts all requests
+        self._feeds_done: set[str] = set()
+        self._taken: Counter[str] = Counter()
+        self._left = set(plan.entries)
+        self._by_netloc = {netloc_of(url): s for s in reversed(config.sources) for url in (s.url, *(u for _, u in s.feed_urls)) if url}
+        self._by_site = {site(url): s for s in reversed(config.sources) for url in (s.url, *(u for _, u in s.feed_urls)) if url}
+
+    def source_of(self, source_id: str | None, url: str) -> Source | None:
+        """The source of an entry: by id, else by the address' host and port, else by its site."""
+        if source_id:
+            return self.config.source(source_id)
+        return self._by_netloc.get(netloc_of(url)) or self._by_site.get(site(url))
+
+    async def next_requests(self) -> list[Asked] | None:
+        """What may be asked now; an empty list when there is no room or nothing yet, None when the run is over."""
+        room = min(IN_FLIGHT, 2 * self.config.http.concurrency) - self._in_flight.total()
+        if self.stopped or room <= 0:
+            return None if self.stopped and not self._in_flight.total() else []
+        now = self.clock()
+        feeds, entries = await self.desk.call(lambda writer: self._lease(writer, now, room))
+        asked = [ask_feed(feed, self.source_of(feed.source, feed.url), now) for feed in feeds]
+        for feed in feeds:
+            self._feeds_done.add(feed.url)
+            self._in_flight[feed.source or ""] += 1
+        asked += await self._ask_entries(entries, now)
+        self.tally.asked += len(asked)
+        if not asked and not self._in_flight.total() and not self._left:
+            return None
+        return asked
+
+    async def _ask_entries(self, entries: list[Entry], now: datetime) -> list[Asked]:
+        asked: list[Asked] = []
+        for entry in entries:
+            source = self.source_of(entry.source, entry.url)
+            refusal = _filtered(source, entry)
+            try:
+                request = ask_entry(entry, source, now, unconditional=entry.id in self.plan.entries)
+            except ValueError as error:
+                refusal = str(error)
+            self._in_flight["entries"] += 1
+            if refusal:
+                await self.settle(Asked(url=entry.url, at=now, source=source, entry=entry), Verdict(outcome="rejected", at=now, entry_ids=(entry.id,), reason=refusal, source=entry.source))
+            else:
+                asked.append(request)
+        return asked
+
+    def _lease(self, writer: Writer, now: datetime, room: int) -> tuple[list[Feed], list[Entry]]:
+        """Runs in the writer's thread: urgent addresses first, then feeds, then what they listed."""
+        until = now + LEASE
+        entries = writer.lease_urgent(now=now, until=until)
+        if self.plan.entries and not self.plan.feeds:
+            return [], entries
+        sources = list(self.plan.sources)
+        feeds = writer.lease_feeds(now=now, until=until, limit=room, due_only=self.plan.due_only, sources=sources, done=sorted(self._feeds_done)) if self.plan.feeds else []
+        room -= len(feeds) + len(entries)
+        if room <= 0:
+            return feeds, entries
+        busy = {feed.source for feed in feeds} | {name for name, n in self._in_flight.items() if n}
+        common = {"now": now, "until": until, "per_host": PER_HOST, "ignore_retry": not self.plan.due_only}
+        if self.plan.limit is None:
+            entries += writer.lease_entries(limit=room, sources=sources, **common)
+        else:
+            for source in [s for s in sources if s not in busy]:
+                left = self.plan.limit - self._taken[source]
+                if left > 0 and room > 0:
+                    found = writer.lease_entries(limit=min(left, room), newest=left, sources=[source], **common)
+                    self._taken[source] += len(found)
+                    room -= len(found)
+                    entries += found
+        if room > 0:
+            entries += writer.lease_rechecks(now=now, until=until, limit=min(room, 20), sources=sources)
+        return feeds, entries
+
+    async def settle_feed(self, asked: Asked, check: FeedCheck, record: FetchRecord | None) -> CheckCounts:
+        """Write what a poll found."""
+        feed = asked.feed
+        assert feed is not None
+        source = feed.source
+
+        def job(writer: Writer) -> CheckCounts:
+            if record:
+                writer.insert_fetches([record])
+            return writer.apply_check(check, source)
+
+        try:
+            found = await self.desk.write(job)
+            if feed.parent_url is None or check.outcome not in {"failed", "gone"}:
+                self.tally.feed(source or "", check, found)
+            return found
+        finally:
+            self._done(source or "")
+
+    async def settle(self, asked: Asked, verdict: Verdict, record: FetchRecord | None = None) -> None:
+        """Write a verdict that needs no look at what is held."""
+
+        def job(writer: Writer) -> int | None:
+            if record:
+                writer.insert_fetches([record])
+            return writer.apply_verdict(verdict)
+
+        try:
+            await self.desk.write(job)
+            self._told(asked, verdict)
+        finally:
+            self._done("entries")
+
+    async def settle_page(self, asked: Asked, decide: Callable[[Writer], Verdict], record: FetchRecord) -> Verdict:
+        """Look up what is held, decide, and write, in one transaction."""
+
+        def job(writer: Writer) -> Verdict:
+            writer.insert_fetches([record])
+            verdict = decide(writer)
+            writer.apply_verdict(verdict)
+            return verdict
+
+        try:
+            verdict = await self.desk.write(job)
+            self._told(asked, verdict)
+            return verdict
+        finally:
+            self._done("entries")
+
+    def _told(self, asked: Asked, verdict: Verdict) -> None:
+        entry = asked.entry
+        assert entry is not None
+        self._left.discard(entry.id)
+        if entry.id:
+            self.fetched[entry.id] = verdict
+        self.tally.verdict(verdict.source or entry.source, verdict)
+
+    def _done(self, name: str) -> None:
+        self._in_flight[name] -= 1
+        self.tally.answered += 1
+        self._wake.set()
+
+    async def wait(self) -> None:
+        """Until an answer was settled, or a second has passed: somebody may have asked for an address meanwhile."""
+        self._wake.clear()
+        try:
+            await asyncio.wait_for(self._wake.wait(), timeout=1.0)
+        except TimeoutError:
+            return
+
+    def stop(self) -> None:
+        """Hand out nothing more."""
+        self.stopped = True
+        self._wake.set()
+
+    async def count_waiting(self) -> None:
+        """Tell the tally what is left for a later run."""
+        for source in self.plan.sources:
+            left = await self.desk.call(lambda writer, s=source: writer.count_owed(now=self.clock(), sources=[s], ignore_retry=False))  # type: ignore[misc]
+            if left:
+                self.tally.waiting(source, left)
+
+
+def _filtered(source: Source | None, entry: Entry) -> str | None:
+    """Why the source's own include and exclude patterns leave an address out; a person's word goes before them."""
+    if source is None or entry.found_by == "user":
+        return None
+    if source.include and not any(re.search(pattern, entry.url) for pattern in source.include):
+        return "left out by the source's include patterns"
+    if any(re.search(pattern, entry.url) for pattern in source.exclude):
+        return "left out by the source's exclude patterns"
+    return None
+
+
+def urgent_entry(writer: Writer, url: str, source: Source | None, now: datetime) -> int:
+    """Put an address a person asks for into the frontier; its entry's id."""
+    address = canonical_url(url)
+    return writer.add_urgent(url=address, url_key=url_key(address), host=host_of(address), source=source.id if source else None, now=now)
+

@@ -1,0 +1,56 @@
+"""The extraction processes: pages go in side by side, a page that hangs or crashes fails alone (pebble; DESIGN, decision 3)."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from crawler.engine import worker
+
+RECYCLE = 2000  # pages after which a worker is replaced: long-lived parsers fragment memory
+_T = TypeVar("_T")
+
+
+class PageFailed(Exception):  # noqa: N818 - named for what was met
+    """A page that could not be extracted: too slow, too large, or it took its worker down."""
+
+
+class Pool:
+    """Processes for work that would hold up the event loop. Started on first use: a crawl that finds nothing new starts none."""
+
+    def __init__(self, workers: int, timeout: float) -> None:
+        self.workers = workers or os.cpu_count() or 1
+        self.timeout = timeout
+        self._pool: ProcessPool | None = None
+
+    async def run(self, work: Callable[..., _T], *args: Any) -> _T:
+        """Run work in a process.
+
+        Raises:
+            PageFailed: it took longer than the time limit, or its process ended.
+        """
+        if self._pool is None:
+            context = multiprocessing.get_context("forkserver")  # a forked worker would keep the lock's descriptor alive after a kill
+            self._pool = ProcessPool(max_workers=self.workers, max_tasks=RECYCLE, initializer=worker.warm, context=context)
+        future = self._pool.schedule(work, args=args, timeout=self.timeout)
+        try:
+            return await asyncio.wrap_future(future)
+        except (FutureTimeout, TimeoutError) as error:
+            raise PageFailed(f"its extraction took longer than {self.timeout:g} s") from error
+        except ProcessExpired as error:
+            raise PageFailed("its extraction took the worker down") from error
+        except MemoryError as error:
+            raise PageFailed("its extraction took too much memory") from error
+
+    def close(self) -> None:
+        """End every process."""
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
+            self._pool = None

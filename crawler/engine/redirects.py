@@ -1,0 +1,27 @@
+"""Redirects: Scrapy's own, with what we send to one host kept from another, and validators kept with the address that gave them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scrapy import Request
+from scrapy.downloadermiddlewares.redirect import RedirectMiddleware as ScrapyRedirects
+
+from crawler.engine.asking import Asked
+from crawler.urls import canonical_url
+
+
+class RedirectMiddleware(ScrapyRedirects):
+    """Follows a redirect with headers made for where it leads."""
+
+    def process_response(self, request: Request, response: Any, spider: Any = None) -> Any:  # noqa: ARG002 - Scrapy's signature
+        """A redirected request is made anew: validators and the source's own headers go only where they belong."""
+        result = super().process_response(request, response)
+        asked: Asked | None = request.meta.get("asked")
+        if asked is None or not isinstance(result, Request) or result is request:
+            return result
+        try:
+            url = canonical_url(result.url) if asked.entry else result.url  # tracking parameters may be forbidden by robots.txt
+        except ValueError:
+            url = result.url
+        return result.replace(url=url, headers=asked.headers_for(url))

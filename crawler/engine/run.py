@@ -1,0 +1,238 @@
+"""One crawl run, from lock to summary: opens the file, runs the spider, closes everything, tells how it went."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from scrapy import signals
+from scrapy.crawler import AsyncCrawlerProcess
+from scrapy.settings import Settings
+
+from crawler.engine import guard
+from crawler.engine.addon import CONFIG, settings_of
+from crawler.engine.desk import WriterThread
+from crawler.engine.frontier import Frontier, Plan, urgent_entry
+from crawler.engine.pool import Pool
+from crawler.engine.spider import NewsSpider
+from crawler.engine.tally import Tally
+from crawler.errors import FAILED, INTERRUPTED, CrawlerError, UsageError
+from crawler.settings import Config
+from crawler.urls import host_of
+from storage.errors import StorageError
+from storage.lock import Lock
+from storage.records import CrawlRun, Verdict, iso
+from storage.store import Writer, open_writer
+
+log = logging.getLogger("newsdesk")
+
+
+def clock() -> datetime:
+    """Now."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class LiveRun:
+    """One run under way: the lock, the file, the frontier, the counts."""
+
+    config: Config
+    plan: Plan
+    lock: Lock
+    writer: Writer
+    desk: WriterThread
+    pool: Pool
+    tally: Tally
+    frontier: Frontier
+    run_id: int = 0
+    started_at: datetime = field(default_factory=clock)
+
+    @classmethod
+    def begin(cls, config: Config, plan: Callable[[Writer, Config], Plan], *, command: str, observer: Callable[[Tally], None] | None = None) -> Self:
+        """Take the lock, open the file, give back what a dead holder had.
+
+        Raises:
+            StorageError: it is held, or cannot be opened.
+        """
+        lock = Lock(config.database, command=command, now=clock())
+        try:
+            writer = open_writer(config.database)
+            try:
+                writer.release_leases()
+                writer.sync_sources(config.sources, {url: host_of(url) for s in config.sources for _, url in s.feed_urls})
+                what = plan(writer, config)
+                run_id = writer.begin_run(command, clock()) if what.feeds else 0
+            except BaseException:
+                writer.close()
+                raise
+        except BaseException:
+            lock.close()
+            raise
+        tally = Tally(observer)
+        desk = WriterThread(writer)
+        pool = Pool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
+        return cls(config=config, plan=what, lock=lock, writer=writer, desk=desk, pool=pool, tally=tally, frontier=Frontier(config, desk, what, tally, clock), run_id=run_id)
+
+    async def end(self) -> None:
+        """Finish what waits, stop the processes, give back the leases."""
+        await self.desk.close()
+        self.pool.close()
+        with contextlib.suppress(StorageError):
+            self.writer.release_leases()
+
+    def summary(self, exit_code: int | None) -> CrawlRun:
+        """Write down how it went, close the file, free the lock."""
+        code = self.tally.exit_code() if exit_code is None else exit_code
+        run = CrawlRun(id=self.run_id, command=self.plan.command, started_at=iso(self.started_at), finished_at=iso(clock()), exit_code=code, sources=self.tally.sources())
+        try:
+            if self.run_id and self.desk.broken is None:
+                self.writer.finish_run(run)
+        finally:
+            self.writer.close()
+            self.lock.close()
+        if self.desk.broken is not None:
+            raise self.desk.broken
+        return run
+
+
+class OwnSpider(NewsSpider):
+    """A spider that begins its own run where none was handed in: Scrapy's own way in."""
+
+    wanted: dict[str, Any]
+
+    def __init__(self, live: LiveRun | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.live = live
+        self.own = live is None
+
+    @classmethod
+    def from_crawler(cls, crawler: Any, *args: Any, **kwargs: Any) -> Self:
+        """Begin the run; one line and the contract's exit code where that cannot be."""
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        config: Config = crawler.settings.get(CONFIG)
+        if spider.live is None:
+            try:
+                spider.live = LiveRun.begin(config, spider.plan, command=f"scrapy crawl {cls.name}")
+            except (CrawlerError, StorageError) as error:
+                print(f"newsdesk: {error}", file=sys.stderr)
+                sys.exit(error.exit_code)
+        live = spider.live
+        spider.config, spider.frontier, spider.pool = live.config, live.frontier, live.pool
+        crawler.signals.connect(spider.opened, signal=signals.engine_started)
+        crawler.signals.connect(spider.closed_down, signal=signals.spider_closed)
+        return spider
+
+    def plan(self, writer: Writer, config: Config) -> Plan:
+        """What this spider's arguments ask for."""
+        if "urls" in self.wanted:
+            return plan_fetch(self.wanted["urls"], command=f"scrapy crawl {self.name}")(writer, config)
+        return plan_crawl(**self.wanted, command=f"scrapy crawl {self.name}")(writer, config)
+
+    def opened(self) -> None:
+        """The reactor runs: put the guard in force."""
+        from twisted.internet import reactor
+
+        self.resolver = guard.install(reactor, self.config)
+
+    async def closed_down(self) -> None:
+        """The last request is settled."""
+        assert self.live is not None
+        self.frontier.stop()
+        await self.live.end()
+        if self.own:
+            run = self.live.summary(None)
+            counted = ", ".join(f"{run.total(name)} {name.replace('_', ' ')}" for name in ("articles_new", "revised", "copies", "rejected", "failed"))
+            print(f"newsdesk: {counted}; exit {run.exit_code}", file=sys.stderr)
+
+
+def plan_crawl(*, sources: tuple[str, ...] = (), due_only: bool = False, limit: int | None = None, command: str = "crawl") -> Callable[[Writer, Config], Plan]:
+    """A pass over sources."""
+
+    def plan(writer: Writer, config: Config) -> Plan:  # noqa: ARG001 - one signature
+        chosen = config.choose(sources)
+        if not chosen:
+            raise UsageError("no source to crawl; `newsdesk sources add URL` adds one, `newsdesk sources enable ID` enables one")
+        return Plan(command=command, sources=tuple(s.id for s in chosen), due_only=due_only, limit=limit)
+
+    return plan
+
+
+def plan_fetch(urls: tuple[str, ...], *, command: str = "fetch") -> Callable[[Writer, Config], Plan]:
+    """Addresses, now."""
+
+    def plan(writer: Writer, config: Config) -> Plan:
+        if not urls:
+            raise UsageError("no address to fetch; say -a url=https://…")
+        frontier = Frontier(config, WriterThread(writer), Plan(command=command), Tally(), clock)
+        try:
+            entries = tuple(urgent_entry(writer, url, frontier.source_of(None, url), clock()) for url in urls)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        return Plan(command=command, feeds=False, entries=entries)
+
+    return plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a run ended, and for a fetch what became of each entry."""
+
+    run: CrawlRun
+    verdicts: dict[int, Verdict]
+    entries: tuple[int, ...]
+
+
+def run(config: Config, plan: Callable[[Writer, Config], Plan], *, command: str, spider: str, observer: Callable[[Tally], None] | None = None) -> Result:
+    """Run one crawl in this process, to its end. Once a process: Twisted's reactor does not start twice.
+
+    Raises:
+        StorageError: the file is held or cannot be written.
+    """
+    live = LiveRun.begin(config, plan, command=command, observer=observer)
+    settings = Settings()
+    settings.setmodule("crawler.engine.settings", priority="project")
+    settings.setdict({**settings_of(config), "LOG_INSTALL_ROOT_HANDLER": False}, priority="cmdline")
+    logging.getLogger("scrapy").setLevel(logging.ERROR)
+    logging.getLogger("twisted").setLevel(logging.CRITICAL)
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
+    received: list[int] = []
+    try:
+        process = AsyncCrawlerProcess(settings)
+        process.crawl(spider, live=live)
+        with _remembered(received):
+            process.start()
+    except BaseException:
+        live.writer.close()
+        live.lock.close()
+        raise
+    code = INTERRUPTED if signal.SIGINT in received else 143 if signal.SIGTERM in received else None
+    if process.bootstrap_failed and code is None:
+        code = FAILED
+    return Result(run=live.summary(code), verdicts=live.frontier.fetched, entries=live.plan.entries)
+
+
+@contextlib.contextmanager
+def _remembered(received: list[int]) -> Iterator[None]:
+    """Note which signal ended the run; Scrapy drains on the first one and stops at once on the second."""
+    import scrapy.crawler as scrapy_crawler
+
+    install = scrapy_crawler.install_shutdown_handlers
+
+    def installing(function: Any, *args: Any, **kwargs: Any) -> Any:
+        def noted(signum: int, frame: Any) -> Any:
+            received.append(signum)
+            return function(signum, frame)
+
+        return install(noted if callable(function) else function, *args, **kwargs)
+
+    scrapy_crawler.install_shutdown_handlers = installing
+    try:
+        yield
+    finally:
+        scrapy_crawler.install_shutdown_handlers = install

@@ -1,0 +1,88 @@
+"""What a crawl run has found so far, per source; told to whoever watches, and summed up at the end."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
+from storage.frontier import CheckCounts
+from storage.records import FeedCheck, SourceCounts, Verdict
+
+
+@dataclass(slots=True)
+class _Row:
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    error: str | None = None
+
+
+class Observer(Protocol):
+    """Somebody who watches a run."""
+
+    def __call__(self, tally: Tally) -> None: ...
+
+
+class Tally:
+    """Counts per source; calls the observer after each change."""
+
+    def __init__(self, observer: Callable[[Tally], None] | None = None) -> None:
+        self.rows: defaultdict[str, _Row] = defaultdict(_Row)
+        self.asked = 0
+        self.answered = 0
+        self._observer = observer or (lambda _: None)
+
+    def changed(self) -> None:
+        """Tell the observer."""
+        self._observer(self)
+
+    def feed(self, source: str, check: FeedCheck, found: CheckCounts) -> None:
+        """Count one poll."""
+        row = self.rows[source]
+        row.counts["feeds"] += 1
+        if check.outcome in {"failed", "gone"}:
+            row.error = row.error or check.error
+        else:
+            row.counts["feeds_read"] += 1
+            row.counts["entries_new"] += found.new
+        self.changed()
+
+    def verdict(self, source: str | None, verdict: Verdict) -> None:
+        """Count one page."""
+        row = self.rows[source or ""]
+        name = {"new": "articles_new", "revised": "revised", "headline": "headline_only", "rejected": "rejected", "gone": "rejected", "failed": "failed", "retry": "rejected"}.get(verdict.outcome)
+        if name == "headline_only" and verdict.article_id is not None:
+            name = None
+        if name:
+            row.counts[name] += 1
+        if verdict.is_copy:
+            row.counts["copies"] += 1
+        if verdict.reason and name not in {None, "articles_new", "revised"}:
+            row.reasons[verdict.reason] += 1
+        self.changed()
+
+    def waiting(self, source: str, count: int) -> None:
+        """How many entries are left for a later run."""
+        self.rows[source].counts["waiting"] = count
+
+    def total(self, name: str) -> int:
+        """A count over all sources."""
+        return sum(row.counts[name] for row in self.rows.values())
+
+    def sources(self) -> tuple[SourceCounts, ...]:
+        """The summary, a row a source."""
+        names = ("feeds", "feeds_read", "entries_new", "articles_new", "revised", "copies", "headline_only", "rejected", "failed", "waiting")
+        return tuple(
+            SourceCounts(source=source, error=None if row.counts["feeds_read"] else row.error, reasons=dict(row.reasons.most_common()), **{name: row.counts[name] for name in names})
+            for source, row in sorted(self.rows.items())
+        )
+
+    def exit_code(self) -> int:
+        """A source failed when no feed of it could be read; single articles that fail do not count."""
+        polled = [row for row in self.rows.values() if row.counts["feeds"]]
+        failed = [row for row in polled if not row.counts["feeds_read"]]
+        if not failed:
+            return DONE
+        return ALL_FAILED if len(failed) == len(polled) else SOME_FAILED

@@ -1,0 +1,82 @@
+"""What stands between Scrapy and the wire: bodies are whole or they are broken transfers; failures become one line each."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from scrapy import Request
+from scrapy.logformatter import LogFormatter
+
+from crawler.engine.guard import Refused
+
+
+class BrokenBody(OSError):  # noqa: N818 - named for what was met
+    """A compressed body that ends before it is over: accepted as half a page by the defaults (RELIABILITY 3.1)."""
+
+
+class WholeBodyMiddleware:
+    """Refuses a gzip body without its end."""
+
+    def process_response(self, request: Request, response: Any) -> Any:  # noqa: ARG002 - Scrapy's signature
+        """Look at the body as it was sent."""
+        encoding = (response.headers.get("Content-Encoding") or b"").strip().lower()
+        if encoding in {b"gzip", b"x-gzip"} and response.body[:2] == b"\x1f\x8b":
+            reader = zlib.decompressobj(wbits=31)
+            try:
+                rest = response.body
+                while rest and not reader.eof:
+                    reader.decompress(rest, 1 << 20)
+                    rest = reader.unconsumed_tail
+                    if not rest:
+                        break
+            except zlib.error as error:
+                raise BrokenBody(f"the compressed body is damaged ({error})") from error
+            if not reader.eof:
+                raise BrokenBody("the compressed body ends before it is over")
+        return response
+
+
+class QuietFormatter(LogFormatter):
+    """Scrapy logs each failed download with a traceback; here each is counted and told in one line by whoever asked."""
+
+    def download_error(self, failure: Any, request: Any, spider: Any, errmsg: str | None = None) -> Any:  # noqa: ARG002 - Scrapy's signature
+        """Nothing: the errback tells."""
+        return None
+
+
+_SAID = {
+    "CannotResolveHostError": "its host name cannot be resolved",
+    "UnknownHostError": "its host name cannot be resolved",
+    "DNSLookupError": "its host name cannot be resolved",
+    "DownloadTimeoutError": "it did not answer in time",
+    "TimeoutError": "it did not answer in time",
+    "TCPTimedOutError": "it did not answer in time",
+    "DownloadConnectionRefusedError": "the connection was refused",
+    "ConnectionRefusedError": "the connection was refused",
+    "ResponseDataLossError": "the connection broke before the answer was whole",
+    "DownloadCancelledError": "the answer is larger than [http] max_bytes",
+    "ResponseNeverReceived": "the connection was closed without an answer",
+    "ConnectionLost": "the connection was lost",
+    "ConnectionDone": "the connection was closed without an answer",
+    "SSLError": "its certificate does not hold",
+}
+
+
+def reason_of(error: BaseException, refused: dict[str, str], host: str) -> str:
+    """Why a request brought nothing, as an end to "ADDRESS: "."""
+    if isinstance(error, Refused | BrokenBody):
+        return str(error)
+    name = type(error).__name__
+    text = str(error)
+    if host in refused and ("resolve" in text.lower() or name in {"CannotResolveHostError", "DNSLookupError"}):
+        return refused[host]
+    if "certificate" in text.lower() or "SSL" in text or "tls" in text.lower():
+        return "its certificate does not hold, or TLS failed"
+    if "max redirections" in text:
+        return "it redirects in a circle, or more than [http] max_redirects times"
+    if "maxsize" in text or "larger than" in text or "size" in text.lower() and name in {"IgnoreRequest", "DownloadCancelledError"}:
+        return _SAID["DownloadCancelledError"]
+    if "refused" in text.lower():
+        return _SAID["ConnectionRefusedError"]
+    return _SAID.get(name) or f"{name}: {text[:200]}" if text else name

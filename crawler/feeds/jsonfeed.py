@@ -1,0 +1,80 @@
+"""JSON Feed 1.0 and 1.1 (jsonfeed.org): text in, ParsedFeed out. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from crawler.errors import FeedError
+from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
+from crawler.feeds.moments import read_date
+from storage.records import Listed
+
+
+def read(text: str, url: str, now: datetime) -> ParsedFeed:
+    """Read a JSON feed.
+
+    Raises:
+        FeedError: not JSON, nested too deep, or without a list of items.
+    """
+    try:
+        document = json.loads(text.lstrip("\ufeff"), strict=False)
+    except (ValueError, RecursionError) as error:
+        raise FeedError(f"{url}: not valid JSON: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+        raise FeedError(f"{url}: JSON, but not a JSON feed (no list of items)")
+    if "jsonfeed.org" not in str(document.get("version", "")) and not document.get("feed_url") and not any(isinstance(item, dict) and "id" in item for item in document["items"]):
+        raise FeedError(f"{url}: JSON, but not a JSON feed (no version of jsonfeed.org)")
+    items = [item for item in document["items"][:MAX_ENTRIES] if isinstance(item, dict)]
+    fallback = _authors(document)
+    return ParsedFeed(
+        kind="json",
+        title=plain(_text(document.get("title"))),
+        home=_text(document.get("home_page_url")),
+        language=_text(document.get("language")),
+        entries=distinct(_entry(item, url, fallback, now) for item in items),
+        self_url=_text(document.get("feed_url")),
+        previous=_text(document.get("next_url")),
+    )
+
+
+def _entry(item: Mapping[str, Any], base: str, fallback: list[str], now: datetime) -> Listed:
+    raw = _text(item.get("date_published")) or _text(item.get("date_modified"))
+    html = _text(item.get("content_html"))
+    text = _text(item.get("content_text"))
+    link = _text(item.get("url")) or _text(item.get("external_url"))
+    guid = _text(item.get("id"))
+    return listed(
+        guid=guid,
+        url=link or (guid if guid and guid.startswith(("http://", "https://")) else None),
+        base=base,
+        title=plain(_text(item.get("title"))),
+        authors=_authors(item) or fallback,
+        published_at=read_date(raw, now=now),
+        published_raw=raw,
+        updated_raw=_text(item.get("date_modified")),
+        summary=plain(_text(item.get("summary"))),
+        content=html or (text and text.replace("<", "&lt;")),
+        tags=[tag for tag in _list(item.get("tags")) if isinstance(tag, str)],
+        language=_text(item.get("language")),
+        image_url=_text(item.get("image")) or _text(item.get("banner_image")),
+    )
+
+
+def _authors(node: Mapping[str, Any]) -> list[str]:
+    """Version 1.1's authors, else 1.0's author."""
+    people = _list(node.get("authors")) or [node.get("author")]
+    return [name for person in people if isinstance(person, dict) and (name := _text(person.get("name")))]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str | None:
+    """A string or a number as text; the specification says that ids may be either in the wild."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value).strip() or None

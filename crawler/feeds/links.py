@@ -1,0 +1,81 @@
+"""A section page as a feed: the links on it that look like articles of the same site. For outlets without a feed. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from lxml import html as lxml_html
+from lxml.etree import ParserError
+
+from crawler.errors import FeedError
+from crawler.feeds.listing import ParsedFeed, distinct, listed, plain
+from crawler.urls import is_root_or_section, site
+from storage.records import Listed
+
+MAX_LINKS = 500  # on one section page; a page with more is an archive or an attack
+_NOT_ARTICLES = re.compile(
+    r"/(?:tags?|topics?|author|authors|category|categories|section|search|login|signin|signup|register|subscribe|account|profile|about|contact|privacy|terms|cookies?|"
+    r"newsletters?|rss|feeds?|live-tv|shop|jobs|advertis\w*|impressum|datenschutz|kontakt|page|archive|wp-\w+)(?:/|$)|\.(?:jpe?g|png|gif|svg|webp|pdf|mp[34]|zip|css|js|xml|ico)$",
+    re.IGNORECASE,
+)
+_DATED = re.compile(r"/(?:19|20)\d{2}[/-]?\d{1,2}(?:[/-]?\d{1,2})?/|[-/_](?:19|20)\d{6}\b")
+
+
+def parse_html(text: str) -> Any:
+    """A tree of a page that is already text; None where nothing can be made of it."""
+    try:
+        return lxml_html.document_fromstring(text.encode("utf-8", "replace"), parser=lxml_html.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True))
+    except (ParserError, ValueError):
+        return None
+
+
+def read(text: str, url: str, now: datetime) -> ParsedFeed:  # noqa: ARG001 - one signature for all readers
+    """The article links of a section page, in the page's order.
+
+    Raises:
+        FeedError: not a page.
+    """
+    tree = parse_html(text)
+    if tree is None:
+        raise FeedError(f"{url}: cannot be read as a page")
+    base = _base(tree, url)
+    entries = distinct(_article_links(tree, base))
+    return ParsedFeed(kind="page", title=plain(tree.findtext(".//title")), home=url, language=tree.get("lang") or None, entries=entries)
+
+
+def _base(tree: Any, url: str) -> str:
+    href = next((node.get("href") for node in tree.iter("base") if node.get("href")), None)
+    return urljoin(url, href) if href else url
+
+
+def _article_links(tree: Any, base: str) -> Iterator[Listed]:
+    own = site(base)
+    found = 0
+    for anchor in tree.iter("a"):
+        href = (anchor.get("href") or "").strip()
+        if not href or href.startswith(("#", "javascript:", "mailto:", "tel:")):
+            continue
+        try:
+            address = urljoin(base, href).split("#")[0]
+            if site(address) != own or not looks_like_article(address):
+                continue
+        except ValueError:
+            continue
+        title = plain(anchor.get("title") or " ".join("".join(anchor.itertext()).split()))
+        yield listed(url=address, base=base, title=title if title and len(title) > 15 else None)
+        found += 1
+        if found >= MAX_LINKS:
+            return
+
+
+def looks_like_article(url: str) -> bool:
+    """Whether an address may be an article's: not a section, a tag or a file; dated, numbered, or a slug of words."""
+    parts = urlsplit(url)
+    if _NOT_ARTICLES.search(parts.path) or is_root_or_section(url):
+        return False
+    last = parts.path.rstrip("/").rsplit("/", 1)[-1]
+    return bool(_DATED.search(url) or last.count("-") >= 3 or re.search(r"\d{4,}", last) or re.search(r"(?:^|&)(?:id|p|artid|articleid|story|aid)=\d+", parts.query, re.IGNORECASE))

@@ -1,0 +1,136 @@
+"""What every reader returns, and how an entry is made from what it found: clean text, absolute links, an identity. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from crawler.feeds.repair import clean_text
+from crawler.urls import canonical_url, host_of, url_key
+from storage.records import Listed
+
+MAX_ENTRIES = 50_000  # the sitemap protocol's own limit; no feed comes near
+MAX_FIELD = 20_000  # characters of a title or summary that are kept
+MAX_CONTENT = 1_000_000
+_TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!--.*?--|!\[CDATA\[|\?[^<>]*)>|\]\]>", re.DOTALL)
+_BLOCK = re.compile(r"<(?:/?(?:p|div|br|li|ul|ol|h[1-6]|tr|blockquote|section|article|figure)\b)[^<>]*>", re.IGNORECASE)
+_DROPPED = re.compile(r"<(script|style|noscript|template)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedFeed:
+    """What a feed says, whatever its format."""
+
+    kind: str  # rss, atom, json, sitemap, page
+    title: str | None = None
+    home: str | None = None
+    language: str | None = None
+    ttl: float | None = None  # as sent: RSS means minutes, some sites mean seconds
+    period: float | None = None  # seconds
+    skip_hours: tuple[str, ...] = ()
+    skip_days: tuple[str, ...] = ()
+    entries: tuple[Listed, ...] = ()
+    children: tuple[tuple[str, str | None], ...] = ()  # a sitemap index: (address, lastmod or None)
+    self_url: str | None = None
+    hub: str | None = None
+    previous: str | None = None  # RFC 5005
+
+
+def plain(value: object, *, html: bool = False) -> str | None:
+    """One line of text: markup and entities undone where it is HTML, spaces folded; None where nothing is left."""
+    text = str(value or "")
+    if html or "&" in text:
+        text = _unmarked(text) if html else _unescaped(text)
+    text = " ".join(clean_text(text).split())
+    return text[:MAX_FIELD] or None
+
+
+def _unescaped(text: str) -> str:
+    return html.unescape(text)
+
+
+def _unmarked(text: str) -> str:
+    """Without tags; entities undone, twice where a feed escaped twice."""
+    text = _TAG.sub("", _BLOCK.sub(" ", _DROPPED.sub(" ", text)))
+    text = html.unescape(text)
+    if "&" in text and re.search(r"&(?:#\d+|#x[0-9a-f]+|[a-z]+);", text, re.IGNORECASE):
+        text = html.unescape(text)
+    return text
+
+
+def listed(
+    *, url: str | None, base: str, guid: str | None = None, title: str | None = None, authors: Iterable[str] = (), published_at: str | None = None, published_raw: str | None = None,
+    updated_raw: str | None = None, summary: str | None = None, content: str | None = None, tags: Iterable[str] = (), language: str | None = None, image_url: str | None = None,
+) -> Listed:  # fmt: skip
+    """An entry, with its link made absolute and its identity told: its guid, else its address' key, else its title and date."""
+    guid = (clean_text(guid).strip() or None) if guid else None
+    address, key = _address(url, base)
+    identity = guid or key or _hash(title, published_raw, summary)
+    content = clean_text(content)[:MAX_CONTENT] if content else None
+    return Listed(
+        identity=identity[:1000],
+        guid=guid,
+        url=address,
+        title=title,
+        authors=tuple(dict.fromkeys(name for raw in authors if (name := _name(raw)))),
+        published_at=published_at,
+        published_raw=plain(published_raw),
+        updated_raw=plain(updated_raw),
+        summary=summary,
+        content=content,
+        tags=tuple(dict.fromkeys(tag for raw in tags if (tag := plain(raw, html=True)) and len(tag) <= 200)),
+        language=(plain(language) or "")[:20] or None,
+        image_url=_address(image_url, base)[0],
+        url_key=key,
+        host=host_of(address or ""),
+        fingerprint=_hash(title, updated_raw or published_raw, summary, content),
+    )
+
+
+def _address(url: str | None, base: str) -> tuple[str | None, str]:
+    """(the link as it may be asked for, its key); (None, "") for what is no http(s) address."""
+    if not url:
+        return None, ""
+    try:
+        address = urljoin(base, clean_text(url).strip())
+        canonical_url(address)  # raises where it cannot be asked for
+        return address, url_key(address)
+    except ValueError:
+        return None, ""
+
+
+_EMAIL = re.compile(r"^\s*\S+@\S+\.\S+\s*(?:\((?P<name>[^()]+)\))?\s*$")
+
+
+def _name(raw: str) -> str | None:
+    text = plain(raw, html=True) or ""
+    if match := _EMAIL.match(text):
+        text = (match["name"] or "").strip()
+    return re.sub(r"\s*[<(]\S+@\S+[>)]\s*$", "", text)[:300] or None
+
+
+def _hash(*parts: str | None) -> str:
+    return hashlib.sha256("\x1f".join(part or "" for part in parts).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def distinct(entries: Iterable[Listed]) -> tuple[Listed, ...]:
+    """Entries with identities of their own: the same guid on another link is another entry; the same on the same link is listed twice."""
+    seen: dict[str, Listed] = {}
+    for entry in entries:
+        first = seen.get(entry.identity)
+        if first is None:
+            seen[entry.identity] = entry
+        elif (first.url_key, first.title) != (entry.url_key, entry.title):
+            identity = f"{entry.identity} {entry.url_key or entry.fingerprint}"
+            seen.setdefault(identity, _renamed(entry, identity))
+    return tuple(seen.values())
+
+
+def _renamed(entry: Listed, identity: str) -> Listed:
+    from dataclasses import replace
+
+    return replace(entry, identity=identity[:2000])

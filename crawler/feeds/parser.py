@@ -1,0 +1,206 @@
+"""What a feed says: RSS 0.9x to 2.0, RDF, Atom, JSON Feed, sitemaps and their indexes, section pages; bytes in, ParsedFeed out. Pure.
+
+Order of the flow: bytes -> repaired text (repair.py) -> its kind by the first element -> one reader a kind (here and in sitemap.py, jsonfeed.py, links.py).
+To add a format: tell its kind in `_kind`, write a reader that returns a ParsedFeed, and add it to `_READERS`.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin
+
+from crawler.errors import FeedError
+from crawler.feeds import jsonfeed, links, sitemap
+from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
+from crawler.feeds.moments import read_date
+from crawler.feeds.repair import decode_feed
+from storage.records import Listed
+
+_ROOT = re.compile(r"<\s*(?:[\w.-]+:)?([A-Za-z][\w.-]*)")
+_SKIP = re.compile(r"\A\s*(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE(?:[^\[>]|\[.*?\])*>|\s+)", re.DOTALL | re.IGNORECASE)
+_FEED_ROOTS = {"rss": "rss", "rdf": "rss", "channel": "rss", "feed": "atom", "entry": "atom"}
+_HTML_ROOTS = {"html", "head", "body", "script", "div", "meta", "title", "p"}
+
+
+def parse_feed(body: bytes, url: str, *, content_type: str = "", now: datetime, kind: str = "") -> ParsedFeed:
+    """Read a feed of any kind.
+
+    Args:
+        body: as it came, content-encoding undone.
+        url: the address it came from, for relative links.
+        content_type: the header, for its charset.
+        now: the clock: no date later than a day from now is taken.
+        kind: "page" where a section page is expected; else the bytes tell.
+
+    Returns:
+        What it lists, in its own order, links absolute.
+
+    Raises:
+        FeedError: nothing, a web page, or nothing that any reader knows.
+    """
+    if not body.strip():
+        raise FeedError(f"{url}: the answer is empty where a feed was expected")
+    text = decode_feed(body, content_type)
+    found = "page" if kind == "page" else _kind(text)
+    reader = _READERS.get(found)
+    if reader is None:
+        what = "a web page, not a feed; `newsdesk sources test` looks for the feeds it names" if found == "html" else "not a feed, a sitemap or a JSON feed"
+        raise FeedError(f"{url}: {what}")
+    return reader(text, url, now)
+
+
+def _kind(text: str) -> str:
+    """What the first element says; "" where there is none."""
+    head = text.lstrip("\ufeff \t\r\n")
+    if head.startswith(("{", "[")):
+        return "json"
+    while (skipped := _SKIP.match(head)) and skipped.end():
+        head = head[skipped.end() :]
+    match = _ROOT.search(head[:5000])
+    if not match:
+        return "sitemap" if re.match(r"https?://\S+\s*$", head.split("\n", 1)[0]) else ""
+    root = match[1].lower()
+    if root in {"urlset", "sitemapindex", "url", "sitemap"}:
+        return "sitemap"
+    if root in _FEED_ROOTS:
+        return _FEED_ROOTS[root]
+    if root in _HTML_ROOTS or re.match(r"\s*<!doctype html", text[:500], re.IGNORECASE):
+        return "html"
+    return "rss" if re.search(r"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel|item|entry)\b", text[:20000], re.IGNORECASE) else ""
+
+
+_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>", re.IGNORECASE)
+_HUGE_ATTRIBUTES = re.compile(r"<[^<>]{200000,}?>")
+
+
+def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
+    """RSS and Atom, by feedparser: its cases are the fullest there are, and it reads what is not well-formed."""
+    import feedparser
+
+    if "<rss:item" in text:  # a prefix for RSS itself, which has no namespace
+        text = re.sub(r"\A.*?(?=<rss\b)", "", re.sub(r"<(/?)rss:", r"<\1", text), flags=re.DOTALL)
+    text = _HUGE_ATTRIBUTES.sub("", text)  # one element of 100,000 attributes takes it more than 90 s (measured)
+    body = b'<?xml version="1.0" encoding="utf-8"?>' + _DECLARATION.sub("", text.lstrip("\ufeff")).lstrip().encode("utf-8", "replace")
+    try:
+        found = feedparser.parse(
+            io.BytesIO(body), response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url}, sanitize_html=False, resolve_relative_uris=False
+        )
+    except Exception as error:  # a parser of other people's bytes: whatever it trips over is the feed's fault, and says so
+        raise FeedError(f"{url}: cannot be read as a feed: {type(error).__name__}: {error}") from error
+    feed = found.feed
+    if not found.entries and not found.version and not feed.get("title"):
+        reason = found.get("bozo_exception")
+        raise FeedError(f"{url}: cannot be read as a feed{f': {reason}' if reason else ''}")
+    base = _link(feed) or url
+    entries = [_entry(entry, urljoin(url, base), now) for entry in found.entries[:MAX_ENTRIES]]
+    return ParsedFeed(
+        kind="atom" if found.version.startswith("atom") else "rss",
+        title=plain(feed.get("title"), html=_is_html(feed, "title")),
+        home=_link(feed),
+        language=feed.get("language") or None,
+        ttl=_number(feed.get("ttl")),
+        period=_period(feed),
+        skip_hours=_skip(text, "skipHours", "hour"),
+        skip_days=_skip(text, "skipDays", "day"),
+        entries=distinct(entries),
+        self_url=next((link.get("href") for link in feed.get("links", []) if link.get("rel") == "self"), None),
+        hub=next((link.get("href") for link in feed.get("links", []) if link.get("rel") == "hub"), None),
+        previous=next((link.get("href") for link in feed.get("links", []) if link.get("rel") in {"prev-archive", "next"}), None),
+    )
+
+
+def _entry(entry: Any, base: str, now: datetime) -> Listed:
+    published_raw = entry.get("published") or entry.get("updated") or entry.get("created")
+    content = max((part.get("value", "") for part in entry.get("content", [])), key=len, default="")
+    summary = entry.get("summary") or ""
+    if not content and len(summary) > 2000:  # the whole article in <description>
+        content = summary
+    return listed(
+        guid=entry.get("id"),
+        url=_link(entry, permalink=True),
+        base=base,
+        title=plain(entry.get("title"), html=_is_html(entry, "title")),
+        authors=_authors(entry),
+        published_at=read_date(published_raw, now=now) or _parsed(entry, now),
+        published_raw=published_raw,
+        updated_raw=entry.get("updated"),
+        summary=plain(summary, html=True) if summary != content else None,
+        content=content or None,
+        tags=[tag.get("term") or tag.get("label") or "" for tag in entry.get("tags", [])],
+        language=entry.get("language"),
+        image_url=_image(entry),
+    )
+
+
+def _link(node: Any, *, permalink: bool = False) -> str | None:
+    """The address of an entry or a feed: a link is a link, not an enclosure; a guid only where it says that it is one."""
+    for link in node.get("links", []):
+        if link.get("rel", "alternate") == "alternate" and link.get("href") and (link.get("type") or "text/html") in {"text/html", "application/xhtml+xml", "text/plain"}:
+            return str(link["href"])
+    if node.get("link") and node.get("link") not in {e.get("href") for e in node.get("enclosures", [])}:
+        return str(node["link"])
+    for name in ("feedburner_origlink",):
+        if node.get(name):
+            return str(node[name])
+    guid = str(node.get("id") or "")
+    if permalink and guid.startswith(("http://", "https://")):
+        return guid
+    return None
+
+
+def _authors(entry: Any) -> list[str]:
+    """Names; an address in brackets or alone is no name (RSS says author is an e-mail address, outlets write names)."""
+    names = [author.get("name") or "" for author in entry.get("authors", [])]
+    if not any(names) and entry.get("author"):
+        names = [entry["author"]]
+    return [plain(name, html=True) or "" for name in names]
+
+
+def _is_html(node: Any, name: str) -> bool:
+    return "html" in (node.get(f"{name}_detail") or {}).get("type", "")
+
+
+def _parsed(entry: Any, now: datetime) -> str | None:
+    """feedparser's own reading, for the scripts and formats that only it knows."""
+    found = entry.get("published_parsed") or entry.get("updated_parsed")
+    return read_date("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}Z".format(*found[:6]), now=now) if found else None
+
+
+def _image(entry: Any) -> str | None:
+    for media in [*entry.get("media_content", []), *entry.get("media_thumbnail", []), *entry.get("enclosures", [])]:
+        address = media.get("url") or media.get("href")
+        if address and (media.get("medium") == "image" or (media.get("type") or "image").startswith("image")):
+            return str(address)
+    return None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if 0 < found < 1e7 else None
+
+
+_PERIODS = {"hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2592000.0, "yearly": 31536000.0}
+
+
+def _period(feed: Any) -> float | None:
+    """sy:updatePeriod over sy:updateFrequency (RSS 1.0 syndication module), in seconds."""
+    period = _PERIODS.get(str(feed.get("sy_updateperiod") or "").strip().lower())
+    return period / (_number(feed.get("sy_updatefrequency")) or 1.0) if period else None
+
+
+def _skip(text: str, outer: str, inner: str) -> tuple[str, ...]:
+    """RSS 2.0 skipHours (GMT) and skipDays; feedparser drops them."""
+    block = re.search(rf"<{outer}>(.*?)</{outer}>", text[:50000], re.DOTALL | re.IGNORECASE)
+    return tuple(value.strip() for value in re.findall(rf"<{inner}>([^<]{{1,12}})</{inner}>", block[1], re.IGNORECASE)) if block else ()
+
+
+_READERS: dict[str, Callable[[str, str, datetime], ParsedFeed]] = {
+    "rss": _read_xml, "atom": _read_xml, "json": jsonfeed.read, "sitemap": sitemap.read, "page": links.read,
+}  # fmt: skip

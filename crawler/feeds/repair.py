@@ -1,0 +1,131 @@
+"""Feed bytes made fit for a parser, in the one place where they are decoded. Pure: bytes in, text out.
+
+What real feeds get wrong, each measured (RELIABILITY 3.2): a charset label that lies (yandex-news says windows-1251 and sends UTF-8), a label that is missing,
+NULs, characters and character references that XML forbids (one `&#xD83D;` lost the whole feed), HTML entities, gzip around the file, text before the prolog.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+import zlib
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+_PROLOG = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']\s*([A-Za-z0-9._:-]+)""", re.IGNORECASE)
+_CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([A-Za-z0-9._:-]+)""", re.IGNORECASE)
+_ALIASES = {
+    "x-sjis": "cp932", "shift_jis": "cp932", "shift-jis": "cp932", "sjis": "cp932", "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030",
+    "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-9": "cp1254",
+    "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "big5": "big5hkscs", "unicode": "utf-8", "utf8": "utf-8", "windows-874": "cp874", "tis-620": "cp874",
+    "iso-8859-11": "cp874", "utf-8lias": "utf-8", "x-user-defined": "cp1252", "iso-8859-8-i": "iso-8859-8",
+}  # fmt: skip  # WHATWG Encoding: what a label means on the web, which is more than what it says
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_REFERENCE = re.compile(r"&#(?:x([0-9a-f]{1,8})|([0-9]{1,10}));?", re.IGNORECASE)
+_GUESSES = ("utf-8", "cp1251", "cp1252")
+MAX_UNZIPPED = 64 * 1024**2
+
+
+def decode_feed(body: bytes, content_type: str = "") -> str:
+    """The text of a feed, with all that XML forbids taken out.
+
+    Args:
+        body: as it came, content-encoding already undone; a gzip file (.xml.gz) is unpacked.
+        content_type: the header, for its charset.
+    """
+    return clean_text(_decode(unzip(body), content_type))
+
+
+def unzip(body: bytes) -> bytes:
+    """What stands in a gzip file; anything else as it is. At most MAX_UNZIPPED bytes."""
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    try:
+        return zlib.decompressobj(wbits=31).decompress(body, MAX_UNZIPPED)
+    except (zlib.error, gzip.BadGzipFile):
+        return body
+
+
+def _decode(body: bytes, content_type: str) -> str:
+    for mark, name in _BOMS:
+        if body.startswith(mark):
+            return body[len(mark) :].decode(name, "replace")
+    if name := _wide_without_mark(body):
+        return body.decode(name, "replace")
+    body = body.replace(b"\x00", b"")
+    labels = [_CHARSET.search(content_type or ""), _PROLOG.search(body[:1024])]
+    named = [m.group(1) if isinstance(m.group(1), str) else m.group(1).decode("ascii", "replace") for m in labels if m]
+    text = _strict(body, "utf-8")
+    if text is not None and not body.isascii():
+        return text  # bytes beyond ASCII that are valid UTF-8 are UTF-8, whatever the label: chance is below 1 in 10^6 a feed
+    for label in named:
+        if (found := _strict(body, label)) is not None:
+            return found
+    if text is not None:
+        return text
+    for label in [n for n in named if _known(n)] or ["utf-8"]:
+        found = body.decode(_known(label) or "utf-8", "replace")
+        if found.count("\ufffd") < max(3, len(found) // 500):
+            return found
+    return _guess(body)
+
+
+def _wide_without_mark(body: bytes) -> str | None:
+    """UTF-16 and UTF-32 without a byte order mark, by where the zeros of `<?` stand (XML 1.0, appendix F)."""
+    for head, name in ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be")):
+        if body.startswith(head) and (len(head) == 4 or body[2:4] not in {b"<\0"[:0]}) and body[1:4].count(0) + body[:1].count(0) >= 2:
+            return name
+    if body[:4] in {b"<\0?\0", b"<\0r\0", b"<\0f\0"}:
+        return "utf-16-le"
+    return "utf-16-be" if body[:4] in {b"\0<\0?", b"\0<\0r", b"\0<\0f"} else None
+
+
+def _known(label: str) -> str | None:
+    name = _ALIASES.get(label.lower(), label)
+    try:
+        info = codecs.lookup(name)
+    except (LookupError, ValueError):
+        return None
+    return info.name if getattr(info, "_is_text_encoding", True) else None
+
+
+def _strict(body: bytes, label: str) -> str | None:
+    name = _known(label)
+    if name is None or name.startswith("utf-16") or name.startswith("utf-32"):
+        return None
+    try:
+        return body.decode(name)
+    except UnicodeError:
+        return None
+
+
+def _guess(body: bytes) -> str:
+    """No label that fits: charset-normalizer's best, else the first of a few that decodes."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(body[:100_000]).best()
+    names = ([best.encoding] if best else []) + list(_GUESSES)
+    for name in names:
+        if (text := _strict(body, name)) is not None:
+            return text
+    return body.decode("utf-8", "replace")
+
+
+def clean_text(text: str) -> str:
+    """Without what XML 1.0 forbids: control characters, lone surrogates, and references to them."""
+    text = _ILLEGAL.sub("", text)
+    return _REFERENCE.sub(_reference, text) if "&#" in text else text
+
+
+def _reference(match: re.Match[str]) -> str:
+    code = int(match[1], 16) if match[1] else int(match[2])
+    legal = code in {9, 10, 13} or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF
+    if 0x80 <= code <= 0x9F:  # meant as windows-1252, as every browser reads it (HTML, numeric character reference end state)
+        try:
+            return bytes([code]).decode("cp1252")
+        except UnicodeDecodeError:
+            return ""
+    return match[0] if legal else ""

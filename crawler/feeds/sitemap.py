@@ -1,0 +1,128 @@
+"""Sitemaps, news sitemaps and their indexes (sitemaps.org, Google News): text in, ParsedFeed out. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urljoin
+
+from lxml import etree
+
+from crawler.errors import FeedError
+from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
+from crawler.feeds.moments import read_date
+from storage.records import Listed, moment
+
+MAX_CHILDREN = 2_000  # maps opened of one index; a larger index has lastmod, or belongs to backfill
+MAX_UNDATED = 1_000  # entries taken of a map that dates none of them, as many as a news sitemap may hold
+_NAME_DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_/]?(\d{1,2})(?:[-_/]?(\d{1,2}))?(?!\d)")
+
+
+def read(text: str, url: str, now: datetime) -> ParsedFeed:
+    """Read a sitemap, an index, or a text file of addresses; namespaces do not count, as many are wrong.
+
+    Raises:
+        FeedError: nothing of the kind.
+    """
+    if "<" not in text[:1000]:
+        lines = [line.strip() for line in text.splitlines() if re.match(r"\s*https?://\S+\s*$", line)]
+        return ParsedFeed(kind="sitemap", entries=distinct(listed(url=line, base=url) for line in lines[:MAX_ENTRIES]))
+    root = _root(text, url)
+    children: list[tuple[str, str | None]] = []
+    entries: list[Listed] = []
+    for node in root.iter():
+        if not isinstance(node.tag, str):
+            continue
+        name = _local(node)
+        if name == "sitemap" and (found := _fields(node)).get("loc"):
+            children.append((urljoin(url, found["loc"]), found.get("lastmod")))
+        elif name == "url" and (found := _fields(node)).get("loc") and len(entries) < MAX_ENTRIES:
+            entries.append(_entry(found, url, now))
+    if not children and not entries and _local(root) not in {"urlset", "sitemapindex"}:
+        raise FeedError(f"{url}: cannot be read as a sitemap")
+    return ParsedFeed(kind="sitemap", entries=distinct(entries), children=tuple(dict.fromkeys(children)))
+
+
+def _root(text: str, url: str) -> Any:
+    body = re.sub(r"\A\s*<\?xml[^>]*\?>", "", text.lstrip("\ufeff \t\r\n")).encode("utf-8", "replace")
+    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, encoding="utf-8")
+    try:
+        root = etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise FeedError(f"{url}: cannot be read as a sitemap: {error}") from error
+    if root is None:
+        raise FeedError(f"{url}: cannot be read as a sitemap: no element in it")
+    return root
+
+
+def _local(node: Any) -> str:
+    return str(node.tag).rsplit("}", 1)[-1].rsplit(":", 1)[-1].lower()
+
+
+def _fields(node: Any) -> dict[str, str]:
+    """The first text of each element below, by local name; an image's or video's own loc and title do not count."""
+    found: dict[str, str] = {}
+    for child in node.iter():
+        if not isinstance(child.tag, str) or child is node:
+            continue
+        name = _local(child)
+        parent = _local(child.getparent())
+        if parent in {"image", "video"} and not (parent == "image" and name == "loc"):
+            continue
+        key = "image" if parent == "image" else name
+        text = " ".join("".join(child.itertext()).split())
+        if text and key not in found:
+            found[key] = text
+    return found
+
+
+def _entry(found: dict[str, str], base: str, now: datetime) -> Listed:
+    raw = found.get("publication_date") or found.get("lastmod")
+    return listed(
+        url=found["loc"],
+        base=base,
+        title=plain(found.get("title")),
+        published_at=read_date(raw, now=now),
+        published_raw=raw,
+        updated_raw=found.get("lastmod"),
+        tags=[part.strip() for part in found.get("keywords", "").split(",")],
+        language=found.get("language"),
+        image_url=found.get("image"),
+    )
+
+
+def open_children(parsed: ParsedFeed, *, now: datetime, max_age: float) -> tuple[str, ...]:
+    """The maps of an index that are worth opening: not older than max_age by lastmod, else by the date in their name.
+
+    Args:
+        parsed: an index.
+        now: the clock.
+        max_age: seconds; older maps are left to backfill.
+    """
+    oldest = now - timedelta(seconds=max_age)
+    chosen = []
+    for url, lastmod in parsed.children:
+        day = read_date(lastmod, now=now + timedelta(days=2)) if lastmod else None
+        if day is not None:
+            if moment(day) + timedelta(days=1 if len(day) == 10 else 0) >= oldest:
+                chosen.append(url)
+        elif (latest := _latest_by_name(url)) is None or latest >= oldest.strftime("%Y-%m-%d"):
+            chosen.append(url)
+    return tuple(chosen[:MAX_CHILDREN])
+
+
+def _latest_by_name(url: str) -> str | None:
+    """The last day that a map can hold by its name (2020-2.xml holds up to 2020-02-31); None where the name says none."""
+    match = _NAME_DATE.search(url.rsplit("/", 1)[-1]) or _NAME_DATE.search(url)
+    if not match or not 1 <= int(match[2]) <= 12:
+        return None
+    return f"{match[1]}-{int(match[2]):02d}-{int(match[3]) if match[3] else 31:02d}"
+
+
+def recent(entries: tuple[Listed, ...], *, now: datetime, max_age: float) -> tuple[Listed, ...]:
+    """The entries of a map that a crawl takes: dated within max_age, or undated (up to MAX_UNDATED); the rest is left to backfill."""
+    oldest = (now - timedelta(seconds=max_age)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    dated = tuple(e for e in entries if e.published_at and (e.published_at >= oldest or (len(e.published_at) == 10 and e.published_at >= oldest[:10])))
+    undated = tuple(e for e in entries if not e.published_at and (_latest_by_name(e.url or "") or oldest[:10]) >= oldest[:10])
+    return dated + undated[:MAX_UNDATED]

@@ -1,0 +1,44 @@
+"""Articles as a person or a program reads them: on the terminal, as Markdown, as bare text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from crawler.outputs.terminal import on_terminal, print_article, safe
+from storage.records import Article
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def print_articles(articles: Sequence[Article], form: str) -> None:
+    """Print them: form is "read", "markdown" or "text"."""
+    for index, article in enumerate(articles):
+        if index:
+            print("\n---\n" if form == "markdown" else "")
+        if form == "markdown":
+            print(markdown(article))
+        elif form == "text":
+            print(safe(article.text or article.summary or ""))
+        else:
+            print_article(article)
+            if on_terminal():
+                print()
+
+
+def markdown(article: Article) -> str:
+    """One article as Markdown; what a publisher wrote is text, never markup."""
+    parts = [f"# {escaped(article.title or '(no title)')}"]
+    if article.subtitle:
+        parts.append(f"*{escaped(article.subtitle)}*")
+    facts = [escaped(", ".join(article.authors)), article.published_at or "", article.source or ""]
+    parts.append(" · ".join(f for f in facts if f))
+    parts.append(f"<{article.url}>")
+    parts += [escaped(paragraph) for paragraph in (article.text or article.summary or "").split("\n\n")]
+    return "\n\n".join(p for p in parts if p)
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    line = _MARKDOWN.sub(r"\\\1", safe(text).replace("\n", " "))
+    return re.sub(r"^(\s*)([-+]|\d+[.)])(\s)", r"\1\\\2\3", line)

@@ -1,0 +1,75 @@
+"""An article as a row for others: the contract's columns, lists as lists, times as kept. Everything that leaves newsdesk passes here."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from crawler.errors import UsageError
+from storage.records import Article
+
+OWN = ("page_url", "etag", "last_modified", "recheck_at")  # newsdesk's bookkeeping, not the record
+FIELDS = tuple(f.name for f in dataclasses.fields(Article) if f.name not in OWN)
+# Order for a reader: what it is, then where it comes from.
+_FIRST = ("id", "uid", "source", "url", "title")
+ORDER = (*_FIRST, *(name for name in FIELDS if name not in _FIRST))
+
+
+def article_row(article: Article, fields: Sequence[str] = ()) -> dict[str, Any]:
+    """The article as a dict of JSON values.
+
+    Raises:
+        UsageError: a field that no article has.
+    """
+    for name in fields:
+        if name not in FIELDS:
+            raise UsageError(f"no field is called {name!r}; known are {', '.join(ORDER)}")
+    return {name: _plain(getattr(article, name)) for name in (fields or ORDER)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return value
+
+
+def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
+    """One JSON document, a list."""
+    return json.dumps(list(rows), ensure_ascii=False, indent=1)
+
+
+def as_jsonl(row: Mapping[str, Any]) -> str:
+    """One object on one line."""
+    return json.dumps(row, ensure_ascii=False)
+
+
+_FORMULA = re.compile(r"^[=+\-@\t\r]")
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> Iterable[str]:
+    """CSV lines (RFC 4180), a header first; a cell that a spreadsheet would take for a formula gets an apostrophe before it."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+
+    def line(cells: Iterable[Any]) -> str:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow(cells)
+        return buffer.getvalue().rstrip("\n")
+
+    yield line(fields)
+    for row in rows:
+        yield line(_cell(row.get(name)) for name in fields)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

@@ -1,0 +1,131 @@
+"""What a person reads: tables, articles, progress. Data goes to stdout, everything else to stderr; colour and bars only on a terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from storage.records import Article, CrawlRun, moment
+
+if TYPE_CHECKING:
+    from crawler.engine.tally import Tally
+
+# A title can hold an escape sequence, or turn the order of the line it stands in.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def safe(text: object) -> str:
+    """Text without what a terminal would obey."""
+    return _CONTROL.sub("", str(text if text is not None else ""))
+
+
+def on_terminal() -> bool:
+    """Whether a person reads stdout."""
+    return sys.stdout.isatty()
+
+
+def out() -> Console:
+    """stdout, as wide as it is; unbounded where no person reads it."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=not on_terminal(), width=None if on_terminal() else int(os.environ.get("COLUMNS", "0")) or 10_000)
+
+
+def err() -> Console:
+    """stderr."""
+    return Console(file=sys.stderr, highlight=False, width=None if sys.stderr.isatty() else 160)
+
+
+def say(text: str) -> None:
+    """A message, on stderr."""
+    print(safe(text), file=sys.stderr, flush=True)
+
+
+def local(kept: str | None) -> str:
+    """A kept time in the reader's zone, without seconds; a day alone stays a day."""
+    if not kept:
+        return ""
+    return kept if len(kept) == 10 else moment(kept).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def zone_name() -> str:
+    """The reader's zone, as a table's title says it."""
+    now = datetime.now().astimezone()
+    offset = now.strftime("%z")
+    return f"{now.tzname()} (UTC{offset[:3]}:{offset[3:]})"
+
+
+def table(columns: Sequence[tuple[str, dict[str, Any]]], rows: Iterable[Sequence[object]], *, caption: str = "", report: bool = False) -> None:
+    """A table on a terminal; lines with tabs between elsewhere, but for a report, which is for people wherever it goes."""
+    if not on_terminal() and not report:
+        for row in rows:
+            print("\t".join(" ".join(safe(cell).split()) for cell in row))
+        return
+    shown = Table(box=None, pad_edge=False, header_style="bold", caption=caption or None, caption_justify="left")
+    for name, options in columns:
+        shown.add_column(name, **options)
+    for row in rows:
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
+    (Console(file=sys.stdout, highlight=False, width=140) if report and not on_terminal() else out()).print(shown)
+
+
+def print_article(article: Article) -> None:
+    """One article, as one reads it."""
+    console = out()
+    console.print(Text(safe(article.title or "(no title)"), style="bold"))
+    if article.subtitle:
+        console.print(Text(safe(article.subtitle), style="italic"))
+    facts = [", ".join(article.authors), local(article.published_at), article.section, article.source]
+    console.print(Text(" · ".join(safe(f) for f in facts if f), style="dim"))
+    console.print(Text(safe(article.url), style="dim"), soft_wrap=True)
+    if article.completeness != "full":
+        console.print(Text(f"[{article.completeness} only: the page was not read in full]", style="yellow"))
+    body = article.text or article.summary or ""
+    width = min(console.width, 88)
+    for paragraph in body.split("\n\n"):
+        console.print()
+        console.print(Text(safe(paragraph)), width=width if on_terminal() else None, soft_wrap=not on_terminal())
+
+
+_COLUMNS = (("entries", "entries_new"), ("new", "articles_new"), ("revised", "revised"), ("copies", "copies"), ("headline only", "headline_only"), ("rejected", "rejected"), ("failed", "failed"), ("waiting", "waiting"))
+
+
+def print_run(run: CrawlRun) -> None:
+    """What a crawl found, a row a source; why things failed stands in the last column."""
+    columns: list[tuple[str, dict[str, Any]]] = [("source", {"no_wrap": True})]
+    columns += [(title, {"justify": "right"}) for title, _ in _COLUMNS]
+    columns.append(("why", {"ratio": 1, "overflow": "fold"}))
+    rows = []
+    for counts in run.sources:
+        why = [counts.error] if counts.error else []
+        why += [f"{n} × {reason}" for reason, n in list(counts.reasons.items())[:3]]
+        rows.append([counts.source or "(fetched)", *(getattr(counts, name) for _, name in _COLUMNS), "; ".join(filter(None, why))])
+    if len(rows) > 1:
+        rows.append(["total", *(run.total(name) for _, name in _COLUMNS), ""])
+    table(columns, rows, report=True)
+
+
+@contextmanager
+def progress(enabled: bool) -> Iterator[Any]:
+    """A bar with counts, on a terminal only; yields the observer of a run, or None."""
+    if not enabled or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err(), transient=True) as bar:
+        task = bar.add_task("asking feeds", total=None)
+
+        def observe(tally: Tally) -> None:
+            new, revised, failed = tally.total("articles_new"), tally.total("revised"), tally.total("failed")
+            bar.update(task, total=max(tally.asked, 1), completed=tally.answered, description=f"{new} new, {revised} revised, {failed} failed")
+
+        yield observe

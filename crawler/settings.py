@@ -1,0 +1,216 @@
+"""The settings as records: one frozen Config, a field a setting, each with its kind and what it is for. Reads no file: see config.py."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from crawler import values
+from crawler.errors import ConfigError
+
+CONTACT = "https://github.com/newsdesk/newsdesk"
+
+
+def _setting(default: Any, kind: Callable[[Any], Any], doc: str) -> Any:
+    return field(default=default, metadata={"kind": kind, "doc": doc})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """How pages are asked for."""
+
+    user_agent: str = _setting("", values.text, "The User-Agent; empty means newsdesk/VERSION (+contact).")
+    contact: str = _setting(CONTACT, values.text, "An address at which publishers reach you; stands in the User-Agent.")
+    timeout: float = _setting(30.0, values.seconds, "Seconds one request may take in total.")
+    max_bytes: int = _setting(10 * 1024**2, values.size, "The largest page, decompressed; feeds may be twice that.")
+    max_redirects: int = _setting(8, values.count, "Redirects followed for one request.")
+    concurrency: int = _setting(64, values.count, "Requests in flight over all hosts.")
+    proxy: str = _setting("", values.text, "A proxy's address; never taken from the environment.")
+    allow_networks: tuple[str, ...] = _setting((), values.networks, "Networks that are not public and may be asked all the same, on any port.")
+    allow_ports: tuple[str, ...] = _setting(("80", "443", "8000-8999"), values.ports, "Ports that may be asked.")
+    verify_tls: bool = _setting(True, values.flag, "Refuse certificates that do not hold.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Politeness:
+    """Manners towards one host."""
+
+    obey_robots: bool = _setting(True, values.flag, "Obey robots.txt (RFC 9309).")
+    delay: float = _setting(1.0, values.seconds, "Seconds between two requests to one host; a longer Crawl-delay wins.")
+    per_host: int = _setting(1, values.count, "Requests in flight to one host.")
+    jitter: float = _setting(0.1, values.number, "Share by which the delay varies, so that nothing beats in step.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When feeds are asked."""
+
+    default: float = _setting(3600.0, values.seconds, "Seconds between two polls of a feed nothing is known of yet.")
+    min: float = _setting(600.0, values.seconds, "Never more often than this.")
+    max: float = _setting(21600.0, values.seconds, "Never less often than this, unless the server asks for it.")
+    adaptive: bool = _setting(True, values.flag, "Follow the rhythm of each feed.")
+    max_age: float = _setting(7 * 86400.0, values.seconds, "Sitemap entries and maps older than this are left to backfill.")
+    recheck: tuple[float, ...] = _setting(
+        (900.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0), values.durations, "Ages at which a held article is asked for again."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extract:
+    """How pages become articles."""
+
+    workers: int = _setting(0, values.count, "Extraction processes; 0 is one a core.")
+    page_timeout: float = _setting(10.0, values.seconds, "Seconds after which a page's extraction is killed.")
+    keep_raw: bool = _setting(True, values.flag, "Keep the raw pages.")
+    raw_retain: float = _setting(365 * 86400.0, values.seconds, "How long raw pages are kept.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """The file."""
+
+    database: str = _setting("", values.text, "The database, relative to this file; empty means ./news.db.")
+    backup: str = _setting("daily", values.text, 'How often `run` backs up: "daily", "weekly", "off" or a duration.')
+    backup_keep: int = _setting(2, values.count, "Backups kept.")
+    fetches_retain: float = _setting(14 * 86400.0, values.seconds, "How long the ledger of requests is kept.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """When something is wrong."""
+
+    max_lag: float = _setting(3 * 3600.0, values.seconds, "`status --strict` fails when a feed is overdue by more.")
+    failing_share: float = _setting(0.25, values.number, "`status --strict` fails when more than this share of the sources fails.")
+    notify: tuple[str, ...] = _setting((), values.texts, "Addresses told when health changes.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherRules:
+    """What is known of one publisher's pages: selectors (CSS), parts to remove, the article id's pattern. Data, not code."""
+
+    id: str = _setting("", lambda v: values.patterns([v])[0], "Pattern over the address; its first group is the publisher's id.")
+    title: tuple[str, ...] = _setting((), values.texts, "Selectors of the headline.")
+    subtitle: tuple[str, ...] = _setting((), values.texts, "Selectors of the line under the headline.")
+    summary: tuple[str, ...] = _setting((), values.texts, "Selectors of the intro.")
+    authors: tuple[str, ...] = _setting((), values.texts, "Selectors of each author's name.")
+    published: tuple[str, ...] = _setting((), values.texts, "Selectors of elements whose datetime, content or text is the date.")
+    section: tuple[str, ...] = _setting((), values.texts, "Selectors of the section.")
+    tags: tuple[str, ...] = _setting((), values.texts, "Selectors of each tag.")
+    image: tuple[str, ...] = _setting((), values.texts, "Selectors of the lead image.")
+    caption: tuple[str, ...] = _setting((), values.texts, "Selectors of its caption.")
+    credit: tuple[str, ...] = _setting((), values.texts, "Selectors of its credit.")
+    body: tuple[str, ...] = _setting((), values.texts, "Selectors of the blocks that hold the text.")
+    remove: tuple[str, ...] = _setting((), values.texts, "Selectors of parts that are not the article's.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One outlet and where its news are listed."""
+
+    id: str = _setting("", values.text, "The source's id; from the host where it is not said.")
+    name: str = _setting("", values.text, "The outlet's name.")
+    url: str = _setting("", values.text, "The home page.")
+    feeds: tuple[str, ...] = _setting((), values.texts, "RSS, Atom or JSON feeds.")
+    sitemaps: tuple[str, ...] = _setting((), values.texts, "News sitemaps, or indexes of them.")
+    pages: tuple[str, ...] = _setting((), values.texts, "Section pages to take links from, where there is no feed.")
+    language: str = _setting("", values.text, "The language of the outlet (BCP 47).")
+    country: str = _setting("", values.text, "The country of the outlet (ISO 3166).")
+    tags: tuple[str, ...] = _setting((), values.texts, "Your own tags.")
+    every: float | None = _setting(None, values.seconds, "Seconds between two polls, at your word.")
+    enabled: bool = _setting(True, values.flag, "Whether it is crawled.")
+    include: tuple[str, ...] = _setting((), values.patterns, "Only addresses that one of these patterns finds.")
+    exclude: tuple[str, ...] = _setting((), values.patterns, "No addresses that one of these patterns finds.")
+    delay: float | None = _setting(None, values.seconds, "Seconds between two requests to this source's hosts.")
+    recheck: tuple[float, ...] | None = _setting(None, values.durations, "Ages at which its articles are asked for again.")
+    obey_robots: bool = _setting(True, values.flag, "Obey this outlet's robots.txt.")
+    cookies: str = _setting("", values.text, "A cookies.txt, sent to the source's own hosts only.")
+    headers: tuple[tuple[str, str], ...] = _setting((), values.headers, "Headers, sent to the source's own hosts only.")
+    article: PublisherRules = field(default_factory=PublisherRules)
+
+    @property
+    def feed_urls(self) -> tuple[tuple[str, str], ...]:
+        """(kind, address) of all that is polled; the kind of a feed is told by its first answer."""
+        kinds = (("feed", self.feeds), ("sitemap", self.sitemaps), ("page", self.pages))
+        return tuple((kind, url) for kind, urls in kinds for url in urls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """A saved search that speaks up."""
+
+    name: str = _setting("", values.text, "The watch's name.")
+    query: str = _setting("", values.text, "As in `newsdesk search`.")
+    sources: tuple[str, ...] = _setting((), values.texts, "Only these sources.")
+    tags: tuple[str, ...] = _setting((), values.texts, "Only sources with one of these tags.")
+    on: tuple[str, ...] = _setting(("new",), values.texts, "What is told: new, edited, silent, vanished.")
+    min_words: int = _setting(5, values.count, "Edits of fewer words are not told.")
+    max_age: float = _setting(48 * 3600.0, values.seconds, "Older articles are not told.")
+    digest: str = _setting("instant", values.text, "instant, hourly or daily.")
+    notify: tuple[str, ...] = _setting((), values.texts, "Where to.")
+
+
+SECTIONS: dict[str, type] = {
+    "http": Http, "politeness": Politeness, "schedule": Schedule, "extract": Extract, "storage": Storage, "health": Health,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Every setting in force, the sources, and where each value came from."""
+
+    http: Http = field(default_factory=Http)
+    politeness: Politeness = field(default_factory=Politeness)
+    schedule: Schedule = field(default_factory=Schedule)
+    extract: Extract = field(default_factory=Extract)
+    storage: Storage = field(default_factory=Storage)
+    health: Health = field(default_factory=Health)
+    sources: tuple[Source, ...] = ()
+    watches: tuple[Watch, ...] = ()
+    path: Path | None = None
+    files: tuple[Path, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def user_agent(self) -> str:
+        """The User-Agent that is sent."""
+        return self.http.user_agent or f"newsdesk/{own_version()} (+{self.http.contact})"
+
+    @property
+    def database(self) -> Path:
+        """The database in force."""
+        return Path(self.storage.database or "news.db")
+
+    def source(self, source_id: str) -> Source | None:
+        """The source of that id."""
+        return next((s for s in self.sources if s.id == source_id), None)
+
+    def choose(self, names: tuple[str, ...]) -> tuple[Source, ...]:
+        """The enabled sources, or those named by id or by `tag:TAG`.
+
+        Raises:
+            ConfigError: a name that no source has.
+        """
+        if not names:
+            return tuple(s for s in self.sources if s.enabled)
+        chosen: dict[str, Source] = {}
+        for name in names:
+            found = [s for s in self.sources if s.id == name or (name.startswith("tag:") and name[4:] in s.tags)]
+            if not found:
+                ids = [s.id for s in self.sources] + [f"tag:{t}" for s in self.sources for t in s.tags]
+                near = difflib.get_close_matches(name, ids, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else "`newsdesk sources list` shows them"
+                raise ConfigError(f"no source is called {name!r}; {hint}")
+            chosen.update((s.id, s) for s in found)
+        return tuple(chosen.values())
+
+
+def own_version() -> str:
+    """The installed version."""
+    try:
+        return version("newsdesk")
+    except PackageNotFoundError:
+        return "0.1.0"

@@ -1,0 +1,207 @@
+"""Addresses: cleaned for asking, keyed for comparing, split into site and host. Pure; knows no network.
+
+Two forms that must never be mixed: `canonical_url` is what may be asked for, `url_key` is only for comparing two addresses.
+courlan and w3lib do the parsing; which parameters are noise is data below (a parameter's name is a fact, measured on
+real address pairs; DESIGN, decision 5).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlsplit, urlunsplit
+
+from courlan import extract_domain
+from w3lib.url import safe_url_string
+
+# Parameters that say where a reader came from, never which article it is. Stripped before asking, too: The Moscow Times'
+# robots.txt forbids `*?utm`, so an address that keeps them may not be fetched at all.
+_TRACKING = re.compile(
+    r"""^(?:
+    utm_?\w*|ga_\w+|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|fb_(?:action_ids|action_types|source|ref|comment_id)|msclkid|yclid|ysclid|twclid|
+    ttclid|li_fat_id|igshid|igsh|mc_[ce]id|mkt_tok|mtm_\w+|pk_\w+|piwik_\w+|matomo_\w+|hsa_\w+|_hs(?:enc|mi)|hsctatracking|
+    __twitter_impression|twitter_impression|oly_(?:anon|enc)_id|vero_(?:id|conv)|wickedid|s_cid|s_kwcid|ns_(?:mchannel|source|campaign|linkname|fee)|
+    wt_?\.?(?:mc|zmc|nav|ga|mc_id)(?:_\w+)?|wtmc|wt\.(?:mc_id|nav)|xtor|xtref|at_(?:medium|campaign|custom\d|link\w*|format|ptr\w*|bbc_team|recipient_\w+|send_date)|
+    cmpid|cmp|cmpld|campid|cmp_id|smid|smtyp|partner|emc|srnd|taid|print|ftag|ito|ocid|icid|ncid|cid_source|cvid|fromcms|rss_?\w*|feed(?:type|name|_id)?|
+    spm|scm|share_?(?:token|from|source|type|id|medium)?|sharetype|shared|socialnetwork|smuid|nsctype|guccounter|guce_referr?er(?:_sig)?|
+    ref_?src|ref_?url|referr?er|tsource|source_?type|
+    _ga|_gl|_ke|_openstat|action_object_map|action_type_map|action_ref_map|algo_(?:e?x?pvid|expid)|trk(?:campaign|info|email)?|
+    yptr|\.tsrc|soc_(?:src|trk)|cm_(?:mmc|ven|cat|pla|ite)\w*|sc_(?:campaign|channel|content|medium|outcome|geo|country|src|lid|uid|llid|eh)|
+    traffic_?source|echobox|echo_?id|dicbo|obOrigUrl|outbrain_?\w*|tblci|taboola_?\w*|
+    \#?xtor|mbid|mod|nl(?:id)?_?(?:source|ref)?|newsletter(?:_id)?|seg_?id|sessionid|phpsessid|jsessionid|sfmc_\w+|
+    amp_?(?:js_v|gsa|cf|kit)?|amp_markup|usqp|outputtype|output_?type
+    )$""",
+    re.VERBOSE | re.IGNORECASE,
+)
+# Noise for comparing only: on some sites these choose another view of the same page, so a request keeps them.
+_VIEW = re.compile(r"^(?:ref|source|from|src|via|origin|view|display|theme|fb|tw|_?amp|amp_analytics|mobile|_|cb|cachebuster|nocache|page_?view|hl_?ref|hootpostid|platform|device|single_?page)$", re.IGNORECASE)
+_AMP_VALUES = {"amp", "amphtml", "amp=1"}
+_PORTS = {"http": 80, "https": 443}
+_INDEX = re.compile(r"/(?:index|default|home)\.(?:html?|php|aspx?|jsp|cfm|shtml)$", re.IGNORECASE)
+_SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
+# Not /tag/amp: there it is a word.
+_AMP_PATH = re.compile(r"(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)amp(?:/|$)|[./]amp(?=\.html?$)|\.amp/?$|-amp(?=\.html?$)", re.IGNORECASE)
+_HOST_VIEW = re.compile(r"^(?:(?:www\d?|m|mobile|amp|touch|wap)\.)+(?=[^.]+\.)", re.IGNORECASE)
+_LOCALE_SUBDOMAIN = re.compile(r"^(?:ww\d)\.", re.IGNORECASE)
+MAX_URL = 4000  # longer ones are session dumps or attacks; IE's limit was 2,083, servers take 8,000
+
+
+def canonical_url(url: str, base: str | None = None) -> str:
+    """The address to ask for: absolute, ASCII, without fragment, credentials and tracking parameters.
+
+    Args:
+        url: as a feed or a page wrote it; may be relative if base is given.
+        base: the address it stood on.
+
+    Returns:
+        An http or https address.
+
+    Raises:
+        ValueError: not http(s), no host, or longer than MAX_URL.
+    """
+    text = _tidy(url)
+    if base:
+        text = urljoin(base, text)
+    if len(text) > MAX_URL:
+        raise ValueError(f"the address is longer than {MAX_URL} characters: {text[:80]}…")
+    parts = _split(text)
+    host = _ascii_host(parts.hostname or "")
+    port = parts.port
+    netloc = f"[{host}]" if ":" in host else host
+    if port and port != _PORTS[parts.scheme]:
+        netloc = f"{netloc}:{port}"
+    query = _strip(parts.query, _TRACKING)
+    return safe_url_string(urlunsplit((parts.scheme, netloc, parts.path or "/", query, "")))
+
+
+def _tidy(url: str) -> str:
+    """WHATWG URL: surrounding control characters and spaces go, tabs and newlines go anywhere."""
+    return re.sub(r"[\t\r\n]", "", url.strip("".join(map(chr, range(33)))))
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"not an address: {text[:200]!r} ({error})") from error
+    if parts.scheme.lower() not in _PORTS:
+        raise ValueError(f"not an http or https address: {text[:200]!r}")
+    if not parts.hostname or "\\" in parts.netloc:
+        raise ValueError(f"an address without a host: {text[:200]!r}")
+    return parts
+
+
+def _ascii_host(host: str) -> str:
+    """IDNA, lower case, no trailing dot; what IDNA refuses stays as it is and fails at the resolver."""
+    host = host.rstrip(".").lower()
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise ValueError(f"not a host name: {host[:100]!r}") from error
+
+
+def _strip(query: str, noise: re.Pattern[str]) -> str:
+    """The query without noise, byte for byte otherwise: some servers check order and escaping."""
+    kept = [part for part in query.split("&") if part and not noise.match(unquote(part.split("=", 1)[0]))]
+    return "&".join(kept)
+
+
+@lru_cache(maxsize=65536)
+def url_key(url: str) -> str:
+    """A key that is equal for two addresses of one article. For comparing only, never for asking.
+
+    Scheme, www/m/amp hosts, AMP paths, tracking and view parameters, their order, index files, trailing slashes, session ids
+    and fragments (but for #! routes) do not count. Parameters that are an article's own id on some sites (id, p, sid, s, m, …) do.
+
+    Raises:
+        ValueError: not an http(s) address.
+    """
+    text = _tidy(url)
+    if "://" not in text[:12]:
+        text = f"http:{text}" if text.startswith("//") else f"http://{text}"
+    text = _unwrap(text)
+    parts = _split(text[:MAX_URL])
+    host = _HOST_VIEW.sub("", _ascii_host(parts.hostname or ""))
+    host = _LOCALE_SUBDOMAIN.sub("", host)
+    port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
+    pairs = sorted({(k, v) for k, v in parse_qsl(parts.query.replace("&amp;", "&"), keep_blank_values=True) if not _noise(k, v)})
+    query = "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in pairs)
+    fragment = parts.fragment if parts.fragment.startswith(("!", "/")) else ""
+    return f"{host}{port}{_key_path(parts.path)}" + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+
+
+def _noise(name: str, value: str) -> bool:
+    if name.lower().startswith("at_") and value.isdigit():
+        return False  # a tracking value is a word; a number may be the article's own id
+    return bool(_TRACKING.match(name) or _VIEW.match(name)) or value.lower() in _AMP_VALUES or (not name and not value)
+
+
+def _key_path(path: str) -> str:
+    path = _SESSION.sub("", path)
+    path = re.sub(r"/{2,}", "/", path)
+    path = quote(unquote(path), safe="/:@!$&'()*+,;=~-._")
+    path = _INDEX.sub("/", path)
+    path = _AMP_PATH.sub("", path)
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            if segments:
+                segments.pop()
+        elif segment != ".":
+            segments.append(segment)
+    return "/".join(segments).rstrip("/")
+
+
+_CACHE_HOST = re.compile(r"^https?://[^/]*\.cdn\.ampproject\.org/(?:[acviwr]/)?(?:s/)?(?P<rest>[^/].*)$", re.IGNORECASE)
+_GOOGLE_AMP = re.compile(r"^https?://(?:www\.)?google\.[a-z.]+/amp/(?:s/)?(?P<rest>[^/].*)$", re.IGNORECASE)
+
+
+def _unwrap(url: str) -> str:
+    """An AMP cache's copy is the address that stands in its path."""
+    for pattern in (_CACHE_HOST, _GOOGLE_AMP):
+        if (match := pattern.match(url)) and "." in match["rest"].split("/")[0]:
+            return f"http://{match['rest']}"
+    return url
+
+
+def site(url: str) -> str:
+    """The registrable domain of an address, with its port where that is not the usual one; an IP address is its own site."""
+    parts = urlsplit(url)
+    host = _ascii_host(parts.hostname or "")
+    port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
+    if not host or ":" in host or re.fullmatch(r"[\d.]+", host):
+        return f"{host}{port}"
+    return f"{_registrable(host)}{port}"
+
+
+@lru_cache(maxsize=4096)
+def _registrable(host: str) -> str:
+    return extract_domain(f"http://{host}/", fast=True) or host
+
+
+def host_of(url: str) -> str:
+    """The host name, lower case; politeness is counted by it. "" where there is none."""
+    try:
+        return (urlsplit(url).hostname or "").lower().rstrip(".")
+    except ValueError:
+        return ""
+
+
+def netloc_of(url: str) -> str:
+    """host:port with the port always said; publisher rules are matched by it."""
+    parts = urlsplit(url)
+    return f"{(parts.hostname or '').lower()}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+
+
+def is_root_or_section(url: str) -> bool:
+    """A home page or a section page by its address: an article never lives there, so a canonical link to it says nothing."""
+    path = urlsplit(url).path.strip("/")
+    if not path or _INDEX.search(f"/{path}"):
+        return True
+    segments = path.split("/")
+    last = segments[-1]
+    wordy = last.count("-") >= 2 or last.count("_") >= 2 or any(c.isdigit() for c in last) or "." in last or len(last) > 40
+    return len(segments) <= 2 and not wordy and not urlsplit(url).query and all(len(s) <= 25 for s in segments)

@@ -1,0 +1,164 @@
+"""The kinds of value a setting can have: each turns what a TOML file or the environment says into one Python value, or says why not."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "": 1}
+_SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+FOREVER = 100 * 365 * 86400.0
+
+
+def seconds(value: Any) -> float:
+    """A duration: a number of seconds, or "90s", "10m", "1h", "7d", "2w", "1h30m"; "daily" and the like where people say so."""
+    if isinstance(value, bool):
+        raise ValueError("is not a duration")
+    if isinstance(value, int | float):
+        return _positive(float(value))
+    text = str(value).strip().lower()
+    named = {"hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0}
+    if text in named:
+        return named[text]
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", text)
+    if not parts or re.sub(r"(\d+(?:\.\d+)?)\s*([smhdw]?)\s*", "", text):
+        raise ValueError('is not a duration; write seconds or "90s", "10m", "1h", "7d"')
+    return _positive(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def _positive(value: float) -> float:
+    if not 0 <= value <= FOREVER:
+        raise ValueError("must be between 0 and a hundred years")
+    return value
+
+
+def size(value: Any) -> int:
+    """Bytes: a number, or "10MiB", "500kB"."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(value).strip().lower())
+    if not match or match[2] not in _SIZES:
+        raise ValueError('is not a size; write bytes or "10MiB"')
+    return int(float(match[1]) * _SIZES[match[2]])
+
+
+def flag(value: Any) -> bool:
+    """true or false."""
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in {"true", "1", "yes", "on"}:
+        return True
+    if text in {"false", "0", "no", "off"}:
+        return False
+    raise ValueError("must be true or false")
+
+
+def count(value: Any) -> int:
+    """A whole number, zero or more."""
+    if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value).strip()):
+        raise ValueError("must be a whole number")
+    return int(value)
+
+
+def number(value: Any) -> float:
+    """A number, zero or more."""
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        result = -1.0
+    if isinstance(value, bool) or not 0 <= result < 1e9:
+        raise ValueError("must be a number, zero or more")
+    return result
+
+
+def text(value: Any) -> str:
+    """A string; `env:NAME` stays as it is and is read where it is used, so that no dump of the settings holds a secret."""
+    if not isinstance(value, str):
+        raise ValueError("must be text in quotes")  # noqa: TRY004 - one kind of error for all that a setting can be
+    return value
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """A list of strings; one string is a list of one, and commas part it where it came from the environment."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
+        raise ValueError("must be a list of texts")
+    return tuple(value)
+
+
+def patterns(value: Any) -> tuple[str, ...]:
+    """Regular expressions."""
+    found = (value,) if isinstance(value, str) else texts(value)
+    for pattern in found:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"holds a regular expression that cannot be read: {pattern!r} ({error})") from error
+    return found
+
+
+def durations(value: Any) -> tuple[float, ...]:
+    """A list of durations, ascending."""
+    found = texts(value) if isinstance(value, str) else value
+    if not isinstance(found, list | tuple):
+        raise ValueError("must be a list of durations")  # noqa: TRY004
+    return tuple(sorted(seconds(part) for part in found))
+
+
+def networks(value: Any) -> tuple[str, ...]:
+    """IP networks in CIDR form."""
+    found = texts(value)
+    for part in found:
+        try:
+            ipaddress.ip_network(part)
+        except ValueError as error:
+            raise ValueError(f'holds {part!r}, which is not a network; write e.g. "127.0.0.0/8" ({error})') from error
+    return found
+
+
+def ports(value: Any) -> tuple[str, ...]:
+    """Ports and ranges of ports."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        raise ValueError("must be a list of ports")  # noqa: TRY004
+    found = tuple(str(part).strip() for part in items)
+    for part in found:
+        if not re.fullmatch(r"\d{1,5}(-\d{1,5})?", part):
+            raise ValueError(f'holds {part!r}, which is not a port or a range like "8000-8999"')
+    return found
+
+
+def headers(value: Any) -> tuple[tuple[str, str], ...]:
+    """A table of header names and values."""
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a table of header names and values")  # noqa: TRY004
+    for name, content in value.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", str(name)) or not isinstance(content, str) or re.search(r"[\r\n\0]", content):
+            raise ValueError(f"holds a header that cannot be sent: {name!r}")
+    return tuple((str(name), str(content)) for name, content in value.items())
+
+
+def secret(value: str) -> str:
+    """What `env:NAME` stands for; any other text is itself.
+
+    Raises:
+        KeyError: the variable is not set.
+    """
+    return os.environ[value[4:]] if value.startswith("env:") else value
+
+
+def readable(value: float) -> str:
+    """A duration as a person writes it: 5400 is "1h30m"."""
+    rest, parts = round(value), []
+    for unit in ("d", "h", "m"):
+        amount, rest = divmod(rest, _UNITS[unit])
+        if amount:
+            parts.append(f"{amount}{unit}")
+    if value and not parts and value < 1:
+        return f"{value:g}s"
+    return "".join(parts) + (f"{rest}s" if rest or not parts else "")

@@ -1,0 +1,1 @@
+"""Thin entries to one engine: what to crawl, and nothing else."""

@@ -1,0 +1,17 @@
+"""`scrapy crawl url -a url=https://…[,https://…]`: fetches the addresses given, now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crawler.engine.run import OwnSpider
+
+
+class UrlSpider(OwnSpider):
+    """The addresses given."""
+
+    name = "url"
+
+    def __init__(self, url: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.wanted = {"urls": tuple(u for u in url.split(",") if u)}

@@ -1,0 +1,274 @@
+"""Articles, their addresses, revisions, copies and the full-text index: look-ups for a decision, and writing the decision (a Verdict).
+
+Functions over one connection; the writing ones run inside a transaction that the caller opened (storage.writer).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from storage.records import Address, Article, Twin, Verdict, iso, moment
+from storage.words import segment
+
+WINDOW = timedelta(days=30)  # syndication is bounded in time; a rolling window keeps the look-up's cost flat (DUPLICATES: 14 to 30 days)
+_COMMON = 50  # a fingerprint that stands in more articles than this is a footer, not a story
+_FIELDS = tuple(f.name for f in dataclasses.fields(Article))
+_LISTS = ("authors", "tags")
+COLUMNS = ", ".join(f"a.{name}" for name in _FIELDS)
+
+
+def article_from(row: Sequence[Any]) -> Article:
+    """The record of a row of COLUMNS."""
+    found = dict(zip(_FIELDS, row, strict=True))
+    for name in _LISTS:
+        found[name] = tuple(json.loads(found[name]))
+    found["provenance"] = json.loads(found["provenance"])
+    return Article(**found)
+
+
+def by_id(db: Any, article_id: int) -> Article | None:
+    """The article of that id."""
+    row = db.conn.execute(f"SELECT {COLUMNS} FROM articles a WHERE a.id = ?", (article_id,)).fetchone()
+    return article_from(row) if row else None
+
+
+def by_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """For each key that is known: (article id, how the address came to be known)."""
+    rows = db.conn.execute("SELECT url_key, article_id, kind FROM article_urls WHERE url_key IN (SELECT value FROM json_each(?))", (json.dumps(list(keys)),))
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def same_text(db: Any, source: str | None, content_hash: str) -> list[Article]:
+    """Articles of that source with that very text."""
+    rows = db.conn.execute(f"SELECT {COLUMNS} FROM articles a WHERE a.content_hash = ? AND a.source IS ? ORDER BY a.id LIMIT 5", (content_hash, source))
+    return [article_from(row) for row in rows]
+
+
+def twins(db: Any, prints: Sequence[int], *, now: datetime, at_least: int = 2) -> list[Twin]:
+    """Held articles that share at least that many fingerprints, most first; footers that stand everywhere do not count."""
+    if not prints:
+        return []
+    since = int((now - WINDOW).timestamp() // 86400)
+    hashes = json.dumps([_signed(p) for p in prints])
+    rows = db.conn.execute(
+        "SELECT article_id, count(*) AS shared FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) AND seen_day >= :since "
+        "AND hash NOT IN (SELECT hash FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) GROUP BY hash HAVING count(*) > :common) "
+        "GROUP BY article_id HAVING shared >= :least ORDER BY shared DESC, article_id LIMIT 20",
+        {"prints": hashes, "since": since, "common": _COMMON, "least": at_least},
+    ).fetchall()
+    ids = json.dumps([row[0] for row in rows])
+    found = db.conn.execute(
+        "SELECT id, story_id, source, url, title, text, published_at, first_seen_at FROM articles WHERE text IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY id", (ids,)
+    )
+    names = ("id", "story_id", "source", "url", "title", "text", "published_at", "first_seen_at")
+    return [Twin(**dict(zip(names, row, strict=True))) for row in found]
+
+
+def apply_verdict(db: Any, verdict: Verdict) -> int | None:
+    """Write what one page turned out to be; returns the id of the article it belongs to, if any."""
+    at = iso(verdict.at)
+    article_id = verdict.article_id
+    if verdict.outcome in {"new", "headline"} and verdict.article is not None and article_id is None:
+        article_id = _insert(db, verdict, at)
+        _change(db, article_id, at, "new")
+    elif article_id is not None and verdict.article is not None and verdict.outcome == "revised":
+        _revise(db, article_id, verdict, at)
+        _change(db, article_id, at, "revised")
+    elif article_id is not None and verdict.article is not None and verdict.replace:
+        _overwrite(db, article_id, verdict.article, at)
+        _change(db, article_id, at, "revised")
+    elif article_id is not None and verdict.outcome in {"same", "address", "headline"}:
+        db.conn.execute("UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id))
+        db.conn.execute(
+            "UPDATE revisions SET last_same_at = ? WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)", (at, article_id, article_id)
+        )
+    if verdict.article_id is not None:
+        _mark_presence(db, verdict, at)
+    if article_id is not None:
+        _add_addresses(db, article_id, verdict.addresses, at)
+        _set_recheck(db, article_id, verdict.recheck_at)
+    if verdict.fingerprints and article_id is not None and verdict.outcome in {"new", "revised"}:
+        _add_fingerprints(db, article_id, verdict.fingerprints, verdict.at)
+    _settle_entries(db, verdict, article_id)
+    _count_day(db, verdict, at)
+    return article_id
+
+
+def _mark_presence(db: Any, verdict: Verdict, at: str) -> None:
+    """A held article that is gone keeps its text and gets vanished_at; one that is back loses it."""
+    if verdict.outcome == "gone":
+        gone = db.conn.execute("UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL", (at, verdict.reason, verdict.article_id))
+        if gone.rowcount:
+            _change(db, int(verdict.article_id or 0), at, "vanished")
+    elif verdict.outcome in {"new", "revised", "same", "address"}:
+        back = db.conn.execute("UPDATE articles SET vanished_at = NULL, vanished_reason = NULL WHERE id = ? AND vanished_at IS NOT NULL", (verdict.article_id,))
+        if back.rowcount:
+            _change(db, int(verdict.article_id or 0), at, "restored")
+
+
+def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
+    left_out = {"id", *skip}
+    found = {name: getattr(article, name) for name in _FIELDS if name not in left_out}
+    for name in _LISTS:
+        if name in found:
+            found[name] = json.dumps(list(found[name]), ensure_ascii=False)
+    if "provenance" in found:
+        found["provenance"] = json.dumps(found["provenance"], ensure_ascii=False, sort_keys=True)
+    return found
+
+
+def _insert(db: Any, verdict: Verdict, at: str) -> int:
+    assert verdict.article is not None
+    article = dataclasses.replace(verdict.article, uid=uuid.uuid4().hex, first_seen_at=verdict.article.first_seen_at or at, fetched_at=at)
+    row = _values(article)
+    row["story_id"] = article.story_id or 0
+    columns, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+    article_id = int(db.conn.execute(f"INSERT INTO articles ({columns}) VALUES ({marks})", row).lastrowid)
+    if not article.story_id:
+        db.conn.execute("UPDATE articles SET story_id = id WHERE id = ?", (article_id,))
+    _index(db, article_id, article)
+    return article_id
+
+
+def _revise(db: Any, article_id: int, verdict: Verdict, at: str) -> None:
+    """Keep the version that stands as a row of revisions (from the first edit on), then the new one beside it, then overwrite."""
+    assert verdict.article is not None
+    held = by_id(db, article_id)
+    assert held is not None
+    if held.revision == 1:
+        _add_revision(db, article_id, 1, held, seen_at=held.fetched_at or held.first_seen_at or at, last_same_at=held.last_same_at)
+    number = held.revision + 1
+    new = dataclasses.replace(verdict.article, revision=number)
+    _add_revision(db, article_id, number, new, seen_at=at, last_same_at=None, silent=verdict.silent, words=(verdict.words_added, verdict.words_removed))
+    _overwrite(db, article_id, new, at, held=held)
+
+
+def _add_revision(
+    db: Any, article_id: int, number: int, version: Article, *, seen_at: str, last_same_at: str | None, silent: bool = False, words: tuple[int, int] = (0, 0)
+) -> None:
+    db.conn.execute(
+        "INSERT INTO revisions (article_id, number, title, subtitle, authors, text, published_at, modified_at, content_hash, seen_at, last_same_at, silent, "
+        "words_added, words_removed, extractor, warc_file, warc_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            article_id, number, version.title, version.subtitle, json.dumps(list(version.authors), ensure_ascii=False), version.text, version.published_at,
+            version.modified_at, version.content_hash, seen_at, last_same_at, int(silent), *words, version.extractor, version.warc_file, version.warc_offset,
+        ),
+    )  # fmt: skip
+
+
+def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Article | None = None) -> None:
+    """Put the fields of `article` in the place of what is held; identity, story and first sight stay."""
+    held = held or by_id(db, article_id)
+    assert held is not None
+    new = dataclasses.replace(article, fetched_at=at, last_same_at=None, revision=article.revision if article.revision > 1 else held.revision)
+    row = _values(new, skip=("uid", "story_id", "duplicate_of", "first_seen_at", "source", "recheck_at", "vanished_at", "vanished_reason"))
+    assignments = ", ".join(f"{name} = :{name}" for name in row)
+    db.conn.execute(f"UPDATE articles SET {assignments}, recheck_leased_until = NULL WHERE id = :id", {**row, "id": article_id})
+    _unindex(db, article_id, held)
+    _index(db, article_id, new)
+
+
+def _index(db: Any, article_id: int, article: Article) -> None:
+    db.conn.execute("INSERT INTO articles_fts (rowid, title, text, authors) VALUES (?, ?, ?, ?)", (article_id, *_indexed(article)))
+
+
+def _unindex(db: Any, article_id: int, article: Article) -> None:
+    """FTS5 with external content is told the old words by hand; they must be the very words that went in."""
+    db.conn.execute("INSERT INTO articles_fts (articles_fts, rowid, title, text, authors) VALUES ('delete', ?, ?, ?, ?)", (article_id, *_indexed(article)))
+
+
+def _indexed(article: Article) -> tuple[str, str, str]:
+    summary = f"\n\n{article.summary}" if article.summary and not article.text else ""
+    subtitle = f" {article.subtitle}" if article.subtitle else ""
+    return segment(f"{article.title or ''}{subtitle}"), segment(f"{article.text or ''}{summary}"), segment("; ".join(article.authors))
+
+
+def rebuild_index(db: Any) -> int:
+    """Write the full-text index anew from the articles; returns how many."""
+    db.conn.execute("INSERT INTO articles_fts (articles_fts) VALUES ('delete-all')")
+    count = 0
+    for row in db.conn.execute(f"SELECT {COLUMNS} FROM articles a").fetchall():
+        article = article_from(row)
+        _index(db, article.id, article)
+        count += 1
+    return count
+
+
+def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: str) -> None:
+    for address in addresses:
+        # The first row for a key stays, but an address that was only claimed by a canonical link gives way to one that was fetched.
+        db.conn.execute(
+            "INSERT INTO article_urls (url_key, url, article_id, kind, first_seen_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (url_key) DO UPDATE SET "
+            "article_id = excluded.article_id, kind = excluded.kind, url = excluded.url WHERE article_urls.kind = 'canonical' AND excluded.kind IN ('requested', 'final', 'amp')",
+            (address.url_key, address.url, article_id, address.kind, at),
+        )
+
+
+def _set_recheck(db: Any, article_id: int, recheck_at: datetime | None) -> None:
+    db.conn.execute("UPDATE articles SET recheck_at = ?, recheck_leased_until = NULL WHERE id = ?", (iso(recheck_at) if recheck_at else None, article_id))
+
+
+def _add_fingerprints(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
+    day = int(at.timestamp() // 86400)
+    db.conn.execute("DELETE FROM fingerprints WHERE article_id = ? AND hash NOT IN (SELECT value FROM json_each(?))", (article_id, json.dumps([_signed(p) for p in prints])))
+    db.conn.executemany("INSERT INTO fingerprints (hash, article_id, seen_day) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [(_signed(p), article_id, day) for p in prints])
+
+
+def _signed(value: int) -> int:
+    """A 64-bit hash as SQLite's signed integer."""
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+_STATES = {"new": "fetched", "revised": "fetched", "same": "fetched", "address": "fetched", "headline": "retry", "retry": "retry", "failed": "retry", "rejected": "rejected", "gone": "gone"}
+
+
+def _settle_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
+    """Give back the leases of the entries this verdict answers, and settle the others that list the same article."""
+    state = _STATES[verdict.outcome]
+    if verdict.outcome == "headline" and verdict.retry_at is None:
+        state = "fetched"
+    retry = iso(verdict.retry_at) if verdict.retry_at else None
+    not_before = iso(verdict.not_before) if verdict.not_before else None
+    for entry_id in verdict.entry_ids:
+        db.conn.execute(
+            "UPDATE entries SET state = ?, reason = ?, verdict = ?, attempts = attempts + 1, retry_at = ?, not_before = ?, leased_until = NULL, "
+            "article_id = coalesce(?, article_id) WHERE id = ?",
+            (state, verdict.reason, verdict.outcome, retry, not_before, article_id, entry_id),
+        )
+    if article_id is not None and state == "fetched":
+        keys = json.dumps([a.url_key for a in verdict.addresses if a.kind != "canonical"])
+        db.conn.execute(
+            "UPDATE entries SET state = 'fetched', reason = 'already held', article_id = ? WHERE state = 'pending' AND article_id IS NULL AND url_key IN (SELECT value FROM json_each(?))",
+            (article_id, keys),
+        )
+
+
+def _change(db: Any, article_id: int, at: str, op: str) -> None:
+    db.conn.execute("INSERT INTO changes (article_id, at, op) VALUES (?, ?, ?)", (article_id, at, op))
+
+
+def _count_day(db: Any, verdict: Verdict, at: str) -> None:
+    if not verdict.source or verdict.outcome not in {"new", "headline", "rejected", "gone"}:
+        return
+    db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", (verdict.source, at[:10]))
+    where = (verdict.source, at[:10])
+    if verdict.outcome in {"new", "headline"} and verdict.article_id is None:
+        column = "articles" if verdict.outcome == "new" else "headline_only"
+        db.conn.execute(f"UPDATE source_days SET {column} = {column} + 1 WHERE source = ? AND day = ?", where)
+    elif verdict.outcome in {"rejected", "gone"}:
+        row = db.conn.execute("SELECT rejected FROM source_days WHERE source = ? AND day = ?", where).fetchone()
+        reasons = json.loads(row[0])
+        reason = verdict.reason or "unknown"
+        reasons[reason] = reasons.get(reason, 0) + 1
+        db.conn.execute("UPDATE source_days SET rejected = ? WHERE source = ? AND day = ?", (json.dumps(reasons, ensure_ascii=False), *where))
+
+
+def seen_moment(article: Article) -> datetime | None:
+    """When an article was published, else first seen."""
+    text = article.published_at or article.first_seen_at
+    return moment(text) if text else None

@@ -1,0 +1,176 @@
+"""One SQLite file, opened the safe way: is it ours, is it whole, WAL, synchronous FULL, foreign keys, BEGIN IMMEDIATE.
+
+sqlite-utils takes pysqlite3 (SQLite 3.53) by itself where it is installed; this module takes the same one, so that a process has one SQLite
+library and none of the versions with the WAL-reset bug (3.7.0 to 3.51.2) where a wheel exists.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlite_utils import Database
+from sqlite_utils.db import sqlite3
+
+from storage.errors import DamagedDatabase, DatabaseBusy, DiskProblem, MissingDatabase, NewerDatabase, NotOurs, StorageError
+from storage.schema import APPLICATION_ID, SCHEMA, migrations
+
+SQLITE_VERSION: str = sqlite3.sqlite_version
+BUSY_SECONDS = 60.0  # another program (a sqlite3 shell, a backup) may hold SQLite's write lock for a while
+_MAGIC = b"SQLite format 3\0"
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite says into what a user can act on."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise explain(path, error) from error
+
+
+def explain(path: Path, error: Exception) -> StorageError:
+    """The StorageError for what SQLite raised about that file."""
+    text = str(error)
+    if "full" in text:
+        return DiskProblem(f"{path}: the disk is full; nothing acknowledged is lost: make room and run the command again")
+    if "readonly" in text or "read-only" in text:
+        return DiskProblem(f"{path}: read-only; newsdesk needs to write the file and its folder (reading commands still work)")
+    if "locked" in text or "busy" in text:
+        return DatabaseBusy(f"{path}: another program has been writing for {BUSY_SECONDS:.0f} s; close it (a sqlite3 shell with an open transaction?) and try again")
+    if "unable to open" in text:
+        return DiskProblem(f"{path}: cannot be opened; does its folder exist, and may newsdesk write there?")
+    if "I/O" in text:
+        return DiskProblem(f"{path}: the disk failed ({text}); check it, then `newsdesk db check`")
+    if any(word in text for word in ("malformed", "not a database", "corrupt")):
+        return DamagedDatabase(f"{path}: damaged ({text}); `newsdesk db restore BACKUP` brings a backup back, `sqlite3 {path} .recover` saves what can be read")
+    return StorageError(f"{path}: {text}")
+
+
+def open_writer(path: Path) -> Any:
+    """A writing connection; creates the file and its tables, applies additive migrations.
+
+    Raises:
+        StorageError: not ours, damaged, newer, read-only, on a full disk; the file is left as it was.
+    """
+    exists = path.exists()
+    if exists:
+        _inspect(path)
+    elif not path.parent.exists():
+        raise DiskProblem(f"{path}: the folder {path.parent} does not exist; make it, or name another file with --db")
+    with explained(path):
+        connection = sqlite3.connect(str(path), timeout=BUSY_SECONDS, check_same_thread=False)
+        try:
+            if exists:
+                _check_version(path, connection)
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            connection.execute("PRAGMA synchronous=FULL")  # acknowledged means durable: measured 1 sync a commit
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA cache_size=-16384")
+            connection.execute("PRAGMA journal_size_limit=67108864")
+            _migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return Database(connection)
+
+
+def open_reader(path: Path) -> Any:
+    """A connection that cannot write; never creates.
+
+    Raises:
+        MissingDatabase: nothing is there.
+        StorageError: not ours, damaged, newer.
+    """
+    if not path.exists():
+        raise MissingDatabase(f"no database at {path}; `newsdesk crawl` makes one there, or name yours with --db or NEWSDESK_DB")
+    _inspect(path)
+    with explained(path):
+        connection = _connect_reader(path)
+        connection.execute("PRAGMA query_only=ON")
+        _check_version(path, connection, empty_allowed=False)
+    return Database(connection)
+
+
+def _connect_reader(path: Path) -> Any:
+    """Read-only; a file on a read-only disk is opened as immutable, as its WAL index cannot be made there."""
+    name = f"file:{quote(str(path.resolve()))}"
+    connection = sqlite3.connect(f"{name}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if "unable to open" not in str(error) and "readonly" not in str(error):
+            raise
+        connection = sqlite3.connect(f"{name}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+    return connection
+
+
+def _inspect(path: Path) -> None:
+    """Look at the first bytes before SQLite does: it takes an empty file for a new database."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise DiskProblem(f"{path}: cannot be read: {error.strerror}") from error
+    if not head:
+        raise NotOurs(f"{path}: the file is empty (0 bytes); a crash or a copy may have cut it: restore a backup, or delete it to start anew")
+    if not head.startswith(_MAGIC):
+        raise NotOurs(f"{path}: not a SQLite database; newsdesk leaves it alone: name another file with --db")
+
+
+def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -> None:
+    """Refuse what is not ours; a writer may take a database without any table: a first crawl that was killed leaves one."""
+    found = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if found != APPLICATION_ID and not (found == 0 and tables == 0 and empty_allowed):
+        raise NotOurs(f"{path}: a SQLite database, but not newsdesk's; newsdesk leaves it alone: name another file with --db")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA:
+        raise NewerDatabase(f"{path}: written by a newer newsdesk (schema {version}, this one knows {SCHEMA}); install that version, or name another file")
+
+
+def _migrate(connection: Any) -> None:
+    """Additive migrations, and the file's identity, in one go; nothing where all is done."""
+    db = Database(connection)
+    if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA and not migrations.pending(db):
+        return
+    migrations.apply(db)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA user_version={SCHEMA}")
+    for key, value in (("database_id", secrets.token_hex(8)), ("generation", "1"), ("schema", str(SCHEMA))):
+        connection.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (key, value))
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(SCHEMA),))
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def transaction(path: Path, db: Any) -> Iterator[None]:
+    """One BEGIN IMMEDIATE transaction: read-then-write in a deferred one fails at once when another writer was faster (measured)."""
+    with explained(path):
+        db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if db.conn.in_transaction:
+                db.conn.execute("ROLLBACK")
+            raise
+        db.conn.execute("COMMIT")
+
+
+@contextmanager
+def savepoint(db: Any) -> Iterator[None]:
+    """One record inside a transaction: it alone is undone when it cannot be written."""
+    db.conn.execute("SAVEPOINT record")
+    try:
+        yield
+    except BaseException:
+        if db.conn.in_transaction:
+            db.conn.execute("ROLLBACK TO record")
+            db.conn.execute("RELEASE record")
+        raise
+    db.conn.execute("RELEASE record")

@@ -1,0 +1,49 @@
+"""What can go wrong with the file, as one tree. Every message is one line: what, which, why, what to do.
+
+StorageError
+ ├─ MissingDatabase    nothing is at that path, and a reader never creates
+ ├─ NotOurs            a file that newsdesk did not write, or an empty one
+ ├─ NewerDatabase      written by a newer newsdesk
+ ├─ DamagedDatabase    SQLite cannot make sense of it
+ ├─ DiskProblem        full, read-only, or failing
+ ├─ DatabaseBusy       another program holds SQLite's own write lock
+ └─ HeldDatabase       another newsdesk holds our lock (exit 6)
+"""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """The root."""
+
+    exit_code = 1
+
+
+class MissingDatabase(StorageError):  # noqa: N818 - named for what was met
+    """Nothing is at that path."""
+
+
+class NotOurs(StorageError):  # noqa: N818
+    """Not a newsdesk database."""
+
+
+class NewerDatabase(StorageError):  # noqa: N818
+    """Written by a newer newsdesk."""
+
+
+class DamagedDatabase(StorageError):  # noqa: N818
+    """The file is damaged."""
+
+
+class DiskProblem(StorageError):  # noqa: N818
+    """The disk is full, read-only or failing."""
+
+
+class DatabaseBusy(StorageError):  # noqa: N818
+    """Another program is writing."""
+
+
+class HeldDatabase(StorageError):  # noqa: N818
+    """Another newsdesk holds the database."""
+
+    exit_code = 6

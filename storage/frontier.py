@@ -1,0 +1,310 @@
+"""What is owed: feeds to poll and entries to fetch, leased with an end, given back at once when their holder is gone.
+
+Functions over one writing connection; each runs inside a transaction that the caller opened (storage.writer).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from storage.records import Entry, Feed, FeedCheck, Listed, iso
+
+SHRUNK = 0.1  # a feed that lists less than this share of what it did is warned of; nothing is ever deleted for it
+
+
+class SourceLike(Protocol):
+    """What the store needs to know of a source; the configuration's Source is one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def country(self) -> str: ...
+    @property
+    def tags(self) -> tuple[str, ...]: ...
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def feed_urls(self) -> tuple[tuple[str, str], ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckCounts:
+    """What a FeedCheck changed."""
+
+    new: int = 0
+    changed: int = 0
+
+
+def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str]) -> None:
+    """Make the sources and feeds tables say what the configuration says; feeds that it no longer names are disabled, never deleted."""
+    named: set[str] = set()
+    for s in sources:
+        db.conn.execute(
+            "INSERT INTO sources (id, name, url, language, country, tags, enabled) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "name = excluded.name, url = excluded.url, language = excluded.language, country = excluded.country, tags = excluded.tags, enabled = excluded.enabled",
+            (s.id, s.name, s.url or None, s.language or None, s.country or None, _list(s.tags), int(s.enabled)),
+        )
+        for kind, url in s.feed_urls:
+            named.add(url)
+            db.conn.execute(
+                "INSERT INTO feeds (url, source, kind, host) VALUES (?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET source = excluded.source, "
+                "state = CASE state WHEN 'disabled' THEN 'active' ELSE state END",
+                (url, s.id, kind, hosts.get(url, "")),
+            )
+    known = [row[0] for row in db.conn.execute("SELECT url FROM feeds WHERE parent_url IS NULL AND state = 'active'")]
+    db.conn.executemany("UPDATE feeds SET state = 'disabled' WHERE url = ? OR parent_url = ?", [(url, url) for url in known if url not in named])
+
+
+def release_leases(db: Any) -> int:
+    """Give back every lease of a holder that is gone: called by whoever has just taken the lock."""
+    feeds = db.conn.execute("UPDATE feeds SET leased_until = NULL WHERE leased_until IS NOT NULL").rowcount
+    entries = db.conn.execute("UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased'").rowcount
+    db.conn.execute("UPDATE articles SET recheck_leased_until = NULL WHERE recheck_leased_until IS NOT NULL")
+    return int(feeds) + int(entries)
+
+
+def lease_feeds(
+    db: Any, *, now: datetime, until: datetime, limit: int, due_only: bool, sources: Sequence[str] | None, done: Sequence[str]
+) -> list[Feed]:
+    """Take up to `limit` feeds that may be asked now. `due_only` False ignores due times, but never a Retry-After (not_before).
+
+    Args:
+        db: the writing connection.
+        now: the clock.
+        until: when the lease ends by itself.
+        limit: how many at the most.
+        due_only: only feeds whose time has come.
+        sources: only these; None for all that are enabled.
+        done: feeds that this run has had already.
+    """
+    where = ["f.state = 'active'", "(f.leased_until IS NULL OR f.leased_until < :now)", "(f.not_before IS NULL OR f.not_before <= :now)"]
+    where.append("f.url NOT IN (SELECT value FROM json_each(:done))")
+    if due_only:
+        where.append("(f.due_at IS NULL OR f.due_at <= :now)")
+    # A child map that failed is the index's word, not the operator's: it keeps its back-off even where due times are ignored.
+    where.append("(f.parent_url IS NULL OR f.failures = 0 OR f.due_at IS NULL OR f.due_at <= :now)")
+    where.append("s.enabled = 1" if sources is None else "f.source IN (SELECT value FROM json_each(:sources))")
+    rows = db.conn.execute(
+        f"SELECT {', '.join('f.' + name for name in _FEED_COLUMNS)} FROM feeds f JOIN sources s ON s.id = f.source WHERE {' AND '.join(where)} "
+        "ORDER BY f.due_at, f.url LIMIT :limit",
+        {"now": iso(now), "done": json.dumps(list(done)), "sources": json.dumps(list(sources or ())), "limit": limit},
+    ).fetchall()
+    feeds = [Feed(**dict(zip(_FEED_COLUMNS, row, strict=True))) for row in rows]
+    db.conn.executemany("UPDATE feeds SET leased_until = ? WHERE url = ?", [(iso(until), f.url) for f in feeds])
+    return feeds
+
+
+_FEED_COLUMNS = (
+    "url", "source", "kind", "final_url", "etag", "last_modified", "body_hash", "due_at", "not_before", "interval_seconds",
+    "checked_at", "changed_at", "failures", "last_error", "state", "parent_url",
+)  # fmt: skip
+
+
+def feed(db: Any, url: str) -> Feed | None:
+    """The feed of that address."""
+    row = db.conn.execute(f"SELECT {', '.join(_FEED_COLUMNS)} FROM feeds WHERE url = ?", (url,)).fetchone()
+    return Feed(**dict(zip(_FEED_COLUMNS, row, strict=True))) if row else None
+
+
+def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
+    """Write what one poll found: the feed's row, its new and changed entries, its child maps."""
+    counts = CheckCounts()
+    at = iso(check.at)
+    if check.outcome == "changed":
+        counts = _list_entries(db, check, source)
+        for url in check.children:
+            db.conn.execute(
+                "INSERT INTO feeds (url, source, kind, host, parent_url) VALUES (?, ?, 'sitemap', ?, ?) ON CONFLICT (url) DO UPDATE SET state = 'active'",
+                (url, source, url.split("/")[2].split("@")[-1].split(":")[0] if "//" in url else "", check.feed_url),
+            )
+        if check.children:
+            db.conn.execute(
+                "UPDATE feeds SET state = 'disabled' WHERE parent_url = ? AND url NOT IN (SELECT value FROM json_each(?))",
+                (check.feed_url, json.dumps(check.children)),
+            )
+    failed = check.outcome in {"failed", "gone"}
+    db.conn.execute(
+        "UPDATE feeds SET leased_until = NULL, checked_at = :at, changed_at = CASE WHEN :new THEN :at ELSE changed_at END, "
+        "kind = coalesce(:kind, kind), due_at = :due, not_before = :not_before, interval_seconds = coalesce(:interval, interval_seconds), last_error = :error, "
+        "failures = CASE WHEN :failed THEN failures + 1 ELSE 0 END, state = CASE WHEN :outcome = 'gone' THEN 'gone' ELSE state END, "
+        "final_url = CASE WHEN :failed THEN final_url ELSE :final END, etag = CASE WHEN :failed THEN etag ELSE :etag END, "
+        "last_modified = CASE WHEN :failed THEN last_modified ELSE :modified END, body_hash = CASE WHEN :failed THEN body_hash ELSE coalesce(:hash, body_hash) END "
+        "WHERE url = :url",
+        {
+            "at": at, "new": bool(counts.new), "kind": check.kind, "due": iso(check.due_at) if check.due_at else None,
+            "not_before": iso(check.not_before) if check.not_before else None, "interval": check.interval_seconds, "error": check.error, "failed": failed,
+            "outcome": check.outcome, "final": check.final_url, "etag": check.etag, "modified": check.last_modified, "hash": check.body_hash, "url": check.feed_url,
+        },
+    )  # fmt: skip
+    if source:
+        _count_day(db, source, at, ok=not failed, new=counts.new)
+    return counts
+
+
+def _list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
+    new = changed = 0
+    for listed in check.listed:
+        identity = listed.identity
+        row = _known(db, check.feed_url, identity)
+        if row and row[1] != listed.title and row[2] != listed.url and listed.guid and listed.url_key:
+            # A guid whose title and link both changed is another article (measured: outlets number from 1 again); both are kept.
+            identity = f"{identity} {listed.url_key}"
+            row = _known(db, check.feed_url, identity)
+        if row is None:
+            _insert_entry(db, check, source, listed, identity)
+            new += 1
+        elif row[3] != listed.fingerprint:
+            _update_entry(db, row[0], listed, row[4])
+            changed += 1
+    return CheckCounts(new=new, changed=changed)
+
+
+def _known(db: Any, feed_url: str, identity: str) -> Any:
+    return db.conn.execute("SELECT id, title, url, fingerprint, state FROM entries WHERE feed_url = ? AND identity = ?", (feed_url, identity)).fetchone()
+
+
+def _insert_entry(db: Any, check: FeedCheck, source: str | None, listed: Listed, identity: str) -> None:
+    held = db.conn.execute("SELECT article_id FROM article_urls WHERE url_key = ? AND kind <> 'canonical'", (listed.url_key,)).fetchone() if listed.url_key else None
+    state, reason = ("fetched", "already held") if held else ("pending", None)
+    if not listed.url:
+        state, reason = "rejected", "the feed gives no address for it"
+    db.conn.execute(
+        "INSERT INTO entries (feed_url, identity, guid, url, title, authors, published_at, published_raw, summary, state, reason, found_by, article_id, "
+        "first_seen_at, source, url_key, host, content, fingerprint, tags, language, image_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            check.feed_url, identity, listed.guid, listed.url, listed.title, _list(listed.authors), listed.published_at, listed.published_raw,
+            listed.summary, state, reason, check.found_by, held[0] if held else None, iso(check.at), source, listed.url_key, listed.host,
+            listed.content, listed.fingerprint, _list(listed.tags), listed.language, listed.image_url,
+        ),
+    )  # fmt: skip
+
+
+def _update_entry(db: Any, entry_id: int, listed: Listed, state: str) -> None:
+    """The feed says something else of an entry that is known: what it says is taken over, and the article is owed again."""
+    owed = listed.url and state != "leased"
+    db.conn.execute(
+        "UPDATE entries SET url = ?, title = ?, authors = ?, published_at = ?, published_raw = ?, summary = ?, content = ?, fingerprint = ?, tags = ?, url_key = ?, host = ?, "
+        "state = CASE WHEN ? THEN 'pending' ELSE state END, attempts = CASE WHEN ? THEN 0 ELSE attempts END, retry_at = CASE WHEN ? THEN NULL ELSE retry_at END WHERE id = ?",
+        (
+            listed.url, listed.title, _list(listed.authors), listed.published_at, listed.published_raw, listed.summary, listed.content,
+            listed.fingerprint, _list(listed.tags), listed.url_key, listed.host, owed, owed, owed, entry_id,
+        ),
+    )  # fmt: skip
+
+
+_OWED = (
+    "(e.state = 'pending' OR (e.state = 'retry' AND (e.retry_at <= :now OR :all)) OR (e.state = 'gone' AND e.retry_at <= :now)) "
+    "AND (e.not_before IS NULL OR e.not_before <= :now) AND e.url IS NOT NULL "
+    # one request an article: of entries with one key, only the first is asked for; the others are settled with it
+    "AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND (o.state = 'leased' OR (o.state = 'pending' AND o.id < e.id)))"
+)
+
+
+def lease_entries(
+    db: Any, *, now: datetime, until: datetime, limit: int, per_host: int, sources: Sequence[str] | None, ignore_retry: bool, newest: int | None = None, only: Sequence[int] = ()
+) -> list[Entry]:
+    """Take up to `limit` entries that are owed, newest first, at most `per_host` of one host.
+
+    Args:
+        db: the writing connection.
+        now: the clock.
+        until: when the lease ends by itself.
+        limit: how many at the most.
+        per_host: so that one slow host does not fill what is in flight; what is leased of it already counts.
+        sources: only these sources; None for all.
+        ignore_retry: take entries whose retry is not due yet, as `crawl` without --due does.
+        newest: only the N newest of each source that were never asked for.
+        only: only these ids, whatever their source.
+    """
+    where = [_OWED]
+    if only:
+        per_host = 10**9
+        where = ["e.state = 'pending' AND e.id IN (SELECT value FROM json_each(:only))"]
+    elif sources is not None:
+        where.append("e.source IN (SELECT value FROM json_each(:sources))")
+    ranked = (
+        "row_number() OVER (PARTITION BY e.host ORDER BY coalesce(e.published_at, e.first_seen_at) DESC, e.id) AS host_rank, "
+        "row_number() OVER (PARTITION BY e.source ORDER BY coalesce(e.published_at, e.first_seen_at) DESC, e.id) AS source_rank"
+    )
+    rows = db.conn.execute(
+        f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM (SELECT e.*, {ranked} FROM entries e WHERE {' AND '.join(where)}) e "
+        "LEFT JOIN articles a ON a.id = e.article_id "
+        "WHERE host_rank + (SELECT count(*) FROM entries l WHERE l.state = 'leased' AND l.host = e.host) <= :per_host AND source_rank <= :newest ORDER BY host_rank, coalesce(e.published_at, e.first_seen_at) DESC LIMIT :limit",
+        {
+            "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "sources": json.dumps(list(sources or ())), "per_host": per_host,
+            "newest": newest if newest is not None else 10**9, "limit": limit,
+        },
+    ).fetchall()  # fmt: skip
+    db.conn.executemany("UPDATE entries SET state = 'leased', leased_until = ? WHERE id = ?", [(iso(until), row[0]) for row in rows])
+    return [_entry(row) for row in rows]
+
+
+_ENTRY_FIELDS = (
+    "id", "feed_url", "source", "url", "url_key", "title", "authors", "published_at", "published_raw", "summary", "content", "tags", "language",
+    "image_url", "attempts", "found_by", "article_id",
+)  # fmt: skip
+_ENTRY_COLUMNS = (*(f"e.{name}" for name in _ENTRY_FIELDS), "a.etag", "a.last_modified")
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    found = dict(zip((*_ENTRY_FIELDS, "etag", "last_modified"), row, strict=True))
+    found["authors"], found["tags"] = tuple(json.loads(found["authors"])), tuple(json.loads(found["tags"]))
+    return Entry(**found)
+
+
+def lease_rechecks(db: Any, *, now: datetime, until: datetime, limit: int, sources: Sequence[str] | None) -> list[Entry]:
+    """Take held articles whose recheck is due, as entries without a row of their own (id 0)."""
+    where = "a.recheck_at <= :now AND (a.recheck_leased_until IS NULL OR a.recheck_leased_until < :now) AND a.vanished_at IS NULL"
+    if sources is not None:
+        where += " AND a.source IN (SELECT value FROM json_each(:sources))"
+    rows = db.conn.execute(
+        f"SELECT a.id, a.source, a.url, a.etag, a.last_modified FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
+        {"now": iso(now), "sources": json.dumps(list(sources or ())), "limit": limit},
+    ).fetchall()
+    db.conn.executemany("UPDATE articles SET recheck_leased_until = ? WHERE id = ?", [(iso(until), row[0]) for row in rows])
+    return [Entry(id=0, feed_url="", source=r[1], url=r[2], url_key="", article_id=r[0], etag=r[3], last_modified=r[4], found_by="feed") for r in rows]
+
+
+def count_owed(db: Any, *, now: datetime, sources: Sequence[str] | None, ignore_retry: bool) -> int:
+    """How many entries could be leased now."""
+    where = _OWED + (" AND e.source IN (SELECT value FROM json_each(:sources))" if sources is not None else "")
+    row = db.conn.execute(f"SELECT count(*) FROM entries e WHERE {where}", {"now": iso(now), "all": ignore_retry, "sources": json.dumps(list(sources or ()))}).fetchone()
+    return int(row[0])
+
+
+def add_urgent(db: Any, *, url: str, url_key: str, host: str, source: str | None, now: datetime) -> int:
+    """An address a person asks for now: an entry found by the user, owed at once. Returns its id."""
+    db.conn.execute(
+        "INSERT INTO entries (feed_url, identity, url, url_key, host, source, found_by, first_seen_at) VALUES ('', ?, ?, ?, ?, ?, 'user', ?) "
+        "ON CONFLICT (feed_url, identity) DO UPDATE SET state = 'pending', reason = NULL, attempts = 0, retry_at = NULL, not_before = NULL, leased_until = NULL, url = excluded.url",
+        (url, url, url_key, host, source, iso(now)),
+    )
+    return int(db.conn.execute("SELECT id FROM entries WHERE feed_url = '' AND identity = ?", (url,)).fetchone()[0])
+
+
+def urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
+    """Take every entry that a person waits for."""
+    ids = [row[0] for row in db.conn.execute("SELECT id FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending'")]
+    return lease_entries(db, now=now, until=until, limit=len(ids), per_host=len(ids), sources=None, ignore_retry=True, only=ids) if ids else []
+
+
+def _count_day(db: Any, source: str, at: str, *, ok: bool, new: int) -> None:
+    db.conn.execute(
+        "INSERT INTO source_days (source, day, polls_ok, polls_failed, entries_new) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
+        "polls_ok = polls_ok + excluded.polls_ok, polls_failed = polls_failed + excluded.polls_failed, entries_new = entries_new + excluded.entries_new",
+        (source, at[:10], int(ok), int(not ok), new),
+    )
+
+
+def _list(values: Iterable[str]) -> str:
+    return json.dumps(list(values), ensure_ascii=False)

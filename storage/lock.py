@@ -1,0 +1,107 @@
+"""The lock of one database: one newsdesk writes. flock on a file beside it, so the kernel frees it however the holder ends (kill -9 too)."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from storage.errors import DiskProblem, HeldDatabase
+from storage.records import iso
+
+PATIENCE = 30.0  # seconds to wait for a lone `fetch`, which is over soon; any other holder is named at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a database."""
+
+    pid: int
+    host: str
+    command: str
+    since: str
+
+
+class Lock:
+    """Held from construction until close."""
+
+    def __init__(self, database: Path, *, command: str, now: datetime, patience: float = PATIENCE) -> None:
+        """Take the lock.
+
+        Raises:
+            HeldDatabase: somebody else has it; the message names pid, host, command and since when.
+            DiskProblem: the lock file cannot be written.
+        """
+        self.path = _lock_path(database)
+        self._file = _open(self.path)
+        deadline = time.monotonic() + patience
+        while not _try(self._file):
+            held_by = holder(database)
+            if held_by is None or held_by.command != "fetch" or time.monotonic() > deadline:
+                os.close(self._file)
+                raise HeldDatabase(_held_message(database, held_by))
+            time.sleep(0.1)
+        note = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": iso(now)})
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, note.encode(), 0)
+
+    def close(self) -> None:
+        """Give it back; more than once does no harm."""
+        if self._file >= 0:
+            os.ftruncate(self._file, 0)
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def holder(database: Path) -> Holder | None:
+    """Who holds the lock of that database now; None where nobody does."""
+    path = _lock_path(database)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if _try(descriptor, fcntl.LOCK_SH):
+            return None
+        found = json.loads(os.pread(descriptor, 4096, 0) or b"{}")
+        return Holder(pid=int(found.get("pid", 0)), host=str(found.get("host", "?")), command=str(found.get("command", "?")), since=str(found.get("since", "?")))
+    except (ValueError, OSError):
+        return Holder(pid=0, host="?", command="?", since="?")
+    finally:
+        os.close(descriptor)
+
+
+def _lock_path(database: Path) -> Path:
+    return database.with_name(f"{database.name}.lock")
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise DiskProblem(f"cannot write the lock {path}: {error.strerror}; newsdesk needs a folder that it can write to (--db names another)") from error
+
+
+def _try(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _held_message(database: Path, held_by: Holder | None) -> str:
+    who = f"`newsdesk {held_by.command}` (pid {held_by.pid} on {held_by.host}, since {held_by.since})" if held_by and held_by.pid else "another newsdesk"
+    return f"{database} is held by {who}; wait for it, stop it, or name another file with --db"

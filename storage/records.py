@@ -1,0 +1,286 @@
+"""The records, as values: what is kept, and the two intents that change it (FeedCheck and Verdict). Pure; knows no SQLite.
+
+Times are aware UTC datetimes, or text where a day may be known without its time (`published_at` of an article: "2020-02-11").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+EntryState = Literal["pending", "leased", "fetched", "retry", "rejected", "gone"]
+FeedState = Literal["active", "disabled", "gone"]
+FoundBy = Literal["feed", "sitemap", "page", "backfill", "user"]
+Outcome = Literal["new", "revised", "same", "address", "headline", "retry", "rejected", "gone", "failed"]
+Completeness = Literal["full", "feed", "teaser", "headline"]
+COMPLETENESS: tuple[Completeness, ...] = ("headline", "teaser", "feed", "full")  # ascending
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 UTC with Z, whole seconds; the form in which every time is kept."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime:
+    """The aware UTC time that a kept text stands for; a day alone is its first second."""
+    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One entry as a feed, sitemap or section page lists it; everything but the address may be missing."""
+
+    identity: str
+    url: str | None
+    guid: str | None = None
+    title: str | None = None
+    authors: tuple[str, ...] = ()
+    published_at: str | None = None
+    published_raw: str | None = None
+    updated_raw: str | None = None
+    summary: str | None = None
+    content: str | None = None
+    tags: tuple[str, ...] = ()
+    language: str | None = None
+    image_url: str | None = None
+    url_key: str = ""
+    host: str = ""
+    fingerprint: str = ""  # of title, updated and content: tells an edited entry from one that is listed again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """One address that is polled."""
+
+    url: str
+    source: str | None
+    kind: str
+    final_url: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    due_at: str | None = None
+    not_before: str | None = None
+    interval_seconds: float | None = None
+    checked_at: str | None = None
+    changed_at: str | None = None
+    failures: int = 0
+    last_error: str | None = None
+    state: str = "active"
+    parent_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry that is owed an article request."""
+
+    id: int
+    feed_url: str
+    source: str | None
+    url: str
+    url_key: str
+    title: str | None = None
+    authors: tuple[str, ...] = ()
+    published_at: str | None = None
+    published_raw: str | None = None
+    summary: str | None = None
+    content: str | None = None
+    tags: tuple[str, ...] = ()
+    language: str | None = None
+    image_url: str | None = None
+    attempts: int = 0
+    found_by: str = "feed"
+    article_id: int | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedCheck:
+    """What one poll found and what follows from it: the first of the two intents."""
+
+    feed_url: str
+    at: datetime
+    outcome: Literal["changed", "unchanged", "not_modified", "failed", "gone"]
+    kind: str | None = None
+    final_url: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    due_at: datetime | None = None
+    not_before: datetime | None = None
+    interval_seconds: float | None = None
+    error: str | None = None
+    listed: tuple[Listed, ...] = ()
+    found_by: FoundBy = "feed"
+    children: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """One address of an article and how it came by it."""
+
+    url_key: str
+    url: str
+    kind: Literal["feed", "requested", "final", "canonical", "amp", "id"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """One article as it is kept; the columns of the articles table. Lists are tuples; ids are 0 until the store gave one."""
+
+    url: str
+    id: int = 0
+    uid: str = ""
+    source: str | None = None
+    kind: str = "article"
+    completeness: str = "full"
+    title: str | None = None
+    subtitle: str | None = None
+    authors: tuple[str, ...] = ()
+    published_at: str | None = None
+    published_raw: str | None = None
+    modified_at: str | None = None
+    section: str | None = None
+    tags: tuple[str, ...] = ()
+    language: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    image_url: str | None = None
+    image_caption: str | None = None
+    image_credit: str | None = None
+    agency: str | None = None
+    word_count: int = 0
+    content_hash: str | None = None
+    story_id: int | None = None
+    duplicate_of: int | None = None
+    revision: int = 1
+    first_seen_at: str | None = None
+    fetched_at: str | None = None
+    last_same_at: str | None = None
+    vanished_at: str | None = None
+    vanished_reason: str | None = None
+    canonical_elsewhere: str | None = None
+    extractor: str | None = None
+    raw_sha256: str | None = None
+    warc_file: str | None = None
+    warc_offset: int | None = None
+    provenance: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    page_url: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    recheck_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """A held article that a new one may be a copy of."""
+
+    id: int
+    story_id: int
+    source: str | None
+    url: str
+    title: str | None
+    text: str
+    published_at: str | None
+    first_seen_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one page turned out to be and what follows from it: the second of the two intents."""
+
+    outcome: Outcome
+    at: datetime
+    entry_ids: tuple[int, ...] = ()
+    reason: str | None = None
+    article: Article | None = None  # as it is to be kept, for new, revised, headline and address
+    article_id: int | None = None  # the held one it belongs to
+    addresses: tuple[Address, ...] = ()
+    fingerprints: tuple[int, ...] = ()
+    replace: bool = False  # the fields are taken over without a revision: a better view of the same text
+    silent: bool = False
+    words_added: int = 0
+    words_removed: int = 0
+    retry_at: datetime | None = None
+    not_before: datetime | None = None
+    recheck_at: datetime | None = None
+    source: str | None = None
+
+    @property
+    def is_copy(self) -> bool:
+        """A new article that another outlet ran before."""
+        return self.outcome == "new" and self.article is not None and self.article.duplicate_of is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRecord:
+    """One request, for the ledger."""
+
+    at: datetime
+    url: str
+    host: str
+    status: int | None
+    bytes: int
+    ms: int
+    conditional: bool
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCounts:
+    """What one crawl run found at one source."""
+
+    source: str
+    feeds: int = 0
+    feeds_read: int = 0
+    entries_new: int = 0
+    articles_new: int = 0
+    revised: int = 0
+    copies: int = 0
+    headline_only: int = 0
+    rejected: int = 0
+    failed: int = 0
+    waiting: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlRun:
+    """One crawl, from start to end, as it is kept and told."""
+
+    id: int
+    command: str
+    started_at: str
+    finished_at: str | None = None
+    exit_code: int | None = None
+    sources: tuple[SourceCounts, ...] = ()
+
+    def total(self, name: str) -> int:
+        """The sum of a count over all sources, e.g. total("articles_new")."""
+        return sum(int(getattr(counts, name)) for counts in self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which articles; the filters of list, search and export. Times are ISO 8601 UTC."""
+
+    sources: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+    seen_since: str | None = None
+    story: int | None = None
+    changed: bool = False
+    complete: bool = False
+    fold_copies: bool = False
+    limit: int | None = None
+    ids: tuple[int, ...] = ()

@@ -1,0 +1,250 @@
+"""The store, as its readers and its one writer see it. SQL stands in the modules beside this one; here is who may call what, and when it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from storage import articles, connection, frontier, queries
+from storage.errors import StorageError
+from storage.records import Article, CrawlRun, Entry, Feed, FeedCheck, FetchRecord, Filter, Twin, Verdict, iso
+
+_T = TypeVar("_T")
+
+
+class Store:
+    """A database, for reading. Open as many as you like, while a newsdesk writes."""
+
+    def __init__(self, path: Path, db: Any) -> None:
+        self.path = path
+        self.db = db
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    def articles(self, which: Filter | None = None) -> Iterator[queries.Hit]:
+        """The articles that fit, newest first.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        return self._explained(queries.articles(self.db, which or Filter()))
+
+    def search(self, query: str, which: Filter | None = None) -> Iterator[queries.Hit]:
+        """The articles that hold every word of the query, best first, with a snippet each; any text is a query, none raises."""
+        return self._explained(queries.search(self.db, query, which or Filter()))
+
+    def _explained(self, hits: Iterator[_T]) -> Iterator[_T]:
+        with connection.explained(self.path):
+            yield from hits
+
+    def count(self, which: Filter | None = None, query: str | None = None) -> int:
+        """How many articles fit, the limit aside."""
+        return self._read(queries.count, which or Filter(), query)
+
+    def article(self, key: int | str) -> Article | None:
+        """The article of that id, uid or url key; None where there is none."""
+        if isinstance(key, int):
+            return self._read(articles.by_id, key)
+        found = self._read(articles.by_keys, [key]).get(key)
+        return self._read(articles.by_id, found[0]) if found else None
+
+    def article_at(self, url: str) -> Article | None:
+        """The article whose address of record, or uid, is exactly this text."""
+        with connection.explained(self.path):
+            row = self.db.conn.execute("SELECT id FROM articles WHERE url = ? OR uid = ?", (url, url)).fetchone()
+        return self.article(int(row[0])) if row else None
+
+    def revisions(self, article_id: int) -> list[dict[str, Any]]:
+        """The versions of an article, oldest first; empty while it was never edited."""
+        return self._read(queries.revisions, article_id)
+
+    def story(self, story_id: int) -> list[Article]:
+        """Every article of a story, first published first."""
+        return self._read(queries.story, story_id)
+
+    def addresses(self, article_id: int) -> list[dict[str, Any]]:
+        """Every address of an article and how it came by it."""
+        return self._read(queries.addresses, article_id)
+
+    def edits(self, *, since: str | None = None, sources: tuple[str, ...] = (), silent: bool = False, title: bool = False, min_words: int = 0) -> list[dict[str, Any]]:
+        """What publishers changed after publication, newest first."""
+        with connection.explained(self.path):
+            return queries.edits(self.db, since=since, sources=sources, silent=silent, title=title, min_words=min_words)
+
+    def changes(self, since_seq: int = 0) -> list[dict[str, Any]]:
+        """What changed after that seq, the last word on each article only."""
+        return self._read(queries.changes, since_seq)
+
+    def health(self, now: datetime) -> list[dict[str, Any]]:
+        """A row a source."""
+        return self._read(queries.source_health, iso(now))
+
+    def runs(self, limit: int = 5) -> list[dict[str, Any]]:
+        """The newest crawl runs."""
+        return self._read(queries.last_runs, limit)
+
+    def totals(self) -> dict[str, int]:
+        """How much is kept."""
+        return self._read(queries.totals)
+
+    def meta(self, key: str) -> str | None:
+        """A value of the meta table: database_id, generation, schema."""
+        with connection.explained(self.path):
+            row = self.db.conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
+
+    def entry(self, entry_id: int) -> dict[str, Any] | None:
+        """An entry's row."""
+        with connection.explained(self.path):
+            cursor = self.db.conn.execute("SELECT * FROM entries WHERE id = ?", (entry_id,))
+            row = cursor.fetchone()
+        return dict(zip([column[0] for column in cursor.description], row, strict=True)) if row else None
+
+    def feed(self, url: str) -> Feed | None:
+        """The feed of that address."""
+        return self._read(frontier.feed, url)
+
+    def twins(self, prints: Sequence[int], now: datetime) -> list[Twin]:
+        """Held articles that a text with these fingerprints may be a copy of."""
+        with connection.explained(self.path):
+            return articles.twins(self.db, prints, now=now)
+
+    def _read(self, question: Callable[..., _T], *args: Any) -> _T:
+        with connection.explained(self.path):
+            return question(self.db, *args)
+
+
+class Writer(Store):
+    """A database, for its one writer: whoever holds the lock. Every method is one transaction; what returned is on the disk."""
+
+    def sync_sources(self, sources: Iterable[frontier.SourceLike], hosts: dict[str, str]) -> None:
+        """Make the tables say what the configuration says."""
+        with self.transaction():
+            frontier.sync_sources(self.db, sources, hosts)
+
+    def release_leases(self) -> int:
+        """Give back the leases of a holder that is gone; how many there were."""
+        with self.transaction():
+            return frontier.release_leases(self.db)
+
+    def lease_feeds(self, **which: Any) -> list[Feed]:
+        """See frontier.lease_feeds."""
+        with self.transaction():
+            return frontier.lease_feeds(self.db, **which)
+
+    def lease_entries(self, **which: Any) -> list[Entry]:
+        """See frontier.lease_entries."""
+        with self.transaction():
+            return frontier.lease_entries(self.db, **which)
+
+    def lease_rechecks(self, **which: Any) -> list[Entry]:
+        """See frontier.lease_rechecks."""
+        with self.transaction():
+            return frontier.lease_rechecks(self.db, **which)
+
+    def lease_urgent(self, **which: Any) -> list[Entry]:
+        """Entries that a person waits for; looks without a transaction first, as it is asked every second."""
+        if not self.db.conn.execute("SELECT 1 FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending' LIMIT 1").fetchone():
+            return []
+        with self.transaction():
+            return frontier.urgent(self.db, **which)
+
+    def count_owed(self, **which: Any) -> int:
+        """How many entries could be leased now."""
+        with connection.explained(self.path):
+            return frontier.count_owed(self.db, **which)
+
+    def add_urgent(self, **entry: Any) -> int:
+        """See frontier.add_urgent."""
+        with self.transaction():
+            return frontier.add_urgent(self.db, **entry)
+
+    def begin_run(self, command: str, now: datetime) -> int:
+        """A row of crawl_runs; its id."""
+        with self.transaction():
+            return int(self.db.conn.execute("INSERT INTO crawl_runs (command, started_at) VALUES (?, ?)", (command, iso(now))).lastrowid)
+
+    def finish_run(self, run: CrawlRun) -> None:
+        """Write how a run ended."""
+        names = ("feeds", "entries_new", "articles_new", "revised", "copies", "rejected", "failed")
+        with self.transaction():
+            self.db.conn.execute(
+                f"UPDATE crawl_runs SET finished_at = ?, exit_code = ?, {', '.join(f'{n} = ?' for n in names)} WHERE id = ?",
+                (run.finished_at, run.exit_code, *(run.total(n) for n in names), run.id),
+            )
+
+    def record_fetches(self, fetches: Iterable[FetchRecord]) -> None:
+        """Rows of the request ledger."""
+        with self.transaction():
+            self.insert_fetches(fetches)
+
+    def insert_fetches(self, fetches: Iterable[FetchRecord]) -> None:
+        self.db.conn.executemany(
+            "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(iso(f.at), f.url, f.host, f.status, f.bytes, f.ms, int(f.conditional), f.outcome) for f in fetches],
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction; what stands inside is on the disk when it ends."""
+        with connection.transaction(self.path, self.db):
+            yield
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """One record inside a transaction: it alone is undone when it cannot be written."""
+        with connection.savepoint(self.db):
+            yield
+
+    # Inside a transaction that the caller opened: look up, decide, apply.
+    def apply_check(self, check: FeedCheck, source: str | None) -> frontier.CheckCounts:
+        """Write what a poll found."""
+        return frontier.apply_check(self.db, check, source)
+
+    def apply_verdict(self, verdict: Verdict) -> int | None:
+        """Write what a page turned out to be."""
+        return articles.apply_verdict(self.db, verdict)
+
+    def by_keys(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """For each known url key: (article id, kind of address)."""
+        return articles.by_keys(self.db, keys)
+
+    def same_text(self, source: str | None, content_hash: str) -> list[Article]:
+        """Articles of that source with that very text."""
+        return articles.same_text(self.db, source, content_hash)
+
+
+def open_store(path: str | Path = "news.db") -> Store:
+    """Open a database for reading.
+
+    Args:
+        path: the SQLite file.
+
+    Raises:
+        StorageError: nothing is there, or it is not ours, damaged, or newer.
+    """
+    return Store(Path(path), connection.open_reader(Path(path)))
+
+
+def open_writer(path: str | Path) -> Writer:
+    """Open a database for writing, making it where there is none; take the lock first (storage.lock).
+
+    Raises:
+        StorageError: it is not ours, damaged, newer, read-only, or the disk is full.
+    """
+    return Writer(Path(path), connection.open_writer(Path(path)))
+
+
+__all__ = ["StorageError", "Store", "Writer", "open_store", "open_writer"]
