@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.articles import COLUMNS, article_from
-from storage.records import Article, Filter, iso, moment
+from storage.records import Article, Filter, moment
 from storage.words import match_query, snippet
 
 _WEIGHTS = "10.0, 1.0, 3.0"  # a word in the title says more than one in the text; an author's name is looked for by name
@@ -113,9 +113,7 @@ def count(db: Any, f: Filter, query: str | None = None) -> int:
 
 def revisions(db: Any, article_id: int) -> list[dict[str, Any]]:
     """The versions of an article, oldest first; empty while it was never edited."""
-    cursor = db.conn.execute("SELECT * FROM revisions WHERE article_id = ? ORDER BY number", (article_id,))
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
+    return _dicts(db, "SELECT * FROM revisions WHERE article_id = ? ORDER BY number", (article_id,))
 
 
 def edits(db: Any, *, since: str | None, sources: tuple[str, ...], silent: bool, title: bool, min_words: int) -> list[dict[str, Any]]:
@@ -127,6 +125,20 @@ def edits(db: Any, *, since: str | None, sources: tuple[str, ...], silent: bool,
         "AND r.words_added + r.words_removed >= :words AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) ORDER BY r.seen_at DESC, a.id DESC"
     )
     values = {"since": since, "silent": silent, "title": title, "words": min_words, "any": not sources, "sources": json.dumps(list(sources))}
+    return _dicts(db, sql, values)
+
+
+def vanished(db: Any, *, since: str | None, sources: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Held articles that are gone, newest first."""
+    return _dicts(
+        db,
+        "SELECT id, source, url, title, vanished_at, vanished_reason FROM articles WHERE vanished_at IS NOT NULL AND (:since IS NULL OR vanished_at >= :since) "
+        "AND (:any OR source IN (SELECT value FROM json_each(:sources))) ORDER BY vanished_at DESC",
+        {"since": since, "any": not sources, "sources": json.dumps(list(sources))},
+    )
+
+
+def _dicts(db: Any, sql: str, values: Any = ()) -> list[dict[str, Any]]:
     cursor = db.conn.execute(sql, values)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -152,7 +164,8 @@ def changes(db: Any, since_seq: int) -> list[dict[str, Any]]:
 
 def source_health(db: Any, now: str) -> list[dict[str, Any]]:
     """A row a source: its feeds, when they last answered, what it has, what is owed."""
-    cursor = db.conn.execute(
+    found = _dicts(
+        db,
         "SELECT s.id AS source, s.name, s.enabled, (SELECT count(*) FROM feeds f WHERE f.source = s.id AND f.state = 'active') AS feeds, "
         "(SELECT count(*) FROM feeds f WHERE f.source = s.id AND f.state <> 'disabled' AND (f.failures > 0 OR f.state = 'gone')) AS feeds_failing, "
         "(SELECT max(f.checked_at) FROM feeds f WHERE f.source = s.id) AS checked_at, (SELECT max(f.changed_at) FROM feeds f WHERE f.source = s.id) AS changed_at, "
@@ -162,10 +175,8 @@ def source_health(db: Any, now: str) -> list[dict[str, Any]]:
         "(SELECT count(*) FROM entries e WHERE e.source = s.id AND e.state IN ('pending', 'leased', 'retry')) AS owed, "
         "(SELECT count(*) FROM entries e WHERE e.source = s.id AND e.state = 'rejected') AS rejected, "
         "(SELECT f.last_error FROM feeds f WHERE f.source = s.id AND f.last_error IS NOT NULL ORDER BY f.checked_at DESC LIMIT 1) AS last_error "
-        "FROM sources s WHERE s.enabled = 1 OR EXISTS (SELECT 1 FROM articles a WHERE a.source = s.id) ORDER BY s.id"
+        "FROM sources s WHERE s.enabled = 1 OR EXISTS (SELECT 1 FROM articles a WHERE a.source = s.id) ORDER BY s.id",
     )
-    names = [column[0] for column in cursor.description]
-    found = [dict(zip(names, row, strict=True)) for row in cursor]
     for row in found:
         row["overdue_seconds"] = max(0, int((moment(now) - moment(row["due_at"])).total_seconds())) if row["due_at"] else None
     return found
@@ -173,9 +184,7 @@ def source_health(db: Any, now: str) -> list[dict[str, Any]]:
 
 def last_runs(db: Any, limit: int = 5) -> list[dict[str, Any]]:
     """The newest crawl runs."""
-    cursor = db.conn.execute("SELECT * FROM crawl_runs ORDER BY id DESC LIMIT ?", (limit,))
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
+    return _dicts(db, "SELECT * FROM crawl_runs ORDER BY id DESC LIMIT ?", (limit,))
 
 
 def totals(db: Any) -> dict[str, int]:
@@ -184,8 +193,3 @@ def totals(db: Any) -> dict[str, int]:
     found = {name: int(db.conn.execute(f"SELECT count(*) FROM {name}").fetchone()[0]) for name in tables}
     found["copies"] = int(db.conn.execute("SELECT count(*) FROM articles WHERE duplicate_of IS NOT NULL").fetchone()[0])
     return found
-
-
-def day_start(text: str) -> str:
-    """A kept time as sortable text: a day alone is its first second."""
-    return iso(moment(text))

@@ -83,6 +83,11 @@ class Store:
         with connection.explained(self.path):
             return queries.edits(self.db, since=since, sources=sources, silent=silent, title=title, min_words=min_words)
 
+    def vanished(self, *, since: str | None = None, sources: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """Held articles that are gone from where they stood, newest first."""
+        with connection.explained(self.path):
+            return queries.vanished(self.db, since=since, sources=sources)
+
     def changes(self, since_seq: int = 0) -> list[dict[str, Any]]:
         """What changed after that seq, the last word on each article only."""
         return self._read(queries.changes, since_seq)
@@ -170,6 +175,16 @@ class Writer(Store):
         """See frontier.add_urgent."""
         with self.transaction():
             return frontier.add_urgent(self.db, **entry)
+
+    def rename_source(self, old: str, new: str) -> int:
+        """Give a source's rows another id; how many articles that were."""
+        with self.transaction():
+            count = int(self.db.conn.execute("SELECT count(*) FROM articles WHERE source = ?", (old,)).fetchone()[0])
+            for table in ("articles", "entries", "feeds", "source_days"):
+                self.db.conn.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (new, old))
+            self.db.conn.execute("UPDATE sources SET id = ? WHERE id = ?", (new, old))
+            self.db.conn.execute("UPDATE article_urls SET url_key = replace(url_key, ?, ?) WHERE kind = 'id' AND url_key LIKE ?", (f"id:{old}/", f"id:{new}/", f"id:{old}/%"))
+        return count
 
     def begin_run(self, command: str, now: datetime) -> int:
         """A row of crawl_runs; its id."""

@@ -46,7 +46,8 @@ class Visit:
         """Every address this page is known by, the feed's first."""
         found: list[Address] = []
         amp = self.extraction.is_amp
-        for kind, url in (("feed", self.entry.url), ("requested", self.requested), *(("requested", hop) for hop in self.hops), ("amp" if amp else "final", self.final)):
+        listed = "requested" if self.entry.found_by == "user" else "feed"
+        for kind, url in ((listed, self.entry.url), ("requested", self.requested), *(("requested", hop) for hop in self.hops), ("amp" if amp else "final", self.final)):
             _add(found, kind, url)
         if self.extraction.canonical_url and not is_root_or_section(self.extraction.canonical_url):
             _add(found, "canonical", self.extraction.canonical_url)

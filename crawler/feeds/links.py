@@ -44,7 +44,11 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:  # noqa: ARG001 - on
         raise FeedError(f"{url}: cannot be read as a page")
     base = _base(tree, url)
     entries = distinct(_article_links(tree, base))
-    return ParsedFeed(kind="page", title=plain(tree.findtext(".//title")), home=url, language=tree.get("lang") or None, entries=entries)
+    return ParsedFeed(kind="page", title=_site_name(tree) or plain(tree.findtext(".//title")), home=url, language=tree.get("lang") or None, entries=entries)
+
+
+def _site_name(tree: Any) -> str | None:
+    return next((plain(node.get("content")) for node in tree.iter("meta") if (node.get("property") or "").lower() == "og:site_name"), None)
 
 
 def _base(tree: Any, url: str) -> str:

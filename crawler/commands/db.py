@@ -1,0 +1,99 @@
+"""`db`: the database file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from crawler.commands.app import App, existing, now, pass_app
+
+
+@click.group("db")
+def db_command() -> None:
+    """The database file."""
+
+
+@db_command.command("migrate")
+@pass_app
+def migrate(app: App) -> None:
+    """Bring the file to this version's tables; backs it up first where a table is rewritten."""
+    from storage.lock import Lock
+    from storage.schema import SCHEMA
+    from storage.store import open_store, open_writer
+
+    path = app.config.database
+    with open_store(path) as store:
+        before = store.db.conn.execute("PRAGMA user_version").fetchone()[0]
+    with Lock(path, command="db migrate", now=now()):
+        open_writer(path).close()
+    print(f"{path}: schema {SCHEMA}" + ("; nothing to do" if before == SCHEMA else f", was {before}"))
+
+
+@db_command.command("check")
+@click.option("--mend", is_flag=True, help="Write the full-text index anew.")
+@pass_app
+def check_file(app: App, mend: bool) -> int:
+    """Is the file whole? Pages, keys, index, versions; exit 1 where something is wrong."""
+    from storage.backup import check, check_index, reindex
+    from storage.lock import Lock, holder
+    from storage.store import open_writer
+
+    path = app.config.database
+    problems = check(path)
+    if mend or holder(path) is None:
+        with Lock(path, command="db check", now=now()), open_writer(path) as writer:
+            if mend:
+                app.say(f"the full-text index is written anew from {reindex(writer):,} articles")
+                problems = check(path)
+            problems += [p for p in [check_index(writer)] if p]
+    for problem in problems:
+        print(problem)
+    if not problems:
+        print(f"{path}: whole")
+    return 1 if problems else 0
+
+
+@db_command.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@pass_app
+def backup_file(app: App, file: Path) -> None:
+    """Copy the file while it may be written; the copy appears whole or not at all."""
+    from storage.backup import backup
+
+    size = backup(app.config.database, file)
+    print(f"{file}: {size / 1e6:,.1f} MB")
+
+
+@db_command.command("restore")
+@click.argument("file")
+@pass_app
+def restore_file(app: App, file: str) -> None:
+    """Put a backup in the place of the database; what stood there is kept beside it."""
+    from storage.backup import restore
+    from storage.lock import Lock
+
+    path = app.config.database
+    with Lock(path, command="db restore", now=now()):
+        generation = restore(existing(file), path, now())
+    print(f"{path}: restored from {file}; generation {generation}")
+
+
+@db_command.command("prune")
+@pass_app
+def prune_file(app: App) -> None:
+    """Take out by age what is not the record: the request ledger, old runs, rejected entries of feeds that are gone."""
+    from storage.backup import prune
+    from storage.lock import Lock
+    from storage.records import iso
+    from storage.store import open_writer
+
+    path, moment = app.config.database, now()
+    if not path.exists():
+        app.reader()
+    with Lock(path, command="db prune", now=moment), open_writer(path) as writer:
+        ledger = iso(moment - timedelta(seconds=app.config.storage.fetches_retain))
+        year = iso(moment - timedelta(days=365))
+        found = prune(writer, fetches_before=ledger, rejected_before=year, runs_before=year)
+    print(", ".join(f"{count:,} {name}" for name, count in found.items()) + " taken out")

@@ -1,0 +1,112 @@
+"""`sources import`: a list of others into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crawler import sourcefile
+from crawler.commands.app import App
+from crawler.errors import DONE, FAILED, SOME_FAILED, UsageError
+from crawler.feeds.discovery import looks_like_feed
+from crawler.feeds.opml import Imported, Wanted, read_csv, read_lines, read_opml
+from crawler.urls import host_of
+
+if TYPE_CHECKING:
+    from crawler.engine.probe import Discovery
+
+
+def import_file(app: App, path: Path, tags: tuple[str, ...], discover: Callable[[list[str]], list[Discovery]]) -> int:
+    """Read the list, discover home pages, write the configuration, tell what came of it."""
+    if path.suffix.lower() == ".toml":
+        return _import_toml(app, path)
+    found = _read(path)
+    for line, message in found.warnings:
+        app.say(f"{path}:{line}: {message}")
+    known = {address for s in app.config.sources for _, address in s.feed_urls}
+    taken = {s.id for s in app.config.sources}
+    direct = [w for w in found.wanted if w.feed or (w.home and looks_like_feed(w.home))]
+    homes = [w for w in found.wanted if w not in direct]
+    tables = [_table(w, [w.feed or w.home or ""], taken, tags) for w in direct if (w.feed or w.home) not in known]
+    feeds, pages, failures = len(tables), 0, []
+    if homes:
+        app.say(f"looking for the feeds of {len(homes)} home pages …")
+        for wanted, discovery in zip(homes, discover([w.home or "" for w in homes]), strict=True):
+            if not discovery.found:
+                failures.append((wanted, discovery.error or "nothing found"))
+                continue
+            addresses = [u for u, _ in (*discovery.feeds, *discovery.sitemaps, *discovery.pages)]
+            if any(address in known for address in addresses):
+                continue
+            feeds += bool(discovery.feeds or discovery.sitemaps)
+            pages += bool(discovery.pages)
+            tables.append(_discovered(wanted, discovery, taken, tags))
+    if tables:
+        target = sourcefile.target_file(app.config)
+        sourcefile.add_sources(target, tables)
+        app.say(f"written to {target}")
+    failed_file = _write_failures(path, failures)
+    skipped = len(direct) - sum(1 for w in direct if (w.feed or w.home) not in known)
+    print(f"{feeds} feeds, {pages} pages, {len(failures)} nothing" + (f" (see {failed_file})" if failed_file else "") + (f"; {skipped} were known" if skipped else ""))
+    if not found.wanted:
+        raise UsageError(f"{path}: no feed and no address in it; newsdesk reads OPML, TOML, CSV and plain lines")
+    return DONE if not failures else SOME_FAILED if tables else FAILED
+
+
+def _read(path: Path) -> Imported:
+    body = path.read_bytes()
+    head = body[:2000].lstrip().lower()
+    if path.suffix.lower() in {".opml", ".xml"} or b"<opml" in head or b"<outline" in body[:100_000].lower():
+        return read_opml(body)
+    return read_csv(body) if path.suffix.lower() in {".csv", ".tsv"} else read_lines(body)
+
+
+def _table(wanted: Wanted, feeds: list[str], taken: set[str], tags: tuple[str, ...]) -> dict[str, Any]:
+    home = wanted.home if wanted.feed else None
+    host = host_of(home or feeds[0]).removeprefix("www.")
+    return {
+        "id": sourcefile.free_id(host, taken), "name": wanted.name or host, "url": home or "", "feeds": feeds, "language": (wanted.language or "").split("-")[0],
+        "tags": list(dict.fromkeys((*wanted.tags, *tags))),
+    }  # fmt: skip
+
+
+def _discovered(wanted: Wanted, found: Discovery, taken: set[str], tags: tuple[str, ...]) -> dict[str, Any]:
+    values = _table(wanted, [u for u, _ in found.feeds] or [found.url], taken, tags)
+    values.update(
+        url=found.home or found.url, feeds=[u for u, _ in found.feeds], sitemaps=[u for u, _ in found.sitemaps], pages=[u for u, _ in found.pages],
+        name=wanted.name or found.title or values["id"], language=values["language"] or (found.language or "").split("-")[0],
+    )  # fmt: skip
+    return values
+
+
+def _write_failures(path: Path, failures: list[tuple[Wanted, str]]) -> Path | None:
+    """The lines that came to nothing, in a file that can be mended and imported again."""
+    if not failures:
+        return None
+    target = Path(f"{path.name}.failed.txt")
+    target.write_text("".join(f"{wanted.home}  # line {wanted.line}: {reason}\n" for wanted, reason in failures), encoding="utf-8")
+    return target
+
+
+def _import_toml(app: App, path: Path) -> int:
+    """[[source]] tables of another configuration, as they are."""
+    from crawler.config import load_config
+
+    other = load_config(path)
+    document = sourcefile.read(path)
+    known = {s.id for s in app.config.sources}
+    tables = [table for table, source in zip(document.get("source", []), other.sources, strict=False) if source.id not in known]
+    if tables:
+        target = sourcefile.target_file(app.config)
+        mine = sourcefile.read(target)
+        import tomlkit
+
+        if "source" not in mine:
+            mine.append("source", tomlkit.aot())
+        for table in tables:
+            mine["source"].append(table)  # type: ignore[union-attr]  # an array of tables
+        sourcefile.write(target, mine)
+        app.say(f"written to {target}")
+    print(f"{len(tables)} sources" + (f"; {len(other.sources) - len(tables)} were known" if len(tables) < len(other.sources) else ""))
+    return DONE

@@ -1,0 +1,73 @@
+"""`config` and `init`: the settings in force, and starter files."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.commands.app import App, pass_app
+
+
+@click.group("config")
+def config_command() -> None:
+    """The settings."""
+
+
+@config_command.command("show")
+@click.option("--origin", is_flag=True, help="Say where each setting came from.")
+@pass_app
+def show_settings(app: App, origin: bool) -> None:
+    """The settings in force, as TOML; secrets stay `env:NAME`."""
+    import tomlkit
+
+    from crawler.settings import SECTIONS
+
+    config = app.config
+    print(f"# {config.path or 'built-in defaults with the shipped sources'}")
+    for section in SECTIONS:
+        print(f"\n[{section}]")
+        values = getattr(config, section)
+        for field in dataclasses.fields(values):
+            value = getattr(values, field.name)
+            said = tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string()
+            print(f"{field.name} = {said}" + (f"  # {config.origins.get(f'{section}.{field.name}', 'default')}" if origin else ""))
+    print(f"\n# {len(config.sources)} sources, {sum(s.enabled for s in config.sources)} enabled: `newsdesk sources list`")
+    if config.watches:
+        print(f"# {len(config.watches)} watches: {', '.join(w.name for w in config.watches)}")
+
+
+@config_command.command("check")
+@pass_app
+def check_settings(app: App) -> None:
+    """Read the configuration and say whether it holds; exit 3 where it does not, with file and line."""
+    config = app.config
+    missing = _unset_secrets(config)
+    for name in missing:
+        app.say(f"the environment variable {name} is named by a setting and is not set")
+    print(f"{config.path or 'built-in defaults'}: holds; {len(config.sources)} sources, {len(config.watches)} watches")
+
+
+def _unset_secrets(config: Any) -> list[str]:
+    import os
+
+    texts = [config.http.proxy, *config.health.notify, *(v for s in config.sources for _, v in s.headers), *(n for w in config.watches for n in w.notify)]
+    return sorted({text[4:] for text in texts if text.startswith("env:") and text[4:] not in os.environ})
+
+
+@click.command("init")
+@pass_app
+def init_command(app: App) -> None:
+    """Put starter files into this folder: newsdesk.toml with every setting, and sources.toml with the shipped sources."""
+    from crawler.config import shipped
+    from crawler.errors import UsageError
+
+    targets = [(name, Path(name)) for name in ("newsdesk.toml", "sources.toml")]
+    for _, target in targets:
+        if target.exists():
+            raise UsageError(f"{target} is here already; init writes only where nothing is lost")
+    for name, target in targets:
+        target.write_bytes(shipped(name).read_bytes())
+    app.say("newsdesk.toml and sources.toml are written; edit them, then `newsdesk crawl`")

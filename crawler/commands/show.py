@@ -1,0 +1,173 @@
+"""`show` and `edits`: one article with all that is known of it, and what publishers changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crawler.commands.app import App, emit, machine_options, pass_app
+from crawler.commands.when import When
+from crawler.errors import UsageError
+
+if TYPE_CHECKING:
+    from storage.records import Article
+    from storage.store import Store
+
+
+@click.command("show")
+@click.argument("key", metavar="ID|URL")
+@click.option("--revisions", "view", flag_value="revisions", help="Its versions.")
+@click.option("--diff", "view", flag_value="diff", help="What changed between two versions, word by word.")
+@click.option("--copies", "view", flag_value="copies", help="Who ran the story, when, under which headline.")
+@click.option("--provenance", "view", flag_value="provenance", help="Where each field came from, and its addresses.")
+@click.option("--revision", type=int, metavar="N", help="This version; with --diff, against the one before it.")
+@click.option("--markdown", "view", flag_value="markdown", help="Markdown.")
+@machine_options(csv=False)
+@pass_app
+def show_command(app: App, key: str, view: str | None, revision: int | None, form: str) -> None:
+    """One article, by its id, uid or any of its addresses."""
+    with app.reader() as store:
+        article = find(store, key)
+        if view in {"revisions", "diff", "copies", "provenance"}:
+            _VIEWS[view](store, article, revision, form)
+            return
+        if revision is not None:
+            article = _version(store, article, revision)
+        if form:
+            from crawler.outputs.rows import article_row, as_jsonl
+
+            if form == "jsonl":
+                print(as_jsonl(article_row(article)))
+            else:
+                emit([article_row(article)], "json")
+            return
+        from crawler.outputs.articles import print_articles
+
+        print_articles([article], view or "read")
+
+
+def find(store: Store, key: str) -> Article:
+    """The article of an id, uid or address.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from crawler.urls import url_key
+
+    article = store.article(int(key)) if key.isdigit() else store.article_at(key)
+    if article is None and not key.isdigit():
+        try:
+            article = store.article(url_key(key))
+        except ValueError:
+            article = None
+    if article is None:
+        raise UsageError(f"no article is kept under {key!r}; `newsdesk list` and `newsdesk search` show ids")
+    return article
+
+
+def _version(store: Store, article: Article, number: int) -> Article:
+    import dataclasses
+    import json
+
+    for row in store.revisions(article.id):
+        if row["number"] == number:
+            names = ("title", "subtitle", "text", "published_at", "modified_at", "content_hash")
+            return dataclasses.replace(article, authors=tuple(json.loads(row["authors"])), revision=number, **{name: row[name] for name in names})
+    if number == article.revision:
+        return article
+    raise UsageError(f"article {article.id} has no version {number}; it has {article.revision}")
+
+
+def _revisions(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001 - one signature for all views
+    rows = store.revisions(article.id)
+    if form:
+        emit(rows, form)
+        return
+    from crawler.outputs.terminal import local, table, zone_name
+
+    if not rows:
+        print(f"article {article.id} was never edited since it was first seen at {local(article.first_seen_at)} {zone_name()}")
+        return
+    columns: list[tuple[str, dict[str, Any]]] = [("version", {"justify": "right"}), ("seen", {"no_wrap": True}), ("words", {}), ("", {}), ("title", {"ratio": 1})]
+    table(columns, ([r["number"], local(r["seen_at"]), f"+{r['words_added']} -{r['words_removed']}" if r["number"] > 1 else "", "silent" if r["silent"] else "", r["title"]] for r in rows), report=True)
+
+
+def _diff(store: Store, article: Article, revision: int | None, form: str) -> None:
+    rows = store.revisions(article.id)
+    number = revision or (rows[-1]["number"] if rows else 1)
+    pair = [r for r in rows if r["number"] in {number - 1, number}]
+    if len(pair) < 2:
+        raise UsageError(f"article {article.id} has no version {number} with one before it; it was edited {article.revision - 1} times")
+    from crawler.outputs.diff import print_diff
+
+    if form:
+        emit(pair, form)
+    else:
+        print_diff(*pair)
+
+
+def _copies(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001
+    from crawler.outputs.rows import article_row
+
+    story = store.story(article.story_id or article.id)
+    if form:
+        emit([article_row(a, ("id", "source", "published_at", "first_seen_at", "title", "duplicate_of", "url")) for a in story], form)
+        return
+    from crawler.articles.dedupe import containment, shingles
+    from crawler.outputs.terminal import local, table, zone_name
+
+    mine = shingles(article.text or "")
+    columns: list[tuple[str, dict[str, Any]]] = [("id", {"justify": "right"}), ("published", {"no_wrap": True}), ("first seen", {"no_wrap": True}), ("source", {}), ("alike", {"justify": "right"}), ("title", {"ratio": 1})]
+    rows = ([a.id, local(a.published_at), local(a.first_seen_at), a.source or "", "itself" if a.id == article.id else f"{containment(mine, shingles(a.text or '')):.0%}", a.title] for a in story)
+    table(columns, rows, caption=f"times are {zone_name()}", report=True)
+
+
+def _provenance(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001
+    addresses = store.addresses(article.id)
+    if form:
+        emit([{"provenance": {k: dict(v) for k, v in article.provenance.items()}, "addresses": addresses}], form)
+        return
+    from crawler.outputs.terminal import table
+
+    table([("field", {}), ("from", {}), ("as it stood there", {"ratio": 1})], ([name, said.get("source"), said.get("raw") or ""] for name, said in article.provenance.items()), report=True)
+    print()
+    table([("address", {"ratio": 1, "overflow": "fold"}), ("how", {})], ([a["url"], a["kind"]] for a in addresses), report=True)
+
+
+_VIEWS = {"revisions": _revisions, "diff": _diff, "copies": _copies, "provenance": _provenance}
+
+
+@click.command("edits")
+@click.option("--since", type=When(), help="Seen since: 7d, today, 2020-02-11; local time.")
+@click.option("--source", "sources", multiple=True, metavar="ID", help="Only this source (may be repeated).")
+@click.option("--tag", "tags", multiple=True, help="Only sources with this tag.")
+@click.option("--silent", is_flag=True, help="Only edits that the page's own modified time does not admit.")
+@click.option("--title", is_flag=True, help="Only changed headlines.")
+@click.option("--vanished", is_flag=True, help="Articles that are gone instead.")
+@click.option("--min-words", type=click.IntRange(min=0), default=0, help="Only edits of at least so many words.")
+@machine_options(csv=True)
+@pass_app
+def edits_command(app: App, since: str | None, sources: tuple[str, ...], tags: tuple[str, ...], silent: bool, title: bool, vanished: bool, min_words: int, form: str) -> None:
+    """What publishers changed after publication, newest first."""
+    from crawler.outputs.terminal import local, table, zone_name
+
+    if tags:
+        sources = (*sources, *(s.id for s in app.config.sources if set(tags) & set(s.tags)))
+    with app.reader() as store:
+        rows = store.vanished(since=since, sources=sources) if vanished else store.edits(since=since, sources=sources, silent=silent, title=title, min_words=min_words)
+    if form:
+        emit(rows, form)
+        return
+    if vanished:
+        table([("id", {}), ("vanished", {"no_wrap": True}), ("source", {}), ("why", {}), ("title", {"ratio": 1})], ([r["id"], local(r["vanished_at"]), r["source"], r["vanished_reason"], r["title"]] for r in rows), caption=f"times are {zone_name()}")
+        return
+    columns: list[tuple[str, dict[str, Any]]] = [("id", {"justify": "right"}), ("between", {"no_wrap": True}), ("source", {}), ("words", {}), ("", {}), ("title", {"ratio": 1})]
+    shown = []
+    for r in rows:
+        changed = f"{r['old_title']} → {r['title']}" if r["old_title"] != r["title"] else r["title"]
+        shown.append([r["id"], f"{local(r['last_same_at'] or r['before_at'])} and {local(r['seen_at'])}", r["source"] or "", f"+{r['words_added']} -{r['words_removed']}", "silent" if r["silent"] else "", changed])
+    if shown:
+        table(columns, shown, caption=f"times are {zone_name()}; `newsdesk show ID --diff` shows the words")
+    else:
+        app.say("no edit is known")

@@ -1,0 +1,231 @@
+"""`sources`: the source list."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crawler.commands.app import App, emit, existing, machine_options, now, pass_app
+
+if TYPE_CHECKING:
+    from crawler.engine.probe import Discovery, Get
+
+
+@click.group("sources")
+def sources_command() -> None:
+    """The source list: which outlets are watched, and where each lists its news."""
+
+
+@sources_command.command("list")
+@machine_options(csv=True)
+@pass_app
+def list_sources(app: App, form: str) -> None:
+    """The sources in force."""
+    from crawler.outputs.terminal import table
+
+    rows = [
+        {"id": s.id, "name": s.name, "url": s.url, "enabled": s.enabled, "feeds": list(s.feeds), "sitemaps": list(s.sitemaps), "pages": list(s.pages), "language": s.language, "country": s.country, "tags": list(s.tags)}
+        for s in app.config.sources
+    ]
+    if form:
+        emit(rows, form, tuple(rows[0]) if rows else ())
+        return
+    columns = [("id", {"no_wrap": True}), ("name", {}), ("feeds", {"justify": "right"}), ("language", {}), ("country", {}), ("tags", {"ratio": 1}), ("", {})]
+    table(columns, ([r["id"], r["name"], len(r["feeds"]) + len(r["sitemaps"]) + len(r["pages"]), r["language"], r["country"], ", ".join(r["tags"]), "" if r["enabled"] else "disabled"] for r in rows))  # type: ignore[arg-type]
+    if not rows:
+        app.say("no sources; `newsdesk sources add URL` adds one")
+
+
+@sources_command.command("add")
+@click.argument("urls", nargs=-1, required=True, metavar="URL…")
+@click.option("--id", "source_id", metavar="ID", help="Its id [default: from the host].")
+@click.option("--name", help="Its name [default: what the site calls itself].")
+@click.option("--tag", "tags", multiple=True, help="A tag of yours (may be repeated).")
+@pass_app
+def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: str | None, tags: tuple[str, ...]) -> int:
+    """Add sites, feeds or sitemaps: discovers where each lists its news, shows what it found, and writes the configuration."""
+    from crawler import sourcefile
+    from crawler.engine.probe import probe
+    from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
+    from crawler.urls import host_of
+
+    if source_id and len(urls) > 1:
+        raise UsageError("--id names one source; add several addresses without it, or one at a time")
+    addresses = [_address(url) for url in urls]
+    known = {address: s.id for s in app.config.sources for _, address in s.feed_urls}
+    found = probe(app.config, lambda get: _discover_all(get, addresses), now)
+    taken = {s.id for s in app.config.sources}
+    tables = []
+    for discovery in found:
+        if not discovery.found:
+            app.say(f"{discovery.url}: {discovery.error}")
+            continue
+        held = [known[a] for a, _ in (*discovery.feeds, *discovery.sitemaps, *discovery.pages) if a in known]
+        if held:
+            app.say(f"{discovery.url}: its feeds are those of {held[0]!r} already; nothing is added")
+            continue
+        wanted = source_id or host_of(discovery.home or discovery.url).removeprefix("www.")
+        if source_id and source_id in taken:
+            raise UsageError(f"another source has the id {source_id!r} already; choose another --id")
+        values = _values(discovery, sourcefile.free_id(wanted, taken), name, tags)
+        tables.append(values)
+        _show_found(values, discovery)
+    if tables:
+        path = sourcefile.target_file(app.config)
+        fresh = not path.exists()
+        sourcefile.add_sources(path, tables)
+        app.say(f"written to {path}" + ("; from now on this file is the configuration here, and the shipped sources are left out" if fresh and app.config.path is None else ""))
+    failed = [d for d in found if not d.found]
+    return DONE if not failed else ALL_FAILED if len(failed) == len(found) else SOME_FAILED
+
+
+def _address(url: str) -> str:
+    from crawler.errors import UsageError
+    from crawler.urls import canonical_url
+
+    address = url if "://" in url else f"https://{url}"
+    try:
+        canonical_url(address)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return address
+
+
+async def _discover_all(get: Get, urls: list[str]) -> list[Discovery]:
+    """Side by side, eight at a time; each host still one request at a time."""
+    from crawler.engine.probe import discover
+
+    room = asyncio.Semaphore(8)
+
+    async def one(url: str) -> Discovery:
+        async with room:
+            return await discover(get, url, now())
+
+    return list(await asyncio.gather(*(one(url) for url in urls)))
+
+
+def _values(found: Discovery, source_id: str, name: str | None, tags: tuple[str, ...]) -> dict[str, Any]:
+    from crawler.feeds.listing import plain
+
+    return {
+        "id": source_id, "name": name or plain(found.title) or source_id, "url": found.home or found.url, "feeds": [u for u, _ in found.feeds], "sitemaps": [u for u, _ in found.sitemaps],
+        "pages": [u for u, _ in found.pages], "language": (found.language or "").split("-")[0].lower(), "tags": list(tags),
+    }  # fmt: skip
+
+
+def _show_found(values: dict[str, Any], found: Discovery) -> None:
+    from crawler.outputs.terminal import safe
+
+    print(f"{safe(values['id'])}: {safe(values['name'])}")
+    for kind, items in (("feed", found.feeds), ("sitemap", found.sitemaps), ("page", found.pages)):
+        for address, parsed in items:
+            count = f"{len(parsed.children)} maps" if parsed.children else f"{len(parsed.entries)} entries"
+            newest = max((e.published_at or "" for e in parsed.entries), default="")
+            print(f"  {kind:8} {safe(address)}  ({parsed.kind}, {count}{f', newest {newest}' if newest else ''})")
+
+
+@sources_command.command("test")
+@click.argument("url", metavar="URL|ID")
+@pass_app
+def test_source(app: App, url: str) -> int:
+    """What a feed says, when it would be asked next, and what its newest article extracts to. Stores nothing."""
+    from crawler.commands.testing import print_test, run_test
+    from crawler.engine.probe import probe
+
+    source = app.config.source(url)
+    addresses = [address for _, address in source.feed_urls] if source else [_address(url)]
+    found = probe(app.config, lambda get: run_test(get, app.config, addresses, now), now)
+    return print_test(found)
+
+
+@sources_command.command("enable")
+@click.argument("source_id", metavar="ID")
+@pass_app
+def enable_source(app: App, source_id: str) -> None:
+    """Crawl a source again."""
+    from crawler import sourcefile
+
+    app.say(f"{source_id} is enabled in {sourcefile.set_enabled(app.config, source_id, enabled=True)}")
+
+
+@sources_command.command("disable")
+@click.argument("source_id", metavar="ID")
+@pass_app
+def disable_source(app: App, source_id: str) -> None:
+    """Leave a source alone; what is kept of it stays."""
+    from crawler import sourcefile
+
+    app.say(f"{source_id} is disabled in {sourcefile.set_enabled(app.config, source_id, enabled=False)}")
+
+
+@sources_command.command("rename")
+@click.argument("old")
+@click.argument("new")
+@pass_app
+def rename_source(app: App, old: str, new: str) -> None:
+    """Give a source another id, in the configuration and in the database."""
+    from crawler import sourcefile
+    from storage.lock import Lock
+    from storage.store import open_writer
+
+    database = app.config.database
+    if not database.exists():
+        app.say(f"{old} is now {new} in {sourcefile.rename(app.config, old, new)}")
+        return
+    with Lock(database, command="sources rename", now=now()):
+        path = sourcefile.rename(app.config, old, new)
+        with open_writer(database) as store:
+            count = store.rename_source(old, new)
+    app.say(f"{old} is now {new} in {path}, and in {database} ({count:,} articles)")
+
+
+@sources_command.command("remove")
+@click.argument("source_id", metavar="ID")
+@pass_app
+def remove_source(app: App, source_id: str) -> None:
+    """Take a source out of the list; its articles stay."""
+    from crawler import sourcefile
+
+    app.say(f"{source_id} is removed from {sourcefile.remove(app.config, source_id)}; its articles stay")
+
+
+@sources_command.command("import")
+@click.argument("file", metavar="FILE")
+@click.option("--tag", "tags", multiple=True, help="A tag for all of them (may be repeated).")
+@pass_app
+def import_sources(app: App, file: str, tags: tuple[str, ...]) -> int:
+    """Import OPML (folders become tags), TOML, CSV, or plain lines of feeds or home pages; home pages are discovered side by side."""
+    from crawler.commands.importing import import_file
+    from crawler.engine.probe import probe
+
+    return import_file(app, existing(file), tags, lambda urls: probe(app.config, lambda get: _discover_all(get, urls), now))
+
+
+@sources_command.command("export")
+@click.option("--format", "form", type=click.Choice(["opml", "toml"]), default="opml", show_default=True)
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@pass_app
+def export_sources(app: App, file: Path | None, form: str) -> None:
+    """The source list, for others: OPML or TOML, on stdout or into a file."""
+    import tomlkit
+
+    from crawler import sourcefile
+    from crawler.feeds.opml import write_opml
+
+    if form == "toml":
+        document = tomlkit.document()
+        tables = tomlkit.aot()
+        for source in app.config.sources:
+            tables.append(sourcefile.table_of(sourcefile.source_values(source)))
+        document.append("source", tables)
+        text = tomlkit.dumps(document)
+    else:
+        text = write_opml([(s.name, feed, s.url, s.tags) for s in app.config.sources for feed in (*s.feeds, *s.sitemaps)])
+    if file:
+        file.write_text(text, encoding="utf-8")
+        app.say(f"written to {file}")
+    else:
+        print(text, end="")

@@ -1,0 +1,97 @@
+"""`sources test`: one look at a feed and its newest article, kept nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from crawler.articles.extraction import Extraction, extract
+from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
+from crawler.feeds.revisit import Answer, check
+from crawler.settings import Config, PublisherRules
+from crawler.urls import canonical_url, host_of
+from storage.records import Feed, FeedCheck, Listed, iso
+
+if TYPE_CHECKING:
+    from crawler.engine.probe import Discovery, Get
+
+TRIED = 3  # newest entries that are asked for until one answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """What one address came to."""
+
+    found: Discovery
+    check: FeedCheck | None = None
+    newest: Listed | None = None
+    article: Extraction | None = None
+    article_error: str | None = None
+
+
+async def run_test(get: Get, config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Tested]:
+    """Ask each address, and the newest article it lists."""
+    from crawler.engine.probe import discover
+
+    tested = []
+    for url in urls:
+        found = await discover(get, url, now())
+        lists = (*found.feeds, *found.sitemaps, *found.pages)
+        if not lists:
+            tested.append(Tested(found=found))
+            continue
+        address, parsed = lists[0]
+        source = next((s for s in config.sources if host_of(s.url) == host_of(found.home or url)), None)
+        checked = check(Feed(url=address, source=None, kind=parsed.kind), Answer(status=200, final_url=address, parsed=parsed), schedule=config.schedule, every=source.every if source else None, now=now())
+        newest, article, error = None, None, None
+        for entry in sorted((e for e in parsed.entries if e.url), key=lambda e: e.published_at or "", reverse=True)[:TRIED]:
+            newest, got = entry, await get(canonical_url(entry.url or ""))
+            error = got.error
+            if not error:
+                article = extract(got.body, got.url, rules=source.article if source else PublisherRules(), now=now())
+                break
+        tested.append(Tested(found=found, check=checked, newest=newest, article=article, article_error=error))
+    return tested
+
+
+def print_test(tested: list[Tested]) -> int:
+    """Tell it; the exit code."""
+    from crawler.outputs.terminal import local, safe, zone_name
+
+    failed = 0
+    for one in tested:
+        print(safe(one.found.url))
+        if not one.found.found:
+            failed += 1
+            print(f"  {one.found.error}")
+            continue
+        for kind, items in (("feed", one.found.feeds), ("sitemap", one.found.sitemaps), ("page", one.found.pages)):
+            for address, parsed in items:
+                print(f"  {kind}: {safe(address)} ({parsed.kind}, {len(parsed.entries)} entries{f', {len(parsed.children)} maps' if parsed.children else ''}): {safe(parsed.title or 'no title')}")
+                for entry in parsed.entries[:3]:
+                    print(f"    {local(entry.published_at) or '(no date)':16}  {safe(entry.title or entry.url)}")
+        if one.check and one.check.due_at:
+            print(f"  it would be asked next at {local(iso(one.check.due_at))} {zone_name()}")
+        _print_newest(one)
+    return DONE if not failed else ALL_FAILED if failed == len(tested) else SOME_FAILED
+
+
+def _print_newest(one: Tested) -> None:
+    from crawler.outputs.terminal import local, safe
+
+    if one.newest is None:
+        print("  it lists no article")
+        return
+    print(f"  newest article: {safe(one.newest.url)}")
+    if one.article is None:
+        print(f"    {safe(one.article_error or 'nothing to read')}")
+        return
+    a = one.article
+    if a.obstacle:
+        print(f"    not an article: {a.obstacle}")
+    count = len(a.text.split())
+    for name, value in (("title", a.title), ("authors", ", ".join(a.authors)), ("published", local(a.published_at)), ("section", a.section), ("language", a.language), ("kind", a.kind)):
+        print(f"    {name:10} {safe(value or '(none)')}")
+    print(f"    {'text':10} {count} words: {safe(a.text[:160])}{'…' if len(a.text) > 160 else ''}")

@@ -1,0 +1,168 @@
+"""Questions to the web that keep nothing: discovery and `sources test`. The same downloader, guard, robots.txt and delay as a crawl."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import urljoin
+
+import scrapy
+from scrapy import signals
+from scrapy.crawler import AsyncCrawlerProcess
+from scrapy.settings import Settings
+
+from crawler.engine import guard
+from crawler.engine.addon import settings_of
+from crawler.engine.asking import Asked
+from crawler.engine.wire import reason_of
+from crawler.errors import FeedError
+from crawler.feeds.discovery import Candidate, discover_feeds, robots_sitemaps, usual_maps, usual_places
+from crawler.feeds.listing import ParsedFeed
+from crawler.feeds.parser import parse_feed
+from crawler.settings import Config, Source
+from crawler.urls import host_of
+from storage.records import Feed
+
+ENOUGH = 4  # feeds of one site that are taken without a word from the user
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Got:
+    """One answer: a body, or why there is none."""
+
+    url: str
+    status: int = 0
+    body: bytes = b""
+    content_type: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+
+Get = Callable[[str], Awaitable[Got]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """Where a site lists its news, as found."""
+
+    url: str
+    title: str | None = None
+    language: str | None = None
+    home: str | None = None
+    feeds: tuple[tuple[str, ParsedFeed], ...] = ()
+    sitemaps: tuple[tuple[str, ParsedFeed], ...] = ()
+    pages: tuple[tuple[str, ParsedFeed], ...] = ()
+    error: str | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether there is anything to poll."""
+        return bool(self.feeds or self.sitemaps or self.pages)
+
+
+class _ProbeSpider(scrapy.Spider):
+    name = "probe"
+
+    def __init__(self, work: Callable[[Get], Awaitable[Any]], config: Config, now: Callable[[], datetime], into: list[Any]) -> None:
+        super().__init__()
+        self.work, self.config, self.now, self.into = work, config, now, into
+
+    @classmethod
+    def from_crawler(cls, crawler: Any, *args: Any, **kwargs: Any) -> Any:
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        crawler.signals.connect(spider.opened, signal=signals.engine_started)
+        return spider
+
+    def opened(self) -> None:
+        from twisted.internet import reactor
+
+        self.resolver = guard.install(reactor, self.config)
+
+    async def start(self) -> AsyncIterator[Any]:
+        try:
+            self.into.append(await self.work(self.get))
+        except Exception as error:  # handed to the caller, who is not on this loop
+            self.into.append(error)
+        return
+        yield
+
+    async def get(self, url: str) -> Got:
+        asked = Asked(url=url, at=self.now(), source=_source_of(self.config, url), feed=Feed(url=url, source=None, kind="feed"))
+        try:
+            response = await self.crawler.engine.download_async(asked.request(maxsize=2 * self.config.http.max_bytes))
+        except Exception as error:  # whatever a site does is an answer here
+            return Got(url=url, error=reason_of(error, self.resolver.refused, host_of(url)))
+        headers = {name.decode("latin-1").lower(): values[-1].decode("latin-1") for name, values in response.headers.items() if values}
+        error = None if response.status < 400 else f"the server answers {response.status}"
+        return Got(url=response.url, status=response.status, body=response.body, content_type=headers.get("content-type", ""), headers=headers, error=error)
+
+
+def _source_of(config: Config, url: str) -> Source | None:
+    return next((s for s in config.sources if any(host_of(u) == host_of(url) for u in (s.url, *(a for _, a in s.feed_urls)) if u)), None)
+
+
+def probe(config: Config, work: Callable[[Get], Awaitable[_T]], now: Callable[[], datetime]) -> _T:
+    """Run an asynchronous piece of work that asks the web, to its end. Once a process, as Twisted's reactor does not start twice."""
+    settings = Settings()
+    settings.setmodule("crawler.engine.settings", priority="project")
+    settings.setdict({**settings_of(config), "LOG_INSTALL_ROOT_HANDLER": False}, priority="cmdline")
+    logging.getLogger("scrapy").setLevel(logging.CRITICAL)
+    logging.getLogger("twisted").setLevel(logging.CRITICAL)
+    into: list[Any] = []
+    process = AsyncCrawlerProcess(settings)
+    process.crawl(_ProbeSpider, work=work, config=config, now=now, into=into)
+    process.start()
+    if not into:
+        raise KeyboardInterrupt
+    if isinstance(into[0], Exception):
+        raise into[0]
+    found: _T = into[0]
+    return found
+
+
+async def discover(get: Get, url: str, now: datetime) -> Discovery:
+    """Find where a site lists its news: it may be a feed itself, a page that names feeds, a site with feeds at the usual places or in robots.txt, or a section page."""
+    first = await get(url)
+    if first.error:
+        return Discovery(url=url, error=first.error)
+    itself = _parsed(first, now)
+    if itself is not None:
+        found = ((url, itself),)
+        is_map = itself.kind == "sitemap"
+        return Discovery(url=url, title=itself.title, language=itself.language, home=itself.home, sitemaps=found if is_map else (), feeds=() if is_map else found)
+    page = parse_feed(first.body, first.url, content_type=first.content_type, now=now, kind="page") if first.body.strip() else None
+    title, language = (page.title, page.language) if page else (None, None)
+    for candidates in (discover_feeds(first.body, first.url), usual_places(first.url)):
+        feeds = await _verified(get, candidates, now)
+        if feeds:
+            return Discovery(url=url, title=title or feeds[0][1].title, language=language or feeds[0][1].language, home=first.url, feeds=feeds)
+    robots = await get(urljoin(first.url, "/robots.txt"))
+    named = robots_sitemaps(robots.body, first.url) if not robots.error else []
+    maps = await _verified(get, named[:ENOUGH] or usual_maps(first.url), now, most=1)
+    if maps:
+        return Discovery(url=url, title=title, language=language, home=first.url, sitemaps=maps)
+    pages = ((first.url, page),) if page and len(page.entries) >= 3 else ()
+    return Discovery(url=url, title=title, language=language, home=first.url, pages=pages, error=None if pages else "no feed, no news sitemap and no page with links that look like articles")
+
+
+async def _verified(get: Get, candidates: list[Candidate], now: datetime, most: int = ENOUGH) -> tuple[tuple[str, ParsedFeed], ...]:
+    """The candidates that really are feeds and hold something, by asking them."""
+    answers = await asyncio.gather(*(get(candidate.url) for candidate in candidates))
+    found: dict[frozenset[str], tuple[str, ParsedFeed]] = {}
+    for candidate, answer in zip(candidates, answers, strict=True):
+        parsed = None if answer.error else _parsed(answer, now)
+        if parsed is not None and (parsed.entries or parsed.children):
+            found.setdefault(frozenset(e.identity for e in parsed.entries) or frozenset({candidate.url}), (candidate.url, parsed))
+    return tuple(found.values())[:most]
+
+
+def _parsed(got: Got, now: datetime) -> ParsedFeed | None:
+    try:
+        return parse_feed(got.body, got.url, content_type=got.content_type, now=now)
+    except FeedError:
+        return None

@@ -1,0 +1,86 @@
+"""Where a site lists its news: what its pages say, the usual paths, its robots.txt. Pure: each step is handed bytes and hands out addresses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from crawler.feeds.links import parse_html
+from crawler.feeds.listing import plain
+from crawler.feeds.repair import decode_feed
+from crawler.urls import canonical_url, site
+
+COMMON_PATHS = ("/feed", "/rss", "/rss.xml", "/feed.xml", "/atom.xml", "/index.xml", "/feeds", "/feed.json", "/rss/news", "/news/rss", "/?feed=rss2")
+NEWS_MAPS = ("/news-sitemap.xml", "/sitemap-news.xml", "/sitemap_news.xml", "/sitemaps/news.xml")
+_TYPES = {"application/rss+xml": "rss", "application/atom+xml": "atom", "application/feed+json": "json", "application/rdf+xml": "rss", "application/json": "json", "text/xml": "rss", "application/xml": "rss"}
+_LOOKS_LIKE_FEED = re.compile(r"(?:/(?:rss|feed|atom|rdf)s?(?:[/.?_-]|$)|\.(?:rss|atom|rdf)$|/(?:index|feed|rss|atom)\.(?:xml|json)$|feedburner\.com/)", re.IGNORECASE)
+_COMMENTS = re.compile(r"comment|kommentar|/wp-json/|oembed|/tag/|/author/|trackback", re.IGNORECASE)
+MAX_CANDIDATES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An address that may be a feed, and what was said of it."""
+
+    url: str
+    kind: str = ""
+    title: str | None = None
+
+
+def discover_feeds(body: bytes, url: str) -> list[Candidate]:
+    """The feeds that a page names: `<link rel=alternate>` first, then links that look like feeds.
+
+    Args:
+        body: the page as it came.
+        url: its address.
+
+    Returns:
+        Candidates, best first, without those for comments; empty where the page names none.
+    """
+    tree = parse_html(decode_feed(body))
+    if tree is None:
+        return []
+    href = next((node.get("href") for node in tree.iter("base") if node.get("href")), None)
+    base = urljoin(url, href) if href else url
+    found: dict[str, Candidate] = {}
+    for node in tree.iter("link", "a"):
+        kind = _TYPES.get((node.get("type") or "").split(";")[0].strip().lower(), "")
+        named = node.tag == "link" and "alternate" in (node.get("rel") or "").lower().split() and bool(kind)
+        if kind == "json" and "feed" not in (node.get("href") or "") + (node.get("type") or ""):
+            continue
+        if not node.get("href") or not (named or (node.tag == "a" and _LOOKS_LIKE_FEED.search(node.get("href")))):
+            continue
+        try:
+            address = urljoin(base, node.get("href").strip())
+            canonical_url(address)
+        except ValueError:
+            continue
+        title = plain(node.get("title") or "".join(node.itertext()), html=True)
+        if not _COMMENTS.search(f"{address} {title or ''}"):
+            found.setdefault(address, Candidate(url=address, kind=kind, title=title))
+    return list(found.values())[:MAX_CANDIDATES]
+
+
+def looks_like_feed(url: str) -> bool:
+    """Whether an address alone suggests a feed."""
+    parts = urlsplit(url)
+    return bool(_LOOKS_LIKE_FEED.search(f"{parts.netloc}{parts.path}") or re.search(r"(?:^|&)feed=", parts.query))
+
+
+def usual_places(url: str) -> list[Candidate]:
+    """The addresses at which sites have feeds that they do not name."""
+    return [Candidate(url=urljoin(url, path)) for path in COMMON_PATHS]
+
+
+def robots_sitemaps(body: bytes, url: str) -> list[Candidate]:
+    """The sitemaps that a robots.txt names, those for news first."""
+    found = re.findall(r"^\s*sitemap\s*:\s*(\S+)", body.decode("utf-8", "replace"), re.IGNORECASE | re.MULTILINE)
+    addresses = dict.fromkeys(urljoin(url, address) for address in found)
+    ranked = sorted(addresses, key=lambda address: (not re.search(r"news|nachrichten|actu", address, re.IGNORECASE), site(address) != site(url)))
+    return [Candidate(url=address, kind="sitemap") for address in ranked[:MAX_CANDIDATES]]
+
+
+def usual_maps(url: str) -> list[Candidate]:
+    """The addresses at which sites have news sitemaps that they do not name."""
+    return [Candidate(url=urljoin(url, path), kind="sitemap") for path in NEWS_MAPS]

@@ -1,0 +1,95 @@
+"""Datasette on our file: read-only, on loopback, answering only to its own names (RELIABILITY 2: the bar for a local server)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from crawler.errors import CrawlerError
+
+_Scope = MutableMapping[str, Any]
+_App = Callable[[_Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+SETTINGS = {"sql_time_limit_ms": 1000, "max_returned_rows": 1000, "allow_download": False, "num_sql_threads": 3, "default_page_size": 50, "truncate_cells_html": 400, "suggest_facets": False}
+# No script but Datasette's own, no form that leaves, nothing that frames us; titles and texts are strangers' words.
+_POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
+_HEADERS = [(b"content-security-policy", _POLICY.encode()), (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
+
+
+def application(path: Path, allowed: set[str]) -> _App:
+    """The ASGI application: Datasette behind a check of the Host header (a page elsewhere may not rebind its name to us)."""
+    from datasette.app import Datasette
+
+    inner: _App = Datasette([str(path)], settings=SETTINGS, metadata=describe(path)).app()
+
+    async def guarded(scope: _Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+        if scope["type"] == "http":
+            host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+            if host.rsplit(":", 1)[0].strip("[]").lower() not in allowed:
+                await _refuse(send)
+                return
+            if scope["method"] not in {"GET", "HEAD"}:
+                await _refuse(send, 405)
+                return
+        await inner(scope, receive, _with_headers(send))
+
+    return guarded
+
+
+def _with_headers(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", []), *_HEADERS]}
+        await send(message)
+
+    return sending
+
+
+async def _refuse(send: Callable[[Any], Awaitable[None]], status: int = 403) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]})
+    text = b"This newsdesk answers to other names; --allow-host adds one.\n" if status == 403 else b"Read-only.\n"
+    await send({"type": "http.response.body", "body": text})
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Datasette's metadata: what the tables are, how they are sorted, which columns are worth counting by."""
+    hidden = ("article_urls", "entries", "fetches", "fingerprints", "meta", "_sqlite_migrations", "feeds", "gaps", "source_days", "changes", "crawl_runs")
+    return {
+        "title": "newsdesk",
+        "databases": {
+            path.stem: {
+                "tables": {
+                    "articles": {"sort_desc": "published_at", "facets": ["source", "kind", "language"], "label_column": "title", "fts_table": "articles_fts", "fts_pk": "id", "size": 50},
+                    "revisions": {"sort_desc": "seen_at"},
+                    "sources": {"label_column": "name"},
+                    **{name: {"hidden": True} for name in hidden},
+                }
+            }
+        },
+    }
+
+
+def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Callable[[str], None]) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        CrawlerError: the port is taken.
+    """
+    import uvicorn
+
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CrawlerError(f"cannot listen on {host}:{port}: {error.strerror}; name another with --port") from error
+    names = {"127.0.0.1", "localhost", "::1", host.lower(), *(name.lower() for name in allowed)}
+    shown = f"[{host}]" if ":" in host else host
+    say(f"http://{shown}:{listener.getsockname()[1]}/{path.stem}/articles  (read-only; Ctrl-C ends it)")
+    server = uvicorn.Server(uvicorn.Config(application(path, names), log_level="warning", lifespan="on"))
+    try:
+        server.run(sockets=[listener])
+    finally:
+        listener.close()

@@ -1,0 +1,152 @@
+"""The source list as a file that people edit too: tables added, changed and removed, comments and order kept (tomlkit)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT, Table
+from tomlkit.toml_document import TOMLDocument
+
+from crawler.errors import ConfigError
+from crawler.settings import Config, Source
+from crawler.urls import host_of
+
+KEYS = ("id", "name", "url", "feeds", "sitemaps", "pages", "language", "country", "tags")
+
+
+def target_file(config: Config) -> Path:
+    """The file that `sources add` and `import` write: the one in force, else ./newsdesk.toml."""
+    return config.path or Path("newsdesk.toml")
+
+
+def read(path: Path) -> TOMLDocument:
+    """The file as a document; empty where there is none.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+
+
+def write(path: Path, document: TOMLDocument) -> None:
+    """Write the file in one step: a reader sees the old text or the new one, never a half.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(tomlkit.dumps(document))
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            Path(name).chmod(path.stat().st_mode)
+        else:
+            Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def table_of(values: Mapping[str, Any]) -> Table:
+    """A [[source]] table of what is said; empty values are left out."""
+    table = tomlkit.table()
+    for key in KEYS:
+        value = values.get(key)
+        if isinstance(value, list | tuple):
+            if value:
+                array = tomlkit.array()
+                array.extend(value)
+                table.add(key, array.multiline(len(value) > 1 and sum(len(v) for v in value) > 80))
+        elif value:
+            table.add(key, value)
+    return table
+
+
+def add_sources(path: Path, sources: Iterable[Mapping[str, Any]]) -> None:
+    """Append source tables to a file, which is made where there is none."""
+    document = read(path)
+    found = document.get("source")
+    tables = found if isinstance(found, AoT) else tomlkit.aot()
+    for values in sources:
+        tables.append(table_of(values))
+    if not isinstance(found, AoT):
+        document.append("source", tables)
+    write(path, document)
+
+
+def file_with(config: Config, source_id: str) -> tuple[Path, TOMLDocument, int]:
+    """The file that holds a source, and its place in it.
+
+    Raises:
+        ConfigError: no file of the user's holds it.
+    """
+    config.choose((source_id,))
+    for path in config.files:
+        document = read(path)
+        for index, table in enumerate(document.get("source", [])):
+            if _id_of(table) == source_id:
+                return path, document, index
+    raise ConfigError(f"{source_id!r} is a shipped source; `newsdesk init` puts the list into this folder, where it can be changed")
+
+
+def _id_of(table: Mapping[str, Any]) -> str:
+    if table.get("id"):
+        return str(table["id"])
+    addresses = [table.get("url", ""), *table.get("feeds", []), *table.get("sitemaps", []), *table.get("pages", [])]
+    return next((host_of(str(a)).removeprefix("www.") for a in addresses if a), "")
+
+
+def set_enabled(config: Config, source_id: str, *, enabled: bool) -> Path:
+    """Write `enabled` into a source's table; which file that was."""
+    path, document, index = file_with(config, source_id)
+    document["source"][index]["enabled"] = enabled  # type: ignore[index]  # tomlkit's containers are typed as any item
+    write(path, document)
+    return path
+
+
+def rename(config: Config, old: str, new: str) -> Path:
+    """Write another id into a source's table; which file that was.
+
+    Raises:
+        ConfigError: the new id is taken.
+    """
+    if config.source(new) is not None:
+        raise ConfigError(f"another source has the id {new!r} already; remove or rename that one first")
+    path, document, index = file_with(config, old)
+    document["source"][index]["id"] = new  # type: ignore[index]
+    write(path, document)
+    return path
+
+
+def remove(config: Config, source_id: str) -> Path:
+    """Take a source's table out; which file that was."""
+    path, document, index = file_with(config, source_id)
+    del document["source"][index]  # type: ignore[union-attr]
+    write(path, document)
+    return path
+
+
+def free_id(wanted: str, taken: set[str]) -> str:
+    """An id that no source has: the wanted one, else with a number behind it."""
+    number, found = 1, wanted
+    while found in taken:
+        number += 1
+        found = f"{wanted}-{number}"
+    taken.add(found)
+    return found
+
+
+def source_values(source: Source) -> dict[str, Any]:
+    """A source as the values of its table."""
+    return {key: getattr(source, key) for key in KEYS}
