@@ -213,7 +213,9 @@ _OWED = (
 def lease_entries(
     db: Any, *, now: datetime, until: datetime, limit: int, per_host: int, sources: Sequence[str] | None, ignore_retry: bool, newest: int | None = None, only: Sequence[int] = ()
 ) -> list[Entry]:
-    """Take up to `limit` entries that are owed, newest first, at most `per_host` of one host.
+    """Take up to `limit` entries that are owed, at most `per_host` of one host.
+
+    Oldest first, so that the first of a story to be stored is likelier the first that was published; `newest` chooses before that.
 
     Args:
         db: the writing connection.
@@ -233,13 +235,13 @@ def lease_entries(
     elif sources is not None:
         where.append("e.source IN (SELECT value FROM json_each(:sources))")
     ranked = (
-        "row_number() OVER (PARTITION BY e.host ORDER BY coalesce(e.published_at, e.first_seen_at) DESC, e.id) AS host_rank, "
+        "row_number() OVER (PARTITION BY e.host ORDER BY coalesce(e.published_at, e.first_seen_at), e.id) AS host_rank, "
         "row_number() OVER (PARTITION BY e.source ORDER BY coalesce(e.published_at, e.first_seen_at) DESC, e.id) AS source_rank"
     )
     rows = db.conn.execute(
         f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM (SELECT e.*, {ranked} FROM entries e WHERE {' AND '.join(where)}) e "
         "LEFT JOIN articles a ON a.id = e.article_id "
-        "WHERE host_rank + (SELECT count(*) FROM entries l WHERE l.state = 'leased' AND l.host = e.host) <= :per_host AND source_rank <= :newest ORDER BY host_rank, coalesce(e.published_at, e.first_seen_at) DESC LIMIT :limit",
+        "WHERE host_rank + (SELECT count(*) FROM entries l WHERE l.state = 'leased' AND l.host = e.host) <= :per_host AND source_rank <= :newest ORDER BY host_rank, coalesce(e.published_at, e.first_seen_at) LIMIT :limit",
         {
             "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "sources": json.dumps(list(sources or ())), "per_host": per_host,
             "newest": newest if newest is not None else 10**9, "limit": limit,

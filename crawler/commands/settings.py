@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,15 @@ def config_command() -> None:
 @pass_app
 def show_settings(app: App, origin: bool) -> None:
     """The settings in force, as TOML; secrets stay `env:NAME`."""
-    import tomlkit
-
+    from crawler.configtext import section_lines
     from crawler.settings import SECTIONS
 
     config = app.config
     print(f"# {config.path or 'built-in defaults with the shipped sources'}")
     for section in SECTIONS:
         print(f"\n[{section}]")
-        values = getattr(config, section)
-        for field in dataclasses.fields(values):
-            value = getattr(values, field.name)
-            said = tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string()
-            print(f"{field.name} = {said}" + (f"  # {config.origins.get(f'{section}.{field.name}', 'default')}" if origin else ""))
+        for key, value in section_lines(config, section):
+            print(f"{key} = {value}" + (f"  # {config.origins.get(f'{section}.{key}', 'default')}" if origin else ""))
     print(f"\n# {len(config.sources)} sources, {sum(s.enabled for s in config.sources)} enabled: `newsdesk sources list`")
     if config.watches:
         print(f"# {len(config.watches)} watches: {', '.join(w.name for w in config.watches)}")

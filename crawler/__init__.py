@@ -1,0 +1,72 @@
+"""newsdesk's Python API. Importing it is cheap: each name is loaded when it is first used, and Scrapy only ever in a child process.
+
+    import crawler
+
+    article = crawler.fetch("https://www.themoscowtimes.com/…")
+    with crawler.open_store("news.db") as store:
+        for hit in store.search("Idlib"):
+            print(hit.article.title)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crawler.api import crawl, extract, fetch, fetch_many, parse_feed
+    from crawler.articles.dedupe import group_stories
+    from crawler.articles.extraction import Extraction
+    from crawler.config import load_config
+    from crawler.errors import CrawlerError
+    from crawler.feeds.discovery import discover_feeds
+    from crawler.urls import canonical_url, url_key
+    from storage.records import Article
+    from storage.store import open_store
+
+_WHERE = {
+    "Article": "storage.records",
+    "CrawlerError": "crawler.errors",
+    "Extraction": "crawler.articles.extraction",
+    "canonical_url": "crawler.urls",
+    "crawl": "crawler.api",
+    "discover_feeds": "crawler.feeds.discovery",
+    "extract": "crawler.api",
+    "fetch": "crawler.api",
+    "fetch_many": "crawler.api",
+    "group_stories": "crawler.articles.dedupe",
+    "load_config": "crawler.config",
+    "open_store": "storage.store",
+    "parse_feed": "crawler.api",
+    "url_key": "crawler.urls",
+}
+
+__all__ = [
+    "Article",
+    "CrawlerError",
+    "Extraction",
+    "canonical_url",
+    "crawl",
+    "discover_feeds",
+    "extract",
+    "fetch",
+    "fetch_many",
+    "group_stories",
+    "load_config",
+    "open_store",
+    "parse_feed",
+    "url_key",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name when it is first used."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'crawler' has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,142 @@
+"""The verbs of the command line, for Python. fetch and crawl run the engine in a child process: any number of times, from threads, notebooks and loops."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from crawler.articles import extraction as _extraction
+from crawler.articles.extraction import Extraction
+from crawler.config import load_config, shipped_sources
+from crawler.configtext import to_toml
+from crawler.errors import CrawlerError, FetchError
+from crawler.feeds import parser as _parser
+from crawler.feeds.listing import ParsedFeed
+from crawler.settings import Config, PublisherRules
+from crawler.urls import site
+from storage.records import Article, CrawlRun, SourceCounts
+
+
+def extract(body: bytes, url: str) -> Extraction | None:
+    """Extract one page, in this process; pure but for the shipped publisher rules.
+
+    Args:
+        body: the page's bytes, content-encoding undone; not decoded text.
+        url: its address; the rules of a shipped source on the same site apply.
+
+    Returns:
+        What the page says; None where there is nothing to read. `obstacle` tells a wall or an error page from an article.
+    """
+    return _extraction.extract(body, url, rules=_rules().get(site(url)))
+
+
+@lru_cache(maxsize=1)
+def _rules() -> dict[str, PublisherRules]:
+    return {site(source.url): source.article for source in shipped_sources() if source.url}
+
+
+def parse_feed(body: bytes, url: str) -> ParsedFeed:
+    """Read a feed of any kind: RSS, RDF, Atom, JSON Feed, sitemap.
+
+    Args:
+        body: its bytes.
+        url: its address, for relative links.
+
+    Raises:
+        FeedError: it is none.
+    """
+    return _parser.parse_feed(body, url, now=datetime.now(UTC))
+
+
+def fetch(url: str, *, config: Config | str | Path | None = None, database: str | Path | None = None, store: bool = True) -> Article:
+    """Fetch and extract one address now.
+
+    Args:
+        url: the address.
+        config: settings, or the path of a configuration file; else the file in force.
+        database: where it is kept; else the configuration's.
+        store: whether it is kept.
+
+    Returns:
+        The article.
+
+    Raises:
+        FetchError: it could not be fetched, or holds no article; the message says why.
+        CrawlerError: the settings or the database stand in the way.
+    """
+    found = fetch_many([url], config=config, database=database, store=store)[0]
+    if isinstance(found, FetchError):
+        raise found
+    return found
+
+
+def fetch_many(urls: Iterable[str], *, config: Config | str | Path | None = None, database: str | Path | None = None, store: bool = True) -> list[Article | FetchError]:
+    """Fetch and extract addresses now, side by side.
+
+    Args:
+        urls: the addresses.
+        config: as in fetch.
+        database: as in fetch.
+        store: as in fetch.
+
+    Returns:
+        For each address, in the order given, its article, or a FetchError that says why there is none.
+
+    Raises:
+        CrawlerError: the settings or the database stand in the way.
+    """
+    wanted = list(urls)
+    if not wanted:
+        return []
+    answer = _ask({"verb": "fetch", "urls": list(dict.fromkeys(wanted)), "store": store}, config, database)
+    found = {f["url"]: _article(f["article"]) if f["article"] else FetchError(f"{f['url']}: {f['reason']}") for f in answer["fetched"]}
+    return [found[url] for url in wanted]
+
+
+def crawl(*sources: str, config: Config | str | Path | None = None, database: str | Path | None = None, due: bool = False, limit: int | None = None) -> CrawlRun:
+    """One pass over the sources.
+
+    Args:
+        sources: ids, or `tag:TAG`; all that are enabled where none is named.
+        config: as in fetch.
+        database: as in fetch.
+        due: only feeds and rechecks whose time has come.
+        limit: at most so many of the newest new articles a source.
+
+    Returns:
+        What was found, per source; `exit_code` as on the command line.
+
+    Raises:
+        CrawlerError: the settings or the database stand in the way, or another newsdesk holds it.
+    """
+    found = _ask({"verb": "crawl", "sources": list(sources), "due": due, "limit": limit}, config, database)["run"]
+    counts = tuple(SourceCounts(**row) for row in found.pop("sources"))
+    return CrawlRun(**found, sources=counts)
+
+
+def _article(row: dict[str, Any]) -> Article:
+    return Article(**{**row, "authors": tuple(row["authors"]), "tags": tuple(row["tags"])})
+
+
+def _ask(request: dict[str, Any], config: Config | str | Path | None, database: str | Path | None) -> dict[str, Any]:
+    """Run one request in a child process."""
+    settings = config if isinstance(config, Config) else load_config(config, database=database)
+    request["config"] = to_toml(settings)
+    request["database"] = str(Path(database or settings.database).absolute())
+    done = subprocess.run([sys.executable, "-m", "crawler.engine.child"], input=json.dumps(request), capture_output=True, text=True, check=False)
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise CrawlerError(f"the engine's process ended with {done.returncode}: {last}") from None
+    if error := answer.get("error"):
+        failure = CrawlerError(error["message"])
+        failure.exit_code = error["exit_code"]
+        raise failure
+    return answer

@@ -1,0 +1,78 @@
+"""`demo`: newsdesk at work, in seconds, without a network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from crawler.commands.app import App, now, pass_app
+
+
+@click.command("demo")
+@click.option("--browse", is_flag=True, help="Open what was kept in the browser's reach at the end.")
+@pass_app
+def demo_command(app: App, browse: bool) -> int:
+    """Serve a bundled news web of a few invented outlets on this machine, crawl it twice, and show what was kept.
+
+    Three outlets run one wire story, one article is edited between the crawls, one feed is broken, one outlet stands behind a
+    consent wall, one writes Chinese.
+    """
+    from crawler.config import shipped
+    from crawler.demo.web import configuration, news_web
+
+    folder = Path(tempfile.mkdtemp(prefix="newsdesk-demo-"))
+    with news_web(shipped("demo.toml"), now()) as outlets:
+        (folder / "newsdesk.toml").write_text(configuration(outlets), encoding="utf-8")
+        say = _Teller(folder)
+        say.told(f"Six invented outlets now stand on 127.0.0.1, and one whose feed is broken. Everything is kept in {folder}.")
+        say.run("crawl", expected=4)
+        say.told("Somebody edits an article without saying so. An hour later:")
+        for outlet in outlets:
+            outlet.edited = True
+        say.run("crawl", expected=4)
+        say.told("What is kept, one line a story:")
+        say.run("list", "--fold-copies")
+        say.told("Who ran the wire story first?")
+        say.run("show", str(_article_of(folder, "tunnel-in-brief")), "--copies")
+        say.told("Which words of the minister were changed?")
+        say.run("edits")
+        say.run("show", str(_article_of(folder, "lighthouse-lens-to-be-replaced")), "--diff")
+        say.told("Chinese is found by its words, and a walled page is found by what its feed said:")
+        say.run("search", "大桥")
+        say.run("search", "Bergbahn")
+    database = folder / "news.db"
+    app.say(f"Look around: newsdesk --db {database} list    (or: newsdesk --db {database} browse)")
+    if browse:
+        from crawler.outputs.browse.server import serve
+
+        serve(database, host="127.0.0.1", port=8001, allowed=(), say=app.say)
+    return 1 if say.failed else 0
+
+
+class _Teller:
+    """Says what comes, and runs it as the user would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.failed = False
+
+    def told(self, text: str) -> None:
+        print(f"\n{text}", flush=True)
+
+    def run(self, *arguments: str, expected: int = 0) -> None:
+        """Run a command of ours on the demo's folder, its output straight to the user."""
+        print(f"\n$ newsdesk {' '.join(arguments)}", flush=True)
+        command = [sys.executable, "-m", "crawler", "--config", str(self.folder / "newsdesk.toml"), *arguments]
+        done = subprocess.run(command, check=False, stderr=subprocess.STDOUT if not sys.stderr.isatty() else None)
+        self.failed |= done.returncode != expected
+
+
+def _article_of(folder: Path, slug: str) -> int:
+    from storage.store import open_store
+
+    with open_store(folder / "news.db") as store:
+        return next((hit.article.id for hit in store.articles() if hit.article.url.endswith(slug)), 0)

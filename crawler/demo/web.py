@@ -1,0 +1,169 @@
+"""A small news web on loopback: the invented outlets of config/demo.toml, each a site of its own on a port of its own.
+
+It behaves as real ones do: ETags, robots.txt, RSS, Atom and JSON feeds, a consent wall, a feed that is no feed, and an article whose text is changed
+without its modified time admitting it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from html import escape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+_WALL = """<!doctype html><html lang="de"><head><title>Ihre Privatsphäre</title></head><body><main><h1>Wir schätzen Ihre Privatsphäre</h1>
+<p>Wir und unsere 214 Partner speichern Cookies auf Ihrem Gerät. Bitte allen Cookies zustimmen, um mit Werbung weiterlesen zu können.</p><button>Alle akzeptieren</button></main></body></html>"""
+
+
+@dataclass(slots=True)
+class Outlet:
+    """One site: what it is told to serve, and where it stands."""
+
+    said: dict[str, Any]
+    now: datetime
+    base: str = ""
+    edited: bool = False
+
+    @property
+    def feed_path(self) -> str:
+        """Where its feed is."""
+        return "/feed.json" if self.said["format"] == "json" else "/feed.xml"
+
+    def answer(self, path: str) -> tuple[int, str, str]:
+        """(status, media type, body) for a path."""
+        if path == "/robots.txt":
+            return 200, "text/plain", "User-agent: *\nDisallow: /search\n"
+        if path == self.feed_path:
+            return 200, *_FEEDS[self.said["format"]](self)
+        if path == "/":
+            return 200, "text/html; charset=utf-8", f'<!doctype html><title>{escape(self.said["name"])}</title><link rel="alternate" type="application/rss+xml" href="{self.feed_path}">'
+        for article in self.articles:
+            if path == f"/{article['slug']}":
+                return 200, "text/html; charset=utf-8", _WALL if self.said.get("consent_wall") else self.page(article)
+        return 404, "text/html; charset=utf-8", "<!doctype html><title>404</title><h1>Page not found</h1>"
+
+    @property
+    def articles(self) -> list[dict[str, Any]]:
+        """Its articles, as told."""
+        return list(self.said.get("article", []))
+
+    def published(self, article: dict[str, Any]) -> datetime:
+        """When an article was published: so many hours before the demo."""
+        return self.now - timedelta(hours=article["hours"], minutes=7)
+
+    def text(self, article: dict[str, Any]) -> list[str]:
+        """Its paragraphs, now."""
+        return list(article["edited"] if self.edited and "edited" in article else article["text"])
+
+    def page(self, article: dict[str, Any]) -> str:
+        """The article's page."""
+        when = self.published(article).isoformat()
+        about = {
+            "@context": "https://schema.org", "@type": "NewsArticle", "headline": article["title"], "datePublished": when, "dateModified": when, "articleSection": article["section"],
+            "author": [{"@type": "Person", "name": name} for name in article["authors"]], "inLanguage": self.said["language"], "publisher": {"@type": "Organization", "name": self.said["name"]},
+        }  # fmt: skip
+        text = "".join(f"<p>{escape(paragraph)}</p>\n" for paragraph in self.text(article))
+        return (
+            f'<!doctype html><html lang="{self.said["language"]}"><head><meta charset="utf-8"><title>{escape(article["title"])} - {escape(self.said["name"])}</title>'
+            f'<link rel="canonical" href="{self.base}/{article["slug"]}"><meta property="og:site_name" content="{escape(self.said["name"])}"><meta property="og:type" content="article">'
+            f'<script type="application/ld+json">{json.dumps(about)}</script></head><body><nav><a href="/">Home</a> <a href="/search">Search</a></nav>'
+            f'<article><h1>{escape(article["title"])}</h1><p class="byline">By {escape(" and ".join(article["authors"]))}</p>\n{text}</article>'
+            f"<footer><p>© {escape(self.said['name'])}. All rights reserved.</p></footer></body></html>"
+        )
+
+
+def _rss(outlet: Outlet) -> tuple[str, str]:
+    items = "".join(
+        f"<item><title>{escape(a['title'])}</title><link>{outlet.base}/{a['slug']}</link><guid>{outlet.base}/{a['slug']}</guid>"
+        f"<pubDate>{format_datetime(outlet.published(a))}</pubDate><description>{escape(a.get('summary') or outlet.text(a)[0])}</description></item>"
+        for a in outlet.articles
+    )
+    changed = "<lastBuildDate>2</lastBuildDate>" if outlet.edited else ""
+    return "application/rss+xml; charset=utf-8", f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>{escape(outlet.said["name"])}</title><link>{outlet.base}/</link>{changed}{items}</channel></rss>'
+
+
+def _atom(outlet: Outlet) -> tuple[str, str]:
+    entries = "".join(
+        f'<entry><id>{outlet.base}/{a["slug"]}</id><title>{escape(a["title"])}</title><link href="{outlet.base}/{a["slug"]}"/><updated>{outlet.published(a).isoformat()}</updated>'
+        f"<published>{outlet.published(a).isoformat()}</published><summary>{escape(outlet.text(a)[0])}</summary></entry>"
+        for a in outlet.articles
+    )
+    return "application/atom+xml; charset=utf-8", f'<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom"><title>{escape(outlet.said["name"])}</title><id>{outlet.base}/</id>{entries}</feed>'
+
+
+def _json(outlet: Outlet) -> tuple[str, str]:
+    items = [{"id": a["slug"], "url": f"{outlet.base}/{a['slug']}", "title": a["title"], "date_published": outlet.published(a).isoformat(), "summary": outlet.text(a)[0]} for a in outlet.articles]
+    return "application/feed+json", json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": outlet.said["name"], "items": items}, ensure_ascii=False)
+
+
+def _broken(outlet: Outlet) -> tuple[str, str]:  # noqa: ARG001 - one signature for all formats
+    return "text/html; charset=utf-8", "<!doctype html><html><head><title>We will be back soon</title></head><body><h1>Maintenance</h1></body></html>"
+
+
+_FEEDS = {"rss": _rss, "atom": _atom, "json": _json, "broken": _broken}
+
+
+def _handler(outlet: Outlet) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:  # noqa: N802 - the library's name
+            status, kind, text = outlet.answer(self.path)
+            body = text.encode()
+            tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+            if status == 200 and self.headers.get("If-None-Match") == tag:
+                status, body = 304, b""
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("ETag", tag)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    return Handler
+
+
+@contextmanager
+def news_web(file: Path, now: datetime) -> Iterator[list[Outlet]]:
+    """Serve the outlets of a file on loopback until the block ends."""
+    outlets = [Outlet(said, now) for said in tomllib.loads(file.read_text(encoding="utf-8"))["outlet"]]
+    with ExitStack() as stack:
+        for outlet in outlets:
+            server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(outlet))
+            outlet.base = f"http://127.0.0.1:{server.server_address[1]}"
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+            thread.start()
+            stack.callback(server.server_close)
+            stack.callback(server.shutdown)
+        yield outlets
+
+
+def configuration(outlets: list[Outlet]) -> str:
+    """A configuration for the outlets, as TOML."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment("The bundled news web; it lives only while `newsdesk demo` runs."))
+    document.add("http", {"allow_networks": ["127.0.0.0/8"]})
+    document.add("politeness", {"delay": 0.02, "jitter": 0})
+    document.add("schedule", {"recheck": [1]})  # an hour passes in a second
+    document.add("storage", {"database": "news.db"})
+    tables = tomlkit.aot()
+    for outlet in outlets:
+        table = tomlkit.table()
+        table.update({"id": outlet.said["id"], "name": outlet.said["name"], "url": f"{outlet.base}/", "feeds": [outlet.base + outlet.feed_path], "language": outlet.said["language"]})
+        tables.append(table)
+    document.add("source", tables)
+    return tomlkit.dumps(document)

@@ -1,0 +1,62 @@
+"""The engine in a process of its own, for callers in Python: one JSON request on stdin, one JSON answer on stdout.
+
+Twisted's reactor starts once a process and wants the main thread; a notebook, a thread or a running loop has neither to give.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from crawler.config import load_config
+from crawler.errors import CrawlerError
+from crawler.settings import Config
+from storage.errors import StorageError
+
+
+def main() -> None:
+    """Answer one request."""
+    answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    try:
+        answer = _answer(json.load(sys.stdin))
+    except (CrawlerError, StorageError) as error:
+        answer = {"error": {"type": type(error).__name__, "message": str(error), "exit_code": error.exit_code}}
+    json.dump(answer, answer_to, ensure_ascii=False)
+    answer_to.close()
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="newsdesk-") as folder:
+        file = Path(folder) / "newsdesk.toml"
+        file.write_text(request["config"], encoding="utf-8")
+        config = load_config(file)
+    database = request["database"]
+    config = dataclasses.replace(config, storage=dataclasses.replace(config.storage, database=database))
+    return _VERBS[request["verb"]](config, request)
+
+
+def _fetch(config: Config, request: dict[str, Any]) -> dict[str, Any]:
+    from crawler.engine.fetching import fetch_addresses
+
+    found = fetch_addresses(config, request["urls"], store=request["store"], now=lambda: datetime.now(UTC))
+    return {"fetched": [{"url": f.url, "article": dataclasses.asdict(f.article) if f.article else None, "reason": f.reason} for f in found]}
+
+
+def _crawl(config: Config, request: dict[str, Any]) -> dict[str, Any]:
+    from crawler.engine.run import plan_crawl, run
+
+    plan = plan_crawl(sources=tuple(request["sources"]), due_only=request["due"], limit=request["limit"])
+    return {"run": dataclasses.asdict(run(config, plan, command="crawl", spider="feed").run)}
+
+
+_VERBS = {"fetch": _fetch, "crawl": _crawl}
+
+if __name__ == "__main__":
+    main()
