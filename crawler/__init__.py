@@ -1,11 +1,11 @@
 """newsdesk's Python API. Importing it is cheap: each name is loaded when it is first used, and Scrapy only ever in a child process.
 
-    import crawler
+import crawler
 
-    article = crawler.fetch("https://www.themoscowtimes.com/…")
-    with crawler.open_store("news.db") as store:
-        for hit in store.search("Idlib"):
-            print(hit.article.title)
+article = crawler.fetch("https://www.themoscowtimes.com/…")
+with crawler.open_store("news.db") as store:
+    for hit in store.search("Idlib"):
+        print(hit.article.title)
 """
 
 from __future__ import annotations

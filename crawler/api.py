@@ -54,7 +54,9 @@ def parse_feed(body: bytes, url: str) -> ParsedFeed:
     return _parser.parse_feed(body, url, now=datetime.now(UTC))
 
 
-def fetch(url: str, *, config: Config | str | Path | None = None, database: str | Path | None = None, store: bool = True) -> Article:
+def fetch(
+    url: str, *, config: Config | str | Path | None = None, database: str | Path | None = None, store: bool = True
+) -> Article:
     """Fetch and extract one address now.
 
     Args:
@@ -76,7 +78,13 @@ def fetch(url: str, *, config: Config | str | Path | None = None, database: str 
     return found
 
 
-def fetch_many(urls: Iterable[str], *, config: Config | str | Path | None = None, database: str | Path | None = None, store: bool = True) -> list[Article | FetchError]:
+def fetch_many(
+    urls: Iterable[str],
+    *,
+    config: Config | str | Path | None = None,
+    database: str | Path | None = None,
+    store: bool = True,
+) -> list[Article | FetchError]:
     """Fetch and extract addresses now, side by side.
 
     Args:
@@ -95,11 +103,20 @@ def fetch_many(urls: Iterable[str], *, config: Config | str | Path | None = None
     if not wanted:
         return []
     answer = _ask({"verb": "fetch", "urls": list(dict.fromkeys(wanted)), "store": store}, config, database)
-    found = {f["url"]: _article(f["article"]) if f["article"] else FetchError(f"{f['url']}: {f['reason']}") for f in answer["fetched"]}
+    found = {
+        f["url"]: _article(f["article"]) if f["article"] else FetchError(f"{f['url']}: {f['reason']}")
+        for f in answer["fetched"]
+    }
     return [found[url] for url in wanted]
 
 
-def crawl(*sources: str, config: Config | str | Path | None = None, database: str | Path | None = None, due: bool = False, limit: int | None = None) -> CrawlRun:
+def crawl(
+    *sources: str,
+    config: Config | str | Path | None = None,
+    database: str | Path | None = None,
+    due: bool = False,
+    limit: int | None = None,
+) -> CrawlRun:
     """One pass over the sources.
 
     Args:
@@ -129,7 +146,13 @@ def _ask(request: dict[str, Any], config: Config | str | Path | None, database: 
     settings = config if isinstance(config, Config) else load_config(config, database=database)
     request["config"] = to_toml(settings)
     request["database"] = str(Path(database or settings.database).absolute())
-    done = subprocess.run([sys.executable, "-m", "crawler.engine.child"], input=json.dumps(request), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "crawler.engine.child"],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:

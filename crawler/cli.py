@@ -46,13 +46,18 @@ class _Lazy(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """An unknown command names the near one."""
         import difflib
 
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            raise click.UsageError(f"no command is called {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else "; `newsdesk --help` lists them"))
+            raise click.UsageError(
+                f"no command is called {args[0]!r}"
+                + (f"; did you mean {near[0]!r}?" if near else "; `newsdesk --help` lists them")
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
@@ -61,14 +66,21 @@ class _Lazy(click.Group):
 
 
 @click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--db", "database", metavar="PATH", help="The database [default: NEWSDESK_DB, the configuration's, else ./news.db].")
-@click.option("--config", "config_path", metavar="FILE", help="The configuration [default: NEWSDESK_CONFIG, else ./newsdesk.toml, …].")
+@click.option(
+    "--db", "database", metavar="PATH", help="The database [default: NEWSDESK_DB, the configuration's, else ./news.db]."
+)
+@click.option(
+    "--config",
+    "config_path",
+    metavar="FILE",
+    help="The configuration [default: NEWSDESK_CONFIG, else ./newsdesk.toml, …].",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only data and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="What is done, step by step, on stderr.")
 @click.version_option(package_name="newsdesk", prog_name="newsdesk")
 @click.pass_context
 def cli(ctx: click.Context, database: str | None, config_path: str | None, quiet: bool, verbose: bool) -> None:
-    """newsdesk watches news sources, fetches every new article once, and keeps clean, deduplicated, versioned, searchable
+    """Newsdesk watches news sources, fetches every new article once, and keeps clean, deduplicated, versioned, searchable
     records in one SQLite file.
 
     Start with `newsdesk demo`, or `newsdesk crawl` and `newsdesk list`.
@@ -81,7 +93,7 @@ def cli(ctx: click.Context, database: str | None, config_path: str | None, quiet
 
 
 def _log(*, quiet: bool, verbose: bool) -> None:
-    """newsdesk's own log on stderr, one line a message; the libraries are silent unless -v."""
+    """Newsdesk's own log on stderr, one line a message; the libraries are silent unless -v."""
     import logging
     import warnings
 
@@ -109,7 +121,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     from storage.errors import StorageError
 
     try:
-        code = cli.main(args=list(arguments) if arguments is not None else None, prog_name="newsdesk", standalone_mode=False)
+        code = cli.main(
+            args=list(arguments) if arguments is not None else None, prog_name="newsdesk", standalone_mode=False
+        )
         sys.stdout.flush()
     except (CrawlerError, StorageError) as error:
         return _failed(str(error), error.exit_code)

@@ -34,7 +34,11 @@ def find_config() -> Path | None:
     if named := os.environ.get("NEWSDESK_CONFIG"):
         return Path(named)
     xdg = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    places = [Path("newsdesk.toml"), Path(__file__).resolve().parent.parent / "config" / "newsdesk.toml", xdg / "newsdesk" / "newsdesk.toml"]
+    places = [
+        Path("newsdesk.toml"),
+        Path(__file__).resolve().parent.parent / "config" / "newsdesk.toml",
+        xdg / "newsdesk" / "newsdesk.toml",
+    ]
     return next((place for place in places if place.is_file()), None)
 
 
@@ -59,7 +63,9 @@ def load_config(path: str | Path | None = None, *, database: str | Path | None =
         builder.read(file)
     builder.environment(os.environ)
     if database or os.environ.get("NEWSDESK_DB"):
-        builder.put("storage", "database", str(database or os.environ["NEWSDESK_DB"]), "--db" if database else "NEWSDESK_DB")
+        builder.put(
+            "storage", "database", str(database or os.environ["NEWSDESK_DB"]), "--db" if database else "NEWSDESK_DB"
+        )
     return builder.build(file)
 
 
@@ -88,7 +94,9 @@ class _Builder:
 
     def include(self, file: Path, said_in: str = "") -> None:
         if not file.is_file():
-            raise ConfigError(f"{said_in or file}: the included file {file} does not exist; mend `include` or write the file")
+            raise ConfigError(
+                f"{said_in or file}: the included file {file} does not exist; mend `include` or write the file"
+            )
         text, document = _load(file)
         for key in document:
             if key not in {"source", "watch"}:
@@ -119,7 +127,11 @@ class _Builder:
             section, key = match[1].lower(), match[2].lower()
             keys = [f.name for f in dataclasses.fields(SECTIONS[section])] if section in SECTIONS else []
             if key not in keys:
-                known = [f"NEWSDESK_{s.upper()}__{f.name.upper()}" for s, c in SECTIONS.items() for f in dataclasses.fields(c)]
+                known = [
+                    f"NEWSDESK_{s.upper()}__{f.name.upper()}"
+                    for s, c in SECTIONS.items()
+                    for f in dataclasses.fields(c)
+                ]
                 raise ConfigError(f"the environment variable {name} sets nothing{_near(name, known)}")
             self.put(section, key, value, name)
 
@@ -135,11 +147,20 @@ class _Builder:
         seen: dict[str, Source] = {}
         for source in self.sources:
             if source.id in seen:
-                raise ConfigError(f"{file or 'the shipped sources'}: two sources have the id {source.id!r}; give one of them another `id`")
+                raise ConfigError(
+                    f"{file or 'the shipped sources'}: two sources have the id {source.id!r}; give one of them another `id`"
+                )
             seen[source.id] = source
         sections = {name: cls(**self.found[name]) for name, cls in SECTIONS.items()}
         sources = tuple(_with_shipped_rules(tuple(seen.values())))
-        return Config(**sections, sources=sources, watches=tuple(self.watches), path=file, files=tuple(self.files), origins=self.origins)
+        return Config(
+            **sections,
+            sources=sources,
+            watches=tuple(self.watches),
+            path=file,
+            files=tuple(self.files),
+            origins=self.origins,
+        )
 
 
 def _load(file: Path) -> tuple[str, dict[str, Any]]:
@@ -151,7 +172,9 @@ def _load(file: Path) -> tuple[str, dict[str, Any]]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 text: {error.reason} at byte {error.start}") from error
     except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}; name another with --config or NEWSDESK_CONFIG") from error
+        raise ConfigError(
+            f"{file}: cannot be read: {error.strerror}; name another with --config or NEWSDESK_CONFIG"
+        ) from error
 
 
 def _table(cls: type[_Record], table: dict[str, Any], file: Path, text: str, kind: str, index: int) -> _Record:
@@ -181,7 +204,9 @@ def _rules(table: Any, where: str) -> dict[str, Any]:
     for key in table:
         if key not in known:
             raise ConfigError(f"{where}: unknown key {key!r} in [source.article]{_near(key, list(known))}")
-    return {key: _convert(known[key].metadata["kind"], value, f"{where}: article.{key}") for key, value in table.items()}
+    return {
+        key: _convert(known[key].metadata["kind"], value, f"{where}: article.{key}") for key, value in table.items()
+    }
 
 
 def _complete(found: dict[str, Any], where: str) -> None:
@@ -216,7 +241,9 @@ def shipped_sources() -> list[Source]:
     """The sources that newsdesk ships."""
     file = shipped("sources.toml")
     text, document = _load(file)
-    return [_table(Source, table, file, text, "source", index) for index, table in enumerate(document.get("source", []))]
+    return [
+        _table(Source, table, file, text, "source", index) for index, table in enumerate(document.get("source", []))
+    ]
 
 
 def _convert(kind: Callable[[Any], Any], value: Any, where: str) -> Any:

@@ -30,7 +30,9 @@ class Http:
     max_redirects: int = _setting(8, values.count, "Redirects followed for one request.")
     concurrency: int = _setting(64, values.count, "Requests in flight over all hosts.")
     proxy: str = _setting("", values.text, "A proxy's address; never taken from the environment.")
-    allow_networks: tuple[str, ...] = _setting((), values.networks, "Networks that are not public and may be asked all the same, on any port.")
+    allow_networks: tuple[str, ...] = _setting(
+        (), values.networks, "Networks that are not public and may be asked all the same, on any port."
+    )
     allow_ports: tuple[str, ...] = _setting(("80", "443", "8000-8999"), values.ports, "Ports that may be asked.")
     verify_tls: bool = _setting(True, values.flag, "Refuse certificates that do not hold.")
 
@@ -53,9 +55,13 @@ class Schedule:
     min: float = _setting(600.0, values.seconds, "Never more often than this.")
     max: float = _setting(21600.0, values.seconds, "Never less often than this, unless the server asks for it.")
     adaptive: bool = _setting(True, values.flag, "Follow the rhythm of each feed.")
-    max_age: float = _setting(7 * 86400.0, values.seconds, "Sitemap entries and maps older than this are left to backfill.")
+    max_age: float = _setting(
+        7 * 86400.0, values.seconds, "Sitemap entries and maps older than this are left to backfill."
+    )
     recheck: tuple[float, ...] = _setting(
-        (900.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0), values.durations, "Ages at which a held article is asked for again."
+        (900.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0),
+        values.durations,
+        "Ages at which a held article is asked for again.",
     )
 
 
@@ -84,7 +90,9 @@ class Health:
     """When something is wrong."""
 
     max_lag: float = _setting(3 * 3600.0, values.seconds, "`status --strict` fails when a feed is overdue by more.")
-    failing_share: float = _setting(0.25, values.number, "`status --strict` fails when more than this share of the sources fails.")
+    failing_share: float = _setting(
+        0.25, values.number, "`status --strict` fails when more than this share of the sources fails."
+    )
     notify: tuple[str, ...] = _setting((), values.texts, "Addresses told when health changes.")
 
 
@@ -92,12 +100,16 @@ class Health:
 class PublisherRules:
     """What is known of one publisher's pages: selectors (CSS), parts to remove, the article id's pattern. Data, not code."""
 
-    id: str = _setting("", lambda v: values.patterns([v])[0], "Pattern over the address; its first group is the publisher's id.")
+    id: str = _setting(
+        "", lambda v: values.patterns([v])[0], "Pattern over the address; its first group is the publisher's id."
+    )
     title: tuple[str, ...] = _setting((), values.texts, "Selectors of the headline.")
     subtitle: tuple[str, ...] = _setting((), values.texts, "Selectors of the line under the headline.")
     summary: tuple[str, ...] = _setting((), values.texts, "Selectors of the intro.")
     authors: tuple[str, ...] = _setting((), values.texts, "Selectors of each author's name.")
-    published: tuple[str, ...] = _setting((), values.texts, "Selectors of elements whose datetime, content or text is the date.")
+    published: tuple[str, ...] = _setting(
+        (), values.texts, "Selectors of elements whose datetime, content or text is the date."
+    )
     section: tuple[str, ...] = _setting((), values.texts, "Selectors of the section.")
     tags: tuple[str, ...] = _setting((), values.texts, "Selectors of each tag.")
     image: tuple[str, ...] = _setting((), values.texts, "Selectors of the lead image.")
@@ -125,7 +137,9 @@ class Source:
     include: tuple[str, ...] = _setting((), values.patterns, "Only addresses that one of these patterns finds.")
     exclude: tuple[str, ...] = _setting((), values.patterns, "No addresses that one of these patterns finds.")
     delay: float | None = _setting(None, values.seconds, "Seconds between two requests to this source's hosts.")
-    recheck: tuple[float, ...] | None = _setting(None, values.durations, "Ages at which its articles are asked for again.")
+    recheck: tuple[float, ...] | None = _setting(
+        None, values.durations, "Ages at which its articles are asked for again."
+    )
     obey_robots: bool = _setting(True, values.flag, "Obey this outlet's robots.txt.")
     cookies: str = _setting("", values.text, "A cookies.txt, sent to the source's own hosts only.")
     headers: tuple[tuple[str, str], ...] = _setting((), values.headers, "Headers, sent to the source's own hosts only.")

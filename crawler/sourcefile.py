@@ -97,7 +97,9 @@ def file_with(config: Config, source_id: str) -> tuple[Path, TOMLDocument, int]:
         for index, table in enumerate(document.get("source", [])):
             if _id_of(table) == source_id:
                 return path, document, index
-    raise ConfigError(f"{source_id!r} is a shipped source; `newsdesk init` puts the list into this folder, where it can be changed")
+    raise ConfigError(
+        f"{source_id!r} is a shipped source; `newsdesk init` puts the list into this folder, where it can be changed"
+    )
 
 
 def _id_of(table: Mapping[str, Any]) -> str:
@@ -110,7 +112,7 @@ def _id_of(table: Mapping[str, Any]) -> str:
 def set_enabled(config: Config, source_id: str, *, enabled: bool) -> Path:
     """Write `enabled` into a source's table; which file that was."""
     path, document, index = file_with(config, source_id)
-    document["source"][index]["enabled"] = enabled  # type: ignore[index]  # tomlkit's containers are typed as any item
+    document["source"][index]["enabled"] = enabled
     write(path, document)
     return path
 
@@ -124,7 +126,7 @@ def rename(config: Config, old: str, new: str) -> Path:
     if config.source(new) is not None:
         raise ConfigError(f"another source has the id {new!r} already; remove or rename that one first")
     path, document, index = file_with(config, old)
-    document["source"][index]["id"] = new  # type: ignore[index]
+    document["source"][index]["id"] = new
     write(path, document)
     return path
 
@@ -132,7 +134,7 @@ def rename(config: Config, old: str, new: str) -> Path:
 def remove(config: Config, source_id: str) -> Path:
     """Take a source's table out; which file that was."""
     path, document, index = file_with(config, source_id)
-    del document["source"][index]  # type: ignore[union-attr]
+    del document["source"][index]
     write(path, document)
     return path
 

@@ -34,13 +34,19 @@ _TRACKING = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 # Noise for comparing only: on some sites these choose another view of the same page, so a request keeps them.
-_VIEW = re.compile(r"^(?:ref|source|from|src|via|origin|view|display|theme|fb|tw|_?amp|amp_analytics|mobile|_|cb|cachebuster|nocache|page_?view|hl_?ref|hootpostid|platform|device|single_?page)$", re.IGNORECASE)
+_VIEW = re.compile(
+    r"^(?:ref|source|from|src|via|origin|view|display|theme|fb|tw|_?amp|amp_analytics|mobile|_|cb|cachebuster|nocache|page_?view|hl_?ref|hootpostid|platform|device|single_?page)$",
+    re.IGNORECASE,
+)
 _AMP_VALUES = {"amp", "amphtml", "amp=1"}
 _PORTS = {"http": 80, "https": 443}
 _INDEX = re.compile(r"/(?:index|default|home)\.(?:html?|php|aspx?|jsp|cfm|shtml)$", re.IGNORECASE)
 _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 # Not /tag/amp: there it is a word.
-_AMP_PATH = re.compile(r"(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)amp(?:/|$)|[./]amp(?=\.html?$)|\.amp/?$|-amp(?=\.html?$)", re.IGNORECASE)
+_AMP_PATH = re.compile(
+    r"(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)amp(?:/|$)|[./]amp(?=\.html?$)|\.amp/?$|-amp(?=\.html?$)",
+    re.IGNORECASE,
+)
 _HOST_VIEW = re.compile(r"^(?:(?:www\d?|m|mobile|amp|touch|wap)\.)+(?=[^.]+\.)", re.IGNORECASE)
 _LOCALE_SUBDOMAIN = re.compile(r"^(?:ww\d)\.", re.IGNORECASE)
 MAX_URL = 4000  # longer ones are session dumps or attacks; IE's limit was 2,083, servers take 8,000
@@ -71,7 +77,7 @@ def canonical_url(url: str, base: str | None = None) -> str:
     if port and port != _PORTS[parts.scheme]:
         netloc = f"{netloc}:{port}"
     query = _strip(parts.query, _TRACKING)
-    return safe_url_string(urlunsplit((parts.scheme, netloc, parts.path or "/", query, "")))
+    return str(safe_url_string(urlunsplit((parts.scheme, netloc, parts.path or "/", query, ""))))
 
 
 def _tidy(url: str) -> str:
@@ -127,10 +133,14 @@ def url_key(url: str) -> str:
     host = _HOST_VIEW.sub("", _ascii_host(parts.hostname or ""))
     host = _LOCALE_SUBDOMAIN.sub("", host)
     port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
-    pairs = sorted({(k, v) for k, v in parse_qsl(parts.query.replace("&amp;", "&"), keep_blank_values=True) if not _noise(k, v)})
+    pairs = sorted(
+        {(k, v) for k, v in parse_qsl(parts.query.replace("&amp;", "&"), keep_blank_values=True) if not _noise(k, v)}
+    )
     query = "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in pairs)
     fragment = parts.fragment if parts.fragment.startswith(("!", "/")) else ""
-    return f"{host}{port}{_key_path(parts.path)}" + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+    return (
+        f"{host}{port}{_key_path(parts.path)}" + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+    )
 
 
 def _noise(name: str, value: str) -> bool:
@@ -203,5 +213,7 @@ def is_root_or_section(url: str) -> bool:
         return True
     segments = path.split("/")
     last = segments[-1]
-    wordy = last.count("-") >= 2 or last.count("_") >= 2 or any(c.isdigit() for c in last) or "." in last or len(last) > 40
+    wordy = (
+        last.count("-") >= 2 or last.count("_") >= 2 or any(c.isdigit() for c in last) or "." in last or len(last) > 40
+    )
     return len(segments) <= 2 and not wordy and not urlsplit(url).query and all(len(s) <= 25 for s in segments)

@@ -46,7 +46,7 @@ def size(value: Any) -> int:
 
 
 def flag(value: Any) -> bool:
-    """true or false."""
+    """True or false."""
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower()
@@ -78,7 +78,7 @@ def number(value: Any) -> float:
 def text(value: Any) -> str:
     """A string; `env:NAME` stays as it is and is read where it is used, so that no dump of the settings holds a secret."""
     if not isinstance(value, str):
-        raise ValueError("must be text in quotes")  # noqa: TRY004 - one kind of error for all that a setting can be
+        raise ValueError("must be text in quotes")
     return value
 
 
@@ -106,7 +106,7 @@ def durations(value: Any) -> tuple[float, ...]:
     """A list of durations, ascending."""
     found = texts(value) if isinstance(value, str) else value
     if not isinstance(found, list | tuple):
-        raise ValueError("must be a list of durations")  # noqa: TRY004
+        raise ValueError("must be a list of durations")
     return tuple(sorted(seconds(part) for part in found))
 
 
@@ -125,7 +125,7 @@ def ports(value: Any) -> tuple[str, ...]:
     """Ports and ranges of ports."""
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
-        raise ValueError("must be a list of ports")  # noqa: TRY004
+        raise ValueError("must be a list of ports")
     found = tuple(str(part).strip() for part in items)
     for part in found:
         if not re.fullmatch(r"\d{1,5}(-\d{1,5})?", part):
@@ -136,9 +136,13 @@ def ports(value: Any) -> tuple[str, ...]:
 def headers(value: Any) -> tuple[tuple[str, str], ...]:
     """A table of header names and values."""
     if not isinstance(value, Mapping):
-        raise ValueError("must be a table of header names and values")  # noqa: TRY004
+        raise ValueError("must be a table of header names and values")
     for name, content in value.items():
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", str(name)) or not isinstance(content, str) or re.search(r"[\r\n\0]", content):
+        if (
+            not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", str(name))
+            or not isinstance(content, str)
+            or re.search(r"[\r\n\0]", content)
+        ):
             raise ValueError(f"holds a header that cannot be sent: {name!r}")
     return tuple((str(name), str(content)) for name, content in value.items())
 

@@ -14,4 +14,8 @@ class FeedSpider(OwnSpider):
 
     def __init__(self, sources: str = "", due: str = "", limit: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.wanted = {"sources": tuple(s for s in sources.split(",") if s), "due_only": due.lower() in {"1", "true", "yes"}, "limit": int(limit) if limit else None}
+        self.wanted = {
+            "sources": tuple(s for s in sources.split(",") if s),
+            "due_only": due.lower() in {"1", "true", "yes"},
+            "limit": int(limit) if limit else None,
+        }

@@ -3,7 +3,20 @@
 from storage.errors import StorageError
 from storage.records import Article, CrawlRun, Entry, Feed, FeedCheck, Filter, Verdict
 
-__all__ = ["Article", "CrawlRun", "Entry", "Feed", "FeedCheck", "Filter", "StorageError", "Store", "Verdict", "Writer", "open_store", "open_writer"]
+__all__ = [
+    "Article",
+    "CrawlRun",
+    "Entry",
+    "Feed",
+    "FeedCheck",
+    "Filter",
+    "StorageError",
+    "Store",
+    "Verdict",
+    "Writer",
+    "open_store",
+    "open_writer",
+]
 
 
 def __getattr__(name: str) -> object:

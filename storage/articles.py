@@ -15,7 +15,9 @@ from typing import Any
 from storage.records import Address, Article, Twin, Verdict, iso, moment
 from storage.words import segment
 
-WINDOW = timedelta(days=30)  # syndication is bounded in time; a rolling window keeps the look-up's cost flat (DUPLICATES: 14 to 30 days)
+WINDOW = timedelta(
+    days=30
+)  # syndication is bounded in time; a rolling window keeps the look-up's cost flat (DUPLICATES: 14 to 30 days)
 _COMMON = 50  # a fingerprint that stands in more articles than this is a footer, not a story
 _FIELDS = tuple(f.name for f in dataclasses.fields(Article))
 _LISTS = ("authors", "tags")
@@ -39,13 +41,19 @@ def by_id(db: Any, article_id: int) -> Article | None:
 
 def by_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     """For each key that is known: (article id, how the address came to be known)."""
-    rows = db.conn.execute("SELECT url_key, article_id, kind FROM article_urls WHERE url_key IN (SELECT value FROM json_each(?))", (json.dumps(list(keys)),))
+    rows = db.conn.execute(
+        "SELECT url_key, article_id, kind FROM article_urls WHERE url_key IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(keys)),),
+    )
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
 def same_text(db: Any, source: str | None, content_hash: str) -> list[Article]:
     """Articles of that source with that very text."""
-    rows = db.conn.execute(f"SELECT {COLUMNS} FROM articles a WHERE a.content_hash = ? AND a.source IS ? ORDER BY a.id LIMIT 5", (content_hash, source))
+    rows = db.conn.execute(
+        f"SELECT {COLUMNS} FROM articles a WHERE a.content_hash = ? AND a.source IS ? ORDER BY a.id LIMIT 5",
+        (content_hash, source),
+    )
     return [article_from(row) for row in rows]
 
 
@@ -63,7 +71,8 @@ def twins(db: Any, prints: Sequence[int], *, now: datetime, at_least: int = 2) -
     ).fetchall()
     ids = json.dumps([row[0] for row in rows])
     found = db.conn.execute(
-        "SELECT id, story_id, source, url, title, text, published_at, first_seen_at FROM articles WHERE text IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY id", (ids,)
+        "SELECT id, story_id, source, url, title, text, published_at, first_seen_at FROM articles WHERE text IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (ids,),
     )
     names = ("id", "story_id", "source", "url", "title", "text", "published_at", "first_seen_at")
     return [Twin(**dict(zip(names, row, strict=True))) for row in found]
@@ -83,9 +92,12 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
         _overwrite(db, article_id, verdict.article, at)
         _change(db, article_id, at, "revised")
     elif article_id is not None and verdict.outcome in {"same", "address", "headline"}:
-        db.conn.execute("UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id))
         db.conn.execute(
-            "UPDATE revisions SET last_same_at = ? WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)", (at, article_id, article_id)
+            "UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id)
+        )
+        db.conn.execute(
+            "UPDATE revisions SET last_same_at = ? WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)",
+            (at, article_id, article_id),
         )
     if verdict.article_id is not None:
         _mark_presence(db, verdict, at)
@@ -102,11 +114,17 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
 def _mark_presence(db: Any, verdict: Verdict, at: str) -> None:
     """A held article that is gone keeps its text and gets vanished_at; one that is back loses it."""
     if verdict.outcome == "gone":
-        gone = db.conn.execute("UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL", (at, verdict.reason, verdict.article_id))
+        gone = db.conn.execute(
+            "UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL",
+            (at, verdict.reason, verdict.article_id),
+        )
         if gone.rowcount:
             _change(db, int(verdict.article_id or 0), at, "vanished")
     elif verdict.outcome in {"new", "revised", "same", "address"}:
-        back = db.conn.execute("UPDATE articles SET vanished_at = NULL, vanished_reason = NULL WHERE id = ? AND vanished_at IS NOT NULL", (verdict.article_id,))
+        back = db.conn.execute(
+            "UPDATE articles SET vanished_at = NULL, vanished_reason = NULL WHERE id = ? AND vanished_at IS NOT NULL",
+            (verdict.article_id,),
+        )
         if back.rowcount:
             _change(db, int(verdict.article_id or 0), at, "restored")
 
@@ -124,7 +142,9 @@ def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
 
 def _insert(db: Any, verdict: Verdict, at: str) -> int:
     assert verdict.article is not None
-    article = dataclasses.replace(verdict.article, uid=uuid.uuid4().hex, first_seen_at=verdict.article.first_seen_at or at, fetched_at=at)
+    article = dataclasses.replace(
+        verdict.article, uid=uuid.uuid4().hex, first_seen_at=verdict.article.first_seen_at or at, fetched_at=at
+    )
     row = _values(article)
     row["story_id"] = article.story_id or 0
     columns, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
@@ -141,15 +161,34 @@ def _revise(db: Any, article_id: int, verdict: Verdict, at: str) -> None:
     held = by_id(db, article_id)
     assert held is not None
     if held.revision == 1:
-        _add_revision(db, article_id, 1, held, seen_at=held.fetched_at or held.first_seen_at or at, last_same_at=held.last_same_at)
+        _add_revision(
+            db, article_id, 1, held, seen_at=held.fetched_at or held.first_seen_at or at, last_same_at=held.last_same_at
+        )
     number = held.revision + 1
     new = dataclasses.replace(verdict.article, revision=number)
-    _add_revision(db, article_id, number, new, seen_at=at, last_same_at=None, silent=verdict.silent, words=(verdict.words_added, verdict.words_removed))
+    _add_revision(
+        db,
+        article_id,
+        number,
+        new,
+        seen_at=at,
+        last_same_at=None,
+        silent=verdict.silent,
+        words=(verdict.words_added, verdict.words_removed),
+    )
     _overwrite(db, article_id, new, at, held=held)
 
 
 def _add_revision(
-    db: Any, article_id: int, number: int, version: Article, *, seen_at: str, last_same_at: str | None, silent: bool = False, words: tuple[int, int] = (0, 0)
+    db: Any,
+    article_id: int,
+    number: int,
+    version: Article,
+    *,
+    seen_at: str,
+    last_same_at: str | None,
+    silent: bool = False,
+    words: tuple[int, int] = (0, 0),
 ) -> None:
     db.conn.execute(
         "INSERT INTO revisions (article_id, number, title, subtitle, authors, text, published_at, modified_at, content_hash, seen_at, last_same_at, silent, "
@@ -165,27 +204,52 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
     """Put the fields of `article` in the place of what is held; identity, story and first sight stay."""
     held = held or by_id(db, article_id)
     assert held is not None
-    new = dataclasses.replace(article, fetched_at=at, last_same_at=None, revision=article.revision if article.revision > 1 else held.revision)
-    row = _values(new, skip=("uid", "story_id", "duplicate_of", "first_seen_at", "source", "recheck_at", "vanished_at", "vanished_reason"))
+    new = dataclasses.replace(
+        article, fetched_at=at, last_same_at=None, revision=article.revision if article.revision > 1 else held.revision
+    )
+    row = _values(
+        new,
+        skip=(
+            "uid",
+            "story_id",
+            "duplicate_of",
+            "first_seen_at",
+            "source",
+            "recheck_at",
+            "vanished_at",
+            "vanished_reason",
+        ),
+    )
     assignments = ", ".join(f"{name} = :{name}" for name in row)
-    db.conn.execute(f"UPDATE articles SET {assignments}, recheck_leased_until = NULL WHERE id = :id", {**row, "id": article_id})
+    db.conn.execute(
+        f"UPDATE articles SET {assignments}, recheck_leased_until = NULL WHERE id = :id", {**row, "id": article_id}
+    )
     _unindex(db, article_id, held)
     _index(db, article_id, new)
 
 
 def _index(db: Any, article_id: int, article: Article) -> None:
-    db.conn.execute("INSERT INTO articles_fts (rowid, title, text, authors) VALUES (?, ?, ?, ?)", (article_id, *_indexed(article)))
+    db.conn.execute(
+        "INSERT INTO articles_fts (rowid, title, text, authors) VALUES (?, ?, ?, ?)", (article_id, *_indexed(article))
+    )
 
 
 def _unindex(db: Any, article_id: int, article: Article) -> None:
     """FTS5 with external content is told the old words by hand; they must be the very words that went in."""
-    db.conn.execute("INSERT INTO articles_fts (articles_fts, rowid, title, text, authors) VALUES ('delete', ?, ?, ?, ?)", (article_id, *_indexed(article)))
+    db.conn.execute(
+        "INSERT INTO articles_fts (articles_fts, rowid, title, text, authors) VALUES ('delete', ?, ?, ?, ?)",
+        (article_id, *_indexed(article)),
+    )
 
 
 def _indexed(article: Article) -> tuple[str, str, str]:
     summary = f"\n\n{article.summary}" if article.summary and not article.text else ""
     subtitle = f" {article.subtitle}" if article.subtitle else ""
-    return segment(f"{article.title or ''}{subtitle}"), segment(f"{article.text or ''}{summary}"), segment("; ".join(article.authors))
+    return (
+        segment(f"{article.title or ''}{subtitle}"),
+        segment(f"{article.text or ''}{summary}"),
+        segment("; ".join(article.authors)),
+    )
 
 
 def rebuild_index(db: Any) -> int:
@@ -210,13 +274,22 @@ def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: s
 
 
 def _set_recheck(db: Any, article_id: int, recheck_at: datetime | None) -> None:
-    db.conn.execute("UPDATE articles SET recheck_at = ?, recheck_leased_until = NULL WHERE id = ?", (iso(recheck_at) if recheck_at else None, article_id))
+    db.conn.execute(
+        "UPDATE articles SET recheck_at = ?, recheck_leased_until = NULL WHERE id = ?",
+        (iso(recheck_at) if recheck_at else None, article_id),
+    )
 
 
 def _add_fingerprints(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
     day = int(at.timestamp() // 86400)
-    db.conn.execute("DELETE FROM fingerprints WHERE article_id = ? AND hash NOT IN (SELECT value FROM json_each(?))", (article_id, json.dumps([_signed(p) for p in prints])))
-    db.conn.executemany("INSERT INTO fingerprints (hash, article_id, seen_day) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [(_signed(p), article_id, day) for p in prints])
+    db.conn.execute(
+        "DELETE FROM fingerprints WHERE article_id = ? AND hash NOT IN (SELECT value FROM json_each(?))",
+        (article_id, json.dumps([_signed(p) for p in prints])),
+    )
+    db.conn.executemany(
+        "INSERT INTO fingerprints (hash, article_id, seen_day) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(_signed(p), article_id, day) for p in prints],
+    )
 
 
 def _signed(value: int) -> int:
@@ -224,7 +297,17 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
-_STATES = {"new": "fetched", "revised": "fetched", "same": "fetched", "address": "fetched", "headline": "retry", "retry": "retry", "failed": "retry", "rejected": "rejected", "gone": "gone"}
+_STATES = {
+    "new": "fetched",
+    "revised": "fetched",
+    "same": "fetched",
+    "address": "fetched",
+    "headline": "retry",
+    "retry": "retry",
+    "failed": "retry",
+    "rejected": "rejected",
+    "gone": "gone",
+}
 
 
 def _settle_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
@@ -255,7 +338,9 @@ def _change(db: Any, article_id: int, at: str, op: str) -> None:
 def _count_day(db: Any, verdict: Verdict, at: str) -> None:
     if not verdict.source or verdict.outcome not in {"new", "headline", "rejected", "gone"}:
         return
-    db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", (verdict.source, at[:10]))
+    db.conn.execute(
+        "INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", (verdict.source, at[:10])
+    )
     where = (verdict.source, at[:10])
     if verdict.outcome in {"new", "headline"} and verdict.article_id is None:
         column = "articles" if verdict.outcome == "new" else "headline_only"
@@ -265,7 +350,10 @@ def _count_day(db: Any, verdict: Verdict, at: str) -> None:
         reasons = json.loads(row[0])
         reason = verdict.reason or "unknown"
         reasons[reason] = reasons.get(reason, 0) + 1
-        db.conn.execute("UPDATE source_days SET rejected = ? WHERE source = ? AND day = ?", (json.dumps(reasons, ensure_ascii=False), *where))
+        db.conn.execute(
+            "UPDATE source_days SET rejected = ? WHERE source = ? AND day = ?",
+            (json.dumps(reasons, ensure_ascii=False), *where),
+        )
 
 
 def seen_moment(article: Article) -> datetime | None:

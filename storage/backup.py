@@ -30,7 +30,10 @@ def check(path: Path) -> list[str]:
         problems += [f"pages: {row[0]}" for row in conn.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
         if problems:
             return problems
-        problems += [f"foreign key: a row of {row[0]} points to a missing {row[2]}" for row in conn.execute("PRAGMA foreign_key_check")]
+        problems += [
+            f"foreign key: a row of {row[0]} points to a missing {row[2]}"
+            for row in conn.execute("PRAGMA foreign_key_check")
+        ]
         for what, sql in _QUESTIONS:
             count = conn.execute(sql).fetchone()[0]
             if count:
@@ -39,12 +42,30 @@ def check(path: Path) -> list[str]:
 
 
 _QUESTIONS = (
-    ("articles without an address of their own", "SELECT count(*) FROM articles a WHERE NOT EXISTS (SELECT 1 FROM article_urls u WHERE u.article_id = a.id)"),
-    ("articles whose story is missing", "SELECT count(*) FROM articles a WHERE NOT EXISTS (SELECT 1 FROM articles s WHERE s.id = a.story_id)"),
-    ("articles that the full-text index does not know", "SELECT count(*) FROM articles a WHERE NOT EXISTS (SELECT 1 FROM articles_fts_docsize d WHERE d.id = a.id)"),
-    ("texts in the full-text index whose article is missing", "SELECT count(*) FROM articles_fts_docsize d WHERE NOT EXISTS (SELECT 1 FROM articles a WHERE a.id = d.id)"),
-    ("articles with edits whose versions are missing", "SELECT count(*) FROM articles a WHERE a.revision > 1 AND a.revision <> (SELECT count(*) FROM revisions r WHERE r.article_id = a.id)"),
-    ("articles without a line in changes", "SELECT count(*) FROM articles a WHERE NOT EXISTS (SELECT 1 FROM changes c WHERE c.article_id = a.id)"),
+    (
+        "articles without an address of their own",
+        "SELECT count(*) FROM articles a WHERE NOT EXISTS (SELECT 1 FROM article_urls u WHERE u.article_id = a.id)",
+    ),
+    (
+        "articles whose story is missing",
+        "SELECT count(*) FROM articles a WHERE NOT EXISTS (SELECT 1 FROM articles s WHERE s.id = a.story_id)",
+    ),
+    (
+        "articles that the full-text index does not know",
+        "SELECT count(*) FROM articles a WHERE NOT EXISTS (SELECT 1 FROM articles_fts_docsize d WHERE d.id = a.id)",
+    ),
+    (
+        "texts in the full-text index whose article is missing",
+        "SELECT count(*) FROM articles_fts_docsize d WHERE NOT EXISTS (SELECT 1 FROM articles a WHERE a.id = d.id)",
+    ),
+    (
+        "articles with edits whose versions are missing",
+        "SELECT count(*) FROM articles a WHERE a.revision > 1 AND a.revision <> (SELECT count(*) FROM revisions r WHERE r.article_id = a.id)",
+    ),
+    (
+        "articles without a line in changes",
+        "SELECT count(*) FROM articles a WHERE NOT EXISTS (SELECT 1 FROM changes c WHERE c.article_id = a.id)",
+    ),
 )
 
 
@@ -164,7 +185,10 @@ def prune(writer: Writer, *, fetches_before: str, rejected_before: str, runs_bef
     questions: dict[str, tuple[str, tuple[Any, ...]]] = {
         "fetches": ("DELETE FROM fetches WHERE at < ?", (fetches_before,)),
         "runs": ("DELETE FROM crawl_runs WHERE started_at < ?", (runs_before,)),
-        "rejected entries": ("DELETE FROM entries WHERE state = 'rejected' AND first_seen_at < ? AND feed_url NOT IN (SELECT url FROM feeds WHERE state = 'active')", (rejected_before,)),
+        "rejected entries": (
+            "DELETE FROM entries WHERE state = 'rejected' AND first_seen_at < ? AND feed_url NOT IN (SELECT url FROM feeds WHERE state = 'active')",
+            (rejected_before,),
+        ),
     }
     with writer.transaction():
         return {name: int(writer.db.conn.execute(sql, values).rowcount) for name, (sql, values) in questions.items()}

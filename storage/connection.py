@@ -16,7 +16,15 @@ from urllib.parse import quote
 from sqlite_utils import Database
 from sqlite_utils.db import sqlite3
 
-from storage.errors import DamagedDatabase, DatabaseBusy, DiskProblem, MissingDatabase, NewerDatabase, NotOurs, StorageError
+from storage.errors import (
+    DamagedDatabase,
+    DatabaseBusy,
+    DiskProblem,
+    MissingDatabase,
+    NewerDatabase,
+    NotOurs,
+    StorageError,
+)
 from storage.schema import APPLICATION_ID, SCHEMA, migrations
 
 SQLITE_VERSION: str = sqlite3.sqlite_version
@@ -37,17 +45,25 @@ def explain(path: Path, error: Exception) -> StorageError:
     """The StorageError for what SQLite raised about that file."""
     text = str(error)
     if "full" in text:
-        return DiskProblem(f"{path}: the disk is full; nothing acknowledged is lost: make room and run the command again")
+        return DiskProblem(
+            f"{path}: the disk is full; nothing acknowledged is lost: make room and run the command again"
+        )
     if "readonly" in text or "read-only" in text:
-        return DiskProblem(f"{path}: read-only; newsdesk needs to write the file and its folder (reading commands still work)")
+        return DiskProblem(
+            f"{path}: read-only; newsdesk needs to write the file and its folder (reading commands still work)"
+        )
     if "locked" in text or "busy" in text:
-        return DatabaseBusy(f"{path}: another program has been writing for {BUSY_SECONDS:.0f} s; close it (a sqlite3 shell with an open transaction?) and try again")
+        return DatabaseBusy(
+            f"{path}: another program has been writing for {BUSY_SECONDS:.0f} s; close it (a sqlite3 shell with an open transaction?) and try again"
+        )
     if "unable to open" in text:
         return DiskProblem(f"{path}: cannot be opened; does its folder exist, and may newsdesk write there?")
     if "I/O" in text:
         return DiskProblem(f"{path}: the disk failed ({text}); check it, then `newsdesk db check`")
     if any(word in text for word in ("malformed", "not a database", "corrupt")):
-        return DamagedDatabase(f"{path}: damaged ({text}); `newsdesk db restore BACKUP` brings a backup back, `sqlite3 {path} .recover` saves what can be read")
+        return DamagedDatabase(
+            f"{path}: damaged ({text}); `newsdesk db restore BACKUP` brings a backup back, `sqlite3 {path} .recover` saves what can be read"
+        )
     return StorageError(f"{path}: {text}")
 
 
@@ -87,7 +103,9 @@ def open_reader(path: Path) -> Any:
         StorageError: not ours, damaged, newer.
     """
     if not path.exists():
-        raise MissingDatabase(f"no database at {path}; `newsdesk crawl` makes one there, or name yours with --db or NEWSDESK_DB")
+        raise MissingDatabase(
+            f"no database at {path}; `newsdesk crawl` makes one there, or name yours with --db or NEWSDESK_DB"
+        )
     _inspect(path)
     with explained(path):
         connection = _connect_reader(path)
@@ -118,7 +136,9 @@ def _inspect(path: Path) -> None:
     except OSError as error:
         raise DiskProblem(f"{path}: cannot be read: {error.strerror}") from error
     if not head:
-        raise NotOurs(f"{path}: the file is empty (0 bytes); a crash or a copy may have cut it: restore a backup, or delete it to start anew")
+        raise NotOurs(
+            f"{path}: the file is empty (0 bytes); a crash or a copy may have cut it: restore a backup, or delete it to start anew"
+        )
     if not head.startswith(_MAGIC):
         raise NotOurs(f"{path}: not a SQLite database; newsdesk leaves it alone: name another file with --db")
 
@@ -128,10 +148,14 @@ def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -
     found = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if found != APPLICATION_ID and not (found == 0 and tables == 0 and empty_allowed):
-        raise NotOurs(f"{path}: a SQLite database, but not newsdesk's; newsdesk leaves it alone: name another file with --db")
+        raise NotOurs(
+            f"{path}: a SQLite database, but not newsdesk's; newsdesk leaves it alone: name another file with --db"
+        )
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA:
-        raise NewerDatabase(f"{path}: written by a newer newsdesk (schema {version}, this one knows {SCHEMA}); install that version, or name another file")
+        raise NewerDatabase(
+            f"{path}: written by a newer newsdesk (schema {version}, this one knows {SCHEMA}); install that version, or name another file"
+        )
 
 
 def _migrate(connection: Any) -> None:

@@ -20,21 +20,36 @@ class SourceLike(Protocol):
     """What the store needs to know of a source; the configuration's Source is one."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Its id."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name."""
+
     @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """Its home page."""
+
     @property
-    def language(self) -> str: ...
+    def language(self) -> str:
+        """BCP 47."""
+
     @property
-    def country(self) -> str: ...
+    def country(self) -> str:
+        """ISO 3166."""
+
     @property
-    def tags(self) -> tuple[str, ...]: ...
+    def tags(self) -> tuple[str, ...]:
+        """The user's tags."""
+
     @property
-    def enabled(self) -> bool: ...
+    def enabled(self) -> bool:
+        """Whether it is crawled."""
+
     @property
-    def feed_urls(self) -> tuple[tuple[str, str], ...]: ...
+    def feed_urls(self) -> tuple[tuple[str, str], ...]:
+        """(kind, address) of all that is polled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,19 +77,31 @@ def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str]) 
                 (url, s.id, kind, hosts.get(url, "")),
             )
     known = [row[0] for row in db.conn.execute("SELECT url FROM feeds WHERE parent_url IS NULL AND state = 'active'")]
-    db.conn.executemany("UPDATE feeds SET state = 'disabled' WHERE url = ? OR parent_url = ?", [(url, url) for url in known if url not in named])
+    db.conn.executemany(
+        "UPDATE feeds SET state = 'disabled' WHERE url = ? OR parent_url = ?",
+        [(url, url) for url in known if url not in named],
+    )
 
 
 def release_leases(db: Any) -> int:
     """Give back every lease of a holder that is gone: called by whoever has just taken the lock."""
     feeds = db.conn.execute("UPDATE feeds SET leased_until = NULL WHERE leased_until IS NOT NULL").rowcount
-    entries = db.conn.execute("UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased'").rowcount
+    entries = db.conn.execute(
+        "UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased'"
+    ).rowcount
     db.conn.execute("UPDATE articles SET recheck_leased_until = NULL WHERE recheck_leased_until IS NOT NULL")
     return int(feeds) + int(entries)
 
 
 def lease_feeds(
-    db: Any, *, now: datetime, until: datetime, limit: int, due_only: bool, sources: Sequence[str] | None, done: Sequence[str]
+    db: Any,
+    *,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    due_only: bool,
+    sources: Sequence[str] | None,
+    done: Sequence[str],
 ) -> list[Feed]:
     """Take up to `limit` feeds that may be asked now. `due_only` False ignores due times, but never a Retry-After (not_before).
 
@@ -87,7 +114,11 @@ def lease_feeds(
         sources: only these; None for all that are enabled.
         done: feeds that this run has had already.
     """
-    where = ["f.state = 'active'", "(f.leased_until IS NULL OR f.leased_until < :now)", "(f.not_before IS NULL OR f.not_before <= :now)"]
+    where = [
+        "f.state = 'active'",
+        "(f.leased_until IS NULL OR f.leased_until < :now)",
+        "(f.not_before IS NULL OR f.not_before <= :now)",
+    ]
     where.append("f.url NOT IN (SELECT value FROM json_each(:done))")
     if due_only:
         where.append("(f.due_at IS NULL OR f.due_at <= :now)")
@@ -170,11 +201,20 @@ def _list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
 
 
 def _known(db: Any, feed_url: str, identity: str) -> Any:
-    return db.conn.execute("SELECT id, title, url, fingerprint, state FROM entries WHERE feed_url = ? AND identity = ?", (feed_url, identity)).fetchone()
+    return db.conn.execute(
+        "SELECT id, title, url, fingerprint, state FROM entries WHERE feed_url = ? AND identity = ?",
+        (feed_url, identity),
+    ).fetchone()
 
 
 def _insert_entry(db: Any, check: FeedCheck, source: str | None, listed: Listed, identity: str) -> None:
-    held = db.conn.execute("SELECT article_id FROM article_urls WHERE url_key = ? AND kind <> 'canonical'", (listed.url_key,)).fetchone() if listed.url_key else None
+    held = (
+        db.conn.execute(
+            "SELECT article_id FROM article_urls WHERE url_key = ? AND kind <> 'canonical'", (listed.url_key,)
+        ).fetchone()
+        if listed.url_key
+        else None
+    )
     state, reason = ("fetched", "already held") if held else ("pending", None)
     if not listed.url:
         state, reason = "rejected", "the feed gives no address for it"
@@ -211,7 +251,16 @@ _OWED = (
 
 
 def lease_entries(
-    db: Any, *, now: datetime, until: datetime, limit: int, per_host: int, sources: Sequence[str] | None, ignore_retry: bool, newest: int | None = None, only: Sequence[int] = ()
+    db: Any,
+    *,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    per_host: int,
+    sources: Sequence[str] | None,
+    ignore_retry: bool,
+    newest: int | None = None,
+    only: Sequence[int] = (),
 ) -> list[Entry]:
     """Take up to `limit` entries that are owed, at most `per_host` of one host.
 
@@ -247,7 +296,9 @@ def lease_entries(
             "newest": newest if newest is not None else 10**9, "limit": limit,
         },
     ).fetchall()  # fmt: skip
-    db.conn.executemany("UPDATE entries SET state = 'leased', leased_until = ? WHERE id = ?", [(iso(until), row[0]) for row in rows])
+    db.conn.executemany(
+        "UPDATE entries SET state = 'leased', leased_until = ? WHERE id = ?", [(iso(until), row[0]) for row in rows]
+    )
     return [_entry(row) for row in rows]
 
 
@@ -264,7 +315,9 @@ def _entry(row: Sequence[Any]) -> Entry:
     return Entry(**found)
 
 
-def lease_rechecks(db: Any, *, now: datetime, until: datetime, limit: int, sources: Sequence[str] | None) -> list[Entry]:
+def lease_rechecks(
+    db: Any, *, now: datetime, until: datetime, limit: int, sources: Sequence[str] | None
+) -> list[Entry]:
     """Take held articles whose recheck is due, as entries without a row of their own (id 0)."""
     where = "a.recheck_at <= :now AND (a.recheck_leased_until IS NULL OR a.recheck_leased_until < :now) AND a.vanished_at IS NULL"
     if sources is not None:
@@ -273,14 +326,32 @@ def lease_rechecks(db: Any, *, now: datetime, until: datetime, limit: int, sourc
         f"SELECT a.id, a.source, a.url, a.etag, a.last_modified FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
         {"now": iso(now), "sources": json.dumps(list(sources or ())), "limit": limit},
     ).fetchall()
-    db.conn.executemany("UPDATE articles SET recheck_leased_until = ? WHERE id = ?", [(iso(until), row[0]) for row in rows])
-    return [Entry(id=0, feed_url="", source=r[1], url=r[2], url_key="", article_id=r[0], etag=r[3], last_modified=r[4], found_by="feed") for r in rows]
+    db.conn.executemany(
+        "UPDATE articles SET recheck_leased_until = ? WHERE id = ?", [(iso(until), row[0]) for row in rows]
+    )
+    return [
+        Entry(
+            id=0,
+            feed_url="",
+            source=r[1],
+            url=r[2],
+            url_key="",
+            article_id=r[0],
+            etag=r[3],
+            last_modified=r[4],
+            found_by="feed",
+        )
+        for r in rows
+    ]
 
 
 def count_owed(db: Any, *, now: datetime, sources: Sequence[str] | None, ignore_retry: bool) -> int:
     """How many entries could be leased now."""
     where = _OWED + (" AND e.source IN (SELECT value FROM json_each(:sources))" if sources is not None else "")
-    row = db.conn.execute(f"SELECT count(*) FROM entries e WHERE {where}", {"now": iso(now), "all": ignore_retry, "sources": json.dumps(list(sources or ()))}).fetchone()
+    row = db.conn.execute(
+        f"SELECT count(*) FROM entries e WHERE {where}",
+        {"now": iso(now), "all": ignore_retry, "sources": json.dumps(list(sources or ()))},
+    ).fetchone()
     return int(row[0])
 
 
@@ -296,8 +367,19 @@ def add_urgent(db: Any, *, url: str, url_key: str, host: str, source: str | None
 
 def urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
     """Take every entry that a person waits for."""
-    ids = [row[0] for row in db.conn.execute("SELECT id FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending'")]
-    return lease_entries(db, now=now, until=until, limit=len(ids), per_host=len(ids), sources=None, ignore_retry=True, only=ids) if ids else []
+    ids = [
+        row[0]
+        for row in db.conn.execute(
+            "SELECT id FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending'"
+        )
+    ]
+    return (
+        lease_entries(
+            db, now=now, until=until, limit=len(ids), per_host=len(ids), sources=None, ignore_retry=True, only=ids
+        )
+        if ids
+        else []
+    )
 
 
 def _count_day(db: Any, source: str, at: str, *, ok: bool, new: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from storage.errors import DiskProblem, HeldDatabase
 from storage.records import iso
@@ -58,10 +59,12 @@ class Lock:
             os.close(self._file)
             self._file = -1
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -76,7 +79,12 @@ def holder(database: Path) -> Holder | None:
         if _try(descriptor, fcntl.LOCK_SH):
             return None
         found = json.loads(os.pread(descriptor, 4096, 0) or b"{}")
-        return Holder(pid=int(found.get("pid", 0)), host=str(found.get("host", "?")), command=str(found.get("command", "?")), since=str(found.get("since", "?")))
+        return Holder(
+            pid=int(found.get("pid", 0)),
+            host=str(found.get("host", "?")),
+            command=str(found.get("command", "?")),
+            since=str(found.get("since", "?")),
+        )
     except (ValueError, OSError):
         return Holder(pid=0, host="?", command="?", since="?")
     finally:
@@ -91,7 +99,9 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise DiskProblem(f"cannot write the lock {path}: {error.strerror}; newsdesk needs a folder that it can write to (--db names another)") from error
+        raise DiskProblem(
+            f"cannot write the lock {path}: {error.strerror}; newsdesk needs a folder that it can write to (--db names another)"
+        ) from error
 
 
 def _try(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
@@ -103,5 +113,9 @@ def _try(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
 
 
 def _held_message(database: Path, held_by: Holder | None) -> str:
-    who = f"`newsdesk {held_by.command}` (pid {held_by.pid} on {held_by.host}, since {held_by.since})" if held_by and held_by.pid else "another newsdesk"
+    who = (
+        f"`newsdesk {held_by.command}` (pid {held_by.pid} on {held_by.host}, since {held_by.since})"
+        if held_by and held_by.pid
+        else "another newsdesk"
+    )
     return f"{database} is held by {who}; wait for it, stop it, or name another file with --db"

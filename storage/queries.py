@@ -11,7 +11,9 @@ from storage.articles import COLUMNS, article_from
 from storage.records import Article, Filter, moment
 from storage.words import match_query, snippet
 
-_WEIGHTS = "10.0, 1.0, 3.0"  # a word in the title says more than one in the text; an author's name is looked for by name
+_WEIGHTS = (
+    "10.0, 1.0, 3.0"  # a word in the title says more than one in the text; an author's name is looked for by name
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,9 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
     among("tags", f.tags, "a.source IN (SELECT s.id FROM sources s, json_each(s.tags) t WHERE t.value IN ?)")
     if f.authors:
         values["authors"] = json.dumps([author.casefold() for author in f.authors])
-        conditions.append("EXISTS (SELECT 1 FROM json_each(a.authors) w, json_each(:authors) x WHERE instr(lower(w.value), x.value) > 0)")
+        conditions.append(
+            "EXISTS (SELECT 1 FROM json_each(a.authors) w, json_each(:authors) x WHERE instr(lower(w.value), x.value) > 0)"
+        )
     for name, value, condition in (
         ("since", f.since, "coalesce(a.published_at, a.first_seen_at) >= :since"),
         ("until", f.until, "coalesce(a.published_at, a.first_seen_at) < :until"),
@@ -66,7 +70,10 @@ def _fold(conditions: list[str], matching: str, *, fold: bool) -> tuple[str, str
     rows = f"SELECT a.id, a.duplicate_of, {matching} WHERE {where}"
     if not fold:
         return f"WITH hits AS ({rows}) ", "1"
-    return f"WITH hits AS MATERIALIZED ({rows}) ", "(h.duplicate_of IS NULL OR h.duplicate_of NOT IN (SELECT id FROM hits))"
+    return (
+        f"WITH hits AS MATERIALIZED ({rows}) ",
+        "(h.duplicate_of IS NULL OR h.duplicate_of NOT IN (SELECT id FROM hits))",
+    )
 
 
 def articles(db: Any, f: Filter) -> Iterator[Hit]:
@@ -92,7 +99,9 @@ def search(db: Any, query: str, f: Filter) -> Iterator[Hit]:
     hits, shown = _fold(["articles_fts MATCH :match", *conditions], source, fold=f.fold_copies)
     copies = "(SELECT count(*) FROM hits c WHERE c.duplicate_of = a.id)" if f.fold_copies else "0"
     sql = f"{hits} SELECT {copies}, {COLUMNS} FROM hits h JOIN articles a ON a.id = h.id WHERE {shown} ORDER BY h.score, a.id DESC"
-    for row in db.conn.execute(sql + (" LIMIT :limit" if f.limit is not None else ""), {**values, "match": match, "limit": f.limit}):
+    for row in db.conn.execute(
+        sql + (" LIMIT :limit" if f.limit is not None else ""), {**values, "match": match, "limit": f.limit}
+    ):
         article = article_from(row[1:])
         yield Hit(article=article, copies=row[0], snippet=snippet(article.text or article.summary or "", query))
 
@@ -116,7 +125,9 @@ def revisions(db: Any, article_id: int) -> list[dict[str, Any]]:
     return _dicts(db, "SELECT * FROM revisions WHERE article_id = ? ORDER BY number", (article_id,))
 
 
-def edits(db: Any, *, since: str | None, sources: tuple[str, ...], silent: bool, title: bool, min_words: int) -> list[dict[str, Any]]:
+def edits(
+    db: Any, *, since: str | None, sources: tuple[str, ...], silent: bool, title: bool, min_words: int
+) -> list[dict[str, Any]]:
     """What publishers changed, newest first: each revision after the first with the one before it."""
     sql = (
         "SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, p.title AS old_title, r.title AS title, r.silent, "
@@ -124,7 +135,14 @@ def edits(db: Any, *, since: str | None, sources: tuple[str, ...], silent: bool,
         "WHERE r.cause = 'publisher' AND (:since IS NULL OR r.seen_at >= :since) AND (NOT :silent OR r.silent) AND (NOT :title OR p.title IS NOT r.title) "
         "AND r.words_added + r.words_removed >= :words AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) ORDER BY r.seen_at DESC, a.id DESC"
     )
-    values = {"since": since, "silent": silent, "title": title, "words": min_words, "any": not sources, "sources": json.dumps(list(sources))}
+    values = {
+        "since": since,
+        "silent": silent,
+        "title": title,
+        "words": min_words,
+        "any": not sources,
+        "sources": json.dumps(list(sources)),
+    }
     return _dicts(db, sql, values)
 
 
@@ -146,19 +164,28 @@ def _dicts(db: Any, sql: str, values: Any = ()) -> list[dict[str, Any]]:
 
 def story(db: Any, story_id: int) -> list[Article]:
     """Every article of a story, in the order in which they were published, else seen."""
-    rows = db.conn.execute(f"SELECT {COLUMNS} FROM articles a WHERE a.story_id = ? ORDER BY coalesce(a.published_at, a.first_seen_at), a.id", (story_id,))
+    rows = db.conn.execute(
+        f"SELECT {COLUMNS} FROM articles a WHERE a.story_id = ? ORDER BY coalesce(a.published_at, a.first_seen_at), a.id",
+        (story_id,),
+    )
     return [article_from(row) for row in rows]
 
 
 def addresses(db: Any, article_id: int) -> list[dict[str, Any]]:
     """Every address of an article."""
-    rows = db.conn.execute("SELECT url_key, url, kind, first_seen_at FROM article_urls WHERE article_id = ? ORDER BY first_seen_at, url_key", (article_id,))
+    rows = db.conn.execute(
+        "SELECT url_key, url, kind, first_seen_at FROM article_urls WHERE article_id = ? ORDER BY first_seen_at, url_key",
+        (article_id,),
+    )
     return [dict(zip(("url_key", "url", "kind", "first_seen_at"), row, strict=True)) for row in rows]
 
 
 def changes(db: Any, since_seq: int) -> list[dict[str, Any]]:
     """What changed after that seq, the last word on each article only."""
-    rows = db.conn.execute("SELECT max(seq), article_id, at, op, merged_into FROM changes WHERE seq > ? GROUP BY article_id ORDER BY 1", (since_seq,))
+    rows = db.conn.execute(
+        "SELECT max(seq), article_id, at, op, merged_into FROM changes WHERE seq > ? GROUP BY article_id ORDER BY 1",
+        (since_seq,),
+    )
     return [dict(zip(("seq", "article_id", "at", "op", "merged_into"), row, strict=True)) for row in rows]
 
 
@@ -178,7 +205,9 @@ def source_health(db: Any, now: str) -> list[dict[str, Any]]:
         "FROM sources s WHERE s.enabled = 1 OR EXISTS (SELECT 1 FROM articles a WHERE a.source = s.id) ORDER BY s.id",
     )
     for row in found:
-        row["overdue_seconds"] = max(0, int((moment(now) - moment(row["due_at"])).total_seconds())) if row["due_at"] else None
+        row["overdue_seconds"] = (
+            max(0, int((moment(now) - moment(row["due_at"])).total_seconds())) if row["due_at"] else None
+        )
     return found
 
 

@@ -14,6 +14,7 @@ EntryState = Literal["pending", "leased", "fetched", "retry", "rejected", "gone"
 FeedState = Literal["active", "disabled", "gone"]
 FoundBy = Literal["feed", "sitemap", "page", "backfill", "user"]
 Outcome = Literal["new", "revised", "same", "address", "headline", "retry", "rejected", "gone", "failed"]
+AddressKind = Literal["feed", "requested", "final", "canonical", "amp", "id"]
 Completeness = Literal["full", "feed", "teaser", "headline"]
 COMPLETENESS: tuple[Completeness, ...] = ("headline", "teaser", "feed", "full")  # ascending
 
@@ -25,7 +26,7 @@ def iso(moment: datetime) -> str:
 
 def moment(text: str) -> datetime:
     """The aware UTC time that a kept text stands for; a day alone is its first second."""
-    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    found = datetime.fromisoformat(text)
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
@@ -125,7 +126,7 @@ class Address:
 
     url_key: str
     url: str
-    kind: Literal["feed", "requested", "final", "canonical", "amp", "id"]
+    kind: AddressKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +262,7 @@ class CrawlRun:
     sources: tuple[SourceCounts, ...] = ()
 
     def total(self, name: str) -> int:
-        """The sum of a count over all sources, e.g. total("articles_new")."""
+        """The sum of a count, e.g. "articles_new", over all sources."""
         return sum(int(getattr(counts, name)) for counts in self.sources)
 
 

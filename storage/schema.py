@@ -104,7 +104,7 @@ CREATE VIRTUAL TABLE articles_fts USING fts5(
 """
 
 
-@migrations()
+@migrations()  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
 def first_tables(db: Any) -> None:
     """All tables and columns of the contract."""
     for statement in _TABLES.split(";\n"):

@@ -26,7 +26,9 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -78,7 +80,15 @@ class Store:
         """Every address of an article and how it came by it."""
         return self._read(queries.addresses, article_id)
 
-    def edits(self, *, since: str | None = None, sources: tuple[str, ...] = (), silent: bool = False, title: bool = False, min_words: int = 0) -> list[dict[str, Any]]:
+    def edits(
+        self,
+        *,
+        since: str | None = None,
+        sources: tuple[str, ...] = (),
+        silent: bool = False,
+        title: bool = False,
+        min_words: int = 0,
+    ) -> list[dict[str, Any]]:
         """What publishers changed after publication, newest first."""
         with connection.explained(self.path):
             return queries.edits(self.db, since=since, sources=sources, silent=silent, title=title, min_words=min_words)
@@ -161,7 +171,9 @@ class Writer(Store):
 
     def lease_urgent(self, **which: Any) -> list[Entry]:
         """Entries that a person waits for; looks without a transaction first, as it is asked every second."""
-        if not self.db.conn.execute("SELECT 1 FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending' LIMIT 1").fetchone():
+        if not self.db.conn.execute(
+            "SELECT 1 FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending' LIMIT 1"
+        ).fetchone():
             return []
         with self.transaction():
             return frontier.urgent(self.db, **which)
@@ -183,13 +195,20 @@ class Writer(Store):
             for table in ("articles", "entries", "feeds", "source_days"):
                 self.db.conn.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (new, old))
             self.db.conn.execute("UPDATE sources SET id = ? WHERE id = ?", (new, old))
-            self.db.conn.execute("UPDATE article_urls SET url_key = replace(url_key, ?, ?) WHERE kind = 'id' AND url_key LIKE ?", (f"id:{old}/", f"id:{new}/", f"id:{old}/%"))
+            self.db.conn.execute(
+                "UPDATE article_urls SET url_key = replace(url_key, ?, ?) WHERE kind = 'id' AND url_key LIKE ?",
+                (f"id:{old}/", f"id:{new}/", f"id:{old}/%"),
+            )
         return count
 
     def begin_run(self, command: str, now: datetime) -> int:
         """A row of crawl_runs; its id."""
         with self.transaction():
-            return int(self.db.conn.execute("INSERT INTO crawl_runs (command, started_at) VALUES (?, ?)", (command, iso(now))).lastrowid)
+            return int(
+                self.db.conn.execute(
+                    "INSERT INTO crawl_runs (command, started_at) VALUES (?, ?)", (command, iso(now))
+                ).lastrowid
+            )
 
     def finish_run(self, run: CrawlRun) -> None:
         """Write how a run ended."""
@@ -206,6 +225,7 @@ class Writer(Store):
             self.insert_fetches(fetches)
 
     def insert_fetches(self, fetches: Iterable[FetchRecord]) -> None:
+        """Rows of the request ledger, inside a transaction that the caller opened."""
         self.db.conn.executemany(
             "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [(iso(f.at), f.url, f.host, f.status, f.bytes, f.ms, int(f.conditional), f.outcome) for f in fetches],

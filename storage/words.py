@@ -70,11 +70,17 @@ def snippet(text: str, query: str, *, width: int = 160) -> str:
 
     Done here and not by FTS5's snippet(), which cannot place the pairs of an unspaced script in the text that it did not index.
     """
-    needles = sorted({w.casefold() for t in _QUOTED.findall(query) + _QUOTED.sub(" ", query).split() for w in _MARK_WORD.findall(t)}, key=len, reverse=True)
+    needles = sorted(
+        {w.casefold() for t in _QUOTED.findall(query) + _QUOTED.sub(" ", query).split() for w in _MARK_WORD.findall(t)},
+        key=len,
+        reverse=True,
+    )
     flat = " ".join(text.split())
     if not needles:
         return flat[:width] + ("…" if len(flat) > width else "")
-    pattern = re.compile("|".join(re.escape(n) if _RUN.search(n) else rf"\b{re.escape(n)}\b" for n in needles), re.IGNORECASE)
+    pattern = re.compile(
+        "|".join(re.escape(n) if _RUN.search(n) else rf"\b{re.escape(n)}\b" for n in needles), re.IGNORECASE
+    )
     first = pattern.search(flat)
     start = max(0, (first.start() if first else 0) - width // 3)
     if start and " " in flat[start : start + 20]:

@@ -1,0 +1,1 @@
+"""PURE: what a page says and whether it is news to us."""

@@ -14,7 +14,7 @@ from typing import Any
 from lxml import html as lxml_html
 from lxml.etree import ParserError
 
-from crawler.articles.body import paragraphs, join, words
+from crawler.articles.body import join, paragraphs, words
 from crawler.articles.dedupe import content_hash
 from crawler.articles.extraction import Extraction
 from crawler.articles.judgement import WALLS
@@ -24,7 +24,9 @@ FEED_TEXT = 60  # words of a feed's content that make it a text and not a teaser
 DISAGREE = 86400.0  # seconds between the feed's date and the page's from which both are told in provenance
 
 
-def assemble(extraction: Extraction, entry: Entry, *, source: str | None, language: str | None, now: datetime) -> Article | None:
+def assemble(
+    extraction: Extraction, entry: Entry, *, source: str | None, language: str | None, now: datetime
+) -> Article | None:
     """Make the article of a page and its feed entry.
 
     Args:
@@ -110,7 +112,9 @@ def html_text(content: str | None) -> str:
     if not _TAG.search(content):
         return join(re.split(r"\n\s*\n|\n", content))
     try:
-        tree = lxml_html.fragment_fromstring(content, create_parent="div", parser=lxml_html.HTMLParser(encoding="utf-8", no_network=True))
+        tree = lxml_html.fragment_fromstring(
+            content, create_parent="div", parser=lxml_html.HTMLParser(encoding="utf-8", no_network=True)
+        )
     except (ParserError, ValueError):
         return ""
     return join(paragraphs(tree))

@@ -15,7 +15,36 @@ from crawler.articles.page import Page, text_of
 from crawler.feeds.repair import clean_text
 from crawler.settings import PublisherRules
 
-_BLOCKS = {"p", "head", "list", "item", "quote", "table", "row", "cell", "code", "pre", "div", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "section", "figure", "dl", "dt", "dd", "tr", "td"}
+_BLOCKS = {
+    "p",
+    "head",
+    "list",
+    "item",
+    "quote",
+    "table",
+    "row",
+    "cell",
+    "code",
+    "pre",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "ul",
+    "ol",
+    "li",
+    "blockquote",
+    "section",
+    "figure",
+    "dl",
+    "dt",
+    "dd",
+    "tr",
+    "td",
+}
 # Who is quoted is set beside a pull quote, not in the text; a figure's caption belongs to the image.
 _BESIDE = XPath("//blockquote/following-sibling::*[1][self::cite] | //blockquote//cite | //figure//cite")
 _SPACES = re.compile(r"[ \t\r\n\f\v\u00a0\u2000-\u200a\u202f\u3000]+")
@@ -28,9 +57,9 @@ def tidy(text: str) -> str:
     return _SPACES.sub(" ", _INVISIBLE.sub("", clean_text(text))).strip()
 
 
-def join(paragraphs: Iterable[str]) -> str:
+def join(parts: Iterable[str]) -> str:
     """The text of paragraphs, empty ones left out."""
-    return "\n\n".join(p for p in map(tidy, paragraphs) if p)
+    return "\n\n".join(p for p in map(tidy, parts) if p)
 
 
 def find_body(page: Page, rules: PublisherRules) -> tuple[str, str]:
@@ -51,13 +80,13 @@ def find_body(page: Page, rules: PublisherRules) -> tuple[str, str]:
 
 
 def _by_rules(page: Page, rules: PublisherRules) -> str:
-    paragraphs: list[str] = []
+    found: list[str] = []
     for block in select(page.tree, rules.body):
         copied = deepcopy(block)
         copied.tail = None
         drop(copied, rules.remove)
-        paragraphs += paragraphs(copied)
-    return join(paragraphs)
+        found += paragraphs(copied)
+    return join(found)
 
 
 def select(tree: Any, selectors: Iterable[str]) -> list[Any]:
@@ -65,7 +94,7 @@ def select(tree: Any, selectors: Iterable[str]) -> list[Any]:
     for selector in selectors:
         try:
             found = tree.cssselect(selector)
-        except Exception:  # cssselect's own family of errors; a rule that is wrong must not cost the article
+        except Exception:  # noqa: S112 - cssselect's own family of errors; a rule that is wrong must not cost the article
             continue
         if found:
             return list(found)

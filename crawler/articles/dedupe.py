@@ -74,7 +74,15 @@ def group_stories(texts: Iterable[tuple[_Id, str]]) -> dict[_Id, _Id]:
         mine = shingles(text)
         prints = fingerprints(mine)
         shared = Counter(other for value in prints for other in index[value])
-        best = max(((containment(mine, grams[other]), -len(grams[other]), other) for other, n in shared.most_common(20) if n >= SHARED), key=lambda found: found[:2], default=None)
+        best = max(
+            (
+                (containment(mine, grams[other]), -len(grams[other]), other)
+                for other, n in shared.most_common(20)
+                if n >= SHARED
+            ),
+            key=lambda found: found[:2],
+            default=None,
+        )
         story[key] = story[best[2]] if best and best[0] >= CONTAINED else key
         grams[key] = mine
         for value in prints:

@@ -59,7 +59,9 @@ def extractor_name() -> str:
     return f"newsdesk 1, trafilatura {version('trafilatura')}"
 
 
-def extract(body: bytes, url: str, *, rules: PublisherRules | None = None, now: datetime | None = None) -> Extraction | None:
+def extract(
+    body: bytes, url: str, *, rules: PublisherRules | None = None, now: datetime | None = None
+) -> Extraction | None:
     """Extract one page.
 
     Args:
@@ -137,7 +139,9 @@ def _fill_in(page: Page, said: Structured, fields: dict[str, Any], provenance: P
 
 def _canonical(page: Page, said: Structured) -> tuple[str | None, str | None]:
     """(the canonical link on the page's own site, the one elsewhere)."""
-    hrefs = [node.get("href") for node in page.tree.iter("link") if "canonical" in (node.get("rel") or "").lower().split()]
+    hrefs = [
+        node.get("href") for node in page.tree.iter("link") if "canonical" in (node.get("rel") or "").lower().split()
+    ]
     for href in [*hrefs, said.first("og:url") if not hrefs else None]:
         address = page.link(href)
         if address:
@@ -154,8 +158,17 @@ _AGENCIES = {
     "Xinhua": r"xinhua|新华社", "Kyodo": r"kyodo(?: news)?|共同通信", "Yonhap": r"yonhap|연합뉴스", "Bloomberg": r"bloomberg(?: news)?", "APA": r"apa", "Anadolu": r"aa|anadolu(?: agency)?",
     "UPI": r"upi", "IANS": r"ians", "PTI": r"pti|press trust of india", "Ukrinform": r"ukrinform", "Belga": r"belga", "NTB": r"ntb", "TT": r"tt(?: nyhetsbyrån)?", "ČTK": r"čtk|ctk",
 }  # fmt: skip
-_AUTHOR_AGENCY = {name: re.compile(rf"^(?:the )?(?:{pattern})(?:$|[\s,/]+(?:staff|news|agency)?$)", re.IGNORECASE) for name, pattern in _AGENCIES.items()}
-_TEXT_AGENCY = {name: re.compile(rf"(?:^.{{0,60}}?[(\[](?:{pattern})[)\]]|[(\[](?:{pattern})[)\]]\s*$|^.{{0,40}}\b(?:{pattern})\s*[-–—]\s)", re.IGNORECASE | re.DOTALL) for name, pattern in _AGENCIES.items()}
+_AUTHOR_AGENCY = {
+    name: re.compile(rf"^(?:the )?(?:{pattern})(?:$|[\s,/]+(?:staff|news|agency)?$)", re.IGNORECASE)
+    for name, pattern in _AGENCIES.items()
+}
+_TEXT_AGENCY = {
+    name: re.compile(
+        rf"(?:^.{{0,60}}?[(\[](?:{pattern})[)\]]|[(\[](?:{pattern})[)\]]\s*$|^.{{0,40}}\b(?:{pattern})\s*[-–—]\s)",
+        re.IGNORECASE | re.DOTALL,
+    )
+    for name, pattern in _AGENCIES.items()
+}
 
 
 def _agency(authors: tuple[str, ...], text: str) -> tuple[str | None, str]:

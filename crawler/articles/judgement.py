@@ -35,15 +35,24 @@ _CONSENT = re.compile(
     r"tout accepter|accepter et (?:continuer|fermer)|aceptar (?:y continuar|todo)|accetta e continua|alle(?:s)? akzeptieren|privacy settings|manage (?:your )?(?:privacy|consent|cookie)|your privacy choices|consent to the use|同意.{0,10}cookie|cookies? (?:policy|preferences|settings)",
     re.IGNORECASE,
 )
-_CONSENT_HOST = re.compile(r"^https?://(?:consent|guce|cmp|privacy|cookie)[.-]|/(?:cookie-?wall|consent|privacygate|privacy-gate|zustimmung)(?:[/?]|$)|collectConsent", re.IGNORECASE)
-_LOGIN = re.compile(r"(?:log|sign) ?in to (?:continue|read|your account|view)|please (?:log|sign) in|create (?:a free|an) account to (?:continue|read)|register (?:for free )?to (?:continue|read)|anmelden,? um|connectez-vous pour|inicia sesión para|войдите,? чтобы", re.IGNORECASE)
+_CONSENT_HOST = re.compile(
+    r"^https?://(?:consent|guce|cmp|privacy|cookie)[.-]|/(?:cookie-?wall|consent|privacygate|privacy-gate|zustimmung)(?:[/?]|$)|collectConsent",
+    re.IGNORECASE,
+)
+_LOGIN = re.compile(
+    r"(?:log|sign) ?in to (?:continue|read|your account|view)|please (?:log|sign) in|create (?:a free|an) account to (?:continue|read)|register (?:for free )?to (?:continue|read)|anmelden,? um|connectez-vous pour|inicia sesión para|войдите,? чтобы",
+    re.IGNORECASE,
+)
 _PAYWALL = re.compile(
     r"subscribe (?:now |today )?to (?:continue|read|unlock|keep reading)|this (?:article|content|story) is (?:only |exclusively )?(?:for|available to) (?:our )?(?:subscribers|members)|already a subscriber|"
     r"(?:nur|exklusiv) für (?:abonnenten|mitglieder)|weiterlesen mit|jetzt (?:abonnieren|weiterlesen)|réservé aux abonnés|il vous reste \d+ ?%|contenido (?:exclusivo )?para suscriptores|riservato agli abbonati|доступ(?:но|ен) (?:только )?(?:по подписке|подписчикам)|"
     r"to continue reading|unlock (?:this|the full) (?:article|story)|you(?:'|’)ve reached your (?:free )?(?:article )?limit",
     re.IGNORECASE,
 )
-_JAVASCRIPT = re.compile(r"(?:please |you need to |must )?(?:enable|turn on|activate|aktivieren sie) java ?script|java ?script (?:is|must be|to be|seems to be) (?:required|enabled|disabled|turned off)|needs javascript|requires javascript|without javascript enabled", re.IGNORECASE)
+_JAVASCRIPT = re.compile(
+    r"(?:please |you need to |must )?(?:enable|turn on|activate|aktivieren sie) java ?script|java ?script (?:is|must be|to be|seems to be) (?:required|enabled|disabled|turned off)|needs javascript|requires javascript|without javascript enabled",
+    re.IGNORECASE,
+)
 _MISSING = re.compile(
     r"\b404\b|page (?:not found|cannot be found|can(?:no|')t be found|does(?:n['’]t| not) exist|is (?:no longer available|missing|gone))|(?:couldn['’]t|could not|cannot|can['’]t) find (?:your|the|that|this) (?:page|article|story)|"
     r"not found|no longer (?:available|exists)|seite (?:wurde )?nicht gefunden|seite existiert nicht|page (?:introuvable|non trouvée)|página no encontrada|pagina non trovata|страница не найдена|页面不存在|ページが見つかりません|찾을 수 없습니다|niet gevonden|strona nie została znaleziona|oops",
@@ -54,16 +63,38 @@ _MISSING = re.compile(
 def obstacle(page: Page, said: Structured, fields: Mapping[str, Any], text: str) -> str | None:
     """What stands in the place of an article: one of WALLS or NOT_ARTICLES; None where it is one."""
     count = len(words(text))
-    described = bool(said.article) or "article" in (said.first("og:type") or "").lower() or bool(said.first("article:published_time"))
+    described = (
+        bool(said.article)
+        or "article" in (said.first("og:type") or "").lower()
+        or bool(said.first("article:published_time"))
+    )
     visible = text_of(page.tree)[:6000] if count < _LONG else ""
     if count < _LONG and not (described and count >= SHORT):
         heading = " ".join(text_of(node) for name in ("h1", "h2") for node in list(page.tree.iter(name))[:2])
         title = page.tree.findtext(".//title") or ""
         for name, found in (
-            ("bot challenge", _CHALLENGE.search(page.markup[:200_000]) and (not described or count < 20) and len(visible) < 2500),
-            ("bot challenge", _CHALLENGE_TEXT.search(f"{title} {visible[:600]}") and len(visible) < 3000 and not described),
-            ("soft 404", not described and _MISSING.search(f"{title} {heading} {visible[:200] if count < SHORT else ''}")),
-            ("consent wall", _CONSENT_HOST.search(page.url) or (_CONSENT.search(visible) and (not text or _CONSENT.search(text)) and count < SHORT * 2 and not (described and count >= 20 and not _CONSENT.search(text)))),
+            (
+                "bot challenge",
+                _CHALLENGE.search(page.markup[:200_000]) and (not described or count < 20) and len(visible) < 2500,
+            ),
+            (
+                "bot challenge",
+                _CHALLENGE_TEXT.search(f"{title} {visible[:600]}") and len(visible) < 3000 and not described,
+            ),
+            (
+                "soft 404",
+                not described and _MISSING.search(f"{title} {heading} {visible[:200] if count < SHORT else ''}"),
+            ),
+            (
+                "consent wall",
+                _CONSENT_HOST.search(page.url)
+                or (
+                    _CONSENT.search(visible)
+                    and (not text or _CONSENT.search(text))
+                    and count < SHORT * 2
+                    and not (described and count >= 20 and not _CONSENT.search(text))
+                ),
+            ),
             ("login wall", _LOGIN.search(text or visible[:1500]) and count < SHORT),
             ("paywall", _PAYWALL.search(text or visible[:3000]) and count < 20),
             ("needs JavaScript", _JAVASCRIPT.search(text or visible[:1500] or page.markup[:20_000]) and count < 30),
@@ -84,7 +115,12 @@ def _mostly_links(page: Page, count: int) -> bool:
     if count > 400:
         return False
     linked = sum(len(words(text_of(node))) for node in page.tree.iter("a"))
-    headlines = sum(1 for name in ("h2", "h3", "h4", "article") for node in page.tree.iter(name) if next(node.iter("a"), None) is not None)
+    headlines = sum(
+        1
+        for name in ("h2", "h3", "h4", "article")
+        for node in page.tree.iter(name)
+        if next(node.iter("a"), None) is not None
+    )
     every = len(words(text_of(page.tree)))
     return headlines >= 8 and linked > 0.5 * every and count < 0.4 * every
 
@@ -106,7 +142,10 @@ def completeness(said: Structured, text: str) -> str:
     return "full"
 
 
-_OPINION = re.compile(r"^(?:opinion|opinions|comment|commentary|comment is free|editorial|editorials|op-ed|meinung|kommentar|kommentare|tribune|débats|opinión|tribuna|editoriale|opinioni|мнения|мнение|观点|评论|社説|오피니언|사설|columnists?|columns?|leitartikel|gastbeitrag|ledare|leder|opinie)$", re.IGNORECASE)
+_OPINION = re.compile(
+    r"^(?:opinion|opinions|comment|commentary|comment is free|editorial|editorials|op-ed|meinung|kommentar|kommentare|tribune|débats|opinión|tribuna|editoriale|opinioni|мнения|мнение|观点|评论|社説|오피니언|사설|columnists?|columns?|leitartikel|gastbeitrag|ledare|leder|opinie)$",
+    re.IGNORECASE,
+)
 
 
 def kind_of(said: Structured, fields: Mapping[str, Any], text: str, url: str) -> str:
@@ -116,17 +155,29 @@ def kind_of(said: Structured, fields: Mapping[str, Any], text: str, url: str) ->
     prefix = (said.first("og:description", "description") or "").split(" | ")[0].strip().lower()
     path = url.lower()
     label = (said.first("article:content_type", "og:type", "parsely-type") or "").lower()
-    sponsored = re.search(r"\b(?:sponsored|advertorial|partner content|paid content|anzeige|branded)\b", f"{section} {label} {(said.first('article:section') or '')}".lower())
+    sponsored = re.search(
+        r"\b(?:sponsored|advertorial|partner content|paid content|anzeige|branded)\b",
+        f"{section} {label} {(said.first('article:section') or '')}".lower(),
+    )
     if sponsored or "advertisercontentarticle" in types:
         return "advertorial"
     if "liveblogposting" in types or re.search(r"/live(?:blog|ticker)?[/-]", path):
         return "live"
-    if {"opinionnewsarticle"} & types or _OPINION.match(section) or prefix == "opinion" or re.search(r"/(?:opinions?|op-ed|commentisfree|meinung|opinion)/", path):
+    if (
+        {"opinionnewsarticle"} & types
+        or _OPINION.match(section)
+        or prefix == "opinion"
+        or re.search(r"/(?:opinions?|op-ed|commentisfree|meinung|opinion)/", path)
+    ):
         return "opinion"
     if "podcastepisode" in types or prefix == "podcast" or re.search(r"/podcasts?/", path):
         return "podcast"
     if "videoobject" in types or prefix == "video" or label.startswith("video") or re.search(r"/videos?/", path):
         return "video"
-    if {"imagegallery", "mediagallery"} & types or prefix == "gallery" or re.search(r"/(?:gallery|galleries|photos?|bilder|fotostrecke)/", path):
+    if (
+        {"imagegallery", "mediagallery"} & types
+        or prefix == "gallery"
+        or re.search(r"/(?:gallery|galleries|photos?|bilder|fotostrecke)/", path)
+    ):
         return "gallery"
     return "brief" if 0 < len(words(text)) < 100 else "article"

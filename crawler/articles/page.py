@@ -77,5 +77,8 @@ def _texts(node: Any) -> Iterator[str]:
 
 def with_class(words: str, *, within: str = "", tags: str = "*") -> XPath:
     """An XPath for elements one of whose class or id words contains one of `words` (separated by spaces)."""
-    tests = " or ".join(f"contains(translate(concat(@class, ' ', @id), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), '{word}')" for word in words.split())
+    tests = " or ".join(
+        f"contains(translate(concat(@class, ' ', @id), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), '{word}')"
+        for word in words.split()
+    )
     return XPath(f"{within}//{tags}[{tests}]")

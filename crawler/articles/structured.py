@@ -12,7 +12,10 @@ from typing import Any
 from crawler.articles.page import Page
 
 MAX_JSON = 1_000_000  # characters of one block; 5 MB of JSON-LD cost 700 MB (RELIABILITY 3.3)
-_ARTICLE = re.compile(r"(?:article|blogposting|newsarticle|liveblogposting|reportage|backgroundnews|opinionnews|analysisnews|reviewnews|report|imagegallery|mediagallery)$", re.IGNORECASE)
+_ARTICLE = re.compile(
+    r"(?:article|blogposting|newsarticle|liveblogposting|reportage|backgroundnews|opinionnews|analysisnews|reviewnews|report|imagegallery|mediagallery)$",
+    re.IGNORECASE,
+)
 _MEDIA = re.compile(r"(?:videoobject|podcastepisode|audioobject|recipe|review|webpage)$", re.IGNORECASE)
 
 
@@ -60,7 +63,12 @@ def _blocks(page: Page) -> Iterator[Any]:
 
 def read_json(text: str) -> Any:
     """JSON as sites really send it: in comments or CDATA, with trailing commas, raw newlines, HTML entities; None where nothing can be read."""
-    text = re.sub(r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[|/\*.*?\*/)\s*|\s*(?:-->|//\s*\]\]>|\]\]>|;)\s*$", "", text.strip(), flags=re.DOTALL)
+    text = re.sub(
+        r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[|/\*.*?\*/)\s*|\s*(?:-->|//\s*\]\]>|\]\]>|;)\s*$",
+        "",
+        text.strip(),
+        flags=re.DOTALL,
+    )
     for attempt in (lambda t: t, _mended, lambda t: _mended(html.unescape(t))):
         try:
             return json.loads(attempt(text), strict=False)
@@ -89,7 +97,9 @@ def _flatten(block: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
         if "@type" in block:
             yield block
         for key in ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "hasPart", "isPartOf"):
-            if isinstance(block.get(key), dict | list) and not (key == "itemListElement" and "BreadcrumbList" in _types(block)):
+            if isinstance(block.get(key), dict | list) and not (
+                key == "itemListElement" and "BreadcrumbList" in _types(block)
+            ):
                 yield from _flatten(block[key], depth + 1)
 
 
@@ -105,9 +115,18 @@ def _choose(nodes: Iterable[Mapping[str, Any]], url: str) -> Mapping[str, Any]:
         types = _types(node)
         article = any(_ARTICLE.search(name) for name in types)
         media = any(_MEDIA.search(name) for name in types)
-        address = str(text_value(node.get("url")) or text_value(node.get("mainEntityOfPage")) or text_value(node.get("@id")) or "")
+        address = str(
+            text_value(node.get("url")) or text_value(node.get("mainEntityOfPage")) or text_value(node.get("@id")) or ""
+        )
         said = sum(1 for key in ("headline", "datePublished", "author", "articleBody", "description") if node.get(key))
-        return (2 if article else int(media and bool(node.get("headline") or node.get("datePublished"))), int(bool(address) and address.split("?")[0].rstrip("/") == url.split("?")[0].rstrip("/")), said)
+        return (
+            2 if article else int(media and bool(node.get("headline") or node.get("datePublished"))),
+            int(
+                bool(address)
+                and address.split("?", maxsplit=1)[0].rstrip("/") == url.split("?", maxsplit=1)[0].rstrip("/")
+            ),
+            said,
+        )
 
     best = max(nodes, key=rank, default=None)
     return best if best is not None and rank(best)[0] > 0 else {}
@@ -118,7 +137,9 @@ def text_value(value: Any) -> str | None:
     if isinstance(value, list):
         return next((text for item in value if (text := text_value(item))), None)
     if isinstance(value, dict):
-        return next((text for key in ("name", "@value", "headline", "url", "@id") if (text := text_value(value.get(key)))), None)
+        return next(
+            (text for key in ("name", "@value", "headline", "url", "@id") if (text := text_value(value.get(key)))), None
+        )
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = str(value)
@@ -147,7 +168,11 @@ def breadcrumbs(nodes: Iterable[Mapping[str, Any]]) -> list[str]:
         if "BreadcrumbList" in _types(node) and isinstance(items, list):
             placed = [item for item in items if isinstance(item, dict)]
             placed.sort(key=lambda item: int(item["position"]) if str(item.get("position", "")).isdigit() else 0)
-            found = [text_value(item.get("name")) or text_value((item.get("item") or {}).get("name") if isinstance(item.get("item"), dict) else None) for item in placed]
+            found = [
+                text_value(item.get("name"))
+                or text_value((item.get("item") or {}).get("name") if isinstance(item.get("item"), dict) else None)
+                for item in placed
+            ]
             return [name for name in found if name]
     return []
 

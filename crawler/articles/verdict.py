@@ -10,14 +10,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 from crawler.articles.dedupe import CONTAINED, containment, content_hash, fingerprints, normal, shingles, words_changed
 from crawler.articles.extraction import Extraction
 from crawler.articles.judgement import WALLS
 from crawler.settings import PublisherRules
 from crawler.urls import canonical_url, is_root_or_section, site, url_key
-from storage.records import COMPLETENESS, Address, Article, Entry, Twin, Verdict, moment
+from storage.records import COMPLETENESS, Address, AddressKind, Article, Entry, Twin, Verdict, moment
 
 WALL_RETRIES = (3600.0, 21600.0, 86400.0)  # a walled page is asked for again after 1 h, 6 h, 1 d (DESIGN, Walls)
 GONE_RETRIES = (3600.0, 21600.0, 86400.0)  # some outlets list an article before its page answers
@@ -46,25 +45,32 @@ class Visit:
         """Every address this page is known by, the feed's first."""
         found: list[Address] = []
         amp = self.extraction.is_amp
-        listed = "requested" if self.entry.found_by == "user" else "feed"
-        for kind, url in ((listed, self.entry.url), ("requested", self.requested), *(("requested", hop) for hop in self.hops), ("amp" if amp else "final", self.final)):
+        listed: AddressKind = "requested" if self.entry.found_by == "user" else "feed"
+        for kind, url in (
+            (listed, self.entry.url),
+            ("requested", self.requested),
+            *(("requested", hop) for hop in self.hops),
+            ("amp" if amp else "final", self.final),
+        ):
             _add(found, kind, url)
         if self.extraction.canonical_url and not is_root_or_section(self.extraction.canonical_url):
             _add(found, "canonical", self.extraction.canonical_url)
         if self.extraction.publisher_id:
-            found.append(Address(url_key=f"id:{self.id_site}/{self.extraction.publisher_id}", url=self.final, kind="id"))
+            found.append(
+                Address(url_key=f"id:{self.id_site}/{self.extraction.publisher_id}", url=self.final, kind="id")
+            )
         return tuple(found)
 
 
-def _add(found: list[Address], kind: Literal["feed", "requested", "final", "canonical", "amp"] | str, url: str) -> None:
+def _add(found: list[Address], kind: AddressKind, url: str) -> None:
     try:
         key = url_key(url)
     except ValueError:
         return
     if all(address.url_key != key for address in found):
-        found.append(Address(url_key=key, url=url, kind=kind))  # type: ignore[arg-type]  # the kinds above are the record's own
+        found.append(Address(url_key=key, url=url, kind=kind))
     elif kind in {"final", "amp"}:  # the address that was fetched says more than the one that was listed
-        found[:] = [dataclasses.replace(a, kind=kind) if a.url_key == key else a for a in found]  # type: ignore[arg-type]
+        found[:] = [dataclasses.replace(a, kind=kind) if a.url_key == key else a for a in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,23 +108,50 @@ def _no_article(visit: Visit, entry_ids: tuple[int, ...], now: datetime) -> Verd
     recheck = _next_recheck(visit, None, now)
     if reason in {*WALLS, "bot challenge"} and attempts < len(WALL_RETRIES):
         later = now + timedelta(seconds=WALL_RETRIES[attempts])
-        return Verdict(outcome="retry", at=now, entry_ids=entry_ids, reason=reason, retry_at=later, not_before=later, source=visit.source, article_id=visit.entry.article_id, recheck_at=recheck)
-    return Verdict(outcome="rejected", at=now, entry_ids=entry_ids, reason=reason, source=visit.source, article_id=visit.entry.article_id, recheck_at=recheck)
+        return Verdict(
+            outcome="retry",
+            at=now,
+            entry_ids=entry_ids,
+            reason=reason,
+            retry_at=later,
+            not_before=later,
+            source=visit.source,
+            article_id=visit.entry.article_id,
+            recheck_at=recheck,
+        )
+    return Verdict(
+        outcome="rejected",
+        at=now,
+        entry_ids=entry_ids,
+        reason=reason,
+        source=visit.source,
+        article_id=visit.entry.article_id,
+        recheck_at=recheck,
+    )
 
 
 def _find_held(visit: Visit, held: Held) -> Article | None:
     """The article that this page is another look at: by address, by the publisher's id, by a canonical link that the text confirms, by text."""
     assert visit.article is not None
-    by_kind = {kind: [a for a in visit.addresses if a.kind == kind] for kind in ("id", "final", "amp", "canonical", "requested", "feed")}
+    by_kind = {
+        kind: [a for a in visit.addresses if a.kind == kind]
+        for kind in ("id", "final", "amp", "canonical", "requested", "feed")
+    }
     for kind in ("id", "final", "amp"):
         for address in by_kind[kind]:
-            if (found := held.by_key.get(address.url_key)) and (kind == "id" or found[1] != "canonical" or _agrees(visit.article, held.articles[found[0]])):
+            if (found := held.by_key.get(address.url_key)) and (
+                kind == "id" or found[1] != "canonical" or _agrees(visit.article, held.articles[found[0]])
+            ):
                 return held.articles[found[0]]
     for kind in ("canonical", "requested", "feed"):
         for address in by_kind[kind]:
             if (found := held.by_key.get(address.url_key)) and _agrees(visit.article, held.articles[found[0]]):
                 return held.articles[found[0]]
-    if visit.entry.article_id and (asked := held.articles.get(visit.entry.article_id)) and _agrees(visit.article, asked):
+    if (
+        visit.entry.article_id
+        and (asked := held.articles.get(visit.entry.article_id))
+        and _agrees(visit.article, asked)
+    ):
         return asked
     return next((other for other in held.same_text if _same_text(visit.article, other)), None)
 
@@ -157,30 +190,67 @@ def _held_again(visit: Visit, known: Article, base: Verdict, now: datetime) -> V
     assert visit.article is not None
     new = visit.article
     base = dataclasses.replace(base, article_id=known.id, recheck_at=_next_recheck(visit, known, now))
-    if COMPLETENESS.index(new.completeness) < COMPLETENESS.index(known.completeness):  # type: ignore[arg-type]  # kept values are the record's own
-        return dataclasses.replace(base, reason=visit.extraction.obstacle and f"{visit.extraction.obstacle}; what is held is kept")
+    if COMPLETENESS.index(new.completeness) < COMPLETENESS.index(known.completeness):
+        return dataclasses.replace(
+            base, reason=visit.extraction.obstacle and f"{visit.extraction.obstacle}; what is held is kept"
+        )
     record = record_address(visit)
-    if COMPLETENESS.index(new.completeness) > COMPLETENESS.index(known.completeness):  # type: ignore[arg-type]
-        return dataclasses.replace(base, outcome="new", replace=True, article=dataclasses.replace(new, url=_free(record, known)), fingerprints=prints_of(new), reason="more of it than before")
+    if COMPLETENESS.index(new.completeness) > COMPLETENESS.index(known.completeness):
+        return dataclasses.replace(
+            base,
+            outcome="new",
+            replace=True,
+            article=dataclasses.replace(new, url=_free(record, known)),
+            fingerprints=prints_of(new),
+            reason="more of it than before",
+        )
     if new.content_hash == known.content_hash:
         return _same(visit, known, base)
     if _other_view(visit, known):
         return dataclasses.replace(base, outcome="address", reason="another address of it")
     if known.page_url and url_key(known.page_url) != url_key(known.url) and url_key(record) == url_key(known.url):
-        return dataclasses.replace(base, outcome="address", replace=True, article=dataclasses.replace(new, url=known.url), fingerprints=prints_of(new), reason="the address of record")
+        return dataclasses.replace(
+            base,
+            outcome="address",
+            replace=True,
+            article=dataclasses.replace(new, url=known.url),
+            fingerprints=prints_of(new),
+            reason="the address of record",
+        )
     added, removed = words_changed(_version(known), _version(new))
     silent = new.modified_at == known.modified_at
     kept = dataclasses.replace(new, url=_free(record, known))
-    return dataclasses.replace(base, outcome="revised", article=kept, fingerprints=prints_of(new), silent=silent, words_added=added, words_removed=removed)
+    return dataclasses.replace(
+        base,
+        outcome="revised",
+        article=kept,
+        fingerprints=prints_of(new),
+        silent=silent,
+        words_added=added,
+        words_removed=removed,
+    )
 
 
 def _same(visit: Visit, known: Article, base: Verdict) -> Verdict:
     """Nothing changed; but the page at the address of record is preferred to another view of it, for its other fields."""
     assert visit.article is not None
-    first_at_record = known.page_url and url_key(known.page_url) != url_key(known.url) and url_key(visit.final) == url_key(known.url)
-    promoted = known.url != record_address(visit) and visit.extraction.canonical_url and url_key(visit.extraction.canonical_url) == url_key(visit.final) and url_key(visit.final) != url_key(known.url)
+    first_at_record = (
+        known.page_url and url_key(known.page_url) != url_key(known.url) and url_key(visit.final) == url_key(known.url)
+    )
+    promoted = (
+        known.url != record_address(visit)
+        and visit.extraction.canonical_url
+        and url_key(visit.extraction.canonical_url) == url_key(visit.final)
+        and url_key(visit.final) != url_key(known.url)
+    )
     if (first_at_record or promoted) and not visit.extraction.is_amp:
-        return dataclasses.replace(base, outcome="address", replace=True, article=dataclasses.replace(visit.article, url=record_address(visit)), reason="the address of record")
+        return dataclasses.replace(
+            base,
+            outcome="address",
+            replace=True,
+            article=dataclasses.replace(visit.article, url=record_address(visit)),
+            reason="the address of record",
+        )
     if any(url_key(visit.final) == a.url_key for a in base.addresses) and url_key(visit.final) != url_key(known.url):
         return dataclasses.replace(base, outcome="address", reason="another address of it")
     return base
@@ -213,22 +283,46 @@ def _new_article(visit: Visit, held: Held, base: Verdict, now: datetime) -> Verd
     assert visit.article is not None
     original = _original(visit.article, held.twins)
     story_id = original.story_id if original else None
-    copy_of = original.id if original and original.source != visit.source and site(original.url) != site(visit.final) else None
+    copy_of = (
+        original.id
+        if original and original.source != visit.source and site(original.url) != site(visit.final)
+        else None
+    )
     taken = held.by_key.get(url_key(record := record_address(visit)))
     url = canonical_url(visit.final) if taken and taken[1] != "canonical" else record
     article = dataclasses.replace(visit.article, url=url, story_id=story_id, duplicate_of=copy_of)
-    verdict = dataclasses.replace(base, outcome="new", article=article, fingerprints=prints_of(article), recheck_at=_next_recheck(visit, None, now))
+    verdict = dataclasses.replace(
+        base,
+        outcome="new",
+        article=article,
+        fingerprints=prints_of(article),
+        recheck_at=_next_recheck(visit, None, now),
+    )
     if article.completeness == "full":
         return verdict
     attempts = visit.entry.attempts
-    later = now + timedelta(seconds=WALL_RETRIES[attempts]) if attempts < len(WALL_RETRIES) and visit.extraction.obstacle else None
-    return dataclasses.replace(verdict, outcome="headline", reason=visit.extraction.obstacle or f"only a {article.completeness}", retry_at=later, not_before=later)
+    later = (
+        now + timedelta(seconds=WALL_RETRIES[attempts])
+        if attempts < len(WALL_RETRIES) and visit.extraction.obstacle
+        else None
+    )
+    return dataclasses.replace(
+        verdict,
+        outcome="headline",
+        reason=visit.extraction.obstacle or f"only a {article.completeness}",
+        retry_at=later,
+        not_before=later,
+    )
 
 
 def _original(article: Article, twins: Sequence[Twin]) -> Twin | None:
     """The held text that contains this one, or is contained in it; the fullest match, the oldest of equals."""
     mine = shingles(article.text or "")
-    best = max(((containment(mine, shingles(twin.text)), -twin.id, twin) for twin in twins), key=lambda found: found[:2], default=None)
+    best = max(
+        ((containment(mine, shingles(twin.text)), -twin.id, twin) for twin in twins),
+        key=lambda found: found[:2],
+        default=None,
+    )
     return best[2] if best and best[0] >= CONTAINED else None
 
 

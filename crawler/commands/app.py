@@ -68,7 +68,10 @@ def machine_options(*, csv: bool) -> Callable[[Callable[..., Any]], Callable[...
                 raise click.UsageError(f"--{chosen[0]} and --{chosen[1]} exclude one another")
             return function(*args, form=chosen[0] if chosen else "", **kwargs)
 
-        options = [click.option("--jsonl", "as_jsonl", is_flag=True, help="One JSON object a line."), click.option("--json", "as_json", is_flag=True, help="One JSON document.")]
+        options = [
+            click.option("--jsonl", "as_jsonl", is_flag=True, help="One JSON object a line."),
+            click.option("--json", "as_json", is_flag=True, help="One JSON document."),
+        ]
         if csv:
             options.insert(0, click.option("--csv", "as_csv", is_flag=True, help="CSV with a header."))
         for option in options:

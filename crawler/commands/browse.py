@@ -10,7 +10,13 @@ from crawler.commands.app import App, pass_app
 @click.command("browse")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", default=8001, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
-@click.option("--allow-host", "allowed", multiple=True, metavar="NAME", help="Another host name that this server answers to (may be repeated).")
+@click.option(
+    "--allow-host",
+    "allowed",
+    multiple=True,
+    metavar="NAME",
+    help="Another host name that this server answers to (may be repeated).",
+)
 @pass_app
 def browse_command(app: App, host: str, port: int, allowed: tuple[str, ...]) -> None:
     """Datasette on the file: read-only, on this machine only unless told otherwise, while newsdesk writes."""

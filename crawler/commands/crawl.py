@@ -13,7 +13,12 @@ from crawler.commands.app import App, emit, now, pass_app
 @click.command("crawl")
 @click.argument("sources", nargs=-1, metavar="[SOURCE… | tag:TAG…]")
 @click.option("--due", is_flag=True, help="Only feeds and rechecks whose time has come.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most the N newest new articles a source; the others wait for the next crawl.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most the N newest new articles a source; the others wait for the next crawl.",
+)
 @pass_app
 def crawl_command(app: App, sources: tuple[str, ...], due: bool, limit: int | None) -> int:
     """One pass: all sources, or those named by id or tag; a summary per source at the end.
@@ -28,12 +33,20 @@ def crawl_command(app: App, sources: tuple[str, ...], due: bool, limit: int | No
     config = app.config
     config.choose(sources)
     with progress(not app.quiet) as observer:
-        result = run(config, plan_crawl(sources=sources, due_only=due, limit=limit), command="crawl", spider="feed", observer=observer)
+        result = run(
+            config,
+            plan_crawl(sources=sources, due_only=due, limit=limit),
+            command="crawl",
+            spider="feed",
+            observer=observer,
+        )
     if not app.quiet or sys.stdout.isatty():
         print_run(result.run)
     app.say(_summary(result.run, str(config.database)))
     if result.run.exit_code == ALL_FAILED:
-        app.say("No source could be read: is there a network? `newsdesk demo` (or `make demo`) shows newsdesk at work without one.")
+        app.say(
+            "No source could be read: is there a network? `newsdesk demo` (or `make demo`) shows newsdesk at work without one."
+        )
     return result.run.exit_code or 0
 
 
@@ -61,7 +74,12 @@ def fetch_command(app: App, urls: tuple[str, ...], no_store: bool, form: str | N
     from crawler.outputs.articles import print_articles
     from crawler.outputs.rows import article_row
 
-    wanted = tuple(line.strip() for url in urls for line in (sys.stdin if url == "-" else [url]) if line.strip() and not line.startswith("#"))
+    wanted = tuple(
+        line.strip()
+        for url in urls
+        for line in (sys.stdin if url == "-" else [url])
+        if line.strip() and not line.startswith("#")
+    )
     found = fetch_addresses(app.config, wanted, store=not no_store, now=now)
     articles = [f.article for f in found if f.article is not None]
     if form == "json":

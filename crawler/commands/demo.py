@@ -28,7 +28,9 @@ def demo_command(app: App, browse: bool) -> int:
     with news_web(shipped("demo.toml"), now()) as outlets:
         (folder / "newsdesk.toml").write_text(configuration(outlets), encoding="utf-8")
         say = _Teller(folder)
-        say.told(f"Six invented outlets now stand on 127.0.0.1, and one whose feed is broken. Everything is kept in {folder}.")
+        say.told(
+            f"Six invented outlets now stand on 127.0.0.1, and one whose feed is broken. Everything is kept in {folder}."
+        )
         say.run("crawl", expected=4)
         say.told("Somebody edits an article without saying so. An hour later:")
         for outlet in outlets:

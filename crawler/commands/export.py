@@ -12,7 +12,13 @@ from storage.records import Filter
 
 
 @click.command("export")
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), required=True, help="jsonl: an object a line; csv: a header first.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    required=True,
+    help="jsonl: an object a line; csv: a header first.",
+)
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @filter_options
 @pass_app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import shutil
 import sys
@@ -30,12 +30,43 @@ def status_command(app: App, strict: bool, form: str) -> int:
         emit(rows, form)
         return 1 if strict and unhealthy else 0
     held = holder(app.config.database)
-    print(f"{app.config.database}: {totals['articles']:,} articles ({totals['copies']:,} copies) of {totals['sources']:,} sources; " + (f"`newsdesk {held.command}` is at work since {held.since}" if held else "nobody is writing"))
+    print(
+        f"{app.config.database}: {totals['articles']:,} articles ({totals['copies']:,} copies) of {totals['sources']:,} sources; "
+        + (f"`newsdesk {held.command}` is at work since {held.since}" if held else "nobody is writing")
+    )
     if runs:
         run = runs[0]
-        print(f"last crawl {local(run['started_at'])} {zone_name()}: {run['articles_new']} new, {run['revised']} revised, {run['failed']} failed" + ("" if run["finished_at"] else "; it did not end"))
-    columns: list[tuple[str, dict[str, Any]]] = [("source", {"no_wrap": True}), ("asked", {"no_wrap": True}), ("changed", {"no_wrap": True}), ("articles", {"justify": "right"}), ("in part", {"justify": "right"}), ("owed", {"justify": "right"}), ("rejected", {"justify": "right"}), ("last trouble", {"ratio": 1})]
-    table(columns, ([r["source"], local(r["checked_at"]), local(r["changed_at"]), r["articles"], r["incomplete"], r["owed"], r["rejected"], r["last_error"] or ""] for r in rows), report=True)
+        print(
+            f"last crawl {local(run['started_at'])} {zone_name()}: {run['articles_new']} new, {run['revised']} revised, {run['failed']} failed"
+            + ("" if run["finished_at"] else "; it did not end")
+        )
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("source", {"no_wrap": True}),
+        ("asked", {"no_wrap": True}),
+        ("changed", {"no_wrap": True}),
+        ("articles", {"justify": "right"}),
+        ("in part", {"justify": "right"}),
+        ("owed", {"justify": "right"}),
+        ("rejected", {"justify": "right"}),
+        ("last trouble", {"ratio": 1}),
+    ]
+    table(
+        columns,
+        (
+            [
+                r["source"],
+                local(r["checked_at"]),
+                local(r["changed_at"]),
+                r["articles"],
+                r["incomplete"],
+                r["owed"],
+                r["rejected"],
+                r["last_error"] or "",
+            ]
+            for r in rows
+        ),
+        report=True,
+    )
     for line in unhealthy:
         app.say(line)
     return 1 if strict and unhealthy else 0
@@ -49,14 +80,23 @@ def _unhealthy(app: App, rows: list[dict[str, Any]]) -> list[str]:
     late = [r for r in watched if (r["overdue_seconds"] or 0) > health.max_lag]
     found = []
     if watched and len(failing) / len(watched) > health.failing_share:
-        found.append(f"{len(failing)} of {len(watched)} sources fail (more than [health] failing_share = {health.failing_share:g})")
+        found.append(
+            f"{len(failing)} of {len(watched)} sources fail (more than [health] failing_share = {health.failing_share:g})"
+        )
     if late:
-        found.append(f"{len(late)} sources are overdue by more than [health] max_lag: {', '.join(r['source'] for r in late[:5])}")
+        found.append(
+            f"{len(late)} sources are overdue by more than [health] max_lag: {', '.join(r['source'] for r in late[:5])}"
+        )
     return found
 
 
 # What is wrong with older versions, each measured or published (RELIABILITY 2 and 5).
-_LEAST = {"scrapy": ((2, 17), "older ones ask s3:// in the clear"), "lxml": ((6, 1), "older ones read external entities in iterparse"), "brotli": ((1, 2), "older ones can be filled by a decompression bomb"), "sqlite-utils": ((4, 0), "older ones have no migrations")}
+_LEAST = {
+    "scrapy": ((2, 17), "older ones ask s3:// in the clear"),
+    "lxml": ((6, 1), "older ones read external entities in iterparse"),
+    "brotli": ((1, 2), "older ones can be filled by a decompression bomb"),
+    "sqlite-utils": ((4, 0), "older ones have no migrations"),
+}
 
 
 @click.command("doctor")
@@ -65,7 +105,18 @@ def doctor_command(app: App) -> int:
     """Versions, limits and settings, and what to mend; exit 1 where something must be."""
     troubles: list[str] = []
     print(f"newsdesk      {_version('newsdesk')} on Python {sys.version.split()[0]}")
-    for name in ("scrapy", "twisted", "trafilatura", "lxml", "feedparser", "sqlite-utils", "datasette", "pebble", "brotli", "apscheduler"):
+    for name in (
+        "scrapy",
+        "twisted",
+        "trafilatura",
+        "lxml",
+        "feedparser",
+        "sqlite-utils",
+        "datasette",
+        "pebble",
+        "brotli",
+        "apscheduler",
+    ):
         found = _version(name)
         print(f"{name:13} {found}")
         least, why = _LEAST.get(name, ((0,), ""))
@@ -94,14 +145,18 @@ def _sqlite(troubles: list[str]) -> None:
     print(f"SQLite        {SQLITE_VERSION} ({module})")
     parts = tuple(int(p) for p in SQLITE_VERSION.split("."))
     if parts < (3, 51, 3) and parts not in {(3, 44, 6), (3, 50, 7)}:
-        troubles.append(f"consider SQLite 3.51.3 or newer: {SQLITE_VERSION} has the WAL-reset bug; keep every other writer off the file")
+        troubles.append(
+            f"consider SQLite 3.51.3 or newer: {SQLITE_VERSION} has the WAL-reset bug; keep every other writer off the file"
+        )
 
 
 def _limits(troubles: list[str]) -> None:
     import resource
 
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    print(f"limits        {files} open files, {os.cpu_count()} cores, {shutil.disk_usage('.').free / 1e9:,.1f} GB free here")
+    print(
+        f"limits        {files} open files, {os.cpu_count()} cores, {shutil.disk_usage('.').free / 1e9:,.1f} GB free here"
+    )
     if files < 256:
         troubles.append(f"only {files} files may be open; `ulimit -n 1024` before newsdesk")
 

@@ -48,7 +48,11 @@ def import_file(app: App, path: Path, tags: tuple[str, ...], discover: Callable[
         app.say(f"written to {target}")
     failed_file = _write_failures(path, failures)
     skipped = len(direct) - sum(1 for w in direct if (w.feed or w.home) not in known)
-    print(f"{feeds} feeds, {pages} pages, {len(failures)} nothing" + (f" (see {failed_file})" if failed_file else "") + (f"; {skipped} were known" if skipped else ""))
+    print(
+        f"{feeds} feeds, {pages} pages, {len(failures)} nothing"
+        + (f" (see {failed_file})" if failed_file else "")
+        + (f"; {skipped} were known" if skipped else "")
+    )
     if not found.wanted:
         raise UsageError(f"{path}: no feed and no address in it; newsdesk reads OPML, TOML, CSV and plain lines")
     return DONE if not failures else SOME_FAILED if tables else FAILED
@@ -85,7 +89,9 @@ def _write_failures(path: Path, failures: list[tuple[Wanted, str]]) -> Path | No
     if not failures:
         return None
     target = Path(f"{path.name}.failed.txt")
-    target.write_text("".join(f"{wanted.home}  # line {wanted.line}: {reason}\n" for wanted, reason in failures), encoding="utf-8")
+    target.write_text(
+        "".join(f"{wanted.home}  # line {wanted.line}: {reason}\n" for wanted, reason in failures), encoding="utf-8"
+    )
     return target
 
 
@@ -96,7 +102,11 @@ def _import_toml(app: App, path: Path) -> int:
     other = load_config(path)
     document = sourcefile.read(path)
     known = {s.id for s in app.config.sources}
-    tables = [table for table, source in zip(document.get("source", []), other.sources, strict=False) if source.id not in known]
+    tables = [
+        table
+        for table, source in zip(document.get("source", []), other.sources, strict=False)
+        if source.id not in known
+    ]
     if tables:
         target = sourcefile.target_file(app.config)
         mine = sourcefile.read(target)
@@ -105,8 +115,11 @@ def _import_toml(app: App, path: Path) -> int:
         if "source" not in mine:
             mine.append("source", tomlkit.aot())
         for table in tables:
-            mine["source"].append(table)  # type: ignore[union-attr]  # an array of tables
+            mine["source"].append(table)
         sourcefile.write(target, mine)
         app.say(f"written to {target}")
-    print(f"{len(tables)} sources" + (f"; {len(other.sources) - len(tables)} were known" if len(tables) < len(other.sources) else ""))
+    print(
+        f"{len(tables)} sources"
+        + (f"; {len(other.sources) - len(tables)} were known" if len(tables) < len(other.sources) else "")
+    )
     return DONE

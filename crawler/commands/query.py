@@ -22,7 +22,9 @@ _OPTIONS = (
     click.option("--tag", "tags", multiple=True, help="Only sources with this tag."),
     click.option("--country", "countries", multiple=True, help="Only sources of this country."),
     click.option("--lang", "languages", multiple=True, help="Only articles in this language, e.g. en."),
-    click.option("--author", "authors", multiple=True, help="Only articles by this author (a part of the name is enough)."),
+    click.option(
+        "--author", "authors", multiple=True, help="Only articles by this author (a part of the name is enough)."
+    ),
     click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only this kind of article."),
     click.option("--since", type=When(), help="Published (else first seen) since: 7d, today, 2020-02-11; local time."),
     click.option("--until", type=When(end=True), help="Published until; a day includes itself."),
@@ -30,9 +32,18 @@ _OPTIONS = (
     click.option("--story", type=int, metavar="ID", help="Only this story."),
     click.option("--changed", is_flag=True, help="Only articles that were edited."),
     click.option("--complete", is_flag=True, help="Only articles whose full text is kept."),
-    click.option("--fold-copies/--no-fold-copies", default=None, help="One line a story [default: on a terminal, unless --source]."),
+    click.option(
+        "--fold-copies/--no-fold-copies",
+        default=None,
+        help="One line a story [default: on a terminal, unless --source].",
+    ),
     click.option("--fields", metavar="A,B,…", help="Only these fields."),
-    click.option("--limit", type=click.IntRange(min=0), metavar="N", help=f"At most N [default: {ON_TERMINAL} on a terminal, else all]."),
+    click.option(
+        "--limit",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help=f"At most N [default: {ON_TERMINAL} on a terminal, else all].",
+    ),
 )
 
 
@@ -41,7 +52,20 @@ def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: Any, fields: str | None, fold_copies: bool | None, limit: int | None, **kwargs: Any) -> Any:
-        names = ("sources", "tags", "countries", "languages", "authors", "kinds", "since", "until", "seen_since", "story", "changed", "complete")
+        names = (
+            "sources",
+            "tags",
+            "countries",
+            "languages",
+            "authors",
+            "kinds",
+            "since",
+            "until",
+            "seen_since",
+            "story",
+            "changed",
+            "complete",
+        )
         chosen = {name: kwargs.pop(name) for name in names}
         kwargs["which"] = Filter(**chosen, fold_copies=bool(fold_copies), limit=limit)
         kwargs["fold"] = fold_copies
@@ -61,7 +85,9 @@ def for_reader(which: Filter, fold: bool | None, form: str) -> Filter:
 
     person = on_terminal() and not form
     folded = fold if fold is not None else person and not which.sources and which.story is None
-    return dataclasses.replace(which, fold_copies=folded, limit=which.limit if which.limit is not None or not person else ON_TERMINAL)
+    return dataclasses.replace(
+        which, fold_copies=folded, limit=which.limit if which.limit is not None or not person else ON_TERMINAL
+    )
 
 
 @click.command("list")
@@ -109,7 +135,9 @@ def _show(hits: Iterator[Hit], form: str, fields: tuple[str, ...], *, snippets: 
             count += 1
             row = article_row(hit.article, fields)
             if not fields:
-                row.update({"copies": hit.copies} if hit.copies else {}, **({"snippet": hit.snippet} if snippets else {}))
+                row.update(
+                    {"copies": hit.copies} if hit.copies else {}, **({"snippet": hit.snippet} if snippets else {})
+                )
             yield row
 
     if form:
@@ -129,10 +157,27 @@ def _person(hits: Iterator[Hit], *, snippets: bool) -> int:
     shown = []
     for hit in hits:
         a = hit.article
-        title = (a.title or "(no title)") + (f"  +{hit.copies} {'copy' if hit.copies == 1 else 'copies'}" if hit.copies else "")
-        marks = ("" if a.completeness == "full" else f" [{a.completeness}]") + (f" [edited {a.revision - 1}×]" if a.revision > 1 else "")
-        shown.append([a.id, local(a.published_at or a.first_seen_at), a.source or "", title + marks + (f"\n{hit.snippet}" if snippets and on_terminal() else ""), *([] if on_terminal() else [a.url])])
-    columns: list[tuple[str, dict[str, Any]]] = [("id", {"justify": "right"}), ("published", {"no_wrap": True}), ("source", {"no_wrap": True}), ("title", {"ratio": 1, "overflow": "fold"})]
+        title = (a.title or "(no title)") + (
+            f"  +{hit.copies} {'copy' if hit.copies == 1 else 'copies'}" if hit.copies else ""
+        )
+        marks = ("" if a.completeness == "full" else f" [{a.completeness}]") + (
+            f" [edited {a.revision - 1}×]" if a.revision > 1 else ""
+        )
+        shown.append(
+            [
+                a.id,
+                local(a.published_at or a.first_seen_at),
+                a.source or "",
+                title + marks + (f"\n{hit.snippet}" if snippets and on_terminal() else ""),
+                *([] if on_terminal() else [a.url]),
+            ]
+        )
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("id", {"justify": "right"}),
+        ("published", {"no_wrap": True}),
+        ("source", {"no_wrap": True}),
+        ("title", {"ratio": 1, "overflow": "fold"}),
+    ]
     if shown:
         table(columns, shown, caption=f"times are {zone_name()}")
     return len(shown)

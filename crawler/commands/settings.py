@@ -29,7 +29,9 @@ def show_settings(app: App, origin: bool) -> None:
         print(f"\n[{section}]")
         for key, value in section_lines(config, section):
             print(f"{key} = {value}" + (f"  # {config.origins.get(f'{section}.{key}', 'default')}" if origin else ""))
-    print(f"\n# {len(config.sources)} sources, {sum(s.enabled for s in config.sources)} enabled: `newsdesk sources list`")
+    print(
+        f"\n# {len(config.sources)} sources, {sum(s.enabled for s in config.sources)} enabled: `newsdesk sources list`"
+    )
     if config.watches:
         print(f"# {len(config.watches)} watches: {', '.join(w.name for w in config.watches)}")
 
@@ -48,7 +50,12 @@ def check_settings(app: App) -> None:
 def _unset_secrets(config: Any) -> list[str]:
     import os
 
-    texts = [config.http.proxy, *config.health.notify, *(v for s in config.sources for _, v in s.headers), *(n for w in config.watches for n in w.notify)]
+    texts = [
+        config.http.proxy,
+        *config.health.notify,
+        *(v for s in config.sources for _, v in s.headers),
+        *(n for w in config.watches for n in w.notify),
+    ]
     return sorted({text[4:] for text in texts if text.startswith("env:") and text[4:] not in os.environ})
 
 

@@ -73,7 +73,12 @@ def _version(store: Store, article: Article, number: int) -> Article:
     for row in store.revisions(article.id):
         if row["number"] == number:
             names = ("title", "subtitle", "text", "published_at", "modified_at", "content_hash")
-            return dataclasses.replace(article, authors=tuple(json.loads(row["authors"])), revision=number, **{name: row[name] for name in names})
+            return dataclasses.replace(
+                article,
+                authors=tuple(json.loads(row["authors"])),
+                revision=number,
+                **{name: row[name] for name in names},
+            )
     if number == article.revision:
         return article
     raise UsageError(f"article {article.id} has no version {number}; it has {article.revision}")
@@ -87,10 +92,31 @@ def _revisions(store: Store, article: Article, revision: int | None, form: str) 
     from crawler.outputs.terminal import local, table, zone_name
 
     if not rows:
-        print(f"article {article.id} was never edited since it was first seen at {local(article.first_seen_at)} {zone_name()}")
+        print(
+            f"article {article.id} was never edited since it was first seen at {local(article.first_seen_at)} {zone_name()}"
+        )
         return
-    columns: list[tuple[str, dict[str, Any]]] = [("version", {"justify": "right"}), ("seen", {"no_wrap": True}), ("words", {}), ("", {}), ("title", {"ratio": 1})]
-    table(columns, ([r["number"], local(r["seen_at"]), f"+{r['words_added']} -{r['words_removed']}" if r["number"] > 1 else "", "silent" if r["silent"] else "", r["title"]] for r in rows), report=True)
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("version", {"justify": "right"}),
+        ("seen", {"no_wrap": True}),
+        ("words", {}),
+        ("", {}),
+        ("title", {"ratio": 1}),
+    ]
+    table(
+        columns,
+        (
+            [
+                r["number"],
+                local(r["seen_at"]),
+                f"+{r['words_added']} -{r['words_removed']}" if r["number"] > 1 else "",
+                "silent" if r["silent"] else "",
+                r["title"],
+            ]
+            for r in rows
+        ),
+        report=True,
+    )
 
 
 def _diff(store: Store, article: Article, revision: int | None, form: str) -> None:
@@ -98,7 +124,9 @@ def _diff(store: Store, article: Article, revision: int | None, form: str) -> No
     number = revision or (rows[-1]["number"] if rows else 1)
     pair = [r for r in rows if r["number"] in {number - 1, number}]
     if len(pair) < 2:
-        raise UsageError(f"article {article.id} has no version {number} with one before it; it was edited {article.revision - 1} times")
+        raise UsageError(
+            f"article {article.id} has no version {number} with one before it; it was edited {article.revision - 1} times"
+        )
     from crawler.outputs.diff import print_diff
 
     if form:
@@ -112,14 +140,37 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
 
     story = store.story(article.story_id or article.id)
     if form:
-        emit([article_row(a, ("id", "source", "published_at", "first_seen_at", "title", "duplicate_of", "url")) for a in story], form)
+        emit(
+            [
+                article_row(a, ("id", "source", "published_at", "first_seen_at", "title", "duplicate_of", "url"))
+                for a in story
+            ],
+            form,
+        )
         return
     from crawler.articles.dedupe import containment, shingles
     from crawler.outputs.terminal import local, table, zone_name
 
     mine = shingles(article.text or "")
-    columns: list[tuple[str, dict[str, Any]]] = [("id", {"justify": "right"}), ("published", {"no_wrap": True}), ("first seen", {"no_wrap": True}), ("source", {}), ("alike", {"justify": "right"}), ("title", {"ratio": 1})]
-    rows = ([a.id, local(a.published_at), local(a.first_seen_at), a.source or "", "itself" if a.id == article.id else f"{containment(mine, shingles(a.text or '')):.0%}", a.title] for a in story)
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("id", {"justify": "right"}),
+        ("published", {"no_wrap": True}),
+        ("first seen", {"no_wrap": True}),
+        ("source", {}),
+        ("alike", {"justify": "right"}),
+        ("title", {"ratio": 1}),
+    ]
+    rows = (
+        [
+            a.id,
+            local(a.published_at),
+            local(a.first_seen_at),
+            a.source or "",
+            "itself" if a.id == article.id else f"{containment(mine, shingles(a.text or '')):.0%}",
+            a.title,
+        ]
+        for a in story
+    )
     table(columns, rows, caption=f"times are {zone_name()}", report=True)
 
 
@@ -130,9 +181,17 @@ def _provenance(store: Store, article: Article, revision: int | None, form: str)
         return
     from crawler.outputs.terminal import table
 
-    table([("field", {}), ("from", {}), ("as it stood there", {"ratio": 1})], ([name, said.get("source"), said.get("raw") or ""] for name, said in article.provenance.items()), report=True)
+    table(
+        [("field", {}), ("from", {}), ("as it stood there", {"ratio": 1})],
+        ([name, said.get("source"), said.get("raw") or ""] for name, said in article.provenance.items()),
+        report=True,
+    )
     print()
-    table([("address", {"ratio": 1, "overflow": "fold"}), ("how", {})], ([a["url"], a["kind"]] for a in addresses), report=True)
+    table(
+        [("address", {"ratio": 1, "overflow": "fold"}), ("how", {})],
+        ([a["url"], a["kind"]] for a in addresses),
+        report=True,
+    )
 
 
 _VIEWS = {"revisions": _revisions, "diff": _diff, "copies": _copies, "provenance": _provenance}
@@ -148,25 +207,59 @@ _VIEWS = {"revisions": _revisions, "diff": _diff, "copies": _copies, "provenance
 @click.option("--min-words", type=click.IntRange(min=0), default=0, help="Only edits of at least so many words.")
 @machine_options(csv=True)
 @pass_app
-def edits_command(app: App, since: str | None, sources: tuple[str, ...], tags: tuple[str, ...], silent: bool, title: bool, vanished: bool, min_words: int, form: str) -> None:
+def edits_command(
+    app: App,
+    since: str | None,
+    sources: tuple[str, ...],
+    tags: tuple[str, ...],
+    silent: bool,
+    title: bool,
+    vanished: bool,
+    min_words: int,
+    form: str,
+) -> None:
     """What publishers changed after publication, newest first."""
     from crawler.outputs.terminal import local, table, zone_name
 
     if tags:
         sources = (*sources, *(s.id for s in app.config.sources if set(tags) & set(s.tags)))
     with app.reader() as store:
-        rows = store.vanished(since=since, sources=sources) if vanished else store.edits(since=since, sources=sources, silent=silent, title=title, min_words=min_words)
+        rows = (
+            store.vanished(since=since, sources=sources)
+            if vanished
+            else store.edits(since=since, sources=sources, silent=silent, title=title, min_words=min_words)
+        )
     if form:
         emit(rows, form)
         return
     if vanished:
-        table([("id", {}), ("vanished", {"no_wrap": True}), ("source", {}), ("why", {}), ("title", {"ratio": 1})], ([r["id"], local(r["vanished_at"]), r["source"], r["vanished_reason"], r["title"]] for r in rows), caption=f"times are {zone_name()}")
+        table(
+            [("id", {}), ("vanished", {"no_wrap": True}), ("source", {}), ("why", {}), ("title", {"ratio": 1})],
+            ([r["id"], local(r["vanished_at"]), r["source"], r["vanished_reason"], r["title"]] for r in rows),
+            caption=f"times are {zone_name()}",
+        )
         return
-    columns: list[tuple[str, dict[str, Any]]] = [("id", {"justify": "right"}), ("between", {"no_wrap": True}), ("source", {}), ("words", {}), ("", {}), ("title", {"ratio": 1})]
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("id", {"justify": "right"}),
+        ("between", {"no_wrap": True}),
+        ("source", {}),
+        ("words", {}),
+        ("", {}),
+        ("title", {"ratio": 1}),
+    ]
     shown = []
     for r in rows:
         changed = f"{r['old_title']} → {r['title']}" if r["old_title"] != r["title"] else r["title"]
-        shown.append([r["id"], f"{local(r['last_same_at'] or r['before_at'])} and {local(r['seen_at'])}", r["source"] or "", f"+{r['words_added']} -{r['words_removed']}", "silent" if r["silent"] else "", changed])
+        shown.append(
+            [
+                r["id"],
+                f"{local(r['last_same_at'] or r['before_at'])} and {local(r['seen_at'])}",
+                r["source"] or "",
+                f"+{r['words_added']} -{r['words_removed']}",
+                "silent" if r["silent"] else "",
+                changed,
+            ]
+        )
     if shown:
         table(columns, shown, caption=f"times are {zone_name()}; `newsdesk show ID --diff` shows the words")
     else:

@@ -26,15 +26,48 @@ def list_sources(app: App, form: str) -> None:
     """The sources in force."""
     from crawler.outputs.terminal import table
 
-    rows = [
-        {"id": s.id, "name": s.name, "url": s.url, "enabled": s.enabled, "feeds": list(s.feeds), "sitemaps": list(s.sitemaps), "pages": list(s.pages), "language": s.language, "country": s.country, "tags": list(s.tags)}
+    rows: list[dict[str, Any]] = [
+        {
+            "id": s.id,
+            "name": s.name,
+            "url": s.url,
+            "enabled": s.enabled,
+            "feeds": list(s.feeds),
+            "sitemaps": list(s.sitemaps),
+            "pages": list(s.pages),
+            "language": s.language,
+            "country": s.country,
+            "tags": list(s.tags),
+        }
         for s in app.config.sources
     ]
     if form:
         emit(rows, form, tuple(rows[0]) if rows else ())
         return
-    columns = [("id", {"no_wrap": True}), ("name", {}), ("feeds", {"justify": "right"}), ("language", {}), ("country", {}), ("tags", {"ratio": 1}), ("", {})]
-    table(columns, ([r["id"], r["name"], len(r["feeds"]) + len(r["sitemaps"]) + len(r["pages"]), r["language"], r["country"], ", ".join(r["tags"]), "" if r["enabled"] else "disabled"] for r in rows))  # type: ignore[arg-type]
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("id", {"no_wrap": True}),
+        ("name", {}),
+        ("feeds", {"justify": "right"}),
+        ("language", {}),
+        ("country", {}),
+        ("tags", {"ratio": 1}),
+        ("", {}),
+    ]
+    table(
+        columns,
+        (
+            [
+                r["id"],
+                r["name"],
+                len(r["feeds"]) + len(r["sitemaps"]) + len(r["pages"]),
+                r["language"],
+                r["country"],
+                ", ".join(r["tags"]),
+                "" if r["enabled"] else "disabled",
+            ]
+            for r in rows
+        ),
+    )
     if not rows:
         app.say("no sources; `newsdesk sources add URL` adds one")
 
@@ -77,7 +110,14 @@ def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: st
         path = sourcefile.target_file(app.config)
         fresh = not path.exists()
         sourcefile.add_sources(path, tables)
-        app.say(f"written to {path}" + ("; from now on this file is the configuration here, and the shipped sources are left out" if fresh and app.config.path is None else ""))
+        app.say(
+            f"written to {path}"
+            + (
+                "; from now on this file is the configuration here, and the shipped sources are left out"
+                if fresh and app.config.path is None
+                else ""
+            )
+        )
     failed = [d for d in found if not d.found]
     return DONE if not failed else ALL_FAILED if len(failed) == len(found) else SOME_FAILED
 
@@ -201,7 +241,9 @@ def import_sources(app: App, file: str, tags: tuple[str, ...]) -> int:
     from crawler.commands.importing import import_file
     from crawler.engine.probe import probe
 
-    return import_file(app, existing(file), tags, lambda urls: probe(app.config, lambda get: _discover_all(get, urls), now))
+    return import_file(
+        app, existing(file), tags, lambda urls: probe(app.config, lambda get: _discover_all(get, urls), now)
+    )
 
 
 @sources_command.command("export")
@@ -223,7 +265,9 @@ def export_sources(app: App, file: Path | None, form: str) -> None:
         document.append("source", tables)
         text = tomlkit.dumps(document)
     else:
-        text = write_opml([(s.name, feed, s.url, s.tags) for s in app.config.sources for feed in (*s.feeds, *s.sitemaps)])
+        text = write_opml(
+            [(s.name, feed, s.url, s.tags) for s in app.config.sources for feed in (*s.feeds, *s.sitemaps)]
+        )
     if file:
         file.write_text(text, encoding="utf-8")
         app.say(f"written to {file}")

@@ -44,9 +44,17 @@ async def run_test(get: Get, config: Config, urls: list[str], now: Callable[[], 
             continue
         address, parsed = lists[0]
         source = next((s for s in config.sources if host_of(s.url) == host_of(found.home or url)), None)
-        checked = check(Feed(url=address, source=None, kind=parsed.kind), Answer(status=200, final_url=address, parsed=parsed), schedule=config.schedule, every=source.every if source else None, now=now())
+        checked = check(
+            Feed(url=address, source=None, kind=parsed.kind),
+            Answer(status=200, final_url=address, parsed=parsed),
+            schedule=config.schedule,
+            every=source.every if source else None,
+            now=now(),
+        )
         newest, article, error = None, None, None
-        for entry in sorted((e for e in parsed.entries if e.url), key=lambda e: e.published_at or "", reverse=True)[:TRIED]:
+        for entry in sorted((e for e in parsed.entries if e.url), key=lambda e: e.published_at or "", reverse=True)[
+            :TRIED
+        ]:
             newest, got = entry, await get(canonical_url(entry.url or ""))
             error = got.error
             if not error:
@@ -69,7 +77,9 @@ def print_test(tested: list[Tested]) -> int:
             continue
         for kind, items in (("feed", one.found.feeds), ("sitemap", one.found.sitemaps), ("page", one.found.pages)):
             for address, parsed in items:
-                print(f"  {kind}: {safe(address)} ({parsed.kind}, {len(parsed.entries)} entries{f', {len(parsed.children)} maps' if parsed.children else ''}): {safe(parsed.title or 'no title')}")
+                print(
+                    f"  {kind}: {safe(address)} ({parsed.kind}, {len(parsed.entries)} entries{f', {len(parsed.children)} maps' if parsed.children else ''}): {safe(parsed.title or 'no title')}"
+                )
                 for entry in parsed.entries[:3]:
                     print(f"    {local(entry.published_at) or '(no date)':16}  {safe(entry.title or entry.url)}")
         if one.check and one.check.due_at:
@@ -92,6 +102,13 @@ def _print_newest(one: Tested) -> None:
     if a.obstacle:
         print(f"    not an article: {a.obstacle}")
     count = len(a.text.split())
-    for name, value in (("title", a.title), ("authors", ", ".join(a.authors)), ("published", local(a.published_at)), ("section", a.section), ("language", a.language), ("kind", a.kind)):
+    for name, value in (
+        ("title", a.title),
+        ("authors", ", ".join(a.authors)),
+        ("published", local(a.published_at)),
+        ("section", a.section),
+        ("language", a.language),
+        ("kind", a.kind),
+    ):
         print(f"    {name:10} {safe(value or '(none)')}")
     print(f"    {'text':10} {count} words: {safe(a.text[:160])}{'…' if len(a.text) > 160 else ''}")

@@ -12,7 +12,7 @@ from crawler import values
 from storage.records import iso
 
 
-class When(click.ParamType):
+class When(click.ParamType[str]):
     """Text in, ISO 8601 UTC out; `end` makes a day alone mean its end, as `--until 2020-02-11` is meant."""
 
     name = "when"
@@ -25,7 +25,9 @@ class When(click.ParamType):
         try:
             return read_when(str(value), now=datetime.now(UTC), end=self.end)
         except ValueError:
-            self.fail(f"{value!r} is no time; write 7d, 12h, today, yesterday, 2020-02-11 or 2020-02-11T10:00", param, ctx)
+            self.fail(
+                f"{value!r} is no time; write 7d, 12h, today, yesterday, 2020-02-11 or 2020-02-11T10:00", param, ctx
+            )
 
 
 def read_when(text: str, *, now: datetime, end: bool = False) -> str:

@@ -45,7 +45,11 @@ class Outlet:
         if path == self.feed_path:
             return 200, *_FEEDS[self.said["format"]](self)
         if path == "/":
-            return 200, "text/html; charset=utf-8", f'<!doctype html><title>{escape(self.said["name"])}</title><link rel="alternate" type="application/rss+xml" href="{self.feed_path}">'
+            return (
+                200,
+                "text/html; charset=utf-8",
+                f'<!doctype html><title>{escape(self.said["name"])}</title><link rel="alternate" type="application/rss+xml" href="{self.feed_path}">',
+            )
         for article in self.articles:
             if path == f"/{article['slug']}":
                 return 200, "text/html; charset=utf-8", _WALL if self.said.get("consent_wall") else self.page(article)
@@ -88,7 +92,10 @@ def _rss(outlet: Outlet) -> tuple[str, str]:
         for a in outlet.articles
     )
     changed = "<lastBuildDate>2</lastBuildDate>" if outlet.edited else ""
-    return "application/rss+xml; charset=utf-8", f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>{escape(outlet.said["name"])}</title><link>{outlet.base}/</link>{changed}{items}</channel></rss>'
+    return (
+        "application/rss+xml; charset=utf-8",
+        f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>{escape(outlet.said["name"])}</title><link>{outlet.base}/</link>{changed}{items}</channel></rss>',
+    )
 
 
 def _atom(outlet: Outlet) -> tuple[str, str]:
@@ -97,16 +104,34 @@ def _atom(outlet: Outlet) -> tuple[str, str]:
         f"<published>{outlet.published(a).isoformat()}</published><summary>{escape(outlet.text(a)[0])}</summary></entry>"
         for a in outlet.articles
     )
-    return "application/atom+xml; charset=utf-8", f'<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom"><title>{escape(outlet.said["name"])}</title><id>{outlet.base}/</id>{entries}</feed>'
+    return (
+        "application/atom+xml; charset=utf-8",
+        f'<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom"><title>{escape(outlet.said["name"])}</title><id>{outlet.base}/</id>{entries}</feed>',
+    )
 
 
 def _json(outlet: Outlet) -> tuple[str, str]:
-    items = [{"id": a["slug"], "url": f"{outlet.base}/{a['slug']}", "title": a["title"], "date_published": outlet.published(a).isoformat(), "summary": outlet.text(a)[0]} for a in outlet.articles]
-    return "application/feed+json", json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": outlet.said["name"], "items": items}, ensure_ascii=False)
+    items = [
+        {
+            "id": a["slug"],
+            "url": f"{outlet.base}/{a['slug']}",
+            "title": a["title"],
+            "date_published": outlet.published(a).isoformat(),
+            "summary": outlet.text(a)[0],
+        }
+        for a in outlet.articles
+    ]
+    return "application/feed+json", json.dumps(
+        {"version": "https://jsonfeed.org/version/1.1", "title": outlet.said["name"], "items": items},
+        ensure_ascii=False,
+    )
 
 
 def _broken(outlet: Outlet) -> tuple[str, str]:  # noqa: ARG001 - one signature for all formats
-    return "text/html; charset=utf-8", "<!doctype html><html><head><title>We will be back soon</title></head><body><h1>Maintenance</h1></body></html>"
+    return (
+        "text/html; charset=utf-8",
+        "<!doctype html><html><head><title>We will be back soon</title></head><body><h1>Maintenance</h1></body></html>",
+    )
 
 
 _FEEDS = {"rss": _rss, "atom": _atom, "json": _json, "broken": _broken}
@@ -116,7 +141,7 @@ def _handler(outlet: Outlet) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             status, kind, text = outlet.answer(self.path)
             body = text.encode()
             tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
@@ -163,7 +188,15 @@ def configuration(outlets: list[Outlet]) -> str:
     tables = tomlkit.aot()
     for outlet in outlets:
         table = tomlkit.table()
-        table.update({"id": outlet.said["id"], "name": outlet.said["name"], "url": f"{outlet.base}/", "feeds": [outlet.base + outlet.feed_path], "language": outlet.said["language"]})
+        table.update(
+            {
+                "id": outlet.said["id"],
+                "name": outlet.said["name"],
+                "url": f"{outlet.base}/",
+                "feeds": [outlet.base + outlet.feed_path],
+                "language": outlet.said["language"],
+            }
+        )
         tables.append(table)
     document.add("source", tables)
     return tomlkit.dumps(document)

@@ -1,0 +1,1 @@
+"""The only room, beside spiders/, that knows Scrapy and APScheduler."""

@@ -33,5 +33,7 @@ class NewsdeskAddon:
 
     def update_settings(self, settings: BaseSettings) -> None:
         """Called by Scrapy before anything else is built."""
-        config = settings.get(CONFIG) or load_config(settings.get("NEWSDESK_CONFIG"), database=settings.get("NEWSDESK_DB"))
+        config = settings.get(CONFIG) or load_config(
+            settings.get("NEWSDESK_CONFIG"), database=settings.get("NEWSDESK_DB")
+        )
         settings.update(settings_of(config), priority="addon")

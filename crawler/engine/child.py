@@ -46,7 +46,12 @@ def _fetch(config: Config, request: dict[str, Any]) -> dict[str, Any]:
     from crawler.engine.fetching import fetch_addresses
 
     found = fetch_addresses(config, request["urls"], store=request["store"], now=lambda: datetime.now(UTC))
-    return {"fetched": [{"url": f.url, "article": dataclasses.asdict(f.article) if f.article else None, "reason": f.reason} for f in found]}
+    return {
+        "fetched": [
+            {"url": f.url, "article": dataclasses.asdict(f.article) if f.article else None, "reason": f.reason}
+            for f in found
+        ]
+    }
 
 
 def _crawl(config: Config, request: dict[str, Any]) -> dict[str, Any]:

@@ -56,18 +56,20 @@ class WriterThread:
         while self._waiting:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             try:
-                results = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, [job for job, _ in batch])
+                results = await asyncio.get_running_loop().run_in_executor(
+                    self._thread, self._run, [job for job, _ in batch]
+                )
             except Exception as error:  # the transaction itself failed: nobody in it was written
                 self.broken = error if isinstance(error, StorageError) else None
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)
                 continue
-            for (_, future), (result, error) in zip(batch, results, strict=True):
+            for (_, future), (result, failure) in zip(batch, results, strict=True):
                 if future.done():
                     continue
-                if error is not None:
-                    future.set_exception(error)
+                if failure is not None:
+                    future.set_exception(failure)
                 else:
                     future.set_result(result)
 
@@ -79,7 +81,9 @@ class WriterThread:
                     with self.writer.savepoint():
                         results.append((job(self.writer), None))
                 except Exception as error:
-                    if not self.writer.db.conn.in_transaction:  # SQLite gave the whole transaction up: a full disk, an I/O error
+                    if (
+                        not self.writer.db.conn.in_transaction
+                    ):  # SQLite gave the whole transaction up: a full disk, an I/O error
                         raise
                     results.append((None, error))
         return results

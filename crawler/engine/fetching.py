@@ -20,7 +20,13 @@ from storage.records import Article
 from storage.store import Store, open_store, open_writer
 
 PATIENCE = 120.0  # seconds to wait for the holder of the database to answer for an address
-_OUTCOMES = {"new": "new", "revised": "edited since it was kept", "same": "unchanged", "address": "another address of a kept article", "headline": "headline only"}
+_OUTCOMES = {
+    "new": "new",
+    "revised": "edited since it was kept",
+    "same": "unchanged",
+    "address": "another address of a kept article",
+    "headline": "headline only",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +55,21 @@ def fetch_addresses(config: Config, urls: Sequence[str], *, store: bool, now: Ca
         except ValueError as error:
             bad[url] = str(error)
     found = {f.url: f for f in (_fetch(config, valid, store=store, now=now) if valid else [])}
-    return [Fetched(url=u, reason=bad[u]) if u in bad else found.get(u) or found[f"https://{u}"] for u in dict.fromkeys(urls)]
+    return [
+        Fetched(url=u, reason=bad[u]) if u in bad else found.get(u) or found[f"https://{u}"]
+        for u in dict.fromkeys(urls)
+    ]
 
 
 def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], datetime]) -> list[Fetched]:
     if not store:
         with tempfile.TemporaryDirectory(prefix="newsdesk-") as folder:
-            return _alone(dataclasses.replace(config, storage=dataclasses.replace(config.storage, database=str(Path(folder) / "fetch.db"))), urls)
+            return _alone(
+                dataclasses.replace(
+                    config, storage=dataclasses.replace(config.storage, database=str(Path(folder) / "fetch.db"))
+                ),
+                urls,
+            )
     if (held := holder(config.database)) is not None and held.command != "fetch":
         return _through_holder(config, urls, now)
     try:
@@ -86,7 +100,10 @@ def _through_holder(config: Config, urls: list[str], now: Callable[[], datetime]
     by_site = {site(u): s for s in config.sources for u in (s.url, *(a for _, a in s.feed_urls)) if u}
     writer = open_writer(config.database)
     try:
-        entries = {url: urgent_entry(writer, url, by_netloc.get(netloc_of(url)) or by_site.get(site(url)), now()) for url in urls}
+        entries = {
+            url: urgent_entry(writer, url, by_netloc.get(netloc_of(url)) or by_site.get(site(url)), now())
+            for url in urls
+        }
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             states = [writer.entry(entry_id) for entry_id in entries.values()]
@@ -100,4 +117,6 @@ def _through_holder(config: Config, urls: list[str], now: Callable[[], datetime]
     if holder(config.database) is None:
         return _alone(config, urls)
     held = holder(config.database)
-    raise StorageError(f"`newsdesk {held.command if held else '?'}` holds {config.database} and did not answer within {PATIENCE:.0f} s; the addresses are kept as urgent and will be fetched")
+    raise StorageError(
+        f"`newsdesk {held.command if held else '?'}` holds {config.database} and did not answer within {PATIENCE:.0f} s; the addresses are kept as urgent and will be fetched"
+    )

@@ -7,6 +7,7 @@ in the store, and whoever takes the lock next gives it back.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +23,9 @@ from storage.frontier import CheckCounts
 from storage.records import Entry, Feed, FeedCheck, FetchRecord, Verdict
 from storage.store import Writer
 
-LEASE = timedelta(minutes=10)  # longer than any one request with its queue; a lease of the dead is given back at once anyway
+LEASE = timedelta(
+    minutes=10
+)  # longer than any one request with its queue; a lease of the dead is given back at once anyway
 PER_HOST = 3  # leased for one host: one in flight, two behind it
 IN_FLIGHT = 192  # requests inside Scrapy; its queue is O(hosts) a pop (SCRAPY.md 2)
 
@@ -42,7 +45,9 @@ class Plan:
 class Frontier:
     """Hands out requests, takes answers; ends when nothing is owed."""
 
-    def __init__(self, config: Config, desk: WriterThread, plan: Plan, tally: Tally, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, config: Config, desk: WriterThread, plan: Plan, tally: Tally, clock: Callable[[], datetime]
+    ) -> None:
         self.config = config
         self.desk = desk
         self.plan = plan
@@ -55,8 +60,12 @@ class Frontier:
         self._feeds_done: set[str] = set()
         self._taken: Counter[str] = Counter()
         self._left = set(plan.entries)
-        self._by_netloc = {netloc_of(url): s for s in reversed(config.sources) for url in (s.url, *(u for _, u in s.feed_urls)) if url}
-        self._by_site = {site(url): s for s in reversed(config.sources) for url in (s.url, *(u for _, u in s.feed_urls)) if url}
+        self._by_netloc = {
+            netloc_of(url): s for s in reversed(config.sources) for url in (s.url, *(u for _, u in s.feed_urls)) if url
+        }
+        self._by_site = {
+            site(url): s for s in reversed(config.sources) for url in (s.url, *(u for _, u in s.feed_urls)) if url
+        }
 
     def source_of(self, source_id: str | None, url: str) -> Source | None:
         """The source of an entry: by id, else by the address' host and port, else by its site."""
@@ -92,7 +101,10 @@ class Frontier:
                 refusal = str(error)
             self._in_flight["entries"] += 1
             if refusal:
-                await self.settle(Asked(url=entry.url, at=now, source=source, entry=entry), Verdict(outcome="rejected", at=now, entry_ids=(entry.id,), reason=refusal, source=entry.source))
+                await self.settle(
+                    Asked(url=entry.url, at=now, source=source, entry=entry),
+                    Verdict(outcome="rejected", at=now, entry_ids=(entry.id,), reason=refusal, source=entry.source),
+                )
             else:
                 asked.append(request)
         return asked
@@ -104,7 +116,18 @@ class Frontier:
         if self.plan.entries and not self.plan.feeds:
             return [], entries
         sources = list(self.plan.sources)
-        feeds = writer.lease_feeds(now=now, until=until, limit=room, due_only=self.plan.due_only, sources=sources, done=sorted(self._feeds_done)) if self.plan.feeds else []
+        feeds = (
+            writer.lease_feeds(
+                now=now,
+                until=until,
+                limit=room,
+                due_only=self.plan.due_only,
+                sources=sources,
+                done=sorted(self._feeds_done),
+            )
+            if self.plan.feeds
+            else []
+        )
         room -= len(feeds) + len(entries)
         if room <= 0:
             return feeds, entries
@@ -202,9 +225,12 @@ class Frontier:
     async def count_waiting(self) -> None:
         """Tell the tally what is left for a later run."""
         for source in self.plan.sources:
-            left = await self.desk.call(lambda writer, s=source: writer.count_owed(now=self.clock(), sources=[s], ignore_retry=False))  # type: ignore[misc]
+            left = await self.desk.call(functools.partial(self._count_owed, source))
             if left:
                 self.tally.waiting(source, left)
+
+    def _count_owed(self, source: str, writer: Writer) -> int:
+        return writer.count_owed(now=self.clock(), sources=[source], ignore_retry=False)
 
 
 def _filtered(source: Source | None, entry: Entry) -> str | None:
@@ -221,5 +247,6 @@ def _filtered(source: Source | None, entry: Entry) -> str | None:
 def urgent_entry(writer: Writer, url: str, source: Source | None, now: datetime) -> int:
     """Put an address a person asks for into the frontier; its entry's id."""
     address = canonical_url(url)
-    return writer.add_urgent(url=address, url_key=url_key(address), host=host_of(address), source=source.id if source else None, now=now)
-
+    return writer.add_urgent(
+        url=address, url_key=url_key(address), host=host_of(address), source=source.id if source else None, now=now
+    )

@@ -23,7 +23,26 @@ from crawler.settings import Config, Http
 
 _PORTS = {"http": 80, "https": 443}
 # Not global by their purpose, whatever the library of one's Python says (IANA special-purpose registries).
-_NEVER = [ipaddress.ip_network(n) for n in ("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4", "::/128", "fec0::/10", "ff00::/8", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16")]
+_NEVER = [
+    ipaddress.ip_network(n)
+    for n in (
+        "0.0.0.0/8",
+        "100.64.0.0/10",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/128",
+        "fec0::/10",
+        "ff00::/8",
+        "100::/64",
+        "2001::/23",
+        "2001:db8::/32",
+        "3fff::/20",
+        "5f00::/16",
+    )
+]
 _NAT64 = [ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48")]
 _NUMERIC = re.compile(r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?$", re.IGNORECASE)
 
@@ -56,7 +75,9 @@ class Policy:
         if any(a.version == n.version and a in n for a in {address, inner} for n in self.networks):
             return None
         if not is_public(inner) or not is_public(address, embedding=inner is not address):
-            return f'{address} is not a public address; [http] allow_networks = ["{inner}/{inner.max_prefixlen}"] opens it'
+            return (
+                f'{address} is not a public address; [http] allow_networks = ["{inner}/{inner.max_prefixlen}"] opens it'
+            )
         if not any(low <= port <= high for low, high in self.ports):
             return f"port {port} is not one that news are served on; [http] allow_ports opens it"
         return None
@@ -87,7 +108,11 @@ def is_public(address: IPv4Address | IPv6Address, *, embedding: bool = False) ->
     """Globally routable unicast."""
     if embedding:  # the outer form of an embedded address is judged by what it holds
         return True
-    return address.is_global and not address.is_multicast and not any(address.version == n.version and address in n for n in _NEVER)
+    return (
+        address.is_global
+        and not address.is_multicast
+        and not any(address.version == n.version and address in n for n in _NEVER)
+    )
 
 
 def numeric_host(host: str) -> IPv4Address | IPv6Address | None:
@@ -100,7 +125,16 @@ def numeric_host(host: str) -> IPv4Address | IPv6Address | None:
         return None
     parts = host.rstrip(".").split(".")
     try:
-        numbers = [int(p, 16) if p[:2].lower() == "0x" and len(p) > 2 else 0 if p.lower() == "0x" else int(p, 8) if len(p) > 1 and p[0] == "0" else int(p) for p in parts]
+        numbers = [
+            int(p, 16)
+            if p[:2].lower() == "0x" and len(p) > 2
+            else 0
+            if p.lower() == "0x"
+            else int(p, 8)
+            if len(p) > 1 and p[0] == "0"
+            else int(p)
+            for p in parts
+        ]
         value = sum(n << (8 * (3 - i)) for i, n in enumerate(numbers[:-1])) + numbers[-1]
         return IPv4Address(value)
     except ValueError:
@@ -161,10 +195,10 @@ class _Screen:
     policy: Policy
     refused: dict[str, str] = field(default_factory=dict)
 
-    def resolutionBegan(self, resolution: Any) -> None:  # noqa: N802 - Twisted's name
+    def resolutionBegan(self, resolution: Any) -> None:
         self.receiver.resolutionBegan(resolution)
 
-    def addressResolved(self, address: Any) -> None:  # noqa: N802 - Twisted's name
+    def addressResolved(self, address: Any) -> None:
         reason = self.policy.refusal(ipaddress.ip_address(address.host.split("%")[0]), self.port)
         if reason is None:
             self.refused.pop(self.host, None)
@@ -172,7 +206,7 @@ class _Screen:
         else:
             self.refused[self.host] = f"{self.host} is at {reason}"
 
-    def resolutionComplete(self) -> None:  # noqa: N802 - Twisted's name
+    def resolutionComplete(self) -> None:
         self.receiver.resolutionComplete()
 
 
@@ -191,18 +225,29 @@ class GuardedResolver:
     def from_crawler(cls, crawler: Any, reactor: Any) -> Self:
         """Scrapy's way to build it, before a spider's configuration is known."""
         config = crawler.settings.get(CONFIG)
-        resolver = cls(reactor.nameResolver, Policy.of(config.http) if config else Policy(), config.http.proxy if config else "")
-        resolver._reactor = reactor  # noqa: SLF001 - its own
+        resolver = cls(
+            reactor.nameResolver, Policy.of(config.http) if config else Policy(), config.http.proxy if config else ""
+        )
+        resolver._reactor = reactor
         return resolver
 
     def install_on_reactor(self) -> None:
         """Scrapy's way to put it in force."""
         self._reactor.installNameResolver(self)
 
-    def resolveHostName(self, resolutionReceiver: IResolutionReceiver, hostName: str, portNumber: int = 0, addressTypes: Any = None, transportSemantics: str = "TCP") -> Any:  # noqa: N802, N803 - Twisted's names
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Any = None,
+        transportSemantics: str = "TCP",
+    ) -> Any:
         """Look a name up and let the allowed addresses pass; a proxy that the operator named is trusted."""
         if hostName == self.proxy_host:
-            return self.inner.resolveHostName(resolutionReceiver, hostName, portNumber, addressTypes, transportSemantics)
+            return self.inner.resolveHostName(
+                resolutionReceiver, hostName, portNumber, addressTypes, transportSemantics
+            )
         if len(self.refused) > 1000:
             self.refused.clear()
         screen = _Screen(resolutionReceiver, hostName, portNumber, self.policy, self.refused)

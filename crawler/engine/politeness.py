@@ -35,7 +35,9 @@ class Robots:
 
 def allowed(robots_txt: bytes, url: str, user_agent: str) -> bool:
     """Whether a robots.txt lets that user agent ask for that address."""
-    return bool(Protego.parse(robots_txt[:MAX_BYTES].decode("utf-8", "replace").lstrip("\ufeff")).can_fetch(url, user_agent))
+    return bool(
+        Protego.parse(robots_txt[:MAX_BYTES].decode("utf-8", "replace").lstrip("\ufeff")).can_fetch(url, user_agent)
+    )
 
 
 class RobotsMiddleware:
@@ -72,7 +74,11 @@ class RobotsMiddleware:
     async def _robots(self, url: str) -> Robots:
         key = netloc(url)
         found = self._known.get(key)
-        if found is not None and found.done() and (found.exception() is not None or found.result().until < time.monotonic()):
+        if (
+            found is not None
+            and found.done()
+            and (found.exception() is not None or found.result().until < time.monotonic())
+        ):
             found = None
         if found is None:
             found = asyncio.ensure_future(self._fetch(f"{key}/robots.txt"))
@@ -85,9 +91,19 @@ class RobotsMiddleware:
     async def _fetch(self, url: str) -> Robots:
         """RFC 9309, 2.3.1: 2xx is read, 4xx means no rules, 5xx and 429 mean stay away for now; no answer at all fails like the page would."""
         now = time.monotonic()
-        response = await self.crawler.engine.download_async(Request(url, headers={"Accept": "text/plain, */*;q=0.1"}, meta={"download_maxsize": 4 * MAX_BYTES}, dont_filter=True))
+        response = await self.crawler.engine.download_async(
+            Request(
+                url,
+                headers={"Accept": "text/plain, */*;q=0.1"},
+                meta={"download_maxsize": 4 * MAX_BYTES},
+                dont_filter=True,
+            )
+        )
         if response.status >= 500 or response.status == 429:
-            return Robots(until=now + DEFERRED, deferred=f"robots.txt answers {response.status}; the host is left alone for an hour")
+            return Robots(
+                until=now + DEFERRED,
+                deferred=f"robots.txt answers {response.status}; the host is left alone for an hour",
+            )
         if response.status >= 400:
             return Robots(until=now + FRESH)
         text = response.body[:MAX_BYTES].decode("utf-8", "replace").lstrip("\ufeff")

@@ -36,8 +36,12 @@ class Pool:
             PageFailed: it took longer than the time limit, or its process ended.
         """
         if self._pool is None:
-            context = multiprocessing.get_context("forkserver")  # a forked worker would keep the lock's descriptor alive after a kill
-            self._pool = ProcessPool(max_workers=self.workers, max_tasks=RECYCLE, initializer=worker.warm, context=context)
+            context = multiprocessing.get_context(
+                "forkserver"
+            )  # a forked worker would keep the lock's descriptor alive after a kill
+            self._pool = ProcessPool(
+                max_workers=self.workers, max_tasks=RECYCLE, initializer=worker.warm, context=context
+            )
         future = self._pool.schedule(work, args=args, timeout=self.timeout)
         try:
             return await asyncio.wrap_future(future)

@@ -68,7 +68,9 @@ class Discovery:
 class _ProbeSpider(scrapy.Spider):
     name = "probe"
 
-    def __init__(self, work: Callable[[Get], Awaitable[Any]], config: Config, now: Callable[[], datetime], into: list[Any]) -> None:
+    def __init__(
+        self, work: Callable[[Get], Awaitable[Any]], config: Config, now: Callable[[], datetime], into: list[Any]
+    ) -> None:
         super().__init__()
         self.work, self.config, self.now, self.into = work, config, now, into
 
@@ -88,22 +90,43 @@ class _ProbeSpider(scrapy.Spider):
             self.into.append(await self.work(self.get))
         except Exception as error:  # handed to the caller, who is not on this loop
             self.into.append(error)
-        return
-        yield
+        nothing: tuple[Any, ...] = ()
+        for request in nothing:  # an asynchronous generator that yields no request
+            yield request
 
     async def get(self, url: str) -> Got:
-        asked = Asked(url=url, at=self.now(), source=_source_of(self.config, url), feed=Feed(url=url, source=None, kind="feed"))
+        asked = Asked(
+            url=url, at=self.now(), source=_source_of(self.config, url), feed=Feed(url=url, source=None, kind="feed")
+        )
         try:
             response = await self.crawler.engine.download_async(asked.request(maxsize=2 * self.config.http.max_bytes))
-        except Exception as error:  # whatever a site does is an answer here
-            return Got(url=url, error=reason_of(error, self.resolver.refused, host_of(url)))
-        headers = {name.decode("latin-1").lower(): values[-1].decode("latin-1") for name, values in response.headers.items() if values}
+        except Exception as failure:  # whatever a site does is an answer here
+            return Got(url=url, error=reason_of(failure, self.resolver.refused, host_of(url)))
+        headers = {
+            name.decode("latin-1").lower(): values[-1].decode("latin-1")
+            for name, values in response.headers.items()
+            if values
+        }
         error = None if response.status < 400 else f"the server answers {response.status}"
-        return Got(url=response.url, status=response.status, body=response.body, content_type=headers.get("content-type", ""), headers=headers, error=error)
+        return Got(
+            url=response.url,
+            status=response.status,
+            body=response.body,
+            content_type=headers.get("content-type", ""),
+            headers=headers,
+            error=error,
+        )
 
 
 def _source_of(config: Config, url: str) -> Source | None:
-    return next((s for s in config.sources if any(host_of(u) == host_of(url) for u in (s.url, *(a for _, a in s.feed_urls)) if u)), None)
+    return next(
+        (
+            s
+            for s in config.sources
+            if any(host_of(u) == host_of(url) for u in (s.url, *(a for _, a in s.feed_urls)) if u)
+        ),
+        None,
+    )
 
 
 def probe(config: Config, work: Callable[[Get], Awaitable[_T]], now: Callable[[], datetime]) -> _T:
@@ -134,30 +157,58 @@ async def discover(get: Get, url: str, now: datetime) -> Discovery:
     if itself is not None:
         found = ((url, itself),)
         is_map = itself.kind == "sitemap"
-        return Discovery(url=url, title=itself.title, language=itself.language, home=itself.home, sitemaps=found if is_map else (), feeds=() if is_map else found)
-    page = parse_feed(first.body, first.url, content_type=first.content_type, now=now, kind="page") if first.body.strip() else None
+        return Discovery(
+            url=url,
+            title=itself.title,
+            language=itself.language,
+            home=itself.home,
+            sitemaps=found if is_map else (),
+            feeds=() if is_map else found,
+        )
+    page = (
+        parse_feed(first.body, first.url, content_type=first.content_type, now=now, kind="page")
+        if first.body.strip()
+        else None
+    )
     title, language = (page.title, page.language) if page else (None, None)
     for candidates in (discover_feeds(first.body, first.url), usual_places(first.url)):
         feeds = await _verified(get, candidates, now)
         if feeds:
-            return Discovery(url=url, title=title or feeds[0][1].title, language=language or feeds[0][1].language, home=first.url, feeds=feeds)
+            return Discovery(
+                url=url,
+                title=title or feeds[0][1].title,
+                language=language or feeds[0][1].language,
+                home=first.url,
+                feeds=feeds,
+            )
     robots = await get(urljoin(first.url, "/robots.txt"))
     named = robots_sitemaps(robots.body, first.url) if not robots.error else []
     maps = await _verified(get, named[:ENOUGH] or usual_maps(first.url), now, most=1)
     if maps:
         return Discovery(url=url, title=title, language=language, home=first.url, sitemaps=maps)
     pages = ((first.url, page),) if page and len(page.entries) >= 3 else ()
-    return Discovery(url=url, title=title, language=language, home=first.url, pages=pages, error=None if pages else "no feed, no news sitemap and no page with links that look like articles")
+    return Discovery(
+        url=url,
+        title=title,
+        language=language,
+        home=first.url,
+        pages=pages,
+        error=None if pages else "no feed, no news sitemap and no page with links that look like articles",
+    )
 
 
-async def _verified(get: Get, candidates: list[Candidate], now: datetime, most: int = ENOUGH) -> tuple[tuple[str, ParsedFeed], ...]:
+async def _verified(
+    get: Get, candidates: list[Candidate], now: datetime, most: int = ENOUGH
+) -> tuple[tuple[str, ParsedFeed], ...]:
     """The candidates that really are feeds and hold something, by asking them."""
     answers = await asyncio.gather(*(get(candidate.url) for candidate in candidates))
     found: dict[frozenset[str], tuple[str, ParsedFeed]] = {}
     for candidate, answer in zip(candidates, answers, strict=True):
         parsed = None if answer.error else _parsed(answer, now)
         if parsed is not None and (parsed.entries or parsed.children):
-            found.setdefault(frozenset(e.identity for e in parsed.entries) or frozenset({candidate.url}), (candidate.url, parsed))
+            found.setdefault(
+                frozenset(e.identity for e in parsed.entries) or frozenset({candidate.url}), (candidate.url, parsed)
+            )
     return tuple(found.values())[:most]
 
 

@@ -21,7 +21,9 @@ class RedirectMiddleware(ScrapyRedirects):
         if asked is None or not isinstance(result, Request) or result is request:
             return result
         try:
-            url = canonical_url(result.url) if asked.entry else result.url  # tracking parameters may be forbidden by robots.txt
+            url = (
+                canonical_url(result.url) if asked.entry else result.url
+            )  # tracking parameters may be forbidden by robots.txt
         except ValueError:
             url = result.url
         return result.replace(url=url, headers=asked.headers_for(url))

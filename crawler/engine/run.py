@@ -54,7 +54,14 @@ class LiveRun:
     started_at: datetime = field(default_factory=clock)
 
     @classmethod
-    def begin(cls, config: Config, plan: Callable[[Writer, Config], Plan], *, command: str, observer: Callable[[Tally], None] | None = None) -> Self:
+    def begin(
+        cls,
+        config: Config,
+        plan: Callable[[Writer, Config], Plan],
+        *,
+        command: str,
+        observer: Callable[[Tally], None] | None = None,
+    ) -> Self:
         """Take the lock, open the file, give back what a dead holder had.
 
         Raises:
@@ -65,7 +72,9 @@ class LiveRun:
             writer = open_writer(config.database)
             try:
                 writer.release_leases()
-                writer.sync_sources(config.sources, {url: host_of(url) for s in config.sources for _, url in s.feed_urls})
+                writer.sync_sources(
+                    config.sources, {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
+                )
                 what = plan(writer, config)
                 run_id = writer.begin_run(command, clock()) if what.feeds else 0
             except BaseException:
@@ -77,7 +86,17 @@ class LiveRun:
         tally = Tally(observer)
         desk = WriterThread(writer)
         pool = Pool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
-        return cls(config=config, plan=what, lock=lock, writer=writer, desk=desk, pool=pool, tally=tally, frontier=Frontier(config, desk, what, tally, clock), run_id=run_id)
+        return cls(
+            config=config,
+            plan=what,
+            lock=lock,
+            writer=writer,
+            desk=desk,
+            pool=pool,
+            tally=tally,
+            frontier=Frontier(config, desk, what, tally, clock),
+            run_id=run_id,
+        )
 
     async def end(self) -> None:
         """Finish what waits, stop the processes, give back the leases."""
@@ -89,7 +108,14 @@ class LiveRun:
     def summary(self, exit_code: int | None) -> CrawlRun:
         """Write down how it went, close the file, free the lock."""
         code = self.tally.exit_code() if exit_code is None else exit_code
-        run = CrawlRun(id=self.run_id, command=self.plan.command, started_at=iso(self.started_at), finished_at=iso(clock()), exit_code=code, sources=self.tally.sources())
+        run = CrawlRun(
+            id=self.run_id,
+            command=self.plan.command,
+            started_at=iso(self.started_at),
+            finished_at=iso(clock()),
+            exit_code=code,
+            sources=self.tally.sources(),
+        )
         try:
             if self.run_id and self.desk.broken is None:
                 self.writer.finish_run(run)
@@ -114,7 +140,7 @@ class OwnSpider(NewsSpider):
     @classmethod
     def from_crawler(cls, crawler: Any, *args: Any, **kwargs: Any) -> Self:
         """Begin the run; one line and the contract's exit code where that cannot be."""
-        spider = super().from_crawler(crawler, *args, **kwargs)
+        spider: Self = super().from_crawler(crawler, *args, **kwargs)
         config: Config = crawler.settings.get(CONFIG)
         if spider.live is None:
             try:
@@ -147,17 +173,24 @@ class OwnSpider(NewsSpider):
         await self.live.end()
         if self.own:
             run = self.live.summary(None)
-            counted = ", ".join(f"{run.total(name)} {name.replace('_', ' ')}" for name in ("articles_new", "revised", "copies", "rejected", "failed"))
+            counted = ", ".join(
+                f"{run.total(name)} {name.replace('_', ' ')}"
+                for name in ("articles_new", "revised", "copies", "rejected", "failed")
+            )
             print(f"newsdesk: {counted}; exit {run.exit_code}", file=sys.stderr)
 
 
-def plan_crawl(*, sources: tuple[str, ...] = (), due_only: bool = False, limit: int | None = None, command: str = "crawl") -> Callable[[Writer, Config], Plan]:
+def plan_crawl(
+    *, sources: tuple[str, ...] = (), due_only: bool = False, limit: int | None = None, command: str = "crawl"
+) -> Callable[[Writer, Config], Plan]:
     """A pass over sources."""
 
     def plan(writer: Writer, config: Config) -> Plan:  # noqa: ARG001 - one signature
         chosen = config.choose(sources)
         if not chosen:
-            raise UsageError("no source to crawl; `newsdesk sources add URL` adds one, `newsdesk sources enable ID` enables one")
+            raise UsageError(
+                "no source to crawl; `newsdesk sources add URL` adds one, `newsdesk sources enable ID` enables one"
+            )
         return Plan(command=command, sources=tuple(s.id for s in chosen), due_only=due_only, limit=limit)
 
     return plan
@@ -188,7 +221,14 @@ class Result:
     entries: tuple[int, ...]
 
 
-def run(config: Config, plan: Callable[[Writer, Config], Plan], *, command: str, spider: str, observer: Callable[[Tally], None] | None = None) -> Result:
+def run(
+    config: Config,
+    plan: Callable[[Writer, Config], Plan],
+    *,
+    command: str,
+    spider: str,
+    observer: Callable[[Tally], None] | None = None,
+) -> Result:
     """Run one crawl in this process, to its end. Once a process: Twisted's reactor does not start twice.
 
     Raises:

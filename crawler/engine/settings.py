@@ -29,7 +29,9 @@ DOWNLOAD_DELAY_JITTER = 0.1
 SCRAPER_SLOT_MAX_ACTIVE_SIZE = 20_000_000  # back-pressure: bodies waiting for extraction
 REACTOR_THREADPOOL_MAXSIZE = 20  # name look-ups
 
-ROBOTSTXT_OBEY = False  # our own middleware: Scrapy's never refreshes, never prunes, and takes a failed robots.txt for a yes
+ROBOTSTXT_OBEY = (
+    False  # our own middleware: Scrapy's never refreshes, never prunes, and takes a failed robots.txt for a yes
+)
 RETRY_ENABLED = False  # the store retries: it knows Retry-After and survives a kill
 COOKIES_ENABLED = False
 METAREFRESH_ENABLED = False

@@ -1,10 +1,11 @@
 """The spider behind both entries of spiders/: takes what the frontier hands out, turns each answer into an intent, hands it back.
 
-    frontier -> request -> guard, robots.txt -> wire -> whole body -> redirects -> on_feed / on_page -> Answer -> FeedCheck / Visit -> Verdict -> frontier
+frontier -> request -> guard, robots.txt -> wire -> whole body -> redirects -> on_feed / on_page -> Answer -> FeedCheck / Visit -> Verdict -> frontier
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 import time
@@ -16,10 +17,10 @@ import scrapy
 from scrapy.http import Response
 
 from crawler.articles.assembly import assemble
-from crawler.articles.dedupe import content_hash
 from crawler.articles.extraction import Extraction
-from crawler.articles.verdict import FAIL_RETRIES, GONE_RETRIES, SAME_TEXT_WORDS, WALL_RETRIES, Held, Visit, decide, prints_of, rules_site
+from crawler.articles.verdict import FAIL_RETRIES, GONE_RETRIES, WALL_RETRIES, Visit, rules_site
 from crawler.engine import worker
+from crawler.engine.answers import header, ids_of, look_up_and_decide, media_of
 from crawler.engine.asking import Asked
 from crawler.engine.frontier import Frontier
 from crawler.engine.guard import GuardedResolver, Refused
@@ -30,10 +31,9 @@ from crawler.feeds.listing import ParsedFeed
 from crawler.feeds.parser import parse_feed
 from crawler.feeds.revisit import Answer, check, retry_after
 from crawler.settings import Config, PublisherRules, Source
-from crawler.urls import host_of, site
+from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.records import FetchRecord, Verdict
-from storage.store import Writer
 
 LARGE_FEED = 200_000  # bytes; a larger one is parsed in a process: 163 KB cost 23 to 74 ms
 TRIES = 12  # failures of one article after which it is given up, about a week of daily tries
@@ -53,7 +53,9 @@ class NewsSpider(scrapy.Spider):
         while (batch := await self.frontier.next_requests()) is not None:
             for asked in batch:
                 if asked.feed:
-                    yield asked.request(maxsize=2 * self.config.http.max_bytes, callback=self.on_feed, errback=self.on_feed_failed)
+                    yield asked.request(
+                        maxsize=2 * self.config.http.max_bytes, callback=self.on_feed, errback=self.on_feed_failed
+                    )
                 else:
                     yield asked.request(callback=self.on_page, errback=self.on_page_failed)
             if not batch:
@@ -66,7 +68,7 @@ class NewsSpider(scrapy.Spider):
         """A feed answered."""
         asked: Asked = response.meta["asked"]
         assert asked.feed is not None
-        answer = self._answer(asked, response)
+        answer = self._answer(response)
         if response.status == 200:
             try:
                 answer = await self._read(asked, response, answer)
@@ -78,15 +80,15 @@ class NewsSpider(scrapy.Spider):
             answer = Answer(status=None, error=f"it answers {response.status} where a feed was expected")
         await self._settle_feed(asked, answer, response)
 
-    def _answer(self, asked: Asked, response: Response) -> Answer:
+    def _answer(self, response: Response) -> Answer:
         headers = response.headers
         return Answer(
             status=response.status,
             final_url=response.url,
-            etag=_header(headers, "ETag"),
-            last_modified=_header(headers, "Last-Modified"),
-            cache_control=_header(headers, "Cache-Control") or "",
-            retry_after=_header(headers, "Retry-After"),
+            etag=header(headers, "ETag"),
+            last_modified=header(headers, "Last-Modified"),
+            cache_control=header(headers, "Cache-Control") or "",
+            retry_after=header(headers, "Retry-After"),
             body_hash=hashlib.sha256(response.body).hexdigest() if response.status == 200 else None,
         )
 
@@ -96,7 +98,7 @@ class NewsSpider(scrapy.Spider):
         assert feed is not None
         if answer.body_hash == feed.body_hash and feed.body_hash is not None:
             return answer
-        content_type = _header(response.headers, "Content-Type") or ""
+        content_type = header(response.headers, "Content-Type") or ""
         args = (response.body, response.url, content_type, asked.at, "page" if feed.kind == "page" else "")
         if len(response.body) > LARGE_FEED:
             parsed: ParsedFeed = await self.pool.run(worker.read_feed, *args)
@@ -115,7 +117,11 @@ class NewsSpider(scrapy.Spider):
         assert asked.feed is not None
         error = failure.value
         reason = reason_of(error, self.resolver.refused, host_of(failure.request.url))
-        later = asked.at + timedelta(seconds=error.retry_after) if isinstance(error, Refused) and error.retry_after else None
+        later = (
+            asked.at + timedelta(seconds=error.retry_after)
+            if isinstance(error, Refused) and error.retry_after
+            else None
+        )
         await self._settle_feed(asked, Answer(error=reason, not_before=later), None)
 
     async def _settle_feed(self, asked: Asked, answer: Answer, response: Response | None) -> None:
@@ -135,17 +141,60 @@ class NewsSpider(scrapy.Spider):
         assert entry is not None
         status = response.status
         if status == 304:
-            await self._settle(asked, Verdict(outcome="same", at=asked.at, entry_ids=_ids(asked), article_id=entry.article_id, source=entry.source, recheck_at=self._recheck(asked)), response)
+            await self._settle(
+                asked,
+                Verdict(
+                    outcome="same",
+                    at=asked.at,
+                    entry_ids=ids_of(asked),
+                    article_id=entry.article_id,
+                    source=entry.source,
+                    recheck_at=self._recheck(asked),
+                ),
+                response,
+            )
         elif status in {404, 410}:
             attempt = entry.attempts
-            retry = None if status == 410 or attempt >= len(GONE_RETRIES) else asked.at + timedelta(seconds=GONE_RETRIES[attempt])
-            await self._settle(asked, Verdict(outcome="gone", at=asked.at, entry_ids=_ids(asked), reason=f"not found ({status})", article_id=entry.article_id, retry_at=retry, source=entry.source), response)
+            retry = (
+                None
+                if status == 410 or attempt >= len(GONE_RETRIES)
+                else asked.at + timedelta(seconds=GONE_RETRIES[attempt])
+            )
+            await self._settle(
+                asked,
+                Verdict(
+                    outcome="gone",
+                    at=asked.at,
+                    entry_ids=ids_of(asked),
+                    reason=f"not found ({status})",
+                    article_id=entry.article_id,
+                    retry_at=retry,
+                    source=entry.source,
+                ),
+                response,
+            )
         elif status >= 400 and status not in {401, 402, 403}:
-            await self._failed(asked, f"the server answered {status}", response, later=retry_after(_header(response.headers, "Retry-After"), now=asked.at))
+            await self._failed(
+                asked,
+                f"the server answered {status}",
+                response,
+                later=retry_after(header(response.headers, "Retry-After"), now=asked.at),
+            )
         elif status >= 300 and status not in {401, 402, 403}:
             await self._failed(asked, f"it redirects ({status}) to nowhere", response)
-        elif (kind := _media(response)) is not None:
-            await self._settle(asked, Verdict(outcome="rejected", at=asked.at, entry_ids=_ids(asked), reason=f"not a web page ({kind})", source=entry.source, article_id=entry.article_id), response)
+        elif (kind := media_of(response)) is not None:
+            await self._settle(
+                asked,
+                Verdict(
+                    outcome="rejected",
+                    at=asked.at,
+                    entry_ids=ids_of(asked),
+                    reason=f"not a web page ({kind})",
+                    source=entry.source,
+                    article_id=entry.article_id,
+                ),
+                response,
+            )
         else:
             await self._extract(asked, response)
 
@@ -154,7 +203,9 @@ class NewsSpider(scrapy.Spider):
         source = self.frontier.source_of(asked.source.id if asked.source else None, response.url)
         rules = source.article if source else PublisherRules()
         try:
-            extraction: Extraction | None = await self.pool.run(worker.extract_page, response.body, response.url, rules, asked.at)
+            extraction: Extraction | None = await self.pool.run(
+                worker.extract_page, response.body, response.url, rules, asked.at
+            )
         except PageFailed as error:
             await self._failed(asked, str(error), response, hard=True)
             return
@@ -162,18 +213,28 @@ class NewsSpider(scrapy.Spider):
             await self._forbidden(asked, extraction, response)
             return
         visit = self._visit(asked, response, source, extraction or Extraction(url=response.url, obstacle="empty"))
-        extras = {"etag": _header(response.headers, "ETag"), "last_modified": _header(response.headers, "Last-Modified"), "raw_sha256": hashlib.sha256(response.body).hexdigest()}
+        extras = {
+            "etag": header(response.headers, "ETag"),
+            "last_modified": header(response.headers, "Last-Modified"),
+            "raw_sha256": hashlib.sha256(response.body).hexdigest(),
+        }
         record = self._record(asked, response, "page")
-        await self._guarded(self.frontier.settle_page(asked, lambda writer: _look_up_and_decide(writer, visit, extras), record), asked)
+        await self._guarded(
+            self.frontier.settle_page(asked, lambda writer: look_up_and_decide(writer, visit, extras), record), asked
+        )
 
     def _visit(self, asked: Asked, response: Response, source: Source | None, extraction: Extraction) -> Visit:
-        import dataclasses
-
         entry = asked.entry
         assert entry is not None
         source_id = source.id if source else None
-        article = assemble(extraction, entry, source=source_id, language=source.language if source else None, now=asked.at)
-        rechecks = (source.recheck if source and source.recheck is not None else self.config.schedule.recheck) if article else ()
+        article = assemble(
+            extraction, entry, source=source_id, language=source.language if source else None, now=asked.at
+        )
+        rechecks = (
+            (source.recheck if source and source.recheck is not None else self.config.schedule.recheck)
+            if article
+            else ()
+        )
         rules = source.article if source else PublisherRules()
         hops = tuple(response.meta.get("redirect_urls", ()))[1:]
         return Visit(
@@ -183,21 +244,45 @@ class NewsSpider(scrapy.Spider):
 
     async def _forbidden(self, asked: Asked, extraction: Extraction | None, response: Response) -> None:
         """401, 402, 403: a wall, whatever the page says; with a title in the feed the article is kept as that."""
-        import dataclasses
-
         names = {401: "login wall", 402: "paywall"}
         if response.status in names:
-            walled = dataclasses.replace(extraction or Extraction(url=response.url), obstacle=names[response.status], text="", completeness="headline")
+            walled = dataclasses.replace(
+                extraction or Extraction(url=response.url),
+                obstacle=names[response.status],
+                text="",
+                completeness="headline",
+            )
             visit = self._visit(asked, response, asked.source, walled)
-            await self._guarded(self.frontier.settle_page(asked, lambda writer: _look_up_and_decide(writer, visit, {}), self._record(asked, response, "wall")), asked)
+            await self._guarded(
+                self.frontier.settle_page(
+                    asked, lambda writer: look_up_and_decide(writer, visit, {}), self._record(asked, response, "wall")
+                ),
+                asked,
+            )
             return
         entry = asked.entry
         assert entry is not None
         if entry.attempts < len(WALL_RETRIES):
             later = asked.at + timedelta(seconds=WALL_RETRIES[entry.attempts])
-            verdict = Verdict(outcome="retry", at=asked.at, entry_ids=_ids(asked), reason="forbidden (403)", retry_at=later, not_before=later, source=entry.source, article_id=entry.article_id)
+            verdict = Verdict(
+                outcome="retry",
+                at=asked.at,
+                entry_ids=ids_of(asked),
+                reason="forbidden (403)",
+                retry_at=later,
+                not_before=later,
+                source=entry.source,
+                article_id=entry.article_id,
+            )
         else:
-            verdict = Verdict(outcome="rejected", at=asked.at, entry_ids=_ids(asked), reason="forbidden (403)", source=entry.source, article_id=entry.article_id)
+            verdict = Verdict(
+                outcome="rejected",
+                at=asked.at,
+                entry_ids=ids_of(asked),
+                reason="forbidden (403)",
+                source=entry.source,
+                article_id=entry.article_id,
+            )
         await self._settle(asked, verdict, response)
 
     async def on_page_failed(self, failure: Any) -> None:
@@ -208,21 +293,56 @@ class NewsSpider(scrapy.Spider):
         error = failure.value
         reason = reason_of(error, self.resolver.refused, host_of(failure.request.url))
         if isinstance(error, Refused) and error.kind in {"guard", "robots"}:
-            await self._settle(asked, Verdict(outcome="rejected", at=asked.at, entry_ids=_ids(asked), reason=reason, source=entry.source, article_id=entry.article_id), None)
+            await self._settle(
+                asked,
+                Verdict(
+                    outcome="rejected",
+                    at=asked.at,
+                    entry_ids=ids_of(asked),
+                    reason=reason,
+                    source=entry.source,
+                    article_id=entry.article_id,
+                ),
+                None,
+            )
             return
-        later = asked.at + timedelta(seconds=error.retry_after) if isinstance(error, Refused) and error.retry_after else None
+        later = (
+            asked.at + timedelta(seconds=error.retry_after)
+            if isinstance(error, Refused) and error.retry_after
+            else None
+        )
         await self._failed(asked, reason, None, later=later)
 
-    async def _failed(self, asked: Asked, reason: str, response: Response | None, *, later: datetime | None = None, hard: bool = False) -> None:
+    async def _failed(
+        self, asked: Asked, reason: str, response: Response | None, *, later: datetime | None = None, hard: bool = False
+    ) -> None:
         """It may work another time: soon at first, then daily, and given up after TRIES."""
         entry = asked.entry
         assert entry is not None
         attempt = entry.attempts
         if attempt >= (2 if hard else TRIES):
-            verdict = Verdict(outcome="rejected", at=asked.at, entry_ids=_ids(asked), reason=f"given up: {reason}", source=entry.source, article_id=entry.article_id, recheck_at=self._recheck(asked))
+            verdict = Verdict(
+                outcome="rejected",
+                at=asked.at,
+                entry_ids=ids_of(asked),
+                reason=f"given up: {reason}",
+                source=entry.source,
+                article_id=entry.article_id,
+                recheck_at=self._recheck(asked),
+            )
         else:
             retry = later or asked.at + timedelta(seconds=FAIL_RETRIES[min(attempt, len(FAIL_RETRIES) - 1)])
-            verdict = Verdict(outcome="failed", at=asked.at, entry_ids=_ids(asked), reason=reason, retry_at=retry, not_before=later, source=entry.source, article_id=entry.article_id, recheck_at=self._recheck(asked))
+            verdict = Verdict(
+                outcome="failed",
+                at=asked.at,
+                entry_ids=ids_of(asked),
+                reason=reason,
+                retry_at=retry,
+                not_before=later,
+                source=entry.source,
+                article_id=entry.article_id,
+                recheck_at=self._recheck(asked),
+            )
         await self._settle(asked, verdict, response)
 
     def _recheck(self, asked: Asked) -> datetime | None:
@@ -243,7 +363,14 @@ class NewsSpider(scrapy.Spider):
             url = asked.url if asked else "a feed"
             log.error("%s: could not be stored: %s: %s", url, type(error).__name__, error)  # noqa: TRY400
             if asked is not None and asked.entry is not None and asked.entry.id:
-                failed = Verdict(outcome="failed", at=asked.at, entry_ids=_ids(asked), reason=f"could not be stored: {error}", retry_at=asked.at + timedelta(hours=6), source=asked.entry.source)
+                failed = Verdict(
+                    outcome="failed",
+                    at=asked.at,
+                    entry_ids=ids_of(asked),
+                    reason=f"could not be stored: {error}",
+                    retry_at=asked.at + timedelta(hours=6),
+                    source=asked.entry.source,
+                )
                 await self.frontier.settle(asked, failed)
 
     def _record(self, asked: Asked, response: Response | None, outcome: str) -> FetchRecord:
@@ -252,50 +379,3 @@ class NewsSpider(scrapy.Spider):
             at=datetime.now(UTC) if response is None else asked.at, url=url, host=host_of(url), status=response.status if response is not None else None,
             bytes=len(response.body) if response is not None else 0, ms=round((time.monotonic() - asked.started) * 1000), conditional=bool(asked.validators), outcome=outcome,
         )  # fmt: skip
-
-
-def _look_up_and_decide(writer: Writer, visit: Visit, extras: dict[str, Any]) -> Verdict:
-    """In the writer's thread and transaction: what is held that this may be, then the decision."""
-    import dataclasses
-
-    if visit.article is None:
-        return decide(visit, Held(), now=visit_time(visit))
-    visit = dataclasses.replace(visit, article=dataclasses.replace(visit.article, **extras))
-    article = visit.article
-    assert article is not None
-    by_key = writer.by_keys([address.url_key for address in visit.addresses])
-    ids = {article_id for article_id, _ in by_key.values()} | ({visit.entry.article_id} if visit.entry.article_id else set())
-    articles = {article_id: found for article_id in ids if (found := writer.article(article_id)) is not None}
-    same = writer.same_text(visit.source, content_hash(article.title, article.subtitle, article.text)) if article.word_count >= SAME_TEXT_WORDS else []
-    now = visit_time(visit)
-    twins = writer.twins(prints_of(article), now) if not articles else []
-    return decide(visit, Held(by_key=by_key, articles=articles, same_text=same, twins=twins), now=now)
-
-
-def visit_time(visit: Visit) -> datetime:
-    """When the page was asked for."""
-    from storage.records import moment
-
-    return moment(visit.article.fetched_at) if visit.article and visit.article.fetched_at else datetime.now(UTC)
-
-
-def _ids(asked: Asked) -> tuple[int, ...]:
-    return (asked.entry.id,) if asked.entry and asked.entry.id else ()
-
-
-def _header(headers: Any, name: str) -> str | None:
-    value = headers.get(name)
-    return value.decode("latin-1") if value else None
-
-
-def _media(response: Response) -> str | None:
-    """The media type of what is no page; None where it may be one."""
-    kind = (_header(response.headers, "Content-Type") or "").split(";")[0].strip().lower()
-    if not kind or "html" in kind or kind in {"text/plain", "application/octet-stream", "application/xml", "text/xml"}:
-        return None
-    return kind
-
-
-def same_site(a: str, b: str) -> bool:
-    """Whether two addresses are of one site."""
-    return site(a) == site(b)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
 from storage.frontier import CheckCounts
@@ -17,12 +16,6 @@ class _Row:
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     error: str | None = None
-
-
-class Observer(Protocol):
-    """Somebody who watches a run."""
-
-    def __call__(self, tally: Tally) -> None: ...
 
 
 class Tally:
@@ -52,7 +45,15 @@ class Tally:
     def verdict(self, source: str | None, verdict: Verdict) -> None:
         """Count one page."""
         row = self.rows[source or ""]
-        name = {"new": "articles_new", "revised": "revised", "headline": "headline_only", "rejected": "rejected", "gone": "rejected", "failed": "failed", "retry": "rejected"}.get(verdict.outcome)
+        name = {
+            "new": "articles_new",
+            "revised": "revised",
+            "headline": "headline_only",
+            "rejected": "rejected",
+            "gone": "rejected",
+            "failed": "failed",
+            "retry": "rejected",
+        }.get(verdict.outcome)
         if name == "headline_only" and verdict.article_id is not None:
             name = None
         if name:
@@ -73,9 +74,25 @@ class Tally:
 
     def sources(self) -> tuple[SourceCounts, ...]:
         """The summary, a row a source."""
-        names = ("feeds", "feeds_read", "entries_new", "articles_new", "revised", "copies", "headline_only", "rejected", "failed", "waiting")
+        names = (
+            "feeds",
+            "feeds_read",
+            "entries_new",
+            "articles_new",
+            "revised",
+            "copies",
+            "headline_only",
+            "rejected",
+            "failed",
+            "waiting",
+        )
         return tuple(
-            SourceCounts(source=source, error=None if row.counts["feeds_read"] else row.error, reasons=dict(row.reasons.most_common()), **{name: row.counts[name] for name in names})
+            SourceCounts(
+                source=source,
+                error=None if row.counts["feeds_read"] else row.error,
+                reasons=dict(row.reasons.most_common()),
+                **{name: row.counts[name] for name in names},
+            )
             for source, row in sorted(self.rows.items())
         )
 

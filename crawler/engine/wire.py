@@ -75,7 +75,11 @@ def reason_of(error: BaseException, refused: dict[str, str], host: str) -> str:
         return "its certificate does not hold, or TLS failed"
     if "max redirections" in text:
         return "it redirects in a circle, or more than [http] max_redirects times"
-    if "maxsize" in text or "larger than" in text or "size" in text.lower() and name in {"IgnoreRequest", "DownloadCancelledError"}:
+    if (
+        "maxsize" in text
+        or "larger than" in text
+        or ("size" in text.lower() and name in {"IgnoreRequest", "DownloadCancelledError"})
+    ):
         return _SAID["DownloadCancelledError"]
     if "refused" in text.lower():
         return _SAID["ConnectionRefusedError"]

@@ -1,0 +1,1 @@
+"""PURE: what a feed says and when to ask again."""

@@ -11,10 +11,33 @@ from crawler.feeds.listing import plain
 from crawler.feeds.repair import decode_feed
 from crawler.urls import canonical_url, site
 
-COMMON_PATHS = ("/feed", "/rss", "/rss.xml", "/feed.xml", "/atom.xml", "/index.xml", "/feeds", "/feed.json", "/rss/news", "/news/rss", "/?feed=rss2")
+COMMON_PATHS = (
+    "/feed",
+    "/rss",
+    "/rss.xml",
+    "/feed.xml",
+    "/atom.xml",
+    "/index.xml",
+    "/feeds",
+    "/feed.json",
+    "/rss/news",
+    "/news/rss",
+    "/?feed=rss2",
+)
 NEWS_MAPS = ("/news-sitemap.xml", "/sitemap-news.xml", "/sitemap_news.xml", "/sitemaps/news.xml")
-_TYPES = {"application/rss+xml": "rss", "application/atom+xml": "atom", "application/feed+json": "json", "application/rdf+xml": "rss", "application/json": "json", "text/xml": "rss", "application/xml": "rss"}
-_LOOKS_LIKE_FEED = re.compile(r"(?:/(?:rss|feed|atom|rdf)s?(?:[/.?_-]|$)|\.(?:rss|atom|rdf)$|/(?:index|feed|rss|atom)\.(?:xml|json)$|feedburner\.com/)", re.IGNORECASE)
+_TYPES = {
+    "application/rss+xml": "rss",
+    "application/atom+xml": "atom",
+    "application/feed+json": "json",
+    "application/rdf+xml": "rss",
+    "application/json": "json",
+    "text/xml": "rss",
+    "application/xml": "rss",
+}
+_LOOKS_LIKE_FEED = re.compile(
+    r"(?:/(?:rss|feed|atom|rdf)s?(?:[/.?_-]|$)|\.(?:rss|atom|rdf)$|/(?:index|feed|rss|atom)\.(?:xml|json)$|feedburner\.com/)",
+    re.IGNORECASE,
+)
 _COMMENTS = re.compile(r"comment|kommentar|/wp-json/|oembed|/tag/|/author/|trackback", re.IGNORECASE)
 MAX_CANDIDATES = 12
 
@@ -77,7 +100,13 @@ def robots_sitemaps(body: bytes, url: str) -> list[Candidate]:
     """The sitemaps that a robots.txt names, those for news first."""
     found = re.findall(r"^\s*sitemap\s*:\s*(\S+)", body.decode("utf-8", "replace"), re.IGNORECASE | re.MULTILINE)
     addresses = dict.fromkeys(urljoin(url, address) for address in found)
-    ranked = sorted(addresses, key=lambda address: (not re.search(r"news|nachrichten|actu", address, re.IGNORECASE), site(address) != site(url)))
+    ranked = sorted(
+        addresses,
+        key=lambda address: (
+            not re.search(r"news|nachrichten|actu", address, re.IGNORECASE),
+            site(address) != site(url),
+        ),
+    )
     return [Candidate(url=address, kind="sitemap") for address in ranked[:MAX_CANDIDATES]]
 
 

@@ -25,7 +25,11 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
         raise FeedError(f"{url}: not valid JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         raise FeedError(f"{url}: JSON, but not a JSON feed (no list of items)")
-    if "jsonfeed.org" not in str(document.get("version", "")) and not document.get("feed_url") and not any(isinstance(item, dict) and "id" in item for item in document["items"]):
+    if (
+        "jsonfeed.org" not in str(document.get("version", ""))
+        and not document.get("feed_url")
+        and not any(isinstance(item, dict) and "id" in item for item in document["items"])
+    ):
         raise FeedError(f"{url}: JSON, but not a JSON feed (no version of jsonfeed.org)")
     items = [item for item in document["items"][:MAX_ENTRIES] if isinstance(item, dict)]
     fallback = _authors(document)

@@ -28,7 +28,10 @@ _DATED = re.compile(r"/(?:19|20)\d{2}[/-]?\d{1,2}(?:[/-]?\d{1,2})?/|[-/_](?:19|2
 def parse_html(text: str) -> Any:
     """A tree of a page that is already text; None where nothing can be made of it."""
     try:
-        return lxml_html.document_fromstring(text.encode("utf-8", "replace"), parser=lxml_html.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True))
+        return lxml_html.document_fromstring(
+            text.encode("utf-8", "replace"),
+            parser=lxml_html.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True),
+        )
     except (ParserError, ValueError):
         return None
 
@@ -44,11 +47,24 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:  # noqa: ARG001 - on
         raise FeedError(f"{url}: cannot be read as a page")
     base = _base(tree, url)
     entries = distinct(_article_links(tree, base))
-    return ParsedFeed(kind="page", title=_site_name(tree) or plain(tree.findtext(".//title")), home=url, language=tree.get("lang") or None, entries=entries)
+    return ParsedFeed(
+        kind="page",
+        title=_site_name(tree) or plain(tree.findtext(".//title")),
+        home=url,
+        language=tree.get("lang") or None,
+        entries=entries,
+    )
 
 
 def _site_name(tree: Any) -> str | None:
-    return next((plain(node.get("content")) for node in tree.iter("meta") if (node.get("property") or "").lower() == "og:site_name"), None)
+    return next(
+        (
+            plain(node.get("content"))
+            for node in tree.iter("meta")
+            if (node.get("property") or "").lower() == "og:site_name"
+        ),
+        None,
+    )
 
 
 def _base(tree: Any, url: str) -> str:
@@ -82,4 +98,9 @@ def looks_like_article(url: str) -> bool:
     if _NOT_ARTICLES.search(parts.path) or is_root_or_section(url):
         return False
     last = parts.path.rstrip("/").rsplit("/", 1)[-1]
-    return bool(_DATED.search(url) or last.count("-") >= 3 or re.search(r"\d{4,}", last) or re.search(r"(?:^|&)(?:id|p|artid|articleid|story|aid)=\d+", parts.query, re.IGNORECASE))
+    return bool(
+        _DATED.search(url)
+        or last.count("-") >= 3
+        or re.search(r"\d{4,}", last)
+        or re.search(r"(?:^|&)(?:id|p|artid|articleid|story|aid)=\d+", parts.query, re.IGNORECASE)
+    )

@@ -11,14 +11,18 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 EARLIEST = date(1990, 1, 1)
 _DAY_ONLY = re.compile(r"^\s*(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})\s*$")
-_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,?\s+(\d{1,2})[:.](\d{2})(?::(\d{2}))?\s*(?:Uhr\s*)?(\w{1,5}|[+-]\d{2}:?\d{2})?)?$")  # 11.02.2020: the day comes first wherever dots are written
+_DOTTED = re.compile(
+    r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,?\s+(\d{1,2})[:.](\d{2})(?::(\d{2}))?\s*(?:Uhr\s*)?(\w{1,5}|[+-]\d{2}:?\d{2})?)?$"
+)  # 11.02.2020: the day comes first wherever dots are written
 _ISO = re.compile(
     r"(\d{4})-?(\d{2})-?(\d{2})[Tt\s]+(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?\s*(Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?\s*(?:\[[\w/+-]+\])?$"
 )
 _RFC822 = re.compile(
     r"(?:[^\W\d]+\.?,?\s+)?(\d{1,2})[\s-]+([^\W\d]+)\.?[\s,-]+(\d{2,4})(?:,?\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([AaPp]\.?[Mm]\.?)?\s*(?:\(?([A-Za-z]{1,5}|[+-]\d{1,2}:?\d{2})\)?)?.*)?$"
 )
-_US = re.compile(r"(?:[^\W\d]+\.?,?\s+)?([^\W\d]+)\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})(?:,?\s+(?:at\s+)?(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([AaPp]\.?[Mm]\.?)?\s*([A-Za-z]{1,5}|[+-]\d{2}:?\d{2})?)?$")
+_US = re.compile(
+    r"(?:[^\W\d]+\.?,?\s+)?([^\W\d]+)\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})(?:,?\s+(?:at\s+)?(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([AaPp]\.?[Mm]\.?)?\s*([A-Za-z]{1,5}|[+-]\d{2}:?\d{2})?)?$"
+)
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -75,7 +79,9 @@ def read_date(raw: str | None, *, now: datetime, zone: timezone | None = None) -
         utc = found.astimezone(UTC)
     except OverflowError:
         return None
-    return utc.strftime("%Y-%m-%dT%H:%M:%SZ") if _plausible(utc.date(), now) and utc <= now + timedelta(days=1) else None
+    return (
+        utc.strftime("%Y-%m-%dT%H:%M:%SZ") if _plausible(utc.date(), now) and utc <= now + timedelta(days=1) else None
+    )
 
 
 def _plausible(day: date, now: datetime) -> bool:
@@ -139,8 +145,7 @@ def _with_time(year: int, month: int, day: int, time: tuple[str | None, ...]) ->
 
 def _moment(year: int, month: int, day: int, hour: int, minute: int, second: int, zone: str | None) -> datetime:
     extra = timedelta(days=1) if hour == 24 and not minute else timedelta()
-    found = datetime(year, month, day, 0 if hour == 24 else hour, minute, min(second, 59), tzinfo=_zone(zone)) + extra  # noqa: DTZ001 - naive means: no zone was said
-    return found
+    return datetime(year, month, day, 0 if hour == 24 else hour, minute, min(second, 59), tzinfo=_zone(zone)) + extra
 
 
 def _zone(text: str | None) -> timezone | None:
@@ -177,8 +182,8 @@ def _read_loosely(text: str) -> datetime | date | None:
     from dateutil import parser
 
     try:
-        one = parser.parse(text, default=datetime(2001, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001 - two defaults show what was filled in
-        two = parser.parse(text, default=datetime(2003, 2, 2, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001
+        one: datetime = parser.parse(text, default=datetime(2001, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001 - two defaults show what was filled in
+        two: datetime = parser.parse(text, default=datetime(2003, 2, 2, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001
     except (ValueError, OverflowError, TypeError, RecursionError):
         return None
     if one.date() != two.date():

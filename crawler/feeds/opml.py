@@ -41,8 +41,14 @@ class Imported:
 
 
 # An outline's tag: quoted values may hold > and <; one that is never closed ends at the next tag.
-_OUTLINE = re.compile(r"<\s*(?P<end>/)?\s*(?:\w+:)?outline\b(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)(?P<close>/?>|(?=<)|\Z)", re.IGNORECASE)
-_LOOSE = re.compile(r"<\s*(?P<end>/)?\s*(?:\w+:)?outline\b(?P<attributes>.*?)(?P<close>/?>(?=\s*(?:<|\Z))|(?=<\s*/?\s*(?:\w+:)?outline\b)|\Z)", re.IGNORECASE | re.DOTALL)
+_OUTLINE = re.compile(
+    r"<\s*(?P<end>/)?\s*(?:\w+:)?outline\b(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)(?P<close>/?>|(?=<)|\Z)",
+    re.IGNORECASE,
+)
+_LOOSE = re.compile(
+    r"<\s*(?P<end>/)?\s*(?:\w+:)?outline\b(?P<attributes>.*?)(?P<close>/?>(?=\s*(?:<|\Z))|(?=<\s*/?\s*(?:\w+:)?outline\b)|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")
 # A value that itself holds a bare quote ends only where another attribute or the tag's end follows.
 _TOLERANT = re.compile(r"""([\w:.-]+)\s*=\s*(["'])(.*?)\2(?=\s*(?:/?>|[\w:.-]+\s*=\s*["']|/?\s*\Z))""", re.DOTALL)
@@ -98,8 +104,14 @@ def _attributes(raw: str) -> dict[str, str]:
 def _wanted(attributes: dict[str, str], tags: tuple[str, ...], line: int) -> Wanted | str | None:
     """A feed or home page; a warning where an address cannot be read; None for a folder."""
     kind = attributes.get("type", "").lower()
-    feed = attributes.get("xmlurl") or attributes.get("xml_url") or (attributes.get("url") if kind in {"rss", "atom", "feed"} else None)
-    home = attributes.get("htmlurl") or (attributes.get("url") if kind in {"link", "html", ""} and not feed and "include" not in kind else None)
+    feed = (
+        attributes.get("xmlurl")
+        or attributes.get("xml_url")
+        or (attributes.get("url") if kind in {"rss", "atom", "feed"} else None)
+    )
+    home = attributes.get("htmlurl") or (
+        attributes.get("url") if kind in {"link", "html", ""} and not feed and "include" not in kind else None
+    )
     if not feed and not home:
         return None
     name = plain(attributes.get("title") or attributes.get("text"), html=True)
@@ -108,8 +120,17 @@ def _wanted(attributes: dict[str, str], tags: tuple[str, ...], line: int) -> Wan
         return f"the feed's address cannot be read: {feed[:100]!r}"
     if not address and not address_of_home:
         return None
-    extra = tuple(part.strip("/ ").split("/")[-1] for part in attributes.get("category", "").split(",") if part.strip("/ "))
-    return Wanted(line=line, feed=address, home=address_of_home, name=name, tags=tuple(dict.fromkeys(map(tag, (*tags, *extra)))), language=attributes.get("language") or None)
+    extra = tuple(
+        part.strip("/ ").split("/")[-1] for part in attributes.get("category", "").split(",") if part.strip("/ ")
+    )
+    return Wanted(
+        line=line,
+        feed=address,
+        home=address_of_home,
+        name=name,
+        tags=tuple(dict.fromkeys(map(tag, (*tags, *extra)))),
+        language=attributes.get("language") or None,
+    )
 
 
 def _address(raw: str | None) -> str | None:
@@ -143,7 +164,9 @@ def _merged(found: list[Wanted]) -> tuple[Wanted, ...]:
     for one in found:
         key = one.feed or one.home or ""
         first = merged.get(key)
-        merged[key] = one if first is None else dataclasses.replace(first, tags=tuple(dict.fromkeys((*first.tags, *one.tags))))
+        merged[key] = (
+            one if first is None else dataclasses.replace(first, tags=tuple(dict.fromkeys((*first.tags, *one.tags))))
+        )
     return tuple(merged.values())
 
 
@@ -191,7 +214,16 @@ def read_csv(body: bytes) -> Imported:
                 warnings.append((number, "no address on this line"))
             continue
         tags = tuple(tag(part) for part in re.split(r"[;|,]", cells.get("tags", "")) if part.strip())
-        wanted.append(Wanted(line=number, feed=feed, home=home, name=plain(cells.get("name") or cells.get("title")), tags=tags, language=cells.get("language") or None))
+        wanted.append(
+            Wanted(
+                line=number,
+                feed=feed,
+                home=home,
+                name=plain(cells.get("name") or cells.get("title")),
+                tags=tags,
+                language=cells.get("language") or None,
+            )
+        )
     return Imported(wanted=_merged(wanted), warnings=tuple(warnings))
 
 
@@ -199,9 +231,28 @@ def write_opml(feeds: list[tuple[str, str, str, tuple[str, ...]]]) -> str:
     """OPML 2.0 from (name, feed, home page, tags); the first tag becomes the folder."""
     folders: dict[str, list[str]] = {}
     for name, feed, home, tags in feeds:
-        line = f"<outline type=\"rss\" text={quoteattr(name)} title={quoteattr(name)} xmlUrl={quoteattr(feed)}" + (f" htmlUrl={quoteattr(home)}" if home else "")
-        folders.setdefault(tags[0] if tags else "", []).append(line + (f" category={quoteattr(','.join(tags))}" if tags else "") + "/>")
+        line = f'<outline type="rss" text={quoteattr(name)} title={quoteattr(name)} xmlUrl={quoteattr(feed)}' + (
+            f" htmlUrl={quoteattr(home)}" if home else ""
+        )
+        folders.setdefault(tags[0] if tags else "", []).append(
+            line + (f" category={quoteattr(','.join(tags))}" if tags else "") + "/>"
+        )
     body = []
     for folder, lines in folders.items():
-        body += [f"    <outline text={quoteattr(folder)}>", *(f"      {line}" for line in lines), "    </outline>"] if folder else [f"    {line}" for line in lines]
-    return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', '<opml version="2.0">', "  <head><title>newsdesk sources</title></head>", "  <body>", *body, "  </body>", "</opml>", ""])
+        body += (
+            [f"    <outline text={quoteattr(folder)}>", *(f"      {line}" for line in lines), "    </outline>"]
+            if folder
+            else [f"    {line}" for line in lines]
+        )
+    return "\n".join(
+        [
+            '<?xml version="1.0" encoding="UTF-8"?>',
+            '<opml version="2.0">',
+            "  <head><title>newsdesk sources</title></head>",
+            "  <body>",
+            *body,
+            "  </body>",
+            "</opml>",
+            "",
+        ]
+    )

@@ -48,7 +48,11 @@ def parse_feed(body: bytes, url: str, *, content_type: str = "", now: datetime, 
     found = "page" if kind == "page" else _kind(text)
     reader = _READERS.get(found)
     if reader is None:
-        what = "a web page, not a feed; `newsdesk sources test` looks for the feeds it names" if found == "html" else "not a feed, a sitemap or a JSON feed"
+        what = (
+            "a web page, not a feed; `newsdesk sources test` looks for the feeds it names"
+            if found == "html"
+            else "not a feed, a sitemap or a JSON feed"
+        )
         raise FeedError(f"{url}: {what}")
     return reader(text, url, now)
 
@@ -70,7 +74,9 @@ def _kind(text: str) -> str:
         return _FEED_ROOTS[root]
     if root in _HTML_ROOTS or re.match(r"\s*<!doctype html", text[:500], re.IGNORECASE):
         return "html"
-    return "rss" if re.search(r"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel|item|entry)\b", text[:20000], re.IGNORECASE) else ""
+    return (
+        "rss" if re.search(r"<(?:[\w.-]+:)?(?:rss|feed|rdf|channel|item|entry)\b", text[:20000], re.IGNORECASE) else ""
+    )
 
 
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>", re.IGNORECASE)
@@ -84,12 +90,19 @@ def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
     if "<rss:item" in text:  # a prefix for RSS itself, which has no namespace
         text = re.sub(r"\A.*?(?=<rss\b)", "", re.sub(r"<(/?)rss:", r"<\1", text), flags=re.DOTALL)
     text = _HUGE_ATTRIBUTES.sub("", text)  # one element of 100,000 attributes takes it more than 90 s (measured)
-    body = b'<?xml version="1.0" encoding="utf-8"?>' + _DECLARATION.sub("", text.lstrip("\ufeff")).lstrip().encode("utf-8", "replace")
+    body = b'<?xml version="1.0" encoding="utf-8"?>' + _DECLARATION.sub("", text.lstrip("\ufeff")).lstrip().encode(
+        "utf-8", "replace"
+    )
     try:
         found = feedparser.parse(
-            io.BytesIO(body), response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url}, sanitize_html=False, resolve_relative_uris=False
+            io.BytesIO(body),
+            response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
+            sanitize_html=False,
+            resolve_relative_uris=False,
         )
-    except Exception as error:  # a parser of other people's bytes: whatever it trips over is the feed's fault, and says so
+    except (
+        Exception
+    ) as error:  # a parser of other people's bytes: whatever it trips over is the feed's fault, and says so
         raise FeedError(f"{url}: cannot be read as a feed: {type(error).__name__}: {error}") from error
     feed = found.feed
     if not found.entries and not found.version and not feed.get("title"):
@@ -109,7 +122,9 @@ def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
         entries=distinct(entries),
         self_url=next((link.get("href") for link in feed.get("links", []) if link.get("rel") == "self"), None),
         hub=next((link.get("href") for link in feed.get("links", []) if link.get("rel") == "hub"), None),
-        previous=next((link.get("href") for link in feed.get("links", []) if link.get("rel") in {"prev-archive", "next"}), None),
+        previous=next(
+            (link.get("href") for link in feed.get("links", []) if link.get("rel") in {"prev-archive", "next"}), None
+        ),
     )
 
 
@@ -139,7 +154,11 @@ def _entry(entry: Any, base: str, now: datetime) -> Listed:
 def _link(node: Any, *, permalink: bool = False) -> str | None:
     """The address of an entry or a feed: a link is a link, not an enclosure; a guid only where it says that it is one."""
     for link in node.get("links", []):
-        if link.get("rel", "alternate") == "alternate" and link.get("href") and (link.get("type") or "text/html") in {"text/html", "application/xhtml+xml", "text/plain"}:
+        if (
+            link.get("rel", "alternate") == "alternate"
+            and link.get("href")
+            and (link.get("type") or "text/html") in {"text/html", "application/xhtml+xml", "text/plain"}
+        ):
             return str(link["href"])
     if node.get("link") and node.get("link") not in {e.get("href") for e in node.get("enclosures", [])}:
         return str(node["link"])
@@ -165,7 +184,7 @@ def _is_html(node: Any, name: str) -> bool:
 
 
 def _parsed(entry: Any, now: datetime) -> str | None:
-    """feedparser's own reading, for the scripts and formats that only it knows."""
+    """Feedparser's own reading, for the scripts and formats that only it knows."""
     found = entry.get("published_parsed") or entry.get("updated_parsed")
     return read_date("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}Z".format(*found[:6]), now=now) if found else None
 
@@ -198,7 +217,11 @@ def _period(feed: Any) -> float | None:
 def _skip(text: str, outer: str, inner: str) -> tuple[str, ...]:
     """RSS 2.0 skipHours (GMT) and skipDays; feedparser drops them."""
     block = re.search(rf"<{outer}>(.*?)</{outer}>", text[:50000], re.DOTALL | re.IGNORECASE)
-    return tuple(value.strip() for value in re.findall(rf"<{inner}>([^<]{{1,12}})</{inner}>", block[1], re.IGNORECASE)) if block else ()
+    return (
+        tuple(value.strip() for value in re.findall(rf"<{inner}>([^<]{{1,12}})</{inner}>", block[1], re.IGNORECASE))
+        if block
+        else ()
+    )
 
 
 _READERS: dict[str, Callable[[str, str, datetime], ParsedFeed]] = {

@@ -50,14 +50,15 @@ def unzip(body: bytes) -> bytes:
 
 
 def _decode(body: bytes, content_type: str) -> str:
-    for mark, name in _BOMS:
+    for mark, encoding in _BOMS:
         if body.startswith(mark):
-            return body[len(mark) :].decode(name, "replace")
-    if name := _wide_without_mark(body):
-        return body.decode(name, "replace")
+            return body[len(mark) :].decode(encoding, "replace")
+    if wide := _wide_without_mark(body):
+        return body.decode(wide, "replace")
     body = body.replace(b"\x00", b"")
-    labels = [_CHARSET.search(content_type or ""), _PROLOG.search(body[:1024])]
-    named = [m.group(1) if isinstance(m.group(1), str) else m.group(1).decode("ascii", "replace") for m in labels if m]
+    said = _CHARSET.search(content_type or "")
+    declared = _PROLOG.search(body[:1024])
+    named = [*([said[1]] if said else []), *([declared[1].decode("ascii", "replace")] if declared else [])]
     text = _strict(body, "utf-8")
     if text is not None and not body.isascii():
         return text  # bytes beyond ASCII that are valid UTF-8 are UTF-8, whatever the label: chance is below 1 in 10^6 a feed
@@ -75,8 +76,8 @@ def _decode(body: bytes, content_type: str) -> str:
 
 def _wide_without_mark(body: bytes) -> str | None:
     """UTF-16 and UTF-32 without a byte order mark, by where the zeros of `<?` stand (XML 1.0, appendix F)."""
-    for head, name in ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be")):
-        if body.startswith(head) and (len(head) == 4 or body[2:4] not in {b"<\0"[:0]}) and body[1:4].count(0) + body[:1].count(0) >= 2:
+    for head, name in ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be")):
+        if body.startswith(head):
             return name
     if body[:4] in {b"<\0?\0", b"<\0r\0", b"<\0f\0"}:
         return "utf-16-le"
@@ -94,7 +95,7 @@ def _known(label: str) -> str | None:
 
 def _strict(body: bytes, label: str) -> str | None:
     name = _known(label)
-    if name is None or name.startswith("utf-16") or name.startswith("utf-32"):
+    if name is None or name.startswith(("utf-16", "utf-32")):
         return None
     try:
         return body.decode(name)
@@ -123,7 +124,9 @@ def clean_text(text: str) -> str:
 def _reference(match: re.Match[str]) -> str:
     code = int(match[1], 16) if match[1] else int(match[2])
     legal = code in {9, 10, 13} or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF
-    if 0x80 <= code <= 0x9F:  # meant as windows-1252, as every browser reads it (HTML, numeric character reference end state)
+    if (
+        0x80 <= code <= 0x9F
+    ):  # meant as windows-1252, as every browser reads it (HTML, numeric character reference end state)
         try:
             return bytes([code]).decode("cp1252")
         except UnicodeDecodeError:

@@ -36,7 +36,9 @@ class Answer:
     parsed: ParsedFeed | None = None
 
 
-def check(feed: Feed, answer: Answer, *, schedule: Schedule, every: float | None, now: datetime, spread: float = 0.0) -> FeedCheck:
+def check(
+    feed: Feed, answer: Answer, *, schedule: Schedule, every: float | None, now: datetime, spread: float = 0.0
+) -> FeedCheck:
     """What one answer means for its feed.
 
     Args:
@@ -83,7 +85,14 @@ def _failed(feed: Feed, answer: Answer, interval: float, schedule: Schedule, now
     if status in {401, 403}:
         wait = max(wait, FORBIDDEN)
     due = now + timedelta(seconds=wait)
-    return FeedCheck(feed_url=feed.url, at=now, outcome="failed", error=reason, due_at=max(due, not_before) if not_before else due, not_before=not_before)
+    return FeedCheck(
+        feed_url=feed.url,
+        at=now,
+        outcome="failed",
+        error=reason,
+        due_at=max(due, not_before) if not_before else due,
+        not_before=not_before,
+    )
 
 
 def retry_after(value: str | None, *, now: datetime) -> datetime | None:

@@ -46,7 +46,9 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
 
 def _root(text: str, url: str) -> Any:
     body = re.sub(r"\A\s*<\?xml[^>]*\?>", "", text.lstrip("\ufeff \t\r\n")).encode("utf-8", "replace")
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, encoding="utf-8")
+    parser = etree.XMLParser(
+        recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, encoding="utf-8"
+    )
     try:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
@@ -123,6 +125,13 @@ def _latest_by_name(url: str) -> str | None:
 def recent(entries: tuple[Listed, ...], *, now: datetime, max_age: float) -> tuple[Listed, ...]:
     """The entries of a map that a crawl takes: dated within max_age, or undated (up to MAX_UNDATED); the rest is left to backfill."""
     oldest = (now - timedelta(seconds=max_age)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    dated = tuple(e for e in entries if e.published_at and (e.published_at >= oldest or (len(e.published_at) == 10 and e.published_at >= oldest[:10])))
-    undated = tuple(e for e in entries if not e.published_at and (_latest_by_name(e.url or "") or oldest[:10]) >= oldest[:10])
+    dated = tuple(
+        e
+        for e in entries
+        if e.published_at
+        and (e.published_at >= oldest or (len(e.published_at) == 10 and e.published_at >= oldest[:10]))
+    )
+    undated = tuple(
+        e for e in entries if not e.published_at and (_latest_by_name(e.url or "") or oldest[:10]) >= oldest[:10]
+    )
     return dated + undated[:MAX_UNDATED]

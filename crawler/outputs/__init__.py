@@ -1,0 +1,1 @@
+"""What is kept, out: terminal, files, the browser."""

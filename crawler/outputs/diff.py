@@ -17,7 +17,9 @@ Piece = tuple[str, str]  # ("equal" | "insert" | "delete", words)
 def word_diff(old: str, new: str) -> Iterator[Piece]:
     """The pieces of new against old, in reading order."""
     a, b = re.findall(r"\S+\s*", old), re.findall(r"\S+\s*", new)
-    for op, i1, i2, j1, j2 in difflib.SequenceMatcher(None, [w.strip() for w in a], [w.strip() for w in b], autojunk=False).get_opcodes():
+    for op, i1, i2, j1, j2 in difflib.SequenceMatcher(
+        None, [w.strip() for w in a], [w.strip() for w in b], autojunk=False
+    ).get_opcodes():
         if op == "equal":
             yield "equal", "".join(b[j1:j2])
             continue
@@ -31,7 +33,12 @@ def print_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Print what changed: title, subtitle, and the paragraphs that differ."""
     console = out()
     silent = "; the page's own modified time does not admit it" if new["silent"] else ""
-    console.print(Text(f"version {old['number']} to {new['number']}: changed between {local(old['last_same_at'] or old['seen_at'])} and {local(new['seen_at'])} {zone_name()}, +{new['words_added']} -{new['words_removed']} words{silent}", style="dim"))
+    console.print(
+        Text(
+            f"version {old['number']} to {new['number']}: changed between {local(old['last_same_at'] or old['seen_at'])} and {local(new['seen_at'])} {zone_name()}, +{new['words_added']} -{new['words_removed']} words{silent}",
+            style="dim",
+        )
+    )
     for name in ("title", "subtitle"):
         if (old[name] or "") != (new[name] or ""):
             console.print(_styled(word_diff(old[name] or "", new[name] or ""), f"{name}: "))

@@ -8,16 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from storage.records import Article, CrawlRun, moment
-
-if TYPE_CHECKING:
-    from crawler.engine.tally import Tally
 
 # A title can hold an escape sequence, or turn the order of the line it stands in.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -35,11 +32,16 @@ def on_terminal() -> bool:
 
 def out() -> Console:
     """stdout, as wide as it is; unbounded where no person reads it."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=not on_terminal(), width=None if on_terminal() else int(os.environ.get("COLUMNS", "0")) or 10_000)
+    return Console(
+        file=sys.stdout,
+        highlight=False,
+        soft_wrap=not on_terminal(),
+        width=None if on_terminal() else int(os.environ.get("COLUMNS", "0")) or 10_000,
+    )
 
 
 def err() -> Console:
-    """stderr."""
+    """Stderr."""
     return Console(file=sys.stderr, highlight=False, width=None if sys.stderr.isatty() else 160)
 
 
@@ -62,7 +64,13 @@ def zone_name() -> str:
     return f"{now.tzname()} (UTC{offset[:3]}:{offset[3:]})"
 
 
-def table(columns: Sequence[tuple[str, dict[str, Any]]], rows: Iterable[Sequence[object]], *, caption: str = "", report: bool = False) -> None:
+def table(
+    columns: Sequence[tuple[str, dict[str, Any]]],
+    rows: Iterable[Sequence[object]],
+    *,
+    caption: str = "",
+    report: bool = False,
+) -> None:
     """A table on a terminal; lines with tabs between elsewhere, but for a report, which is for people wherever it goes."""
     if not on_terminal() and not report:
         for row in rows:
@@ -94,7 +102,16 @@ def print_article(article: Article) -> None:
         console.print(Text(safe(paragraph)), width=width if on_terminal() else None, soft_wrap=not on_terminal())
 
 
-_COLUMNS = (("entries", "entries_new"), ("new", "articles_new"), ("revised", "revised"), ("copies", "copies"), ("headline only", "headline_only"), ("rejected", "rejected"), ("failed", "failed"), ("waiting", "waiting"))
+_COLUMNS = (
+    ("entries", "entries_new"),
+    ("new", "articles_new"),
+    ("revised", "revised"),
+    ("copies", "copies"),
+    ("headline only", "headline_only"),
+    ("rejected", "rejected"),
+    ("failed", "failed"),
+    ("waiting", "waiting"),
+)
 
 
 def print_run(run: CrawlRun) -> None:
@@ -106,7 +123,13 @@ def print_run(run: CrawlRun) -> None:
     for counts in run.sources:
         why = [counts.error] if counts.error else []
         why += [f"{n} × {reason}" for reason, n in list(counts.reasons.items())[:3]]
-        rows.append([counts.source or "(fetched)", *(getattr(counts, name) for _, name in _COLUMNS), "; ".join(filter(None, why))])
+        rows.append(
+            [
+                counts.source or "(fetched)",
+                *(getattr(counts, name) for _, name in _COLUMNS),
+                "; ".join(filter(None, why)),
+            ]
+        )
     if len(rows) > 1:
         rows.append(["total", *(run.total(name) for _, name in _COLUMNS), ""])
     table(columns, rows, report=True)
@@ -120,12 +143,23 @@ def progress(enabled: bool) -> Iterator[Any]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err(), transient=True) as bar:
         task = bar.add_task("asking feeds", total=None)
 
-        def observe(tally: Tally) -> None:
+        def observe(tally: Any) -> None:
             new, revised, failed = tally.total("articles_new"), tally.total("revised"), tally.total("failed")
-            bar.update(task, total=max(tally.asked, 1), completed=tally.answered, description=f"{new} new, {revised} revised, {failed} failed")
+            bar.update(
+                task,
+                total=max(tally.asked, 1),
+                completed=tally.answered,
+                description=f"{new} new, {revised} revised, {failed} failed",
+            )
 
         yield observe

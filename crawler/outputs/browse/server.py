@@ -11,10 +11,23 @@ from crawler.errors import CrawlerError
 
 _Scope = MutableMapping[str, Any]
 _App = Callable[[_Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
-SETTINGS = {"sql_time_limit_ms": 1000, "max_returned_rows": 1000, "allow_download": False, "num_sql_threads": 3, "default_page_size": 50, "truncate_cells_html": 400, "suggest_facets": False}
+SETTINGS = {
+    "sql_time_limit_ms": 1000,
+    "max_returned_rows": 1000,
+    "allow_download": False,
+    "num_sql_threads": 3,
+    "default_page_size": 50,
+    "truncate_cells_html": 400,
+    "suggest_facets": False,
+}
 # No script but Datasette's own, no form that leaves, nothing that frames us; titles and texts are strangers' words.
 _POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
-_HEADERS = [(b"content-security-policy", _POLICY.encode()), (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
+_HEADERS = [
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+]
 
 
 def application(path: Path, allowed: set[str]) -> _App:
@@ -23,7 +36,9 @@ def application(path: Path, allowed: set[str]) -> _App:
 
     inner: _App = Datasette([str(path)], settings=SETTINGS, metadata=describe(path)).app()
 
-    async def guarded(scope: _Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    async def guarded(
+        scope: _Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
         if scope["type"] == "http":
             host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
             if host.rsplit(":", 1)[0].strip("[]").lower() not in allowed:
@@ -47,20 +62,45 @@ def _with_headers(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awa
 
 
 async def _refuse(send: Callable[[Any], Awaitable[None]], status: int = 403) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS],
+        }
+    )
     text = b"This newsdesk answers to other names; --allow-host adds one.\n" if status == 403 else b"Read-only.\n"
     await send({"type": "http.response.body", "body": text})
 
 
 def describe(path: Path) -> dict[str, Any]:
     """Datasette's metadata: what the tables are, how they are sorted, which columns are worth counting by."""
-    hidden = ("article_urls", "entries", "fetches", "fingerprints", "meta", "_sqlite_migrations", "feeds", "gaps", "source_days", "changes", "crawl_runs")
+    hidden = (
+        "article_urls",
+        "entries",
+        "fetches",
+        "fingerprints",
+        "meta",
+        "_sqlite_migrations",
+        "feeds",
+        "gaps",
+        "source_days",
+        "changes",
+        "crawl_runs",
+    )
     return {
         "title": "newsdesk",
         "databases": {
             path.stem: {
                 "tables": {
-                    "articles": {"sort_desc": "published_at", "facets": ["source", "kind", "language"], "label_column": "title", "fts_table": "articles_fts", "fts_pk": "id", "size": 50},
+                    "articles": {
+                        "sort_desc": "published_at",
+                        "facets": ["source", "kind", "language"],
+                        "label_column": "title",
+                        "fts_table": "articles_fts",
+                        "fts_pk": "id",
+                        "size": 50,
+                    },
                     "revisions": {"sort_desc": "seen_at"},
                     "sources": {"label_column": "name"},
                     **{name: {"hidden": True} for name in hidden},

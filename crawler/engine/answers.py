@@ -1,0 +1,61 @@
+"""Small questions to one answer, and the decision in the writer's transaction. Not for asking: see spider.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+from scrapy.http import Response
+
+from crawler.articles.dedupe import content_hash
+from crawler.articles.verdict import SAME_TEXT_WORDS, Held, Visit, decide, prints_of
+from crawler.engine.asking import Asked
+from storage.records import Verdict, moment
+from storage.store import Writer
+
+
+def look_up_and_decide(writer: Writer, visit: Visit, extras: dict[str, Any]) -> Verdict:
+    """In the writer's thread and transaction: what is held that this may be, then the decision."""
+    if visit.article is None:
+        return decide(visit, Held(), now=visit_time(visit))
+    visit = dataclasses.replace(visit, article=dataclasses.replace(visit.article, **extras))
+    article = visit.article
+    assert article is not None
+    by_key = writer.by_keys([address.url_key for address in visit.addresses])
+    ids = {article_id for article_id, _ in by_key.values()} | (
+        {visit.entry.article_id} if visit.entry.article_id else set()
+    )
+    articles = {article_id: found for article_id in ids if (found := writer.article(article_id)) is not None}
+    same = (
+        writer.same_text(visit.source, content_hash(article.title, article.subtitle, article.text))
+        if article.word_count >= SAME_TEXT_WORDS
+        else []
+    )
+    now = visit_time(visit)
+    twins = writer.twins(prints_of(article), now) if not articles else []
+    return decide(visit, Held(by_key=by_key, articles=articles, same_text=same, twins=twins), now=now)
+
+
+def visit_time(visit: Visit) -> datetime:
+    """When the page was asked for."""
+    return moment(visit.article.fetched_at) if visit.article and visit.article.fetched_at else datetime.now(UTC)
+
+
+def ids_of(asked: Asked) -> tuple[int, ...]:
+    """The entry that is answered; none for a recheck."""
+    return (asked.entry.id,) if asked.entry and asked.entry.id else ()
+
+
+def header(headers: Any, name: str) -> str | None:
+    """A response header, byte for byte as text."""
+    value = headers.get(name)
+    return value.decode("latin-1") if value else None
+
+
+def media_of(response: Response) -> str | None:
+    """The media type of what is no page; None where it may be one."""
+    kind = (header(response.headers, "Content-Type") or "").split(";")[0].strip().lower()
+    if not kind or "html" in kind or kind in {"text/plain", "application/octet-stream", "application/xml", "text/xml"}:
+        return None
+    return kind
