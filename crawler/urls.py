@@ -189,7 +189,7 @@ def site(url: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _registrable(host: str) -> str:
-    return extract_domain(f"http://{host}/", fast=True) or host
+    return extract_domain(f"http://{host}/") or host
 
 
 def host_of(url: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from crawler.articles import judgement
 from crawler.articles.body import find_body, words
+from crawler.articles.dedupe import normal
 from crawler.articles.fields import Provenance, find_fields, person
 from crawler.articles.page import Page, read_page
 from crawler.articles.structured import Structured, read_structured
@@ -82,6 +83,7 @@ def extract(
     fields, provenance = find_fields(page, said, rules, now)
     text, origin = find_body(page, rules)
     _fill_in(page, said, fields, provenance, now)
+    text = _without_heading(text, fields)
     provenance["text"] = {"source": origin, "raw": None}
     canonical, elsewhere = _canonical(page, said)
     agency, agency_source = _agency(fields.get("authors", ()), text)
@@ -135,6 +137,15 @@ def _fill_in(page: Page, said: Structured, fields: dict[str, Any], provenance: P
             fields["authors"], provenance["authors"] = people, {"source": "trafilatura", "raw": found.author}
     if not fields.get("published_at") and found.date and (day := read_date(found.date, now=now)):
         fields["published_at"], provenance["published_at"] = day[:10], {"source": "trafilatura", "raw": found.date}
+
+
+def _without_heading(text: str, fields: dict[str, Any]) -> str:
+    """The text without headline and subtitle at its head, where the body's container holds them too."""
+    said = {normal(fields.get("title")), normal(fields.get("subtitle"))} - {""}
+    paragraphs = text.split("\n\n")
+    while len(paragraphs) > 1 and normal(paragraphs[0]) in said:
+        paragraphs.pop(0)
+    return "\n\n".join(paragraphs)
 
 
 def _canonical(page: Page, said: Structured) -> tuple[str | None, str | None]:

@@ -122,7 +122,7 @@ def _mostly_links(page: Page, count: int) -> bool:
         if next(node.iter("a"), None) is not None
     )
     every = len(words(text_of(page.tree)))
-    return headlines >= 8 and linked > 0.5 * every and count < 0.4 * every
+    return headlines >= 8 and (linked > 0.8 * every or (linked > 0.5 * every and count < 0.4 * every))
 
 
 def completeness(said: Structured, text: str) -> str:

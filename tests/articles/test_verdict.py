@@ -1,0 +1,165 @@
+"""The decision, page by page, against what is held: no article is lost to a merge, none is kept twice."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+from crawler.articles.assembly import assemble
+from crawler.articles.extraction import Extraction
+from crawler.articles.verdict import Held, Visit, decide
+from crawler.urls import url_key
+from storage.records import Article, Entry, Twin, Verdict, iso
+from tests.conftest import NOW
+from tests.site import story
+
+A = "https://a.org/2026/11/20/a-story-of-the-harbour"
+
+
+def visit(url: str = A, title: str = "A story of the harbour", seed: int = 1, *, text: str | None = None, requested: str = "", entry: Entry | None = None, **said: object) -> Visit:
+    extraction = Extraction(url=url, title=title, text="\n\n".join(story(seed)) if text is None else text, published_at="2026-11-20T08:00:00Z", modified_at="2026-11-20T08:00:00Z", **said)  # type: ignore[arg-type]
+    entry = entry or Entry(id=7, feed_url="https://a.org/rss", source="a.org", url=requested or url, url_key=url_key(requested or url), title=title)
+    return Visit(entry=entry, requested=requested or url, final=url, source="a.org", extraction=extraction, article=assemble(extraction, entry, source="a.org", language="en", now=NOW), rechecks=(900.0, 3600.0))
+
+
+def held(*articles: Article, kinds: dict[str, str] | None = None, **more: object) -> Held:
+    by_key = {url_key(a.url): (a.id, (kinds or {}).get(a.url, "final")) for a in articles}
+    return Held(by_key={**by_key, **more.pop("keys", {})}, articles={a.id: a for a in articles}, **more)  # type: ignore[arg-type, dict-item]
+
+
+def kept(v: Visit, **changes: object) -> Article:
+    assert v.article is not None
+    return dataclasses.replace(v.article, **{"id": 1, "story_id": 1, "first_seen_at": iso(NOW - timedelta(hours=2)), **changes})  # type: ignore[arg-type]
+
+
+def test_a_page_nobody_holds_is_new() -> None:
+    found = decide(visit(), Held(), now=NOW)
+    assert found.outcome == "new"
+    assert found.article is not None
+    assert (found.article.url, found.article.duplicate_of, found.article.story_id) == (A, None, None)
+    assert found.recheck_at == NOW + timedelta(minutes=15)
+
+
+def test_the_same_page_again_is_the_same() -> None:
+    found = decide(visit(), held(kept(visit())), now=NOW)
+    assert (found.outcome, found.article_id) == ("same", 1)
+    assert found.recheck_at is None or found.recheck_at > NOW
+
+
+def test_a_changed_text_is_a_revision_with_its_words() -> None:
+    text = "\n\n".join(story(1)).replace("harbour", "airport", 1)
+    found = decide(visit(text=text), held(kept(visit())), now=NOW)
+    assert (found.outcome, found.words_added, found.words_removed, found.silent) == ("revised", 1, 1, True)
+
+
+def test_an_admitted_edit_is_not_silent() -> None:
+    new = visit(text="\n\n".join(story(1)) + " More.")
+    assert new.article is not None
+    new = dataclasses.replace(new, article=dataclasses.replace(new.article, modified_at="2026-11-20T09:00:00Z"))
+    assert decide(new, held(kept(visit())), now=NOW).silent is False
+
+
+def test_a_less_complete_page_never_overwrites() -> None:
+    wall = visit(text="", obstacle="consent wall")
+    found = decide(wall, held(kept(visit())), now=NOW)
+    assert (found.outcome, found.article, found.replace) == ("same", None, False)
+
+
+def test_a_more_complete_page_replaces_without_a_revision() -> None:
+    wall = visit(text="", obstacle="consent wall")
+    assert wall.article is not None
+    assert wall.article.completeness == "headline"
+    found = decide(visit(), held(kept(wall)), now=NOW)
+    assert (found.outcome, found.replace, found.article_id) == ("new", True, 1)
+
+
+def test_a_wall_with_a_title_in_the_feed_is_an_article_asked_for_again() -> None:
+    found = decide(visit(text="", obstacle="consent wall"), Held(), now=NOW)
+    assert (found.outcome, found.reason, found.retry_at) == ("headline", "consent wall", NOW + timedelta(hours=1))
+    assert found.article is not None
+    assert found.article.text is None
+
+
+def test_a_soft_404_stays_an_entry() -> None:
+    found = decide(visit(text="", obstacle="soft 404"), Held(), now=NOW)
+    assert (found.outcome, found.reason, found.article) == ("rejected", "soft 404", None)
+
+
+def test_another_address_with_a_canonical_link_and_the_same_text_is_one_article() -> None:
+    other = visit("https://a.org/print/77", canonical_url=A)
+    found = decide(other, held(kept(visit())), now=NOW)
+    assert (found.outcome, found.article_id, found.article) == ("address", 1, None)
+    assert {a.kind for a in found.addresses} == {"feed", "final", "canonical"} or "final" in {a.kind for a in found.addresses}
+
+
+def test_a_canonical_link_to_another_text_merges_nothing() -> None:
+    horoscope = visit("https://a.org/horoscope/2026-11-21-taurus", "Your horoscope", seed=5, canonical_url=A)
+    found = decide(horoscope, held(kept(visit())), now=NOW)
+    assert (found.outcome, found.article_id) == ("new", None)
+    assert found.article is not None
+    assert found.article.url == "https://a.org/horoscope/2026-11-21-taurus"
+
+
+def test_a_canonical_link_to_the_home_page_counts_for_nothing() -> None:
+    one = visit("https://a.org/2026/11/20/story-one-of-three", "One", seed=2, canonical_url="https://a.org/")
+    two = visit("https://a.org/2026/11/20/story-two-of-three", "Two", seed=3, canonical_url="https://a.org/")
+    first = decide(one, Held(), now=NOW)
+    assert first.article is not None
+    assert first.article.url == "https://a.org/2026/11/20/story-one-of-three"
+    assert all(a.kind != "canonical" for a in first.addresses)
+    assert decide(two, held(kept(one, url=first.article.url)), now=NOW).outcome == "new"
+
+
+def test_two_videos_with_the_same_boilerplate_are_two_articles() -> None:
+    boilerplate = "Watch our latest videos here. Subscribe for more. " * 4
+    one, two = visit("https://a.org/video/1111", "First video", text=boilerplate), visit("https://a.org/video/2222", "Second video", text=boilerplate)
+    assert decide(two, held(kept(one), same_text=[kept(one)]), now=NOW).outcome == "new"
+
+
+def test_the_same_text_at_two_addresses_merges_only_within_a_week_and_with_60_words() -> None:
+    one, two = visit("https://a.org/x/story-1-2-3-4"), visit("https://a.org/y/story-1-2-3-4")
+    assert decide(two, Held(same_text=[kept(one)]), now=NOW).article_id == 1
+    assert decide(two, Held(same_text=[kept(one, published_at="2026-11-01T08:00:00Z")]), now=NOW).outcome == "new"
+    short_one, short_two = visit("https://a.org/x/9", text="Too short to tell."), visit("https://a.org/y/9", text="Too short to tell.")
+    assert decide(short_two, Held(same_text=[kept(short_one)]), now=NOW).outcome == "new"
+
+
+def test_a_publishers_id_leads_to_one_article_and_its_new_slug_becomes_the_address() -> None:
+    old, new = visit("https://a.org/2026/11/20/old-slug-of-it-a55", publisher_id="55"), visit("https://a.org/2026/11/20/new-slug-of-it-a55", "A new headline", publisher_id="55")
+    found = decide(new, held(kept(old), keys={"id:/55": (1, "id")}), now=NOW)
+    assert (found.outcome, found.article_id) == ("revised", 1)
+    assert found.article is not None
+    assert found.article.url.endswith("new-slug-of-it-a55")
+
+
+def test_the_page_at_the_address_of_record_replaces_an_amp_view_without_a_revision() -> None:
+    amp = visit("https://a.org/all/69?amp=1", text="\n\n".join(story(1)[:3]), canonical_url=A, is_amp=True)
+    found = decide(visit(), held(kept(amp, url=A, page_url="https://a.org/all/69?amp=1")), now=NOW)
+    assert (found.outcome, found.replace, found.article_id) == ("address", True, 1)
+
+
+def test_an_amp_view_never_makes_a_revision() -> None:
+    amp = visit("https://a.org/all/69?amp=1", text="\n\n".join(story(1)[:3]), canonical_url=A, is_amp=True)
+    found = decide(amp, held(kept(visit())), now=NOW)
+    assert (found.outcome, found.article) == ("address", None)
+
+
+def test_a_wire_story_in_another_outlet_is_a_copy_that_shares_the_story() -> None:
+    text = "\n\n".join(story(1))
+    twin = Twin(id=3, story_id=2, source="b.org", url="https://b.org/x", title="Another headline", text="A lead of their own.\n\n" + text, published_at=None, first_seen_at=iso(NOW))
+    found = decide(visit(), Held(twins=[twin]), now=NOW)
+    assert found.is_copy
+    assert found.article is not None
+    assert (found.article.duplicate_of, found.article.story_id) == (3, 2)
+
+
+def test_the_same_outlets_update_shares_the_story_but_is_no_copy() -> None:
+    twin = Twin(id=3, story_id=2, source="a.org", url="https://a.org/x", title="x", text="\n\n".join(story(1)), published_at=None, first_seen_at=iso(NOW))
+    found = decide(visit("https://a.org/2026/11/21/an-update-of-the-story", "Update", text="\n\n".join(story(1)) + "\n\nAnd more words here than before."), Held(twins=[twin]), now=NOW)
+    assert found.article is not None
+    assert (found.article.duplicate_of, found.article.story_id) == (None, 2)
+
+
+def test_verdicts_are_plain_values() -> None:
+    assert decide(visit(), Held(), now=NOW) == decide(visit(), Held(), now=NOW)
+    assert isinstance(decide(visit(), Held(), now=NOW), Verdict)

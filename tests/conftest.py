@@ -1,0 +1,92 @@
+"""Shared fixtures: the given data, a local site, a folder with a configuration, the command as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.site import Site
+
+ROOT = Path(__file__).resolve().parent.parent
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The given data, which is its publishers' and not in the repository."""
+    folder = Path(os.environ.get("NEWSDESK_CORPUS") or ROOT.parent / "shared")
+    if not (folder / "corpus").is_dir():
+        pytest.skip(f"the corpus is not at {folder}; NEWSDESK_CORPUS names its folder")
+    return folder.resolve()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    served = Site()
+    yield served
+    served.close()
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Desk:
+    """A folder with a configuration, and the command run in it."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "news.db"
+
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("NEWSDESK_")}
+        return {**kept, "PYTHONPATH": str(ROOT), "TZ": "UTC", "HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "xdg"), **self.env}
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "crawler", *arguments]
+
+    def run(self, *arguments: str, stdin: str = "", timeout: float = 100) -> Done:
+        done = subprocess.run(self.command(*arguments), cwd=self.folder, env=self.environment(), input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(self.command(*arguments), cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def configure(self, *sources: str, extra: str = "", delay: float = 0) -> None:
+        text = f'[http]\nallow_networks = ["127.0.0.0/8", "::1/128"]\ntimeout = 5\n[politeness]\ndelay = {delay}\njitter = 0\n[extract]\nworkers = 1\n{extra}\n' + "\n".join(sources)
+        (self.folder / "newsdesk.toml").write_text(text, encoding="utf-8")
+
+    def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as connection:
+            connection.row_factory = sqlite3.Row
+            found = [dict(row) for row in connection.execute(sql, values)]
+        connection.close()
+        return found
+
+
+def source(site: Site | str, *, feeds: tuple[str, ...] = ("/feed.xml",), id: str = "post", more: str = "") -> str:  # noqa: A002 - the field's name
+    base = site if isinstance(site, str) else site.base
+    listed = ", ".join(f'"{base}{f}"' for f in feeds)
+    return f'[[source]]\nid = "{id}"\nname = "{id}"\nurl = "{base}/"\nfeeds = [{listed}]\n{more}\n'
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
