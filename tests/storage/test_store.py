@@ -1,0 +1,331 @@
+"""The store's contract: what every method keeps, on a real file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from crawler.settings import Source
+from storage.errors import DamagedDatabase, HeldDatabase, MissingDatabase, NewerDatabase, NotOurs, StorageError
+from storage.frontier import CheckCounts
+from storage.lock import Lock, holder
+from storage.records import Address, Article, FeedCheck, FetchRecord, Filter, Listed, Verdict, iso
+from storage.schema import SCHEMA
+from storage.store import Writer, open_store, open_writer
+from tests.conftest import NOW
+
+FEED = "https://a.org/rss"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Writer]:
+    writer = open_writer(tmp_path / "news.db")
+    writer.sync_sources([Source(id="a", name="A", url="https://a.org/", feeds=(FEED,), language="en", country="GB", tags=("x",))], {FEED: "a.org"})
+    yield writer
+    writer.close()
+
+
+def listed(n: int, **changes: object) -> Listed:
+    values = {"identity": f"g{n}", "guid": f"g{n}", "url": f"https://a.org/{n}", "url_key": f"a.org/{n}", "host": "a.org", "title": f"T{n}", "fingerprint": "f", "published_at": f"2026-11-20T{n % 24:02d}:00:00Z"}
+    return Listed(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def poll(store: Writer, *entries: Listed, at=NOW, **changes: object) -> CheckCounts:
+    values = {"feed_url": FEED, "at": at, "outcome": "changed", "kind": "rss", "final_url": FEED, "etag": '"e"', "body_hash": "h", "due_at": at + timedelta(hours=1), "interval_seconds": 3600.0, "listed": entries}
+    with store.transaction():
+        return store.apply_check(FeedCheck(**{**values, **changes}), "a")  # type: ignore[arg-type]
+
+
+def lease(store: Writer, **changes: object):
+    values = {"now": NOW, "until": NOW + timedelta(minutes=10), "limit": 100, "per_host": 100, "sources": ["a"], "ignore_retry": True}
+    return store.lease_entries(**{**values, **changes})
+
+
+def verdict(n: int, outcome: str = "new", *, entry: int | None = None, **changes: object) -> Verdict:
+    article = Article(url=f"https://a.org/{n}", source="a", title=f"Title {n}", text=f"Text number {n}", authors=("Ada",), published_at=f"2026-11-20T{n % 24:02d}:00:00Z", content_hash=f"h{n}", page_url=f"https://a.org/{n}", language="en")
+    values = {"outcome": outcome, "at": NOW, "entry_ids": (entry,) if entry else (), "article": article, "addresses": (Address(url_key=f"a.org/{n}", url=f"https://a.org/{n}", kind="final"),), "source": "a"}
+    return Verdict(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def apply(store: Writer, found: Verdict) -> int | None:
+    with store.transaction():
+        return store.apply_verdict(found)
+
+
+def test_new_entries_are_owed_once_and_listed_again_they_are_not_new(store: Writer) -> None:
+    assert poll(store, listed(1), listed(2)) == CheckCounts(new=2)
+    assert poll(store, listed(1), listed(2)) == CheckCounts()
+    assert [e.title for e in lease(store)] == ["T1", "T2"]
+    assert lease(store) == []
+
+
+def test_an_edited_entry_is_owed_again(store: Writer) -> None:
+    poll(store, listed(1))
+    apply(store, verdict(1, entry=lease(store)[0].id))
+    assert poll(store, listed(1, title="T1 updated", fingerprint="other")) == CheckCounts(changed=1)
+    again = lease(store)
+    assert [(e.title, e.article_id) for e in again] == [("T1 updated", 1)]
+
+
+def test_a_reused_guid_is_another_entry(store: Writer) -> None:
+    poll(store, listed(1))
+    assert poll(store, listed(1, url="https://a.org/other", url_key="a.org/other", title="Quite another", fingerprint="x")).new == 1
+    assert poll(store, listed(1, url="https://a.org/other", url_key="a.org/other", title="Quite another", fingerprint="x")) == CheckCounts()
+
+
+def test_entries_with_one_key_are_asked_for_once_and_settled_together(store: Writer) -> None:
+    poll(store, listed(1), listed(2, url="https://www.a.org/1", url_key="a.org/1"))
+    leased = lease(store)
+    assert len(leased) == 1
+    apply(store, verdict(1, entry=leased[0].id))
+    assert lease(store) == []
+    assert {(r["state"], r["article_id"]) for r in (store.entry(1), store.entry(2)) if r} == {("fetched", 1)}
+
+
+def test_an_entry_of_a_held_address_is_not_asked_for(store: Writer) -> None:
+    apply(store, verdict(1))
+    poll(store, listed(1))
+    assert lease(store) == []
+    entry = store.entry(1)
+    assert entry is not None
+    assert (entry["state"], entry["article_id"]) == ("fetched", 1)
+
+
+def test_an_address_only_claimed_by_a_canonical_link_is_still_asked_for(store: Writer) -> None:
+    apply(store, verdict(1, addresses=(Address(url_key="a.org/amp/1", url="https://a.org/amp/1", kind="final"), Address(url_key="a.org/1", url="https://a.org/1", kind="canonical"))))
+    poll(store, listed(1))
+    assert len(lease(store)) == 1
+
+
+def test_leases_end_and_are_given_back_at_once_when_their_holder_is_gone(store: Writer) -> None:
+    poll(store, listed(1))
+    assert len(lease(store)) == 1
+    assert store.release_leases() == 1
+    assert len(lease(store)) == 1
+
+
+def test_retries_wait_but_a_crawl_without_due_asks_them_and_never_before_retry_after(store: Writer) -> None:
+    poll(store, listed(1), listed(2))
+    first, second = lease(store)
+    later = NOW + timedelta(hours=1)
+    apply(store, verdict(1, "failed", entry=first.id, article=None, reason="500", retry_at=later))
+    apply(store, verdict(2, "failed", entry=second.id, article=None, reason="503", retry_at=later, not_before=later))
+    assert lease(store, ignore_retry=False) == []
+    assert [e.id for e in lease(store, ignore_retry=True)] == [first.id]
+    store.release_leases()
+    assert {e.id for e in lease(store, now=later + timedelta(seconds=1), ignore_retry=False)} == {first.id, second.id}
+
+
+def test_newest_takes_the_newest(store: Writer) -> None:
+    poll(store, *(listed(n) for n in range(1, 9)))
+    assert [e.title for e in lease(store, newest=2, limit=2)] == ["T7", "T8"]
+
+
+def test_per_host_counts_what_is_leased_already(store: Writer) -> None:
+    poll(store, *(listed(n) for n in range(1, 9)))
+    assert len(lease(store, per_host=3)) == 3
+    assert lease(store, per_host=3) == []
+
+
+def test_feeds_are_leased_when_due_and_never_before_retry_after(store: Writer) -> None:
+    now = {"now": NOW, "until": NOW + timedelta(minutes=1), "limit": 10, "sources": None, "done": []}
+    assert [f.url for f in store.lease_feeds(**now, due_only=True)] == [FEED]
+    poll(store, listed(1))
+    assert store.lease_feeds(**now, due_only=True) == []
+    held = store.lease_feeds(**now, due_only=False)[0]
+    assert (held.etag, held.body_hash, held.final_url) == ('"e"', "h", FEED)
+    poll(store, outcome="failed", error="503", not_before=NOW + timedelta(hours=2))
+    assert store.lease_feeds(**now, due_only=False) == []
+    failed = store.feed(FEED)
+    assert failed is not None
+    assert (failed.failures, failed.etag, failed.last_error) == (1, '"e"', "503")
+
+
+def test_a_gone_feed_is_asked_no_more(store: Writer) -> None:
+    poll(store, outcome="gone", error="gone for good (410)")
+    assert store.lease_feeds(now=NOW + timedelta(days=400), until=NOW, limit=10, sources=None, done=[], due_only=False) == []
+
+
+def test_an_edit_keeps_both_versions(store: Writer) -> None:
+    apply(store, verdict(1))
+    assert store.revisions(1) == []
+    new = verdict(1, "revised", article_id=1, words_added=2, words_removed=1, silent=True)
+    assert new.article is not None
+    import dataclasses
+
+    apply(store, dataclasses.replace(new, article=dataclasses.replace(new.article, text="Another text", content_hash="x")))
+    first, second = store.revisions(1)
+    assert (first["number"], first["text"], second["number"], second["text"], second["silent"]) == (1, "Text number 1", 2, "Another text", 1)
+    article = store.article(1)
+    assert article is not None
+    assert (article.revision, article.text, article.first_seen_at) == (2, "Another text", iso(NOW))
+    assert [h.article.id for h in store.search("another")] == [1]
+    assert list(store.search("number")) == []
+    assert [c["op"] for c in store.changes()] == ["revised"]
+    assert store.edits()[0]["words_added"] == 2
+
+
+def test_ids_are_never_reused_and_uids_are_stable(store: Writer) -> None:
+    apply(store, verdict(1))
+    article = store.article(1)
+    assert article is not None
+    assert len(article.uid) == 32
+    with store.transaction():
+        for table in ("changes", "article_urls", "articles"):
+            store.db.conn.execute(f"DELETE FROM {table}")
+    assert apply(store, verdict(2)) == 2
+
+
+def test_a_vanished_article_keeps_its_text_and_may_come_back(store: Writer) -> None:
+    apply(store, verdict(1))
+    apply(store, verdict(1, "gone", article=None, article_id=1, reason="not found (404)", addresses=()))
+    article = store.article(1)
+    assert article is not None
+    assert (article.vanished_reason, article.text) == ("not found (404)", "Text number 1")
+    assert store.vanished()[0]["id"] == 1
+    apply(store, verdict(1, "same", article=None, article_id=1))
+    back = store.article(1)
+    assert back is not None
+    assert back.vanished_at is None
+    assert [r[0] for r in store.db.conn.execute("SELECT op FROM changes ORDER BY seq")] == ["new", "vanished", "restored"]
+
+
+def test_one_bad_record_is_undone_alone(store: Writer) -> None:
+    with store.transaction():
+        for n in (1, 2, 1):
+            try:
+                with store.savepoint():
+                    store.apply_verdict(verdict(n))
+            except sqlite3.IntegrityError:
+                continue
+            except Exception as error:
+                assert "UNIQUE" in str(error)  # noqa: PT017 - pysqlite3 has an IntegrityError of its own
+    assert store.count() == 2
+
+
+def test_filters(store: Writer) -> None:
+    for n in range(1, 6):
+        apply(store, verdict(n))
+
+    def ids(**which: object) -> list[int]:
+        return [h.article.id for h in store.articles(Filter(**which))]  # type: ignore[arg-type]
+
+    assert ids() == [5, 4, 3, 2, 1]
+    assert ids(limit=2) == [5, 4]
+    assert ids(sources=("a",)) == [5, 4, 3, 2, 1]
+    assert ids(sources=("b",)) == []
+    assert ids(tags=("x",)) == ids(countries=("gb",)) == ids(languages=("EN",)) == ids(authors=("ad",)) == [5, 4, 3, 2, 1]
+    assert ids(since="2026-11-20T04:00:00Z") == [5, 4]
+    assert ids(until="2026-11-20T04:00:00Z") == [3, 2, 1]
+    assert ids(kinds=("opinion",)) == []
+    assert ids(changed=True) == []
+    assert store.count(Filter(limit=1)) == 5
+
+
+def test_copies_fold_only_where_their_original_is_in_the_same_answer(store: Writer) -> None:
+    import dataclasses
+
+    apply(store, verdict(1))
+    copy = verdict(2)
+    assert copy.article is not None
+    apply(store, dataclasses.replace(copy, article=dataclasses.replace(copy.article, duplicate_of=1, story_id=1, text="Only the copy says giraffe")))
+    folded = [(h.article.id, h.copies) for h in store.articles(Filter(fold_copies=True))]
+    assert folded == [(1, 1)]
+    assert [(h.article.id, h.copies) for h in store.search("giraffe", Filter(fold_copies=True))] == [(2, 0)]
+    assert store.count(Filter(fold_copies=True)) == 1
+    assert [a.id for a in store.story(1)] == [1, 2]
+
+
+def test_fingerprints_find_twins_within_the_window(store: Writer) -> None:
+    apply(store, verdict(1, fingerprints=(1, 2, 2**64 - 1)))
+    assert [t.id for t in store.twins([2, 2**64 - 1, 9], NOW)] == [1]
+    assert store.twins([2, 9], NOW) == []
+    assert store.twins([1, 2], NOW + timedelta(days=31)) == []
+
+
+def test_the_ledger_keeps_each_request(store: Writer) -> None:
+    store.record_fetches([FetchRecord(at=NOW, url="https://a.org/", host="a.org", status=200, bytes=5, ms=7, conditional=True, outcome="new")])
+    assert store.db.conn.execute("SELECT at, status, conditional FROM fetches").fetchone() == (iso(NOW), 200, 1)
+
+
+def test_a_reader_reads_while_the_writer_writes(store: Writer) -> None:
+    apply(store, verdict(1))
+    with open_store(store.path) as reader, store.transaction():
+        store.apply_verdict(verdict(2))
+        assert reader.count() == 1
+    with open_store(store.path) as reader:
+        assert reader.count() == 2
+
+
+def test_settings_of_the_connection(store: Writer) -> None:
+    ask = {name: store.db.conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys", "user_version")}
+    assert ask == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "user_version": SCHEMA}
+
+
+class TestFiles:
+    def test_a_reader_never_creates(self, tmp_path: Path) -> None:
+        with pytest.raises(MissingDatabase, match="NEWSDESK_DB"):
+            open_store(tmp_path / "none.db")
+        assert not (tmp_path / "none.db").exists()
+
+    @pytest.mark.parametrize(("content", "kind"), [(b"", NotOurs), (b"not a database at all, but long enough to be one" * 10, NotOurs)], ids=["empty", "text"])
+    def test_a_file_that_is_not_ours_is_left_untouched(self, tmp_path: Path, content: bytes, kind: type[StorageError]) -> None:
+        file = tmp_path / "x.db"
+        file.write_bytes(content)
+        for opening in (open_store, open_writer):
+            with pytest.raises(kind) as caught:
+                opening(file)
+            assert "\n" not in str(caught.value)
+        assert file.read_bytes() == content
+        assert [p.name for p in tmp_path.iterdir()] == ["x.db"]
+
+    def test_anothers_database_is_left_untouched(self, tmp_path: Path) -> None:
+        file = tmp_path / "x.db"
+        with sqlite3.connect(file) as db:
+            db.execute("CREATE TABLE mine (a)")
+        db.close()
+        before = file.read_bytes()
+        for opening in (open_store, open_writer):
+            with pytest.raises(NotOurs):
+                opening(file)
+        assert file.read_bytes() == before
+
+    def test_a_newer_file_is_refused(self, store: Writer) -> None:
+        store.db.conn.execute(f"PRAGMA user_version={SCHEMA + 1}")
+        store.close()
+        for opening in (open_store, open_writer):
+            with pytest.raises(NewerDatabase, match="newer newsdesk"):
+                opening(store.path)
+
+    def test_a_truncated_file_is_said_to_be_damaged(self, store: Writer) -> None:
+        for n in range(200):
+            apply(store, verdict(n))
+        store.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        store.close()
+        whole = store.path.read_bytes()
+        store.path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(DamagedDatabase, match="restore"):
+            list(open_store(store.path).articles())
+
+    def test_a_killed_first_start_can_be_taken_up(self, tmp_path: Path) -> None:
+        with sqlite3.connect(tmp_path / "x.db") as db:
+            db.execute("PRAGMA journal_mode=WAL")
+        db.close()
+        open_writer(tmp_path / "x.db").close()
+        assert open_store(tmp_path / "x.db").count() == 0
+
+
+class TestLock:
+    def test_one_holds_and_the_other_is_told_who(self, tmp_path: Path) -> None:
+        with Lock(tmp_path / "n.db", command="crawl", now=NOW), pytest.raises(HeldDatabase, match=r"newsdesk crawl.*pid \d+ on .* since 2026-11-22T12:00:00Z") as caught:
+            Lock(tmp_path / "n.db", command="run", now=NOW)
+        assert caught.value.exit_code == 6
+        assert holder(tmp_path / "n.db") is None
+
+    def test_a_lone_fetch_is_waited_for(self, tmp_path: Path) -> None:
+        with Lock(tmp_path / "n.db", command="fetch", now=NOW), pytest.raises(HeldDatabase):
+            Lock(tmp_path / "n.db", command="crawl", now=NOW, patience=0.3)

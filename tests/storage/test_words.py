@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.words import match_query, segment, snippet
+
+
+def _index(*texts: str) -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE VIRTUAL TABLE t USING fts5(x, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")")
+    db.executemany("INSERT INTO t VALUES (?)", [(segment(t),) for t in texts])
+    return db
+
+
+def _found(db: sqlite3.Connection, query: str) -> list[int]:
+    match = match_query(query)
+    return [row[0] for row in db.execute("SELECT rowid FROM t WHERE t MATCH ? ORDER BY rowid", (match,))] if match else []
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("跨海大桥周五通车", "大桥"), ("跨海大桥周五通车", "车"), ("東京都の天気予報", "天気"), ("한국은행이 금리를 올렸다", "금리"), ("ข่าวประเทศไทยวันนี้", "ประเทศ"),
+        ("ຂ່າວລາວມື້ນີ້", "ລາວ"), ("ព័ត៌មានកម្ពុជា", "កម្ពុជា"), ("မြန်မာသတင်း", "သတင်း"), ("हिन्दी समाचार", "समाचार"), ("Москва и Идлиб", "идлиб"), ("Café Müller", "cafe muller"),
+        ("He didn't say", "didn't"), ("a b and c", "AND"), ("x-ray vision", "x-ray"), ("the quick brown fox", '"quick brown"'),
+    ],
+)  # fmt: skip
+def test_words_of_every_script_are_found(text: str, query: str) -> None:
+    assert _found(_index("nothing of the kind", text), query) == [2]
+
+
+@pytest.mark.parametrize(("text", "query"), [("跨海大桥", "海桥"), ("the quick fox brown", '"quick brown"'), ("one two", "one three"), ("abc", '"')])
+def test_what_is_not_there_is_not_found(text: str, query: str) -> None:
+    assert _found(_index(text), query) == []
+
+
+@pytest.mark.parametrize("query", ["(", ")", "AND", "OR", "NOT", "-x", "'", '"', '"a', "a*", "a:b", "^a", "NEAR(a b)", "{a}", "a\0b", "🙂", "\ud800" if False else "\ufffd", "col:x", "--", ";"])
+def test_no_query_raises(query: str) -> None:
+    _found(_index("a b c"), query)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_query(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return
+    _found(_index("a b c"), text)
+    snippet("some text of an article", text)
+
+
+def test_snippet_marks_the_words() -> None:
+    assert snippet("x " * 200 + "the Kremlin said so " + "y " * 200, "kremlin").count("«Kremlin»") == 1
+    assert snippet("跨海大桥周五通车", "大桥") == "跨海«大桥»周五通车"
+    assert snippet("short", "missing") == "short"
