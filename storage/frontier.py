@@ -261,6 +261,7 @@ def lease_entries(
     ignore_retry: bool,
     newest: int | None = None,
     only: Sequence[int] = (),
+    skip: Sequence[int] = (),
 ) -> list[Entry]:
     """Take up to `limit` entries that are owed, at most `per_host` of one host.
 
@@ -276,6 +277,7 @@ def lease_entries(
         ignore_retry: take entries whose retry is not due yet, as `crawl` without --due does.
         newest: only the N newest of each source that were never asked for.
         only: only these ids, whatever their source.
+        skip: not these ids: a run asks for each entry once.
     """
     where = [_OWED]
     if only:
@@ -283,17 +285,20 @@ def lease_entries(
         where = ["e.state = 'pending' AND e.id IN (SELECT value FROM json_each(:only))"]
     elif sources is not None:
         where.append("e.source IN (SELECT value FROM json_each(:sources))")
-    ranked = (
-        "row_number() OVER (PARTITION BY e.host ORDER BY coalesce(e.published_at, e.first_seen_at), e.id) AS host_rank, "
-        "row_number() OVER (PARTITION BY e.source ORDER BY coalesce(e.published_at, e.first_seen_at) DESC, e.id) AS source_rank"
-    )
+    if skip:
+        where.append("e.id NOT IN (SELECT value FROM json_each(:skip))")
+    when = "coalesce(e.published_at, e.first_seen_at)"
     rows = db.conn.execute(
-        f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM (SELECT e.*, {ranked} FROM entries e WHERE {' AND '.join(where)}) e "
-        "LEFT JOIN articles a ON a.id = e.article_id "
-        "WHERE host_rank + (SELECT count(*) FROM entries l WHERE l.state = 'leased' AND l.host = e.host) <= :per_host AND source_rank <= :newest ORDER BY host_rank, coalesce(e.published_at, e.first_seen_at) LIMIT :limit",
+        f"WITH owed AS (SELECT e.*, row_number() OVER (PARTITION BY e.source ORDER BY {when} DESC, e.id) AS source_rank "
+        f"FROM entries e WHERE {' AND '.join(where)}), "
+        f"chosen AS (SELECT e.*, row_number() OVER (PARTITION BY e.host ORDER BY {when}, e.id) AS host_rank "
+        "FROM owed e WHERE source_rank <= :newest) "
+        f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM chosen e LEFT JOIN articles a ON a.id = e.article_id "
+        "WHERE host_rank + (SELECT count(*) FROM entries l WHERE l.state = 'leased' AND l.host = e.host) <= :per_host "
+        f"ORDER BY host_rank, {when} LIMIT :limit",
         {
-            "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "sources": json.dumps(list(sources or ())), "per_host": per_host,
-            "newest": newest if newest is not None else 10**9, "limit": limit,
+            "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)),
+            "sources": json.dumps(list(sources or ())), "per_host": per_host, "newest": newest if newest is not None else 10**9, "limit": limit,
         },
     ).fetchall()  # fmt: skip
     db.conn.executemany(

@@ -56,21 +56,47 @@ class Desk:
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("NEWSDESK_")}
-        return {**kept, "PYTHONPATH": str(ROOT), "TZ": "UTC", "HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "xdg"), **self.env}
+        return {
+            **kept,
+            "PYTHONPATH": str(ROOT),
+            "TZ": "UTC",
+            "HOME": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder / "xdg"),
+            **self.env,
+        }
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "crawler", *arguments]
 
     def run(self, *arguments: str, stdin: str = "", timeout: float = 100) -> Done:
-        done = subprocess.run(self.command(*arguments), cwd=self.folder, env=self.environment(), input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(self.command(*arguments), cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def configure(self, *sources: str, extra: str = "", delay: float = 0) -> None:
-        text = f'[http]\nallow_networks = ["127.0.0.0/8", "::1/128"]\ntimeout = 5\n[politeness]\ndelay = {delay}\njitter = 0\n[extract]\nworkers = 1\n{extra}\n' + "\n".join(sources)
+        text = (
+            f'[http]\nallow_networks = ["127.0.0.0/8", "::1/128"]\ntimeout = 5\n[politeness]\ndelay = {delay}\njitter = 0\n[extract]\nworkers = 1\n{extra}\n'
+            + "\n".join(sources)
+        )
         (self.folder / "newsdesk.toml").write_text(text, encoding="utf-8")
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:

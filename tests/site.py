@@ -23,7 +23,9 @@ def story(seed: int, paragraphs: int = 4) -> list[str]:
     found = []
     for p in range(paragraphs):
         picked = [WORDS[(seed * 7 + p * 5 + i * (seed % 11 + 3)) % len(WORDS)] for i in range(28)]
-        found.append(f"Report {seed}-{p}: the {' '.join(picked[:9])} said on day {seed} that {' '.join(picked[9:])}, according to office {seed * 31 + p}.")
+        found.append(
+            f"Report {seed}-{p}: the {' '.join(picked[:9])} said on day {seed} that {' '.join(picked[9:])}, according to office {seed * 31 + p}."
+        )
     return found
 
 
@@ -80,7 +82,13 @@ class Site:
         items = []
         for n in range(start, start + count):
             self.page(f"/2026/11/20/story-number-{n}", f"Story number {n} of the week", story(n))
-            items.append({"title": f"Story number {n} of the week", "link": f"/2026/11/20/story-number-{n}", "date": f"Fri, 20 Nov 2026 {n % 24:02d}:{n % 60:02d}:00 GMT"})
+            items.append(
+                {
+                    "title": f"Story number {n} of the week",
+                    "link": f"/2026/11/20/story-number-{n}",
+                    "date": f"Fri, 20 Nov 2026 {n % 24:02d}:{n % 60:02d}:00 GMT",
+                }
+            )
         return self.rss(feed, items)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -133,9 +141,36 @@ class Site:
         return Handler
 
 
-def article_html(base: str, path: str, title: str, paragraphs: list[str], *, canonical: str | None = None, published: str = "2026-11-20T08:00:00+00:00", modified: str | None = None, head: str = "", jsonld: bool = True, site_name: str = "The Test Post", lang: str = "en", tag: str = "html") -> str:
-    link = f'<link rel="canonical" href="{canonical if canonical is not None else base + path}">' if canonical != "" else ""
-    about = json.dumps({"@context": "https://schema.org", "@type": "NewsArticle", "headline": title, "datePublished": published, "dateModified": modified or published, "author": {"@type": "Person", "name": "Ada Quill"}})
+def article_html(
+    base: str,
+    path: str,
+    title: str,
+    paragraphs: list[str],
+    *,
+    canonical: str | None = None,
+    published: str = "2026-11-20T08:00:00+00:00",
+    modified: str | None = None,
+    head: str = "",
+    jsonld: bool = True,
+    site_name: str = "The Test Post",
+    lang: str = "en",
+    tag: str = "html",
+) -> str:
+    link = (
+        f'<link rel="canonical" href="{canonical if canonical is not None else base + path}">'
+        if canonical != ""
+        else ""
+    )
+    about = json.dumps(
+        {
+            "@context": "https://schema.org",
+            "@type": "NewsArticle",
+            "headline": title,
+            "datePublished": published,
+            "dateModified": modified or published,
+            "author": {"@type": "Person", "name": "Ada Quill"},
+        }
+    )
     ld = f'<script type="application/ld+json">{about}</script>' if jsonld else ""
     text = "\n".join(f"<p>{escape(p)}</p>" for p in paragraphs)
     return f'<!doctype html><{tag} lang="{lang}"><head><meta charset="utf-8"><title>{escape(title)} - {site_name}</title>{link}{ld}{head}</head><body><nav><a href="/">Home</a></nav><article><h1>{escape(title)}</h1>{text}</article><footer>All rights reserved</footer></body></html>'

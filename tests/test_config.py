@@ -21,7 +21,19 @@ def _load(tmp_path: Path, text: str) -> Config:
     return load_config(file)
 
 
-@pytest.mark.parametrize(("said", "meant"), [(90, 90), ("90s", 90), ("10m", 600), ("1h30m", 5400), ("7d", 604800), ("1.5h", 5400), ("daily", 86400), ("15", 15)])
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (90, 90),
+        ("90s", 90),
+        ("10m", 600),
+        ("1h30m", 5400),
+        ("7d", 604800),
+        ("1.5h", 5400),
+        ("daily", 86400),
+        ("15", 15),
+    ],
+)
 def test_seconds_reads_a_duration(said: object, meant: float) -> None:
     assert values.seconds(said) == meant
 
@@ -44,14 +56,20 @@ def test_readable_reads_back(value: int) -> None:
         ("[htp]\n", "unknown key 'htp'; did you mean 'http'?"),
         ("[http\n", "not valid TOML"),
         ("\n\n[http]\ntimeout = 'x'\n", "newsdesk.toml:4: http.timeout = 'x' is not a duration"),
-        ("[[source]]\nurl = 'https://a.org/'\n[[source]]\nurl = 'https://b.org/'\nfeds = []\n", "newsdesk.toml:5: unknown key 'feds' in [[source]]; did you mean 'feeds'?"),
+        (
+            "[[source]]\nurl = 'https://a.org/'\n[[source]]\nurl = 'https://b.org/'\nfeds = []\n",
+            "newsdesk.toml:5: unknown key 'feds' in [[source]]; did you mean 'feeds'?",
+        ),
         ("[[source]]\nname = 'x'\n", "a [[source]] needs a url, feeds, sitemaps or pages"),
         ("[[source]]\nurl = 'ftp://a.org/'\n", "newsdesk.toml:1: url: not an http or https address"),
         ("[[source]]\nurl = 'https://a.org/'\n[[source]]\nurl = 'https://a.org/'\n", "two sources have the id 'a.org'"),
         ("include = ['gone.toml']\n", "the included file"),
         ("[http]\nallow_networks = ['home']\n", "which is not a network"),
         ("[[source]]\nurl = 'https://a.org/'\ninclude = ['(']\n", "regular expression that cannot be read"),
-        ("[[source]]\nurl = 'https://a.org/'\n[source.article]\nbodi = 'p'\n", "unknown key 'bodi' in [source.article]; did you mean 'body'?"),
+        (
+            "[[source]]\nurl = 'https://a.org/'\n[source.article]\nbodi = 'p'\n",
+            "unknown key 'bodi' in [source.article]; did you mean 'body'?",
+        ),
     ],
 )
 def test_load_config_says_file_line_and_what_to_do(tmp_path: Path, text: str, said: str) -> None:
@@ -109,7 +127,10 @@ def test_a_shipped_id_keeps_the_shipped_rules(tmp_path: Path) -> None:
 
 
 def test_to_toml_reads_back_to_the_same(tmp_path: Path) -> None:
-    config = _load(tmp_path, '[http]\ntimeout = "9s"\n[[source]]\nurl = "https://a.org/"\ntags = ["x"]\nevery = "20m"\nheaders = { A = "env:B" }\n[source.article]\nid = \'-a(\\d+)\'\nbody = ["div.x"]\n')
+    config = _load(
+        tmp_path,
+        '[http]\ntimeout = "9s"\n[[source]]\nurl = "https://a.org/"\ntags = ["x"]\nevery = "20m"\nheaders = { A = "env:B" }\n[source.article]\nid = \'-a(\\d+)\'\nbody = ["div.x"]\n',
+    )
     (tmp_path / "again.toml").write_text(to_toml(config), encoding="utf-8")
     again = load_config(tmp_path / "again.toml")
     assert again.sources == config.sources

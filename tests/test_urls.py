@@ -58,13 +58,35 @@ def test_canonical_url_is_what_may_be_asked(given_url: str, asked: str) -> None:
     assert canonical_url(given_url) == asked
 
 
-@pytest.mark.parametrize("bad", ["", "ftp://example.org/", "javascript:alert(1)", "file:///etc/hostname", "https://", "http://exa mple.org\\@x/", "https://example.org:99999/", "x" * 5000])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "ftp://example.org/",
+        "javascript:alert(1)",
+        "file:///etc/hostname",
+        "https://",
+        "http://exa mple.org\\@x/",
+        "https://example.org:99999/",
+        "x" * 5000,
+    ],
+)
 def test_canonical_url_refuses_what_cannot_be_asked(bad: str) -> None:
     with pytest.raises(ValueError):
         canonical_url(bad)
 
 
-@pytest.mark.parametrize(("url", "section"), [("https://a.org/", True), ("https://a.org/news", True), ("https://a.org/index.php", True), ("https://a.org/2026/11/20/a-long-slug-of-words", False), ("https://a.org/story-12345", False), ("https://a.org/?p=4", True)])
+@pytest.mark.parametrize(
+    ("url", "section"),
+    [
+        ("https://a.org/", True),
+        ("https://a.org/news", True),
+        ("https://a.org/index.php", True),
+        ("https://a.org/2026/11/20/a-long-slug-of-words", False),
+        ("https://a.org/story-12345", False),
+        ("https://a.org/?p=4", True),
+    ],
+)
 def test_is_root_or_section(url: str, section: bool) -> None:
     assert is_root_or_section(url) is section
 

@@ -59,6 +59,7 @@ class Frontier:
         self._in_flight: Counter[str] = Counter()  # per source: feeds; "" counts all requests
         self._feeds_done: set[str] = set()
         self._taken: Counter[str] = Counter()
+        self._tried: set[int] = set()  # entries that failed in this run: their next try is the next run's
         self._left = set(plan.entries)
         self._by_netloc = {
             netloc_of(url): s for s in reversed(config.sources) for url in (s.url, *(u for _, u in s.feed_urls)) if url
@@ -132,7 +133,13 @@ class Frontier:
         if room <= 0:
             return feeds, entries
         busy = {feed.source for feed in feeds} | {name for name, n in self._in_flight.items() if n}
-        common = {"now": now, "until": until, "per_host": PER_HOST, "ignore_retry": not self.plan.due_only}
+        common = {
+            "now": now,
+            "until": until,
+            "per_host": PER_HOST,
+            "ignore_retry": not self.plan.due_only,
+            "skip": sorted(self._tried),
+        }
         if self.plan.limit is None:
             entries += writer.lease_entries(limit=room, sources=sources, **common)
         else:
@@ -200,6 +207,8 @@ class Frontier:
         entry = asked.entry
         assert entry is not None
         self._left.discard(entry.id)
+        if verdict.outcome in {"failed", "retry"}:
+            self._tried.add(entry.id)
         if entry.id:
             self.fetched[entry.id] = verdict
         self.tally.verdict(verdict.source or entry.source, verdict)

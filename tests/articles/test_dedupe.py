@@ -6,7 +6,15 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.articles.dedupe import SAMPLE, containment, content_hash, fingerprints, group_stories, shingles, words_changed
+from crawler.articles.dedupe import (
+    SAMPLE,
+    containment,
+    content_hash,
+    fingerprints,
+    group_stories,
+    shingles,
+    words_changed,
+)
 from tests.site import story
 
 LONG = "\n\n".join(story(1, 12))
@@ -30,7 +38,9 @@ def test_unspaced_scripts_are_grouped_by_characters() -> None:
 
 
 def test_words_changed_counts_both_ways() -> None:
-    assert words_changed({"title": "a b c", "text": "one two three"}, {"title": "a b c", "text": "one four three five"}) == (2, 1)
+    assert words_changed(
+        {"title": "a b c", "text": "one two three"}, {"title": "a b c", "text": "one four three five"}
+    ) == (2, 1)
 
 
 def test_spaces_do_not_make_a_version() -> None:
@@ -47,11 +57,19 @@ def test_fingerprints_are_few_and_from_the_text(text: str) -> None:
 
 
 def test_the_given_stories(corpus: Path) -> None:
-    rows = [json.loads(line) for line in (corpus / "corpus" / "duplicates" / "stories.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (corpus / "corpus" / "duplicates" / "stories.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     found = group_stories((str(r["id"]), r["text"]) for r in rows)
     base = [r for r in rows if r["role"] == "base"]
     pairs = [(a, b) for i, a in enumerate(base) for b in base[i + 1 :] if a["cluster"] == b["cluster"]]
     hit = sum(found[str(a["id"])] == found[str(b["id"])] for a, b in pairs)
-    wrong = sum(found[str(a["id"])] == found[str(b["id"])] for i, a in enumerate(rows) for b in rows[i + 1 :] if a["cluster"] != b["cluster"])
+    wrong = sum(
+        found[str(a["id"])] == found[str(b["id"])]
+        for i, a in enumerate(rows)
+        for b in rows[i + 1 :]
+        if a["cluster"] != b["cluster"]
+    )
     assert hit / len(pairs) >= 0.95
     assert hit / max(1, hit + wrong) >= 0.95

@@ -26,7 +26,9 @@ def test_golden_pair(page: Path) -> None:
     assert found is not None
     for name, value in expected.items():
         kept = getattr(found, name)
-        assert (list(kept) if isinstance(kept, tuple) else kept.split("\n\n") if name == "text" else kept) == value, name
+        assert (list(kept) if isinstance(kept, tuple) else kept.split("\n\n") if name == "text" else kept) == value, (
+            name
+        )
 
 
 @pytest.mark.parametrize("name", ["a1_seed_article", "a2_two_authors", "a3_updated", "a4_opinion", "a5_amp"])
@@ -42,33 +44,83 @@ def test_the_moscow_times(corpus: Path, name: str, ruled: bool) -> None:
     assert found.published_at is not None
     assert moment(found.published_at) == moment(expected["published_at"])
     if name != "a5_amp":  # the AMP template says less
-        assert (found.subtitle, found.section, list(found.tags), found.language) == (expected["subtitle"], expected["section"], expected["tags"], expected["language"])
-        assert (found.image_url, found.image_caption, found.image_credit) == (expected["image_url"], expected["image_caption"], expected["image_credit"])
+        assert (found.subtitle, found.section, list(found.tags), found.language) == (
+            expected["subtitle"],
+            expected["section"],
+            expected["tags"],
+            expected["language"],
+        )
+        assert (found.image_url, found.image_caption, found.image_credit) == (
+            expected["image_url"],
+            expected["image_caption"],
+            expected["image_credit"],
+        )
         assert found.summary == (expected["intro"] or expected["description"]).removeprefix("Opinion | ")
         assert found.kind == ("opinion" if name == "a4_opinion" else "article")
 
 
 def test_the_soft_404_and_section_pages_are_no_articles(corpus: Path) -> None:
     pages = corpus / "moscow-times" / "pages"
-    assert extract((pages / "404.html").read_bytes(), "https://www.themoscowtimes.com/2020/02/11/no-such-article-a99999999", now=NOW).obstacle == "soft 404"  # type: ignore[union-attr]
-    assert extract((pages / "index_news.html").read_bytes(), "https://www.themoscowtimes.com/news", now=NOW).obstacle == "section page"  # type: ignore[union-attr]
+    assert (
+        extract(
+            (pages / "404.html").read_bytes(),
+            "https://www.themoscowtimes.com/2020/02/11/no-such-article-a99999999",
+            now=NOW,
+        ).obstacle
+        == "soft 404"
+    )  # type: ignore[union-attr]
+    assert (
+        extract((pages / "index_news.html").read_bytes(), "https://www.themoscowtimes.com/news", now=NOW).obstacle
+        == "section page"
+    )  # type: ignore[union-attr]
 
 
 def page(body: str, *, head: str = "", title: str = "A page") -> bytes:
-    return f"<!doctype html><html lang='en'><head><title>{title}</title>{head}</head><body>{body}</body></html>".encode()
+    return (
+        f"<!doctype html><html lang='en'><head><title>{title}</title>{head}</head><body>{body}</body></html>".encode()
+    )
 
 
 @pytest.mark.parametrize(
     ("body", "obstacle"),
     [
-        (page("<main><h1>We value your privacy</h1><p>We and our 120 partners store and/or access information on a device.</p><button>Accept all cookies</button></main>"), "consent wall"),
-        (page("<p>Bitte allen Cookies zustimmen, um mit Werbung weiterlesen zu können.</p>", title="Ihre Privatsphäre"), "consent wall"),
-        (page("<h1>Just a moment...</h1><p>Checking your browser before accessing example.org.</p><script src='/cdn-cgi/challenge-platform/h/b/x.js'></script>", title="Just a moment..."), "bot challenge"),
+        (
+            page(
+                "<main><h1>We value your privacy</h1><p>We and our 120 partners store and/or access information on a device.</p><button>Accept all cookies</button></main>"
+            ),
+            "consent wall",
+        ),
+        (
+            page(
+                "<p>Bitte allen Cookies zustimmen, um mit Werbung weiterlesen zu können.</p>", title="Ihre Privatsphäre"
+            ),
+            "consent wall",
+        ),
+        (
+            page(
+                "<h1>Just a moment...</h1><p>Checking your browser before accessing example.org.</p><script src='/cdn-cgi/challenge-platform/h/b/x.js'></script>",
+                title="Just a moment...",
+            ),
+            "bot challenge",
+        ),
         (page("<h1>Oops!</h1><h2>We couldn't find your page.</h2>"), "soft 404"),
         (page("<h1>404</h1><p>Page not found</p>"), "soft 404"),
         (page("<p>Please log in to continue reading.</p><form><input type=password></form>"), "login wall"),
-        (page("<div id=root></div><noscript>You need to enable JavaScript to run this app.</noscript>"), "needs JavaScript"),
-        (page("<ul>" + "".join(f"<li><h3><a href='/s/{n}'>Headline number {n} about something in the town</a></h3></li>" for n in range(20)) + "</ul>"), "section page"),
+        (
+            page("<div id=root></div><noscript>You need to enable JavaScript to run this app.</noscript>"),
+            "needs JavaScript",
+        ),
+        (
+            page(
+                "<ul>"
+                + "".join(
+                    f"<li><h3><a href='/s/{n}'>Headline number {n} about something in the town</a></h3></li>"
+                    for n in range(20)
+                )
+                + "</ul>"
+            ),
+            "section page",
+        ),
         (page(""), "empty"),
     ],
     ids=["consent", "consent de", "challenge", "soft 404", "404 page", "login", "javascript", "section", "empty"],
@@ -80,9 +132,23 @@ def test_what_stands_in_the_place_of_an_article_is_told(body: bytes, obstacle: s
     assert found.text == ""
 
 
-@pytest.mark.parametrize("words", ["The council accepts all cookies as evidence.", "A page not found in the library.", "Checking your browser history is allowed, the court said.", "Please log in to your conscience, the bishop said."])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The council accepts all cookies as evidence.",
+        "A page not found in the library.",
+        "Checking your browser history is allowed, the court said.",
+        "Please log in to your conscience, the bishop said.",
+    ],
+)
 def test_an_article_about_such_things_is_an_article(words: str) -> None:
-    found = extract(article_html("https://www.example.org", "/x", "Court hears a case about web pages", [words, *story(3)]).encode(), URL, now=NOW)
+    found = extract(
+        article_html(
+            "https://www.example.org", "/x", "Court hears a case about web pages", [words, *story(3)]
+        ).encode(),
+        URL,
+        now=NOW,
+    )
     assert found is not None
     assert found.obstacle is None
     assert words in found.text
@@ -99,20 +165,37 @@ def test_invalid_json_ld_is_read() -> None:
     head = """<script type="application/ld+json">//<![CDATA[
     {"@type":"NewsArticle","headline":"From\n a broken block",  "author":[{"name":"Ada"},{"name":"Max"},],}
     //]]></script>"""
-    found = extract(page(f"<article><h1>Other</h1>{''.join(f'<p>{p}</p>' for p in story(6))}</article>", head=head), URL, now=NOW)
+    found = extract(
+        page(f"<article><h1>Other</h1>{''.join(f'<p>{p}</p>' for p in story(6))}</article>", head=head), URL, now=NOW
+    )
     assert found is not None
     assert (found.title, found.authors) == ("From a broken block", ("Ada", "Max"))
 
 
 def test_no_date_before_1990_or_after_tomorrow_and_no_false_midnight() -> None:
-    for said, kept in (("1970-01-01T00:00:00Z", None), ("2031-01-01T00:00:00Z", None), ("2026-11-20", "2026-11-20"), ("2026-11-20T10:00:00", "2026-11-20")):
-        found = extract(article_html("https://www.example.org", "/x-y-z", "A story of dates", story(7), published=said).encode(), "https://www.example.org/x-y-z", now=NOW)
+    for said, kept in (
+        ("1970-01-01T00:00:00Z", None),
+        ("2031-01-01T00:00:00Z", None),
+        ("2026-11-20", "2026-11-20"),
+        ("2026-11-20T10:00:00", "2026-11-20"),
+    ):
+        found = extract(
+            article_html("https://www.example.org", "/x-y-z", "A story of dates", story(7), published=said).encode(),
+            "https://www.example.org/x-y-z",
+            now=NOW,
+        )
         assert found is not None
         assert found.published_at == kept, said
 
 
 def test_a_canonical_link_elsewhere_is_evidence_only() -> None:
-    found = extract(article_html("https://www.example.org", "/x", "A wire story", story(8), canonical="https://wire.example.net/a").encode(), URL, now=NOW)
+    found = extract(
+        article_html(
+            "https://www.example.org", "/x", "A wire story", story(8), canonical="https://wire.example.net/a"
+        ).encode(),
+        URL,
+        now=NOW,
+    )
     assert found is not None
     assert (found.canonical_url, found.canonical_elsewhere) == (None, "https://wire.example.net/a")
 

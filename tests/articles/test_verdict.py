@@ -16,10 +16,41 @@ from tests.site import story
 A = "https://a.org/2026/11/20/a-story-of-the-harbour"
 
 
-def visit(url: str = A, title: str = "A story of the harbour", seed: int = 1, *, text: str | None = None, requested: str = "", entry: Entry | None = None, **said: object) -> Visit:
-    extraction = Extraction(url=url, title=title, text="\n\n".join(story(seed)) if text is None else text, published_at="2026-11-20T08:00:00Z", modified_at="2026-11-20T08:00:00Z", **said)  # type: ignore[arg-type]
-    entry = entry or Entry(id=7, feed_url="https://a.org/rss", source="a.org", url=requested or url, url_key=url_key(requested or url), title=title)
-    return Visit(entry=entry, requested=requested or url, final=url, source="a.org", extraction=extraction, article=assemble(extraction, entry, source="a.org", language="en", now=NOW), rechecks=(900.0, 3600.0))
+def visit(
+    url: str = A,
+    title: str = "A story of the harbour",
+    seed: int = 1,
+    *,
+    text: str | None = None,
+    requested: str = "",
+    entry: Entry | None = None,
+    **said: object,
+) -> Visit:
+    extraction = Extraction(
+        url=url,
+        title=title,
+        text="\n\n".join(story(seed)) if text is None else text,
+        published_at="2026-11-20T08:00:00Z",
+        modified_at="2026-11-20T08:00:00Z",
+        **said,
+    )  # type: ignore[arg-type]
+    entry = entry or Entry(
+        id=7,
+        feed_url="https://a.org/rss",
+        source="a.org",
+        url=requested or url,
+        url_key=url_key(requested or url),
+        title=title,
+    )
+    return Visit(
+        entry=entry,
+        requested=requested or url,
+        final=url,
+        source="a.org",
+        extraction=extraction,
+        article=assemble(extraction, entry, source="a.org", language="en", now=NOW),
+        rechecks=(900.0, 3600.0),
+    )
 
 
 def held(*articles: Article, kinds: dict[str, str] | None = None, **more: object) -> Held:
@@ -29,7 +60,9 @@ def held(*articles: Article, kinds: dict[str, str] | None = None, **more: object
 
 def kept(v: Visit, **changes: object) -> Article:
     assert v.article is not None
-    return dataclasses.replace(v.article, **{"id": 1, "story_id": 1, "first_seen_at": iso(NOW - timedelta(hours=2)), **changes})  # type: ignore[arg-type]
+    return dataclasses.replace(
+        v.article, **{"id": 1, "story_id": 1, "first_seen_at": iso(NOW - timedelta(hours=2)), **changes}
+    )  # type: ignore[arg-type]
 
 
 def test_a_page_nobody_holds_is_new() -> None:
@@ -89,7 +122,9 @@ def test_another_address_with_a_canonical_link_and_the_same_text_is_one_article(
     other = visit("https://a.org/print/77", canonical_url=A)
     found = decide(other, held(kept(visit())), now=NOW)
     assert (found.outcome, found.article_id, found.article) == ("address", 1, None)
-    assert {a.kind for a in found.addresses} == {"feed", "final", "canonical"} or "final" in {a.kind for a in found.addresses}
+    assert {a.kind for a in found.addresses} == {"feed", "final", "canonical"} or "final" in {
+        a.kind for a in found.addresses
+    }
 
 
 def test_a_canonical_link_to_another_text_merges_nothing() -> None:
@@ -112,7 +147,10 @@ def test_a_canonical_link_to_the_home_page_counts_for_nothing() -> None:
 
 def test_two_videos_with_the_same_boilerplate_are_two_articles() -> None:
     boilerplate = "Watch our latest videos here. Subscribe for more. " * 4
-    one, two = visit("https://a.org/video/1111", "First video", text=boilerplate), visit("https://a.org/video/2222", "Second video", text=boilerplate)
+    one, two = (
+        visit("https://a.org/video/1111", "First video", text=boilerplate),
+        visit("https://a.org/video/2222", "Second video", text=boilerplate),
+    )
     assert decide(two, held(kept(one), same_text=[kept(one)]), now=NOW).outcome == "new"
 
 
@@ -120,12 +158,18 @@ def test_the_same_text_at_two_addresses_merges_only_within_a_week_and_with_60_wo
     one, two = visit("https://a.org/x/story-1-2-3-4"), visit("https://a.org/y/story-1-2-3-4")
     assert decide(two, Held(same_text=[kept(one)]), now=NOW).article_id == 1
     assert decide(two, Held(same_text=[kept(one, published_at="2026-11-01T08:00:00Z")]), now=NOW).outcome == "new"
-    short_one, short_two = visit("https://a.org/x/9", text="Too short to tell."), visit("https://a.org/y/9", text="Too short to tell.")
+    short_one, short_two = (
+        visit("https://a.org/x/9", text="Too short to tell."),
+        visit("https://a.org/y/9", text="Too short to tell."),
+    )
     assert decide(short_two, Held(same_text=[kept(short_one)]), now=NOW).outcome == "new"
 
 
 def test_a_publishers_id_leads_to_one_article_and_its_new_slug_becomes_the_address() -> None:
-    old, new = visit("https://a.org/2026/11/20/old-slug-of-it-a55", publisher_id="55"), visit("https://a.org/2026/11/20/new-slug-of-it-a55", "A new headline", publisher_id="55")
+    old, new = (
+        visit("https://a.org/2026/11/20/old-slug-of-it-a55", publisher_id="55"),
+        visit("https://a.org/2026/11/20/new-slug-of-it-a55", "A new headline", publisher_id="55"),
+    )
     found = decide(new, held(kept(old), keys={"id:/55": (1, "id")}), now=NOW)
     assert (found.outcome, found.article_id) == ("revised", 1)
     assert found.article is not None
@@ -146,7 +190,16 @@ def test_an_amp_view_never_makes_a_revision() -> None:
 
 def test_a_wire_story_in_another_outlet_is_a_copy_that_shares_the_story() -> None:
     text = "\n\n".join(story(1))
-    twin = Twin(id=3, story_id=2, source="b.org", url="https://b.org/x", title="Another headline", text="A lead of their own.\n\n" + text, published_at=None, first_seen_at=iso(NOW))
+    twin = Twin(
+        id=3,
+        story_id=2,
+        source="b.org",
+        url="https://b.org/x",
+        title="Another headline",
+        text="A lead of their own.\n\n" + text,
+        published_at=None,
+        first_seen_at=iso(NOW),
+    )
     found = decide(visit(), Held(twins=[twin]), now=NOW)
     assert found.is_copy
     assert found.article is not None
@@ -154,8 +207,25 @@ def test_a_wire_story_in_another_outlet_is_a_copy_that_shares_the_story() -> Non
 
 
 def test_the_same_outlets_update_shares_the_story_but_is_no_copy() -> None:
-    twin = Twin(id=3, story_id=2, source="a.org", url="https://a.org/x", title="x", text="\n\n".join(story(1)), published_at=None, first_seen_at=iso(NOW))
-    found = decide(visit("https://a.org/2026/11/21/an-update-of-the-story", "Update", text="\n\n".join(story(1)) + "\n\nAnd more words here than before."), Held(twins=[twin]), now=NOW)
+    twin = Twin(
+        id=3,
+        story_id=2,
+        source="a.org",
+        url="https://a.org/x",
+        title="x",
+        text="\n\n".join(story(1)),
+        published_at=None,
+        first_seen_at=iso(NOW),
+    )
+    found = decide(
+        visit(
+            "https://a.org/2026/11/21/an-update-of-the-story",
+            "Update",
+            text="\n\n".join(story(1)) + "\n\nAnd more words here than before.",
+        ),
+        Held(twins=[twin]),
+        now=NOW,
+    )
     assert found.article is not None
     assert (found.article.duplicate_of, found.article.story_id) == (None, 2)
 

@@ -7,7 +7,12 @@ def test_discover_feeds_reads_what_a_page_names() -> None:
     page = b"""<html><head><base href="https://a.org/x/"><link rel="alternate" type="application/rss+xml" title="All" href="/rss"><link rel="alternate" type="application/atom+xml" href="atom.xml">
     <link rel="alternate" type="application/rss+xml" title="Comments" href="/comments/feed"><link rel="alternate" hreflang="de" href="/de"><link rel="alternate" type="application/json" href="/wp-json/1">
     </head><body><a href="/feeds/news.xml">RSS</a><a href="/rss/news">feed</a></body></html>"""
-    assert [(c.url, c.kind) for c in discover_feeds(page, "https://a.org/")] == [("https://a.org/rss", "rss"), ("https://a.org/x/atom.xml", "atom"), ("https://a.org/feeds/news.xml", ""), ("https://a.org/rss/news", "")]
+    assert [(c.url, c.kind) for c in discover_feeds(page, "https://a.org/")] == [
+        ("https://a.org/rss", "rss"),
+        ("https://a.org/x/atom.xml", "atom"),
+        ("https://a.org/feeds/news.xml", ""),
+        ("https://a.org/rss/news", ""),
+    ]
 
 
 def test_a_page_that_names_none_gives_none() -> None:
@@ -17,7 +22,10 @@ def test_a_page_that_names_none_gives_none() -> None:
 
 def test_news_sitemaps_come_first() -> None:
     robots = b"User-agent: *\nSitemap: https://a.org/sitemap.xml\nsitemap: /news-sitemap.xml\n"
-    assert [c.url for c in robots_sitemaps(robots, "https://a.org/robots.txt")] == ["https://a.org/news-sitemap.xml", "https://a.org/sitemap.xml"]
+    assert [c.url for c in robots_sitemaps(robots, "https://a.org/robots.txt")] == [
+        "https://a.org/news-sitemap.xml",
+        "https://a.org/sitemap.xml",
+    ]
 
 
 def test_looks_like_feed() -> None:

@@ -55,7 +55,10 @@ def test_a_date_without_zone_takes_the_one_that_is_known() -> None:
     assert read_date("2020-02-11T13:54:00", now=NOW, zone=timezone(timedelta(hours=3))) == "2020-02-11T10:54:00Z"
 
 
-@given(st.datetimes(min_value=NOW.replace(year=1991, tzinfo=None), max_value=NOW.replace(tzinfo=None)), st.integers(-12 * 4, 14 * 4))
+@given(
+    st.datetimes(min_value=NOW.replace(year=1991, tzinfo=None), max_value=NOW.replace(tzinfo=None)),
+    st.integers(-12 * 4, 14 * 4),
+)
 def test_every_iso_date_with_a_zone_keeps_its_moment(naive: object, quarters: int) -> None:
     aware = naive.replace(tzinfo=timezone(timedelta(minutes=15 * quarters)), microsecond=0)  # type: ignore[attr-defined]
     kept = read_date(aware.isoformat(), now=NOW + timedelta(days=1))

@@ -25,7 +25,13 @@ WILD = b"""<?xml version='1.0' encoding='UTF-8' ?>
 def test_every_feed_that_a_person_could_read_comes_in() -> None:
     found = read_opml(WILD)
     feeds = {w.feed: w for w in found.wanted if w.feed}
-    assert set(feeds) == {"https://one.org/rss?a=1&b=2", "https://two.org/rss", "http://three.org/rss", "https://four.org/rss", "https://five.org/rss"}
+    assert set(feeds) == {
+        "https://one.org/rss?a=1&b=2",
+        "https://two.org/rss",
+        "http://three.org/rss",
+        "https://four.org/rss",
+        "https://five.org/rss",
+    }
     assert feeds["https://one.org/rss?a=1&b=2"].tags == ("world-&-more", "world-again")
     assert feeds["https://one.org/rss?a=1&b=2"].name == "One & only"
     assert feeds["https://two.org/rss"].home == "https://two.org/"
@@ -40,10 +46,16 @@ def test_warnings_name_the_line() -> None:
 
 
 def test_write_opml_reads_back() -> None:
-    feeds = [('A "quoted" & name', "https://a.org/rss?x=1&y=2", "https://a.org/", ("world", "x")), ("B", "https://b.org/rss", "", ())]
+    feeds = [
+        ('A "quoted" & name', "https://a.org/rss?x=1&y=2", "https://a.org/", ("world", "x")),
+        ("B", "https://b.org/rss", "", ()),
+    ]
     found = read_opml(write_opml(feeds).encode())
     assert not found.warnings
-    assert [(w.name, w.feed, w.home) for w in found.wanted] == [('A "quoted" & name', "https://a.org/rss?x=1&y=2", "https://a.org/"), ("B", "https://b.org/rss", None)]
+    assert [(w.name, w.feed, w.home) for w in found.wanted] == [
+        ('A "quoted" & name', "https://a.org/rss?x=1&y=2", "https://a.org/"),
+        ("B", "https://b.org/rss", None),
+    ]
     assert found.wanted[0].tags == ("world", "x")
 
 
@@ -52,7 +64,10 @@ def test_lines_and_csv() -> None:
     assert [w.home for w in lines.wanted] == ["https://a.org/rss", "http://b.org"]
     assert [line for line, _ in lines.warnings] == [4]
     table = read_csv("name,url,feed,tags\nA,https://a.org/,https://a.org/rss,x;y\nB,b.org,,\n,,,\n".encode())
-    assert [(w.name, w.feed, w.home, w.tags) for w in table.wanted] == [("A", "https://a.org/rss", "https://a.org/", ("x", "y")), ("B", None, "http://b.org", ())]
+    assert [(w.name, w.feed, w.home, w.tags) for w in table.wanted] == [
+        ("A", "https://a.org/rss", "https://a.org/", ("x", "y")),
+        ("B", None, "http://b.org", ()),
+    ]
 
 
 @given(st.binary(max_size=300))

@@ -16,7 +16,9 @@ URL = "https://www.example.org/feeds/main.xml"
 
 
 def read(text: str | bytes, *, kind: str = "", content_type: str = "") -> ParsedFeed:
-    return parse_feed(text.encode() if isinstance(text, str) else text, URL, now=NOW, kind=kind, content_type=content_type)
+    return parse_feed(
+        text.encode() if isinstance(text, str) else text, URL, now=NOW, kind=kind, content_type=content_type
+    )
 
 
 RSS = """<?xml version="1.0" encoding="utf-8"?><rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/"
@@ -32,7 +34,14 @@ RSS = """<?xml version="1.0" encoding="utf-8"?><rss version="2.0" xmlns:content=
 def test_rss_keeps_what_the_feed_said() -> None:
     feed = read(RSS)
     first, second = feed.entries
-    assert (feed.kind, feed.title, feed.ttl, feed.period, feed.skip_hours, feed.skip_days) == ("rss", "A & B", 600, 1800, ("1", "2"), ("Sunday",))
+    assert (feed.kind, feed.title, feed.ttl, feed.period, feed.skip_hours, feed.skip_days) == (
+        "rss",
+        "A & B",
+        600,
+        1800,
+        ("1", "2"),
+        ("Sunday",),
+    )
     assert first.url == "https://www.example.org/2026/first-story"
     assert (first.title, first.guid, first.authors, first.tags) == ("First bold", "id-1", ("Ada Quill",), ("Harbour",))
     assert (first.published_at, first.published_raw) == ("2026-11-20T07:00:00Z", "Fri, 20 Nov 2026 10:00:00 +0300")
@@ -47,18 +56,65 @@ def test_rss_keeps_what_the_feed_said() -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "titles"),
     [
-        ('<rss version="0.91"><channel><title>x</title><item><title>old</title><link>http://a.org/1</link></item></channel></rss>', "rss", ["old"]),
-        ('<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"><channel><title>x</title></channel><item><title>rdf</title><link>http://a.org/1</link></item></rdf:RDF>', "rss", ["rdf"]),
-        ('<feed xmlns="http://www.w3.org/2005/Atom" xml:base="http://a.org/b/"><title>x</title><entry><id>1</id><title type="html">&lt;i&gt;atom&lt;/i&gt;</title><link href="c"/></entry></feed>', "atom", ["atom"]),
-        ('{"version":"https://jsonfeed.org/version/1.1","title":"x","items":[{"id":"1","url":"http://a.org/1","title":"json"}]}', "json", ["json"]),
-        ('{"items":[{"id":5,"external_url":"http://a.org/1","content_text":"a < b"}],"version":"https://jsonfeed.org/version/1"}', "json", [None]),
-        ('<urlset><url><loc>http://a.org/1</loc><news:news xmlns:news="n"><news:publication_date>2026-11-20</news:publication_date><news:title>map</news:title></news:news></url></urlset>', "sitemap", ["map"]),
+        (
+            '<rss version="0.91"><channel><title>x</title><item><title>old</title><link>http://a.org/1</link></item></channel></rss>',
+            "rss",
+            ["old"],
+        ),
+        (
+            '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"><channel><title>x</title></channel><item><title>rdf</title><link>http://a.org/1</link></item></rdf:RDF>',
+            "rss",
+            ["rdf"],
+        ),
+        (
+            '<feed xmlns="http://www.w3.org/2005/Atom" xml:base="http://a.org/b/"><title>x</title><entry><id>1</id><title type="html">&lt;i&gt;atom&lt;/i&gt;</title><link href="c"/></entry></feed>',
+            "atom",
+            ["atom"],
+        ),
+        (
+            '{"version":"https://jsonfeed.org/version/1.1","title":"x","items":[{"id":"1","url":"http://a.org/1","title":"json"}]}',
+            "json",
+            ["json"],
+        ),
+        (
+            '{"items":[{"id":5,"external_url":"http://a.org/1","content_text":"a < b"}],"version":"https://jsonfeed.org/version/1"}',
+            "json",
+            [None],
+        ),
+        (
+            '<urlset><url><loc>http://a.org/1</loc><news:news xmlns:news="n"><news:publication_date>2026-11-20</news:publication_date><news:title>map</news:title></news:news></url></urlset>',
+            "sitemap",
+            ["map"],
+        ),
         ("http://a.org/1\nhttp://a.org/2\n", "sitemap", [None, None]),
-        ('\n\n <!-- hello --> <?xml version="1.0"?><rss><channel><title>x</title><item><title>late prolog</title><link>http://a.org/1</link></item></channel></rss>', "rss", ["late prolog"]),
-        ("<rss><channel><title>x</title><item><title>a &nbsp; b & c</title><link>http://a.org/1</link></item></channel></rss>", "rss", ["a b & c"]),
-        ('<?xml?xml version="1.0" ??>\n<rss rss:version=2.0>\n<rss:channel><rss:title>x</rss:title><rss:item><rss:title>prefixed</rss:title><rss:link>http://a.org/1</rss:link></rss:item></rss:channel></rss>', "rss", ["prefixed"]),
+        (
+            '\n\n <!-- hello --> <?xml version="1.0"?><rss><channel><title>x</title><item><title>late prolog</title><link>http://a.org/1</link></item></channel></rss>',
+            "rss",
+            ["late prolog"],
+        ),
+        (
+            "<rss><channel><title>x</title><item><title>a &nbsp; b & c</title><link>http://a.org/1</link></item></channel></rss>",
+            "rss",
+            ["a b & c"],
+        ),
+        (
+            '<?xml?xml version="1.0" ??>\n<rss rss:version=2.0>\n<rss:channel><rss:title>x</rss:title><rss:item><rss:title>prefixed</rss:title><rss:link>http://a.org/1</rss:link></rss:item></rss:channel></rss>',
+            "rss",
+            ["prefixed"],
+        ),
     ],
-    ids=["rss091", "rss10", "atom", "json11", "json10", "news sitemap", "text sitemap", "late prolog", "html entities", "prefixed rss"],
+    ids=[
+        "rss091",
+        "rss10",
+        "atom",
+        "json11",
+        "json10",
+        "news sitemap",
+        "text sitemap",
+        "late prolog",
+        "html entities",
+        "prefixed rss",
+    ],
 )
 def test_every_kind_is_read(text: str, kind: str, titles: list[str | None]) -> None:
     feed = read(text)
@@ -68,26 +124,58 @@ def test_every_kind_is_read(text: str, kind: str, titles: list[str | None]) -> N
 
 
 def test_xml_base_and_relative_links_are_resolved() -> None:
-    feed = read('<feed xmlns="http://www.w3.org/2005/Atom" xml:base="http://a.org/b/"><title>x</title><entry><id>1</id><title>t</title><link href="c?d=1"/></entry></feed>')
+    feed = read(
+        '<feed xmlns="http://www.w3.org/2005/Atom" xml:base="http://a.org/b/"><title>x</title><entry><id>1</id><title>t</title><link href="c?d=1"/></entry></feed>'
+    )
     assert feed.entries[0].url == "http://a.org/b/c?d=1"
 
 
 def test_a_link_is_a_link_and_not_an_enclosure() -> None:
-    feed = read('<rss><channel><title>x</title><item><title>t</title><enclosure url="http://a.org/a.mp3" type="audio/mpeg"/></item></channel></rss>')
+    feed = read(
+        '<rss><channel><title>x</title><item><title>t</title><enclosure url="http://a.org/a.mp3" type="audio/mpeg"/></item></channel></rss>'
+    )
     assert feed.entries[0].url is None
 
 
 @pytest.mark.parametrize(
     ("body", "title"),
     [
-        ('<?xml version="1.0" encoding="windows-1251"?><rss><channel><title>x</title><item><title>Новости дня</title></item></channel></rss>'.encode(), "Новости дня"),
-        ('<?xml version="1.0" encoding="windows-1251"?><rss><channel><title>x</title><item><title>Новости дня</title></item></channel></rss>'.encode("cp1251"), "Новости дня"),
-        ('<?xml version="1.0" encoding="shift_jis"?><rss><channel><title>x</title><item><title>東京の天気</title></item></channel></rss>'.encode("cp932"), "東京の天気"),
-        ('<?xml version="1.0" encoding="utf-16"?><rss><channel><title>x</title><item><title>wide</title></item></channel></rss>'.encode("utf-16"), "wide"),
-        (b"<rss><channel><title>x</title><item><title>one\x00two &#xD83D;three &#8; four</title></item></channel></rss>", "onetwo three four"),
+        (
+            '<?xml version="1.0" encoding="windows-1251"?><rss><channel><title>x</title><item><title>Новости дня</title></item></channel></rss>'.encode(),
+            "Новости дня",
+        ),
+        (
+            '<?xml version="1.0" encoding="windows-1251"?><rss><channel><title>x</title><item><title>Новости дня</title></item></channel></rss>'.encode(
+                "cp1251"
+            ),
+            "Новости дня",
+        ),
+        (
+            '<?xml version="1.0" encoding="shift_jis"?><rss><channel><title>x</title><item><title>東京の天気</title></item></channel></rss>'.encode(
+                "cp932"
+            ),
+            "東京の天気",
+        ),
+        (
+            '<?xml version="1.0" encoding="utf-16"?><rss><channel><title>x</title><item><title>wide</title></item></channel></rss>'.encode(
+                "utf-16"
+            ),
+            "wide",
+        ),
+        (
+            b"<rss><channel><title>x</title><item><title>one\x00two &#xD83D;three &#8; four</title></item></channel></rss>",
+            "onetwo three four",
+        ),
         (b"<rss><channel><title>x</title><item><title>it&#146;s</title></item></channel></rss>", "it’s"),
     ],
-    ids=["label lies", "label true", "shift_jis", "utf-16", "surrogate, NUL and control references", "windows reference"],
+    ids=[
+        "label lies",
+        "label true",
+        "shift_jis",
+        "utf-16",
+        "surrogate, NUL and control references",
+        "windows reference",
+    ],
 )
 def test_bytes_are_repaired_before_they_are_parsed(body: bytes, title: str) -> None:
     assert read(body).entries[0].title == title
@@ -114,13 +202,17 @@ def test_what_is_no_feed_is_said_in_one_line(body: bytes, said: str) -> None:
 
 
 def test_a_guid_on_two_links_is_two_entries() -> None:
-    feed = read("<rss><channel><title>x</title><item><guid>1</guid><title>a</title><link>http://a.org/1</link></item><item><guid>1</guid><title>b</title><link>http://a.org/2</link></item><item><guid>1</guid><title>a</title><link>http://a.org/1</link></item></channel></rss>")
+    feed = read(
+        "<rss><channel><title>x</title><item><guid>1</guid><title>a</title><link>http://a.org/1</link></item><item><guid>1</guid><title>b</title><link>http://a.org/2</link></item><item><guid>1</guid><title>a</title><link>http://a.org/1</link></item></channel></rss>"
+    )
     assert [e.title for e in feed.entries] == ["a", "b"]
     assert len({e.identity for e in feed.entries}) == 2
 
 
 def test_an_empty_guid_is_missing() -> None:
-    feed = read("<rss><channel><title>x</title><item><guid> </guid><title>a</title><link>http://a.org/1</link></item></channel></rss>")
+    feed = read(
+        "<rss><channel><title>x</title><item><guid> </guid><title>a</title><link>http://a.org/1</link></item></channel></rss>"
+    )
     assert feed.entries[0].guid is None
     assert feed.entries[0].identity == "a.org/1"
 
@@ -128,15 +220,31 @@ def test_an_empty_guid_is_missing() -> None:
 def test_children_of_an_index_older_than_max_age_are_not_opened() -> None:
     index = "".join(
         f"<sitemap><loc>https://a.org/{name}</loc>{f'<lastmod>{lastmod}</lastmod>' if lastmod else ''}</sitemap>"
-        for name, lastmod in [("old.xml", "2026-01-01"), ("new.xml", "2026-11-21T10:00:00Z"), ("2019-2.xml", None), ("2026-11.xml", None), ("plain.xml", None)]
+        for name, lastmod in [
+            ("old.xml", "2026-01-01"),
+            ("new.xml", "2026-11-21T10:00:00Z"),
+            ("2019-2.xml", None),
+            ("2026-11.xml", None),
+            ("plain.xml", None),
+        ]
     )
     feed = read(f"<sitemapindex>{index}</sitemapindex>")
-    assert [u.rsplit("/", 1)[1] for u in open_children(feed, now=NOW, max_age=7 * 86400)] == ["new.xml", "2026-11.xml", "plain.xml"]
+    assert [u.rsplit("/", 1)[1] for u in open_children(feed, now=NOW, max_age=7 * 86400)] == [
+        "new.xml",
+        "2026-11.xml",
+        "plain.xml",
+    ]
 
 
 def test_entries_of_a_sitemap_older_than_max_age_are_left_to_backfill() -> None:
-    urls = "".join(f"<url><loc>https://a.org/{n}</loc><lastmod>{d}</lastmod></url>" for n, d in [("a-b-c-1", "2026-11-21"), ("a-b-c-2", "2026-10-01"), ("a-b-c-3", "")])
-    assert [e.url for e in recent(read(f"<urlset>{urls}</urlset>").entries, now=NOW, max_age=7 * 86400)] == ["https://a.org/a-b-c-1", "https://a.org/a-b-c-3"]
+    urls = "".join(
+        f"<url><loc>https://a.org/{n}</loc><lastmod>{d}</lastmod></url>"
+        for n, d in [("a-b-c-1", "2026-11-21"), ("a-b-c-2", "2026-10-01"), ("a-b-c-3", "")]
+    )
+    assert [e.url for e in recent(read(f"<urlset>{urls}</urlset>").entries, now=NOW, max_age=7 * 86400)] == [
+        "https://a.org/a-b-c-1",
+        "https://a.org/a-b-c-3",
+    ]
 
 
 def test_a_section_page_gives_its_article_links() -> None:
@@ -144,14 +252,29 @@ def test_a_section_page_gives_its_article_links() -> None:
     <a href="/tag/harbour-and-more-and-more">tag</a><a href="/about">About</a><a href="https://other.org/2026/11/20/a-long-story-slug">elsewhere</a><a href="javascript:x">j</a>
     <a href="y/story-about-the-bridge-1234">Another story about the bridge</a></body></html>"""
     feed = read(page, kind="page")
-    assert [e.url for e in feed.entries] == ["https://a.org/2026/11/20/a-long-story-slug", "https://a.org/x/y/story-about-the-bridge-1234"]
+    assert [e.url for e in feed.entries] == [
+        "https://a.org/2026/11/20/a-long-story-slug",
+        "https://a.org/x/y/story-about-the-bridge-1234",
+    ]
     assert feed.entries[0].title == "A long story about the harbour"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_damaged_feed_is_read_or_refused_but_never_breaks_the_parser(data: st.DataObject) -> None:
-    body = bytearray(data.draw(st.sampled_from([RSS.encode(), json.dumps({"version": "https://jsonfeed.org/version/1", "items": [{"id": "1", "title": "x"}]}).encode(), b"<urlset><url><loc>http://a.org/1</loc></url></urlset>"])))
+    body = bytearray(
+        data.draw(
+            st.sampled_from(
+                [
+                    RSS.encode(),
+                    json.dumps(
+                        {"version": "https://jsonfeed.org/version/1", "items": [{"id": "1", "title": "x"}]}
+                    ).encode(),
+                    b"<urlset><url><loc>http://a.org/1</loc></url></urlset>",
+                ]
+            )
+        )
+    )
     for _ in range(data.draw(st.integers(1, 12))):
         at = data.draw(st.integers(0, len(body) - 1))
         body[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=6))

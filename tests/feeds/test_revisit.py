@@ -10,7 +10,16 @@ from crawler.settings import Schedule
 from storage.records import Feed
 from tests.conftest import NOW
 
-FEED = Feed(url="https://a.org/rss", source="a", kind="rss", final_url="https://a.org/rss", etag='W/"odd', last_modified="yesterday", body_hash="h1", interval_seconds=3600)
+FEED = Feed(
+    url="https://a.org/rss",
+    source="a",
+    kind="rss",
+    final_url="https://a.org/rss",
+    etag='W/"odd',
+    last_modified="yesterday",
+    body_hash="h1",
+    interval_seconds=3600,
+)
 PARSED = ParsedFeed(kind="rss", entries=(listed(url="https://a.org/1", base="https://a.org/"),))
 
 
@@ -20,7 +29,12 @@ def checked(answer: Answer, feed: Feed = FEED, every: float | None = None):
 
 def test_304_is_success_and_keeps_the_validators() -> None:
     found = checked(Answer(status=304, final_url="https://a.org/rss"))
-    assert (found.outcome, found.etag, found.last_modified, found.body_hash) == ("not_modified", 'W/"odd', "yesterday", "h1")
+    assert (found.outcome, found.etag, found.last_modified, found.body_hash) == (
+        "not_modified",
+        'W/"odd',
+        "yesterday",
+        "h1",
+    )
 
 
 def test_304_updates_the_validators_it_brings() -> None:
@@ -28,8 +42,22 @@ def test_304_updates_the_validators_it_brings() -> None:
 
 
 def test_validators_are_stored_from_every_200_byte_for_byte() -> None:
-    found = checked(Answer(status=200, final_url="https://b.org/rss", etag='"x y\\"', last_modified="Tuesday-ish", body_hash="h1", parsed=None))
-    assert (found.outcome, found.etag, found.last_modified, found.final_url) == ("unchanged", '"x y\\"', "Tuesday-ish", "https://b.org/rss")
+    found = checked(
+        Answer(
+            status=200,
+            final_url="https://b.org/rss",
+            etag='"x y\\"',
+            last_modified="Tuesday-ish",
+            body_hash="h1",
+            parsed=None,
+        )
+    )
+    assert (found.outcome, found.etag, found.last_modified, found.final_url) == (
+        "unchanged",
+        '"x y\\"',
+        "Tuesday-ish",
+        "https://b.org/rss",
+    )
 
 
 def test_a_changed_body_lists_its_entries() -> None:
@@ -37,7 +65,9 @@ def test_a_changed_body_lists_its_entries() -> None:
     assert (found.outcome, len(found.listed), found.due_at) == ("changed", 1, NOW + timedelta(hours=1))
 
 
-@pytest.mark.parametrize(("status", "outcome"), [(500, "failed"), (404, "failed"), (403, "failed"), (410, "gone"), (429, "failed")])
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(500, "failed"), (404, "failed"), (403, "failed"), (410, "gone"), (429, "failed")]
+)
 def test_errors_keep_what_was_known(status: int, outcome: str) -> None:
     found = checked(Answer(status=status))
     assert found.outcome == outcome
@@ -55,7 +85,17 @@ def test_errors_back_off() -> None:
     assert fifth - NOW == 5 * (first - NOW)
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("120", 120), ("Sun, 22 Nov 2026 13:00:00 GMT", 3600), ("999999999", 31 * 86400), ("Sat, 21 Nov 2026 13:00:00 GMT", None), ("soon", None), (None, None)])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120),
+        ("Sun, 22 Nov 2026 13:00:00 GMT", 3600),
+        ("999999999", 31 * 86400),
+        ("Sat, 21 Nov 2026 13:00:00 GMT", None),
+        ("soon", None),
+        (None, None),
+    ],
+)
 def test_retry_after_in_both_forms(header: str | None, seconds: float | None) -> None:
     assert retry_after(header, now=NOW) == (None if seconds is None else NOW + timedelta(seconds=seconds))
 

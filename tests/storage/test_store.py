@@ -24,30 +24,77 @@ FEED = "https://a.org/rss"
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Writer]:
     writer = open_writer(tmp_path / "news.db")
-    writer.sync_sources([Source(id="a", name="A", url="https://a.org/", feeds=(FEED,), language="en", country="GB", tags=("x",))], {FEED: "a.org"})
+    writer.sync_sources(
+        [Source(id="a", name="A", url="https://a.org/", feeds=(FEED,), language="en", country="GB", tags=("x",))],
+        {FEED: "a.org"},
+    )
     yield writer
     writer.close()
 
 
 def listed(n: int, **changes: object) -> Listed:
-    values = {"identity": f"g{n}", "guid": f"g{n}", "url": f"https://a.org/{n}", "url_key": f"a.org/{n}", "host": "a.org", "title": f"T{n}", "fingerprint": "f", "published_at": f"2026-11-20T{n % 24:02d}:00:00Z"}
+    values = {
+        "identity": f"g{n}",
+        "guid": f"g{n}",
+        "url": f"https://a.org/{n}",
+        "url_key": f"a.org/{n}",
+        "host": "a.org",
+        "title": f"T{n}",
+        "fingerprint": "f",
+        "published_at": f"2026-11-20T{n % 24:02d}:00:00Z",
+    }
     return Listed(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def poll(store: Writer, *entries: Listed, at=NOW, **changes: object) -> CheckCounts:
-    values = {"feed_url": FEED, "at": at, "outcome": "changed", "kind": "rss", "final_url": FEED, "etag": '"e"', "body_hash": "h", "due_at": at + timedelta(hours=1), "interval_seconds": 3600.0, "listed": entries}
+    values = {
+        "feed_url": FEED,
+        "at": at,
+        "outcome": "changed",
+        "kind": "rss",
+        "final_url": FEED,
+        "etag": '"e"',
+        "body_hash": "h",
+        "due_at": at + timedelta(hours=1),
+        "interval_seconds": 3600.0,
+        "listed": entries,
+    }
     with store.transaction():
         return store.apply_check(FeedCheck(**{**values, **changes}), "a")  # type: ignore[arg-type]
 
 
 def lease(store: Writer, **changes: object):
-    values = {"now": NOW, "until": NOW + timedelta(minutes=10), "limit": 100, "per_host": 100, "sources": ["a"], "ignore_retry": True}
+    values = {
+        "now": NOW,
+        "until": NOW + timedelta(minutes=10),
+        "limit": 100,
+        "per_host": 100,
+        "sources": ["a"],
+        "ignore_retry": True,
+    }
     return store.lease_entries(**{**values, **changes})
 
 
 def verdict(n: int, outcome: str = "new", *, entry: int | None = None, **changes: object) -> Verdict:
-    article = Article(url=f"https://a.org/{n}", source="a", title=f"Title {n}", text=f"Text number {n}", authors=("Ada",), published_at=f"2026-11-20T{n % 24:02d}:00:00Z", content_hash=f"h{n}", page_url=f"https://a.org/{n}", language="en")
-    values = {"outcome": outcome, "at": NOW, "entry_ids": (entry,) if entry else (), "article": article, "addresses": (Address(url_key=f"a.org/{n}", url=f"https://a.org/{n}", kind="final"),), "source": "a"}
+    article = Article(
+        url=f"https://a.org/{n}",
+        source="a",
+        title=f"Title {n}",
+        text=f"Text number {n}",
+        authors=("Ada",),
+        published_at=f"2026-11-20T{n % 24:02d}:00:00Z",
+        content_hash=f"h{n}",
+        page_url=f"https://a.org/{n}",
+        language="en",
+    )
+    values = {
+        "outcome": outcome,
+        "at": NOW,
+        "entry_ids": (entry,) if entry else (),
+        "article": article,
+        "addresses": (Address(url_key=f"a.org/{n}", url=f"https://a.org/{n}", kind="final"),),
+        "source": "a",
+    }
     return Verdict(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -73,8 +120,16 @@ def test_an_edited_entry_is_owed_again(store: Writer) -> None:
 
 def test_a_reused_guid_is_another_entry(store: Writer) -> None:
     poll(store, listed(1))
-    assert poll(store, listed(1, url="https://a.org/other", url_key="a.org/other", title="Quite another", fingerprint="x")).new == 1
-    assert poll(store, listed(1, url="https://a.org/other", url_key="a.org/other", title="Quite another", fingerprint="x")) == CheckCounts()
+    assert (
+        poll(
+            store, listed(1, url="https://a.org/other", url_key="a.org/other", title="Quite another", fingerprint="x")
+        ).new
+        == 1
+    )
+    assert (
+        poll(store, listed(1, url="https://a.org/other", url_key="a.org/other", title="Quite another", fingerprint="x"))
+        == CheckCounts()
+    )
 
 
 def test_entries_with_one_key_are_asked_for_once_and_settled_together(store: Writer) -> None:
@@ -96,7 +151,16 @@ def test_an_entry_of_a_held_address_is_not_asked_for(store: Writer) -> None:
 
 
 def test_an_address_only_claimed_by_a_canonical_link_is_still_asked_for(store: Writer) -> None:
-    apply(store, verdict(1, addresses=(Address(url_key="a.org/amp/1", url="https://a.org/amp/1", kind="final"), Address(url_key="a.org/1", url="https://a.org/1", kind="canonical"))))
+    apply(
+        store,
+        verdict(
+            1,
+            addresses=(
+                Address(url_key="a.org/amp/1", url="https://a.org/amp/1", kind="final"),
+                Address(url_key="a.org/1", url="https://a.org/1", kind="canonical"),
+            ),
+        ),
+    )
     poll(store, listed(1))
     assert len(lease(store)) == 1
 
@@ -147,7 +211,10 @@ def test_feeds_are_leased_when_due_and_never_before_retry_after(store: Writer) -
 
 def test_a_gone_feed_is_asked_no_more(store: Writer) -> None:
     poll(store, outcome="gone", error="gone for good (410)")
-    assert store.lease_feeds(now=NOW + timedelta(days=400), until=NOW, limit=10, sources=None, done=[], due_only=False) == []
+    assert (
+        store.lease_feeds(now=NOW + timedelta(days=400), until=NOW, limit=10, sources=None, done=[], due_only=False)
+        == []
+    )
 
 
 def test_an_edit_keeps_both_versions(store: Writer) -> None:
@@ -157,9 +224,17 @@ def test_an_edit_keeps_both_versions(store: Writer) -> None:
     assert new.article is not None
     import dataclasses
 
-    apply(store, dataclasses.replace(new, article=dataclasses.replace(new.article, text="Another text", content_hash="x")))
+    apply(
+        store, dataclasses.replace(new, article=dataclasses.replace(new.article, text="Another text", content_hash="x"))
+    )
     first, second = store.revisions(1)
-    assert (first["number"], first["text"], second["number"], second["text"], second["silent"]) == (1, "Text number 1", 2, "Another text", 1)
+    assert (first["number"], first["text"], second["number"], second["text"], second["silent"]) == (
+        1,
+        "Text number 1",
+        2,
+        "Another text",
+        1,
+    )
     article = store.article(1)
     assert article is not None
     assert (article.revision, article.text, article.first_seen_at) == (2, "Another text", iso(NOW))
@@ -191,7 +266,11 @@ def test_a_vanished_article_keeps_its_text_and_may_come_back(store: Writer) -> N
     back = store.article(1)
     assert back is not None
     assert back.vanished_at is None
-    assert [r[0] for r in store.db.conn.execute("SELECT op FROM changes ORDER BY seq")] == ["new", "vanished", "restored"]
+    assert [r[0] for r in store.db.conn.execute("SELECT op FROM changes ORDER BY seq")] == [
+        "new",
+        "vanished",
+        "restored",
+    ]
 
 
 def test_one_bad_record_is_undone_alone(store: Writer) -> None:
@@ -218,7 +297,9 @@ def test_filters(store: Writer) -> None:
     assert ids(limit=2) == [5, 4]
     assert ids(sources=("a",)) == [5, 4, 3, 2, 1]
     assert ids(sources=("b",)) == []
-    assert ids(tags=("x",)) == ids(countries=("gb",)) == ids(languages=("EN",)) == ids(authors=("ad",)) == [5, 4, 3, 2, 1]
+    assert (
+        ids(tags=("x",)) == ids(countries=("gb",)) == ids(languages=("EN",)) == ids(authors=("ad",)) == [5, 4, 3, 2, 1]
+    )
     assert ids(since="2026-11-20T04:00:00Z") == [5, 4]
     assert ids(until="2026-11-20T04:00:00Z") == [3, 2, 1]
     assert ids(kinds=("opinion",)) == []
@@ -232,7 +313,13 @@ def test_copies_fold_only_where_their_original_is_in_the_same_answer(store: Writ
     apply(store, verdict(1))
     copy = verdict(2)
     assert copy.article is not None
-    apply(store, dataclasses.replace(copy, article=dataclasses.replace(copy.article, duplicate_of=1, story_id=1, text="Only the copy says giraffe")))
+    apply(
+        store,
+        dataclasses.replace(
+            copy,
+            article=dataclasses.replace(copy.article, duplicate_of=1, story_id=1, text="Only the copy says giraffe"),
+        ),
+    )
     folded = [(h.article.id, h.copies) for h in store.articles(Filter(fold_copies=True))]
     assert folded == [(1, 1)]
     assert [(h.article.id, h.copies) for h in store.search("giraffe", Filter(fold_copies=True))] == [(2, 0)]
@@ -248,7 +335,13 @@ def test_fingerprints_find_twins_within_the_window(store: Writer) -> None:
 
 
 def test_the_ledger_keeps_each_request(store: Writer) -> None:
-    store.record_fetches([FetchRecord(at=NOW, url="https://a.org/", host="a.org", status=200, bytes=5, ms=7, conditional=True, outcome="new")])
+    store.record_fetches(
+        [
+            FetchRecord(
+                at=NOW, url="https://a.org/", host="a.org", status=200, bytes=5, ms=7, conditional=True, outcome="new"
+            )
+        ]
+    )
     assert store.db.conn.execute("SELECT at, status, conditional FROM fetches").fetchone() == (iso(NOW), 200, 1)
 
 
@@ -262,7 +355,10 @@ def test_a_reader_reads_while_the_writer_writes(store: Writer) -> None:
 
 
 def test_settings_of_the_connection(store: Writer) -> None:
-    ask = {name: store.db.conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys", "user_version")}
+    ask = {
+        name: store.db.conn.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "foreign_keys", "user_version")
+    }
     assert ask == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "user_version": SCHEMA}
 
 
@@ -272,8 +368,14 @@ class TestFiles:
             open_store(tmp_path / "none.db")
         assert not (tmp_path / "none.db").exists()
 
-    @pytest.mark.parametrize(("content", "kind"), [(b"", NotOurs), (b"not a database at all, but long enough to be one" * 10, NotOurs)], ids=["empty", "text"])
-    def test_a_file_that_is_not_ours_is_left_untouched(self, tmp_path: Path, content: bytes, kind: type[StorageError]) -> None:
+    @pytest.mark.parametrize(
+        ("content", "kind"),
+        [(b"", NotOurs), (b"not a database at all, but long enough to be one" * 10, NotOurs)],
+        ids=["empty", "text"],
+    )
+    def test_a_file_that_is_not_ours_is_left_untouched(
+        self, tmp_path: Path, content: bytes, kind: type[StorageError]
+    ) -> None:
         file = tmp_path / "x.db"
         file.write_bytes(content)
         for opening in (open_store, open_writer):
@@ -321,7 +423,10 @@ class TestFiles:
 
 class TestLock:
     def test_one_holds_and_the_other_is_told_who(self, tmp_path: Path) -> None:
-        with Lock(tmp_path / "n.db", command="crawl", now=NOW), pytest.raises(HeldDatabase, match=r"newsdesk crawl.*pid \d+ on .* since 2026-11-22T12:00:00Z") as caught:
+        with (
+            Lock(tmp_path / "n.db", command="crawl", now=NOW),
+            pytest.raises(HeldDatabase, match=r"newsdesk crawl.*pid \d+ on .* since 2026-11-22T12:00:00Z") as caught,
+        ):
             Lock(tmp_path / "n.db", command="run", now=NOW)
         assert caught.value.exit_code == 6
         assert holder(tmp_path / "n.db") is None

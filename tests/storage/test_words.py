@@ -11,14 +11,18 @@ from storage.words import match_query, segment, snippet
 
 def _index(*texts: str) -> sqlite3.Connection:
     db = sqlite3.connect(":memory:")
-    db.execute("CREATE VIRTUAL TABLE t USING fts5(x, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")")
+    db.execute(
+        "CREATE VIRTUAL TABLE t USING fts5(x, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
+    )
     db.executemany("INSERT INTO t VALUES (?)", [(segment(t),) for t in texts])
     return db
 
 
 def _found(db: sqlite3.Connection, query: str) -> list[int]:
     match = match_query(query)
-    return [row[0] for row in db.execute("SELECT rowid FROM t WHERE t MATCH ? ORDER BY rowid", (match,))] if match else []
+    return (
+        [row[0] for row in db.execute("SELECT rowid FROM t WHERE t MATCH ? ORDER BY rowid", (match,))] if match else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,12 +37,39 @@ def test_words_of_every_script_are_found(text: str, query: str) -> None:
     assert _found(_index("nothing of the kind", text), query) == [2]
 
 
-@pytest.mark.parametrize(("text", "query"), [("跨海大桥", "海桥"), ("the quick fox brown", '"quick brown"'), ("one two", "one three"), ("abc", '"')])
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [("跨海大桥", "海桥"), ("the quick fox brown", '"quick brown"'), ("one two", "one three"), ("abc", '"')],
+)
 def test_what_is_not_there_is_not_found(text: str, query: str) -> None:
     assert _found(_index(text), query) == []
 
 
-@pytest.mark.parametrize("query", ["(", ")", "AND", "OR", "NOT", "-x", "'", '"', '"a', "a*", "a:b", "^a", "NEAR(a b)", "{a}", "a\0b", "🙂", "\ud800" if False else "\ufffd", "col:x", "--", ";"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "(",
+        ")",
+        "AND",
+        "OR",
+        "NOT",
+        "-x",
+        "'",
+        '"',
+        '"a',
+        "a*",
+        "a:b",
+        "^a",
+        "NEAR(a b)",
+        "{a}",
+        "a\0b",
+        "🙂",
+        "\ud800" if False else "\ufffd",
+        "col:x",
+        "--",
+        ";",
+    ],
+)
 def test_no_query_raises(query: str) -> None:
     _found(_index("a b c"), query)
 
