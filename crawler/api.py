@@ -9,18 +9,18 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from crawler.articles import extraction as _extraction
-from crawler.articles.extraction import Extraction
 from crawler.config import load_config, shipped_sources
 from crawler.configtext import to_toml
 from crawler.errors import CrawlerError, FetchError
-from crawler.feeds import parser as _parser
-from crawler.feeds.listing import ParsedFeed
 from crawler.settings import Config, PublisherRules
 from crawler.urls import site
 from storage.records import Article, CrawlRun, SourceCounts
+
+if TYPE_CHECKING:
+    from crawler.articles.extraction import Extraction
+    from crawler.feeds.listing import ParsedFeed
 
 
 def extract(body: bytes, url: str) -> Extraction | None:
@@ -33,7 +33,9 @@ def extract(body: bytes, url: str) -> Extraction | None:
     Returns:
         What the page says; None where there is nothing to read. `obstacle` tells a wall or an error page from an article.
     """
-    return _extraction.extract(body, url, rules=_rules().get(site(url)))
+    from crawler.articles.extraction import extract as extract_page
+
+    return extract_page(body, url, rules=_rules().get(site(url)))
 
 
 @lru_cache(maxsize=1)
@@ -51,7 +53,9 @@ def parse_feed(body: bytes, url: str) -> ParsedFeed:
     Raises:
         FeedError: it is none.
     """
-    return _parser.parse_feed(body, url, now=datetime.now(UTC))
+    from crawler.feeds.parser import parse_feed as read_feed
+
+    return read_feed(body, url, now=datetime.now(UTC))
 
 
 def fetch(

@@ -87,8 +87,8 @@ class Desk:
             self.command(*arguments),
             cwd=self.folder,
             env=self.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             text=True,
         )
 

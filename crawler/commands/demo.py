@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import click
@@ -22,7 +23,7 @@ def demo_command(app: App, browse: bool) -> int:
     consent wall, one writes Chinese.
     """
     from crawler.config import shipped
-    from crawler.demo.web import configuration, news_web
+    from crawler.demo.web import HOUR, configuration, news_web
 
     folder = Path(tempfile.mkdtemp(prefix="newsdesk-demo-"))
     with news_web(shipped("demo.toml"), now()) as outlets:
@@ -35,6 +36,7 @@ def demo_command(app: App, browse: bool) -> int:
         say.told("Somebody edits an article without saying so. An hour later:")
         for outlet in outlets:
             outlet.edited = True
+        time.sleep(HOUR)
         say.run("crawl", expected=4)
         say.told("What is kept, one line a story:")
         say.run("list", "--fold-copies")

@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+HOUR = 4  # seconds that stand for the hour between the two crawls
 _WALL = """<!doctype html><html lang="de"><head><title>Ihre Privatsphäre</title></head><body><main><h1>Wir schätzen Ihre Privatsphäre</h1>
 <p>Wir und unsere 214 Partner speichern Cookies auf Ihrem Gerät. Bitte allen Cookies zustimmen, um mit Werbung weiterlesen zu können.</p><button>Alle akzeptieren</button></main></body></html>"""
 
@@ -183,7 +184,7 @@ def configuration(outlets: list[Outlet]) -> str:
     document.add(tomlkit.comment("The bundled news web; it lives only while `newsdesk demo` runs."))
     document.add("http", {"allow_networks": ["127.0.0.0/8"]})
     document.add("politeness", {"delay": 0.02, "jitter": 0})
-    document.add("schedule", {"recheck": [1]})  # an hour passes in a second
+    document.add("schedule", {"recheck": [HOUR]})
     document.add("storage", {"database": "news.db"})
     tables = tomlkit.aot()
     for outlet in outlets:

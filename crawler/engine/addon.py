@@ -33,7 +33,13 @@ class NewsdeskAddon:
 
     def update_settings(self, settings: BaseSettings) -> None:
         """Called by Scrapy before anything else is built."""
-        config = settings.get(CONFIG) or load_config(
-            settings.get("NEWSDESK_CONFIG"), database=settings.get("NEWSDESK_DB")
-        )
-        settings.update(settings_of(config), priority="addon")
+        settings.update(settings_of(config_of(settings)), priority="addon")
+
+
+def config_of(settings: BaseSettings) -> Config:
+    """The configuration that a crawl goes by; kept in the settings, so that it is read once."""
+    config: Config | None = settings.get(CONFIG)
+    if config is None:
+        config = load_config(settings.get("NEWSDESK_CONFIG"), database=settings.get("NEWSDESK_DB"))
+        settings.set(CONFIG, config, priority="spider")
+    return config

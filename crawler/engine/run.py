@@ -16,7 +16,7 @@ from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
 
 from crawler.engine import guard
-from crawler.engine.addon import CONFIG, settings_of
+from crawler.engine.addon import config_of, settings_of
 from crawler.engine.desk import WriterThread
 from crawler.engine.frontier import Frontier, Plan, urgent_entry
 from crawler.engine.pool import Pool
@@ -141,9 +141,9 @@ class OwnSpider(NewsSpider):
     def from_crawler(cls, crawler: Any, *args: Any, **kwargs: Any) -> Self:
         """Begin the run; one line and the contract's exit code where that cannot be."""
         spider: Self = super().from_crawler(crawler, *args, **kwargs)
-        config: Config = crawler.settings.get(CONFIG)
         if spider.live is None:
             try:
+                config = config_of(crawler.settings)  # a spider is made before the add-ons have run
                 spider.live = LiveRun.begin(config, spider.plan, command=f"scrapy crawl {cls.name}")
             except (CrawlerError, StorageError) as error:
                 print(f"newsdesk: {error}", file=sys.stderr)

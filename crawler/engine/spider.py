@@ -356,8 +356,7 @@ class NewsSpider(scrapy.Spider):
         """The edge for one item: what cannot be written is told and retried, what breaks the file stops the run."""
         try:
             await settling
-        except StorageError as error:
-            log.error("%s", error)  # noqa: TRY400 - one line for the user; the traceback helps nobody
+        except StorageError:  # the writer keeps it, and the run ends with it
             self.frontier.stop()
         except Exception as error:
             url = asked.url if asked else "a feed"

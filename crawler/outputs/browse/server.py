@@ -122,6 +122,7 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(128)
     except OSError as error:
         listener.close()
         raise CrawlerError(f"cannot listen on {host}:{port}: {error.strerror}; name another with --port") from error
