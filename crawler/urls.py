@@ -21,22 +21,24 @@ _TRACKING = re.compile(
     utm_?\w*|ga_\w+|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|fb_(?:action_ids|action_types|source|ref|comment_id)|msclkid|yclid|ysclid|twclid|
     ttclid|li_fat_id|igshid|igsh|mc_[ce]id|mkt_tok|mtm_\w+|pk_\w+|piwik_\w+|matomo_\w+|hsa_\w+|_hs(?:enc|mi)|hsctatracking|
     __twitter_impression|twitter_impression|oly_(?:anon|enc)_id|vero_(?:id|conv)|wickedid|s_cid|s_kwcid|ns_(?:mchannel|source|campaign|linkname|fee)|
-    wt_?\.?(?:mc|zmc|nav|ga|mc_id)(?:_\w+)?|wtmc|wt\.(?:mc_id|nav)|xtor|xtref|at_(?:medium|campaign|custom\d|link\w*|format|ptr\w*|bbc_team|recipient_\w+|send_date)|
-    cmpid|cmp|cmpld|campid|cmp_id|smid|smtyp|partner|emc|srnd|taid|print|ftag|ito|ocid|icid|ncid|cid_source|cvid|fromcms|rss_?\w*|feed(?:type|name|_id)?|
-    spm|scm|share_?(?:token|from|source|type|id|medium)?|sharetype|shared|socialnetwork|smuid|nsctype|guccounter|guce_referr?er(?:_sig)?|
-    ref_?src|ref_?url|referr?er|tsource|source_?type|
-    _ga|_gl|_ke|_openstat|action_object_map|action_type_map|action_ref_map|algo_(?:e?x?pvid|expid)|trk(?:campaign|info|email)?|
-    yptr|\.tsrc|soc_(?:src|trk)|cm_(?:mmc|ven|cat|pla|ite)\w*|sc_(?:campaign|channel|content|medium|outcome|geo|country|src|lid|uid|llid|eh)|
-    traffic_?source|echobox|echo_?id|dicbo|obOrigUrl|outbrain_?\w*|tblci|taboola_?\w*|
-    \#?xtor|mbid|mod|nl(?:id)?_?(?:source|ref)?|newsletter(?:_id)?|seg_?id|sessionid|phpsessid|jsessionid|sfmc_\w+|
-    amp_?(?:js_v|gsa|cf|kit)?|amp_markup|usqp|outputtype|output_?type
+    wt_?\.?(?:mc|zmc|nav|ga|mc_id)(?:_\w+)?|wtmc|wt\.(?:mc_id|nav)|xtor|xtref|
+    at_(?:medium|campaign|custom\d|link\w*|format|ptr\w*|bbc_team|recipient_\w+|send_date)|
+    cmpid|campid|cmp_id|smid|smtyp|guccounter|guce_referr?er(?:_sig)?|_ga|_gl|_ke|_openstat|action_(?:object|type|ref)_map|
+    algo_(?:e?x?pvid|expid)|yptr|\.tsrc|soc_(?:src|trk)|cm_(?:mmc|ven|cat|pla|ite)\w*|
+    sc_(?:campaign|channel|content|medium|outcome|geo|country|src|lid|uid|llid|eh)|echobox|dicbo|obOrigUrl|tblci|sfmc_\w+
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
-# Noise for comparing only: on some sites these choose another view of the same page, so a request keeps them.
+# Noise for comparing only: on some sites these choose another view of the same page (or, rarely, the page), so a request keeps them.
 _VIEW = re.compile(
-    r"^(?:ref|source|from|src|via|origin|view|display|theme|fb|tw|_?amp|amp_analytics|mobile|_|cb|cachebuster|nocache|page_?view|hl_?ref|hootpostid|platform|device|single_?page)$",
-    re.IGNORECASE,
+    r"""^(?:
+    ref|source|from|src|via|origin|view|display|theme|fb|tw|_?amp|amp_\w+|_|cb|cachebuster|nocache|page_?view|hl_?ref|hootpostid|platform|
+    device|single_?page|mobile|cmp|cmpld|partner|emc|srnd|taid|print|ftag|ito|ocid|icid|ncid|cid_source|cvid|fromcms|rss_?\w*|
+    feed(?:type|name|_id)?|spm|scm|share_?(?:token|from|source|type|id|medium)?|sharetype|shared|socialnetwork|smuid|nsctype|
+    ref_?src|ref_?url|referr?er|tsource|source_?type|trk(?:campaign|info|email)?|traffic_?source|echo_?id|outbrain_?\w*|taboola_?\w*|
+    \#?xtor|mbid|mod|nl(?:id)?_?(?:source|ref)?|newsletter(?:_id)?|seg_?id|sessionid|phpsessid|jsessionid|usqp|output_?type
+    )$""",
+    re.VERBOSE | re.IGNORECASE,
 )
 _AMP_VALUES = {"amp", "amphtml", "amp=1"}
 _PORTS = {"http": 80, "https": 443}
@@ -76,7 +78,7 @@ def canonical_url(url: str, base: str | None = None) -> str:
     netloc = f"[{host}]" if ":" in host else host
     if port and port != _PORTS[parts.scheme]:
         netloc = f"{netloc}:{port}"
-    query = _strip(parts.query, _TRACKING)
+    query = _untracked(parts.query)
     return str(safe_url_string(urlunsplit((parts.scheme, netloc, parts.path or "/", query, ""))))
 
 
@@ -109,10 +111,16 @@ def _ascii_host(host: str) -> str:
         raise ValueError(f"not a host name: {host[:100]!r}") from error
 
 
-def _strip(query: str, noise: re.Pattern[str]) -> str:
-    """The query without noise, byte for byte otherwise: some servers check order and escaping."""
-    kept = [part for part in query.split("&") if part and not noise.match(unquote(part.split("=", 1)[0]))]
-    return "&".join(kept)
+def _untracked(query: str) -> str:
+    """The query without tracking, byte for byte otherwise: some servers check order and escaping."""
+    pairs = ((part, *(unquote(piece) for piece in part.partition("=")[::2])) for part in query.split("&") if part)
+    return "&".join(part for part, name, value in pairs if not _tracks(name, value))
+
+
+def _tracks(name: str, value: str) -> bool:
+    if name.lower().startswith("at_") and value.isdigit():
+        return False  # a tracking value is a word; a number may be the article's own id
+    return bool(_TRACKING.match(name))
 
 
 @lru_cache(maxsize=65536)
@@ -144,9 +152,7 @@ def url_key(url: str) -> str:
 
 
 def _noise(name: str, value: str) -> bool:
-    if name.lower().startswith("at_") and value.isdigit():
-        return False  # a tracking value is a word; a number may be the article's own id
-    return bool(_TRACKING.match(name) or _VIEW.match(name)) or value.lower() in _AMP_VALUES or (not name and not value)
+    return _tracks(name, value) or bool(_VIEW.match(name)) or value.lower() in _AMP_VALUES or (not name and not value)
 
 
 def _key_path(path: str) -> str:

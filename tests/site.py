@@ -12,10 +12,40 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from xml.sax.saxutils import escape
 
-WORDS = (
-    "harbour bridge council winter minister railway budget library festival engineer orchard museum ferry letter mountain village "
-    "market season teacher river printer garden signal window captain island baker theatre lantern forest senate weather"
-).split()
+WORDS = [
+    "harbour",
+    "bridge",
+    "council",
+    "winter",
+    "minister",
+    "railway",
+    "budget",
+    "library",
+    "festival",
+    "engineer",
+    "orchard",
+    "museum",
+    "ferry",
+    "letter",
+    "mountain",
+    "village",
+    "market",
+    "season",
+    "teacher",
+    "river",
+    "printer",
+    "garden",
+    "signal",
+    "window",
+    "captain",
+    "island",
+    "baker",
+    "theatre",
+    "lantern",
+    "forest",
+    "senate",
+    "weather",
+]
 
 
 def story(seed: int, paragraphs: int = 4) -> list[str]:

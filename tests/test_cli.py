@@ -436,7 +436,7 @@ def test_a_closed_pipe_is_no_error(kept: Desk) -> None:
         capture_output=True,
         text=True,
         check=False,
-    )  # noqa: S602
+    )
     assert done.stderr == ""
 
 

@@ -50,6 +50,7 @@ def test_url_key_differs_for_two_articles(a: str, b: str) -> None:
         ("https://www.themoscowtimes.com/a-a1?utm_source=rss", "https://www.themoscowtimes.com/a-a1"),
         ("https://Example.ORG/A?b=1#c", "https://example.org/A?b=1"),
         ("https://example.org/a?b=%2F&utm_x=1&c=ä", "https://example.org/a?b=%2F&c=%C3%A4"),
+        ("https://example.org/all/69238?amp=1&mod=view&fbclid=x", "https://example.org/all/69238?amp=1&mod=view"),
         ("http://user:secret@example.org/", "http://example.org/"),
         ("http://bücher.example/", "http://xn--bcher-kva.example/"),
     ],

@@ -180,7 +180,11 @@ def _authors(entry: Any) -> list[str]:
 
 
 def _is_html(node: Any, name: str) -> bool:
-    return "html" in (node.get(f"{name}_detail") or {}).get("type", "")
+    """Whether a value is markup: it says so, or says nothing and looks so."""
+    kind = (node.get(f"{name}_detail") or {}).get("type", "")
+    return "html" in kind or (
+        kind != "text/plain" and bool(re.search(r"</[a-zA-Z]+>|<br\s*/?>", str(node.get(name) or "")))
+    )
 
 
 def _parsed(entry: Any, now: datetime) -> str | None:

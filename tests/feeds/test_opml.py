@@ -63,7 +63,7 @@ def test_lines_and_csv() -> None:
     lines = read_lines(b"# mine\nhttps://a.org/rss\nb.org # home\nnot an address\n")
     assert [w.home for w in lines.wanted] == ["https://a.org/rss", "http://b.org"]
     assert [line for line, _ in lines.warnings] == [4]
-    table = read_csv("name,url,feed,tags\nA,https://a.org/,https://a.org/rss,x;y\nB,b.org,,\n,,,\n".encode())
+    table = read_csv(b"name,url,feed,tags\nA,https://a.org/,https://a.org/rss,x;y\nB,b.org,,\n,,,\n")
     assert [(w.name, w.feed, w.home, w.tags) for w in table.wanted] == [
         ("A", "https://a.org/rss", "https://a.org/", ("x", "y")),
         ("B", None, "http://b.org", ()),
