@@ -282,7 +282,7 @@ def test_one_bad_record_is_undone_alone(store: Writer) -> None:
             except sqlite3.IntegrityError:
                 continue
             except Exception as error:
-                assert "UNIQUE" in str(error)  # noqa: PT017 - pysqlite3 has an IntegrityError of its own
+                assert "UNIQUE" in str(error)
     assert store.count() == 2
 
 
