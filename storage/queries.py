@@ -201,7 +201,7 @@ def source_health(db: Any, now: str) -> list[dict[str, Any]]:
         "(SELECT count(*) FROM articles a WHERE a.source = s.id AND a.completeness <> 'full') AS incomplete, "
         "(SELECT count(*) FROM entries e WHERE e.source = s.id AND e.state IN ('pending', 'leased', 'retry')) AS owed, "
         "(SELECT count(*) FROM entries e WHERE e.source = s.id AND e.state = 'rejected') AS rejected, "
-        "(SELECT f.last_error FROM feeds f WHERE f.source = s.id AND f.last_error IS NOT NULL ORDER BY f.checked_at DESC LIMIT 1) AS last_error "
+        "(SELECT f.url || ': ' || f.last_error FROM feeds f WHERE f.source = s.id AND f.last_error IS NOT NULL ORDER BY f.parent_url IS NOT NULL, f.checked_at DESC LIMIT 1) AS last_error "
         "FROM sources s WHERE s.enabled = 1 OR EXISTS (SELECT 1 FROM articles a WHERE a.source = s.id) ORDER BY s.id",
     )
     for row in found:

@@ -25,7 +25,8 @@ from storage.records import Filter
 def export_command(app: App, form: str, file: Path, which: Filter, fold: bool | None, fields: tuple[str, ...]) -> None:  # noqa: ARG001 - folding is off for machines unless said
     """What is kept, into a file (`-` is stdout), with the filters of `list`; the file appears when all of it is written."""
     from crawler.outputs.exports import export
+    from crawler.outputs.terminal import counted
 
     with app.reader() as store:
         count = export(store.articles(which), file, form, fields)
-    app.say(f"{count:,} articles in {file}")
+    app.say(f"{counted(count, 'article')} in {file}")

@@ -20,7 +20,7 @@ from crawler.commands.app import App, emit, machine_options, now, pass_app
 @pass_app
 def status_command(app: App, strict: bool, form: str) -> int:
     """How each source is doing: when it was asked, what it has, what is owed, what went wrong."""
-    from crawler.outputs.terminal import local, table, zone_name
+    from crawler.outputs.terminal import counted, local, table, zone_name
     from storage.lock import holder
 
     with app.reader() as store:
@@ -31,7 +31,7 @@ def status_command(app: App, strict: bool, form: str) -> int:
         return 1 if strict and unhealthy else 0
     held = holder(app.config.database)
     print(
-        f"{app.config.database}: {totals['articles']:,} articles ({totals['copies']:,} copies) of {totals['sources']:,} sources; "
+        f"{app.config.database}: {counted(totals['articles'], 'article')} ({counted(totals['copies'], 'copy', 'copies')}) of {counted(totals['sources'], 'source')}; "
         + (f"`newsdesk {held.command}` is at work since {held.since}" if held else "nobody is writing")
     )
     if runs:

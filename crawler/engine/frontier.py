@@ -68,6 +68,12 @@ class Frontier:
             site(url): s for s in reversed(config.sources) for url in (s.url, *(u for _, u in s.feed_urls)) if url
         }
 
+        for source in config.sources:
+            if plan.feeds and source.id in plan.sources and not source.feed_urls:
+                tally.unwatched(
+                    source.id, f"it has no feeds, sitemaps or pages; `newsdesk sources add {source.url}` finds them"
+                )
+
     def source_of(self, source_id: str | None, url: str) -> Source | None:
         """The source of an entry: by id, else by the address' host and port, else by its site."""
         if source_id:

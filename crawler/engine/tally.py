@@ -42,6 +42,12 @@ class Tally:
             row.counts["entries_new"] += found.new
         self.changed()
 
+    def unwatched(self, source: str, reason: str) -> None:
+        """Count a source that cannot be polled at all."""
+        row = self.rows[source]
+        row.counts["feeds"] += 1
+        row.error = reason
+
     def verdict(self, source: str | None, verdict: Verdict) -> None:
         """Count one page."""
         row = self.rows[source or ""]

@@ -58,10 +58,15 @@ def local(kept: str | None) -> str:
 
 
 def zone_name() -> str:
-    """The reader's zone, as a table's title says it."""
+    """The reader's zone, as a table's caption says it."""
     now = datetime.now().astimezone()
     offset = now.strftime("%z")
-    return f"{now.tzname()} (UTC{offset[:3]}:{offset[3:]})"
+    return "UTC" if now.tzname() == "UTC" else f"{now.tzname()} (UTC{offset[:3]}:{offset[3:]})"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 source", "4 articles"."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def table(

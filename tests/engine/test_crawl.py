@@ -236,6 +236,14 @@ def test_some_and_all_failed(desk: Desk, site: Site) -> None:
     assert desk.run("crawl", "nobody").code == 3
 
 
+def test_a_source_without_a_feed_says_what_to_do(desk: Desk) -> None:
+    desk.configure('[[source]]\nid = "bare"\nurl = "http://127.0.0.1:9/"\n')
+    done = desk.run("crawl")
+    assert done.code == 5
+    assert "no feeds, sitemaps or pages" in done.out
+    assert "newsdesk sources add" in done.out
+
+
 def test_limit_takes_the_newest_and_tells_what_waits(desk: Desk, site: Site) -> None:
     site.news(8)
     desk.configure(source(site))
