@@ -311,11 +311,11 @@ _ENTRY_FIELDS = (
     "id", "feed_url", "source", "url", "url_key", "title", "authors", "published_at", "published_raw", "summary", "content", "tags", "language",
     "image_url", "attempts", "found_by", "article_id",
 )  # fmt: skip
-_ENTRY_COLUMNS = (*(f"e.{name}" for name in _ENTRY_FIELDS), "a.etag", "a.last_modified")
+_ENTRY_COLUMNS = (*(f"e.{name}" for name in _ENTRY_FIELDS), "a.first_seen_at", "a.etag", "a.last_modified")
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    found = dict(zip((*_ENTRY_FIELDS, "etag", "last_modified"), row, strict=True))
+    found = dict(zip((*_ENTRY_FIELDS, "article_seen_at", "etag", "last_modified"), row, strict=True))
     found["authors"], found["tags"] = tuple(json.loads(found["authors"])), tuple(json.loads(found["tags"]))
     return Entry(**found)
 
@@ -324,11 +324,11 @@ def lease_rechecks(
     db: Any, *, now: datetime, until: datetime, limit: int, sources: Sequence[str] | None
 ) -> list[Entry]:
     """Take held articles whose recheck is due, as entries without a row of their own (id 0)."""
-    where = "a.recheck_at <= :now AND (a.recheck_leased_until IS NULL OR a.recheck_leased_until < :now) AND a.vanished_at IS NULL"
+    where = "a.recheck_at <= :now AND (a.recheck_leased_until IS NULL OR a.recheck_leased_until < :now)"
     if sources is not None:
         where += " AND a.source IN (SELECT value FROM json_each(:sources))"
     rows = db.conn.execute(
-        f"SELECT a.id, a.source, a.url, a.etag, a.last_modified FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
+        f"SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
         {"now": iso(now), "sources": json.dumps(list(sources or ())), "limit": limit},
     ).fetchall()
     db.conn.executemany(
@@ -344,6 +344,7 @@ def lease_rechecks(
             article_id=r[0],
             etag=r[3],
             last_modified=r[4],
+            article_seen_at=r[5],
             found_by="feed",
         )
         for r in rows

@@ -95,6 +95,7 @@ class Entry:
     attempts: int = 0
     found_by: str = "feed"
     article_id: int | None = None
+    article_seen_at: str | None = None
     etag: str | None = None
     last_modified: str | None = None
 

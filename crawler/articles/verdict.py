@@ -327,9 +327,13 @@ def _original(article: Article, twins: Sequence[Twin]) -> Twin | None:
 
 
 def _next_recheck(visit: Visit, known: Article | None, now: datetime) -> datetime | None:
-    """The next age at which the article is asked for again, counted from when it was first seen."""
     seen = moment(known.first_seen_at) if known and known.first_seen_at else now
-    return next((due for age in visit.rechecks if (due := seen + timedelta(seconds=age)) > now), None)
+    return next_recheck(visit.rechecks, seen, now)
+
+
+def next_recheck(ages: Sequence[float], seen: datetime, now: datetime) -> datetime | None:
+    """The next age, in seconds, at which an article is asked for again, counted from when it was first seen; None after the last."""
+    return next((due for age in ages if (due := seen + timedelta(seconds=age)) > now), None)
 
 
 def rules_site(source_id: str | None, url: str, rules: PublisherRules) -> str:

@@ -19,6 +19,7 @@ from crawler.engine.desk import WriterThread
 from crawler.engine.tally import Tally
 from crawler.settings import Config, Source
 from crawler.urls import canonical_url, host_of, netloc_of, site, url_key
+from storage.errors import StorageError
 from storage.frontier import CheckCounts
 from storage.records import Entry, Feed, FeedCheck, FetchRecord, Verdict
 from storage.store import Writer
@@ -40,6 +41,16 @@ class Plan:
     due_only: bool = False
     limit: int | None = None  # at most so many of the newest new articles a source
     entries: tuple[int, ...] = ()  # a fetch: these entries and no other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the loop knows of the run, as it stood when the writer's thread was asked."""
+
+    feeds_done: tuple[str, ...]
+    tried: tuple[int, ...]
+    busy: frozenset[str]
+    taken: dict[str, int]
 
 
 class Frontier:
@@ -86,14 +97,21 @@ class Frontier:
         if self.stopped or room <= 0:
             return None if self.stopped and not self._in_flight.total() else []
         now = self.clock()
-        feeds, entries = await self.desk.call(lambda writer: self._lease(writer, now, room))
+        known = _Known(
+            feeds_done=tuple(self._feeds_done),
+            tried=tuple(self._tried),
+            busy=frozenset(name for name, count in self._in_flight.items() if count),
+            taken=dict(self._taken),
+        )
+        feeds, entries = await self.desk.call(lambda writer: self._lease(writer, now, room, known))
         asked = [ask_feed(feed, self.source_of(feed.source, feed.url), now) for feed in feeds]
         for feed in feeds:
             self._feeds_done.add(feed.url)
             self._in_flight[feed.source or ""] += 1
+        self._taken.update(entry.source or "" for entry in entries if entry.id)
         asked += await self._ask_entries(entries, now)
         self.tally.asked += len(asked)
-        if not asked and not self._in_flight.total() and not self._left:
+        if not feeds and not entries and not self._in_flight.total() and not self._left:
             return None
         return asked
 
@@ -116,44 +134,27 @@ class Frontier:
                 asked.append(request)
         return asked
 
-    def _lease(self, writer: Writer, now: datetime, room: int) -> tuple[list[Feed], list[Entry]]:
+    def _lease(self, writer: Writer, now: datetime, room: int, known: _Known) -> tuple[list[Feed], list[Entry]]:
         """Runs in the writer's thread: urgent addresses first, then feeds, then what they listed."""
         until = now + LEASE
         entries = writer.lease_urgent(now=now, until=until)
-        if self.plan.entries and not self.plan.feeds:
+        if not self.plan.feeds:
             return [], entries
         sources = list(self.plan.sources)
-        feeds = (
-            writer.lease_feeds(
-                now=now,
-                until=until,
-                limit=room,
-                due_only=self.plan.due_only,
-                sources=sources,
-                done=sorted(self._feeds_done),
-            )
-            if self.plan.feeds
-            else []
+        due_only = self.plan.due_only
+        feeds = writer.lease_feeds(
+            now=now, until=until, limit=room, due_only=due_only, sources=sources, done=known.feeds_done
         )
         room -= len(feeds) + len(entries)
-        if room <= 0:
-            return feeds, entries
-        busy = {feed.source for feed in feeds} | {name for name, n in self._in_flight.items() if n}
-        common = {
-            "now": now,
-            "until": until,
-            "per_host": PER_HOST,
-            "ignore_retry": not self.plan.due_only,
-            "skip": sorted(self._tried),
-        }
+        which = {"now": now, "until": until, "per_host": PER_HOST, "ignore_retry": not due_only, "skip": known.tried}
         if self.plan.limit is None:
-            entries += writer.lease_entries(limit=room, sources=sources, **common)
+            entries += writer.lease_entries(limit=room, sources=sources, **which) if room > 0 else []
         else:
-            for source in [s for s in sources if s not in busy]:
-                left = self.plan.limit - self._taken[source]
+            busy = known.busy | {feed.source for feed in feeds}
+            for source in (s for s in sources if s not in busy):
+                left = self.plan.limit - known.taken.get(source, 0)
                 if left > 0 and room > 0:
-                    found = writer.lease_entries(limit=min(left, room), newest=left, sources=[source], **common)
-                    self._taken[source] += len(found)
+                    found = writer.lease_entries(limit=min(left, room), newest=left, sources=[source], **which)
                     room -= len(found)
                     entries += found
         if room > 0:
@@ -218,6 +219,16 @@ class Frontier:
         if entry.id:
             self.fetched[entry.id] = verdict
         self.tally.verdict(verdict.source or entry.source, verdict)
+
+    def break_off(self, error: StorageError) -> None:
+        """The file cannot be read or written: hand out nothing more, and end the run with what it said."""
+        self.desk.broken = self.desk.broken or error
+        self.stop()
+
+    def give_up(self, entry_id: int) -> None:
+        """An entry that could not even be marked as failed: this run asks for it no more, its lease brings it back."""
+        self._left.discard(entry_id)
+        self._tried.add(entry_id)
 
     def _done(self, name: str) -> None:
         self._in_flight[name] -= 1

@@ -18,7 +18,7 @@ from scrapy.http import Response
 
 from crawler.articles.assembly import assemble
 from crawler.articles.extraction import Extraction
-from crawler.articles.verdict import FAIL_RETRIES, GONE_RETRIES, WALL_RETRIES, Visit, rules_site
+from crawler.articles.verdict import FAIL_RETRIES, GONE_RETRIES, WALL_RETRIES, Visit, next_recheck, rules_site
 from crawler.engine import worker
 from crawler.engine.answers import header, ids_of, look_up_and_decide, media_of
 from crawler.engine.asking import Asked
@@ -29,11 +29,11 @@ from crawler.engine.wire import reason_of
 from crawler.errors import FeedError
 from crawler.feeds.listing import ParsedFeed
 from crawler.feeds.parser import parse_feed
-from crawler.feeds.revisit import Answer, check, retry_after
+from crawler.feeds.revisit import THROTTLED, Answer, check, retry_after
 from crawler.settings import Config, PublisherRules, Source
 from crawler.urls import host_of
 from storage.errors import StorageError
-from storage.records import FetchRecord, Verdict
+from storage.records import FetchRecord, Verdict, moment
 
 LARGE_FEED = 200_000  # bytes; a larger one is parsed in a process: 163 KB cost 23 to 74 ms
 TRIES = 12  # failures of one article after which it is given up, about a week of daily tries
@@ -169,17 +169,16 @@ class NewsSpider(scrapy.Spider):
                     reason=f"not found ({status})",
                     article_id=entry.article_id,
                     retry_at=retry,
+                    recheck_at=self._recheck(asked) if status == 404 else None,
                     source=entry.source,
                 ),
                 response,
             )
         elif status >= 400 and status not in {401, 402, 403}:
-            await self._failed(
-                asked,
-                f"the server answered {status}",
-                response,
-                later=retry_after(header(response.headers, "Retry-After"), now=asked.at),
-            )
+            later = retry_after(header(response.headers, "Retry-After"), now=asked.at)
+            if later is None and status in {429, 503}:
+                later = asked.at + timedelta(seconds=THROTTLED)
+            await self._failed(asked, f"the server answered {status}", response, later=later)
         elif status >= 300 and status not in {401, 402, 403}:
             await self._failed(asked, f"it redirects ({status}) to nowhere", response)
         elif (kind := media_of(response)) is not None:
@@ -230,11 +229,7 @@ class NewsSpider(scrapy.Spider):
         article = assemble(
             extraction, entry, source=source_id, language=source.language if source else None, now=asked.at
         )
-        rechecks = (
-            (source.recheck if source and source.recheck is not None else self.config.schedule.recheck)
-            if article
-            else ()
-        )
+        rechecks = self._ages(source) if article else ()
         rules = source.article if source else PublisherRules()
         hops = tuple(response.meta.get("redirect_urls", ()))[1:]
         return Visit(
@@ -346,8 +341,14 @@ class NewsSpider(scrapy.Spider):
         await self._settle(asked, verdict, response)
 
     def _recheck(self, asked: Asked) -> datetime | None:
-        """When a held article that brought nothing new is asked again: an hour on, the next answer that tells more sets it right."""
-        return asked.at + timedelta(hours=1) if asked.entry and asked.entry.article_id else None
+        """When a held article that brought nothing new is asked for again: at its next age."""
+        entry = asked.entry
+        if entry is None or entry.article_id is None or entry.article_seen_at is None:
+            return None
+        return next_recheck(self._ages(asked.source), moment(entry.article_seen_at), asked.at)
+
+    def _ages(self, source: Source | None) -> tuple[float, ...]:
+        return source.recheck if source and source.recheck is not None else self.config.schedule.recheck
 
     async def _settle(self, asked: Asked, verdict: Verdict, response: Response | None) -> None:
         await self._guarded(self.frontier.settle(asked, verdict, self._record(asked, response, verdict.outcome)), asked)
@@ -356,8 +357,8 @@ class NewsSpider(scrapy.Spider):
         """The edge for one item: what cannot be written is told and retried, what breaks the file stops the run."""
         try:
             await settling
-        except StorageError:  # the writer keeps it, and the run ends with it
-            self.frontier.stop()
+        except StorageError as error:
+            self.frontier.break_off(error)
         except Exception as error:
             url = asked.url if asked else "a feed"
             log.error("%s: could not be stored: %s: %s", url, type(error).__name__, error)  # noqa: TRY400
@@ -370,7 +371,10 @@ class NewsSpider(scrapy.Spider):
                     retry_at=asked.at + timedelta(hours=6),
                     source=asked.entry.source,
                 )
-                await self.frontier.settle(asked, failed)
+                try:
+                    await self.frontier.settle(asked, failed)
+                except Exception:  # it was told above; its lease brings it back
+                    self.frontier.give_up(asked.entry.id)
 
     def _record(self, asked: Asked, response: Response | None, outcome: str) -> FetchRecord:
         url = response.url if response is not None else asked.url

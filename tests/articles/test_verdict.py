@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from crawler.articles.assembly import assemble
 from crawler.articles.extraction import Extraction
-from crawler.articles.verdict import Held, Visit, decide
+from crawler.articles.verdict import Held, Visit, decide, next_recheck
 from crawler.urls import url_key
 from storage.records import Article, Entry, Twin, Verdict, iso
 from tests.conftest import NOW
@@ -228,6 +228,12 @@ def test_the_same_outlets_update_shares_the_story_but_is_no_copy() -> None:
     )
     assert found.article is not None
     assert (found.article.duplicate_of, found.article.story_id) == (None, 2)
+
+
+def test_rechecks_are_counted_from_the_first_sight() -> None:
+    seen = NOW - timedelta(minutes=20)
+    assert next_recheck((900.0, 3600.0), seen, NOW) == seen + timedelta(hours=1)
+    assert next_recheck((900.0, 3600.0), NOW - timedelta(hours=2), NOW) is None
 
 
 def test_verdicts_are_plain_values() -> None:

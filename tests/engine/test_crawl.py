@@ -6,9 +6,11 @@ import gzip
 import json
 import signal
 import time
+from datetime import timedelta
 
 import pytest
 
+from storage.records import moment
 from tests.conftest import Desk, source
 from tests.site import Answer, Site, article_html, story
 
@@ -387,6 +389,26 @@ def test_section_pages_are_polled_where_an_outlet_has_no_feed(desk: Desk, site: 
     assert desk.run("crawl").code == 0
     assert len(articles(desk)) == 3
     assert {r["found_by"] for r in desk.rows("SELECT found_by FROM entries")} == {"page"}
+
+
+def test_rechecks_come_at_their_ages_and_find_a_silent_edit(desk: Desk, site: Site) -> None:
+    site.news(2)
+    desk.configure(source(site, more="recheck = [3, 1000]"))
+    desk.run("crawl")
+    first = {a["id"]: a for a in articles(desk)}
+    site.page("/2026/11/20/story-number-1", "Story number 1 of the week", [*story(1)[:3], "Quite another end of it."])
+    time.sleep(3.2)
+    site.requests.clear()
+    assert "1 revised" in desk.run("crawl").err
+    assert [r.status for r in site.requests if "story-number-0" in r.path] == [304]
+    assert [(a["title"], a["revision"]) for a in articles(desk) if a["revision"] > 1] == [
+        ("Story number 1 of the week", 2)
+    ]
+    for a in articles(desk):
+        assert moment(a["recheck_at"]) == moment(first[a["id"]]["first_seen_at"]) + timedelta(seconds=1000)
+    site.requests.clear()
+    desk.run("crawl")
+    assert site.paths() == ["/feed.xml"]
 
 
 def test_include_and_exclude(desk: Desk, site: Site) -> None:
