@@ -69,7 +69,7 @@ def canonical_url(url: str, base: str | None = None) -> str:
     """
     text = _tidy(url)
     if base:
-        text = urljoin(base, text)
+        text = join(base, text) or ""
     if len(text) > MAX_URL:
         raise ValueError(f"the address is longer than {MAX_URL} characters: {text[:80]}…")
     parts = _split(text)
@@ -80,6 +80,22 @@ def canonical_url(url: str, base: str | None = None) -> str:
         netloc = f"{netloc}:{port}"
     query = _untracked(parts.query)
     return str(safe_url_string(urlunsplit((parts.scheme, netloc, parts.path or "/", query, ""))))
+
+
+def join(base: str, href: str | None) -> str | None:
+    """An address that stood at another one; None where the two make none (a broken IPv6 bracket in a <base>, say)."""
+    try:
+        return urljoin(base, (href or "").strip())
+    except ValueError:
+        return None
+
+
+def is_amp(url: str) -> bool:
+    """Whether an address by itself says that it is the AMP view of a page."""
+    parts = urlsplit(url)
+    return bool(_AMP_PATH.search(parts.path)) or "amp" in {
+        name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)
+    }
 
 
 def _tidy(url: str) -> str:

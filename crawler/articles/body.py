@@ -75,7 +75,10 @@ def find_body(page: Page, rules: PublisherRules) -> tuple[str, str]:
     document = bare_extraction(tree, url=page.url, include_comments=False, with_metadata=False, config=DEFAULT_CONFIG)
     if document is None or document.body is None:
         return "", "nothing"
-    text = join(paragraphs(document.body))
+    try:
+        text = join(paragraphs(document.body))
+    except RecursionError:  # thousands of levels: the paragraphs are there all the same
+        text = join(text_of(node) for node in document.body.iter("p", "head", "quote", "item"))
     return text, "trafilatura" if text else "nothing"
 
 
@@ -85,7 +88,10 @@ def _by_rules(page: Page, rules: PublisherRules) -> str:
         copied = deepcopy(block)
         copied.tail = None
         drop(copied, rules.remove)
-        found += paragraphs(copied)
+        try:
+            found += paragraphs(copied)
+        except RecursionError:
+            found += [text_of(node) for node in copied.iter("p", "h2", "h3", "li", "blockquote")]
     return join(found)
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
 
 from lxml import html as lxml_html
-from lxml.etree import ParserError, XPath
+from lxml.etree import ParserError, XPath, iterwalk
 from trafilatura.utils import decode_file
 
 from crawler.feeds.repair import clean_text
-from crawler.urls import canonical_url
+from crawler.urls import canonical_url, join
 
 MAX_PAGE = 5 * 1024**2  # bytes of HTML that are parsed; extraction is quadratic beyond (RELIABILITY 3.3)
 _SPACE = re.compile(r"\s+")
+_BREAKS = {"br", "p", "div", "li"}
 _HIDDEN = {"script", "style", "noscript", "template", "svg", "button", "select", "textarea", "iframe"}
 
 
@@ -34,7 +33,7 @@ class Page:
         if not href:
             return None
         try:
-            return canonical_url(urljoin(self.base, href.strip()))
+            return canonical_url(href, self.base)
         except ValueError:
             return None
 
@@ -54,25 +53,24 @@ def read_page(body: bytes, url: str) -> Page | None:
     except (ParserError, ValueError):
         return None
     href = next((node.get("href") for node in tree.iter("base") if node.get("href")), None)
-    return Page(url=url, markup=markup, tree=tree, base=urljoin(url, href.strip()) if href else url)
+    return Page(url=url, markup=markup, tree=tree, base=join(url, href) or url if href else url)
 
 
 def text_of(node: Any) -> str:
-    """All text below a node in one line, scripts left out."""
-    return _SPACE.sub(" ", "".join(_texts(node))).strip()
-
-
-def _texts(node: Any) -> Iterator[str]:
-    if node.text:
-        yield node.text
-    for child in node:
-        if isinstance(child.tag, str):
-            if child.tag in {"br", "p", "div", "li"}:
-                yield " "
-            if child.tag not in _HIDDEN:
-                yield from _texts(child)
-        if child.tail:
-            yield child.tail
+    """All text below a node in one line, scripts left out. Walks without recursion: pages nest thousands of levels deep."""
+    parts: list[str] = [node.text or ""] if node.tag not in _HIDDEN else []
+    walker = iterwalk(node, events=("start", "end", "comment", "pi"))
+    for event, element in walker:
+        if element is node:
+            continue
+        if event == "start":
+            if element.tag in _HIDDEN:
+                walker.skip_subtree()
+            else:
+                parts.append(" " + (element.text or "") if element.tag in _BREAKS else element.text or "")
+        elif element.tail:
+            parts.append(element.tail)
+    return _SPACE.sub(" ", "".join(parts)).strip()
 
 
 def with_class(words: str, *, within: str = "", tags: str = "*") -> XPath:

@@ -23,7 +23,7 @@ FEED_ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json,
 PAGE_ACCEPT = "text/html, application/xhtml+xml, */*;q=0.1"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Asked:
     """A feed or an entry that is being asked for."""
 
@@ -65,8 +65,10 @@ class Asked:
 
 
 def _own(source: Source, url: str) -> bool:
-    own = {site(a) for a in (source.url, *(address for _, address in source.feed_urls)) if a}
-    return site(url) in own
+    """Whether an address is the source's own; what is sent in the open must not have been meant for TLS."""
+    own = [a for a in (source.url, *(address for _, address in source.feed_urls)) if a]
+    same = [a for a in own if site(a) == site(url)]
+    return bool(same) and (url.startswith("https:") or any(a.startswith("http:") for a in same))
 
 
 def _cookies(path: str, url: str) -> str | None:

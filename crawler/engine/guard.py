@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from crawler.engine.addon import CONFIG
 from crawler.settings import Config, Http
+from crawler.values import secret
 
 _PORTS = {"http": 80, "https": 443}
 # Not global by their purpose, whatever the library of one's Python says (IANA special-purpose registries).
@@ -171,8 +172,6 @@ class GuardMiddleware:
         if address is None and not self.policy.networks and not self.policy.opens(port):
             raise Refused(f"port {port} is not one that news are served on; [http] allow_ports opens it", kind="guard")
         if self.proxy:
-            from crawler.values import secret
-
             request.meta["proxy"] = secret(self.proxy)
 
     def process_response(self, request: Request, response: Any) -> Any:
@@ -217,7 +216,7 @@ class GuardedResolver:
     def __init__(self, inner: Any, policy: Policy, proxy: str = "") -> None:
         self.inner = inner
         self.policy = policy
-        self.proxy_host = urlsplit(proxy).hostname if proxy else None
+        self.proxy_host = urlsplit(secret(proxy)).hostname if proxy else None
         self.refused: dict[str, str] = {}
         self._reactor: Any = None
 

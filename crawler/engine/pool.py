@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from crawler.engine import worker
+from crawler.errors import FeedError
 
 RECYCLE = 2000  # pages after which a worker is replaced: long-lived parsers fragment memory
 _T = TypeVar("_T")
@@ -51,6 +52,10 @@ class Pool:
             raise PageFailed("its extraction took the worker down") from error
         except MemoryError as error:
             raise PageFailed("its extraction took too much memory") from error
+        except FeedError:
+            raise
+        except Exception as error:  # whatever strangers' bytes trip over in a worker is that page's failure
+            raise PageFailed(f"its extraction failed ({type(error).__name__}: {error})") from error
 
     def close(self) -> None:
         """End every process."""

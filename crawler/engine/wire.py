@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, Self
 
 from scrapy import Request
 from scrapy.logformatter import LogFormatter
@@ -16,25 +16,35 @@ class BrokenBody(OSError):  # noqa: N818 - named for what was met
 
 
 class WholeBodyMiddleware:
-    """Refuses a gzip body without its end."""
+    """Refuses a gzip body without its end; one that unpacks beyond the limit is left to Scrapy, which refuses it for that."""
 
-    def process_response(self, request: Request, response: Any) -> Any:  # noqa: ARG002 - Scrapy's signature
+    def __init__(self, maxsize: int) -> None:
+        self.maxsize = maxsize
+
+    @classmethod
+    def from_crawler(cls, crawler: Any) -> Self:
+        """Scrapy's way to build it."""
+        return cls(crawler.settings.getint("DOWNLOAD_MAXSIZE"))
+
+    def process_response(self, request: Request, response: Any) -> Any:
         """Look at the body as it was sent."""
         encoding = (response.headers.get("Content-Encoding") or b"").strip().lower()
         if encoding in {b"gzip", b"x-gzip"} and response.body[:2] == b"\x1f\x8b":
-            reader = zlib.decompressobj(wbits=31)
-            try:
-                rest = response.body
-                while rest and not reader.eof:
-                    reader.decompress(rest, 1 << 20)
-                    rest = reader.unconsumed_tail
-                    if not rest:
-                        break
-            except zlib.error as error:
-                raise BrokenBody(f"the compressed body is damaged ({error})") from error
-            if not reader.eof:
-                raise BrokenBody("the compressed body ends before it is over")
+            _must_end(response.body, request.meta.get("download_maxsize") or self.maxsize)
         return response
+
+
+def _must_end(body: bytes, most: int) -> None:
+    reader = zlib.decompressobj(wbits=31)
+    unpacked = 0
+    try:
+        while body and not reader.eof and unpacked <= most:
+            unpacked += len(reader.decompress(body, 1 << 20))
+            body = reader.unconsumed_tail
+    except zlib.error as error:
+        raise BrokenBody(f"the compressed body is damaged ({error})") from error
+    if not reader.eof and unpacked <= most:
+        raise BrokenBody("the compressed body ends before it is over")
 
 
 class QuietFormatter(LogFormatter):

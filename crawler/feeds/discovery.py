@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from crawler.feeds.links import parse_html
 from crawler.feeds.listing import plain
 from crawler.feeds.repair import decode_feed
-from crawler.urls import canonical_url, site
+from crawler.urls import canonical_url, join, site
 
 COMMON_PATHS = (
     "/feed",
@@ -65,7 +65,7 @@ def discover_feeds(body: bytes, url: str) -> list[Candidate]:
     if tree is None:
         return []
     href = next((node.get("href") for node in tree.iter("base") if node.get("href")), None)
-    base = urljoin(url, href) if href else url
+    base = join(url, href) or url if href else url
     found: dict[str, Candidate] = {}
     for node in tree.iter("link", "a"):
         kind = _TYPES.get((node.get("type") or "").split(";")[0].strip().lower(), "")
@@ -75,7 +75,7 @@ def discover_feeds(body: bytes, url: str) -> list[Candidate]:
         if not node.get("href") or not (named or (node.tag == "a" and _LOOKS_LIKE_FEED.search(node.get("href")))):
             continue
         try:
-            address = urljoin(base, node.get("href").strip())
+            address = join(base, node.get("href")) or ""
             canonical_url(address)
         except ValueError:
             continue
@@ -99,7 +99,7 @@ def usual_places(url: str) -> list[Candidate]:
 def robots_sitemaps(body: bytes, url: str) -> list[Candidate]:
     """The sitemaps that a robots.txt names, those for news first."""
     found = re.findall(r"^\s*sitemap\s*:\s*(\S+)", body.decode("utf-8", "replace"), re.IGNORECASE | re.MULTILINE)
-    addresses = dict.fromkeys(urljoin(url, address) for address in found)
+    addresses = dict.fromkeys(address for loc in found if (address := _asked(loc, url)))
     ranked = sorted(
         addresses,
         key=lambda address: (
@@ -108,6 +108,13 @@ def robots_sitemaps(body: bytes, url: str) -> list[Candidate]:
         ),
     )
     return [Candidate(url=address, kind="sitemap") for address in ranked[:MAX_CANDIDATES]]
+
+
+def _asked(loc: str, base: str) -> str | None:
+    try:
+        return canonical_url(loc, base)
+    except ValueError:
+        return None
 
 
 def usual_maps(url: str) -> list[Candidate]:

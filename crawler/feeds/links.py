@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from lxml import html as lxml_html
 from lxml.etree import ParserError
 
 from crawler.errors import FeedError
 from crawler.feeds.listing import ParsedFeed, distinct, listed, plain
-from crawler.urls import is_root_or_section, site
+from crawler.urls import is_root_or_section, join, site
 from storage.records import Listed
 
 MAX_LINKS = 500  # on one section page; a page with more is an archive or an attack
@@ -69,7 +69,7 @@ def _site_name(tree: Any) -> str | None:
 
 def _base(tree: Any, url: str) -> str:
     href = next((node.get("href") for node in tree.iter("base") if node.get("href")), None)
-    return urljoin(url, href) if href else url
+    return join(url, href) or url if href else url
 
 
 def _article_links(tree: Any, base: str) -> Iterator[Listed]:
@@ -80,7 +80,7 @@ def _article_links(tree: Any, base: str) -> Iterator[Listed]:
         if not href or href.startswith(("#", "javascript:", "mailto:", "tel:")):
             continue
         try:
-            address = urljoin(base, href).split("#")[0]
+            address = (join(base, href) or "").split("#")[0]
             if site(address) != own or not looks_like_article(address):
                 continue
         except ValueError:

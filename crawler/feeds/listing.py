@@ -7,10 +7,9 @@ import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urljoin
 
 from crawler.feeds.repair import clean_text
-from crawler.urls import canonical_url, host_of, url_key
+from crawler.urls import canonical_url, host_of, join, url_key
 from storage.records import Listed
 
 MAX_ENTRIES = 50_000  # the sitemap protocol's own limit; no feed comes near
@@ -96,7 +95,7 @@ def _address(url: str | None, base: str) -> tuple[str | None, str]:
     if not url:
         return None, ""
     try:
-        address = urljoin(base, clean_text(url).strip())
+        address = join(base, clean_text(url)) or ""
         canonical_url(address)  # raises where it cannot be asked for
         return address, url_key(address)
     except ValueError:

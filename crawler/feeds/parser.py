@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from urllib.parse import urljoin
 
 from crawler.errors import FeedError
 from crawler.feeds import jsonfeed, links, sitemap
 from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
 from crawler.feeds.moments import read_date
 from crawler.feeds.repair import decode_feed
+from crawler.urls import join
 from storage.records import Listed
 
 _ROOT = re.compile(r"<\s*(?:[\w.-]+:)?([A-Za-z][\w.-]*)")
@@ -109,7 +109,7 @@ def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
         reason = found.get("bozo_exception")
         raise FeedError(f"{url}: cannot be read as a feed{f': {reason}' if reason else ''}")
     base = _link(feed) or url
-    entries = [_entry(entry, urljoin(url, base), now) for entry in found.entries[:MAX_ENTRIES]]
+    entries = [_entry(entry, join(url, base) or url, now) for entry in found.entries[:MAX_ENTRIES]]
     return ParsedFeed(
         kind="atom" if found.version.startswith("atom") else "rss",
         title=plain(feed.get("title"), html=_is_html(feed, "title")),

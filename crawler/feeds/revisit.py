@@ -6,6 +6,7 @@ keeps what was known; `every` is the operator's word, floored by `min`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -49,11 +50,11 @@ def check(
         now: the clock.
         spread: -1..1, by which the due time varies within a tenth, so that feeds do not beat in step.
     """
-    interval = max(every or feed.interval_seconds or schedule.default, schedule.min)
+    interval = max(every or schedule.default, schedule.min)
     if answer.error is not None or answer.status is None or answer.status >= 400:
         return _failed(feed, answer, interval, schedule, now)
     wait = max(interval, min(_max_age(answer.cache_control), 86400.0) if every is None else 0.0)
-    due = now + timedelta(seconds=wait * (1 + 0.1 * spread))
+    due = now + timedelta(seconds=max(schedule.min, wait * (1 + 0.1 * spread)))
     final = answer.final_url or feed.url
     if answer.status == 304:
         return FeedCheck(
@@ -100,7 +101,7 @@ def retry_after(value: str | None, *, now: datetime) -> datetime | None:
     if not value:
         return None
     text = value.strip()
-    if text.isdigit():
+    if re.fullmatch(r"[0-9]{1,12}", text):
         return now + timedelta(seconds=min(float(text), LONGEST_RETRY_AFTER))
     try:
         when = parsedate_to_datetime(text)
@@ -115,4 +116,4 @@ def _max_age(cache_control: str) -> float:
     parts = [part.strip().lower() for part in cache_control.split(",")]
     if "no-cache" in parts or "no-store" in parts:
         return 0.0
-    return next((float(part[8:]) for part in parts if part.startswith("max-age=") and part[8:].isdigit()), 0.0)
+    return next((float(part[8:]) for part in parts if re.fullmatch(r"max-age=[0-9]{1,12}", part)), 0.0)

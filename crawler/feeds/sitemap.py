@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urljoin
 
 from lxml import etree
 
 from crawler.errors import FeedError
 from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
 from crawler.feeds.moments import read_date
+from crawler.urls import canonical_url, join
 from storage.records import Listed, moment
 
 MAX_CHILDREN = 2_000  # maps opened of one index; a larger index has lastmod, or belongs to backfill
@@ -36,12 +36,23 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
             continue
         name = _local(node)
         if name == "sitemap" and (found := _fields(node)).get("loc"):
-            children.append((urljoin(url, found["loc"]), found.get("lastmod")))
+            if (address := _address(found["loc"], url)) is not None:
+                children.append((address, found.get("lastmod")))
         elif name == "url" and (found := _fields(node)).get("loc") and len(entries) < MAX_ENTRIES:
             entries.append(_entry(found, url, now))
     if not children and not entries and _local(root) not in {"urlset", "sitemapindex"}:
         raise FeedError(f"{url}: cannot be read as a sitemap")
     return ParsedFeed(kind="sitemap", entries=distinct(entries), children=tuple(dict.fromkeys(children)))
+
+
+def _address(loc: str, base: str) -> str | None:
+    """A map's address, if it can be asked for."""
+    address = join(base, loc)
+    try:
+        canonical_url(address or "")
+    except ValueError:
+        return None
+    return address
 
 
 def _root(text: str, url: str) -> Any:
