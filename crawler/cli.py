@@ -146,7 +146,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _failed(message: str, code: int) -> int:
     from crawler.outputs.terminal import safe
 
-    print(f"newsdesk: {safe(message)}", file=sys.stderr)
+    print(f"newsdesk: {safe(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from crawler import values
-from crawler.errors import ConfigError
+from crawler.errors import ConfigError, UsageError
 from crawler.settings import SECTIONS, Config, PublisherRules, Source, Watch
 from crawler.urls import canonical_url, host_of
 
@@ -211,6 +211,8 @@ def _rules(table: Any, where: str) -> dict[str, Any]:
 
 def _complete(found: dict[str, Any], where: str) -> None:
     """Check a source's addresses; an id and a name come from the host where they are not said."""
+    if found.get("cookies") and not Path(found["cookies"]).expanduser().is_file():
+        raise ConfigError(f"{where}: cookies: no file at {found['cookies']}")
     for key in ("url", "feeds", "sitemaps", "pages"):
         for url in values.texts([found[key]]) if key == "url" and found.get(key) else found.get(key, ()):
             try:
@@ -222,10 +224,22 @@ def _complete(found: dict[str, Any], where: str) -> None:
     if not host:
         raise ConfigError(f"{where}: a [[source]] needs a url, feeds, sitemaps or pages")
     found["id"] = found.get("id") or host.removeprefix("www.")
-    if re.search(r"[\s,]", found["id"]) or found["id"].startswith(("tag:", "-")):
-        raise ConfigError(f"{where}: id: {found['id']!r} must have no space or comma and not begin with `tag:` or `-`")
+    try:
+        check_id(found["id"])
+    except UsageError as error:
+        raise ConfigError(f"{where}: id: {error}") from error
     found["name"] = found.get("name") or found["id"]
     found["url"] = found.get("url") or ""
+
+
+def check_id(source_id: str) -> None:
+    """Refuse an id that could not be named on a command line or in a list.
+
+    Raises:
+        UsageError: it has a space, a comma or a control character, or begins with `tag:` or `-`.
+    """
+    if not re.fullmatch(r"[^\s,\x00-\x1f\x7f]+", source_id) or source_id.startswith(("tag:", "-")):
+        raise UsageError(f"{source_id!r} must have no space or comma and not begin with `tag:` or `-`")
 
 
 def _with_shipped_rules(sources: tuple[Source, ...]) -> list[Source]:

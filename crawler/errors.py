@@ -3,6 +3,7 @@
 CrawlerError
  ├─ UsageError         a command or argument that cannot be carried out (exit 2)
  ├─ ConfigError        a setting that cannot be read or is not known (exit 3)
+ ├─ Interrupted        a signal ended it (exit 130 or 143)
  ├─ FeedError          bytes that are not a feed, or a feed that cannot be read
  ├─ BlockedAddress     an address that the guard refuses
  └─ FetchError         an address that could not be fetched or gave no article
@@ -30,6 +31,14 @@ class ConfigError(CrawlerError):
     """A setting that cannot be read, is not known, or has a value that does not fit."""
 
     exit_code = CONFIGURATION
+
+
+class Interrupted(CrawlerError):  # noqa: N818 - named for what was met
+    """A signal ended it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__("interrupted")
+        self.exit_code = code
 
 
 class FeedError(CrawlerError):

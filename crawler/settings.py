@@ -23,13 +23,13 @@ def _setting(default: Any, kind: Callable[[Any], Any], doc: str) -> Any:
 class Http:
     """How pages are asked for."""
 
-    user_agent: str = _setting("", values.text, "The User-Agent; empty means newsdesk/VERSION (+contact).")
-    contact: str = _setting(CONTACT, values.text, "An address at which publishers reach you; stands in the User-Agent.")
+    user_agent: str = _setting("", values.line, "The User-Agent; empty means newsdesk/VERSION (+contact).")
+    contact: str = _setting(CONTACT, values.line, "An address at which publishers reach you; stands in the User-Agent.")
     timeout: float = _setting(30.0, values.seconds, "Seconds one request may take in total.")
     max_bytes: int = _setting(10 * 1024**2, values.size, "The largest page, decompressed; feeds may be twice that.")
     max_redirects: int = _setting(8, values.count, "Redirects followed for one request.")
-    concurrency: int = _setting(64, values.count, "Requests in flight over all hosts.")
-    proxy: str = _setting("", values.text, "A proxy's address; never taken from the environment.")
+    concurrency: int = _setting(64, values.some, "Requests in flight over all hosts.")
+    proxy: str = _setting("", values.proxy, "A proxy's address; never taken from the environment.")
     allow_networks: tuple[str, ...] = _setting(
         (), values.networks, "Networks that are not public and may be asked all the same, on any port."
     )
@@ -43,8 +43,8 @@ class Politeness:
 
     obey_robots: bool = _setting(True, values.flag, "Obey robots.txt (RFC 9309).")
     delay: float = _setting(1.0, values.seconds, "Seconds between two requests to one host; a longer Crawl-delay wins.")
-    per_host: int = _setting(1, values.count, "Requests in flight to one host.")
-    jitter: float = _setting(0.1, values.number, "Share by which the delay varies, so that nothing beats in step.")
+    per_host: int = _setting(1, values.some, "Requests in flight to one host.")
+    jitter: float = _setting(0.1, values.share, "Share by which the delay varies, so that nothing beats in step.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Schedule:
 class Extract:
     """How pages become articles."""
 
-    workers: int = _setting(0, values.count, "Extraction processes; 0 is one a core.")
+    workers: int = _setting(0, values.workers, "Extraction processes; 0 is one a core.")
     page_timeout: float = _setting(10.0, values.seconds, "Seconds after which a page's extraction is killed.")
     keep_raw: bool = _setting(True, values.flag, "Keep the raw pages.")
     raw_retain: float = _setting(365 * 86400.0, values.seconds, "How long raw pages are kept.")
@@ -91,7 +91,7 @@ class Health:
 
     max_lag: float = _setting(3 * 3600.0, values.seconds, "`status --strict` fails when a feed is overdue by more.")
     failing_share: float = _setting(
-        0.25, values.number, "`status --strict` fails when more than this share of the sources fails."
+        0.25, values.share, "`status --strict` fails when more than this share of the sources fails."
     )
     notify: tuple[str, ...] = _setting((), values.texts, "Addresses told when health changes.")
 

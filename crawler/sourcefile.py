@@ -13,6 +13,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Table
 from tomlkit.toml_document import TOMLDocument
 
+from crawler.config import check_id
 from crawler.errors import ConfigError
 from crawler.settings import Config, Source
 from crawler.urls import host_of
@@ -123,6 +124,7 @@ def rename(config: Config, old: str, new: str) -> Path:
     Raises:
         ConfigError: the new id is taken.
     """
+    check_id(new)
     if config.source(new) is not None:
         raise ConfigError(f"another source has the id {new!r} already; remove or rename that one first")
     path, document, index = file_with(config, old)

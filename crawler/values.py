@@ -59,9 +59,49 @@ def flag(value: Any) -> bool:
 
 def count(value: Any) -> int:
     """A whole number, zero or more."""
-    if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value).strip()):
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,18}", str(value).strip()):
         raise ValueError("must be a whole number")
     return int(value)
+
+
+def some(value: Any) -> int:
+    """A whole number, one or more, and not absurd."""
+    found = count(value)
+    if not 1 <= found <= 10_000:
+        raise ValueError("must be between 1 and 10000")
+    return found
+
+
+def workers(value: Any) -> int:
+    """A number of processes; 0 is one a core."""
+    found = count(value)
+    if found > 64:
+        raise ValueError("must be at most 64")
+    return found
+
+
+def share(value: Any) -> float:
+    """A share, from 0 to 1."""
+    found = number(value)
+    if found > 1:
+        raise ValueError("must be between 0 and 1")
+    return found
+
+
+def line(value: Any) -> str:
+    """A text that can stand in a header."""
+    found = text(value)
+    if re.search(r"[\x00-\x1f\x7f]", found):
+        raise ValueError("must be one line without control characters")
+    return found
+
+
+def proxy(value: Any) -> str:
+    """A proxy's address, or nothing."""
+    found = text(value)
+    if found and not found.startswith(("http://", "https://", "env:")):
+        raise ValueError('must be an address like "http://proxy.example:3128"')
+    return found
 
 
 def number(value: Any) -> float:
@@ -128,7 +168,7 @@ def ports(value: Any) -> tuple[str, ...]:
         raise ValueError("must be a list of ports")
     found = tuple(str(part).strip() for part in items)
     for part in found:
-        if not re.fullmatch(r"\d{1,5}(-\d{1,5})?", part):
+        if not re.fullmatch(r"[0-9]{1,5}(-[0-9]{1,5})?", part) or any(int(end) > 65535 for end in part.split("-")):
             raise ValueError(f'holds {part!r}, which is not a port or a range like "8000-8999"')
     return found
 

@@ -91,7 +91,7 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
     elif article_id is not None and verdict.article is not None and verdict.replace:
         _overwrite(db, article_id, verdict.article, at)
         _change(db, article_id, at, "revised")
-    elif article_id is not None and verdict.outcome in {"same", "address", "headline"}:
+    elif article_id is not None and verdict.outcome in {"same", "address", "headline"} and not verdict.worse:
         db.conn.execute(
             "UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id)
         )
@@ -112,21 +112,25 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
 
 
 def _mark_presence(db: Any, verdict: Verdict, at: str) -> None:
-    """A held article that is gone keeps its text and gets vanished_at; one that is back loses it."""
+    """A held article that is not found twice, or gone for good, keeps its text and gets vanished_at; one that is back loses it."""
+    article_id = int(verdict.article_id or 0)
     if verdict.outcome == "gone":
+        certain = "410" in (verdict.reason or "")
         gone = db.conn.execute(
-            "UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL",
-            (at, verdict.reason, verdict.article_id),
+            "UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL AND (? OR missing_at IS NOT NULL)",
+            (at, verdict.reason, article_id, certain),
         )
+        db.conn.execute("UPDATE articles SET missing_at = coalesce(missing_at, ?) WHERE id = ?", (at, article_id))
         if gone.rowcount:
-            _change(db, int(verdict.article_id or 0), at, "vanished")
-    elif verdict.outcome in {"new", "revised", "same", "address"}:
+            _change(db, article_id, at, "vanished")
+    elif verdict.outcome in {"new", "revised", "same", "address"} and not verdict.worse:
+        db.conn.execute("UPDATE articles SET missing_at = NULL WHERE id = ?", (article_id,))
         back = db.conn.execute(
             "UPDATE articles SET vanished_at = NULL, vanished_reason = NULL WHERE id = ? AND vanished_at IS NOT NULL",
-            (verdict.article_id,),
+            (article_id,),
         )
         if back.rowcount:
-            _change(db, int(verdict.article_id or 0), at, "restored")
+            _change(db, article_id, at, "restored")
 
 
 def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
@@ -224,6 +228,25 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
     db.conn.execute(
         f"UPDATE articles SET {assignments}, recheck_leased_until = NULL WHERE id = :id", {**row, "id": article_id}
     )
+    if held.duplicate_of is None and held.completeness != "full" and article.story_id:
+        db.conn.execute(
+            "UPDATE articles SET story_id = ?, duplicate_of = ? WHERE id = ?",
+            (article.story_id, article.duplicate_of, article_id),
+        )
+    if held.revision > 1 and new.revision == held.revision:  # a fuller view of the newest version, not another one
+        db.conn.execute(
+            "UPDATE revisions SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ? WHERE article_id = ? AND number = ?",
+            (
+                new.title,
+                new.subtitle,
+                json.dumps(list(new.authors), ensure_ascii=False),
+                new.text,
+                new.content_hash,
+                new.extractor,
+                article_id,
+                held.revision,
+            ),
+        )
     _unindex(db, article_id, held)
     _index(db, article_id, new)
 
@@ -319,9 +342,9 @@ def _settle_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
     not_before = iso(verdict.not_before) if verdict.not_before else None
     for entry_id in verdict.entry_ids:
         db.conn.execute(
-            "UPDATE entries SET state = ?, reason = ?, verdict = ?, attempts = attempts + 1, retry_at = ?, not_before = ?, leased_until = NULL, "
+            "UPDATE entries SET state = ?, reason = ?, verdict = ?, attempts = CASE WHEN verdict = ? THEN attempts + 1 ELSE 1 END, retry_at = ?, not_before = ?, leased_until = NULL, "
             "article_id = coalesce(?, article_id) WHERE id = ?",
-            (state, verdict.reason, verdict.outcome, retry, not_before, article_id, entry_id),
+            (state, verdict.reason, verdict.outcome, verdict.outcome, retry, not_before, article_id, entry_id),
         )
     if article_id is not None and state == "fetched":
         keys = json.dumps([a.url_key for a in verdict.addresses if a.kind != "canonical"])

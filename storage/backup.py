@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -93,6 +92,8 @@ def backup(path: Path, target: Path) -> int:
     Raises:
         DiskProblem: the target cannot be written.
     """
+    if _same_file(path, target):
+        raise DiskProblem(f"{target} is the database itself; name another file for the backup")
     if target.exists() and target.is_dir():
         raise DiskProblem(f"{target} is a folder; name the backup's file")
     with open_store(path) as store:
@@ -127,6 +128,8 @@ def restore(source: Path, path: Path, now: datetime) -> int:
     Raises:
         StorageError: the backup is not a whole newsdesk database, or the place cannot be written.
     """
+    if _same_file(source, path):
+        raise DiskProblem(f"{source} is the database itself; name the backup to restore")
     problems = check(source)
     if problems:
         raise DamagedDatabase(f"{source}: not restored, the backup itself is damaged: {problems[0]}")
@@ -137,8 +140,8 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         generation = max(generation, int(backup_store.meta("generation") or 1)) + 1
     try:
         part = path.with_name(f".{path.name}-restore")
-        shutil.copyfile(source, part)
-        _sync(part)
+        part.unlink(missing_ok=True)
+        backup(source, part)  # by SQLite, so that what stands in the backup's own WAL comes along
         if path.exists():
             _fold_wal(path)
             path.replace(path.with_name(f"{path.name}.before-restore-{iso(now).replace(':', '')}"))
@@ -152,6 +155,10 @@ def restore(source: Path, path: Path, now: datetime) -> int:
     return generation
 
 
+def _same_file(a: Path, b: Path) -> bool:
+    return a.exists() and b.exists() and a.samefile(b)
+
+
 def _generation(path: Path) -> int:
     from storage.errors import StorageError
 
@@ -163,13 +170,19 @@ def _generation(path: Path) -> int:
 
 
 def _fold_wal(path: Path) -> None:
-    """Bring what stands in the WAL into the file that is set aside, if it can still be read."""
+    """Bring what stands in the WAL into the file that is set aside, if it can still be read.
+
+    Raises:
+        DiskProblem: a reader holds the WAL; what stands in it would be lost to the file set aside.
+    """
     try:
-        held = sqlite3.connect(str(path))
-        held.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        held = sqlite3.connect(str(path), timeout=10)
+        busy = held.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         held.close()
     except sqlite3.DatabaseError:
         return
+    if busy:
+        raise DiskProblem(f"{path}: something is reading it (`newsdesk browse`?); close it and restore again")
 
 
 def _sync(path: Path) -> None:

@@ -88,6 +88,7 @@ def open_writer(path: Path) -> Any:
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute("PRAGMA cache_size=-16384")
             connection.execute("PRAGMA journal_size_limit=67108864")
+            _functions(connection)
             _migrate(connection)
         except BaseException:
             connection.close()
@@ -110,6 +111,7 @@ def open_reader(path: Path) -> Any:
     with explained(path):
         connection = _connect_reader(path)
         connection.execute("PRAGMA query_only=ON")
+        _functions(connection)
         _check_version(path, connection, empty_allowed=False)
     return Database(connection)
 
@@ -156,6 +158,13 @@ def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -
         raise NewerDatabase(
             f"{path}: written by a newer newsdesk (schema {version}, this one knows {SCHEMA}); install that version, or name another file"
         )
+
+
+def _functions(connection: Any) -> None:
+    """SQLite's lower() knows ASCII only; names are written in every script."""
+    connection.create_function(
+        "casefold", 1, lambda text: text.casefold() if isinstance(text, str) else text, deterministic=True
+    )
 
 
 def _migrate(connection: Any) -> None:

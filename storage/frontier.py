@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from storage.records import Entry, Feed, FeedCheck, Listed, iso
 
-SHRUNK = 0.1  # a feed that lists less than this share of what it did is warned of; nothing is ever deleted for it
+NO_ADDRESS = "the feed gives no address for it"
 
 
 class SourceLike(Protocol):
@@ -54,16 +55,19 @@ class SourceLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckCounts:
-    """What a FeedCheck changed."""
+    """What a FeedCheck changed; `refused` of the new ones cannot be asked for."""
 
     new: int = 0
     changed: int = 0
+    refused: int = 0
 
 
 def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str]) -> None:
     """Make the sources and feeds tables say what the configuration says; feeds that it no longer names are disabled, never deleted."""
     named: set[str] = set()
+    ids: list[str] = []
     for s in sources:
+        ids.append(s.id)
         db.conn.execute(
             "INSERT INTO sources (id, name, url, language, country, tags, enabled) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "name = excluded.name, url = excluded.url, language = excluded.language, country = excluded.country, tags = excluded.tags, enabled = excluded.enabled",
@@ -71,11 +75,24 @@ def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str]) 
         )
         for kind, url in s.feed_urls:
             named.add(url)
+            revived = db.conn.execute("SELECT 1 FROM feeds WHERE url = ? AND state = 'disabled'", (url,)).fetchone()
             db.conn.execute(
                 "INSERT INTO feeds (url, source, kind, host) VALUES (?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET source = excluded.source, "
                 "state = CASE state WHEN 'disabled' THEN 'active' ELSE state END",
                 (url, s.id, kind, hosts.get(url, "")),
             )
+            if revived:  # what it lists must be looked at anew, its child maps too
+                db.conn.execute(
+                    "UPDATE feeds SET etag = NULL, last_modified = NULL, body_hash = NULL WHERE url = ?", (url,)
+                )
+            db.conn.execute("UPDATE feeds SET source = ? WHERE parent_url = ? AND source IS NOT ?", (s.id, url, s.id))
+            db.conn.execute(
+                "UPDATE entries SET source = ? WHERE source IS NOT ? AND feed_url IN (SELECT url FROM feeds WHERE url = ? OR parent_url = ?)",
+                (s.id, s.id, url, url),
+            )
+    db.conn.execute(
+        "UPDATE sources SET enabled = 0 WHERE id NOT IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
+    )
     known = [row[0] for row in db.conn.execute("SELECT url FROM feeds WHERE parent_url IS NULL AND state = 'active'")]
     db.conn.executemany(
         "UPDATE feeds SET state = 'disabled' WHERE url = ? OR parent_url = ?",
@@ -102,6 +119,7 @@ def lease_feeds(
     due_only: bool,
     sources: Sequence[str] | None,
     done: Sequence[str],
+    per_host: int = 1000,
 ) -> list[Feed]:
     """Take up to `limit` feeds that may be asked now. `due_only` False ignores due times, but never a Retry-After (not_before).
 
@@ -113,6 +131,7 @@ def lease_feeds(
         due_only: only feeds whose time has come.
         sources: only these; None for all that are enabled.
         done: feeds that this run has had already.
+        per_host: so that one slow host does not fill what is in flight; what is leased of it already counts.
     """
     where = [
         "f.state = 'active'",
@@ -125,10 +144,19 @@ def lease_feeds(
     # A child map that failed is the index's word, not the operator's: it keeps its back-off even where due times are ignored.
     where.append("(f.parent_url IS NULL OR f.failures = 0 OR f.due_at IS NULL OR f.due_at <= :now)")
     where.append("s.enabled = 1" if sources is None else "f.source IN (SELECT value FROM json_each(:sources))")
+    columns = ", ".join(f"f.{name}" for name in _FEED_COLUMNS)
     rows = db.conn.execute(
-        f"SELECT {', '.join('f.' + name for name in _FEED_COLUMNS)} FROM feeds f JOIN sources s ON s.id = f.source WHERE {' AND '.join(where)} "
+        f"SELECT {columns} FROM (SELECT f.*, row_number() OVER (PARTITION BY f.host ORDER BY f.due_at, f.url) AS host_rank "
+        f"FROM feeds f JOIN sources s ON s.id = f.source WHERE {' AND '.join(where)}) f "
+        "WHERE host_rank + (SELECT count(*) FROM feeds l WHERE l.host = f.host AND l.leased_until >= :now) <= :per_host "
         "ORDER BY f.due_at, f.url LIMIT :limit",
-        {"now": iso(now), "done": json.dumps(list(done)), "sources": json.dumps(list(sources or ())), "limit": limit},
+        {
+            "now": iso(now),
+            "done": json.dumps(list(done)),
+            "sources": json.dumps(list(sources or ())),
+            "limit": limit,
+            "per_host": per_host,
+        },
     ).fetchall()
     feeds = [Feed(**dict(zip(_FEED_COLUMNS, row, strict=True))) for row in rows]
     db.conn.executemany("UPDATE feeds SET leased_until = ? WHERE url = ?", [(iso(until), f.url) for f in feeds])
@@ -155,8 +183,9 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
         counts = _list_entries(db, check, source)
         for url in check.children:
             db.conn.execute(
-                "INSERT INTO feeds (url, source, kind, host, parent_url) VALUES (?, ?, 'sitemap', ?, ?) ON CONFLICT (url) DO UPDATE SET state = 'active'",
-                (url, source, url.split("/")[2].split("@")[-1].split(":")[0] if "//" in url else "", check.feed_url),
+                "INSERT INTO feeds (url, source, kind, host, parent_url) VALUES (?, ?, 'sitemap', ?, ?) "
+                "ON CONFLICT (url) DO UPDATE SET state = CASE state WHEN 'disabled' THEN 'active' ELSE state END",
+                (url, source, urlsplit(url).hostname or "", check.feed_url),
             )
         if check.children:
             db.conn.execute(
@@ -183,26 +212,27 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
 
 
 def _list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
-    new = changed = 0
+    new = changed = refused = 0
     for listed in check.listed:
         identity = listed.identity
         row = _known(db, check.feed_url, identity)
-        if row and row[1] != listed.title and row[2] != listed.url and listed.guid and listed.url_key:
+        if row and row[1] != listed.title and row[2] != listed.url_key and listed.guid and listed.url_key:
             # A guid whose title and link both changed is another article (measured: outlets number from 1 again); both are kept.
             identity = f"{identity} {listed.url_key}"
             row = _known(db, check.feed_url, identity)
         if row is None:
             _insert_entry(db, check, source, listed, identity)
             new += 1
+            refused += listed.url is None
         elif row[3] != listed.fingerprint:
             _update_entry(db, row[0], listed, row[4])
             changed += 1
-    return CheckCounts(new=new, changed=changed)
+    return CheckCounts(new=new, changed=changed, refused=refused)
 
 
 def _known(db: Any, feed_url: str, identity: str) -> Any:
     return db.conn.execute(
-        "SELECT id, title, url, fingerprint, state FROM entries WHERE feed_url = ? AND identity = ?",
+        "SELECT id, title, url_key, fingerprint, state FROM entries WHERE feed_url = ? AND identity = ?",
         (feed_url, identity),
     ).fetchone()
 
@@ -217,7 +247,7 @@ def _insert_entry(db: Any, check: FeedCheck, source: str | None, listed: Listed,
     )
     state, reason = ("fetched", "already held") if held else ("pending", None)
     if not listed.url:
-        state, reason = "rejected", "the feed gives no address for it"
+        state, reason = "rejected", NO_ADDRESS
     db.conn.execute(
         "INSERT INTO entries (feed_url, identity, guid, url, title, authors, published_at, published_raw, summary, state, reason, found_by, article_id, "
         "first_seen_at, source, url_key, host, content, fingerprint, tags, language, image_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -245,8 +275,7 @@ def _update_entry(db: Any, entry_id: int, listed: Listed, state: str) -> None:
 _OWED = (
     "(e.state = 'pending' OR (e.state = 'retry' AND (e.retry_at <= :now OR :all)) OR (e.state = 'gone' AND e.retry_at <= :now)) "
     "AND (e.not_before IS NULL OR e.not_before <= :now) AND e.url IS NOT NULL "
-    # one request an article: of entries with one key, only the first is asked for; the others are settled with it
-    "AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND (o.state = 'leased' OR (o.state = 'pending' AND o.id < e.id)))"
+    "AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND o.state = 'leased')"
 )
 
 
@@ -288,14 +317,18 @@ def lease_entries(
     if skip:
         where.append("e.id NOT IN (SELECT value FROM json_each(:skip))")
     when = "coalesce(e.published_at, e.first_seen_at)"
+    # One request an article: of entries with one key only the first is asked for, the others are settled with it.
+    one = (
+        "row_number() OVER (PARTITION BY CASE e.url_key WHEN '' THEN e.id ELSE e.url_key END ORDER BY e.id) AS key_rank"
+    )
     rows = db.conn.execute(
-        f"WITH owed AS (SELECT e.*, row_number() OVER (PARTITION BY e.source ORDER BY {when} DESC, e.id) AS source_rank "
-        f"FROM entries e WHERE {' AND '.join(where)}), "
-        f"chosen AS (SELECT e.*, row_number() OVER (PARTITION BY e.host ORDER BY {when}, e.id) AS host_rank "
-        "FROM owed e WHERE source_rank <= :newest) "
-        f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM chosen e LEFT JOIN articles a ON a.id = e.article_id "
-        "WHERE host_rank + (SELECT count(*) FROM entries l WHERE l.state = 'leased' AND l.host = e.host) <= :per_host "
-        f"ORDER BY host_rank, {when} LIMIT :limit",
+        f"WITH owed AS (SELECT e.id, e.host, e.source, e.published_at, e.first_seen_at, {one} FROM entries e WHERE {' AND '.join(where)}), "
+        f"newest AS (SELECT e.*, row_number() OVER (PARTITION BY e.source ORDER BY {when} DESC, e.id) AS source_rank FROM owed e WHERE key_rank = 1), "
+        f"chosen AS (SELECT e.*, row_number() OVER (PARTITION BY e.host ORDER BY {when}, e.id) AS host_rank FROM newest e WHERE source_rank <= :newest), "
+        "room AS (SELECT host, count(*) AS taken FROM entries WHERE state = 'leased' GROUP BY host), "
+        f"picked AS (SELECT e.id, e.host_rank, {when} AS at FROM chosen e LEFT JOIN room r ON r.host = e.host "
+        "WHERE e.host_rank + coalesce(r.taken, 0) <= :per_host ORDER BY e.host_rank, at LIMIT :limit) "
+        f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM picked k JOIN entries e ON e.id = k.id LEFT JOIN articles a ON a.id = e.article_id ORDER BY k.host_rank, k.at",
         {
             "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)),
             "sources": json.dumps(list(sources or ())), "per_host": per_host, "newest": newest if newest is not None else 10**9, "limit": limit,
@@ -309,7 +342,7 @@ def lease_entries(
 
 _ENTRY_FIELDS = (
     "id", "feed_url", "source", "url", "url_key", "title", "authors", "published_at", "published_raw", "summary", "content", "tags", "language",
-    "image_url", "attempts", "found_by", "article_id",
+    "image_url", "attempts", "verdict", "first_seen_at", "found_by", "article_id",
 )  # fmt: skip
 _ENTRY_COLUMNS = (*(f"e.{name}" for name in _ENTRY_FIELDS), "a.first_seen_at", "a.etag", "a.last_modified")
 

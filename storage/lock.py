@@ -41,13 +41,21 @@ class Lock:
         """
         self.path = _lock_path(database)
         self._file = _open(self.path)
-        deadline = time.monotonic() + patience
+        started = time.monotonic()
         while not _try(self._file):
             held_by = holder(database)
-            if held_by is None or held_by.command != "fetch" or time.monotonic() > deadline:
+            # Nobody, or nobody named: a reader is just looking, or the holder is just writing its name.
+            limit = (
+                patience
+                if held_by and held_by.command == "fetch"
+                else 0.0
+                if held_by and held_by.pid
+                else min(1.0, patience)
+            )
+            if time.monotonic() - started > limit:
                 os.close(self._file)
                 raise HeldDatabase(_held_message(database, held_by))
-            time.sleep(0.1)
+            time.sleep(0.02)
         note = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": iso(now)})
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, note.encode(), 0)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from storage.articles import COLUMNS, article_from
 from storage.records import Article, Filter, moment
 from storage.words import match_query, snippet
 
+_WHEN = "coalesce(a.published_at, a.first_seen_at)"
 _WEIGHTS = (
     "10.0, 1.0, 3.0"  # a word in the title says more than one in the text; an author's name is looked for by name
 )
@@ -32,28 +34,36 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
 
     def among(name: str, wanted: tuple[str, ...], condition: str) -> None:
         if wanted:
-            values[name] = json.dumps([w.casefold() if name in {"authors", "languages"} else w for w in wanted])
+            values[name] = json.dumps(wanted)
             conditions.append(condition.replace("?", f"(SELECT value FROM json_each(:{name}))"))
 
     among("sources", f.sources, "a.source IN ?")
     among("kinds", f.kinds, "a.kind IN ?")
-    among("languages", f.languages, "lower(substr(a.language, 1, instr(a.language || '-', '-') - 1)) IN ? ")
+    if f.languages:  # "en" finds en-GB too, "en-GB" only itself
+        values["languages"] = json.dumps([language.casefold() for language in f.languages])
+        primary = "substr(a.language, 1, instr(a.language || '-', '-') - 1)"
+        conditions.append(
+            f"EXISTS (SELECT 1 FROM json_each(:languages) l WHERE l.value IN (lower(a.language), lower({primary})))"
+        )
     among("countries", f.countries, "a.source IN (SELECT id FROM sources WHERE country COLLATE NOCASE IN ?)")
     among("tags", f.tags, "a.source IN (SELECT s.id FROM sources s, json_each(s.tags) t WHERE t.value IN ?)")
     if f.authors:
         values["authors"] = json.dumps([author.casefold() for author in f.authors])
         conditions.append(
-            "EXISTS (SELECT 1 FROM json_each(a.authors) w, json_each(:authors) x WHERE instr(lower(w.value), x.value) > 0)"
+            "EXISTS (SELECT 1 FROM json_each(a.authors) w, json_each(:authors) x WHERE instr(casefold(w.value), x.value) > 0)"
         )
     for name, value, condition in (
-        ("since", f.since, "coalesce(a.published_at, a.first_seen_at) >= :since"),
-        ("until", f.until, "coalesce(a.published_at, a.first_seen_at) < :until"),
+        ("since", f.since, f"CASE length({_WHEN}) WHEN 10 THEN {_WHEN} >= :since_day ELSE {_WHEN} >= :since END"),
+        ("until", f.until, f"CASE length({_WHEN}) WHEN 10 THEN {_WHEN} <= :until_day ELSE {_WHEN} < :until END"),
         ("seen", f.seen_since, "a.first_seen_at >= :seen"),
         ("story", f.story, "a.story_id = :story"),
     ):
         if value is not None:
             values[name] = value
             conditions.append(condition)
+    # A day known without its time is compared as the reader's day.
+    values["since_day"] = moment(f.since).astimezone().date().isoformat() if f.since else None
+    values["until_day"] = (moment(f.until) - timedelta(seconds=1)).astimezone().date().isoformat() if f.until else None
     if f.changed:
         conditions.append("a.revision > 1")
     if f.complete:
@@ -200,7 +210,7 @@ def source_health(db: Any, now: str) -> list[dict[str, Any]]:
         "(SELECT count(*) FROM articles a WHERE a.source = s.id) AS articles, "
         "(SELECT count(*) FROM articles a WHERE a.source = s.id AND a.completeness <> 'full') AS incomplete, "
         "(SELECT count(*) FROM entries e WHERE e.source = s.id AND e.state IN ('pending', 'leased', 'retry')) AS owed, "
-        "(SELECT count(*) FROM entries e WHERE e.source = s.id AND e.state = 'rejected') AS rejected, "
+        "(SELECT count(*) FROM entries e WHERE e.source = s.id AND e.state IN ('rejected', 'gone')) AS rejected, "
         "(SELECT f.url || ': ' || f.last_error FROM feeds f WHERE f.source = s.id AND f.last_error IS NOT NULL ORDER BY f.parent_url IS NOT NULL, f.checked_at DESC LIMIT 1) AS last_error "
         "FROM sources s WHERE s.enabled = 1 OR EXISTS (SELECT 1 FROM articles a WHERE a.source = s.id) ORDER BY s.id",
     )

@@ -93,11 +93,17 @@ class Entry:
     language: str | None = None
     image_url: str | None = None
     attempts: int = 0
+    verdict: str | None = None
+    first_seen_at: str | None = None
     found_by: str = "feed"
     article_id: int | None = None
     article_seen_at: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+
+    def tries(self, *verdicts: str) -> int:
+        """How often in a row it was asked for with one of these verdicts."""
+        return self.attempts if self.verdict in verdicts else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +210,7 @@ class Verdict:
     addresses: tuple[Address, ...] = ()
     fingerprints: tuple[int, ...] = ()
     replace: bool = False  # the fields are taken over without a revision: a better view of the same text
+    worse: bool = False  # the page shows less than what is held: it tells nothing of the article
     silent: bool = False
     words_added: int = 0
     words_removed: int = 0

@@ -26,7 +26,7 @@ CREATE TABLE articles (
   story_id INTEGER NOT NULL, duplicate_of INTEGER REFERENCES articles(id), revision INTEGER NOT NULL DEFAULT 1,
   first_seen_at TEXT NOT NULL, fetched_at TEXT, last_same_at TEXT, vanished_at TEXT, vanished_reason TEXT, canonical_elsewhere TEXT,
   extractor TEXT, raw_sha256 TEXT, warc_file TEXT, warc_offset INTEGER, provenance TEXT NOT NULL DEFAULT '{}',
-  page_url TEXT, etag TEXT, last_modified TEXT, recheck_at TEXT, recheck_leased_until TEXT
+  page_url TEXT, etag TEXT, last_modified TEXT, recheck_at TEXT, recheck_leased_until TEXT, missing_at TEXT
 );
 CREATE INDEX articles_when ON articles(coalesce(published_at, first_seen_at) DESC);
 CREATE INDEX articles_seen ON articles(first_seen_at);
@@ -69,6 +69,7 @@ CREATE TABLE entries (
   UNIQUE (feed_url, identity)
 );
 CREATE INDEX entries_owed ON entries(source, state) WHERE state IN ('pending', 'leased', 'retry', 'gone');
+CREATE INDEX entries_leased ON entries(host) WHERE state = 'leased';
 CREATE INDEX entries_key ON entries(url_key);
 CREATE INDEX entries_article ON entries(article_id);
 CREATE TABLE crawl_runs (

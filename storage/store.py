@@ -192,11 +192,15 @@ class Writer(Store):
         """Give a source's rows another id; how many articles that were."""
         with self.transaction():
             count = int(self.db.conn.execute("SELECT count(*) FROM articles WHERE source = ?", (old,)).fetchone()[0])
-            for table in ("articles", "entries", "feeds", "source_days"):
+            for table in ("articles", "entries", "feeds"):
                 self.db.conn.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (new, old))
+            self.db.conn.execute("UPDATE OR IGNORE source_days SET source = ? WHERE source = ?", (new, old))
+            self.db.conn.execute(
+                "DELETE FROM sources WHERE id = ? AND EXISTS (SELECT 1 FROM sources WHERE id = ?)", (new, old)
+            )
             self.db.conn.execute("UPDATE sources SET id = ? WHERE id = ?", (new, old))
             self.db.conn.execute(
-                "UPDATE article_urls SET url_key = replace(url_key, ?, ?) WHERE kind = 'id' AND url_key LIKE ?",
+                "UPDATE OR IGNORE article_urls SET url_key = replace(url_key, ?, ?) WHERE kind = 'id' AND url_key LIKE ?",
                 (f"id:{old}/", f"id:{new}/", f"id:{old}/%"),
             )
         return count

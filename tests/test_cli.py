@@ -443,3 +443,54 @@ def test_a_closed_pipe_is_no_error(kept: Desk) -> None:
 def test_paths_of_this_machine_are_not_in_the_repository() -> None:
     for name in ("pyproject.toml", "Makefile", "README.md", "constraints.txt"):
         assert str(Path.home()) not in (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list", "--limit", "9" * 25),
+        ("list", "--story", "9" * 25),
+        ("show", "9" * 25),
+        ("show", "²"),
+        ("edits", "--min-words", "9" * 25),
+        ("fetch", ""),
+    ],
+)
+def test_odd_numbers_are_one_line(kept: Desk, arguments: tuple[str, ...]) -> None:
+    done = kept.run(*arguments)
+    assert done.code == 2
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_an_id_that_could_not_be_read_back_is_never_written(desk: Desk, site: Site) -> None:
+    site.news(1)
+    desk.configure(source(site))
+    desk.run("crawl")
+    before = (desk.folder / "newsdesk.toml").read_text()
+    assert desk.run("sources", "rename", "post", "a b").code == 2
+    assert desk.run("sources", "add", site.base + "/feed.xml", "--id", "x y").code == 2
+    assert (desk.folder / "newsdesk.toml").read_text() == before
+    assert desk.rows("SELECT DISTINCT source FROM articles") == [{"source": "post"}]
+
+
+def test_a_database_is_not_backed_up_onto_itself(kept: Desk) -> None:
+    assert kept.run("db", "backup", "news.db").code == 1
+    assert kept.run("db", "restore", "news.db").code == 1
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "[http]\nconcurrency = 0",
+        '[http]\nallow_ports = ["99999"]',
+        '[http]\nuser_agent = "a\\r\\nX: c"',
+        "[politeness]\njitter = 5",
+        "[extract]\nworkers = 100000",
+        '[http]\nproxy = "foo"',
+        '[[source]]\nurl = "https://a.org/"\ncookies = "/nosuch"',
+    ],
+)
+def test_values_that_cannot_work_are_refused(desk: Desk, setting: str) -> None:
+    (desk.folder / "newsdesk.toml").write_text(setting + "\n", encoding="utf-8")
+    done = desk.run("config", "check")
+    assert done.code == 3, done.out

@@ -77,7 +77,7 @@ def find_fields(
 
     article = said.article
     site_name = said.first("og:site_name") or text_value(article.get("publisher")) or ""
-    put("title", [("rules", _text(page, rules.title)), ("json-ld", text_value(article.get("headline")) or text_value(article.get("name"))), ("opengraph", said.first("og:title")), ("h1", _first_text(_H1(page.tree))), ("meta", said.first("twitter:title", "dc.title", "title")), ("title", page.tree.findtext(".//title"))], lambda raw: without_site(tidy(raw), site_name) or None)  # fmt: skip
+    put("title", [("rules", _text(page, rules.title)), ("json-ld", text_value(article.get("headline")) or text_value(article.get("name"))), ("opengraph", said.first("og:title")), ("h1", _first_text(_H1(page.tree))), ("meta", said.first("twitter:title", "dc.title", "title")), ("title", page.tree.findtext(".//title"))], lambda raw: without_site(tidy(raw)[:2000], site_name) or None)  # fmt: skip
     put(
         "subtitle",
         [

@@ -15,12 +15,11 @@ from crawler.articles.dedupe import CONTAINED, containment, content_hash, finger
 from crawler.articles.extraction import Extraction
 from crawler.articles.judgement import WALLS
 from crawler.settings import PublisherRules
-from crawler.urls import canonical_url, is_root_or_section, site, url_key
+from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
 from storage.records import COMPLETENESS, Address, AddressKind, Article, Entry, Twin, Verdict, moment
 
 WALL_RETRIES = (3600.0, 21600.0, 86400.0)  # a walled page is asked for again after 1 h, 6 h, 1 d (DESIGN, Walls)
 GONE_RETRIES = (3600.0, 21600.0, 86400.0)  # some outlets list an article before its page answers
-FAIL_RETRIES = (300.0, 1800.0, 7200.0, 21600.0, 86400.0)
 SAME_TEXT_WORDS = 60  # two addresses of one outlet with the same text merge only from here on,
 SAME_TEXT_DAYS = timedelta(days=7)  # and within this time of one another
 AGREES = 0.8  # containment from which the text that a canonical link leads to is the page's
@@ -38,6 +37,7 @@ class Visit:
     extraction: Extraction
     article: Article | None
     rechecks: tuple[float, ...] = ()
+    recheck_at: datetime | None = None  # of the held article that was asked for, whatever the answer
     id_site: str = ""
 
     @property
@@ -97,37 +97,21 @@ def decide(visit: Visit, held: Held, *, now: datetime) -> Verdict:
     known = _find_held(visit, held)
     base = Verdict(outcome="same", at=now, entry_ids=entry_ids, addresses=visit.addresses, source=visit.source)
     if known is not None:
-        return _held_again(visit, known, base, now)
+        return _held_again(visit, known, held, base, now)
     return _new_article(visit, held, base, now)
 
 
 def _no_article(visit: Visit, entry_ids: tuple[int, ...], now: datetime) -> Verdict:
     """Not found, challenge, section page, or a wall without so much as a title in the feed: the entry stays an entry."""
     reason = visit.extraction.obstacle or "empty"
-    attempts = visit.entry.attempts
-    recheck = _next_recheck(visit, None, now)
-    if reason in {*WALLS, "bot challenge"} and attempts < len(WALL_RETRIES):
-        later = now + timedelta(seconds=WALL_RETRIES[attempts])
-        return Verdict(
-            outcome="retry",
-            at=now,
-            entry_ids=entry_ids,
-            reason=reason,
-            retry_at=later,
-            not_before=later,
-            source=visit.source,
-            article_id=visit.entry.article_id,
-            recheck_at=recheck,
-        )
-    return Verdict(
-        outcome="rejected",
-        at=now,
-        entry_ids=entry_ids,
-        reason=reason,
-        source=visit.source,
-        article_id=visit.entry.article_id,
-        recheck_at=recheck,
-    )
+    tries = visit.entry.tries("retry")
+    base = Verdict(
+        outcome="rejected", at=now, entry_ids=entry_ids, reason=reason, source=visit.source, article_id=visit.entry.article_id, recheck_at=visit.recheck_at
+    )  # fmt: skip
+    if reason in {*WALLS, "bot challenge"} and tries < len(WALL_RETRIES):
+        later = now + timedelta(seconds=WALL_RETRIES[tries])
+        return dataclasses.replace(base, outcome="retry", retry_at=later, not_before=later)
+    return base
 
 
 def _find_held(visit: Visit, held: Held) -> Article | None:
@@ -185,22 +169,22 @@ def record_address(visit: Visit) -> str:
     return canonical if rules and rules in canonical and rules in final else final
 
 
-def _held_again(visit: Visit, known: Article, base: Verdict, now: datetime) -> Verdict:
+def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: datetime) -> Verdict:
     """Another look at a held article: the same, an edit, a better or a worse view of it."""
     assert visit.article is not None
     new = visit.article
     base = dataclasses.replace(base, article_id=known.id, recheck_at=_next_recheck(visit, known, now))
-    if COMPLETENESS.index(new.completeness) < COMPLETENESS.index(known.completeness):
-        return dataclasses.replace(
-            base, reason=visit.extraction.obstacle and f"{visit.extraction.obstacle}; what is held is kept"
-        )
+    rank, held_rank = (COMPLETENESS.index(a.completeness) for a in (new, known))
+    if rank < held_rank or (visit.extraction.obstacle and known.completeness != "full" and rank == held_rank):
+        return _walled_again(visit, base, now)
     record = record_address(visit)
-    if COMPLETENESS.index(new.completeness) > COMPLETENESS.index(known.completeness):
+    if rank > held_rank:
+        whole = dataclasses.replace(_with_story(visit, held), url=_free(record, known, held))
         return dataclasses.replace(
             base,
             outcome="new",
             replace=True,
-            article=dataclasses.replace(new, url=_free(record, known)),
+            article=whole,
             fingerprints=prints_of(new),
             reason="more of it than before",
         )
@@ -208,18 +192,19 @@ def _held_again(visit: Visit, known: Article, base: Verdict, now: datetime) -> V
         return _same(visit, known, base)
     if _other_view(visit, known):
         return dataclasses.replace(base, outcome="address", reason="another address of it")
-    if known.page_url and url_key(known.page_url) != url_key(known.url) and url_key(record) == url_key(known.url):
+    if _was_other_view(known, record):
+        kept = dataclasses.replace(new, url=_free(record, known, held))
         return dataclasses.replace(
             base,
             outcome="address",
             replace=True,
-            article=dataclasses.replace(new, url=known.url),
+            article=kept,
             fingerprints=prints_of(new),
             reason="the address of record",
         )
     added, removed = words_changed(_version(known), _version(new))
+    kept = dataclasses.replace(new, url=_free(record, known, held))
     silent = new.modified_at == known.modified_at
-    kept = dataclasses.replace(new, url=_free(record, known))
     return dataclasses.replace(
         base,
         outcome="revised",
@@ -229,6 +214,26 @@ def _held_again(visit: Visit, known: Article, base: Verdict, now: datetime) -> V
         words_added=added,
         words_removed=removed,
     )
+
+
+def _walled_again(visit: Visit, base: Verdict, now: datetime) -> Verdict:
+    """A page that shows less than what is held, or the same wall again: nothing is learned of the article, and a wall is asked again."""
+    obstacle = visit.extraction.obstacle
+    base = dataclasses.replace(base, worse=True, reason=obstacle and f"{obstacle}; what is held is kept")
+    tries = visit.entry.tries("headline")
+    if not obstacle or not visit.entry.id or tries >= len(WALL_RETRIES):
+        return base
+    later = now + timedelta(seconds=WALL_RETRIES[tries])
+    return dataclasses.replace(base, outcome="headline", retry_at=later, not_before=later)
+
+
+def _was_other_view(known: Article, record: str) -> bool:
+    """Whether the kept text was taken from an AMP page or another address than the one of record, which is the one seen now."""
+    if not known.page_url:
+        return False
+    if url_key(known.page_url) == url_key(known.url):
+        return is_amp(known.page_url) and not is_amp(record)
+    return url_key(record) == url_key(known.url)
 
 
 def _same(visit: Visit, known: Article, base: Verdict) -> Verdict:
@@ -257,16 +262,20 @@ def _same(visit: Visit, known: Article, base: Verdict) -> Verdict:
 
 
 def _other_view(visit: Visit, known: Article) -> bool:
-    """An AMP, print or redirected view of the held page: it says so by its canonical link, or ends elsewhere than the address of record."""
+    """An AMP, print or redirected view of the held page: it says so by its canonical link, or by its address."""
+    amp = visit.extraction.is_amp or is_amp(visit.final)
     if url_key(visit.final) == url_key(known.url):
-        return visit.extraction.is_amp and not (known.page_url and known.page_url == visit.final)
+        return amp and not is_amp(known.page_url or known.url)
     canonical = visit.extraction.canonical_url
-    return visit.extraction.is_amp or bool(canonical and url_key(canonical) == url_key(known.url))
+    return amp or bool(canonical and url_key(canonical) == url_key(known.url))
 
 
-def _free(record: str, known: Article) -> str:
-    """The address of record moves with the publisher (a new slug), but not for a mere variant of it."""
-    return known.url if url_key(record) == url_key(known.url) else record
+def _free(record: str, known: Article, held: Held) -> str:
+    """The address of record moves with the publisher (a new slug), but not for a mere variant of it, nor to another article's."""
+    owner = held.by_key.get(url_key(record))
+    if url_key(record) == url_key(known.url) or (owner is not None and owner[0] != known.id):
+        return known.url
+    return record
 
 
 def _version(article: Article) -> dict[str, str | None]:
@@ -280,17 +289,9 @@ def prints_of(article: Article) -> tuple[int, ...]:
 
 def _new_article(visit: Visit, held: Held, base: Verdict, now: datetime) -> Verdict:
     """Not held: a new article, with its story and the original it copies, if another outlet ran it before."""
-    assert visit.article is not None
-    original = _original(visit.article, held.twins)
-    story_id = original.story_id if original else None
-    copy_of = (
-        original.id
-        if original and original.source != visit.source and site(original.url) != site(visit.final)
-        else None
-    )
     taken = held.by_key.get(url_key(record := record_address(visit)))
     url = canonical_url(visit.final) if taken and taken[1] != "canonical" else record
-    article = dataclasses.replace(visit.article, url=url, story_id=story_id, duplicate_of=copy_of)
+    article = dataclasses.replace(_with_story(visit, held), url=url)
     verdict = dataclasses.replace(
         base,
         outcome="new",
@@ -300,10 +301,10 @@ def _new_article(visit: Visit, held: Held, base: Verdict, now: datetime) -> Verd
     )
     if article.completeness == "full":
         return verdict
-    attempts = visit.entry.attempts
+    tries = visit.entry.tries("headline")
     later = (
-        now + timedelta(seconds=WALL_RETRIES[attempts])
-        if attempts < len(WALL_RETRIES) and visit.extraction.obstacle
+        now + timedelta(seconds=WALL_RETRIES[tries])
+        if tries < len(WALL_RETRIES) and visit.extraction.obstacle
         else None
     )
     return dataclasses.replace(
@@ -312,6 +313,18 @@ def _new_article(visit: Visit, held: Held, base: Verdict, now: datetime) -> Verd
         reason=visit.extraction.obstacle or f"only a {article.completeness}",
         retry_at=later,
         not_before=later,
+    )
+
+
+def _with_story(visit: Visit, held: Held) -> Article:
+    """The page's article, with the story that its text belongs to and the other outlet's article that it copies."""
+    assert visit.article is not None
+    original = _original(visit.article, held.twins)
+    if original is None:
+        return visit.article
+    elsewhere = original.source != visit.source and site(original.url) != site(visit.final)
+    return dataclasses.replace(
+        visit.article, story_id=original.story_id, duplicate_of=original.id if elsewhere else None
     )
 
 

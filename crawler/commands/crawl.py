@@ -15,7 +15,7 @@ from crawler.commands.app import App, emit, now, pass_app
 @click.option("--due", is_flag=True, help="Only feeds and rechecks whose time has come.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 2**31),
     metavar="N",
     help="At most the N newest new articles a source; the others wait for the next crawl.",
 )
@@ -31,7 +31,11 @@ def crawl_command(app: App, sources: tuple[str, ...], due: bool, limit: int | No
     from crawler.outputs.terminal import print_run, progress
 
     config = app.config
-    config.choose(sources)
+    disabled = [s.id for s in config.choose(sources) if not s.enabled]
+    if disabled:
+        app.say(
+            f"{', '.join(disabled)}: disabled, but named here, so crawled; `newsdesk sources enable {disabled[0]}` makes it lasting"
+        )
     with progress(not app.quiet) as observer:
         result = run(
             config,
@@ -70,7 +74,7 @@ def fetch_command(app: App, urls: tuple[str, ...], no_store: bool, form: str | N
     configuration. Beside a running newsdesk the address is handed to it.
     """
     from crawler.engine.fetching import fetch_addresses
-    from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
+    from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
     from crawler.outputs.articles import print_articles
     from crawler.outputs.rows import article_row
 
@@ -80,6 +84,8 @@ def fetch_command(app: App, urls: tuple[str, ...], no_store: bool, form: str | N
         for line in (sys.stdin if url == "-" else [url])
         if line.strip() and not line.startswith("#")
     )
+    if not wanted:
+        raise UsageError("no address to fetch; name one, or pipe them in with `-`")
     found = fetch_addresses(app.config, wanted, store=not no_store, now=now)
     articles = [f.article for f in found if f.article is not None]
     if form == "json":

@@ -29,4 +29,7 @@ def export_command(app: App, form: str, file: Path, which: Filter, fold: bool | 
 
     with app.reader() as store:
         count = export(store.articles(which), file, form, fields)
-    app.say(f"{counted(count, 'article')} in {file}")
+        every = store.count(which) if which.limit is not None else count
+    cut = f" of {every:,}; --limit shows more" if every > count else ""
+    where = "" if str(file) == "-" else f" in {file}"
+    app.say(f"{counted(count, 'article')}{where}{cut}")

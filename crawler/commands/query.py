@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.app import App, emit, machine_options, pass_app
+from crawler.commands.app import App, emit, machine_options, now, pass_app
 from crawler.commands.when import When
 from storage.records import Filter
 
@@ -29,7 +29,7 @@ _OPTIONS = (
     click.option("--since", type=When(), help="Published (else first seen) since: 7d, today, 2020-02-11; local time."),
     click.option("--until", type=When(end=True), help="Published until; a day includes itself."),
     click.option("--seen-since", type=When(), help="First seen since."),
-    click.option("--story", type=int, metavar="ID", help="Only this story."),
+    click.option("--story", type=click.IntRange(1, 2**62), metavar="ID", help="Only this story."),
     click.option("--changed", is_flag=True, help="Only articles that were edited."),
     click.option("--complete", is_flag=True, help="Only articles whose full text is kept."),
     click.option(
@@ -40,7 +40,7 @@ _OPTIONS = (
     click.option("--fields", metavar="A,B,…", help="Only these fields."),
     click.option(
         "--limit",
-        type=click.IntRange(min=0),
+        type=click.IntRange(0, 2**62),
         metavar="N",
         help=f"At most N [default: {ON_TERMINAL} on a terminal, else all].",
     ),
@@ -97,6 +97,7 @@ def for_reader(which: Filter, fold: bool | None, form: str) -> Filter:
 def list_command(app: App, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str) -> None:
     """What is kept, newest first: by the time of publication, else the time it was first seen."""
     with app.reader() as store:
+        _named(app, store, which)
         which = for_reader(which, fold, form)
         shown = _show(store.articles(which), form, fields)
         _cut(app, which, shown, lambda: store.count(which))
@@ -110,11 +111,20 @@ def list_command(app: App, which: Filter, fold: bool | None, fields: tuple[str, 
 def search_command(app: App, query: str, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str) -> None:
     """Full-text search in titles, texts and authors: all words must occur, "…" is a phrase; best first, with snippets."""
     with app.reader() as store:
+        _named(app, store, which)
         which = for_reader(which, fold, form)
         shown = _show(store.search(query, which), form, fields, snippets=True)
         _cut(app, which, shown, lambda: store.count(which, query))
         if not shown:
-            app.say(f"nothing kept matches {query!r}")
+            app.say(f"nothing kept matches {query[:80]!r}")
+
+
+def _named(app: App, store: Any, which: Filter) -> None:
+    """A source that nobody knows is told, not answered with nothing."""
+    known = {s.id for s in app.config.sources} | {row["source"] for row in store.health(now())}
+    for name in which.sources:
+        if name not in known:
+            app.say(f"no source is called {name!r}; `newsdesk sources list` shows them")
 
 
 def _cut(app: App, which: Filter, shown: int, count: Callable[[], int]) -> None:
@@ -152,12 +162,12 @@ def _show(hits: Iterator[Hit], form: str, fields: tuple[str, ...], *, snippets: 
 
 
 def _person(hits: Iterator[Hit], *, snippets: bool) -> int:
-    from crawler.outputs.terminal import local, on_terminal, table, zone_name
+    from crawler.outputs.terminal import MAX_TITLE, local, on_terminal, table, zone_name
 
     shown = []
     for hit in hits:
         a = hit.article
-        title = (a.title or "(no title)") + (
+        title = (a.title or "(no title)")[:MAX_TITLE] + (
             f"  +{hit.copies} {'copy' if hit.copies == 1 else 'copies'}" if hit.copies else ""
         )
         marks = ("" if a.completeness == "full" else f" [{a.completeness}]") + (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 @click.option("--diff", "view", flag_value="diff", help="What changed between two versions, word by word.")
 @click.option("--copies", "view", flag_value="copies", help="Who ran the story, when, under which headline.")
 @click.option("--provenance", "view", flag_value="provenance", help="Where each field came from, and its addresses.")
-@click.option("--revision", type=int, metavar="N", help="This version; with --diff, against the one before it.")
+@click.option(
+    "--revision",
+    type=click.IntRange(1, 2**31),
+    metavar="N",
+    help="This version; with --diff, against the one before it.",
+)
 @click.option("--markdown", "view", flag_value="markdown", help="Markdown.")
 @machine_options(csv=False)
 @pass_app
@@ -55,14 +61,15 @@ def find(store: Store, key: str) -> Article:
     """
     from crawler.urls import url_key
 
-    article = store.article(int(key)) if key.isdigit() else store.article_at(key)
-    if article is None and not key.isdigit():
+    number = re.fullmatch(r"[0-9]{1,18}", key)
+    article = store.article(int(key)) if number else store.article_at(key)
+    if article is None and not number:
         try:
             article = store.article(url_key(key))
         except ValueError:
             article = None
     if article is None:
-        raise UsageError(f"no article is kept under {key!r}; `newsdesk list` and `newsdesk search` show ids")
+        raise UsageError(f"no article is kept under {key[:80]!r}; `newsdesk list` and `newsdesk search` show ids")
     return article
 
 
@@ -204,7 +211,7 @@ _VIEWS = {"revisions": _revisions, "diff": _diff, "copies": _copies, "provenance
 @click.option("--silent", is_flag=True, help="Only edits that the page's own modified time does not admit.")
 @click.option("--title", is_flag=True, help="Only changed headlines.")
 @click.option("--vanished", is_flag=True, help="Articles that are gone instead.")
-@click.option("--min-words", type=click.IntRange(min=0), default=0, help="Only edits of at least so many words.")
+@click.option("--min-words", type=click.IntRange(0, 2**31), default=0, help="Only edits of at least so many words.")
 @machine_options(csv=True)
 @pass_app
 def edits_command(

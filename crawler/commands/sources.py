@@ -81,10 +81,13 @@ def list_sources(app: App, form: str) -> None:
 def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: str | None, tags: tuple[str, ...]) -> int:
     """Add sites, feeds or sitemaps: discovers where each lists its news, shows what it found, and writes the configuration."""
     from crawler import sourcefile
+    from crawler.config import check_id
     from crawler.engine.probe import probe
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
     from crawler.urls import host_of
 
+    if source_id:
+        check_id(source_id)
     if source_id and len(urls) > 1:
         raise UsageError("--id names one source; add several addresses without it, or one at a time")
     addresses = [_address(url) for url in urls]
@@ -136,13 +139,16 @@ def _address(url: str) -> str:
 
 async def _discover_all(get: Get, urls: list[str]) -> list[Discovery]:
     """Side by side, eight at a time; each host still one request at a time."""
-    from crawler.engine.probe import discover
+    from crawler.engine.probe import Discovery, discover
 
     room = asyncio.Semaphore(8)
 
     async def one(url: str) -> Discovery:
         async with room:
-            return await discover(get, url, now())
+            try:
+                return await discover(get, url, now())
+            except Exception as error:  # one site's bytes must not cost the others
+                return Discovery(url=url, error=f"cannot be read: {type(error).__name__}: {error}")
 
     return list(await asyncio.gather(*(one(url) for url in urls)))
 
@@ -215,10 +221,9 @@ def rename_source(app: App, old: str, new: str) -> None:
     if not database.exists():
         app.say(f"{old} is now {new} in {sourcefile.rename(app.config, old, new)}")
         return
-    with Lock(database, command="sources rename", now=now()):
+    with Lock(database, command="sources rename", now=now()), open_writer(database) as store:
         path = sourcefile.rename(app.config, old, new)
-        with open_writer(database) as store:
-            count = store.rename_source(old, new)
+        count = store.rename_source(old, new)
     app.say(f"{old} is now {new} in {path}, and in {database} ({count:,} articles)")
 
 

@@ -33,7 +33,8 @@ def look_up_and_decide(writer: Writer, visit: Visit, extras: dict[str, Any]) -> 
         else []
     )
     now = visit_time(visit)
-    twins = writer.twins(prints_of(article), now) if not articles else []
+    alone = all(held.completeness != "full" and held.duplicate_of is None for held in articles.values())
+    twins = [twin for twin in writer.twins(prints_of(article), now) if twin.id not in articles] if alone else []
     return decide(visit, Held(by_key=by_key, articles=articles, same_text=same, twins=twins), now=now)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from crawler.errors import CrawlerError
 from storage.errors import StorageError
 from storage.store import Writer
 
@@ -26,7 +27,7 @@ class WriterThread:
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
-        self.broken: StorageError | None = None
+        self.broken: StorageError | CrawlerError | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._waiting: list[_Job] = []
         self._flusher: asyncio.Task[None] | None = None
@@ -50,7 +51,11 @@ class WriterThread:
         """Run something that opens its own transaction, or none."""
         if self.broken:
             raise self.broken
-        return await asyncio.get_running_loop().run_in_executor(self._thread, question, self.writer)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, question, self.writer)
+        except StorageError as error:
+            self.broken = error
+            raise
 
     async def _flush(self) -> None:
         while self._waiting:

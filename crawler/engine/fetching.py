@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crawler.engine.frontier import urgent_entry
 from crawler.engine.run import plan_fetch, run
+from crawler.errors import INTERRUPTED, Interrupted
 from crawler.settings import Config
 from crawler.urls import canonical_url, netloc_of, site
 from storage.errors import HeldDatabase, StorageError
@@ -70,16 +71,26 @@ def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], da
                 ),
                 urls,
             )
-    if (held := holder(config.database)) is not None and held.command != "fetch":
+    if _serves(config):
         return _through_holder(config, urls, now)
     try:
         return _alone(config, urls)
     except HeldDatabase:  # somebody was faster
+        if not _serves(config):
+            raise
         return _through_holder(config, urls, now)
+
+
+def _serves(config: Config) -> bool:
+    """Whether the holder of the database fetches what others ask for; one that restores or renames does not."""
+    held = holder(config.database)
+    return held is not None and held.command.startswith(("crawl", "run", "scrapy"))
 
 
 def _alone(config: Config, urls: list[str]) -> list[Fetched]:
     result = run(config, plan_fetch(tuple(urls)), command="fetch", spider="url")
+    if result.run.exit_code in {INTERRUPTED, 143}:
+        raise Interrupted(result.run.exit_code)
     with open_store(config.database) as reader:
         return [_fetched(reader, url, entry) for url, entry in zip(urls, result.entries, strict=True)]
 

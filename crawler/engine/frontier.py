@@ -14,9 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from crawler.articles import outcomes
 from crawler.engine.asking import Asked, ask_entry, ask_feed
 from crawler.engine.desk import WriterThread
 from crawler.engine.tally import Tally
+from crawler.errors import CrawlerError
 from crawler.settings import Config, Source
 from crawler.urls import canonical_url, host_of, netloc_of, site, url_key
 from storage.errors import StorageError
@@ -64,10 +66,9 @@ class Frontier:
         self.plan = plan
         self.tally = tally
         self.clock = clock
-        self.fetched: dict[int, Verdict] = {}
         self.stopped = False
         self._wake = asyncio.Event()
-        self._in_flight: Counter[str] = Counter()  # per source: feeds; "" counts all requests
+        self._in_flight: dict[Asked, str] = {}  # each request that is not settled: its feed's source, or "entries"
         self._feeds_done: set[str] = set()
         self._taken: Counter[str] = Counter()
         self._tried: set[int] = set()  # entries that failed in this run: their next try is the next run's
@@ -93,25 +94,25 @@ class Frontier:
 
     async def next_requests(self) -> list[Asked] | None:
         """What may be asked now; an empty list when there is no room or nothing yet, None when the run is over."""
-        room = min(IN_FLIGHT, 2 * self.config.http.concurrency) - self._in_flight.total()
-        if self.stopped or room <= 0:
-            return None if self.stopped and not self._in_flight.total() else []
+        room = max(0, min(IN_FLIGHT, 2 * self.config.http.concurrency) - len(self._in_flight))
+        if self.stopped:
+            return [] if self._in_flight else None
         now = self.clock()
         known = _Known(
             feeds_done=tuple(self._feeds_done),
             tried=tuple(self._tried),
-            busy=frozenset(name for name, count in self._in_flight.items() if count),
+            busy=frozenset(self._in_flight.values()),
             taken=dict(self._taken),
         )
         feeds, entries = await self.desk.call(lambda writer: self._lease(writer, now, room, known))
         asked = [ask_feed(feed, self.source_of(feed.source, feed.url), now) for feed in feeds]
-        for feed in feeds:
+        for feed, request in zip(feeds, asked, strict=True):
             self._feeds_done.add(feed.url)
-            self._in_flight[feed.source or ""] += 1
+            self._in_flight[request] = feed.source or ""
         self._taken.update(entry.source or "" for entry in entries if entry.id)
         asked += await self._ask_entries(entries, now)
         self.tally.asked += len(asked)
-        if not feeds and not entries and not self._in_flight.total() and not self._left:
+        if not feeds and not entries and not self._in_flight and not self._left:
             return None
         return asked
 
@@ -120,16 +121,14 @@ class Frontier:
         for entry in entries:
             source = self.source_of(entry.source, entry.url)
             refusal = _filtered(source, entry)
+            request = Asked(url=entry.url, at=now, source=source, entry=entry)
             try:
                 request = ask_entry(entry, source, now, unconditional=entry.id in self.plan.entries)
             except ValueError as error:
                 refusal = str(error)
-            self._in_flight["entries"] += 1
+            self._in_flight[request] = "entries"
             if refusal:
-                await self.settle(
-                    Asked(url=entry.url, at=now, source=source, entry=entry),
-                    Verdict(outcome="rejected", at=now, entry_ids=(entry.id,), reason=refusal, source=entry.source),
-                )
+                await self.settle(request, outcomes.rejected(entry, refusal, now, None))
             else:
                 asked.append(request)
         return asked
@@ -178,7 +177,7 @@ class Frontier:
                 self.tally.feed(source or "", check, found)
             return found
         finally:
-            self._done(source or "")
+            self._done(asked)
 
     async def settle(self, asked: Asked, verdict: Verdict, record: FetchRecord | None = None) -> None:
         """Write a verdict that needs no look at what is held."""
@@ -192,7 +191,7 @@ class Frontier:
             await self.desk.write(job)
             self._told(asked, verdict)
         finally:
-            self._done("entries")
+            self._done(asked)
 
     async def settle_page(self, asked: Asked, decide: Callable[[Writer], Verdict], record: FetchRecord) -> Verdict:
         """Look up what is held, decide, and write, in one transaction."""
@@ -208,7 +207,7 @@ class Frontier:
             self._told(asked, verdict)
             return verdict
         finally:
-            self._done("entries")
+            self._done(asked)
 
     def _told(self, asked: Asked, verdict: Verdict) -> None:
         entry = asked.entry
@@ -216,12 +215,10 @@ class Frontier:
         self._left.discard(entry.id)
         if verdict.outcome in {"failed", "retry"}:
             self._tried.add(entry.id)
-        if entry.id:
-            self.fetched[entry.id] = verdict
         self.tally.verdict(verdict.source or entry.source, verdict)
 
-    def break_off(self, error: StorageError) -> None:
-        """The file cannot be read or written: hand out nothing more, and end the run with what it said."""
+    def break_off(self, error: StorageError | CrawlerError) -> None:
+        """The run cannot go on: hand out nothing more, and end with what went wrong."""
         self.desk.broken = self.desk.broken or error
         self.stop()
 
@@ -230,9 +227,9 @@ class Frontier:
         self._left.discard(entry_id)
         self._tried.add(entry_id)
 
-    def _done(self, name: str) -> None:
-        self._in_flight[name] -= 1
-        self.tally.answered += 1
+    def _done(self, asked: Asked) -> None:
+        if self._in_flight.pop(asked, None) is not None:
+            self.tally.answered += 1
         self._wake.set()
 
     async def wait(self) -> None:

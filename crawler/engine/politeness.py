@@ -95,7 +95,7 @@ class RobotsMiddleware:
             Request(
                 url,
                 headers={"Accept": "text/plain, */*;q=0.1"},
-                meta={"download_maxsize": 4 * MAX_BYTES},
+                meta={"download_maxsize": 40 * MAX_BYTES},
                 dont_filter=True,
             )
         )

@@ -215,5 +215,5 @@ async def _verified(
 def _parsed(got: Got, now: datetime) -> ParsedFeed | None:
     try:
         return parse_feed(got.body, got.url, content_type=got.content_type, now=now)
-    except FeedError:
+    except (FeedError, ValueError, RecursionError):
         return None

@@ -27,7 +27,7 @@ from crawler.settings import Config
 from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.lock import Lock
-from storage.records import CrawlRun, Verdict, iso
+from storage.records import CrawlRun, iso
 from storage.store import Writer, open_writer
 
 log = logging.getLogger("newsdesk")
@@ -217,7 +217,6 @@ class Result:
     """How a run ended, and for a fetch what became of each entry."""
 
     run: CrawlRun
-    verdicts: dict[int, Verdict]
     entries: tuple[int, ...]
 
 
@@ -254,7 +253,7 @@ def run(
     code = INTERRUPTED if signal.SIGINT in received else 143 if signal.SIGTERM in received else None
     if process.bootstrap_failed and code is None:
         code = FAILED
-    return Result(run=live.summary(code), verdicts=live.frontier.fetched, entries=live.plan.entries)
+    return Result(run=live.summary(code), entries=live.plan.entries)
 
 
 @contextlib.contextmanager

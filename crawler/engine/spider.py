@@ -9,24 +9,26 @@ import dataclasses
 import hashlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import scrapy
+from scrapy import Request
 from scrapy.http import Response
 
+from crawler.articles import outcomes
 from crawler.articles.assembly import assemble
 from crawler.articles.extraction import Extraction
-from crawler.articles.verdict import FAIL_RETRIES, GONE_RETRIES, WALL_RETRIES, Visit, next_recheck, rules_site
+from crawler.articles.verdict import Visit, next_recheck, rules_site
 from crawler.engine import worker
-from crawler.engine.answers import header, ids_of, look_up_and_decide, media_of
+from crawler.engine.answers import header, look_up_and_decide, media_of
 from crawler.engine.asking import Asked
 from crawler.engine.frontier import Frontier
 from crawler.engine.guard import GuardedResolver, Refused
 from crawler.engine.pool import PageFailed, Pool
 from crawler.engine.wire import reason_of
-from crawler.errors import FeedError
+from crawler.errors import CrawlerError, FeedError
 from crawler.feeds.listing import ParsedFeed
 from crawler.feeds.parser import parse_feed
 from crawler.feeds.revisit import THROTTLED, Answer, check, retry_after
@@ -36,7 +38,7 @@ from storage.errors import StorageError
 from storage.records import FetchRecord, Verdict, moment
 
 LARGE_FEED = 200_000  # bytes; a larger one is parsed in a process: 163 KB cost 23 to 74 ms
-TRIES = 12  # failures of one article after which it is given up, about a week of daily tries
+_WALL_STATUS = {401: "login wall", 402: "paywall"}  # a wall, whatever its page says
 log = logging.getLogger("newsdesk")
 
 
@@ -50,24 +52,54 @@ class NewsSpider(scrapy.Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         """Yield requests as long as something is owed; the frontier bounds how many are under way."""
-        while (batch := await self.frontier.next_requests()) is not None:
-            for asked in batch:
-                if asked.feed:
-                    yield asked.request(
-                        maxsize=2 * self.config.http.max_bytes, callback=self.on_feed, errback=self.on_feed_failed
-                    )
-                else:
-                    yield asked.request(callback=self.on_page, errback=self.on_page_failed)
-            if not batch:
-                await self.frontier.wait()
-        await self.frontier.count_waiting()
+        try:
+            while (batch := await self.frontier.next_requests()) is not None:
+                for asked in batch:
+                    if (request := await self._request(asked)) is not None:
+                        yield request
+                if not batch:
+                    await self.frontier.wait()
+            await self.frontier.count_waiting()
+        except (CrawlerError, StorageError) as error:
+            self.frontier.break_off(error)
+        except Exception as error:  # the edge for a run: it ends with what went wrong, not as if all were done
+            self.frontier.break_off(CrawlerError(f"the crawl broke off: {type(error).__name__}: {error}"))
+
+    async def _request(self, asked: Asked) -> Request | None:
+        """The request, or a failure where it cannot be made: a secret that is not set, an address Scrapy refuses."""
+        try:
+            if asked.feed:
+                return asked.request(
+                    maxsize=2 * self.config.http.max_bytes, callback=self.on_feed, errback=self.on_feed_failed
+                )
+            return asked.request(callback=self.on_page, errback=self.on_page_failed)
+        except Exception as error:
+            missing = f"the environment variable {error.args[0]} is not set" if isinstance(error, KeyError) else str(error)
+            await self._broken(asked, f"cannot be asked for: {missing}")
+            return None
+
+    async def _broken(self, asked: Asked, reason: str) -> None:
+        """Settle what could not be asked or read, so that the run does not wait for it."""
+        if asked.feed:
+            await self._settle_feed(asked, Answer(error=reason), None)
+        else:
+            await self._fail(asked, reason, None, hard=True)
+
+    async def _edge(self, work: Awaitable[None], asked: Asked) -> None:
+        """The edge for one answer: whatever strangers' bytes trip over is told and settled."""
+        try:
+            await work
+        except Exception as error:
+            await self._broken(asked, f"cannot be read: {type(error).__name__}: {error}")
 
     # Feeds
 
     async def on_feed(self, response: Response) -> None:
         """A feed answered."""
+        await self._edge(self._feed_answered(response), response.meta["asked"])
+
+    async def _feed_answered(self, response: Response) -> None:
         asked: Asked = response.meta["asked"]
-        assert asked.feed is not None
         answer = self._answer(response)
         if response.status == 200:
             try:
@@ -100,7 +132,7 @@ class NewsSpider(scrapy.Spider):
             return answer
         content_type = header(response.headers, "Content-Type") or ""
         args = (response.body, response.url, content_type, asked.at, "page" if feed.kind == "page" else "")
-        if len(response.body) > LARGE_FEED:
+        if len(response.body) > LARGE_FEED or response.body.startswith(b"\x1f\x8b"):
             parsed: ParsedFeed = await self.pool.run(worker.read_feed, *args)
         else:
             parsed = parse_feed(args[0], args[1], content_type=args[2], now=args[3], kind=args[4])
@@ -114,7 +146,6 @@ class NewsSpider(scrapy.Spider):
     async def on_feed_failed(self, failure: Any) -> None:
         """A feed did not answer, or was not asked."""
         asked: Asked = failure.request.meta["asked"]
-        assert asked.feed is not None
         error = failure.value
         reason = reason_of(error, self.resolver.refused, host_of(failure.request.url))
         later = (
@@ -122,7 +153,7 @@ class NewsSpider(scrapy.Spider):
             if isinstance(error, Refused) and error.retry_after
             else None
         )
-        await self._settle_feed(asked, Answer(error=reason, not_before=later), None)
+        await self._edge(self._settle_feed(asked, Answer(error=reason, not_before=later), None), asked)
 
     async def _settle_feed(self, asked: Asked, answer: Answer, response: Response | None) -> None:
         feed = asked.feed
@@ -130,88 +161,57 @@ class NewsSpider(scrapy.Spider):
         every = asked.source.every if asked.source else None
         spread = int(hashlib.sha256(feed.url.encode()).hexdigest()[:8], 16) / 2**31 - 1
         found = check(feed, answer, schedule=self.config.schedule, every=every, now=asked.at, spread=spread)
-        await self._guarded(self.frontier.settle_feed(asked, found, self._record(asked, response, found.outcome)))
+        await self._guarded(
+            self.frontier.settle_feed(asked, found, self._record(asked, response, found.outcome)), asked
+        )
 
     # Articles
 
     async def on_page(self, response: Response) -> None:
         """An article request was answered."""
+        await self._edge(self._page_answered(response), response.meta["asked"])
+
+    async def _page_answered(self, response: Response) -> None:
         asked: Asked = response.meta["asked"]
         entry = asked.entry
         assert entry is not None
-        status = response.status
+        status, at, recheck = response.status, asked.at, self._recheck(asked)
         if status == 304:
-            await self._settle(
-                asked,
-                Verdict(
-                    outcome="same",
-                    at=asked.at,
-                    entry_ids=ids_of(asked),
-                    article_id=entry.article_id,
-                    source=entry.source,
-                    recheck_at=self._recheck(asked),
-                ),
-                response,
-            )
+            await self._settle(asked, outcomes.same(entry, at, recheck), response)
         elif status in {404, 410}:
-            attempt = entry.attempts
-            retry = (
-                None
-                if status == 410 or attempt >= len(GONE_RETRIES)
-                else asked.at + timedelta(seconds=GONE_RETRIES[attempt])
-            )
-            await self._settle(
-                asked,
-                Verdict(
-                    outcome="gone",
-                    at=asked.at,
-                    entry_ids=ids_of(asked),
-                    reason=f"not found ({status})",
-                    article_id=entry.article_id,
-                    retry_at=retry,
-                    recheck_at=self._recheck(asked) if status == 404 else None,
-                    source=entry.source,
-                ),
-                response,
-            )
+            await self._settle(asked, outcomes.not_found(entry, status, at, recheck), response)
         elif status >= 400 and status not in {401, 402, 403}:
-            later = retry_after(header(response.headers, "Retry-After"), now=asked.at)
+            later = retry_after(header(response.headers, "Retry-After"), now=at)
             if later is None and status in {429, 503}:
-                later = asked.at + timedelta(seconds=THROTTLED)
-            await self._failed(asked, f"the server answered {status}", response, later=later)
+                later = at + timedelta(seconds=THROTTLED)
+            await self._fail(asked, f"the server answered {status}", response, later=later)
         elif status >= 300 and status not in {401, 402, 403}:
-            await self._failed(asked, f"it redirects ({status}) to nowhere", response)
+            await self._fail(asked, f"it redirects ({status}) to nowhere", response)
         elif (kind := media_of(response)) is not None:
-            await self._settle(
-                asked,
-                Verdict(
-                    outcome="rejected",
-                    at=asked.at,
-                    entry_ids=ids_of(asked),
-                    reason=f"not a web page ({kind})",
-                    source=entry.source,
-                    article_id=entry.article_id,
-                ),
-                response,
-            )
+            await self._settle(asked, outcomes.rejected(entry, f"not a web page ({kind})", at, recheck), response)
         else:
             await self._extract(asked, response)
 
     async def _extract(self, asked: Asked, response: Response) -> None:
         """Extract in a worker, then decide and write."""
+        entry = asked.entry
+        assert entry is not None
         source = self.frontier.source_of(asked.source.id if asked.source else None, response.url)
         rules = source.article if source else PublisherRules()
         try:
-            extraction: Extraction | None = await self.pool.run(
-                worker.extract_page, response.body, response.url, rules, asked.at
-            )
+            found = await self.pool.run(worker.extract_page, response.body, response.url, rules, asked.at)
         except PageFailed as error:
-            await self._failed(asked, str(error), response, hard=True)
+            await self._fail(asked, str(error), response, hard=True)
             return
-        if response.status >= 400 and (extraction is None or not extraction.obstacle):
-            await self._forbidden(asked, extraction, response)
+        extraction: Extraction = found or Extraction(url=response.url, obstacle="empty")
+        if response.status in _WALL_STATUS:
+            extraction = dataclasses.replace(
+                extraction, obstacle=_WALL_STATUS[response.status], text="", completeness="headline"
+            )
+        elif response.status == 403 and (found is None or not found.obstacle):
+            await self._settle(asked, outcomes.forbidden(entry, asked.at, self._recheck(asked)), response)
             return
-        visit = self._visit(asked, response, source, extraction or Extraction(url=response.url, obstacle="empty"))
+        visit = self._visit(asked, response, source, extraction)
         extras = {
             "etag": header(response.headers, "ETag"),
             "last_modified": header(response.headers, "Last-Modified"),
@@ -229,116 +229,41 @@ class NewsSpider(scrapy.Spider):
         article = assemble(
             extraction, entry, source=source_id, language=source.language if source else None, now=asked.at
         )
-        rechecks = self._ages(source) if article else ()
         rules = source.article if source else PublisherRules()
         hops = tuple(response.meta.get("redirect_urls", ()))[1:]
         return Visit(
             entry=dataclasses.replace(entry, source=source_id), requested=asked.url, final=response.url, hops=hops, source=source_id, extraction=extraction,
-            article=article, rechecks=rechecks, id_site=rules_site(source_id, response.url, rules),
+            article=article, rechecks=self._ages(source), recheck_at=self._recheck(asked), id_site=rules_site(source_id, response.url, rules),
         )  # fmt: skip
-
-    async def _forbidden(self, asked: Asked, extraction: Extraction | None, response: Response) -> None:
-        """401, 402, 403: a wall, whatever the page says; with a title in the feed the article is kept as that."""
-        names = {401: "login wall", 402: "paywall"}
-        if response.status in names:
-            walled = dataclasses.replace(
-                extraction or Extraction(url=response.url),
-                obstacle=names[response.status],
-                text="",
-                completeness="headline",
-            )
-            visit = self._visit(asked, response, asked.source, walled)
-            await self._guarded(
-                self.frontier.settle_page(
-                    asked, lambda writer: look_up_and_decide(writer, visit, {}), self._record(asked, response, "wall")
-                ),
-                asked,
-            )
-            return
-        entry = asked.entry
-        assert entry is not None
-        if entry.attempts < len(WALL_RETRIES):
-            later = asked.at + timedelta(seconds=WALL_RETRIES[entry.attempts])
-            verdict = Verdict(
-                outcome="retry",
-                at=asked.at,
-                entry_ids=ids_of(asked),
-                reason="forbidden (403)",
-                retry_at=later,
-                not_before=later,
-                source=entry.source,
-                article_id=entry.article_id,
-            )
-        else:
-            verdict = Verdict(
-                outcome="rejected",
-                at=asked.at,
-                entry_ids=ids_of(asked),
-                reason="forbidden (403)",
-                source=entry.source,
-                article_id=entry.article_id,
-            )
-        await self._settle(asked, verdict, response)
 
     async def on_page_failed(self, failure: Any) -> None:
         """An article request was not answered, or not made."""
+        await self._edge(self._page_unanswered(failure), failure.request.meta["asked"])
+
+    async def _page_unanswered(self, failure: Any) -> None:
         asked: Asked = failure.request.meta["asked"]
         entry = asked.entry
         assert entry is not None
         error = failure.value
         reason = reason_of(error, self.resolver.refused, host_of(failure.request.url))
         if isinstance(error, Refused) and error.kind in {"guard", "robots"}:
-            await self._settle(
-                asked,
-                Verdict(
-                    outcome="rejected",
-                    at=asked.at,
-                    entry_ids=ids_of(asked),
-                    reason=reason,
-                    source=entry.source,
-                    article_id=entry.article_id,
-                ),
-                None,
-            )
+            await self._settle(asked, outcomes.rejected(entry, reason, asked.at, self._recheck(asked)), None)
             return
         later = (
             asked.at + timedelta(seconds=error.retry_after)
             if isinstance(error, Refused) and error.retry_after
             else None
         )
-        await self._failed(asked, reason, None, later=later)
+        await self._fail(asked, reason, None, later=later)
 
-    async def _failed(
+    async def _fail(
         self, asked: Asked, reason: str, response: Response | None, *, later: datetime | None = None, hard: bool = False
     ) -> None:
-        """It may work another time: soon at first, then daily, and given up after TRIES."""
         entry = asked.entry
         assert entry is not None
-        attempt = entry.attempts
-        if attempt >= (2 if hard else TRIES):
-            verdict = Verdict(
-                outcome="rejected",
-                at=asked.at,
-                entry_ids=ids_of(asked),
-                reason=f"given up: {reason}",
-                source=entry.source,
-                article_id=entry.article_id,
-                recheck_at=self._recheck(asked),
-            )
-        else:
-            retry = later or asked.at + timedelta(seconds=FAIL_RETRIES[min(attempt, len(FAIL_RETRIES) - 1)])
-            verdict = Verdict(
-                outcome="failed",
-                at=asked.at,
-                entry_ids=ids_of(asked),
-                reason=reason,
-                retry_at=retry,
-                not_before=later,
-                source=entry.source,
-                article_id=entry.article_id,
-                recheck_at=self._recheck(asked),
-            )
-        await self._settle(asked, verdict, response)
+        await self._settle(
+            asked, outcomes.failed(entry, reason, asked.at, self._recheck(asked), later=later, hard=hard), response
+        )
 
     def _recheck(self, asked: Asked) -> datetime | None:
         """When a held article that brought nothing new is asked for again: at its next age."""
@@ -353,28 +278,24 @@ class NewsSpider(scrapy.Spider):
     async def _settle(self, asked: Asked, verdict: Verdict, response: Response | None) -> None:
         await self._guarded(self.frontier.settle(asked, verdict, self._record(asked, response, verdict.outcome)), asked)
 
-    async def _guarded(self, settling: Any, asked: Asked | None = None) -> None:
-        """The edge for one item: what cannot be written is told and retried, what breaks the file stops the run."""
+    async def _guarded(self, settling: Any, asked: Asked) -> None:
+        """What cannot be written is told and tried again later; what breaks the file stops the run."""
         try:
             await settling
         except StorageError as error:
             self.frontier.break_off(error)
         except Exception as error:
-            url = asked.url if asked else "a feed"
-            log.error("%s: could not be stored: %s: %s", url, type(error).__name__, error)  # noqa: TRY400
-            if asked is not None and asked.entry is not None and asked.entry.id:
-                failed = Verdict(
-                    outcome="failed",
-                    at=asked.at,
-                    entry_ids=ids_of(asked),
-                    reason=f"could not be stored: {error}",
-                    retry_at=asked.at + timedelta(hours=6),
-                    source=asked.entry.source,
-                )
-                try:
-                    await self.frontier.settle(asked, failed)
-                except Exception:  # it was told above; its lease brings it back
-                    self.frontier.give_up(asked.entry.id)
+            log.error("%s: could not be stored: %s: %s", asked.url, type(error).__name__, error)  # noqa: TRY400
+            if asked.entry is None or not asked.entry.id:
+                return
+            later = asked.at + timedelta(hours=6)
+            failed = outcomes.failed(
+                asked.entry, f"could not be stored: {error}", asked.at, None, later=later, hard=True
+            )
+            try:
+                await self.frontier.settle(asked, failed)
+            except Exception:  # it was told above; its lease brings it back
+                self.frontier.give_up(asked.entry.id)
 
     def _record(self, asked: Asked, response: Response | None, outcome: str) -> FetchRecord:
         url = response.url if response is not None else asked.url

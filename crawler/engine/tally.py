@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
-from storage.frontier import CheckCounts
+from storage.frontier import NO_ADDRESS, CheckCounts
 from storage.records import FeedCheck, SourceCounts, Verdict
 
 
@@ -40,6 +40,9 @@ class Tally:
         else:
             row.counts["feeds_read"] += 1
             row.counts["entries_new"] += found.new
+            if found.refused:
+                row.counts["rejected"] += found.refused
+                row.reasons[NO_ADDRESS] += found.refused
         self.changed()
 
     def unwatched(self, source: str, reason: str) -> None:

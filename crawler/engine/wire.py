@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Any, Self
 
@@ -70,6 +71,7 @@ _SAID = {
     "ConnectionLost": "the connection was lost",
     "ConnectionDone": "the connection was closed without an answer",
     "SSLError": "its certificate does not hold",
+    "BadGzipFile": "its body says that it is compressed, and is not",
 }
 
 
@@ -77,20 +79,23 @@ def reason_of(error: BaseException, refused: dict[str, str], host: str) -> str:
     """Why a request brought nothing, as an end to "ADDRESS: "."""
     if isinstance(error, Refused | BrokenBody):
         return str(error)
-    name = type(error).__name__
-    text = str(error)
-    if host in refused and ("resolve" in text.lower() or name in {"CannotResolveHostError", "DNSLookupError"}):
+    name, text = type(error).__name__, str(error)
+    if host in refused and name in {"CannotResolveHostError", "DNSLookupError"}:
         return refused[host]
-    if "certificate" in text.lower() or "SSL" in text or "tls" in text.lower():
-        return "its certificate does not hold, or TLS failed"
-    if "max redirections" in text:
-        return "it redirects in a circle, or more than [http] max_redirects times"
-    if (
-        "maxsize" in text
-        or "larger than" in text
-        or ("size" in text.lower() and name in {"IgnoreRequest", "DownloadCancelledError"})
-    ):
-        return _SAID["DownloadCancelledError"]
-    if "refused" in text.lower():
-        return _SAID["ConnectionRefusedError"]
-    return _SAID.get(name) or f"{name}: {text[:200]}" if text else name
+    if name in _SAID:
+        return _SAID[name]
+    inner = re.search(r"twisted\.\S+\.(\w+): ", text)  # Scrapy wraps what Twisted saw
+    if inner and inner[1] in _SAID:
+        return _SAID[inner[1]]
+    for words, said in _TELLING:
+        if re.search(words, text, re.IGNORECASE):
+            return said
+    return f"{name}: {text[:200]}" if text else name
+
+
+_TELLING = (
+    ("certificate|SSL|TLS", "its certificate does not hold, or TLS failed"),
+    ("max redirections", "it redirects in a circle, or more than [http] max_redirects times"),
+    ("size|larger than", _SAID["DownloadCancelledError"]),
+    ("refused", _SAID["ConnectionRefusedError"]),
+)

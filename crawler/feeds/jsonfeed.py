@@ -21,7 +21,9 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
     """
     try:
         document = json.loads(text.lstrip("\ufeff"), strict=False)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise FeedError(f"{url}: not valid JSON: nested too deep") from error
+    except ValueError as error:
         raise FeedError(f"{url}: not valid JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         raise FeedError(f"{url}: JSON, but not a JSON feed (no list of items)")

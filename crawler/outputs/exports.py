@@ -50,6 +50,8 @@ def _whole(path: Path) -> Iterator[IO[str]]:
     if str(path) == "-":
         yield sys.stdout
         return
+    if path.is_dir():
+        raise CrawlerError(f"{path} is a folder; name the file to write")
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     except OSError as error:

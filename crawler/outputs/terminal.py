@@ -20,6 +20,9 @@ from storage.records import Article, CrawlRun, moment
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+MAX_TITLE = 300  # characters of a headline that are shown
+
+
 def safe(text: object) -> str:
     """Text without what a terminal would obey."""
     return _CONTROL.sub("", str(text if text is not None else ""))
@@ -92,7 +95,7 @@ def table(
 def print_article(article: Article) -> None:
     """One article, as one reads it."""
     console = out()
-    console.print(Text(safe(article.title or "(no title)"), style="bold"))
+    console.print(Text(safe(article.title or "(no title)")[:MAX_TITLE], style="bold"))
     if article.subtitle:
         console.print(Text(safe(article.subtitle), style="italic"))
     facts = [", ".join(article.authors), local(article.published_at), article.section, article.source]

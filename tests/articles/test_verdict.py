@@ -95,7 +95,7 @@ def test_an_admitted_edit_is_not_silent() -> None:
 def test_a_less_complete_page_never_overwrites() -> None:
     wall = visit(text="", obstacle="consent wall")
     found = decide(wall, held(kept(visit())), now=NOW)
-    assert (found.outcome, found.article, found.replace) == ("same", None, False)
+    assert (found.worse, found.article, found.replace, found.retry_at) == (True, None, False, NOW + timedelta(hours=1))
 
 
 def test_a_more_complete_page_replaces_without_a_revision() -> None:
@@ -239,3 +239,56 @@ def test_rechecks_are_counted_from_the_first_sight() -> None:
 def test_verdicts_are_plain_values() -> None:
     assert decide(visit(), Held(), now=NOW) == decide(visit(), Held(), now=NOW)
     assert isinstance(decide(visit(), Held(), now=NOW), Verdict)
+
+
+def test_an_amp_view_with_the_same_key_gives_way_to_the_page_without_a_revision() -> None:
+    amp = kept(visit(A + "/amp/", text="\n\n".join(story(1)[:3]), canonical_url=A), url=A, page_url=A + "/amp/")
+    found = decide(visit(A, canonical_url=A), held(amp), now=NOW)
+    assert (found.outcome, found.replace) == ("address", True)
+    back = decide(visit(A + "/amp/", text="\n\n".join(story(1)[:3]), canonical_url=A), held(kept(visit(A))), now=NOW)
+    assert (back.outcome, back.article) == ("address", None)
+
+
+def test_a_wall_is_asked_again_three_times_and_then_left() -> None:
+    wall = visit(text="", obstacle="consent wall")
+    article = kept(wall)
+    for tries, hours in ((1, 6), (2, 24)):
+        again = dataclasses.replace(
+            wall, entry=dataclasses.replace(wall.entry, verdict="headline", attempts=tries, article_id=1)
+        )
+        found = decide(again, held(article), now=NOW)
+        assert (found.outcome, found.retry_at) == ("headline", NOW + timedelta(hours=hours))
+    last = dataclasses.replace(
+        wall, entry=dataclasses.replace(wall.entry, verdict="headline", attempts=3, article_id=1)
+    )
+    assert decide(last, held(article), now=NOW).retry_at is None
+
+
+def test_a_headline_whose_text_comes_later_joins_its_story() -> None:
+    wall = visit(text="", obstacle="consent wall")
+    twin = Twin(
+        id=3,
+        story_id=2,
+        source="b.org",
+        url="https://b.org/x",
+        title="x",
+        text="\n\n".join(story(1)),
+        published_at=None,
+        first_seen_at=iso(NOW),
+    )
+    found = decide(visit(), held(kept(wall), twins=[twin]), now=NOW)
+    assert found.article is not None
+    assert (found.article.duplicate_of, found.article.story_id) == (3, 2)
+
+
+def test_an_address_that_another_article_holds_is_not_taken_over() -> None:
+    old, other = (
+        kept(visit("https://a.org/2026/old-slug-of-it-a55", publisher_id="55")),
+        kept(visit("https://a.org/2026/new-slug-of-it-a55", seed=9), id=2),
+    )
+    found = decide(
+        visit("https://a.org/2026/new-slug-of-it-a55", "A new headline", publisher_id="55"),
+        held(old, other, keys={"id:/55": (1, "id")}),
+        now=NOW,
+    )
+    assert found.article is None or found.article.url != other.url or found.article_id == 2

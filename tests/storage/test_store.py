@@ -257,7 +257,10 @@ def test_ids_are_never_reused_and_uids_are_stable(store: Writer) -> None:
 
 def test_a_vanished_article_keeps_its_text_and_may_come_back(store: Writer) -> None:
     apply(store, verdict(1))
-    apply(store, verdict(1, "gone", article=None, article_id=1, reason="not found (404)", addresses=()))
+    missing = verdict(1, "gone", article=None, article_id=1, reason="not found (404)", addresses=())
+    apply(store, missing)
+    assert store.vanished() == []  # a second look is needed
+    apply(store, missing)
     article = store.article(1)
     assert article is not None
     assert (article.vanished_reason, article.text) == ("not found (404)", "Text number 1")
@@ -434,3 +437,130 @@ class TestLock:
     def test_a_lone_fetch_is_waited_for(self, tmp_path: Path) -> None:
         with Lock(tmp_path / "n.db", command="fetch", now=NOW), pytest.raises(HeldDatabase):
             Lock(tmp_path / "n.db", command="crawl", now=NOW, patience=0.3)
+
+
+def test_two_sources_that_list_one_address_do_not_block_one_another(store: Writer) -> None:
+    other = "https://b.org/rss"
+    sources = [Source(id="a", name="A", feeds=(FEED,), enabled=False), Source(id="b", name="B", feeds=(other,))]
+    store.sync_sources(sources, {})
+    poll(store, listed(1))
+    with store.transaction():
+        store.apply_check(FeedCheck(feed_url=other, at=NOW, outcome="changed", listed=(listed(1),)), "b")
+    assert [e.source for e in lease(store, sources=["b"])] == ["b"]
+
+
+def test_a_source_with_another_id_takes_its_owed_entries_along(store: Writer) -> None:
+    poll(store, listed(1))
+    store.sync_sources([Source(id="renamed", name="A", feeds=(FEED,))], {})
+    assert len(lease(store, sources=["renamed"])) == 1
+    assert dict(store.db.conn.execute("SELECT id, enabled FROM sources").fetchall()) == {"a": 0, "renamed": 1}
+
+
+def test_a_map_that_is_gone_stays_gone_and_one_that_was_dropped_comes_back(store: Writer) -> None:
+    index = {"kind": "sitemap", "children": ("https://a.org/1.xml", "https://a.org/2.xml")}
+    poll(store, **index)
+    with store.transaction():
+        store.apply_check(
+            FeedCheck(feed_url="https://a.org/1.xml", at=NOW, outcome="gone", error="gone for good (410)"), "a"
+        )
+    poll(store, kind="sitemap", children=("https://a.org/1.xml",))
+    poll(store, **index)
+    states = dict(store.db.conn.execute("SELECT url, state FROM feeds WHERE parent_url IS NOT NULL").fetchall())
+    assert states == {"https://a.org/1.xml": "gone", "https://a.org/2.xml": "active"}
+
+
+def test_a_fuller_view_of_the_newest_version_is_that_version(store: Writer) -> None:
+    import dataclasses
+
+    apply(store, verdict(1))
+    new = verdict(1, "revised", article_id=1)
+    assert new.article is not None
+    apply(
+        store, dataclasses.replace(new, article=dataclasses.replace(new.article, text="Cut …", completeness="teaser"))
+    )
+    apply(
+        store,
+        dataclasses.replace(
+            new, outcome="new", replace=True, article=dataclasses.replace(new.article, text="The whole of it")
+        ),
+    )
+    assert [r["text"] for r in store.revisions(1)] == ["Text number 1", "The whole of it"]
+
+
+def test_a_worse_view_tells_nothing_of_the_article(store: Writer) -> None:
+    apply(store, verdict(1))
+    apply(store, verdict(1, "same", article=None, article_id=1, worse=True))
+    article = store.article(1)
+    assert article is not None
+    assert article.last_same_at is None
+
+
+def test_attempts_count_in_a_row(store: Writer) -> None:
+    poll(store, listed(1))
+    for outcome in ("failed", "failed", "gone"):
+        (entry,) = lease(store, now=NOW + timedelta(days=1))
+        apply(store, verdict(1, outcome, entry=entry.id, article=None, addresses=(), retry_at=NOW))
+    (entry,) = lease(store, now=NOW + timedelta(days=1))
+    assert (entry.tries("failed"), entry.tries("gone")) == (0, 1)
+
+
+def test_names_and_days_are_found_as_people_write_them(store: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    import dataclasses
+    import time
+
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    one = verdict(1)
+    assert one.article is not None
+    apply(
+        store,
+        dataclasses.replace(
+            one,
+            article=dataclasses.replace(
+                one.article, authors=("Иван Петров",), published_at="2020-02-11", language="pt-BR"
+            ),
+        ),
+    )
+    for which in (
+        {"authors": ("иван",)},
+        {"languages": ("pt",)},
+        {"languages": ("pt-br",)},
+        {"since": "2020-02-11T05:00:00Z"},
+        {"until": "2020-02-12T05:00:00Z"},
+    ):
+        assert store.count(Filter(**which)) == 1, which
+    for which in ({"languages": ("en",)}, {"since": "2020-02-12T05:00:00Z"}, {"until": "2020-02-11T05:00:00Z"}):
+        assert store.count(Filter(**which)) == 0, which
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_leasing_stays_quick_with_many_owed(store: Writer) -> None:
+    poll(store, *(listed(n, identity=f"x{n}", url=f"https://a.org/{n}", url_key=f"a.org/{n}") for n in range(3000)))
+    plan = " ".join(
+        str(row)
+        for row in store.db.conn.execute(
+            "EXPLAIN QUERY PLAN SELECT host, count(*) FROM entries WHERE state = 'leased' GROUP BY host"
+        )
+    )
+    assert "entries_leased" in plan
+    assert len(lease(store, limit=50)) == 50
+
+
+def test_a_reader_that_looks_who_holds_does_not_turn_a_writer_away(tmp_path: Path) -> None:
+    import threading
+
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            holder(tmp_path / "n.db")
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(100):
+            Lock(tmp_path / "n.db", command="crawl", now=NOW).close()
+    finally:
+        stop.set()
+        thread.join()

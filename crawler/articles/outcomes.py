@@ -1,0 +1,87 @@
+"""What follows when an article request brings no page: not found, refused, failed. Verdicts without a look at what is held. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from crawler.articles.verdict import GONE_RETRIES, WALL_RETRIES
+from storage.records import Entry, Outcome, Verdict, moment
+
+FAIL_RETRIES = (300.0, 1800.0, 7200.0, 21600.0, 86400.0)
+PATIENCE = timedelta(
+    days=7
+)  # since it was first listed; an outage of hours costs nothing, however often it was tried meanwhile
+TRIES = 12  # and so many failures in a row, before an article is given up
+HARD_TRIES = 3  # for a page that breaks its extraction: it will break it again
+
+
+def same(entry: Entry, at: datetime, recheck_at: datetime | None) -> Verdict:
+    """304: the held page stands."""
+    return _verdict(entry, "same", None, at, recheck_at=recheck_at)
+
+
+def rejected(entry: Entry, reason: str, at: datetime, recheck_at: datetime | None) -> Verdict:
+    """No article, and asking again would not make it one."""
+    return _verdict(entry, "rejected", reason, at, recheck_at=recheck_at)
+
+
+def not_found(entry: Entry, status: int, at: datetime, recheck_at: datetime | None) -> Verdict:
+    """404 or 410; a 404 is looked at again, as some outlets list an article before its page answers."""
+    tries = entry.tries("gone")
+    again = status == 404 and tries < len(GONE_RETRIES)
+    retry = at + timedelta(seconds=GONE_RETRIES[tries]) if again and entry.id else None
+    if status == 404 and not entry.id:  # a recheck: gone only when a second look says so
+        recheck_at = min(filter(None, (recheck_at, at + timedelta(seconds=GONE_RETRIES[0]))))
+    return _verdict(entry, "gone", f"not found ({status})", at, retry_at=retry, recheck_at=recheck_at)
+
+
+def forbidden(entry: Entry, at: datetime, recheck_at: datetime | None) -> Verdict:
+    """403: asked again like a wall, then left."""
+    tries = entry.tries("retry")
+    if tries >= len(WALL_RETRIES):
+        return rejected(entry, "forbidden (403)", at, recheck_at)
+    later = at + timedelta(seconds=WALL_RETRIES[tries])
+    return _verdict(entry, "retry", "forbidden (403)", at, retry_at=later, not_before=later, recheck_at=recheck_at)
+
+
+def failed(
+    entry: Entry,
+    reason: str,
+    at: datetime,
+    recheck_at: datetime | None,
+    *,
+    later: datetime | None = None,
+    hard: bool = False,
+) -> Verdict:
+    """It may work another time: soon at first, then daily; given up only after a week and many tries.
+
+    Args:
+        entry: what was asked for.
+        reason: why it brought nothing.
+        at: when it was asked.
+        recheck_at: when a held article is asked for again anyway.
+        later: not before this time, at the server's word.
+        hard: the page itself is at fault.
+    """
+    tries = entry.tries("failed")
+    old = entry.first_seen_at is not None and at - moment(entry.first_seen_at) > PATIENCE
+    if (hard and tries >= HARD_TRIES - 1) or (old and tries >= TRIES - 1):
+        return rejected(entry, f"given up: {reason}", at, recheck_at)
+    retry = later or at + timedelta(seconds=FAIL_RETRIES[min(tries, len(FAIL_RETRIES) - 1)])
+    return _verdict(entry, "failed", reason, at, retry_at=retry, not_before=later, recheck_at=recheck_at)
+
+
+def _verdict(
+    entry: Entry,
+    outcome: Outcome,
+    reason: str | None,
+    at: datetime,
+    *,
+    recheck_at: datetime | None,
+    retry_at: datetime | None = None,
+    not_before: datetime | None = None,
+) -> Verdict:
+    return Verdict(
+        outcome=outcome, at=at, entry_ids=(entry.id,) if entry.id else (), reason=reason, article_id=entry.article_id, source=entry.source,
+        retry_at=retry_at, not_before=not_before, recheck_at=recheck_at,
+    )  # fmt: skip
