@@ -250,7 +250,7 @@ def test_sources_are_added_changed_and_removed_with_their_comments_kept(desk: De
     assert "asked next" in tested.out
     assert "Story number 1" in tested.out
     assert desk.run("sources", "disable", "post").code == 0
-    assert desk.run("crawl").code == 2
+    assert desk.run("crawl").code == 3
     desk.run("sources", "enable", "post")
     assert desk.run("sources", "rename", "post", "herald").code == 0
     assert desk.rows("SELECT DISTINCT source FROM articles") == [{"source": "herald"}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -47,7 +48,8 @@ def crawl_command(app: App, sources: tuple[str, ...], due: bool, limit: int | No
     if not app.quiet or sys.stdout.isatty():
         print_run(result.run)
     app.say(_summary(result.run, str(config.database)))
-    if result.run.exit_code == ALL_FAILED:
+    offline = all(re.search("resolved|in time|refused", counts.error or "") for counts in result.run.sources)
+    if result.run.exit_code == ALL_FAILED and offline:
         app.say(
             "No source could be read: is there a network? `newsdesk demo` (or `make demo`) shows newsdesk at work without one."
         )
@@ -56,7 +58,8 @@ def crawl_command(app: App, sources: tuple[str, ...], due: bool, limit: int | No
 
 def _summary(run: Any, database: str) -> str:
     waiting = run.total("waiting")
-    kept = f"{run.total('articles_new')} new, {run.total('revised')} revised, {run.total('headline_only')} by headline only; kept in {database}"
+    ended = "interrupted: " if run.exit_code in {130, 143} else ""
+    kept = f"{ended}{run.total('articles_new')} new, {run.total('revised')} revised, {run.total('headline_only')} by headline only; kept in {database}"
     return kept + (f"; {waiting} more wait for the next `newsdesk crawl`" if waiting else "")
 
 

@@ -29,6 +29,7 @@ class Tested:
     newest: Listed | None = None
     article: Extraction | None = None
     article_error: str | None = None
+    skipped: int = 0
 
 
 async def run_test(get: Get, config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Tested]:
@@ -51,7 +52,7 @@ async def run_test(get: Get, config: Config, urls: list[str], now: Callable[[], 
             every=source.every if source else None,
             now=now(),
         )
-        newest, article, error = None, None, None
+        newest, article, error, skipped = None, None, None, 0
         for entry in sorted((e for e in parsed.entries if e.url), key=lambda e: e.published_at or "", reverse=True)[
             :TRIED
         ]:
@@ -60,7 +61,10 @@ async def run_test(get: Get, config: Config, urls: list[str], now: Callable[[], 
             if not error:
                 article = extract(got.body, got.url, rules=source.article if source else PublisherRules(), now=now())
                 break
-        tested.append(Tested(found=found, check=checked, newest=newest, article=article, article_error=error))
+            skipped += 1
+        tested.append(
+            Tested(found=found, check=checked, newest=newest, article=article, article_error=error, skipped=skipped)
+        )
     return tested
 
 
@@ -94,7 +98,9 @@ def _print_newest(one: Tested) -> None:
     if one.newest is None:
         print("  it lists no article")
         return
-    print(f"  newest article: {safe(one.newest.url)}")
+    print(
+        f"  newest article{f' that answers ({one.skipped} newer did not)' if one.skipped and one.article else ''}: {safe(one.newest.url)}"
+    )
     if one.article is None:
         print(f"    {safe(one.article_error or 'nothing to read')}")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -49,7 +50,7 @@ def fetch_addresses(config: Config, urls: Sequence[str], *, store: bool, now: Ca
     valid: list[str] = []
     bad: dict[str, str] = {}
     for url in dict.fromkeys(urls):
-        address = url if "://" in url or url.startswith("//") else f"https://{url}"
+        address = f"https://{url}" if re.match(r"[\w-]+(?:\.[\w-]+)+(?:[:/?#]|$)", url) else url
         try:
             canonical_url(address)
             valid.append(address)

@@ -22,7 +22,7 @@ from crawler.engine.frontier import Frontier, Plan, urgent_entry
 from crawler.engine.pool import Pool
 from crawler.engine.spider import NewsSpider
 from crawler.engine.tally import Tally
-from crawler.errors import FAILED, INTERRUPTED, CrawlerError, UsageError
+from crawler.errors import FAILED, INTERRUPTED, ConfigError, CrawlerError, UsageError
 from crawler.settings import Config
 from crawler.urls import host_of
 from storage.errors import StorageError
@@ -188,7 +188,7 @@ def plan_crawl(
     def plan(writer: Writer, config: Config) -> Plan:  # noqa: ARG001 - one signature
         chosen = config.choose(sources)
         if not chosen:
-            raise UsageError(
+            raise ConfigError(
                 "no source to crawl; `newsdesk sources add URL` adds one, `newsdesk sources enable ID` enables one"
             )
         return Plan(command=command, sources=tuple(s.id for s in chosen), due_only=due_only, limit=limit)
@@ -265,6 +265,11 @@ def _remembered(received: list[int]) -> Iterator[None]:
 
     def installing(function: Any, *args: Any, **kwargs: Any) -> Any:
         def noted(signum: int, frame: Any) -> Any:
+            if not received:
+                print(
+                    "newsdesk: stopping; what is under way is finished and kept (a second signal ends it at once)",
+                    file=sys.stderr,
+                )
             received.append(signum)
             return function(signum, frame)
 

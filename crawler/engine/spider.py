@@ -74,7 +74,9 @@ class NewsSpider(scrapy.Spider):
                 )
             return asked.request(callback=self.on_page, errback=self.on_page_failed)
         except Exception as error:
-            missing = f"the environment variable {error.args[0]} is not set" if isinstance(error, KeyError) else str(error)
+            missing = (
+                f"the environment variable {error.args[0]} is not set" if isinstance(error, KeyError) else str(error)
+            )
             await self._broken(asked, f"cannot be asked for: {missing}")
             return None
 

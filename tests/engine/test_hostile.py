@@ -98,7 +98,10 @@ def test_a_secret_that_is_not_set_fails_its_source_only(desk: Desk, site: Site) 
     )
     done = desk.run("crawl")
     assert done.code == 4
-    assert "NOT_SET_ANYWHERE is not set" in desk.rows("SELECT last_error FROM feeds WHERE source = 'secret'")[0]["last_error"]
+    assert (
+        "NOT_SET_ANYWHERE is not set"
+        in desk.rows("SELECT last_error FROM feeds WHERE source = 'secret'")[0]["last_error"]
+    )
     assert len(desk.rows("SELECT 1 FROM articles")) == 1
 
 
