@@ -87,6 +87,7 @@ def test_list_is_newest_first_and_for_machines(kept: Desk) -> None:
 
 def test_search_ranks_snippets_and_never_raises(kept: Desk) -> None:
     assert "Kremlin" in kept.run("search", "kremlin").out
+    assert "«minister»" in kept.run("search", "minister").out
     assert json.loads(kept.run("search", "大桥", "--json").out)[0]["title"] == "跨海大桥周五通车"
     for query in ("(", "AND", "-x", "it's", '"', '"unbalanced', "a*", "title:x"):
         done = kept.run("search", "--", query)

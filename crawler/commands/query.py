@@ -179,7 +179,7 @@ def _person(hits: Iterator[Hit], *, snippets: bool) -> int:
                 local(a.published_at or a.first_seen_at),
                 a.source or "",
                 title + marks + (f"\n{hit.snippet}" if snippets and on_terminal() else ""),
-                *([] if on_terminal() else [a.url]),
+                *([] if on_terminal() else [a.url, *([hit.snippet] if snippets else [])]),
             ]
         )
     columns: list[tuple[str, dict[str, Any]]] = [
