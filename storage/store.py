@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage import articles, connection, frontier, queries
+from storage import articles, connection, frontier, polls, queries
 from storage.errors import StorageError
 from storage.records import Article, CrawlRun, Entry, Feed, FeedCheck, FetchRecord, Filter, Twin, Verdict, iso
 
@@ -129,7 +129,7 @@ class Store:
 
     def feed(self, url: str) -> Feed | None:
         """The feed of that address."""
-        return self._read(frontier.feed, url)
+        return self._read(polls.feed, url)
 
     def twins(self, prints: Sequence[int], now: datetime) -> list[Twin]:
         """Held articles that a text with these fingerprints may be a copy of."""
@@ -144,10 +144,10 @@ class Store:
 class Writer(Store):
     """A database, for its one writer: whoever holds the lock. Every method is one transaction; what returned is on the disk."""
 
-    def sync_sources(self, sources: Iterable[frontier.SourceLike], hosts: dict[str, str]) -> None:
+    def sync_sources(self, sources: Iterable[polls.SourceLike], hosts: dict[str, str]) -> None:
         """Make the tables say what the configuration says."""
         with self.transaction():
-            frontier.sync_sources(self.db, sources, hosts)
+            polls.sync_sources(self.db, sources, hosts)
 
     def release_leases(self) -> int:
         """Give back the leases of a holder that is gone; how many there were."""
@@ -155,9 +155,9 @@ class Writer(Store):
             return frontier.release_leases(self.db)
 
     def lease_feeds(self, **which: Any) -> list[Feed]:
-        """See frontier.lease_feeds."""
+        """See polls.lease_feeds."""
         with self.transaction():
-            return frontier.lease_feeds(self.db, **which)
+            return polls.lease_feeds(self.db, **which)
 
     def lease_entries(self, **which: Any) -> list[Entry]:
         """See frontier.lease_entries."""
@@ -248,9 +248,9 @@ class Writer(Store):
             yield
 
     # Inside a transaction that the caller opened: look up, decide, apply.
-    def apply_check(self, check: FeedCheck, source: str | None) -> frontier.CheckCounts:
+    def apply_check(self, check: FeedCheck, source: str | None) -> polls.CheckCounts:
         """Write what a poll found."""
-        return frontier.apply_check(self.db, check, source)
+        return polls.apply_check(self.db, check, source)
 
     def apply_verdict(self, verdict: Verdict) -> int | None:
         """Write what a page turned out to be."""

@@ -22,7 +22,7 @@ from crawler.errors import CrawlerError
 from crawler.settings import Config, Source
 from crawler.urls import canonical_url, host_of, netloc_of, site, url_key
 from storage.errors import StorageError
-from storage.frontier import CheckCounts
+from storage.polls import CheckCounts
 from storage.records import Entry, Feed, FeedCheck, FetchRecord, Verdict
 from storage.store import Writer
 

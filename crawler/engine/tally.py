@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
-from storage.frontier import NO_ADDRESS, CheckCounts
+from storage.polls import NO_ADDRESS, CheckCounts
 from storage.records import FeedCheck, SourceCounts, Verdict
 
 

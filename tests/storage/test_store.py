@@ -11,8 +11,8 @@ import pytest
 
 from crawler.settings import Source
 from storage.errors import DamagedDatabase, HeldDatabase, MissingDatabase, NewerDatabase, NotOurs, StorageError
-from storage.frontier import CheckCounts
 from storage.lock import Lock, holder
+from storage.polls import CheckCounts
 from storage.records import Address, Article, FeedCheck, FetchRecord, Filter, Listed, Verdict, iso
 from storage.schema import SCHEMA
 from storage.store import Writer, open_store, open_writer

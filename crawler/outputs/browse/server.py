@@ -20,6 +20,14 @@ SETTINGS = {
     "truncate_cells_html": 400,
     "suggest_facets": False,
 }
+# The columns a person looks at first; the others are one click away.
+_FIRST = (
+    "?"
+    + "&".join(
+        f"_col={name}" for name in ("published_at", "source", "title", "kind", "completeness", "revision", "url")
+    )
+    + "&_sort_desc=published_at"
+)
 # No script but Datasette's own, no form that leaves, nothing that frames us; titles and texts are strangers' words.
 _POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
 _HEADERS = [
@@ -128,7 +136,7 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
         raise CrawlerError(f"cannot listen on {host}:{port}: {error.strerror}; name another with --port") from error
     names = {"127.0.0.1", "localhost", "::1", host.lower(), *(name.lower() for name in allowed)}
     shown = f"[{host}]" if ":" in host else host
-    say(f"http://{shown}:{listener.getsockname()[1]}/{path.stem}/articles  (read-only; Ctrl-C ends it)")
+    say(f"http://{shown}:{listener.getsockname()[1]}/{path.stem}/articles{_FIRST}  (read-only; Ctrl-C ends it)")
     server = uvicorn.Server(uvicorn.Config(application(path, names), log_level="warning", lifespan="on"))
     try:
         server.run(sockets=[listener])
