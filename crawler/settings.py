@@ -11,6 +11,7 @@ from typing import Any
 
 from crawler import values
 from crawler.errors import ConfigError
+from crawler.urls import netloc_of, site
 
 CONTACT = "https://github.com/newsdesk/newsdesk"
 
@@ -220,6 +221,22 @@ class Config:
                 raise ConfigError(f"no source is called {name!r}; {hint}")
             chosen.update((s.id, s) for s in found)
         return tuple(chosen.values())
+
+
+class SourceIndex:
+    """Which source an address belongs to: by host and port, else by site; the first of two that share one."""
+
+    def __init__(self, sources: tuple[Source, ...]) -> None:
+        self._by_netloc: dict[str, Source] = {}
+        self._by_site: dict[str, Source] = {}
+        for source in sources:
+            for url in filter(None, (source.url, *(address for _, address in source.feed_urls))):
+                self._by_netloc.setdefault(netloc_of(url), source)
+                self._by_site.setdefault(site(url), source)
+
+    def at(self, url: str) -> Source | None:
+        """The source of an address, if any."""
+        return self._by_netloc.get(netloc_of(url)) or self._by_site.get(site(url))
 
 
 def own_version() -> str:

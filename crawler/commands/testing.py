@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from crawler.articles.extraction import Extraction, extract
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
 from crawler.feeds.revisit import Answer, check
-from crawler.settings import Config, PublisherRules
-from crawler.urls import canonical_url, host_of
+from crawler.settings import Config, PublisherRules, SourceIndex
+from crawler.urls import canonical_url
 from storage.records import Feed, FeedCheck, Listed, iso
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ async def run_test(get: Get, config: Config, urls: list[str], now: Callable[[], 
     from crawler.engine.probe import discover
 
     tested = []
+    index = SourceIndex(config.sources)
     for url in urls:
         found = await discover(get, url, now())
         lists = (*found.feeds, *found.sitemaps, *found.pages)
@@ -44,7 +45,7 @@ async def run_test(get: Get, config: Config, urls: list[str], now: Callable[[], 
             tested.append(Tested(found=found))
             continue
         address, parsed = lists[0]
-        source = next((s for s in config.sources if host_of(s.url) == host_of(found.home or url)), None)
+        source = index.at(found.home or url)
         checked = check(
             Feed(url=address, source=None, kind=parsed.kind),
             Answer(status=200, final_url=address, parsed=parsed),

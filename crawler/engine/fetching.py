@@ -14,8 +14,8 @@ from pathlib import Path
 from crawler.engine.frontier import urgent_entry
 from crawler.engine.run import plan_fetch, run
 from crawler.errors import INTERRUPTED, Interrupted
-from crawler.settings import Config
-from crawler.urls import canonical_url, netloc_of, site
+from crawler.settings import Config, SourceIndex
+from crawler.urls import canonical_url
 from storage.errors import HeldDatabase, StorageError
 from storage.lock import holder
 from storage.records import Article
@@ -108,14 +108,10 @@ def _fetched(reader: Store, url: str, entry_id: int) -> Fetched:
 
 def _through_holder(config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Fetched]:
     """Leave urgent entries; the holder takes them within two seconds. If it goes away meanwhile, ask ourselves."""
-    by_netloc = {netloc_of(u): s for s in config.sources for u in (s.url, *(a for _, a in s.feed_urls)) if u}
-    by_site = {site(u): s for s in config.sources for u in (s.url, *(a for _, a in s.feed_urls)) if u}
+    index = SourceIndex(config.sources)
     writer = open_writer(config.database)
     try:
-        entries = {
-            url: urgent_entry(writer, url, by_netloc.get(netloc_of(url)) or by_site.get(site(url)), now())
-            for url in urls
-        }
+        entries = {url: urgent_entry(writer, url, index.at(url), now()) for url in urls}
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             states = [writer.entry(entry_id) for entry_id in entries.values()]

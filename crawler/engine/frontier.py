@@ -19,8 +19,8 @@ from crawler.engine.asking import Asked, ask_entry, ask_feed
 from crawler.engine.desk import WriterThread
 from crawler.engine.tally import Tally
 from crawler.errors import CrawlerError
-from crawler.settings import Config, Source
-from crawler.urls import canonical_url, host_of, netloc_of, site, url_key
+from crawler.settings import Config, Source, SourceIndex
+from crawler.urls import canonical_url, host_of, url_key
 from storage.errors import StorageError
 from storage.polls import CheckCounts
 from storage.records import Entry, Feed, FeedCheck, FetchRecord, Verdict
@@ -73,12 +73,7 @@ class Frontier:
         self._taken: Counter[str] = Counter()
         self._tried: set[int] = set()  # entries that failed in this run: their next try is the next run's
         self._left = set(plan.entries)
-        self._by_netloc = {
-            netloc_of(url): s for s in reversed(config.sources) for url in (s.url, *(u for _, u in s.feed_urls)) if url
-        }
-        self._by_site = {
-            site(url): s for s in reversed(config.sources) for url in (s.url, *(u for _, u in s.feed_urls)) if url
-        }
+        self._index = SourceIndex(config.sources)
 
         for source in config.sources:
             if plan.feeds and source.id in plan.sources and not source.feed_urls:
@@ -90,7 +85,7 @@ class Frontier:
         """The source of an entry: by id, else by the address' host and port, else by its site."""
         if source_id:
             return self.config.source(source_id)
-        return self._by_netloc.get(netloc_of(url)) or self._by_site.get(site(url))
+        return self._index.at(url)
 
     async def next_requests(self) -> list[Asked] | None:
         """What may be asked now; an empty list when there is no room or nothing yet, None when the run is over."""

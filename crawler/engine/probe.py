@@ -23,7 +23,7 @@ from crawler.errors import FeedError
 from crawler.feeds.discovery import Candidate, discover_feeds, robots_sitemaps, usual_maps, usual_places
 from crawler.feeds.listing import ParsedFeed
 from crawler.feeds.parser import parse_feed
-from crawler.settings import Config, Source
+from crawler.settings import Config, SourceIndex
 from crawler.urls import host_of
 from storage.records import Feed
 
@@ -73,6 +73,7 @@ class _ProbeSpider(scrapy.Spider):
     ) -> None:
         super().__init__()
         self.work, self.config, self.now, self.into = work, config, now, into
+        self.index = SourceIndex(config.sources)
 
     @classmethod
     def from_crawler(cls, crawler: Any, *args: Any, **kwargs: Any) -> Any:
@@ -95,9 +96,7 @@ class _ProbeSpider(scrapy.Spider):
             yield request
 
     async def get(self, url: str) -> Got:
-        asked = Asked(
-            url=url, at=self.now(), source=_source_of(self.config, url), feed=Feed(url=url, source=None, kind="feed")
-        )
+        asked = Asked(url=url, at=self.now(), source=self.index.at(url), feed=Feed(url=url, source=None, kind="feed"))
         try:
             response = await self.crawler.engine.download_async(asked.request(maxsize=2 * self.config.http.max_bytes))
         except Exception as failure:  # whatever a site does is an answer here
@@ -116,17 +115,6 @@ class _ProbeSpider(scrapy.Spider):
             headers=headers,
             error=error,
         )
-
-
-def _source_of(config: Config, url: str) -> Source | None:
-    return next(
-        (
-            s
-            for s in config.sources
-            if any(host_of(u) == host_of(url) for u in (s.url, *(a for _, a in s.feed_urls)) if u)
-        ),
-        None,
-    )
 
 
 def probe(config: Config, work: Callable[[Get], Awaitable[_T]], now: Callable[[], datetime]) -> _T:

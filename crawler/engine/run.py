@@ -23,7 +23,7 @@ from crawler.engine.pool import Pool
 from crawler.engine.spider import NewsSpider
 from crawler.engine.tally import Tally
 from crawler.errors import FAILED, INTERRUPTED, ConfigError, CrawlerError, UsageError
-from crawler.settings import Config
+from crawler.settings import Config, SourceIndex
 from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.lock import Lock
@@ -202,9 +202,9 @@ def plan_fetch(urls: tuple[str, ...], *, command: str = "fetch") -> Callable[[Wr
     def plan(writer: Writer, config: Config) -> Plan:
         if not urls:
             raise UsageError("no address to fetch; say -a url=https://…")
-        frontier = Frontier(config, WriterThread(writer), Plan(command=command), Tally(), clock)
+        index = SourceIndex(config.sources)
         try:
-            entries = tuple(urgent_entry(writer, url, frontier.source_of(None, url), clock()) for url in urls)
+            entries = tuple(urgent_entry(writer, url, index.at(url), clock()) for url in urls)
         except ValueError as error:
             raise UsageError(str(error)) from error
         return Plan(command=command, feeds=False, entries=entries)
