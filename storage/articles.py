@@ -18,6 +18,7 @@ from storage.words import segment
 WINDOW = timedelta(
     days=30
 )  # syndication is bounded in time; a rolling window keeps the look-up's cost flat (DUPLICATES: 14 to 30 days)
+SECOND_LOOK = timedelta(minutes=10)  # a 404 seen twice within this time is one look
 _COMMON = 50  # a fingerprint that stands in more articles than this is a footer, not a story
 _FIELDS = tuple(f.name for f in dataclasses.fields(Article))
 _LISTS = ("authors", "tags")
@@ -117,8 +118,8 @@ def _mark_presence(db: Any, verdict: Verdict, at: str) -> None:
     if verdict.outcome == "gone":
         certain = "410" in (verdict.reason or "")
         gone = db.conn.execute(
-            "UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL AND (? OR missing_at IS NOT NULL)",
-            (at, verdict.reason, article_id, certain),
+            "UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL AND (? OR missing_at <= ?)",
+            (at, verdict.reason, article_id, certain, iso(verdict.at - SECOND_LOOK)),
         )
         db.conn.execute("UPDATE articles SET missing_at = coalesce(missing_at, ?) WHERE id = ?", (at, article_id))
         if gone.rowcount:
@@ -338,6 +339,8 @@ def _settle_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
     state = _STATES[verdict.outcome]
     if verdict.outcome == "headline" and verdict.retry_at is None:
         state = "fetched"
+    if verdict.outcome == "revised" and verdict.retry_at is not None:  # a walled article whose feed entry changed
+        state = "retry"
     retry = iso(verdict.retry_at) if verdict.retry_at else None
     not_before = iso(verdict.not_before) if verdict.not_before else None
     for entry_id in verdict.entry_ids:
@@ -349,8 +352,8 @@ def _settle_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
     if article_id is not None and state == "fetched":
         keys = json.dumps([a.url_key for a in verdict.addresses if a.kind != "canonical"])
         db.conn.execute(
-            "UPDATE entries SET state = 'fetched', reason = 'already held', article_id = ? WHERE state = 'pending' AND article_id IS NULL AND url_key IN (SELECT value FROM json_each(?))",
-            (article_id, keys),
+            "UPDATE entries SET state = 'fetched', reason = 'already held', verdict = ?, article_id = ? WHERE state = 'pending' AND article_id IS NULL AND url_key IN (SELECT value FROM json_each(?))",
+            (verdict.outcome, article_id, keys),
         )
 
 

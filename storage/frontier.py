@@ -26,7 +26,9 @@ def release_leases(db: Any) -> int:
 _OWED = (
     "(e.state = 'pending' OR (e.state = 'retry' AND (e.retry_at <= :now OR :all)) OR (e.state = 'gone' AND e.retry_at <= :now)) "
     "AND (e.not_before IS NULL OR e.not_before <= :now) AND e.url IS NOT NULL "
-    "AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND o.state = 'leased')"
+    "AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND "
+    # another feed's entry of the same article is being asked for, or waits for its time
+    "(o.state = 'leased' OR (o.state IN ('retry', 'gone') AND (o.not_before > :now OR (o.retry_at > :now AND NOT :all)))))"
 )
 
 
@@ -42,6 +44,7 @@ def lease_entries(
     newest: int | None = None,
     only: Sequence[int] = (),
     skip: Sequence[int] = (),
+    skip_keys: Sequence[str] = (),
 ) -> list[Entry]:
     """Take up to `limit` entries that are owed, at most `per_host` of one host.
 
@@ -58,6 +61,7 @@ def lease_entries(
         newest: only the N newest of each source that were never asked for.
         only: only these ids, whatever their source.
         skip: not these ids: a run asks for each entry once.
+        skip_keys: nor other entries of these addresses.
     """
     where = [_OWED]
     if only:
@@ -65,6 +69,8 @@ def lease_entries(
         where = ["e.state = 'pending' AND e.id IN (SELECT value FROM json_each(:only))"]
     elif sources is not None:
         where.append("e.source IN (SELECT value FROM json_each(:sources))")
+    if skip_keys:
+        where.append("(e.url_key = '' OR e.url_key NOT IN (SELECT value FROM json_each(:skip_keys)))")
     if skip:
         where.append("e.id NOT IN (SELECT value FROM json_each(:skip))")
     when = "coalesce(e.published_at, e.first_seen_at)"
@@ -81,7 +87,7 @@ def lease_entries(
         "WHERE e.host_rank + coalesce(r.taken, 0) <= :per_host ORDER BY e.host_rank, at LIMIT :limit) "
         f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM picked k JOIN entries e ON e.id = k.id LEFT JOIN articles a ON a.id = e.article_id ORDER BY k.host_rank, k.at",
         {
-            "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)),
+            "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)), "skip_keys": json.dumps(list(skip_keys)),
             "sources": json.dumps(list(sources or ())), "per_host": per_host, "newest": newest if newest is not None else 10**9, "limit": limit,
         },
     ).fetchall()  # fmt: skip
@@ -93,7 +99,7 @@ def lease_entries(
 
 _ENTRY_FIELDS = (
     "id", "feed_url", "source", "url", "url_key", "title", "authors", "published_at", "published_raw", "summary", "content", "tags", "language",
-    "image_url", "attempts", "verdict", "first_seen_at", "found_by", "article_id",
+    "image_url", "attempts", "verdict", "reason", "first_seen_at", "found_by", "article_id",
 )  # fmt: skip
 
 
@@ -110,11 +116,14 @@ def lease_rechecks(
     db: Any, *, now: datetime, until: datetime, limit: int, sources: Sequence[str] | None
 ) -> list[Entry]:
     """Take held articles whose recheck is due, as entries without a row of their own (id 0)."""
-    where = "a.recheck_at <= :now AND (a.recheck_leased_until IS NULL OR a.recheck_leased_until < :now)"
+    where = (
+        "a.recheck_at <= :now AND (a.recheck_leased_until IS NULL OR a.recheck_leased_until < :now) "
+        "AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.article_id = a.id AND e.state = 'leased')"
+    )
     if sources is not None:
         where += " AND a.source IN (SELECT value FROM json_each(:sources))"
     rows = db.conn.execute(
-        f"SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
+        f"SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at, a.missing_at FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
         {"now": iso(now), "sources": json.dumps(list(sources or ())), "limit": limit},
     ).fetchall()
     db.conn.executemany(
@@ -131,6 +140,8 @@ def lease_rechecks(
             etag=r[3],
             last_modified=r[4],
             article_seen_at=r[5],
+            verdict="gone" if r[6] else None,
+            attempts=1 if r[6] else 0,
             found_by="feed",
         )
         for r in rows

@@ -94,6 +94,7 @@ class Entry:
     image_url: str | None = None
     attempts: int = 0
     verdict: str | None = None
+    reason: str | None = None
     first_seen_at: str | None = None
     found_by: str = "feed"
     article_id: int | None = None

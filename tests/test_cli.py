@@ -495,3 +495,12 @@ def test_values_that_cannot_work_are_refused(desk: Desk, setting: str) -> None:
     (desk.folder / "newsdesk.toml").write_text(setting + "\n", encoding="utf-8")
     done = desk.run("config", "check")
     assert done.code == 3, done.out
+
+
+def test_fetch_of_one_article_at_two_addresses_ends(desk: Desk, site: Site) -> None:
+    url = site.page("/2026/a-story-by-itself-here", "A story by itself", story(1))
+    desk.env.update({"NEWSDESK_HTTP__ALLOW_NETWORKS": "127.0.0.0/8"})
+    site.answers["/2026/a-story-by-itself-here/"] = site.answers["/2026/a-story-by-itself-here"]
+    done = desk.run("fetch", "--json", url, url + "?utm_source=x", url + "/", timeout=30)
+    assert done.code == 0, done.err
+    assert {a["id"] for a in json.loads(done.out)} == {1}

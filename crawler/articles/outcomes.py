@@ -30,7 +30,7 @@ def not_found(entry: Entry, status: int, at: datetime, recheck_at: datetime | No
     tries = entry.tries("gone")
     again = status == 404 and tries < len(GONE_RETRIES)
     retry = at + timedelta(seconds=GONE_RETRIES[tries]) if again and entry.id else None
-    if status == 404 and not entry.id:  # a recheck: gone only when a second look says so
+    if status == 404 and not entry.id and not tries:  # a recheck: gone only when a second look says so
         recheck_at = min(filter(None, (recheck_at, at + timedelta(seconds=GONE_RETRIES[0]))))
     return _verdict(entry, "gone", f"not found ({status})", at, retry_at=retry, recheck_at=recheck_at)
 
@@ -65,7 +65,8 @@ def failed(
     """
     tries = entry.tries("failed")
     old = entry.first_seen_at is not None and at - moment(entry.first_seen_at) > PATIENCE
-    if (hard and tries >= HARD_TRIES - 1) or (old and tries >= TRIES - 1):
+    again = hard and tries >= HARD_TRIES - 1 and entry.reason == reason
+    if again or (old and tries >= TRIES - 1):
         return rejected(entry, f"given up: {reason}", at, recheck_at)
     retry = later or at + timedelta(seconds=FAIL_RETRIES[min(tries, len(FAIL_RETRIES) - 1)])
     return _verdict(entry, "failed", reason, at, retry_at=retry, not_before=later, recheck_at=recheck_at)

@@ -175,8 +175,14 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
     new = visit.article
     base = dataclasses.replace(base, article_id=known.id, recheck_at=_next_recheck(visit, known, now))
     rank, held_rank = (COMPLETENESS.index(a.completeness) for a in (new, known))
-    if rank < held_rank or (visit.extraction.obstacle and known.completeness != "full" and rank == held_rank):
+    walled = bool(visit.extraction.obstacle) and rank == held_rank and known.completeness != "full"
+    if rank < held_rank or (walled and (new.content_hash == known.content_hash or not visit.entry.id)):
         return _walled_again(visit, base, now)
+    if walled:  # still walled, but the feed says something else of it
+        again = _walled_again(visit, base, now)
+        base = dataclasses.replace(
+            base, retry_at=again.retry_at, not_before=again.not_before, reason=visit.extraction.obstacle
+        )
     record = record_address(visit)
     if rank > held_rank:
         whole = dataclasses.replace(_with_story(visit, held), url=_free(record, known, held))

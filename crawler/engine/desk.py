@@ -65,7 +65,7 @@ class WriterThread:
                     self._thread, self._run, [job for job, _ in batch]
                 )
             except Exception as error:  # the transaction itself failed: nobody in it was written
-                self.broken = error if isinstance(error, StorageError) else None
+                self.broken = self.broken or (error if isinstance(error, StorageError) else None)
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -11,7 +11,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crawler.articles import outcomes
@@ -51,6 +51,7 @@ class _Known:
 
     feeds_done: tuple[str, ...]
     tried: tuple[int, ...]
+    tried_keys: tuple[str, ...]
     busy: frozenset[str]
     taken: dict[str, int]
 
@@ -72,7 +73,7 @@ class Frontier:
         self._feeds_done: set[str] = set()
         self._taken: Counter[str] = Counter()
         self._tried: set[int] = set()  # entries that failed in this run: their next try is the next run's
-        self._left = set(plan.entries)
+        self._tried_keys: set[str] = set()  # and their addresses: another feed may list the same article
         self._index = SourceIndex(config.sources)
 
         for source in config.sources:
@@ -93,9 +94,11 @@ class Frontier:
         if self.stopped:
             return [] if self._in_flight else None
         now = self.clock()
+        idle = not self._in_flight  # before the look: an answer may be settled while it is made
         known = _Known(
             feeds_done=tuple(self._feeds_done),
             tried=tuple(self._tried),
+            tried_keys=tuple(self._tried_keys),
             busy=frozenset(self._in_flight.values()),
             taken=dict(self._taken),
         )
@@ -107,7 +110,7 @@ class Frontier:
         self._taken.update(entry.source or "" for entry in entries if entry.id)
         asked += await self._ask_entries(entries, now)
         self.tally.asked += len(asked)
-        if not feeds and not entries and not self._in_flight and not self._left:
+        if not feeds and not entries and idle:
             return None
         return asked
 
@@ -123,7 +126,7 @@ class Frontier:
                 refusal = str(error)
             self._in_flight[request] = "entries"
             if refusal:
-                await self.settle(request, outcomes.rejected(entry, refusal, now, None))
+                await self.settle(request, replace(outcomes.rejected(entry, refusal, now, None), article_id=None))
             else:
                 asked.append(request)
         return asked
@@ -140,7 +143,14 @@ class Frontier:
             now=now, until=until, limit=room, due_only=due_only, sources=sources, done=known.feeds_done
         )
         room -= len(feeds) + len(entries)
-        which = {"now": now, "until": until, "per_host": PER_HOST, "ignore_retry": not due_only, "skip": known.tried}
+        which = {
+            "now": now,
+            "until": until,
+            "per_host": PER_HOST,
+            "ignore_retry": not due_only,
+            "skip": known.tried,
+            "skip_keys": known.tried_keys,
+        }
         if self.plan.limit is None:
             entries += writer.lease_entries(limit=room, sources=sources, **which) if room > 0 else []
         else:
@@ -207,9 +217,9 @@ class Frontier:
     def _told(self, asked: Asked, verdict: Verdict) -> None:
         entry = asked.entry
         assert entry is not None
-        self._left.discard(entry.id)
-        if verdict.outcome in {"failed", "retry"}:
+        if verdict.outcome in {"failed", "retry", "gone", "headline"}:
             self._tried.add(entry.id)
+            self._tried_keys.update(filter(None, [entry.url_key]))
         self.tally.verdict(verdict.source or entry.source, verdict)
 
     def break_off(self, error: StorageError | CrawlerError) -> None:
@@ -219,7 +229,6 @@ class Frontier:
 
     def give_up(self, entry_id: int) -> None:
         """An entry that could not even be marked as failed: this run asks for it no more, its lease brings it back."""
-        self._left.discard(entry_id)
         self._tried.add(entry_id)
 
     def _done(self, asked: Asked) -> None:

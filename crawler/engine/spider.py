@@ -284,15 +284,15 @@ class NewsSpider(scrapy.Spider):
         """What cannot be written is told and tried again later; what breaks the file stops the run."""
         try:
             await settling
-        except StorageError as error:
+        except (StorageError, CrawlerError) as error:
             self.frontier.break_off(error)
         except Exception as error:
             log.error("%s: could not be stored: %s: %s", asked.url, type(error).__name__, error)  # noqa: TRY400
-            if asked.entry is None or not asked.entry.id:
+            if asked.entry is None:
                 return
             later = asked.at + timedelta(hours=6)
             failed = outcomes.failed(
-                asked.entry, f"could not be stored: {error}", asked.at, None, later=later, hard=True
+                asked.entry, f"could not be stored: {error}", asked.at, self._recheck(asked), later=later, hard=True
             )
             try:
                 await self.frontier.settle(asked, failed)

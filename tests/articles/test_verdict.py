@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 
+from crawler.articles import outcomes
 from crawler.articles.assembly import assemble
 from crawler.articles.extraction import Extraction
 from crawler.articles.verdict import Held, Visit, decide, next_recheck
@@ -292,3 +293,37 @@ def test_an_address_that_another_article_holds_is_not_taken_over() -> None:
         now=NOW,
     )
     assert found.article is None or found.article.url != other.url or found.article_id == 2
+
+
+def test_a_walled_article_whose_feed_entry_changes_is_revised_and_still_asked_again() -> None:
+    old, new = (
+        visit(text="", obstacle="paywall", title="Old title"),
+        visit(text="", obstacle="paywall", title="New title"),
+    )
+    found = decide(new, held(kept(old)), now=NOW)
+    assert (found.outcome, found.retry_at) == ("revised", NOW + timedelta(hours=1))
+
+
+def test_a_deleted_article_is_looked_at_twice_and_then_at_its_ages() -> None:
+    recheck = Entry(id=0, feed_url="", source="a", url=A, url_key="", article_id=1)
+    assert outcomes.not_found(recheck, 404, NOW, None).recheck_at == NOW + timedelta(hours=1)
+    assert (
+        outcomes.not_found(dataclasses.replace(recheck, verdict="gone", attempts=1), 404, NOW, None).recheck_at is None
+    )
+
+
+def test_only_the_same_hard_failure_thrice_gives_an_entry_up() -> None:
+    entry = Entry(
+        id=1,
+        feed_url="f",
+        source="a",
+        url=A,
+        url_key="",
+        verdict="failed",
+        attempts=2,
+        reason="it did not answer in time",
+        first_seen_at=iso(NOW),
+    )
+    assert outcomes.failed(entry, "its extraction took too long", NOW, None, hard=True).outcome == "failed"
+    same = dataclasses.replace(entry, reason="its extraction took too long")
+    assert outcomes.failed(same, "its extraction took too long", NOW, None, hard=True).outcome == "rejected"
