@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import Address, Article, Twin, Verdict, iso, moment
+from storage.records import Address, Article, Twin, Verdict, iso
 from storage.words import segment
 
 WINDOW = timedelta(
@@ -380,9 +380,3 @@ def _count_day(db: Any, verdict: Verdict, at: str) -> None:
             "UPDATE source_days SET rejected = ? WHERE source = ? AND day = ?",
             (json.dumps(reasons, ensure_ascii=False), *where),
         )
-
-
-def seen_moment(article: Article) -> datetime | None:
-    """When an article was published, else first seen."""
-    text = article.published_at or article.first_seen_at
-    return moment(text) if text else None

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-EntryState = Literal["pending", "leased", "fetched", "retry", "rejected", "gone"]
-FeedState = Literal["active", "disabled", "gone"]
 FoundBy = Literal["feed", "sitemap", "page", "backfill", "user"]
 Outcome = Literal["new", "revised", "same", "address", "headline", "retry", "rejected", "gone", "failed"]
 AddressKind = Literal["feed", "requested", "final", "canonical", "amp", "id"]

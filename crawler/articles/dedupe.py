@@ -13,7 +13,6 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
-from zlib import crc32
 
 from crawler.articles.body import words
 
@@ -117,8 +116,3 @@ def words_changed(before: Mapping[str, str | None], after: Mapping[str, str | No
             if op != "equal":
                 added, removed = added + j2 - j1, removed + i2 - i1
     return added, removed
-
-
-def bucket(text: str) -> float:
-    """A number in [0, 1) that is the same for the same text: for spreading without chance."""
-    return crc32(text.encode()) / 2**32

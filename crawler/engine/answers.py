@@ -10,7 +10,6 @@ from scrapy.http import Response
 
 from crawler.articles.dedupe import content_hash
 from crawler.articles.verdict import SAME_TEXT_WORDS, Held, Visit, decide, prints_of
-from crawler.engine.asking import Asked
 from storage.records import Verdict, moment
 from storage.store import Writer
 
@@ -41,11 +40,6 @@ def look_up_and_decide(writer: Writer, visit: Visit, extras: dict[str, Any]) -> 
 def visit_time(visit: Visit) -> datetime:
     """When the page was asked for."""
     return moment(visit.article.fetched_at) if visit.article and visit.article.fetched_at else datetime.now(UTC)
-
-
-def ids_of(asked: Asked) -> tuple[int, ...]:
-    """The entry that is answered; none for a recheck."""
-    return (asked.entry.id,) if asked.entry and asked.entry.id else ()
 
 
 def header(headers: Any, name: str) -> str | None:

@@ -14,8 +14,6 @@ from crawler.errors import CrawlerError
 from crawler.outputs.rows import ORDER, article_row, as_csv, as_jsonl
 from storage.queries import Hit
 
-FORMATS = ("jsonl", "csv")
-
 
 def export(hits: Iterable[Hit], path: Path, form: str, fields: tuple[str, ...] = ()) -> int:
     """Write articles; how many.
