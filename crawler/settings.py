@@ -52,7 +52,11 @@ class Politeness:
 class Schedule:
     """When feeds are asked."""
 
-    default: float = _setting(3600.0, values.seconds, "Seconds between two polls of a feed nothing is known of yet.")
+    default: float = _setting(
+        3600.0,
+        values.seconds,
+        "Seconds between two polls of a feed that brings an entry an hour, or of which nothing is known; busier ones are asked sooner, quieter ones later.",
+    )
     min: float = _setting(600.0, values.seconds, "Never more often than this.")
     max: float = _setting(21600.0, values.seconds, "Never less often than this, unless the server asks for it.")
     adaptive: bool = _setting(True, values.flag, "Follow the rhythm of each feed.")
@@ -64,6 +68,11 @@ class Schedule:
         values.durations,
         "Ages at which a held article is asked for again.",
     )
+
+    @property
+    def hour(self) -> float:
+        """Seconds that count as an hour: 3600; less where `min` is under a minute, so that months of the etiquette can be rehearsed in seconds."""
+        return 3600.0 if self.min >= 60 else max(6 * self.min, 0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,12 +236,17 @@ class SourceIndex:
     """Which source an address belongs to: by host and port, else by site; the first of two that share one."""
 
     def __init__(self, sources: tuple[Source, ...]) -> None:
+        self._by_id = {source.id: source for source in sources}
         self._by_netloc: dict[str, Source] = {}
         self._by_site: dict[str, Source] = {}
         for source in sources:
             for url in filter(None, (source.url, *(address for _, address in source.feed_urls))):
                 self._by_netloc.setdefault(netloc_of(url), source)
                 self._by_site.setdefault(site(url), source)
+
+    def source(self, source_id: str) -> Source | None:
+        """The source of that id."""
+        return self._by_id.get(source_id)
 
     def at(self, url: str) -> Source | None:
         """The source of an address, if any."""

@@ -23,6 +23,7 @@ from storage.errors import (
     MissingDatabase,
     NewerDatabase,
     NotOurs,
+    OlderDatabase,
     StorageError,
 )
 from storage.schema import APPLICATION_ID, SCHEMA, migrations
@@ -116,6 +117,23 @@ def open_reader(path: Path) -> Any:
     return Database(connection)
 
 
+def version_of(path: Path) -> int:
+    """The schema that a file was written with.
+
+    Raises:
+        StorageError: nothing is there, or it is not a SQLite file.
+    """
+    if not path.exists():
+        raise MissingDatabase(f"no database at {path}; `newsdesk crawl` makes one there")
+    _inspect(path)
+    with explained(path):
+        connection = _connect_reader(path)
+        try:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+        finally:
+            connection.close()
+
+
 def _connect_reader(path: Path) -> Any:
     """Read-only; a file on a read-only disk is opened as immutable, as its WAL index cannot be made there."""
     name = f"file:{quote(str(path.resolve()))}"
@@ -157,6 +175,10 @@ def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -
     if version > SCHEMA:
         raise NewerDatabase(
             f"{path}: written by a newer newsdesk (schema {version}, this one knows {SCHEMA}); install that version, or name another file"
+        )
+    if version < SCHEMA and not empty_allowed:
+        raise OlderDatabase(
+            f"{path}: written by an older newsdesk (schema {version}, this one reads {SCHEMA}); `newsdesk db migrate`, or the next crawl, brings it up to date"
         )
 
 

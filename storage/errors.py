@@ -4,6 +4,7 @@ StorageError
  ├─ MissingDatabase    nothing is at that path, and a reader never creates
  ├─ NotOurs            a file that newsdesk did not write, or an empty one
  ├─ NewerDatabase      written by a newer newsdesk
+ ├─ OlderDatabase      written by an older newsdesk, and not brought up to date yet
  ├─ DamagedDatabase    SQLite cannot make sense of it
  ├─ DiskProblem        full, read-only, or failing
  ├─ DatabaseBusy       another program holds SQLite's own write lock
@@ -29,6 +30,10 @@ class NotOurs(StorageError):  # noqa: N818
 
 class NewerDatabase(StorageError):  # noqa: N818
     """Written by a newer newsdesk."""
+
+
+class OlderDatabase(StorageError):  # noqa: N818
+    """Written by an older newsdesk; the next writer brings it up to date."""
 
 
 class DamagedDatabase(StorageError):  # noqa: N818

@@ -6,10 +6,14 @@ Functions over one writing connection; each runs inside a transaction that the c
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
+from storage.gaps import release_steps
+from storage.polls import throttled_hosts
 from storage.records import Entry, iso
 
 
@@ -20,6 +24,7 @@ def release_leases(db: Any) -> int:
         "UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased'"
     ).rowcount
     db.conn.execute("UPDATE articles SET recheck_leased_until = NULL WHERE recheck_leased_until IS NOT NULL")
+    release_steps(db)
     return int(feeds) + int(entries)
 
 
@@ -45,6 +50,7 @@ def lease_entries(
     only: Sequence[int] = (),
     skip: Sequence[int] = (),
     skip_keys: Sequence[str] = (),
+    backfill: bool = False,
 ) -> list[Entry]:
     """Take up to `limit` entries that are owed, at most `per_host` of one host.
 
@@ -62,8 +68,12 @@ def lease_entries(
         only: only these ids, whatever their source.
         skip: not these ids: a run asks for each entry once.
         skip_keys: nor other entries of these addresses.
+        backfill: what `backfill` found, and nothing else; it is left to that command.
     """
-    where = [_OWED]
+    where = [_OWED, "e.backfill = :backfill"]
+    held = throttled_hosts(db, now)
+    if held:
+        where.append("e.host NOT IN (SELECT value FROM json_each(:held))")
     if only:
         per_host = 10**9
         where = ["e.state = 'pending' AND e.id IN (SELECT value FROM json_each(:only))"]
@@ -89,6 +99,7 @@ def lease_entries(
         {
             "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)), "skip_keys": json.dumps(list(skip_keys)),
             "sources": json.dumps(list(sources or ())), "per_host": per_host, "newest": newest if newest is not None else 10**9, "limit": limit,
+            "backfill": backfill, "held": json.dumps(list(held)),
         },
     ).fetchall()  # fmt: skip
     db.conn.executemany(
@@ -99,7 +110,7 @@ def lease_entries(
 
 _ENTRY_FIELDS = (
     "id", "feed_url", "source", "url", "url_key", "title", "authors", "published_at", "published_raw", "summary", "content", "tags", "language",
-    "image_url", "attempts", "verdict", "reason", "first_seen_at", "found_by", "article_id",
+    "image_url", "attempts", "verdict", "reason", "first_seen_at", "found_by", "article_id", "backfill",
 )  # fmt: skip
 
 
@@ -108,14 +119,32 @@ _ENTRY_COLUMNS = (*(f"e.{name}" for name in _ENTRY_FIELDS), "a.first_seen_at", "
 
 def _entry(row: Sequence[Any]) -> Entry:
     found = dict(zip((*_ENTRY_FIELDS, "article_seen_at", "etag", "last_modified"), row, strict=True))
+    found["backfill"] = bool(found["backfill"])
     found["authors"], found["tags"] = tuple(json.loads(found["authors"])), tuple(json.loads(found["tags"]))
     return Entry(**found)
 
 
 def lease_rechecks(
-    db: Any, *, now: datetime, until: datetime, limit: int, sources: Sequence[str] | None
+    db: Any,
+    *,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    sources: Sequence[str] | None,
+    busy: Mapping[str, int],
+    per_host: int,
 ) -> list[Entry]:
-    """Take held articles whose recheck is due, as entries without a row of their own (id 0)."""
+    """Take held articles whose recheck is due, as entries without a row of their own (id 0); they come after what is new of their host.
+
+    Args:
+        db: the writing connection.
+        now: the clock.
+        until: when the lease ends by itself.
+        limit: how many at the most.
+        sources: only these; None for all.
+        busy: host -> requests that it is asked for already.
+        per_host: so many of one host, with those.
+    """
     where = (
         "a.recheck_at <= :now AND (a.recheck_leased_until IS NULL OR a.recheck_leased_until < :now) "
         "AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.article_id = a.id AND e.state = 'leased')"
@@ -124,8 +153,16 @@ def lease_rechecks(
         where += " AND a.source IN (SELECT value FROM json_each(:sources))"
     rows = db.conn.execute(
         f"SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at, a.missing_at FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
-        {"now": iso(now), "sources": json.dumps(list(sources or ())), "limit": limit},
+        {"now": iso(now), "sources": json.dumps(list(sources or ())), "limit": 5 * limit},
     ).fetchall()
+    counts = {**busy, **dict.fromkeys(throttled_hosts(db, now), per_host)}
+    chosen: list[Any] = []
+    for row in rows:
+        host = urlsplit(row[2]).hostname or ""
+        if counts.get(host, 0) < per_host and len(chosen) < limit:
+            counts[host] = counts.get(host, 0) + 1
+            chosen.append(row)
+    rows = chosen
     db.conn.executemany(
         "UPDATE articles SET recheck_leased_until = ? WHERE id = ?", [(iso(until), row[0]) for row in rows]
     )
@@ -148,9 +185,57 @@ def lease_rechecks(
     ]
 
 
+def return_expired(db: Any, *, now: datetime, asked: Sequence[int]) -> int:
+    """Give back leases that ended without an answer and are not being asked for (`asked`): a settlement that could not be written."""
+    rows = db.conn.execute(
+        "UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased' AND leased_until < ? AND id NOT IN (SELECT value FROM json_each(?))",
+        (iso(now), json.dumps(list(asked))),
+    )
+    return int(rows.rowcount)
+
+
+def anything_due(db: Any, *, now: datetime) -> bool:
+    """Whether a feed's, an entry's or a step's time has come, as far as an index tells."""
+    questions = (
+        "SELECT 1 FROM feeds WHERE state = 'active' AND due_at <= :now AND leased_until IS NULL AND (not_before IS NULL OR not_before <= :now)",
+        "SELECT 1 FROM feeds WHERE state = 'active' AND due_at IS NULL AND leased_until IS NULL",
+        "SELECT 1 FROM entries WHERE state = 'pending' AND backfill = 0",
+        "SELECT 1 FROM entries WHERE retry_at <= :now AND backfill = 0 AND state IN ('retry', 'gone')",
+        "SELECT 1 FROM steps WHERE state = 'pending' AND gap_id IS NOT NULL AND (retry_at IS NULL OR retry_at <= :now)",
+    )
+    return any(db.conn.execute(f"{question} LIMIT 1", {"now": iso(now)}).fetchone() for question in questions)
+
+
+def shift(db: Any, seconds: int, *, now: datetime) -> None:
+    """The wall clock was set by so many seconds: what is due moves with it, so that nothing waits for an hour that comes twice."""
+    by = f"{seconds:+d} seconds"
+    form = "strftime('%Y-%m-%dT%H:%M:%SZ', {0}, ?)"
+    for table, columns in (
+        ("feeds", ("due_at", "not_before")),
+        ("entries", ("retry_at", "not_before")),
+        ("articles", ("recheck_at",)),
+        ("steps", ("retry_at",)),
+        ("throttles", ("until",)),
+    ):
+        for column in columns:
+            db.conn.execute(f"UPDATE {table} SET {column} = {form.format(column)} WHERE {column} > ?", (by, iso(now)))
+
+
+def stagger(db: Any, *, now: datetime, over: float) -> int:
+    """Spread the feeds that are overdue over so many seconds, by a number of their own: after a suspend not all hosts are asked at once."""
+    rows = db.conn.execute("SELECT url FROM feeds WHERE state = 'active' AND due_at < ?", (iso(now),)).fetchall()
+    db.conn.executemany(
+        "UPDATE feeds SET due_at = ? WHERE url = ?",
+        [(iso(now + timedelta(seconds=over * (zlib.crc32(row[0].encode()) % 1000) / 1000)), row[0]) for row in rows],
+    )
+    return len(rows)
+
+
 def count_owed(db: Any, *, now: datetime, sources: Sequence[str] | None, ignore_retry: bool) -> int:
     """How many entries could be leased now."""
-    where = _OWED + (" AND e.source IN (SELECT value FROM json_each(:sources))" if sources is not None else "")
+    where = f"{_OWED} AND e.backfill = 0" + (
+        " AND e.source IN (SELECT value FROM json_each(:sources))" if sources is not None else ""
+    )
     row = db.conn.execute(
         f"SELECT count(*) FROM entries e WHERE {where}",
         {"now": iso(now), "all": ignore_retry, "sources": json.dumps(list(sources or ()))},

@@ -5,14 +5,15 @@ Functions over one writing connection; each runs inside a transaction that the c
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from storage.records import Feed, FeedCheck, Listed, iso
+from storage.records import Feed, FeedCheck, FoundBy, Listed, iso, moment
 
 NO_ADDRESS = "the feed gives no address for it"
 
@@ -93,7 +94,9 @@ def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str]) 
     db.conn.execute(
         "UPDATE sources SET enabled = 0 WHERE id NOT IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
     )
-    known = [row[0] for row in db.conn.execute("SELECT url FROM feeds WHERE parent_url IS NULL AND state = 'active'")]
+    known = [
+        row[0] for row in db.conn.execute("SELECT url FROM feeds WHERE parent_url IS NULL AND state <> 'disabled'")
+    ]
     db.conn.executemany(
         "UPDATE feeds SET state = 'disabled' WHERE url = ? OR parent_url = ?",
         [(url, url) for url in known if url not in named],
@@ -111,7 +114,7 @@ def lease_feeds(
     done: Sequence[str],
     per_host: int = 1000,
 ) -> list[Feed]:
-    """Take up to `limit` feeds that may be asked now. `due_only` False ignores due times, but never a Retry-After (not_before).
+    """Take up to `limit` feeds that may be asked now, the most overdue first. `due_only` False ignores due times, but never a Retry-After (not_before).
 
     Args:
         db: the writing connection.
@@ -120,49 +123,102 @@ def lease_feeds(
         limit: how many at the most.
         due_only: only feeds whose time has come.
         sources: only these; None for all that are enabled.
-        done: feeds that this run has had already.
+        done: feeds that this run has had already, or has in flight.
         per_host: so that one slow host does not fill what is in flight; what is leased of it already counts.
     """
     where = [
         "f.state = 'active'",
         "(f.leased_until IS NULL OR f.leased_until < :now)",
         "(f.not_before IS NULL OR f.not_before <= :now)",
+        "f.host NOT IN (SELECT value FROM json_each(:full))",
     ]
-    where.append("f.url NOT IN (SELECT value FROM json_each(:done))")
-    if due_only:
-        where.append("(f.due_at IS NULL OR f.due_at <= :now)")
+    if done:
+        where.append("f.url NOT IN (SELECT value FROM json_each(:done))")
     # A child map that failed is the index's word, not the operator's: it keeps its back-off even where due times are ignored.
-    where.append("(f.parent_url IS NULL OR f.failures = 0 OR f.due_at IS NULL OR f.due_at <= :now)")
+    due = "(f.due_at IS NULL OR f.due_at <= :now)"
+    where.append(due if due_only else f"(f.parent_url IS NULL OR f.failures = 0 OR {due})")
     where.append("s.enabled = 1" if sources is None else "f.source IN (SELECT value FROM json_each(:sources))")
-    columns = ", ".join(f"f.{name}" for name in _FEED_COLUMNS)
-    rows = db.conn.execute(
-        f"SELECT {columns} FROM (SELECT f.*, row_number() OVER (PARTITION BY f.host ORDER BY f.due_at, f.url) AS host_rank "
-        f"FROM feeds f JOIN sources s ON s.id = f.source WHERE {' AND '.join(where)}) f "
-        "WHERE host_rank + (SELECT count(*) FROM feeds l WHERE l.host = f.host AND l.leased_until >= :now) <= :per_host "
-        "ORDER BY f.due_at, f.url LIMIT :limit",
-        {
-            "now": iso(now),
-            "done": json.dumps(list(done)),
-            "sources": json.dumps(list(sources or ())),
-            "limit": limit,
-            "per_host": per_host,
-        },
-    ).fetchall()
-    feeds = [Feed(**dict(zip(_FEED_COLUMNS, row, strict=True))) for row in rows]
-    db.conn.executemany("UPDATE feeds SET leased_until = ? WHERE url = ?", [(iso(until), f.url) for f in feeds])
+    question = f"SELECT {_feed_columns('f')}, f.host FROM feeds f JOIN sources s ON s.id = f.source WHERE {' AND '.join(where)} ORDER BY f.due_at LIMIT :batch"
+    taken = dict(
+        db.conn.execute(
+            "SELECT host, count(*) FROM feeds WHERE leased_until >= ? GROUP BY host", (iso(now),)
+        ).fetchall()
+    )
+    full = {host for host, count in taken.items() if count >= per_host} | set(throttled_hosts(db, now))
+    values: dict[str, Any] = {
+        "now": iso(now),
+        "done": json.dumps(list(done)),
+        "sources": json.dumps(list(sources or ())),
+        "batch": 4 * limit,
+    }
+    feeds: list[Feed] = []
+    more = limit > 0
+    while more:  # once, unless hosts with many feeds fill the batch
+        rows = db.conn.execute(question, {**values, "full": json.dumps(list(full))}).fetchall()
+        chosen: list[str] = []
+        for *row, host in rows:
+            if host in full or len(feeds) >= limit:
+                continue
+            feeds.append(_feed(row))
+            chosen.append(str(row[0]))
+            taken[host] = taken.get(host, 0) + 1
+            if taken[host] >= per_host:
+                full.add(host)
+        db.conn.executemany("UPDATE feeds SET leased_until = ? WHERE url = ?", [(iso(until), url) for url in chosen])
+        more = len(rows) == values["batch"] and len(feeds) < limit and bool(chosen)
     return feeds
 
 
-_FEED_COLUMNS = (
-    "url", "source", "kind", "final_url", "etag", "last_modified", "body_hash", "due_at", "not_before", "interval_seconds",
-    "checked_at", "changed_at", "failures", "last_error", "state", "parent_url",
-)  # fmt: skip
+_FEED_COLUMNS = tuple(f.name for f in dataclasses.fields(Feed))
+
+
+def _feed_columns(table: str) -> str:
+    return ", ".join(f"{table}.{name}" for name in _FEED_COLUMNS)
+
+
+def _feed(row: Sequence[Any]) -> Feed:
+    found = dict(zip(_FEED_COLUMNS, row, strict=True))
+    return Feed(**{**found, "lies": bool(found["lies"])})
 
 
 def feed(db: Any, url: str) -> Feed | None:
     """The feed of that address."""
-    row = db.conn.execute(f"SELECT {', '.join(_FEED_COLUMNS)} FROM feeds WHERE url = ?", (url,)).fetchone()
-    return Feed(**dict(zip(_FEED_COLUMNS, row, strict=True))) if row else None
+    row = db.conn.execute(f"SELECT {_feed_columns('feeds')} FROM feeds WHERE url = ?", (url,)).fetchone()
+    return _feed(row) if row else None
+
+
+def known_entries(db: Any, feed_url: str, listed: Sequence[Listed]) -> set[str]:
+    """Which of the entries a feed lists it has listed before: their identities; one with a new guid is known by its address."""
+    rows = db.conn.execute(
+        "SELECT identity, url_key FROM entries WHERE feed_url = :feed AND (identity IN (SELECT value FROM json_each(:ids)) "
+        "OR (url_key IN (SELECT value FROM json_each(:keys)) AND url_key <> ''))",
+        {
+            "feed": feed_url,
+            "ids": json.dumps([e.identity for e in listed]),
+            "keys": json.dumps([e.url_key for e in listed]),
+        },
+    ).fetchall()
+    ids, keys = {row[0] for row in rows}, {row[1] for row in rows if row[1]}
+    return {e.identity for e in listed if e.identity in ids or e.url_key in keys}
+
+
+def note_throttle(db: Any, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:
+    """A server asked to leave an address alone; from the second address on its whole host is (PEERS F 14). Returns until when the host is."""
+    db.conn.execute("DELETE FROM throttles WHERE until <= ?", (iso(now),))
+    db.conn.execute(
+        "INSERT INTO throttles (host, url, until) VALUES (?, ?, ?) ON CONFLICT (host, url) DO UPDATE SET until = excluded.until",
+        (host, url, iso(until)),
+    )
+    held = throttled_hosts(db, now).get(host)
+    return moment(held) if held else None
+
+
+def throttled_hosts(db: Any, now: datetime) -> dict[str, str]:
+    """Hosts of which two addresses or more asked to be left alone, and until when."""
+    rows = db.conn.execute(
+        "SELECT host, max(until) FROM throttles WHERE until > ? GROUP BY host HAVING count(*) > 1", (iso(now),)
+    )
+    return dict(rows.fetchall())
 
 
 def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
@@ -183,21 +239,31 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
                 (check.feed_url, json.dumps(check.children)),
             )
     failed = check.outcome in {"failed", "gone"}
-    db.conn.execute(
-        "UPDATE feeds SET leased_until = NULL, checked_at = :at, changed_at = CASE WHEN :new THEN :at ELSE changed_at END, "
-        "kind = coalesce(:kind, kind), due_at = :due, not_before = :not_before, interval_seconds = coalesce(:interval, interval_seconds), last_error = :error, "
-        "failures = CASE WHEN :failed THEN failures + 1 ELSE 0 END, state = CASE WHEN :outcome = 'gone' THEN 'gone' ELSE state END, "
-        "final_url = CASE WHEN :failed THEN final_url ELSE :final END, etag = CASE WHEN :failed THEN etag ELSE :etag END, "
-        "last_modified = CASE WHEN :failed THEN last_modified ELSE :modified END, body_hash = CASE WHEN :failed THEN body_hash ELSE coalesce(:hash, body_hash) END "
-        "WHERE url = :url",
-        {
-            "at": at, "new": bool(counts.new), "kind": check.kind, "due": iso(check.due_at) if check.due_at else None,
-            "not_before": iso(check.not_before) if check.not_before else None, "interval": check.interval_seconds, "error": check.error, "failed": failed,
-            "outcome": check.outcome, "final": check.final_url, "etag": check.etag, "modified": check.last_modified, "hash": check.body_hash, "url": check.feed_url,
-        },
-    )  # fmt: skip
     if source:
-        _count_day(db, source, at, ok=not failed, new=counts.new)
+        watch_day(db, source, check.at, ok=not failed, new=counts.new)
+    values: dict[str, Any] = {
+        "leased_until": None, "checked_at": at, "due_at": iso(check.due_at) if check.due_at else None, "last_error": check.error, "lies": int(check.lies),
+        "not_before": iso(check.not_before) if check.not_before else None, "address": check.move.address, "moved_to": check.move.to,
+        "moved_since": check.move.since, "moved_polls": check.move.polls,
+    }  # fmt: skip
+    if failed:
+        values["state"] = "gone" if check.outcome == "gone" else "active"
+    else:
+        values.update(
+            final_url=check.final_url, etag=check.etag, last_modified=check.last_modified, failures=0, failing_since=None, ok_at=at,
+            rhythm=check.rhythm, overlap=check.overlap, successor=None,
+        )  # fmt: skip
+        kept = {
+            "kind": check.kind, "interval_seconds": check.interval_seconds, "body_hash": check.body_hash, "window": check.window,
+            "asked_wait": check.asked_wait, "full_at": iso(check.full_at) if check.full_at else None, "changed_at": at if counts.new else None,
+        }  # fmt: skip
+        values.update({name: value for name, value in kept.items() if value is not None})
+        if check.window is not None:
+            values["archive_url"] = check.archive_url
+    assignments = ", ".join(f"{name} = :{name}" for name in values)
+    if failed:
+        assignments += ", failures = failures + 1, failing_since = coalesce(failing_since, :checked_at)"
+    db.conn.execute(f"UPDATE feeds SET {assignments} WHERE url = :url", {**values, "url": check.feed_url})
     return counts
 
 
@@ -211,7 +277,15 @@ def _list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
             identity = f"{identity} {listed.url_key}"
             row = _known(db, check.feed_url, identity)
         if row is None:
-            _insert_entry(db, check, source, listed, identity)
+            insert_entry(
+                db,
+                feed_url=check.feed_url,
+                source=source,
+                listed=listed,
+                at=check.at,
+                found_by=check.found_by,
+                identity=identity,
+            )
             new += 1
             refused += listed.url is None
         elif row[3] != listed.fingerprint:
@@ -227,7 +301,18 @@ def _known(db: Any, feed_url: str, identity: str) -> Any:
     ).fetchone()
 
 
-def _insert_entry(db: Any, check: FeedCheck, source: str | None, listed: Listed, identity: str) -> None:
+def insert_entry(
+    db: Any,
+    *,
+    feed_url: str,
+    source: str | None,
+    listed: Listed,
+    at: datetime,
+    found_by: FoundBy,
+    identity: str | None = None,
+    backfill: bool = False,
+) -> int:
+    """Put an entry into the frontier, unless it is there; one whose article is held owes nothing. Returns 1 if it is owed or refused, and 0 else."""
     held = (
         db.conn.execute(
             "SELECT article_id FROM article_urls WHERE url_key = ? AND kind <> 'canonical'", (listed.url_key,)
@@ -235,18 +320,25 @@ def _insert_entry(db: Any, check: FeedCheck, source: str | None, listed: Listed,
         if listed.url_key
         else None
     )
+    if found_by == "backfill" and (
+        held
+        or db.conn.execute("SELECT 1 FROM entries WHERE url_key = ? AND url_key <> ''", (listed.url_key,)).fetchone()
+    ):
+        return 0
     state, reason = ("fetched", "already held") if held else ("pending", None)
     if not listed.url:
         state, reason = "rejected", NO_ADDRESS
-    db.conn.execute(
+    added = db.conn.execute(
         "INSERT INTO entries (feed_url, identity, guid, url, title, authors, published_at, published_raw, summary, state, reason, found_by, article_id, "
-        "first_seen_at, source, url_key, host, content, fingerprint, tags, language, image_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "first_seen_at, source, url_key, host, content, fingerprint, tags, language, image_url, backfill) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
-            check.feed_url, identity, listed.guid, listed.url, listed.title, _list(listed.authors), listed.published_at, listed.published_raw,
-            listed.summary, state, reason, check.found_by, held[0] if held else None, iso(check.at), source, listed.url_key, listed.host,
-            listed.content, listed.fingerprint, _list(listed.tags), listed.language, listed.image_url,
+            feed_url, identity or listed.identity, listed.guid, listed.url, listed.title, _list(listed.authors), listed.published_at, listed.published_raw,
+            listed.summary, state, reason, found_by, held[0] if held else None, iso(at), source, listed.url_key, listed.host,
+            listed.content, listed.fingerprint, _list(listed.tags), listed.language, listed.image_url, int(backfill),
         ),
     )  # fmt: skip
+    return int(added.rowcount)
 
 
 def _update_entry(db: Any, entry_id: int, listed: Listed, state: str) -> None:
@@ -262,12 +354,35 @@ def _update_entry(db: Any, entry_id: int, listed: Listed, state: str) -> None:
     )  # fmt: skip
 
 
-def _count_day(db: Any, source: str, at: str, *, ok: bool, new: int) -> None:
+def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None:
+    """Count a poll in its source's days. A good one ends a blind time: since the good poll before it, day by day, also for days nobody watched."""
+    day = iso(at)[:10]
     db.conn.execute(
         "INSERT INTO source_days (source, day, polls_ok, polls_failed, entries_new) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
         "polls_ok = polls_ok + excluded.polls_ok, polls_failed = polls_failed + excluded.polls_failed, entries_new = entries_new + excluded.entries_new",
-        (source, at[:10], int(ok), int(not ok), new),
+        (source, day, int(ok), int(not ok), new),
     )
+    if not ok:
+        return
+    last = db.conn.execute("SELECT max(ok_at) FROM feeds WHERE source = ?", (source,)).fetchone()[0]
+    for blind_day, seconds in blind_days(moment(last), at) if last else []:
+        db.conn.execute(
+            "INSERT INTO source_days (source, day, longest_blind_seconds) VALUES (?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
+            "longest_blind_seconds = max(coalesce(longest_blind_seconds, 0), excluded.longest_blind_seconds)",
+            (source, blind_day, seconds),
+        )
+
+
+def blind_days(since: datetime, until: datetime) -> list[tuple[str, int]]:
+    """(day, seconds of it) of a time; the last five years of it where a clock was wrong."""
+    found: list[tuple[str, int]] = []
+    at = max(since, until - timedelta(days=5 * 366))
+    while at < until:
+        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        end = min(until, midnight)
+        found.append((iso(at)[:10], int((end - at).total_seconds())))
+        at = end
+    return found
 
 
 def _list(values: Iterable[str]) -> str:

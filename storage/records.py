@@ -51,6 +51,16 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A feed that says that it is elsewhere for good: where to, since when, on how many polls in a row; its address once that is believed."""
+
+    to: str | None = None
+    since: str | None = None
+    polls: int = 0
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """One address that is polled."""
 
@@ -70,6 +80,23 @@ class Feed:
     last_error: str | None = None
     state: str = "active"
     parent_url: str | None = None
+    rhythm: str | None = None  # when it publishes (crawler.feeds.rhythm)
+    window: int = 0  # entries that the last good answer listed
+    asked_wait: float | None = None  # seconds that its ttl or sy:* ask for; a 304 does not repeat them
+    ok_at: str | None = None  # the last good answer
+    full_at: str | None = None  # the last body; NULL before the first
+    failing_since: str | None = None
+    lies: bool = False  # its validators stayed the same while it changed
+    moved_to: str | None = None
+    moved_since: str | None = None
+    moved_polls: int = 0
+    address: str | None = None  # asked instead of url, once a permanent move is believed
+    archive_url: str | None = None  # RFC 5005: the page before this one
+
+    @property
+    def move(self) -> Move:
+        """Where it says that it has moved to."""
+        return Move(to=self.moved_to, since=self.moved_since, polls=self.moved_polls, address=self.address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +126,19 @@ class Entry:
     article_seen_at: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+    backfill: bool = False  # a person asked for it with `backfill`
 
     def tries(self, *verdicts: str) -> int:
         """How often in a row it was asked for with one of these verdicts."""
         return self.attempts if self.verdict in verdicts else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapFound:
+    """A hole: nothing is known of what a feed listed between two of its windows."""
+
+    from_at: str
+    to_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +160,62 @@ class FeedCheck:
     listed: tuple[Listed, ...] = ()
     found_by: FoundBy = "feed"
     children: tuple[str, ...] = ()
+    rhythm: str | None = None
+    window: int | None = None  # None keeps what was known
+    overlap: int | None = None  # entries of this window that were known; None where there was no window
+    asked_wait: float | None = None
+    ok_at: datetime | None = None
+    full_at: datetime | None = None
+    lies: bool = False
+    move: Move = Move()
+    archive_url: str | None = None
+    gap: GapFound | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A hole as it is kept: open, filled, or lost."""
+
+    id: int
+    source: str | None
+    feed_url: str
+    from_at: str | None
+    to_at: str | None
+    found_at: str
+    state: str
+    entries_found: int = 0
+    closed_at: str | None = None
+    how: str | None = None  # which way closed it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One page that lists older articles, to be asked once, for a gap or for a backfill (gap_id None)."""
+
+    source: str
+    since: str
+    until: str
+    url: str
+    kind: Literal["archive", "sitemap", "robots", "page"]
+    rank: int  # lower ones are walked first
+    feed_url: str  # under which its entries are kept
+    host: str = ""
+    gap_id: int | None = None
+    attempts: int = 0
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFound:
+    """What a step brought."""
+
+    listed: tuple[Listed, ...] = ()
+    further: tuple[Step, ...] = ()
+    reached: bool = False  # it lists what is older than the time asked for: nothing of that time is missing
+    how: str | None = None
+    error: str | None = None
+    hard: bool = False  # asking again would not help
+    retry_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +328,8 @@ class FetchRecord:
     ms: int
     conditional: bool
     outcome: str
+    listed: int | None = None  # of a poll: entries in its window,
+    known: int | None = None  # and how many of them the poll before had
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

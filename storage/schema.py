@@ -11,7 +11,7 @@ from typing import Any
 from sqlite_utils import Migrations
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": tells our file from any other SQLite file
-SCHEMA = 1  # user_version; a file with a larger one is refused
+SCHEMA = 2  # user_version; a file with a larger one is refused
 SET = "newsdesk"
 
 migrations = Migrations(SET)
@@ -112,3 +112,51 @@ def first_tables(db: Any) -> None:
         if statement.strip():
             db.conn.execute(statement)
     db.conn.execute(f"PRAGMA application_id={APPLICATION_ID}")
+
+
+_WATCHING = """
+ALTER TABLE feeds ADD COLUMN rhythm TEXT;
+ALTER TABLE feeds ADD COLUMN window INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN overlap INTEGER;
+ALTER TABLE feeds ADD COLUMN asked_wait REAL;
+ALTER TABLE feeds ADD COLUMN ok_at TEXT;
+ALTER TABLE feeds ADD COLUMN full_at TEXT;
+ALTER TABLE feeds ADD COLUMN failing_since TEXT;
+ALTER TABLE feeds ADD COLUMN lies INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN moved_to TEXT;
+ALTER TABLE feeds ADD COLUMN moved_since TEXT;
+ALTER TABLE feeds ADD COLUMN moved_polls INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN address TEXT;
+ALTER TABLE feeds ADD COLUMN archive_url TEXT;
+ALTER TABLE feeds ADD COLUMN successor TEXT;
+ALTER TABLE feeds ADD COLUMN searched_at TEXT;
+ALTER TABLE fetches ADD COLUMN listed INTEGER;
+ALTER TABLE fetches ADD COLUMN known INTEGER;
+ALTER TABLE entries ADD COLUMN backfill INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE gaps ADD COLUMN source TEXT;
+ALTER TABLE gaps ADD COLUMN closed_at TEXT;
+ALTER TABLE gaps ADD COLUMN how TEXT;
+CREATE INDEX gaps_state ON gaps(state);
+CREATE INDEX feeds_asked ON feeds(due_at) WHERE state = 'active';
+CREATE INDEX feeds_leased ON feeds(host) WHERE leased_until IS NOT NULL;
+CREATE TABLE throttles (host TEXT NOT NULL, url TEXT NOT NULL, until TEXT NOT NULL, PRIMARY KEY (host, url)) WITHOUT ROWID;
+CREATE TABLE steps (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, gap_id INTEGER REFERENCES gaps(id), since TEXT NOT NULL, until TEXT NOT NULL,
+  url TEXT NOT NULL, kind TEXT NOT NULL, rank INTEGER NOT NULL, feed_url TEXT NOT NULL, host TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending',
+  attempts INTEGER NOT NULL DEFAULT 0, retry_at TEXT, found INTEGER NOT NULL DEFAULT 0, error TEXT, asked_at TEXT
+);
+CREATE UNIQUE INDEX steps_once ON steps(source, coalesce(gap_id, 0), since, until, url);
+CREATE INDEX entries_retry ON entries(retry_at) WHERE retry_at IS NOT NULL;
+CREATE INDEX entries_backfill ON entries(source) WHERE backfill = 1;
+CREATE INDEX steps_owed ON steps(state) WHERE state IN ('pending', 'leased');
+UPDATE feeds SET ok_at = checked_at WHERE last_error IS NULL;
+UPDATE gaps SET source = (SELECT source FROM feeds f WHERE f.url = gaps.feed_url)
+"""
+
+
+@migrations()  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
+def watching(db: Any) -> None:
+    """What the background crawler knows of a feed: its rhythm, its window, its moves; gaps and the steps that fill them."""
+    for statement in _WATCHING.split(";\n"):
+        if statement.strip():
+            db.conn.execute(statement)

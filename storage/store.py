@@ -9,9 +9,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage import articles, connection, frontier, polls, queries
+from storage import articles, connection, coverage, frontier, gaps, polls, queries
 from storage.errors import StorageError
-from storage.records import Article, CrawlRun, Entry, Feed, FeedCheck, FetchRecord, Filter, Twin, Verdict, iso
+from storage.records import (
+    Article,
+    CrawlRun,
+    Entry,
+    Feed,
+    FeedCheck,
+    FetchRecord,
+    Filter,
+    Gap,
+    GapFound,
+    Listed,
+    Step,
+    StepFound,
+    Twin,
+    Verdict,
+    iso,
+)
 
 _T = TypeVar("_T")
 
@@ -106,6 +122,32 @@ class Store:
         """A row a source."""
         return self._read(queries.source_health, iso(now))
 
+    def gaps(self, **which: Any) -> list[Gap]:
+        """The holes in what was watched, newest first; see storage.gaps.gaps."""
+        with connection.explained(self.path):
+            return gaps.gaps(self.db, **which)
+
+    def days(self, **which: Any) -> list[dict[str, Any]]:
+        """What was watched and found, a row a source and day; see storage.coverage.days."""
+        with connection.explained(self.path):
+            return coverage.days(self.db, **which)
+
+    def trends(self, now: datetime) -> list[dict[str, Any]]:
+        """A row a source: its usual day and its newest articles; see storage.coverage.trends."""
+        return self._read(coverage.trends, now)
+
+    def manners(self, now: datetime) -> dict[str, Any]:
+        """How our own requests of the last day were; see storage.coverage.manners."""
+        return self._read(coverage.manners, now)
+
+    def queue(self, now: datetime) -> dict[str, Any]:
+        """What is owed, how old it is, what is due; see storage.coverage.queue."""
+        return self._read(coverage.queue, now)
+
+    def troubled_feeds(self, now: datetime) -> list[dict[str, Any]]:
+        """Feeds that fail, moved, lie or are gone; see storage.coverage.troubled_feeds."""
+        return self._read(coverage.troubled_feeds, now)
+
     def runs(self, limit: int = 5) -> list[dict[str, Any]]:
         """The newest crawl runs."""
         return self._read(queries.last_runs, limit)
@@ -178,6 +220,26 @@ class Writer(Store):
         with self.transaction():
             return frontier.urgent(self.db, **which)
 
+    def anything_due(self, now: datetime) -> bool:
+        """Whether a feed's, an entry's or a step's time has come: a look without a transaction, for a crawler that asks every second."""
+        with connection.explained(self.path):
+            return frontier.anything_due(self.db, now=now)
+
+    def clock_set(self, seconds: int, now: datetime, over: float) -> None:
+        """The wall clock was set back (negative) or time has passed unseen: see frontier.shift and frontier.stagger."""
+        with self.transaction():
+            if seconds < 0:
+                frontier.shift(self.db, seconds, now=now)
+            else:
+                frontier.stagger(self.db, now=now, over=over)
+
+    def lease_steps(self, **which: Any) -> list[Step]:
+        """See gaps.lease_steps; looks without a transaction first, as there are none most of the time."""
+        if not self.db.conn.execute("SELECT 1 FROM steps WHERE state = 'pending' LIMIT 1").fetchone():
+            return []
+        with self.transaction():
+            return gaps.lease_steps(self.db, **which)
+
     def count_owed(self, **which: Any) -> int:
         """How many entries could be leased now."""
         with connection.explained(self.path):
@@ -231,8 +293,11 @@ class Writer(Store):
     def insert_fetches(self, fetches: Iterable[FetchRecord]) -> None:
         """Rows of the request ledger, inside a transaction that the caller opened."""
         self.db.conn.executemany(
-            "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(iso(f.at), f.url, f.host, f.status, f.bytes, f.ms, int(f.conditional), f.outcome) for f in fetches],
+            "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome, listed, known) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (iso(f.at), f.url, f.host, f.status, f.bytes, f.ms, int(f.conditional), f.outcome, f.listed, f.known)
+                for f in fetches
+            ],
         )
 
     @contextmanager
@@ -251,6 +316,29 @@ class Writer(Store):
     def apply_check(self, check: FeedCheck, source: str | None) -> polls.CheckCounts:
         """Write what a poll found."""
         return polls.apply_check(self.db, check, source)
+
+    def known_entries(self, feed_url: str, listed: Sequence[Listed]) -> set[str]:
+        """Which entries of a listing its feed has listed before."""
+        return polls.known_entries(self.db, feed_url, listed)
+
+    def note_throttle(self, **which: Any) -> datetime | None:
+        """See polls.note_throttle."""
+        return polls.note_throttle(self.db, **which)
+
+    def open_gap(self, gap: GapFound, steps: Callable[[int], Sequence[Step]], **where: Any) -> int:
+        """Write down a hole and where to look for what was in it."""
+        gap_id = gaps.open_gap(self.db, gap=gap, **where)
+        if not gaps.add_steps(self.db, steps(gap_id)):
+            gaps.gap_without_steps(self.db, gap_id, where["now"])
+        return gap_id
+
+    def apply_step(self, step: Step, found: StepFound, now: datetime) -> int:
+        """Write what a step of a gap or a backfill brought."""
+        return gaps.apply_step(self.db, step, found, now=now)
+
+    def known_before(self, step: Step, listed: Sequence[Listed]) -> int:
+        """How many of these were known before the time that a step asks for."""
+        return gaps.known_before(self.db, step, listed)
 
     def apply_verdict(self, verdict: Verdict) -> int | None:
         """Write what a page turned out to be."""

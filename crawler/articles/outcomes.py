@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from crawler.articles.verdict import GONE_RETRIES, WALL_RETRIES
 from storage.records import Entry, Outcome, Verdict, moment
 
-FAIL_RETRIES = (300.0, 1800.0, 7200.0, 21600.0, 86400.0)
+FAIL_RETRIES = (1 / 12, 0.5, 2.0, 6.0, 24.0)  # hours
 PATIENCE = timedelta(
     days=7
 )  # since it was first listed; an outage of hours costs nothing, however often it was tried meanwhile
@@ -25,22 +25,22 @@ def rejected(entry: Entry, reason: str, at: datetime, recheck_at: datetime | Non
     return _verdict(entry, "rejected", reason, at, recheck_at=recheck_at)
 
 
-def not_found(entry: Entry, status: int, at: datetime, recheck_at: datetime | None) -> Verdict:
+def not_found(entry: Entry, status: int, at: datetime, recheck_at: datetime | None, *, hour: float = 3600.0) -> Verdict:
     """404 or 410; a 404 is looked at again, as some outlets list an article before its page answers."""
     tries = entry.tries("gone")
     again = status == 404 and tries < len(GONE_RETRIES)
-    retry = at + timedelta(seconds=GONE_RETRIES[tries]) if again and entry.id else None
+    retry = at + timedelta(seconds=GONE_RETRIES[tries] * hour) if again and entry.id else None
     if status == 404 and not entry.id and not tries:  # a recheck: gone only when a second look says so
-        recheck_at = min(filter(None, (recheck_at, at + timedelta(seconds=GONE_RETRIES[0]))))
+        recheck_at = min(filter(None, (recheck_at, at + timedelta(seconds=GONE_RETRIES[0] * hour))))
     return _verdict(entry, "gone", f"not found ({status})", at, retry_at=retry, recheck_at=recheck_at)
 
 
-def forbidden(entry: Entry, at: datetime, recheck_at: datetime | None) -> Verdict:
+def forbidden(entry: Entry, at: datetime, recheck_at: datetime | None, *, hour: float = 3600.0) -> Verdict:
     """403: asked again like a wall, then left."""
     tries = entry.tries("retry")
     if tries >= len(WALL_RETRIES):
         return rejected(entry, "forbidden (403)", at, recheck_at)
-    later = at + timedelta(seconds=WALL_RETRIES[tries])
+    later = at + timedelta(seconds=WALL_RETRIES[tries] * hour)
     return _verdict(entry, "retry", "forbidden (403)", at, retry_at=later, not_before=later, recheck_at=recheck_at)
 
 
@@ -52,6 +52,7 @@ def failed(
     *,
     later: datetime | None = None,
     hard: bool = False,
+    hour: float = 3600.0,
 ) -> Verdict:
     """It may work another time: soon at first, then daily; given up only after a week and many tries.
 
@@ -62,13 +63,14 @@ def failed(
         recheck_at: when a held article is asked for again anyway.
         later: not before this time, at the server's word.
         hard: the page itself is at fault.
+        hour: seconds of an hour; fewer where months are rehearsed.
     """
     tries = entry.tries("failed")
-    old = entry.first_seen_at is not None and at - moment(entry.first_seen_at) > PATIENCE
+    old = entry.first_seen_at is not None and at - moment(entry.first_seen_at) > PATIENCE * (hour / 3600)
     again = hard and tries >= HARD_TRIES - 1 and entry.reason == reason
     if again or (old and tries >= TRIES - 1):
         return rejected(entry, f"given up: {reason}", at, recheck_at)
-    retry = later or at + timedelta(seconds=FAIL_RETRIES[min(tries, len(FAIL_RETRIES) - 1)])
+    retry = later or at + timedelta(seconds=FAIL_RETRIES[min(tries, len(FAIL_RETRIES) - 1)] * hour)
     return _verdict(entry, "failed", reason, at, retry_at=retry, not_before=later, recheck_at=recheck_at)
 
 

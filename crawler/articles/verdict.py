@@ -18,8 +18,8 @@ from crawler.settings import PublisherRules
 from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
 from storage.records import COMPLETENESS, Address, AddressKind, Article, Entry, Twin, Verdict, moment
 
-WALL_RETRIES = (3600.0, 21600.0, 86400.0)  # a walled page is asked for again after 1 h, 6 h, 1 d (DESIGN, Walls)
-GONE_RETRIES = (3600.0, 21600.0, 86400.0)  # some outlets list an article before its page answers
+WALL_RETRIES = (1.0, 6.0, 24.0)  # hours after which a walled page is asked for again (DESIGN, Walls)
+GONE_RETRIES = (1.0, 6.0, 24.0)  # some outlets list an article before its page answers
 SAME_TEXT_WORDS = 60  # two addresses of one outlet with the same text merge only from here on,
 SAME_TEXT_DAYS = timedelta(days=7)  # and within this time of one another
 AGREES = 0.8  # containment from which the text that a canonical link leads to is the page's
@@ -39,6 +39,7 @@ class Visit:
     rechecks: tuple[float, ...] = ()
     recheck_at: datetime | None = None  # of the held article that was asked for, whatever the answer
     id_site: str = ""
+    hour: float = 3600.0  # seconds of an hour; fewer where months are rehearsed
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -109,7 +110,7 @@ def _no_article(visit: Visit, entry_ids: tuple[int, ...], now: datetime) -> Verd
         outcome="rejected", at=now, entry_ids=entry_ids, reason=reason, source=visit.source, article_id=visit.entry.article_id, recheck_at=visit.recheck_at
     )  # fmt: skip
     if reason in {*WALLS, "bot challenge"} and tries < len(WALL_RETRIES):
-        later = now + timedelta(seconds=WALL_RETRIES[tries])
+        later = now + timedelta(hours=WALL_RETRIES[tries] * visit.hour / 3600)
         return dataclasses.replace(base, outcome="retry", retry_at=later, not_before=later)
     return base
 
@@ -229,7 +230,7 @@ def _walled_again(visit: Visit, base: Verdict, now: datetime) -> Verdict:
     tries = visit.entry.tries("headline")
     if not obstacle or not visit.entry.id or tries >= len(WALL_RETRIES):
         return base
-    later = now + timedelta(seconds=WALL_RETRIES[tries])
+    later = now + timedelta(hours=WALL_RETRIES[tries] * visit.hour / 3600)
     return dataclasses.replace(base, outcome="headline", retry_at=later, not_before=later)
 
 
@@ -309,7 +310,7 @@ def _new_article(visit: Visit, held: Held, base: Verdict, now: datetime) -> Verd
         return verdict
     tries = visit.entry.tries("headline")
     later = (
-        now + timedelta(seconds=WALL_RETRIES[tries])
+        now + timedelta(hours=WALL_RETRIES[tries] * visit.hour / 3600)
         if tries < len(WALL_RETRIES) and visit.extraction.obstacle
         else None
     )

@@ -19,13 +19,13 @@ def db_command() -> None:
 @pass_app
 def migrate(app: App) -> None:
     """Bring the file to this version's tables; backs it up first where a table is rewritten."""
+    from storage.connection import version_of
     from storage.lock import Lock
     from storage.schema import SCHEMA
-    from storage.store import open_store, open_writer
+    from storage.store import open_writer
 
     path = app.config.database
-    with open_store(path) as store:
-        before = store.db.conn.execute("PRAGMA user_version").fetchone()[0]
+    before = version_of(path)
     with Lock(path, command="db migrate", now=now()):
         open_writer(path).close()
     print(f"{path}: schema {SCHEMA}" + ("; nothing to do" if before == SCHEMA else f", was {before}"))

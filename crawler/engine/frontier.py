@@ -9,21 +9,24 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crawler.articles import outcomes
-from crawler.engine.asking import Asked, ask_entry, ask_feed
+from crawler.engine.asking import Asked, ask_entry, ask_feed, ask_step
 from crawler.engine.desk import WriterThread
 from crawler.engine.tally import Tally
 from crawler.errors import CrawlerError
+from crawler.feeds.backfill import ways
+from crawler.feeds.revisit import wants_all
 from crawler.settings import Config, Source, SourceIndex
 from crawler.urls import canonical_url, host_of, url_key
 from storage.errors import StorageError
 from storage.polls import CheckCounts
-from storage.records import Entry, Feed, FeedCheck, FetchRecord, Verdict
+from storage.records import Entry, Feed, FeedCheck, FetchRecord, Step, StepFound, Verdict, moment
 from storage.store import Writer
 
 LEASE = timedelta(
@@ -31,6 +34,8 @@ LEASE = timedelta(
 )  # longer than any one request with its queue; a lease of the dead is given back at once anyway
 PER_HOST = 3  # leased for one host: one in flight, two behind it
 IN_FLIGHT = 192  # requests inside Scrapy; its queue is O(hosts) a pop (SCRAPY.md 2)
+LOOK = 0.2  # seconds between two looks at the store while plenty is under way: a look costs as much as some polls
+RECHECKS = 20  # taken at a time: what is new comes first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +48,27 @@ class Plan:
     due_only: bool = False
     limit: int | None = None  # at most so many of the newest new articles a source
     entries: tuple[int, ...] = ()  # a fetch: these entries and no other
+    endless: bool = False  # the background crawler: it ends when it is told to
+    backfill: bool = False  # older articles, listed by steps; and nothing else
+    dry: bool = False  # a backfill that only counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     """What the loop knows of the run, as it stood when the writer's thread was asked."""
 
+    sources: tuple[str, ...]
     feeds_done: tuple[str, ...]
     tried: tuple[int, ...]
     tried_keys: tuple[str, ...]
     busy: frozenset[str]
     taken: dict[str, int]
+    hosts: dict[str, int]
+    rechecks: bool
 
 
 class Frontier:
-    """Hands out requests, takes answers; ends when nothing is owed."""
+    """Hands out requests, takes answers; ends when nothing is owed, or when it is told to."""
 
     def __init__(
         self, config: Config, desk: WriterThread, plan: Plan, tally: Tally, clock: Callable[[], datetime]
@@ -68,7 +79,13 @@ class Frontier:
         self.tally = tally
         self.clock = clock
         self.stopped = False
+        self.sources = plan.sources
+        self.held_hosts: dict[str, datetime] = {}  # hosts that asked to be left alone, and until when
+        self.rechecks_due = True
+        self.listed = False  # of a backfill: every step is walked
+        self.on_listed: Callable[[], Awaitable[None]] | None = None
         self._wake = asyncio.Event()
+        self._looked = 0.0
         self._in_flight: dict[Asked, str] = {}  # each request that is not settled: its feed's source, or "entries"
         self._feeds_done: set[str] = set()
         self._taken: Counter[str] = Counter()
@@ -77,42 +94,90 @@ class Frontier:
         self._index = SourceIndex(config.sources)
 
         for source in config.sources:
-            if plan.feeds and source.id in plan.sources and not source.feed_urls:
+            if plan.feeds and not plan.backfill and source.id in plan.sources and not source.feed_urls:
                 tally.unwatched(
                     source.id, f"it has no feeds, sitemaps or pages; `newsdesk sources add {source.url}` finds them"
                 )
 
+    def apply(self, config: Config) -> None:
+        """Go on by other settings."""
+        self.config = config
+        self._index = SourceIndex(config.sources)
+        if self.plan.endless:
+            self.sources = tuple(s.id for s in config.sources if s.enabled)
+        self.nudge()
+
     def source_of(self, source_id: str | None, url: str) -> Source | None:
         """The source of an entry: by id, else by the address' host and port, else by its site."""
         if source_id:
-            return self.config.source(source_id)
+            return self._index.source(source_id)
         return self._index.at(url)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are not settled."""
+        return len(self._in_flight)
 
     async def next_requests(self) -> list[Asked] | None:
         """What may be asked now; an empty list when there is no room or nothing yet, None when the run is over."""
-        room = max(0, min(IN_FLIGHT, 2 * self.config.http.concurrency) - len(self._in_flight))
+        most = min(IN_FLIGHT, 2 * self.config.http.concurrency)
+        room = max(0, most - len(self._in_flight))
         if self.stopped:
             return [] if self._in_flight else None
+        if len(self._in_flight) > most // 4 and time.monotonic() - self._looked < LOOK:
+            return []
+        self._looked = time.monotonic()
+        self._wake.clear()  # what is settled from here on wakes the loop again
         now = self.clock()
         idle = not self._in_flight  # before the look: an answer may be settled while it is made
-        known = _Known(
-            feeds_done=tuple(self._feeds_done),
+        feeds, steps, entries = await self.desk.call(functools.partial(self._lease, now, room, self._known()))
+        asked = [
+            ask_feed(
+                f,
+                self.source_of(f.source, f.url),
+                now,
+                unconditional=wants_all(f, schedule=self.config.schedule, now=now),
+            )
+            for f in feeds
+        ]
+        for feed, request in zip(feeds, asked, strict=True):
+            if not self.plan.endless:
+                self._feeds_done.add(feed.url)
+            self._in_flight[request] = feed.source or ""
+        for step in steps:
+            request = ask_step(step, self.source_of(step.source, step.url), now)
+            self._in_flight[request] = step.source
+            asked.append(request)
+        if not self.plan.endless:
+            self._taken.update(entry.source or "" for entry in entries if entry.id)
+        asked += await self._ask_entries(entries, now)
+        self.tally.asked += len(asked)
+        if not feeds and not steps and not entries and idle and not self.plan.endless:
+            return None if await self._over() else []
+        return asked
+
+    async def _over(self) -> bool:
+        """Whether nothing is left: a backfill first lists all, tells how much it is, and then fetches."""
+        if not self.plan.backfill or self.listed:
+            return True
+        self.listed = True
+        if self.on_listed is not None:
+            await self.on_listed()
+        return self.plan.dry
+
+    def _known(self) -> _Known:
+        return _Known(
+            sources=self.sources,
+            feeds_done=tuple(a.feed.url for a in self._in_flight if a.feed)
+            if self.plan.endless
+            else tuple(self._feeds_done),
             tried=tuple(self._tried),
             tried_keys=tuple(self._tried_keys),
             busy=frozenset(self._in_flight.values()),
             taken=dict(self._taken),
+            hosts=dict(Counter(host_of(asked.url) for asked in self._in_flight)),
+            rechecks=self.rechecks_due,
         )
-        feeds, entries = await self.desk.call(lambda writer: self._lease(writer, now, room, known))
-        asked = [ask_feed(feed, self.source_of(feed.source, feed.url), now) for feed in feeds]
-        for feed, request in zip(feeds, asked, strict=True):
-            self._feeds_done.add(feed.url)
-            self._in_flight[request] = feed.source or ""
-        self._taken.update(entry.source or "" for entry in entries if entry.id)
-        asked += await self._ask_entries(entries, now)
-        self.tally.asked += len(asked)
-        if not feeds and not entries and idle:
-            return None
-        return asked
 
     async def _ask_entries(self, entries: list[Entry], now: datetime) -> list[Asked]:
         asked: list[Asked] = []
@@ -131,65 +196,170 @@ class Frontier:
                 asked.append(request)
         return asked
 
-    def _lease(self, writer: Writer, now: datetime, room: int, known: _Known) -> tuple[list[Feed], list[Entry]]:
+    def _lease(
+        self, now: datetime, room: int, known: _Known, writer: Writer
+    ) -> tuple[list[Feed], list[Step], list[Entry]]:
         """Runs in the writer's thread: urgent addresses first, then feeds, then what they listed."""
         until = now + LEASE
         entries = writer.lease_urgent(now=now, until=until)
         if not self.plan.feeds:
-            return [], entries
-        sources = list(self.plan.sources)
-        due_only = self.plan.due_only
-        feeds = writer.lease_feeds(
-            now=now, until=until, limit=room, due_only=due_only, sources=sources, done=known.feeds_done
-        )
-        room -= len(feeds) + len(entries)
+            return [], [], entries
+        sources = list(known.sources)
+        if self.plan.backfill:
+            return [], *self._lease_backfill(writer, now, until, room, known)
+        feeds: list[Feed] = []
+        steps: list[Step] = []
+        if not self.plan.endless or writer.anything_due(now):
+            due_only = self.plan.due_only
+            feeds = writer.lease_feeds(
+                now=now,
+                until=until,
+                limit=room,
+                due_only=due_only,
+                sources=sources,
+                done=known.feeds_done,
+                per_host=PER_HOST,
+            )
+            steps = writer.lease_steps(
+                now=now, limit=max(0, room - len(feeds)), sources=sources, backfill=False, per_host=1
+            )
+            room -= len(feeds) + len(entries) + len(steps)
+            found = self._lease_entries(
+                writer, now, until, room, known, {f.source for f in feeds} | {s.source for s in steps}
+            )
+            room -= len(found)
+            entries += found
+        if room > 0 and known.rechecks:
+            hosts = (
+                Counter(known.hosts) + Counter(host_of(e.url) for e in entries) + Counter(host_of(f.url) for f in feeds)
+            )
+            rechecks = writer.lease_rechecks(
+                now=now,
+                until=until,
+                limit=min(room, RECHECKS),
+                sources=sources,
+                busy=hosts,
+                per_host=1 if self.plan.endless else PER_HOST,
+            )
+            self.rechecks_due = bool(rechecks) or not self.plan.endless
+            entries += rechecks
+        return feeds, steps, entries
+
+    def _lease_entries(
+        self, writer: Writer, now: datetime, until: datetime, room: int, known: _Known, polled: set[str | None]
+    ) -> list[Entry]:
         which = {
             "now": now,
             "until": until,
             "per_host": PER_HOST,
-            "ignore_retry": not due_only,
+            "ignore_retry": not self.plan.due_only,
             "skip": known.tried,
             "skip_keys": known.tried_keys,
         }
         if self.plan.limit is None:
-            entries += writer.lease_entries(limit=room, sources=sources, **which) if room > 0 else []
-        else:
-            busy = known.busy | {feed.source for feed in feeds}
-            for source in (s for s in sources if s not in busy):
-                left = self.plan.limit - known.taken.get(source, 0)
-                if left > 0 and room > 0:
-                    found = writer.lease_entries(limit=min(left, room), newest=left, sources=[source], **which)
-                    room -= len(found)
-                    entries += found
-        if room > 0:
-            entries += writer.lease_rechecks(now=now, until=until, limit=min(room, 20), sources=sources)
-        return feeds, entries
+            return writer.lease_entries(limit=room, sources=list(known.sources), **which) if room > 0 else []
+        entries: list[Entry] = []
+        busy = known.busy | polled
+        for source in (s for s in known.sources if s not in busy):
+            left = self.plan.limit - known.taken.get(source, 0)
+            if left > 0 and room > 0:
+                found = writer.lease_entries(limit=min(left, room), newest=left, sources=[source], **which)
+                room -= len(found)
+                entries += found
+        return entries
 
-    async def settle_feed(self, asked: Asked, check: FeedCheck, record: FetchRecord | None) -> CheckCounts:
-        """Write what a poll found."""
+    def _lease_backfill(
+        self, writer: Writer, now: datetime, until: datetime, room: int, known: _Known
+    ) -> tuple[list[Step], list[Entry]]:
+        """First every page that lists older articles, then the articles."""
+        sources = list(known.sources)
+        if not self.listed:
+            return writer.lease_steps(now=now, limit=room, sources=sources, backfill=True, per_host=1), []
+        return [], writer.lease_entries(
+            now=now,
+            until=until,
+            limit=room,
+            sources=sources,
+            per_host=PER_HOST,
+            ignore_retry=True,
+            skip=known.tried,
+            skip_keys=known.tried_keys,
+            backfill=True,
+        )
+
+    async def settle_feed(
+        self, asked: Asked, decide: Callable[[Writer], FeedCheck], record: FetchRecord, throttle: datetime | None
+    ) -> tuple[FeedCheck, CheckCounts]:
+        """Look up what was listed before, decide, and write what a poll found, in one transaction; a hole comes with the steps that may fill it."""
         feed = asked.feed
         assert feed is not None
-        source = feed.source
 
-        def job(writer: Writer) -> CheckCounts:
-            if record:
-                writer.insert_fetches([record])
-            return writer.apply_check(check, source)
+        def job(writer: Writer) -> tuple[FeedCheck, CheckCounts]:
+            check = decide(writer)
+            writer.insert_fetches([replace(record, outcome=check.outcome, listed=check.window, known=check.overlap)])
+            counts = writer.apply_check(check, feed.source)
+            if check.gap is not None and asked.source is not None:
+                since, until = moment(check.gap.from_at), moment(check.gap.to_at)
+                now_known = replace(
+                    feed, archive_url=check.archive_url, kind=check.kind or feed.kind, final_url=check.final_url
+                )
+                source = asked.source
+                writer.open_gap(
+                    check.gap,
+                    lambda gap_id: ways(source, (now_known,), since=since, until=until, gap_id=gap_id),
+                    feed_url=feed.url,
+                    source=feed.source,
+                    now=check.at,
+                )
+            self._note(writer, record, throttle)
+            return check, counts
+
+        try:
+            check, counts = await self.desk.write(job)
+            if feed.parent_url is None or check.outcome not in {"failed", "gone"}:
+                self.tally.feed(feed.source or "", check, counts)
+            return check, counts
+        finally:
+            self._done(asked)
+
+    async def settle_step(self, asked: Asked, decide: Callable[[Writer], StepFound], record: FetchRecord) -> int:
+        """Write what a page of older articles brought; how many entries are new."""
+        step = asked.step
+        assert step is not None
+
+        def job(writer: Writer) -> int:
+            writer.insert_fetches([record])
+            return writer.apply_step(step, decide(writer), asked.at)
 
         try:
             found = await self.desk.write(job)
-            if feed.parent_url is None or check.outcome not in {"failed", "gone"}:
-                self.tally.feed(source or "", check, found)
+            self.tally.step(step.source, found)
             return found
         finally:
             self._done(asked)
 
-    async def settle(self, asked: Asked, verdict: Verdict, record: FetchRecord | None = None) -> None:
+    def _note(self, writer: Writer, record: FetchRecord, until: datetime | None) -> None:
+        """Runs in the writer's thread: a server that asked to be left alone, for this address, and from the second on for its host."""
+        if until is None:
+            return
+        held = writer.note_throttle(host=record.host, url=record.url, until=until, now=self.clock())
+        if held is not None:
+            self.held_hosts = {**{h: t for h, t in self.held_hosts.items() if t > self.clock()}, record.host: held}
+
+    def held_for(self, host: str) -> float:
+        """Seconds for which a host asked to be left alone; 0 for one that did not."""
+        until = self.held_hosts.get(host)
+        return max(0.0, (until - self.clock()).total_seconds()) if until else 0.0
+
+    async def settle(
+        self, asked: Asked, verdict: Verdict, record: FetchRecord | None = None, throttle: datetime | None = None
+    ) -> None:
         """Write a verdict that needs no look at what is held."""
 
         def job(writer: Writer) -> int | None:
             if record:
                 writer.insert_fetches([record])
+                self._note(writer, record, throttle)
             return writer.apply_verdict(verdict)
 
         try:
@@ -217,7 +387,7 @@ class Frontier:
     def _told(self, asked: Asked, verdict: Verdict) -> None:
         entry = asked.entry
         assert entry is not None
-        if verdict.outcome in {"failed", "retry", "gone", "headline"}:
+        if verdict.outcome in {"failed", "retry", "gone", "headline"} and not self.plan.endless:
             self._tried.add(entry.id)
             self._tried_keys.update(filter(None, [entry.url_key]))
         self.tally.verdict(verdict.source or entry.source, verdict)
@@ -237,12 +407,17 @@ class Frontier:
         self._wake.set()
 
     async def wait(self) -> None:
-        """Until an answer was settled, or a second has passed: somebody may have asked for an address meanwhile."""
-        self._wake.clear()
+        """Until an answer was settled or somebody nudged, or a second has passed: an address may have been asked for meanwhile."""
+        if len(self._in_flight) > min(IN_FLIGHT, 2 * self.config.http.concurrency) // 4:
+            await asyncio.sleep(max(0.0, LOOK - (time.monotonic() - self._looked)))  # not a look for each answer
         try:
             await asyncio.wait_for(self._wake.wait(), timeout=1.0)
         except TimeoutError:
             return
+
+    def nudge(self) -> None:
+        """Look at the store now: something may be due."""
+        self._wake.set()
 
     def stop(self) -> None:
         """Hand out nothing more."""
@@ -251,7 +426,7 @@ class Frontier:
 
     async def count_waiting(self) -> None:
         """Tell the tally what is left for a later run."""
-        for source in self.plan.sources:
+        for source in self.plan.sources if not self.plan.endless and not self.plan.backfill else ():
             left = await self.desk.call(functools.partial(self._count_owed, source))
             if left:
                 self.tally.waiting(source, left)

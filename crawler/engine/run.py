@@ -19,6 +19,7 @@ from crawler.engine import guard
 from crawler.engine.addon import config_of, settings_of
 from crawler.engine.desk import WriterThread
 from crawler.engine.frontier import Frontier, Plan, urgent_entry
+from crawler.engine.polling import Polls
 from crawler.engine.pool import Pool
 from crawler.engine.spider import NewsSpider
 from crawler.engine.tally import Tally
@@ -149,7 +150,8 @@ class OwnSpider(NewsSpider):
                 print(f"newsdesk: {error}", file=sys.stderr)
                 sys.exit(error.exit_code)
         live = spider.live
-        spider.config, spider.frontier, spider.pool = live.config, live.frontier, live.pool
+        spider.frontier, spider.pool = live.frontier, live.pool
+        spider.polls = Polls(live.frontier, live.pool)
         crawler.signals.connect(spider.opened, signal=signals.engine_started)
         crawler.signals.connect(spider.closed_down, signal=signals.spider_closed)
         return spider

@@ -8,9 +8,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import scrapy
@@ -26,16 +25,16 @@ from crawler.engine.answers import header, look_up_and_decide, media_of
 from crawler.engine.asking import Asked
 from crawler.engine.frontier import Frontier
 from crawler.engine.guard import GuardedResolver, Refused
+from crawler.engine.polling import Polls
 from crawler.engine.pool import PageFailed, Pool
 from crawler.engine.wire import reason_of
-from crawler.errors import CrawlerError, FeedError
-from crawler.feeds.listing import ParsedFeed
-from crawler.feeds.parser import parse_feed
-from crawler.feeds.revisit import THROTTLED, Answer, check, retry_after
+from crawler.errors import CrawlerError
+from crawler.feeds.revisit import THROTTLED
+from crawler.feeds.waits import retry_after
 from crawler.settings import Config, PublisherRules, Source
 from crawler.urls import host_of
 from storage.errors import StorageError
-from storage.records import FetchRecord, Verdict, moment
+from storage.records import Verdict, moment
 
 LARGE_FEED = 200_000  # bytes; a larger one is parsed in a process: 163 KB cost 23 to 74 ms
 _WALL_STATUS = {401: "login wall", 402: "paywall"}  # a wall, whatever its page says
@@ -47,8 +46,13 @@ class NewsSpider(scrapy.Spider):
 
     frontier: Frontier
     pool: Pool
+    polls: Polls
     resolver: GuardedResolver
-    config: Config
+
+    @property
+    def config(self) -> Config:
+        """The settings in force."""
+        return self.frontier.config
 
     async def start(self) -> AsyncIterator[Any]:
         """Yield requests as long as something is owed; the frontier bounds how many are under way."""
@@ -83,7 +87,7 @@ class NewsSpider(scrapy.Spider):
     async def _broken(self, asked: Asked, reason: str) -> None:
         """Settle what could not be asked or read, so that the run does not wait for it."""
         if asked.feed:
-            await self._settle_feed(asked, Answer(error=reason), None)
+            await self._guarded(self.polls.failed(asked, reason), asked)
         else:
             await self._fail(asked, reason, None, hard=True)
 
@@ -91,81 +95,21 @@ class NewsSpider(scrapy.Spider):
         """The edge for one answer: whatever strangers' bytes trip over is told and settled."""
         try:
             await work
+        except (StorageError, CrawlerError) as error:
+            self.frontier.break_off(error)
         except Exception as error:
             await self._broken(asked, f"cannot be read: {type(error).__name__}: {error}")
 
-    # Feeds
-
     async def on_feed(self, response: Response) -> None:
-        """A feed answered."""
-        await self._edge(self._feed_answered(response), response.meta["asked"])
-
-    async def _feed_answered(self, response: Response) -> None:
+        """A feed, or a page of older articles, answered."""
         asked: Asked = response.meta["asked"]
-        answer = self._answer(response)
-        if response.status == 200:
-            try:
-                answer = await self._read(asked, response, answer)
-            except (FeedError, PageFailed) as error:
-                answer = Answer(status=None, error=str(error).removeprefix(f"{response.url}: "))
-        elif response.status == 304 and not asked.validators:
-            answer = Answer(status=None, error="it answers 304 to a request that had no validators")
-        elif response.status < 400 and response.status not in {200, 304}:
-            answer = Answer(status=None, error=f"it answers {response.status} where a feed was expected")
-        await self._settle_feed(asked, answer, response)
-
-    def _answer(self, response: Response) -> Answer:
-        headers = response.headers
-        return Answer(
-            status=response.status,
-            final_url=response.url,
-            etag=header(headers, "ETag"),
-            last_modified=header(headers, "Last-Modified"),
-            cache_control=header(headers, "Cache-Control") or "",
-            retry_after=header(headers, "Retry-After"),
-            body_hash=hashlib.sha256(response.body).hexdigest() if response.status == 200 else None,
-        )
-
-    async def _read(self, asked: Asked, response: Response, answer: Answer) -> Answer:
-        """Parse what is new; a body that is the same to the byte is not parsed again."""
-        feed = asked.feed
-        assert feed is not None
-        if answer.body_hash == feed.body_hash and feed.body_hash is not None:
-            return answer
-        content_type = header(response.headers, "Content-Type") or ""
-        args = (response.body, response.url, content_type, asked.at, "page" if feed.kind == "page" else "")
-        if len(response.body) > LARGE_FEED or response.body.startswith(b"\x1f\x8b"):
-            parsed: ParsedFeed = await self.pool.run(worker.read_feed, *args)
-        else:
-            parsed = parse_feed(args[0], args[1], content_type=args[2], now=args[3], kind=args[4])
-        if not parsed.entries and not parsed.children and feed.kind == "page":
-            raise FeedError("the section page has no links that look like articles")
-        return Answer(
-            status=200, final_url=answer.final_url, etag=answer.etag, last_modified=answer.last_modified, cache_control=answer.cache_control,
-            retry_after=answer.retry_after, body_hash=answer.body_hash, parsed=parsed,
-        )  # fmt: skip
+        await self._edge(self.polls.answered(asked, response), asked)
 
     async def on_feed_failed(self, failure: Any) -> None:
         """A feed did not answer, or was not asked."""
         asked: Asked = failure.request.meta["asked"]
-        error = failure.value
-        reason = reason_of(error, self.resolver.refused, host_of(failure.request.url))
-        later = (
-            asked.at + timedelta(seconds=error.retry_after)
-            if isinstance(error, Refused) and error.retry_after
-            else None
-        )
-        await self._edge(self._settle_feed(asked, Answer(error=reason, not_before=later), None), asked)
-
-    async def _settle_feed(self, asked: Asked, answer: Answer, response: Response | None) -> None:
-        feed = asked.feed
-        assert feed is not None
-        every = asked.source.every if asked.source else None
-        spread = int(hashlib.sha256(feed.url.encode()).hexdigest()[:8], 16) / 2**31 - 1
-        found = check(feed, answer, schedule=self.config.schedule, every=every, now=asked.at, spread=spread)
-        await self._guarded(
-            self.frontier.settle_feed(asked, found, self._record(asked, response, found.outcome)), asked
-        )
+        reason = reason_of(failure.value, self.resolver.refused, host_of(failure.request.url))
+        await self._edge(self.polls.failed(asked, reason, failure.value), asked)
 
     # Articles
 
@@ -181,12 +125,15 @@ class NewsSpider(scrapy.Spider):
         if status == 304:
             await self._settle(asked, outcomes.same(entry, at, recheck), response)
         elif status in {404, 410}:
-            await self._settle(asked, outcomes.not_found(entry, status, at, recheck), response)
+            await self._settle(
+                asked, outcomes.not_found(entry, status, at, recheck, hour=self.config.schedule.hour), response
+            )
         elif status >= 400 and status not in {401, 402, 403}:
             later = retry_after(header(response.headers, "Retry-After"), now=at)
             if later is None and status in {429, 503}:
-                later = at + timedelta(seconds=THROTTLED)
-            await self._fail(asked, f"the server answered {status}", response, later=later)
+                later = at + timedelta(seconds=THROTTLED * self.config.schedule.hour)
+            throttle = later if status in {429, 503} else None
+            await self._fail(asked, f"the server answered {status}", response, later=later, throttle=throttle)
         elif status >= 300 and status not in {401, 402, 403}:
             await self._fail(asked, f"it redirects ({status}) to nowhere", response)
         elif (kind := media_of(response)) is not None:
@@ -211,7 +158,11 @@ class NewsSpider(scrapy.Spider):
                 extraction, obstacle=_WALL_STATUS[response.status], text="", completeness="headline"
             )
         elif response.status == 403 and (found is None or not found.obstacle):
-            await self._settle(asked, outcomes.forbidden(entry, asked.at, self._recheck(asked)), response)
+            await self._settle(
+                asked,
+                outcomes.forbidden(entry, asked.at, self._recheck(asked), hour=self.config.schedule.hour),
+                response,
+            )
             return
         visit = self._visit(asked, response, source, extraction)
         extras = {
@@ -219,7 +170,7 @@ class NewsSpider(scrapy.Spider):
             "last_modified": header(response.headers, "Last-Modified"),
             "raw_sha256": hashlib.sha256(response.body).hexdigest(),
         }
-        record = self._record(asked, response, "page")
+        record = self.polls.record(asked, response, "page")
         await self._guarded(
             self.frontier.settle_page(asked, lambda writer: look_up_and_decide(writer, visit, extras), record), asked
         )
@@ -235,7 +186,8 @@ class NewsSpider(scrapy.Spider):
         hops = tuple(response.meta.get("redirect_urls", ()))[1:]
         return Visit(
             entry=dataclasses.replace(entry, source=source_id), requested=asked.url, final=response.url, hops=hops, source=source_id, extraction=extraction,
-            article=article, rechecks=self._ages(source), recheck_at=self._recheck(asked), id_site=rules_site(source_id, response.url, rules),
+            article=article, rechecks=() if entry.backfill else self._ages(source), recheck_at=self._recheck(asked), id_site=rules_site(source_id, response.url, rules),
+            hour=self.config.schedule.hour,
         )  # fmt: skip
 
     async def on_page_failed(self, failure: Any) -> None:
@@ -259,13 +211,21 @@ class NewsSpider(scrapy.Spider):
         await self._fail(asked, reason, None, later=later)
 
     async def _fail(
-        self, asked: Asked, reason: str, response: Response | None, *, later: datetime | None = None, hard: bool = False
+        self,
+        asked: Asked,
+        reason: str,
+        response: Response | None,
+        *,
+        later: datetime | None = None,
+        hard: bool = False,
+        throttle: datetime | None = None,
     ) -> None:
         entry = asked.entry
         assert entry is not None
-        await self._settle(
-            asked, outcomes.failed(entry, reason, asked.at, self._recheck(asked), later=later, hard=hard), response
+        verdict = outcomes.failed(
+            entry, reason, asked.at, self._recheck(asked), later=later, hard=hard, hour=self.config.schedule.hour
         )
+        await self._settle(asked, verdict, response, throttle)
 
     def _recheck(self, asked: Asked) -> datetime | None:
         """When a held article that brought nothing new is asked for again: at its next age."""
@@ -277,8 +237,11 @@ class NewsSpider(scrapy.Spider):
     def _ages(self, source: Source | None) -> tuple[float, ...]:
         return source.recheck if source and source.recheck is not None else self.config.schedule.recheck
 
-    async def _settle(self, asked: Asked, verdict: Verdict, response: Response | None) -> None:
-        await self._guarded(self.frontier.settle(asked, verdict, self._record(asked, response, verdict.outcome)), asked)
+    async def _settle(
+        self, asked: Asked, verdict: Verdict, response: Response | None, throttle: datetime | None = None
+    ) -> None:
+        record = self.polls.record(asked, response, verdict.outcome)
+        await self._guarded(self.frontier.settle(asked, verdict, record, throttle), asked)
 
     async def _guarded(self, settling: Any, asked: Asked) -> None:
         """What cannot be written is told and tried again later; what breaks the file stops the run."""
@@ -298,10 +261,3 @@ class NewsSpider(scrapy.Spider):
                 await self.frontier.settle(asked, failed)
             except Exception:  # it was told above; its lease brings it back
                 self.frontier.give_up(asked.entry.id)
-
-    def _record(self, asked: Asked, response: Response | None, outcome: str) -> FetchRecord:
-        url = response.url if response is not None else asked.url
-        return FetchRecord(
-            at=datetime.now(UTC) if response is None else asked.at, url=url, host=host_of(url), status=response.status if response is not None else None,
-            bytes=len(response.body) if response is not None else 0, ms=round((time.monotonic() - asked.started) * 1000), conditional=bool(asked.validators), outcome=outcome,
-        )  # fmt: skip

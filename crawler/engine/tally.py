@@ -45,6 +45,14 @@ class Tally:
                 row.reasons[NO_ADDRESS] += found.refused
         self.changed()
 
+    def step(self, source: str, found: int) -> None:
+        """Count a page of older articles."""
+        row = self.rows[source]
+        row.counts["feeds"] += 1
+        row.counts["feeds_read"] += 1
+        row.counts["entries_new"] += found
+        self.changed()
+
     def unwatched(self, source: str, reason: str) -> None:
         """Count a source that cannot be polled at all."""
         row = self.rows[source]

@@ -10,6 +10,7 @@ from scrapy import Request
 from scrapy.logformatter import LogFormatter
 
 from crawler.engine.guard import Refused
+from crawler.feeds.revisit import SOFT, TEMPORARY
 
 
 class BrokenBody(OSError):  # noqa: N818 - named for what was met
@@ -99,3 +100,11 @@ _TELLING = (
     ("size|larger than", _SAID["DownloadCancelledError"]),
     ("refused", _SAID["ConnectionRefusedError"]),
 )
+
+_TEMPORARY = re.compile("resolved", re.IGNORECASE)
+_SOFT = re.compile("in time|refused|broke|closed|lost|5\\d\\d", re.IGNORECASE)
+
+
+def weight_of(reason: str) -> float:
+    """How much a failure counts: none of a name server a quarter, of a server in trouble half (PEERS F 18)."""
+    return TEMPORARY if _TEMPORARY.search(reason) else SOFT if _SOFT.search(reason) else 1.0

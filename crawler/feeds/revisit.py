@@ -1,24 +1,29 @@
 """When a feed is asked again, and what its answer means: an answer in, a FeedCheck out. Pure; the clock is an argument.
 
-PEERS F as DESIGN reads it: validators kept of every good answer, for the address that gave them; Retry-After obeyed; 410 ends a feed; an error
-keeps what was known; `every` is the operator's word, floored by `min`.
+PEERS F as DESIGN reads it: validators kept of every good answer, for the address that gave them; Retry-After obeyed; 410 ends a feed, 404 only
+after long; an error keeps what was known; a window without overlap is a gap; `every` is the operator's word, floored by `min`.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from crawler.feeds.listing import ParsedFeed
+from crawler.feeds.rhythm import Rhythm, interval, learn, read_rhythm, roll_time
 from crawler.feeds.sitemap import open_children, recent
+from crawler.feeds.waits import after_skips, retry_after, ttl_seconds
 from crawler.settings import Schedule
-from storage.records import Feed, FeedCheck, FoundBy
+from storage.records import Feed, FeedCheck, FoundBy, GapFound, Listed, Move, iso, moment
 
-THROTTLED = 3600.0  # seconds to leave a server alone that says 429 or 503 without saying how long
-LONGEST_RETRY_AFTER = 31 * 86400.0
-FORBIDDEN = 4 * 3600.0  # 401 and 403: no retry storm
+# In hours of the schedule, so that months can be rehearsed (Schedule.hour).
+THROTTLED = 1.0  # to leave a server alone that says 429 or 503 without saying how long
+FORBIDDEN = 4.0  # 401 and 403: no retry storm
+LONGEST = 24.0  # what a feed or its headers may ask for, and the longest back-off
+FULL = 24.0  # an unconditional request at most so often: some servers say 304 although the feed changed
+LOST_AFTER, LOST_POLLS = 14 * 24.0, 30  # a 404 ends a feed only after both: many come back
+MOVED_AFTER, MOVED_POLLS = 7 * 24.0, 3  # and a permanent redirect is believed only after both
+SOFT, TEMPORARY = 0.5, 0.25  # of a failure: a server in trouble; no network at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,18 +32,49 @@ class Answer:
 
     status: int | None = None
     final_url: str | None = None
+    moved: bool = False  # every hop to final_url said that it is for good (301, 308)
     etag: str | None = None
     last_modified: str | None = None
-    cache_control: str = ""
+    fresh_for: float = 0.0  # seconds, by its headers
     retry_after: str | None = None
     body_hash: str | None = None
     error: str | None = None
+    weight: float = 1.0  # of a failure; see SOFT and TEMPORARY
     not_before: datetime | None = None
+    unconditional: bool = False  # asked without the validators that were held
     parsed: ParsedFeed | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the store knows of the entries that an answer lists: how many were known, and when the new ones were published (seconds)."""
+
+    known: int = 0
+    times: tuple[float, ...] = ()
+
+
+def taken(answer: Answer, *, schedule: Schedule, now: datetime) -> tuple[Listed, ...]:
+    """The entries of an answer that a poll takes in: all of a feed's, the recent ones of a sitemap's."""
+    parsed = answer.parsed
+    if parsed is None:
+        return ()
+    return recent(parsed.entries, now=now, max_age=schedule.max_age) if parsed.kind == "sitemap" else parsed.entries
+
+
+def wants_all(feed: Feed, *, schedule: Schedule, now: datetime) -> bool:
+    """Whether a poll goes without validators: once a day, as validators may lie (PEERS F 5)."""
+    return feed.full_at is not None and now - moment(feed.full_at) >= timedelta(hours=FULL * schedule.hour / 3600)
+
+
 def check(
-    feed: Feed, answer: Answer, *, schedule: Schedule, every: float | None, now: datetime, spread: float = 0.0
+    feed: Feed,
+    answer: Answer,
+    *,
+    schedule: Schedule,
+    every: float | None,
+    now: datetime,
+    spread: float = 0.0,
+    seen: Seen | None = None,
 ) -> FeedCheck:
     """What one answer means for its feed.
 
@@ -46,74 +82,140 @@ def check(
         feed: as it is kept.
         answer: what came back.
         schedule: the settings.
-        every: the operator's interval for this source, in seconds.
+        every: the operator's interval for this source, in seconds; then neither rhythm nor the server's headers count, but Retry-After does.
         now: the clock.
         spread: -1..1, by which the due time varies within a tenth, so that feeds do not beat in step.
+        seen: what is known of the entries that the answer lists.
     """
-    interval = max(every or schedule.default, schedule.min)
+    seen = seen or Seen()
     if answer.error is not None or answer.status is None or answer.status >= 400:
-        return _failed(feed, answer, interval, schedule, now)
-    wait = max(interval, min(_max_age(answer.cache_control), 86400.0) if every is None else 0.0)
-    due = now + timedelta(seconds=max(schedule.min, wait * (1 + 0.1 * spread)))
-    final = answer.final_url or feed.url
-    if answer.status == 304:
-        return FeedCheck(
-            feed_url=feed.url, at=now, outcome="not_modified", final_url=feed.final_url or final, etag=answer.etag or feed.etag,
-            last_modified=answer.last_modified or feed.last_modified, body_hash=feed.body_hash, due_at=due, interval_seconds=interval,
-        )  # fmt: skip
+        return _failed(feed, answer, every, schedule, now)
     parsed = answer.parsed
-    same = feed.body_hash is not None and answer.body_hash == feed.body_hash
+    same = answer.status == 304 or (feed.body_hash is not None and answer.body_hash == feed.body_hash)
+    listed = () if same else taken(answer, schedule=schedule, now=now)
+    gap = None if same or parsed is None else _gap(feed, parsed, listed, seen, now)
+    since = moment(gap.to_at).timestamp() if gap else None
+    rhythm = learn(read_rhythm(feed.rhythm), seen.times, now.timestamp(), since=since, hour=schedule.hour)
+    window = feed.window if same or parsed is None else len(parsed.entries)
+    wait = _interval(every, rhythm, window, schedule, now)
+    asked_for = max(
+        answer.fresh_for, ttl_seconds(parsed.ttl) if parsed else 0.0, (parsed.period or 0.0) if parsed else 0.0
+    )
+    if parsed is None:
+        asked_for = max(asked_for, feed.asked_wait or 0.0)  # a 304 has no body to repeat it
+    due = now + timedelta(seconds=max(schedule.min, wait * (1 + 0.1 * spread)))
+    if every is None:
+        due = max(due, now + timedelta(seconds=min(asked_for, LONGEST * schedule.hour)))
+        if parsed:
+            due = after_skips(due, parsed.skip_hours, parsed.skip_days)
     found_by: dict[str, FoundBy] = {"sitemap": "sitemap", "page": "page"}
-    return FeedCheck(
-        feed_url=feed.url, at=now, outcome="unchanged" if same or parsed is None else "changed", kind=parsed.kind if parsed else None, final_url=final,
-        etag=answer.etag, last_modified=answer.last_modified, body_hash=answer.body_hash, due_at=due, interval_seconds=interval,
-        listed=() if parsed is None or same else recent(parsed.entries, now=now, max_age=schedule.max_age) if parsed.kind == "sitemap" else parsed.entries,
-        found_by=found_by.get(parsed.kind if parsed else "", "feed"),
-        children=open_children(parsed, now=now, max_age=schedule.max_age) if parsed else (),
+    good = FeedCheck(
+        feed_url=feed.url, at=now, outcome="unchanged" if same or parsed is None else "changed", due_at=due, interval_seconds=wait,
+        final_url=answer.final_url or feed.url, etag=answer.etag, last_modified=answer.last_modified, body_hash=answer.body_hash, rhythm=rhythm.kept(),
+        ok_at=now, full_at=now, lies=feed.lies, move=_move(feed, answer, schedule, now),
+    )  # fmt: skip
+    if answer.status == 304:
+        return replace(
+            good, outcome="not_modified", final_url=feed.final_url or answer.final_url or feed.url, etag=answer.etag or feed.etag,
+            last_modified=answer.last_modified or feed.last_modified, body_hash=feed.body_hash, full_at=None,
+        )  # fmt: skip
+    if parsed is None:
+        return good
+    fresh = len(listed) - seen.known
+    return replace(
+        good, kind=parsed.kind, listed=listed, window=window, overlap=None if same else seen.known, found_by=found_by.get(parsed.kind, "feed"),
+        asked_wait=max(ttl_seconds(parsed.ttl), parsed.period or 0.0), archive_url=parsed.previous,
+        children=open_children(parsed, now=now, max_age=schedule.max_age), lies=_lies(feed, answer, fresh),
+        gap=gap,
     )  # fmt: skip
 
 
-def _failed(feed: Feed, answer: Answer, interval: float, schedule: Schedule, now: datetime) -> FeedCheck:
-    """Back off linearly, up to a day; what the server said of later is obeyed, a 410 ends it."""
-    status = answer.status or 0
-    reason = answer.error or f"the server answered {status}"
-    if status == 410:
-        return FeedCheck(feed_url=feed.url, at=now, outcome="gone", error="gone for good (410)")
-    not_before = answer.not_before or retry_after(answer.retry_after, now=now)
-    if status in {429, 503} and not_before is None:
-        not_before = now + timedelta(seconds=THROTTLED)
-    wait = min(interval * (feed.failures + 1), max(86400.0, schedule.max))
-    if status in {401, 403}:
-        wait = max(wait, FORBIDDEN)
-    due = now + timedelta(seconds=wait)
-    return FeedCheck(
-        feed_url=feed.url,
-        at=now,
-        outcome="failed",
-        error=reason,
-        due_at=max(due, not_before) if not_before else due,
-        not_before=not_before,
+def _interval(every: float | None, rhythm: Rhythm, window: int, schedule: Schedule, now: datetime) -> float:
+    if every is not None:
+        return max(every, schedule.min)
+    if not schedule.adaptive or not window:
+        return max(schedule.default, schedule.min)
+    most = max(schedule.max, schedule.min)
+    return interval(
+        rhythm,
+        window,
+        now.timestamp(),
+        pace=max(schedule.default, schedule.min),
+        least=schedule.min,
+        most=most,
+        hour=schedule.hour,
     )
 
 
-def retry_after(value: str | None, *, now: datetime) -> datetime | None:
-    """A Retry-After header in either form (RFC 9110, 10.2.3), at most LONGEST_RETRY_AFTER away; None where it says nothing."""
-    if not value:
-        return None
-    text = value.strip()
-    if re.fullmatch(r"[0-9]{1,12}", text):
-        return now + timedelta(seconds=min(float(text), LONGEST_RETRY_AFTER))
-    try:
-        when = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    when = (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
-    return min(when, now + timedelta(seconds=LONGEST_RETRY_AFTER)) if when > now else None
+def _lies(feed: Feed, answer: Answer, fresh: int) -> bool:
+    """Whether its validators stayed as they were though it lists new entries; a conditional request that brings some clears it."""
+    if not answer.unconditional:
+        return feed.lies and fresh == 0
+    same_etag = (
+        answer.etag == feed.etag
+        if answer.etag
+        else answer.last_modified == feed.last_modified and bool(answer.last_modified)
+    )
+    return feed.lies or (fresh > 0 and bool(same_etag))
 
 
-def _max_age(cache_control: str) -> float:
-    """Cache-Control's max-age in seconds; nothing where no-cache or no-store stand beside it."""
-    parts = [part.strip().lower() for part in cache_control.split(",")]
-    if "no-cache" in parts or "no-store" in parts:
-        return 0.0
-    return next((float(part[8:]) for part in parts if re.fullmatch(r"max-age=[0-9]{1,12}", part)), 0.0)
+def _gap(feed: Feed, parsed: ParsedFeed, listed: tuple[Listed, ...], seen: Seen, now: datetime) -> GapFound | None:
+    """No entry of this window was known, though the last one held some: what was listed between is not known. A trimmed map proves nothing."""
+    if not feed.window or not feed.ok_at or not listed or seen.known or len(listed) < len(parsed.entries):
+        return None
+    dates = [e.published_at for e in listed if e.published_at and len(e.published_at) > 10]
+    oldest = min(dates, default=iso(now))
+    return GapFound(from_at=feed.ok_at, to_at=oldest if feed.ok_at < oldest <= iso(now) else iso(now))
+
+
+def _move(feed: Feed, answer: Answer, schedule: Schedule, now: datetime) -> Move:
+    """How often, and since when, a feed says that it has moved for good, to the same place; its address once that is believed."""
+    if not answer.moved or answer.final_url is None:
+        return feed.move if feed.address is not None else Move()
+    again = answer.final_url == feed.moved_to
+    since = moment(feed.moved_since) if again and feed.moved_since else now
+    polls = feed.moved_polls + 1 if again else 1
+    believed = polls >= MOVED_POLLS and now - since >= timedelta(hours=MOVED_AFTER * schedule.hour / 3600)
+    return Move(
+        to=answer.final_url, since=iso(since), polls=polls, address=answer.final_url if believed else feed.address
+    )
+
+
+def _failed(feed: Feed, answer: Answer, every: float | None, schedule: Schedule, now: datetime) -> FeedCheck:
+    """Back off linearly, up to a day; a server in trouble is asked again before the feed's window may have rolled over."""
+    hour = schedule.hour
+    status = answer.status or 0
+    reason = answer.error or f"the server answered {status}"
+    move = feed.move
+    if (
+        feed.address is not None and answer.weight == 1.0
+    ):  # where it moved to, it is not: back to the address of the source list
+        move = Move()
+        reason = f"{reason}, at {feed.address}, where it had moved to; its old address is asked again"
+    elif status == 410:
+        return FeedCheck(feed_url=feed.url, at=now, outcome="gone", error="gone for good (410)", lies=feed.lies)
+    failures = feed.failures + 1
+    since = moment(feed.failing_since) if feed.failing_since else now
+    if status == 404 and failures >= LOST_POLLS and now - since >= timedelta(hours=LOST_AFTER * hour / 3600):
+        return FeedCheck(
+            feed_url=feed.url,
+            at=now,
+            outcome="gone",
+            error=f"not found (404) since {iso(since)}, {failures} times in a row",
+            lies=feed.lies,
+        )
+    not_before = answer.not_before or retry_after(answer.retry_after, now=now)
+    if status in {429, 503} and not_before is None:
+        not_before = now + timedelta(seconds=THROTTLED * hour)
+    base = max(every or feed.interval_seconds or schedule.default, schedule.min)
+    most = max(LONGEST * hour, base)
+    if answer.weight < 1.0 and feed.window and (rhythm := read_rhythm(feed.rhythm)):
+        most = min(most, max(schedule.min, roll_time(rhythm, feed.window, now.timestamp(), hour=hour)))
+    wait = min(base * max(1.0, failures * answer.weight), most)
+    if status in {401, 403}:
+        wait = max(wait, FORBIDDEN * hour)
+    due = now + timedelta(seconds=wait)
+    return FeedCheck(
+        feed_url=feed.url, at=now, outcome="failed", error=reason, due_at=max(due, not_before) if not_before else due, not_before=not_before,
+        lies=feed.lies, move=move,
+    )  # fmt: skip

@@ -125,6 +125,33 @@ def open_children(parsed: ParsedFeed, *, now: datetime, max_age: float) -> tuple
     return tuple(chosen[:MAX_CHILDREN])
 
 
+def children_between(parsed: ParsedFeed, *, since: datetime, until: datetime) -> tuple[str, ...]:
+    """The maps of an index that may hold entries of a time, the newest first; one that says nothing of its time may."""
+    chosen: list[tuple[str, str]] = []
+    for url, lastmod in parsed.children:
+        latest = _latest_by_name(url) or read_date(lastmod, now=until + timedelta(days=36500)) or "9999"
+        first = _latest_by_name(url) and _first_by_name(url)
+        if latest >= since.strftime("%Y-%m-%d") and (not first or first <= until.strftime("%Y-%m-%d")):
+            chosen.append((latest, url))
+    chosen.sort(reverse=True)
+    return tuple(url for _, url in chosen[:MAX_CHILDREN])
+
+
+def day_in_address(url: str) -> str | None:
+    """The day that an article's address says, as 2020-02-11; None where it says none."""
+    match = _NAME_DATE.search(url)
+    if not match or not match[3] or not 1 <= int(match[2]) <= 12 or not 1 <= int(match[3]) <= 31:
+        return None
+    return f"{match[1]}-{int(match[2]):02d}-{int(match[3]):02d}"
+
+
+def _first_by_name(url: str) -> str | None:
+    """The first day that a map can hold by its name."""
+    latest = _latest_by_name(url)
+    match = _NAME_DATE.search(url.rsplit("/", 1)[-1]) or _NAME_DATE.search(url)
+    return latest and (latest if match and match[3] else f"{latest[:8]}01")
+
+
 def _latest_by_name(url: str) -> str | None:
     """The last day that a map can hold by its name (2020-2.xml holds up to 2020-02-31); None where the name says none."""
     match = _NAME_DATE.search(url.rsplit("/", 1)[-1]) or _NAME_DATE.search(url)

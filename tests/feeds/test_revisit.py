@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
 from crawler.feeds.listing import ParsedFeed, listed
-from crawler.feeds.revisit import Answer, check, retry_after
+from crawler.feeds.revisit import SOFT, Answer, Seen, check, wants_all
+from crawler.feeds.rhythm import learn
+from crawler.feeds.waits import after_skips, fresh_for, retry_after, ttl_seconds
 from crawler.settings import Schedule
-from storage.records import Feed
+from storage.records import Feed, iso
 from tests.conftest import NOW
 
 FEED = Feed(
@@ -62,7 +65,7 @@ def test_validators_are_stored_from_every_200_byte_for_byte() -> None:
 
 def test_a_changed_body_lists_its_entries() -> None:
     found = checked(Answer(status=200, final_url="https://a.org/rss", body_hash="h2", parsed=PARSED))
-    assert (found.outcome, len(found.listed), found.due_at) == ("changed", 1, NOW + timedelta(hours=1))
+    assert (found.outcome, len(found.listed), found.window) == ("changed", 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +79,6 @@ def test_errors_keep_what_was_known(status: int, outcome: str) -> None:
 
 
 def test_errors_back_off() -> None:
-    import dataclasses
-
     first = checked(Answer(status=500)).due_at
     fifth = checked(Answer(status=500), dataclasses.replace(FEED, failures=4)).due_at
     assert first is not None
@@ -110,6 +111,131 @@ def test_every_is_the_operators_word_floored_by_min() -> None:
     assert checked(Answer(status=304), every=5).due_at == NOW + timedelta(minutes=10)
 
 
-def test_max_age_lengthens_but_not_with_no_cache() -> None:
-    assert checked(Answer(status=304, cache_control="public, max-age=7200")).due_at == NOW + timedelta(hours=2)
-    assert checked(Answer(status=304, cache_control="no-cache, max-age=7200")).due_at == NOW + timedelta(hours=1)
+def test_what_the_server_asks_for_lengthens_but_not_beyond_a_day() -> None:
+    assert checked(Answer(status=304, fresh_for=7200)).due_at == NOW + timedelta(hours=2)
+    assert checked(Answer(status=304, fresh_for=90 * 86400)).due_at == NOW + timedelta(days=1)
+    assert checked(Answer(status=304, fresh_for=7200), every=1200).due_at == NOW + timedelta(minutes=20)
+
+
+@pytest.mark.parametrize(
+    ("cache_control", "expires", "age", "seconds"),
+    [
+        ("public, max-age=7200", None, None, 7200),
+        ("max-age=7200", None, "200", 7000),
+        ("no-cache, max-age=7200", None, None, 0),
+        ("max-age=7200, no-store", None, None, 0),
+        ("", "Sun, 22 Nov 2026 13:00:00 GMT", None, 3600),
+        ("max-age=60", "Sun, 22 Nov 2026 13:00:00 GMT", None, 60),
+        ("", "0", None, 0),
+        ("max-age=soon", None, "old", 0),
+    ],
+)
+def test_freshness_by_headers(cache_control: str, expires: str | None, age: str | None, seconds: float) -> None:
+    assert fresh_for(cache_control, expires=expires, date="Sun, 22 Nov 2026 12:00:00 GMT", age=age) == seconds
+
+
+@pytest.mark.parametrize(
+    ("ttl", "seconds"), [(600, 600), (3600, 3600), (60, 3600), (360, 21600), (1440, 86400), (5, 300), (0, 0), (None, 0)]
+)
+def test_ttl_is_minutes_unless_it_can_only_be_seconds(ttl: float | None, seconds: float) -> None:
+    assert ttl_seconds(ttl) == seconds
+
+
+def test_a_304_keeps_what_the_ttl_asked_for() -> None:
+    parsed = dataclasses.replace(PARSED, ttl=120)
+    first = checked(Answer(status=200, body_hash="h2", parsed=parsed))
+    assert first.asked_wait == 7200
+    again = checked(Answer(status=304), dataclasses.replace(FEED, asked_wait=first.asked_wait))
+    assert again.due_at == NOW + timedelta(hours=2)
+
+
+def test_skipped_hours_and_days_are_left_out() -> None:
+    assert after_skips(NOW, ("12", "13"), ()) == NOW + timedelta(hours=2)
+    assert after_skips(NOW, (), ("Sunday",)).weekday() == 0
+    assert after_skips(NOW, tuple(str(h) for h in range(24)), ()) == NOW
+    assert after_skips(NOW, ("24",), ("Noday", "")) == NOW
+
+
+def test_404_ends_a_feed_only_after_30_failures_and_14_days() -> None:
+    def outcome(failures: int, days: float) -> str:
+        feed = dataclasses.replace(FEED, failures=failures, failing_since=iso(NOW - timedelta(days=days)))
+        return checked(Answer(status=404), feed).outcome
+
+    assert [outcome(29, 13), outcome(28, 15), outcome(29, 15)] == ["failed", "failed", "gone"]
+
+
+def test_a_permanent_move_is_believed_after_three_polls_and_seven_days() -> None:
+    feed, addresses = FEED, []
+    for day in (0, 3, 6, 8):
+        now = NOW + timedelta(days=day)
+        move = check(
+            feed,
+            Answer(status=304, final_url="https://new.org/rss", moved=True),
+            schedule=Schedule(),
+            every=None,
+            now=now,
+        ).move
+        feed = dataclasses.replace(
+            feed, moved_to=move.to, moved_since=move.since, moved_polls=move.polls, address=move.address
+        )
+        addresses.append(move.address)
+    assert addresses == [None, None, None, "https://new.org/rss"]
+    back = checked(Answer(status=404), feed)
+    assert back.outcome == "failed"
+    assert back.move.address is None
+    assert "old address" in (back.error or "")
+
+
+def test_a_move_that_is_not_for_good_or_changes_its_target_begins_anew() -> None:
+    feed = dataclasses.replace(
+        FEED, moved_to="https://new.org/rss", moved_since=iso(NOW - timedelta(days=9)), moved_polls=9
+    )
+    assert checked(Answer(status=304, final_url="https://other.org/rss", moved=True), feed).move.polls == 1
+    assert checked(Answer(status=304, final_url=FEED.url), feed).move.to is None
+
+
+def test_no_overlap_with_a_window_that_held_something_is_a_gap() -> None:
+    feed = dataclasses.replace(FEED, window=10, ok_at=iso(NOW - timedelta(hours=5)))
+    entry = dataclasses.replace(PARSED.entries[0], published_at=iso(NOW - timedelta(hours=1)))
+    answer = Answer(status=200, body_hash="h2", parsed=dataclasses.replace(PARSED, entries=(entry,)))
+
+    def gap(feed: Feed, known: int):
+        return check(feed, answer, schedule=Schedule(), every=None, now=NOW, seen=Seen(known=known)).gap
+
+    found = gap(feed, 0)
+    assert found is not None
+    assert (found.from_at, found.to_at) == (iso(NOW - timedelta(hours=5)), iso(NOW - timedelta(hours=1)))
+    assert gap(feed, 1) is None
+    assert gap(dataclasses.replace(feed, window=0), 0) is None
+
+
+def test_an_unconditional_request_goes_out_once_a_day() -> None:
+    assert not wants_all(FEED, schedule=Schedule(), now=NOW)
+    young = dataclasses.replace(FEED, full_at=iso(NOW - timedelta(hours=23)))
+    old = dataclasses.replace(FEED, full_at=iso(NOW - timedelta(hours=24)))
+    assert [wants_all(f, schedule=Schedule(), now=NOW) for f in (young, old)] == [False, True]
+
+
+def test_validators_that_stayed_while_entries_came_lie() -> None:
+    answer = Answer(status=200, etag=FEED.etag, body_hash="h2", parsed=PARSED, unconditional=True)
+    assert checked(answer).lies
+    assert not checked(dataclasses.replace(answer, etag='"other"')).lies
+    assert not checked(dataclasses.replace(answer, unconditional=False)).lies
+
+
+def test_a_server_in_trouble_is_asked_again_before_its_window_rolls_over() -> None:
+    busy = learn(None, [NOW.timestamp() - 60 * n for n in range(50)], NOW.timestamp())
+    feed = dataclasses.replace(FEED, failures=200, window=50, rhythm=busy.kept())
+    soft = checked(Answer(error="it did not answer in time", weight=SOFT), feed).due_at
+    hard = checked(Answer(status=404), feed).due_at
+    assert soft is not None
+    assert hard is not None
+    assert soft - NOW <= timedelta(minutes=30)
+    assert hard - NOW == timedelta(days=1)
+
+
+def test_a_schedule_of_seconds_rehearses_the_same_manners() -> None:
+    quick = Schedule(default=6, min=1, max=36)
+    assert quick.hour == 6
+    found = check(FEED, Answer(status=429), schedule=quick, every=None, now=NOW)
+    assert found.not_before == NOW + timedelta(seconds=6)

@@ -567,3 +567,31 @@ def test_a_reader_that_looks_who_holds_does_not_turn_a_writer_away(tmp_path: Pat
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_file_of_the_first_schema_is_told_to_readers_and_brought_up_to_date_by_a_writer(tmp_path: Path) -> None:
+    from storage import schema
+
+    path = tmp_path / "old.db"
+    db = sqlite3.connect(path)
+    for statement in schema._TABLES.split(";\n"):
+        db.execute(statement)
+    db.execute(
+        "CREATE TABLE _sqlite_migrations (migration_set TEXT, name TEXT, applied_at TEXT, PRIMARY KEY (migration_set, name))"
+    )
+    db.execute("INSERT INTO _sqlite_migrations VALUES ('newsdesk', 'first_tables', '2026-11-01')")
+    db.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
+    db.execute("PRAGMA user_version=1")
+    db.execute("INSERT INTO meta VALUES ('generation', '1')")
+    db.execute(
+        "INSERT INTO feeds (url, source, kind, checked_at) VALUES ('https://a.org/rss', 'a', 'rss', '2026-11-01T00:00:00Z')"
+    )
+    db.commit()
+    db.close()
+    with pytest.raises(StorageError, match="db migrate"):
+        open_store(path)
+    open_writer(path).close()
+    with open_store(path) as store:
+        feed = store.feed("https://a.org/rss")
+        assert feed is not None
+        assert (feed.ok_at, feed.window) == ("2026-11-01T00:00:00Z", 0)

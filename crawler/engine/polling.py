@@ -1,0 +1,232 @@
+"""What a poll brought: response -> Answer -> (what was listed before) -> FeedCheck -> frontier. Steps of gaps and backfills come the same way."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from scrapy.http import Response
+
+from crawler.engine import worker
+from crawler.engine.answers import header
+from crawler.engine.asking import Asked
+from crawler.engine.frontier import Frontier
+from crawler.engine.guard import Refused
+from crawler.engine.pool import PageFailed, Pool
+from crawler.engine.wire import weight_of
+from crawler.errors import FeedError
+from crawler.feeds.backfill import read_robots, read_step
+from crawler.feeds.listing import ParsedFeed
+from crawler.feeds.parser import parse_feed
+from crawler.feeds.revisit import FORBIDDEN, SOFT, THROTTLED, Answer, Seen, check, taken
+from crawler.feeds.waits import fresh_for, retry_after
+from crawler.settings import Config
+from crawler.urls import host_of
+from storage.records import Feed, FeedCheck, FetchRecord, StepFound, moment
+from storage.store import Writer
+
+LARGE_FEED = 200_000  # bytes; a larger one is parsed in a process: 163 KB cost 23 to 74 ms
+log = logging.getLogger("newsdesk.polls")
+
+
+class Polls:
+    """The feed side of the spider."""
+
+    def __init__(self, frontier: Frontier, pool: Pool) -> None:
+        self.frontier = frontier
+        self.pool = pool
+
+    @property
+    def config(self) -> Config:
+        """The settings in force."""
+        return self.frontier.config
+
+    async def answered(self, asked: Asked, response: Response) -> None:
+        """A feed answered."""
+        if asked.step is not None:
+            await self._step_answered(asked, response)
+            return
+        answer = answer_of(response, unconditional=asked.unconditional)
+        if response.status in {200, 226}:
+            try:
+                answer = await self._read(asked, response, answer)
+            except (FeedError, PageFailed) as error:
+                answer = Answer(error=str(error).removeprefix(f"{response.url}: "))
+        elif response.status == 304 and not asked.validators:
+            answer = Answer(error="it answers 304 to a request that had no validators")
+        elif response.status < 400 and response.status != 304:
+            answer = Answer(error=f"it answers {response.status} where a feed was expected")
+        await self.settle(asked, answer, response)
+
+    async def _read(self, asked: Asked, response: Response, answer: Answer) -> Answer:
+        """Parse what is new; a body that is the same to the byte is not parsed again."""
+        feed = asked.feed
+        assert feed is not None
+        if answer.body_hash == feed.body_hash and feed.body_hash is not None:
+            return answer
+        parsed = await self._parse(feed, response, asked.at)
+        if not parsed.entries and not parsed.children and feed.kind == "page":
+            raise FeedError("the section page has no links that look like articles")
+        if not parsed.entries and parsed.kind in {"rss", "atom", "json"}:
+            raise FeedError("it is a feed, but lists nothing")
+        return replace(answer, status=200, parsed=parsed)
+
+    async def _parse(self, feed: Feed, response: Response, at: datetime) -> ParsedFeed:
+        content_type = header(response.headers, "Content-Type") or ""
+        kind = "page" if feed.kind == "page" else ""
+        if len(response.body) > LARGE_FEED or response.body.startswith(b"\x1f\x8b"):
+            found: ParsedFeed = await self.pool.run(
+                worker.read_feed, response.body, response.url, content_type, at, kind
+            )
+            return found
+        return parse_feed(response.body, response.url, content_type=content_type, now=at, kind=kind)
+
+    async def failed(self, asked: Asked, reason: str, error: BaseException | None = None) -> None:
+        """A feed did not answer, was not asked, or cannot be read."""
+        later = (
+            asked.at + timedelta(seconds=error.retry_after)
+            if isinstance(error, Refused) and error.retry_after
+            else None
+        )
+        if asked.step is not None:
+            hard = isinstance(error, Refused) and error.kind in {"guard", "robots"}
+            await self._settle_step(
+                asked, StepFound(error=reason, hard=hard, retry_at=later or self._step_retry(asked)), None
+            )
+            return
+        await self.settle(asked, Answer(error=reason, weight=weight_of(reason), not_before=later), None)
+
+    async def settle(self, asked: Asked, answer: Answer, response: Response | None) -> None:
+        """Decide and write, and say so in one line."""
+        feed = asked.feed
+        assert feed is not None
+        throttle = None
+        if answer.status in {429, 503}:
+            throttle = retry_after(answer.retry_after, now=asked.at) or asked.at + timedelta(
+                seconds=THROTTLED * self.config.schedule.hour
+            )
+        decide = functools.partial(self._decide, asked, answer)
+        check, counts = await self.frontier.settle_feed(asked, decide, self.record(asked, response, ""), throttle)
+        ms = round((time.monotonic() - asked.started) * 1000)
+        log.info(
+            "%s: %s%s", feed.url, check.outcome, f" ({check.error})" if check.error else f", {counts.new} new" if check.outcome == "changed" else "",
+            extra={
+                "event": "poll", "source": feed.source, "url": feed.url, "outcome": check.outcome, "status": answer.status, "new": counts.new,
+                "listed": check.window, "known": check.overlap, "ms": ms, "due_at": check.due_at, "error": check.error,
+            },
+        )  # fmt: skip
+        if check.gap is not None:
+            log.warning(
+                "%s: nothing of its last window is listed any more: what it listed between %s and %s is looked for (`newsdesk gaps`)",
+                feed.url, check.gap.from_at, check.gap.to_at, extra={"event": "gap", "source": feed.source, "url": feed.url},
+            )  # fmt: skip
+
+    def _decide(self, asked: Asked, answer: Answer, writer: Writer) -> FeedCheck:
+        """In the writer's thread: which entries were known, then the decision."""
+        feed, schedule, at = asked.feed, self.config.schedule, asked.at
+        assert feed is not None
+        listed = taken(answer, schedule=schedule, now=at)
+        known = writer.known_entries(feed.url, listed) if listed else set()
+        times = tuple(
+            moment(e.published_at).timestamp() if e.published_at else at.timestamp()
+            for e in listed
+            if e.identity not in known
+        )
+        spread = int(hashlib.sha256(feed.url.encode()).hexdigest()[:8], 16) / 2**31 - 1
+        every = asked.source.every if asked.source else None
+        return check(
+            feed,
+            answer,
+            schedule=schedule,
+            every=every,
+            now=at,
+            spread=spread,
+            seen=Seen(known=len(known), times=times),
+        )
+
+    # Steps of gaps and backfills
+
+    async def _step_answered(self, asked: Asked, response: Response) -> None:
+        step, feed = asked.step, asked.feed
+        assert step is not None
+        assert feed is not None
+        if step.kind == "robots":
+            body = response.body if response.status == 200 else b""
+            await self._settle_step(asked, read_robots(step, body, response.url), response)
+            return
+        if response.status != 200:
+            later = retry_after(header(response.headers, "Retry-After"), now=asked.at)
+            hard = 400 <= response.status < 500 and response.status != 429
+            found = StepFound(
+                error=f"the server answered {response.status}", hard=hard, retry_at=later or self._step_retry(asked)
+            )
+            await self._settle_step(asked, found, response)
+            return
+        try:
+            parsed = await self._parse(feed, response, asked.at)
+        except (FeedError, PageFailed) as error:
+            await self._settle_step(asked, StepFound(error=str(error), hard=True), response)
+            return
+        await self._settle_step(asked, parsed, response)
+
+    async def _settle_step(self, asked: Asked, what: ParsedFeed | StepFound, response: Response | None) -> None:
+        step = asked.step
+        assert step is not None
+        url = response.url if response is not None else step.url
+
+        def decide(writer: Writer) -> StepFound:
+            if isinstance(what, StepFound):
+                return what
+            return read_step(step, what, url, known_before=writer.known_before(step, what.entries))
+
+        found = await self.frontier.settle_step(asked, decide, self.record(asked, response, "step"))
+        error = what.error if isinstance(what, StepFound) else None
+        log.info(
+            "%s: %s",
+            step.url,
+            error or f"{found} older entries",
+            extra={"event": "step", "source": step.source, "url": step.url, "new": found},
+        )
+
+    def _step_retry(self, asked: Asked) -> datetime:
+        attempts = asked.step.attempts if asked.step else 0
+        return asked.at + timedelta(seconds=self.config.schedule.hour / 4 * 2**attempts)
+
+    def record(self, asked: Asked, response: Response | None, outcome: str) -> FetchRecord:
+        """The line of the ledger for a request."""
+        url = response.url if response is not None else asked.url
+        return FetchRecord(
+            at=asked.at, url=url, host=host_of(url), status=response.status if response is not None else None, outcome=outcome,
+            bytes=len(response.body) if response is not None else 0, ms=round((time.monotonic() - asked.started) * 1000), conditional=bool(asked.validators),
+        )  # fmt: skip
+
+
+def answer_of(response: Response, *, unconditional: bool = False) -> Answer:
+    """What a response says, before its body is read."""
+    headers = response.headers
+    reasons = response.meta.get("redirect_reasons", [])
+    error = None
+    if response.status in {401, 403} and (header(headers, "cf-mitigated") or "").lower() == "challenge":
+        error = f"a bot challenge stands before it ({response.status}); it is asked again in {FORBIDDEN:g} hours"
+    return Answer(
+        status=response.status,
+        error=error,
+        final_url=response.url,
+        moved=bool(reasons) and all(reason in {301, 308} for reason in reasons),
+        etag=header(headers, "ETag"),
+        last_modified=header(headers, "Last-Modified"),
+        fresh_for=fresh_for(
+            header(headers, "Cache-Control") or "",
+            expires=header(headers, "Expires"),
+            date=header(headers, "Date"),
+            age=header(headers, "Age"),
+        ),
+        retry_after=header(headers, "Retry-After"),
+        body_hash=hashlib.sha256(response.body).hexdigest() if response.status in {200, 226} else None,
+        weight=SOFT if response.status >= 500 or response.status == 429 else 1.0,
+        unconditional=unconditional,
+    )

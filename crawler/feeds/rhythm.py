@@ -1,0 +1,172 @@
+"""When a feed publishes, learnt from what it listed, and how long it may be left alone. Pure; times are POSIX seconds, the clock an argument.
+
+A feed's rate is its mean, times a factor for the hour of the day, times one for the day of the week; all are counts over time watched, and
+fade. Two rules make the interval: polls are spent where news come (the interval goes with one over the square root of the rate, which makes
+the mean delay least for a number of requests), and a burst of twenty times the expected must still fit the feed's window.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+HALF_LIFE = 10.0  # days after which a count weighs half: a season changes, one quiet weekend does not
+DOUBT = 6.0  # entries' worth of belief that all hours are alike, and all days
+BURST = 20.0  # a burst is up to eight times the usual, and the usual is known to a factor: the window must hold both
+ONGOING = 4.0  # and what the last poll saw may grow so much
+SUDDEN = 5.0  # entries in an hour that any feed may bring out of nothing;
+CAUTION = 3.0  # times that while it is new, and less and less during its first week
+FIRST_LOOK = 14  # days that a first window may tell of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """Entries a feed brought and hours it was watched, by hour of the day (UTC) and by weekday; all of it fading."""
+
+    at: float  # when it was last brought up to date
+    hours: tuple[float, ...] = (0.0,) * 24
+    days: tuple[float, ...] = (0.0,) * 7
+    hours_watched: tuple[float, ...] = (0.0,) * 24
+    days_watched: tuple[float, ...] = (0.0,) * 7
+    boost: float = 1.0  # how far the last poll was above the expected
+
+    def kept(self) -> str:
+        """As text for the store."""
+        lists = (self.hours, self.days, self.hours_watched, self.days_watched)
+        return json.dumps(
+            [round(self.at), round(self.boost, 2), *([round(n, 2) for n in part] for part in lists)],
+            separators=(",", ":"),
+        )
+
+
+def read_rhythm(text: str | None) -> Rhythm | None:
+    """The rhythm that a kept text stands for; None for none."""
+    if not text:
+        return None
+    at, boost, hours, days, hours_watched, days_watched = json.loads(text)
+    return Rhythm(
+        at=at,
+        boost=boost,
+        hours=tuple(hours),
+        days=tuple(days),
+        hours_watched=tuple(hours_watched),
+        days_watched=tuple(days_watched),
+    )
+
+
+def learn(
+    known: Rhythm | None, times: Iterable[float], now: float, *, since: float | None = None, hour: float = 3600.0
+) -> Rhythm:
+    """Take in what a poll found.
+
+    Args:
+        known: what was learnt before; None on the first poll, whose whole window then tells of the time that it spans.
+        times: when each new entry was published, in seconds; later than now counts as now, and so does what was listed late.
+        now: the clock, in seconds.
+        since: from when on the poll tells of all; else from the poll before.
+        hour: seconds of an hour; fewer where months are rehearsed.
+    """
+    day = 24 * hour
+    found = [min(time, now) for time in times]
+    if known is None:
+        since = max(min(found, default=now), now - FIRST_LOOK * day)
+        found = [time for time in found if time >= since]
+        known = Rhythm(at=since)
+    start = min(now, max(known.at, since or known.at))
+    fade = 0.5 ** (max(0.0, now - known.at) / (HALF_LIFE * day))
+    hours, days, hours_watched, days_watched = (
+        [n * fade for n in part] for part in (known.hours, known.days, known.hours_watched, known.days_watched)
+    )
+    expected = _expected(known, start, now, hour)
+    for time in found:
+        at = time if time >= start else now
+        hours[int(at // hour) % 24] += 1
+        days[int(at // day) % 7] += 1
+    at = max(start, now - 60 * day)
+    while at < now:
+        until = min(now, (at // hour + 1) * hour)
+        part = (until - at) / hour
+        hours_watched[int(at // hour) % 24] += part
+        days_watched[int(at // day) % 7] += part
+        at = until if until > at else now
+    return Rhythm(
+        at=now, hours=tuple(hours), days=tuple(days), hours_watched=tuple(hours_watched), days_watched=tuple(days_watched),
+        boost=min(10.0, max(1.0, (len(found) + 1) / (expected + 1))) if any(known.hours_watched) else 1.0,
+    )  # fmt: skip
+
+
+def _expected(rhythm: Rhythm, start: float, now: float, hour: float) -> float:
+    """Entries that were to be expected between two times, a day at the most."""
+    steps = min(24, math.ceil((now - start) / hour) + 1)
+    total, at = 0.0, start
+    for rate in rates(rhythm, start, steps, hour=hour):
+        until = min(now, (at // hour + 1) * hour)
+        total += rate * max(0.0, until - at) / hour
+        at = until
+    return total
+
+
+def rates(rhythm: Rhythm, now: float, steps: int, *, hour: float = 3600.0) -> list[float]:
+    """Entries an hour to be expected in this hour and the ones after it."""
+    # Half an entry in half a day is believed before anything is known, so that silence is learnt slowly.
+    mean = (sum(rhythm.hours) + 0.5) / (sum(rhythm.hours_watched) + 12.0)
+    h, w = rhythm.hours, rhythm.hours_watched
+    found = []
+    for step in range(steps):
+        at = int((now + step * hour) // hour)
+        i, j, k = (at - 1) % 24, at % 24, (at + 1) % 24  # an hour's edge is nobody's deadline
+        by_hour = (h[i] + 2 * h[j] + h[k] + 4 * DOUBT / 6) / ((w[i] + 2 * w[j] + w[k]) * mean + 4 * DOUBT / 6)
+        d = at // 24 % 7
+        by_day = (rhythm.days[d] + DOUBT) / (rhythm.days_watched[d] * mean + DOUBT)
+        found.append(mean * by_hour * by_day)
+    return found
+
+
+def interval(
+    rhythm: Rhythm, window: int, now: float, *, pace: float, least: float, most: float, hour: float = 3600.0
+) -> float:
+    """How long a feed may be left alone.
+
+    Args:
+        rhythm: what is known of it.
+        window: how many entries it lists.
+        now: the clock, in seconds.
+        pace: seconds for a feed that brings one entry an hour; a feed four times as busy is asked twice as often.
+        least: never less, in seconds.
+        most: never more, in seconds.
+        hour: seconds of an hour.
+
+    Returns:
+        Seconds, between least and most.
+    """
+    known = min(1.0, sum(rhythm.hours_watched) / 168)
+    sudden = SUDDEN * (CAUTION + (1 - CAUTION) * known)
+    longest = min(most, max(least, max(window, 1) / sudden * hour))
+    passed, spent, filled, into = 0.0, 0.0, 0.0, now % hour
+    boost = rhythm.boost
+    for rate in rates(rhythm, now, math.ceil(longest / hour) + 1, hour=hour):
+        part = hour - into
+        into = 0.0
+        effort = math.sqrt(rate * boost) / pace
+        fill = rate * max(BURST, ONGOING * boost) / hour
+        until = min(
+            (1.0 - spent) / effort if effort > 0 else math.inf,
+            (max(window, 1) - filled) / fill if fill > 0 else math.inf,
+        )
+        if until <= part:
+            return min(longest, max(least, passed + until))
+        passed += part
+        spent += effort * part
+        filled += fill * part
+        boost = max(1.0, boost / 2)
+        if passed >= longest:
+            break
+    return longest
+
+
+def roll_time(rhythm: Rhythm, window: int, now: float, *, hour: float = 3600.0) -> float:
+    """Seconds in which a feed's window may have rolled over, in a burst in the busiest hour of the week."""
+    busiest = max(rates(rhythm, now, 168, hour=hour))
+    return max(window, 1) / (BURST * busiest) * hour

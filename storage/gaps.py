@@ -1,0 +1,205 @@
+"""Holes in what was watched, and the steps that fill them: pages that list older articles, each asked once, in an order, resumable.
+
+A step belongs to a gap, or (gap NULL) to a backfill that a person asked for. Functions over one writing connection; each runs inside a
+transaction that the caller opened (storage.store).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from storage.polls import insert_entry, throttled_hosts
+from storage.records import Gap, GapFound, Listed, Step, StepFound, iso, moment
+
+RETRIES = 5  # times that a step is asked that does not answer
+_STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "rank", "feed_url", "host", "attempts")
+
+
+def open_gap(db: Any, *, feed_url: str, source: str | None, gap: GapFound, now: datetime) -> int:
+    """Write down a hole; its id."""
+    gap_id = db.conn.execute(
+        "INSERT INTO gaps (feed_url, from_at, to_at, found_at, source) VALUES (?, ?, ?, ?, ?)",
+        (feed_url, gap.from_at, gap.to_at, iso(now), source),
+    ).lastrowid
+    if source:
+        _count_gap(db, source, iso(now)[:10], 1)
+    return int(gap_id)
+
+
+def _count_gap(db: Any, source: str, day: str, by: int) -> None:
+    db.conn.execute(
+        "INSERT INTO source_days (source, day, gaps_open) VALUES (?, ?, max(0, ?)) ON CONFLICT (source, day) DO UPDATE SET gaps_open = max(0, gaps_open + ?)",
+        (source, day, by, by),
+    )
+
+
+def add_steps(db: Any, steps: Sequence[Step]) -> int:
+    """Put steps behind those that are there; one address once for each purpose. How many are new."""
+    before = db.conn.total_changes
+    db.conn.executemany(
+        "INSERT INTO steps (source, gap_id, since, until, url, kind, rank, feed_url, host) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(s.source, s.gap_id, s.since, s.until, s.url, s.kind, s.rank, s.feed_url, s.host) for s in steps],
+    )
+    return int(db.conn.total_changes - before)
+
+
+def lease_steps(
+    db: Any, *, now: datetime, limit: int, sources: Sequence[str] | None, backfill: bool, per_host: int
+) -> list[Step]:
+    """Take steps whose turn it is: of each purpose those of the lowest rank that is not done.
+
+    Args:
+        db: the writing connection.
+        now: the clock.
+        limit: how many at the most.
+        sources: only these; None for all.
+        backfill: the steps of what a person asked for; else those of gaps.
+        per_host: so many of one host.
+    """
+    rows = db.conn.execute(
+        f"SELECT {', '.join(_STEP)} FROM (SELECT s.*, row_number() OVER (PARTITION BY host ORDER BY rank, id) AS turn FROM steps s WHERE state = 'pending' "
+        "AND (retry_at IS NULL OR retry_at <= :now) AND (gap_id IS NULL) = :backfill AND (:any OR source IN (SELECT value FROM json_each(:sources))) "
+        "AND host NOT IN (SELECT value FROM json_each(:held)) AND NOT EXISTS (SELECT 1 FROM steps b WHERE b.state IN ('pending', 'leased') AND b.rank < s.rank "
+        "AND b.source = s.source AND b.gap_id IS s.gap_id AND b.since = s.since AND b.until = s.until)) WHERE turn <= :per_host ORDER BY rank, id LIMIT :limit",
+        {
+            "now": iso(now), "backfill": backfill, "any": sources is None, "sources": json.dumps(list(sources or ())), "per_host": per_host, "limit": limit,
+            "held": json.dumps(list(throttled_hosts(db, now))),
+        },
+    ).fetchall()  # fmt: skip
+    db.conn.executemany("UPDATE steps SET state = 'leased' WHERE id = ?", [(row[0],) for row in rows])
+    return [Step(**dict(zip(_STEP, row, strict=True))) for row in rows]
+
+
+def known_before(db: Any, step: Step, listed: Sequence[Listed]) -> int:
+    """How many of the listed were known before the time that a step asks for began: its page reaches back far enough."""
+    keys = json.dumps([e.url_key for e in listed if e.url_key])
+    row = db.conn.execute(
+        "SELECT count(DISTINCT url_key) FROM entries WHERE url_key IN (SELECT value FROM json_each(?)) AND first_seen_at <= ?",
+        (keys, step.since),
+    ).fetchone()
+    return int(row[0])
+
+
+def apply_step(db: Any, step: Step, found: StepFound, *, now: datetime) -> int:
+    """Write what a step brought: new entries, further steps, and whether its gap is closed. How many entries are new."""
+    new = 0
+    for listed in found.listed:
+        new += insert_entry(
+            db,
+            feed_url=step.feed_url,
+            source=step.source,
+            listed=listed,
+            at=now,
+            found_by="backfill",
+            backfill=step.gap_id is None,
+        )
+    later = None
+    state = "done"
+    if found.error is not None:
+        state = "failed" if found.hard or step.attempts + 1 >= RETRIES else "pending"
+        later = iso(found.retry_at) if found.retry_at else None
+    db.conn.execute(
+        "UPDATE steps SET state = ?, attempts = attempts + 1, retry_at = ?, found = ?, error = ?, asked_at = ? WHERE id = ?",
+        (state, later, new, found.error, iso(now), step.id),
+    )
+    add_steps(db, found.further)
+    if step.gap_id is not None:
+        _close(db, step.gap_id, found, new, now)
+    elif found.reached:  # this way is walked to its end; others go on
+        return new
+    return new
+
+
+def _close(db: Any, gap_id: int, found: StepFound, new: int, now: datetime) -> None:
+    db.conn.execute("UPDATE gaps SET entries_found = entries_found + ? WHERE id = ?", (new, gap_id))
+    owed = db.conn.execute(
+        "SELECT count(*) FROM steps WHERE gap_id = ? AND state IN ('pending', 'leased')", (gap_id,)
+    ).fetchone()[0]
+    if not found.reached and owed:
+        return
+    state = "filled" if found.reached else "lost"
+    row = db.conn.execute(
+        "UPDATE gaps SET state = ?, closed_at = ?, how = ? WHERE id = ? AND state = 'open' RETURNING source, found_at",
+        (state, iso(now), found.how, gap_id),
+    ).fetchall()
+    if found.reached:
+        db.conn.execute("DELETE FROM steps WHERE gap_id = ? AND state IN ('pending', 'leased')", (gap_id,))
+    if row and row[0][0] and found.reached:
+        _count_gap(db, row[0][0], row[0][1][:10], -1)
+
+
+def gap_without_steps(db: Any, gap_id: int, now: datetime) -> None:
+    """There is no other place to look: what was in it is lost."""
+    db.conn.execute(
+        "UPDATE gaps SET state = 'lost', closed_at = ?, how = 'nowhere to look' WHERE id = ? AND state = 'open'",
+        (iso(now), gap_id),
+    )
+
+
+def release_steps(db: Any) -> None:
+    """Give back the steps of a holder that is gone."""
+    db.conn.execute("UPDATE steps SET state = 'pending' WHERE state = 'leased'")
+
+
+def forget_steps(db: Any, before: datetime) -> int:
+    """Take out steps that were walked long ago: their gap says how it ended."""
+    return int(
+        db.conn.execute("DELETE FROM steps WHERE state IN ('done', 'failed') AND asked_at < ?", (iso(before),)).rowcount
+    )
+
+
+def steps_left(db: Any, sources: Sequence[str]) -> int:
+    """Steps of backfills that are not walked."""
+    row = db.conn.execute(
+        "SELECT count(*) FROM steps WHERE gap_id IS NULL AND state IN ('pending', 'leased') AND source IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(sources)),),
+    ).fetchone()
+    return int(row[0])
+
+
+def step_errors(db: Any, sources: Sequence[str]) -> list[tuple[str, str]]:
+    """(address, why) of the backfill steps that brought nothing, the newest first."""
+    rows = db.conn.execute(
+        "SELECT url, error FROM steps WHERE gap_id IS NULL AND state = 'failed' AND error IS NOT NULL AND source IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT 50",
+        (json.dumps(list(sources)),),
+    )
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def owed_by_host(db: Any, sources: Sequence[str]) -> dict[str, int]:
+    """Articles that backfills owe, by host."""
+    rows = db.conn.execute(
+        "SELECT host, count(DISTINCT CASE url_key WHEN '' THEN id ELSE url_key END) FROM entries WHERE backfill = 1 AND state IN ('pending', 'leased', 'retry') "
+        "AND source IN (SELECT value FROM json_each(?)) GROUP BY host",
+        (json.dumps(list(sources)),),
+    )
+    return dict(rows.fetchall())
+
+
+def gaps(db: Any, *, sources: Sequence[str] = (), states: Sequence[str] = (), since: str | None = None) -> list[Gap]:
+    """The holes, newest first."""
+    names = ("id", "source", "feed_url", "from_at", "to_at", "found_at", "state", "entries_found", "closed_at", "how")
+    rows = db.conn.execute(
+        f"SELECT {', '.join(names)} FROM gaps WHERE (:all_sources OR source IN (SELECT value FROM json_each(:sources))) "
+        "AND (:all_states OR state IN (SELECT value FROM json_each(:states))) AND (:since IS NULL OR found_at >= :since) ORDER BY found_at DESC, id DESC",
+        {
+            "all_sources": not sources, "sources": json.dumps(list(sources)), "all_states": not states, "states": json.dumps(list(states)), "since": since,
+        },
+    ).fetchall()  # fmt: skip
+    return [Gap(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def expire_gaps(db: Any, now: datetime, after: timedelta) -> int:
+    """Gaps that nothing has filled for long, as their steps were never answered: lost."""
+    before = iso(moment(iso(now)) - after)
+    rows = db.conn.execute("SELECT id FROM gaps WHERE state = 'open' AND found_at < ?", (before,)).fetchall()
+    for (gap_id,) in rows:
+        db.conn.execute("DELETE FROM steps WHERE gap_id = ? AND state <> 'leased'", (gap_id,))
+        db.conn.execute(
+            "UPDATE gaps SET state = 'lost', closed_at = ?, how = 'no way to it answered' WHERE id = ?",
+            (iso(now), gap_id),
+        )
+    return len(rows)
