@@ -15,13 +15,17 @@ from crawler.errors import FAILED, INTERRUPTED, USAGE, CrawlerError
 # name: (module in crawler.commands, what it does). The order is the order of the day.
 COMMANDS: dict[str, tuple[str, str]] = {
     "crawl": ("crawl", "One pass over the sources: new articles in, a summary per source out."),
+    "run": ("run", "The background crawler: each feed by its own rhythm, until it is told to end."),
     "fetch": ("crawl", "Fetch and extract addresses now, and print the articles."),
     "list": ("query", "What is kept, newest first."),
     "search": ("query", "Full-text search, best first, with snippets."),
     "show": ("show", "One article: its text, versions, copies, and where each field came from."),
     "edits": ("show", "What publishers changed after publication."),
     "sources": ("sources", "The source list: list, add, test, enable, disable, rename, remove, import, export."),
-    "status": ("health", "How each source is doing."),
+    "status": ("health", "How the crawler and each source are doing."),
+    "coverage": ("coverage", "What was watched and found, day by day."),
+    "gaps": ("coverage", "What is known to be missing."),
+    "backfill": ("coverage", "Older articles, from archive pages, sitemaps and section pages."),
     "export": ("export", "What is kept, into a file."),
     "browse": ("browse", "What is kept, in the browser, read-only."),
     "config": ("settings", "The settings in force and where each came from."),

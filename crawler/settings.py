@@ -90,9 +90,16 @@ class Storage:
     """The file."""
 
     database: str = _setting("", values.text, "The database, relative to this file; empty means ./news.db.")
-    backup: str = _setting("daily", values.text, 'How often `run` backs up: "daily", "weekly", "off" or a duration.')
+    backup: str = _setting("daily", values.repeat, 'How often `run` backs up: "daily", "weekly", "off" or a duration.')
     backup_keep: int = _setting(2, values.count, "Backups kept.")
     fetches_retain: float = _setting(14 * 86400.0, values.seconds, "How long the ledger of requests is kept.")
+
+    def backup_every(self, hour: float) -> float | None:
+        """Seconds between two backups, with so many seconds an hour; None for none."""
+        if self.backup == "off":
+            return None
+        named = self.backup.isalpha()  # "daily" is a day of the schedule, "10s" is what it says
+        return values.seconds(self.backup) * (hour / 3600 if named else 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,16 @@ def seconds(value: Any) -> float:
     return _positive(sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
+def repeat(value: Any) -> str:
+    """How often: "daily", "weekly", a duration, or "off"."""
+    found = str(value).strip().lower()
+    if found in {"", "off", "never", "false"}:
+        return "off"
+    if seconds(value) < 1:
+        raise ValueError('must be a second or more, or "off"')
+    return found
+
+
 def _positive(value: float) -> float:
     if not 0 <= value <= FOREVER:
         raise ValueError("must be between 0 and a hundred years")

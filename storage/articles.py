@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import Address, Article, Twin, Verdict, iso
+from storage.records import Address, Article, Twin, Verdict, iso, iso_after
 from storage.words import segment
 
 WINDOW = timedelta(
@@ -300,7 +300,7 @@ def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: s
 def _set_recheck(db: Any, article_id: int, recheck_at: datetime | None) -> None:
     db.conn.execute(
         "UPDATE articles SET recheck_at = ?, recheck_leased_until = NULL WHERE id = ?",
-        (iso(recheck_at) if recheck_at else None, article_id),
+        (iso_after(recheck_at) if recheck_at else None, article_id),
     )
 
 
@@ -341,8 +341,8 @@ def _settle_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
         state = "fetched"
     if verdict.outcome == "revised" and verdict.retry_at is not None:  # a walled article whose feed entry changed
         state = "retry"
-    retry = iso(verdict.retry_at) if verdict.retry_at else None
-    not_before = iso(verdict.not_before) if verdict.not_before else None
+    retry = iso_after(verdict.retry_at) if verdict.retry_at else None
+    not_before = iso_after(verdict.not_before) if verdict.not_before else None
     for entry_id in verdict.entry_ids:
         db.conn.execute(
             "UPDATE entries SET state = ?, reason = ?, verdict = ?, attempts = CASE WHEN verdict = ? THEN attempts + 1 ELSE 1 END, retry_at = ?, not_before = ?, leased_until = NULL, "

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage.polls import insert_entry, throttled_hosts
-from storage.records import Gap, GapFound, Listed, Step, StepFound, iso, moment
+from storage.records import Gap, GapFound, Listed, Step, StepFound, iso, iso_after, moment
 
 RETRIES = 5  # times that a step is asked that does not answer
 _STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "rank", "feed_url", "host", "attempts")
@@ -100,7 +100,7 @@ def apply_step(db: Any, step: Step, found: StepFound, *, now: datetime) -> int:
     state = "done"
     if found.error is not None:
         state = "failed" if found.hard or step.attempts + 1 >= RETRIES else "pending"
-        later = iso(found.retry_at) if found.retry_at else None
+        later = iso_after(found.retry_at) if found.retry_at else None
     db.conn.execute(
         "UPDATE steps SET state = ?, attempts = attempts + 1, retry_at = ?, found = ?, error = ?, asked_at = ? WHERE id = ?",
         (state, later, new, found.error, iso(now), step.id),
@@ -149,15 +149,6 @@ def forget_steps(db: Any, before: datetime) -> int:
     return int(
         db.conn.execute("DELETE FROM steps WHERE state IN ('done', 'failed') AND asked_at < ?", (iso(before),)).rowcount
     )
-
-
-def steps_left(db: Any, sources: Sequence[str]) -> int:
-    """Steps of backfills that are not walked."""
-    row = db.conn.execute(
-        "SELECT count(*) FROM steps WHERE gap_id IS NULL AND state IN ('pending', 'leased') AND source IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(sources)),),
-    ).fetchone()
-    return int(row[0])
 
 
 def step_errors(db: Any, sources: Sequence[str]) -> list[tuple[str, str]]:

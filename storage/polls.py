@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from storage.records import Feed, FeedCheck, FoundBy, Listed, iso, moment
+from storage.records import Feed, FeedCheck, FoundBy, Listed, iso, iso_after, moment
 
 NO_ADDRESS = "the feed gives no address for it"
 
@@ -187,6 +187,16 @@ def feed(db: Any, url: str) -> Feed | None:
     return _feed(row) if row else None
 
 
+def feeds_to_replace(db: Any, *, now: datetime, day: timedelta) -> list[Feed]:
+    """Feeds that have failed for a day, or are gone, and whose successor was not looked for since."""
+    rows = db.conn.execute(
+        f"SELECT {_feed_columns('f')} FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.parent_url IS NULL AND f.state <> 'disabled' "
+        "AND (f.state = 'gone' OR f.failing_since <= :since) AND (f.searched_at IS NULL OR f.searched_at <= :since) ORDER BY f.searched_at LIMIT 3",
+        {"since": iso(now - day)},
+    ).fetchall()
+    return [_feed(row) for row in rows]
+
+
 def known_entries(db: Any, feed_url: str, listed: Sequence[Listed]) -> set[str]:
     """Which of the entries a feed lists it has listed before: their identities; one with a new guid is known by its address."""
     rows = db.conn.execute(
@@ -207,7 +217,7 @@ def note_throttle(db: Any, *, host: str, url: str, until: datetime, now: datetim
     db.conn.execute("DELETE FROM throttles WHERE until <= ?", (iso(now),))
     db.conn.execute(
         "INSERT INTO throttles (host, url, until) VALUES (?, ?, ?) ON CONFLICT (host, url) DO UPDATE SET until = excluded.until",
-        (host, url, iso(until)),
+        (host, url, iso_after(until)),
     )
     held = throttled_hosts(db, now).get(host)
     return moment(held) if held else None
@@ -242,8 +252,8 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
     if source:
         watch_day(db, source, check.at, ok=not failed, new=counts.new)
     values: dict[str, Any] = {
-        "leased_until": None, "checked_at": at, "due_at": iso(check.due_at) if check.due_at else None, "last_error": check.error, "lies": int(check.lies),
-        "not_before": iso(check.not_before) if check.not_before else None, "address": check.move.address, "moved_to": check.move.to,
+        "leased_until": None, "checked_at": at, "due_at": iso_after(check.due_at) if check.due_at else None, "last_error": check.error, "lies": int(check.lies),
+        "not_before": iso_after(check.not_before) if check.not_before else None, "address": check.move.address, "moved_to": check.move.to,
         "moved_since": check.move.since, "moved_polls": check.move.polls,
     }  # fmt: skip
     if failed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 FoundBy = Literal["feed", "sitemap", "page", "backfill", "user"]
@@ -20,6 +20,11 @@ COMPLETENESS: tuple[Completeness, ...] = ("headline", "teaser", "feed", "full") 
 def iso(moment: datetime) -> str:
     """ISO 8601 UTC with Z, whole seconds; the form in which every time is kept."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_after(moment: datetime) -> str:
+    """The first whole second that is not before a moment: what is due must not be early by a fraction."""
+    return iso(moment + timedelta(microseconds=999_999))
 
 
 def moment(text: str) -> datetime:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -169,6 +169,27 @@ class Store:
             row = cursor.fetchone()
         return dict(zip([column[0] for column in cursor.description], row, strict=True)) if row else None
 
+    def backfill_keys(self) -> list[str]:
+        """The url keys of what a backfill listed."""
+        with connection.explained(self.path):
+            return [
+                row[0]
+                for row in self.db.conn.execute(
+                    "SELECT DISTINCT url_key FROM entries WHERE backfill = 1 AND url_key <> ''"
+                )
+            ]
+
+    def held_among(self, keys: Sequence[str]) -> int:
+        """How many of these url keys are articles, or entries, that are known."""
+        with connection.explained(self.path):
+            return sum(
+                self.db.conn.execute(
+                    "SELECT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :key) OR EXISTS (SELECT 1 FROM entries WHERE url_key = :key)",
+                    {"key": key},
+                ).fetchone()[0]
+                for key in keys
+            )
+
     def feed(self, url: str) -> Feed | None:
         """The feed of that address."""
         return self._read(polls.feed, url)
@@ -250,11 +271,67 @@ class Writer(Store):
         with self.transaction():
             return frontier.add_urgent(self.db, **entry)
 
+    def add_steps(self, steps: Sequence[Step]) -> int:
+        """Pages of older articles that are to be walked; those that were are not walked again. How many are new."""
+        with self.transaction():
+            return gaps.add_steps(self.db, steps)
+
+    def owed_by_host(self, sources: Sequence[str]) -> dict[str, int]:
+        """Articles that backfills of these sources owe, by host."""
+        return self._read(gaps.owed_by_host, sources)
+
+    def step_errors(self, sources: Sequence[str]) -> list[tuple[str, str]]:
+        """(address, why) of the pages of older articles that could not be read."""
+        return self._read(gaps.step_errors, sources)
+
+    def note_archive(self, url: str, archive_url: str, kind: str) -> None:
+        """Where a feed's older entries are listed."""
+        with self.transaction():
+            self.db.conn.execute("UPDATE feeds SET archive_url = ?, kind = ? WHERE url = ?", (archive_url, kind, url))
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a word in the meta table."""
+        with self.transaction():
+            self.db.conn.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+            )
+
+    def optimize(self) -> None:
+        """Let SQLite look at its statistics, and fold the WAL into the file."""
+        with connection.explained(self.path):
+            self.db.conn.execute("PRAGMA optimize")
+            self.db.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def keep_house(self, *, now: datetime, asked: Sequence[int], give_up_gaps: timedelta) -> None:
+        """Give back leases that ended without an answer; close gaps that nothing fills; forget steps that were walked a month ago."""
+        with self.transaction():
+            frontier.return_expired(self.db, now=now, asked=asked)
+            gaps.expire_gaps(self.db, now, give_up_gaps)
+            gaps.forget_steps(self.db, now - timedelta(days=30))
+
+    def progress(self, run_id: int, totals: Mapping[str, int]) -> None:
+        """How far a run has come, so that a kill leaves more than a beginning."""
+        with self.transaction():
+            self.db.conn.execute(
+                f"UPDATE crawl_runs SET {', '.join(f'{name} = :{name}' for name in totals)} WHERE id = :id",
+                {**totals, "id": run_id},
+            )
+
+    def feeds_to_replace(self, now: datetime, day: timedelta) -> list[Feed]:
+        """Feeds that have failed for a day, or are gone, and whose successor was not looked for since; three at a time."""
+        with connection.explained(self.path):
+            return polls.feeds_to_replace(self.db, now=now, day=day)
+
+    def note_successor(self, url: str, line: str | None, now: datetime) -> None:
+        """What to write into the source list instead of a feed; None where nothing was found."""
+        with self.transaction():
+            self.db.conn.execute("UPDATE feeds SET successor = ?, searched_at = ? WHERE url = ?", (line, iso(now), url))
+
     def rename_source(self, old: str, new: str) -> int:
         """Give a source's rows another id; how many articles that were."""
         with self.transaction():
             count = int(self.db.conn.execute("SELECT count(*) FROM articles WHERE source = ?", (old,)).fetchone()[0])
-            for table in ("articles", "entries", "feeds"):
+            for table in ("articles", "entries", "feeds", "gaps", "steps"):
                 self.db.conn.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (new, old))
             self.db.conn.execute("UPDATE OR IGNORE source_days SET source = ? WHERE source = ?", (new, old))
             self.db.conn.execute(

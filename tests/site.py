@@ -81,15 +81,18 @@ class Request:
 class Site:
     """`site.page(...)`, `site.feed(...)`, `site.answers[path] = Answer(...)`; `site.requests` is what came."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.live: dict[
+            str, Callable[[Request, int], Answer]
+        ] = {}  # asked with each request and how many came before it
         self.answers: dict[str, Answer] = {"/robots.txt": Answer(b"User-agent: *\nAllow: /\n", kind="text/plain")}
         self.requests: list[Request] = []
         self.in_flight = self.most_in_flight = 0
         self._lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server = ThreadingHTTPServer((address, 0), self._handler())
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that was killed is no error of ours
-        self.base = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.base = f"http://{address}:{self.server.server_address[1]}"
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
@@ -141,7 +144,11 @@ class Site:
                         site.in_flight -= 1
 
             def answer(self, request: Request) -> None:
-                answer = site.answers.get(self.path) or Answer(b"<title>404</title><h1>Page not found</h1>", 404)
+                if self.path in site.live:
+                    before = sum(r.path == self.path for r in site.requests) - 1
+                    answer = site.live[self.path](request, before)
+                else:
+                    answer = site.answers.get(self.path) or Answer(b"<title>404</title><h1>Page not found</h1>", 404)
                 time.sleep(answer.delay)
                 if answer.raw is not None:
                     request.status = answer.status

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import click
 
@@ -15,79 +14,40 @@ from crawler.commands.app import App, emit, machine_options, now, pass_app
 
 
 @click.command("status")
-@click.option("--strict", is_flag=True, help="Exit 1 when something is unhealthy.")
+@click.option("--strict", is_flag=True, help="Exit 1 for warnings about single sources too.")
 @machine_options(csv=False)
 @pass_app
 def status_command(app: App, strict: bool, form: str) -> int:
-    """How each source is doing: when it was asked, what it has, what is owed, what went wrong."""
-    from crawler.outputs.terminal import counted, local, table, zone_name
+    """How the crawler and each source are doing; exit 1 where something needs a person.
+
+    Unhealthy is: `run` not running though it was not stopped, feeds late by more than [health] max_lag, more than failing_share of the sources
+    failing, the disk nearly full, the database damaged. What is wrong with single sources is listed, and fails only with --strict.
+    """
+    from crawler.engine.upkeep import disk_of, look
+    from crawler.outputs.health import print_status, status_document
     from storage.lock import holder
 
+    config, moment = app.config, now()
+    held = holder(config.database)
     with app.reader() as store:
-        rows, totals, runs = store.health(now()), store.totals(), store.runs(1)
-    unhealthy = _unhealthy(app, rows)
-    if form:
-        emit(rows, form)
-        return 1 if strict and unhealthy else 0
-    held = holder(app.config.database)
-    print(
-        f"{app.config.database}: {counted(totals['articles'], 'article')} ({counted(totals['copies'], 'copy', 'copies')}) of {counted(totals['sources'], 'source')}; "
-        + (f"`newsdesk {held.command}` is at work since {held.since}" if held else "nobody is writing")
-    )
-    if runs:
-        run = runs[0]
-        print(
-            f"last crawl {local(run['started_at'])} {zone_name()}: {run['articles_new']} new, {run['revised']} revised, {run['failed']} failed"
-            + ("" if run["finished_at"] else "; it did not end")
-        )
-    columns: list[tuple[str, dict[str, Any]]] = [
-        ("source", {"no_wrap": True}),
-        ("asked", {"no_wrap": True}),
-        ("changed", {"no_wrap": True}),
-        ("articles", {"justify": "right"}),
-        ("in part", {"justify": "right"}),
-        ("owed", {"justify": "right"}),
-        ("rejected", {"justify": "right"}),
-        ("last trouble", {"ratio": 1}),
-    ]
-    table(
-        columns,
-        (
-            [
-                r["source"],
-                local(r["checked_at"]),
-                local(r["changed_at"]),
-                r["articles"],
-                r["incomplete"],
-                r["owed"],
-                r["rejected"],
-                r["last_error"] or "",
-            ]
-            for r in rows
-        ),
-        report=True,
-    )
-    for line in unhealthy:
-        app.say(line)
-    return 1 if strict and unhealthy else 0
-
-
-def _unhealthy(app: App, rows: list[dict[str, Any]]) -> list[str]:
-    """What `--strict` fails for."""
-    health = app.config.health
-    watched = [r for r in rows if r["enabled"]]
-    failing = [r for r in watched if r["feeds"] and r["feeds_failing"] >= r["feeds"]]
-    late = [r for r in watched if (r["overdue_seconds"] or 0) > health.max_lag]
-    found = []
-    if watched and len(failing) / len(watched) > health.failing_share:
-        found.append(
-            f"{len(failing)} of {len(watched)} sources fail (more than [health] failing_share = {health.failing_share:g})"
-        )
-    if late:
-        found.append(
-            f"{len(late)} sources are overdue by more than [health] max_lag: {', '.join(r['source'] for r in late[:5])}"
-        )
-    return found
+        facts = {
+            "rows": store.health(moment),
+            "totals": store.totals(),
+            "run": next(iter(store.runs(1)), None),
+            "queue": store.queue(moment),
+            "manners": store.manners(moment),
+            "disk": disk_of(config, store, moment),
+        }
+    trouble = look(config, moment, running=held is not None)
+    if form == "json":
+        emit(status_document(facts, trouble, held, moment), "json")
+    elif form:
+        emit(facts["rows"], form)
+    else:
+        print_status(config.database, facts, trouble, held, moment)
+        for line in trouble.unhealthy:
+            app.say(f"unhealthy: {line}")
+    return 1 if trouble.unhealthy or (strict and trouble.warnings) else 0
 
 
 # What is wrong with older versions, each measured or published (RELIABILITY 2 and 5).

@@ -91,7 +91,7 @@ class Frontier:
         self._taken: Counter[str] = Counter()
         self._tried: set[int] = set()  # entries that failed in this run: their next try is the next run's
         self._tried_keys: set[str] = set()  # and their addresses: another feed may list the same article
-        self._index = SourceIndex(config.sources)
+        self.index = SourceIndex(config.sources)
 
         for source in config.sources:
             if plan.feeds and not plan.backfill and source.id in plan.sources and not source.feed_urls:
@@ -102,7 +102,7 @@ class Frontier:
     def apply(self, config: Config) -> None:
         """Go on by other settings."""
         self.config = config
-        self._index = SourceIndex(config.sources)
+        self.index = SourceIndex(config.sources)
         if self.plan.endless:
             self.sources = tuple(s.id for s in config.sources if s.enabled)
         self.nudge()
@@ -110,8 +110,12 @@ class Frontier:
     def source_of(self, source_id: str | None, url: str) -> Source | None:
         """The source of an entry: by id, else by the address' host and port, else by its site."""
         if source_id:
-            return self._index.source(source_id)
-        return self._index.at(url)
+            return self.index.source(source_id)
+        return self.index.at(url)
+
+    def entries_asked(self) -> list[int]:
+        """The entries that are being asked for."""
+        return [asked.entry.id for asked in self._in_flight if asked.entry is not None]
 
     @property
     def in_flight(self) -> int:

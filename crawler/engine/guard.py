@@ -146,13 +146,17 @@ class GuardMiddleware:
     """Refuses a request by its address before a name is looked up, and an answer that came from a forbidden one."""
 
     def __init__(self, config: Config) -> None:
-        self.policy = Policy.of(config.http)
         self.proxy = config.http.proxy
+        self.apply(config)
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
         """Scrapy's way to build it."""
         return cls(crawler.settings.get(CONFIG))
+
+    def apply(self, config: Config) -> None:
+        """Go on by other settings; the proxy stays, as the resolver trusts it by name."""
+        self.policy = Policy.of(config.http)
 
     def process_request(self, request: Request) -> None:
         """Refuse what cannot be right: a scheme, a user name, a port, a literal address."""

@@ -73,7 +73,7 @@ class Polls:
             raise FeedError("the section page has no links that look like articles")
         if not parsed.entries and parsed.kind in {"rss", "atom", "json"}:
             raise FeedError("it is a feed, but lists nothing")
-        return replace(answer, status=200, parsed=parsed)
+        return replace(answer, parsed=parsed)
 
     async def _parse(self, feed: Feed, response: Response, at: datetime) -> ParsedFeed:
         content_type = header(response.headers, "Content-Type") or ""
@@ -131,11 +131,10 @@ class Polls:
         assert feed is not None
         listed = taken(answer, schedule=schedule, now=at)
         known = writer.known_entries(feed.url, listed) if listed else set()
-        times = tuple(
-            moment(e.published_at).timestamp() if e.published_at else at.timestamp()
-            for e in listed
-            if e.identity not in known
-        )
+        # An entry without a date came now; in a first window it may have come any time.
+        undated = () if feed.rhythm is None else (at.timestamp(),)
+        new = [e for e in listed if e.identity not in known]
+        times = tuple(t for e in new for t in ((moment(e.published_at).timestamp(),) if e.published_at else undated))
         spread = int(hashlib.sha256(feed.url.encode()).hexdigest()[:8], 16) / 2**31 - 1
         every = asked.source.every if asked.source else None
         return check(

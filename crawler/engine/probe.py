@@ -96,25 +96,34 @@ class _ProbeSpider(scrapy.Spider):
             yield request
 
     async def get(self, url: str) -> Got:
-        asked = Asked(url=url, at=self.now(), source=self.index.at(url), feed=Feed(url=url, source=None, kind="feed"))
-        try:
-            response = await self.crawler.engine.download_async(asked.request(maxsize=2 * self.config.http.max_bytes))
-        except Exception as failure:  # whatever a site does is an answer here
-            return Got(url=url, error=reason_of(failure, self.resolver.refused, host_of(url)))
-        headers = {
-            name.decode("latin-1").lower(): values[-1].decode("latin-1")
-            for name, values in response.headers.items()
-            if values
-        }
-        error = None if response.status < 400 else f"the server answers {response.status}"
-        return Got(
-            url=response.url,
-            status=response.status,
-            body=response.body,
-            content_type=headers.get("content-type", ""),
-            headers=headers,
-            error=error,
+        return await ask(
+            self.crawler, url, config=self.config, index=self.index, refused=self.resolver.refused, now=self.now()
         )
+
+
+async def ask(
+    crawler: Any, url: str, *, config: Config, index: SourceIndex, refused: dict[str, str], now: datetime
+) -> Got:
+    """Ask one address on a running engine: robots.txt, the host's delay and the guard count as for a crawl (PEERS F 24)."""
+    asked = Asked(url=url, at=now, source=index.at(url), feed=Feed(url=url, source=None, kind="feed"))
+    try:
+        response = await crawler.engine.download_async(asked.request(maxsize=2 * config.http.max_bytes))
+    except Exception as failure:  # whatever a site does is an answer here
+        return Got(url=url, error=reason_of(failure, refused, host_of(url)))
+    headers = {
+        name.decode("latin-1").lower(): values[-1].decode("latin-1")
+        for name, values in response.headers.items()
+        if values
+    }
+    error = None if response.status < 400 else f"the server answers {response.status}"
+    return Got(
+        url=response.url,
+        status=response.status,
+        body=response.body,
+        content_type=headers.get("content-type", ""),
+        headers=headers,
+        error=error,
+    )
 
 
 def probe(config: Config, work: Callable[[Get], Awaitable[_T]], now: Callable[[], datetime]) -> _T:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +18,7 @@ from scrapy import signals
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
 
+from crawler.config import load_config
 from crawler.engine import guard
 from crawler.engine.addon import config_of, settings_of
 from crawler.engine.desk import WriterThread
@@ -23,7 +27,7 @@ from crawler.engine.polling import Polls
 from crawler.engine.pool import Pool
 from crawler.engine.spider import NewsSpider
 from crawler.engine.tally import Tally
-from crawler.errors import FAILED, INTERRUPTED, ConfigError, CrawlerError, UsageError
+from crawler.errors import DONE, FAILED, INTERRUPTED, ConfigError, CrawlerError, UsageError
 from crawler.settings import Config, SourceIndex
 from crawler.urls import host_of
 from storage.errors import StorageError
@@ -32,6 +36,8 @@ from storage.records import CrawlRun, iso
 from storage.store import Writer, open_writer
 
 log = logging.getLogger("newsdesk")
+DRAIN = 8.0  # seconds after a signal until what did not answer is given up; ten are promised,
+LAST = 1.5  # and so many are left to write that down
 
 
 def clock() -> datetime:
@@ -53,6 +59,10 @@ class LiveRun:
     frontier: Frontier
     run_id: int = 0
     started_at: datetime = field(default_factory=clock)
+    existed: bool = True  # the file was there before
+    reload: Callable[[], Config] = load_config
+    now: Callable[[], datetime] = clock
+    ended: bool = False
 
     @classmethod
     def begin(
@@ -62,6 +72,7 @@ class LiveRun:
         *,
         command: str,
         observer: Callable[[Tally], None] | None = None,
+        reload: Callable[[], Config] = load_config,
     ) -> Self:
         """Take the lock, open the file, give back what a dead holder had.
 
@@ -69,6 +80,7 @@ class LiveRun:
             StorageError: it is held, or cannot be opened.
         """
         lock = Lock(config.database, command=command, now=clock())
+        existed = config.database.exists()
         try:
             writer = open_writer(config.database)
             try:
@@ -97,10 +109,15 @@ class LiveRun:
             tally=tally,
             frontier=Frontier(config, desk, what, tally, clock),
             run_id=run_id,
+            existed=existed,
+            reload=reload,
         )
 
     async def end(self) -> None:
         """Finish what waits, stop the processes, give back the leases."""
+        if self.ended:
+            return
+        self.ended = True
         await self.desk.close()
         self.pool.close()
         with contextlib.suppress(StorageError):
@@ -198,6 +215,11 @@ def plan_crawl(
     return plan
 
 
+def plan_run(writer: Writer, config: Config) -> Plan:  # noqa: ARG001 - one signature
+    """Crawl until told to end; sources may come and go meanwhile."""
+    return Plan(command="run", sources=tuple(s.id for s in config.sources if s.enabled), due_only=True, endless=True)
+
+
 def plan_fetch(urls: tuple[str, ...], *, command: str = "fetch") -> Callable[[Writer, Config], Plan]:
     """Addresses, now."""
 
@@ -229,13 +251,24 @@ def run(
     command: str,
     spider: str,
     observer: Callable[[Tally], None] | None = None,
+    reload: Callable[[], Config] = load_config,
+    ready: Callable[[LiveRun], None] | None = None,
 ) -> Result:
     """Run one crawl in this process, to its end. Once a process: Twisted's reactor does not start twice.
+
+    Args:
+        config: the settings.
+        plan: what to do.
+        command: as the lock names it.
+        spider: which of spiders/.
+        observer: told after each change of the counts.
+        reload: reads the configuration anew, for a run without an end.
+        ready: told before the engine starts.
 
     Raises:
         StorageError: the file is held or cannot be written.
     """
-    live = LiveRun.begin(config, plan, command=command, observer=observer)
+    live = LiveRun.begin(config, plan, command=command, observer=observer, reload=reload)
     settings = Settings()
     settings.setmodule("crawler.engine.settings", priority="project")
     settings.setdict({**settings_of(config), "LOG_INSTALL_ROOT_HANDLER": False}, priority="cmdline")
@@ -244,35 +277,54 @@ def run(
     logging.getLogger("py.warnings").setLevel(logging.ERROR)
     received: list[int] = []
     try:
+        if ready is not None:
+            ready(live)
         process = AsyncCrawlerProcess(settings)
         process.crawl(spider, live=live)
-        with _remembered(received):
+        with _remembered(received, live):
             process.start()
     except BaseException:
         live.writer.close()
         live.lock.close()
         raise
-    code = INTERRUPTED if signal.SIGINT in received else 143 if signal.SIGTERM in received else None
+    code = _code(received, live.plan)
     if process.bootstrap_failed and code is None:
         code = FAILED
     return Result(run=live.summary(code), entries=live.plan.entries)
 
 
+def _code(received: list[int], plan: Plan) -> int | None:
+    """The exit code that a signal asks for; None without one. A run without an end is ended by its first one, as it should be."""
+    if not received:
+        return None
+    if plan.endless and len(received) == 1:
+        return DONE
+    return INTERRUPTED if signal.SIGINT in received else 143
+
+
 @contextlib.contextmanager
-def _remembered(received: list[int]) -> Iterator[None]:
-    """Note which signal ended the run; Scrapy drains on the first one and stops at once on the second."""
+def _remembered(received: list[int], live: LiveRun) -> Iterator[None]:
+    """Note which signal ended the run; Scrapy drains on the first one and stops at once on the second. Draining ends after DRAIN seconds."""
     import scrapy.crawler as scrapy_crawler
 
     install = scrapy_crawler.install_shutdown_handlers
+    last_resort = threading.Timer(DRAIN + LAST, _leave, (received, live.plan))
+    last_resort.daemon = True
 
     def installing(function: Any, *args: Any, **kwargs: Any) -> Any:
         def noted(signum: int, frame: Any) -> Any:
-            if not received:
-                print(
-                    "newsdesk: stopping; what is under way is finished and kept (a second signal ends it at once)",
-                    file=sys.stderr,
-                )
             received.append(signum)
+            if len(received) > 1:
+                _leave(received, live.plan)
+            print(
+                "newsdesk: stopping; what is under way is finished and kept (a second signal ends it at once)",
+                file=sys.stderr,
+            )
+            from twisted.internet import reactor
+
+            live.frontier.stop()
+            last_resort.start()
+            reactor.callLater(DRAIN, lambda: asyncio.ensure_future(_cut(live, received)))
             return function(signum, frame)
 
         return install(noted if callable(function) else function, *args, **kwargs)
@@ -281,4 +333,21 @@ def _remembered(received: list[int]) -> Iterator[None]:
     try:
         yield
     finally:
+        last_resort.cancel()
         scrapy_crawler.install_shutdown_handlers = install
+
+
+async def _cut(live: LiveRun, received: list[int]) -> None:
+    """Somebody does not answer: write down how the run ended, and go. The next holder gives back what was not settled."""
+    if not live.ended:
+        live.ended = True
+        with contextlib.suppress(Exception):  # the last resort ends it otherwise
+            await asyncio.wait_for(live.desk.close(), LAST / 2)
+            live.summary(_code(received, live.plan))
+    _leave(received, live.plan)
+
+
+def _leave(received: list[int], plan: Plan) -> None:
+    """End the process now; all that was acknowledged is on the disk, and its workers end with it."""
+    code = _code(received, plan)
+    os._exit(code if code is not None else FAILED)

@@ -10,6 +10,8 @@ from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
 from storage.polls import NO_ADDRESS, CheckCounts
 from storage.records import FeedCheck, SourceCounts, Verdict
 
+MOST_REASONS = 200  # kept a source: a run without an end meets many
+
 
 @dataclass(slots=True)
 class _Row:
@@ -77,6 +79,8 @@ class Tally:
             row.counts[name] += 1
         if verdict.is_copy:
             row.counts["copies"] += 1
+        if len(row.reasons) > MOST_REASONS:
+            row.reasons = Counter(dict(row.reasons.most_common(MOST_REASONS // 2)))
         if verdict.reason and name not in {None, "articles_new", "revised"}:
             row.reasons[verdict.reason] += 1
         self.changed()
@@ -88,6 +92,13 @@ class Tally:
     def total(self, name: str) -> int:
         """A count over all sources."""
         return sum(row.counts[name] for row in self.rows.values())
+
+    def totals(self) -> dict[str, int]:
+        """The counts that a run is kept with."""
+        return {
+            name: self.total(name)
+            for name in ("feeds", "entries_new", "articles_new", "revised", "copies", "rejected", "failed")
+        }
 
     def sources(self) -> tuple[SourceCounts, ...]:
         """The summary, a row a source."""

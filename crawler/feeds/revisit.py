@@ -93,10 +93,11 @@ def check(
     parsed = answer.parsed
     same = answer.status == 304 or (feed.body_hash is not None and answer.body_hash == feed.body_hash)
     listed = () if same else taken(answer, schedule=schedule, now=now)
-    gap = None if same or parsed is None else _gap(feed, parsed, listed, seen, now)
+    partial = answer.status == 226  # RFC 3229: what is new alone, not a window
+    gap = None if same or partial or parsed is None else _gap(feed, parsed, listed, seen, now)
     since = moment(gap.to_at).timestamp() if gap else None
     rhythm = learn(read_rhythm(feed.rhythm), seen.times, now.timestamp(), since=since, hour=schedule.hour)
-    window = feed.window if same or parsed is None else len(parsed.entries)
+    window = feed.window if same or partial or parsed is None else len(parsed.entries)
     wait = _interval(every, rhythm, window, schedule, now)
     asked_for = max(
         answer.fresh_for, ttl_seconds(parsed.ttl) if parsed else 0.0, (parsed.period or 0.0) if parsed else 0.0
@@ -123,7 +124,7 @@ def check(
         return good
     fresh = len(listed) - seen.known
     return replace(
-        good, kind=parsed.kind, listed=listed, window=window, overlap=None if same else seen.known, found_by=found_by.get(parsed.kind, "feed"),
+        good, kind=parsed.kind, listed=listed, window=window, overlap=None if same or partial else seen.known, found_by=found_by.get(parsed.kind, "feed"),
         asked_wait=max(ttl_seconds(parsed.ttl), parsed.period or 0.0), archive_url=parsed.previous,
         children=open_children(parsed, now=now, max_age=schedule.max_age), lies=_lies(feed, answer, fresh),
         gap=gap,

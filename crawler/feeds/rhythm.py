@@ -146,11 +146,14 @@ def interval(
     longest = min(most, max(least, max(window, 1) / sudden * hour))
     passed, spent, filled, into = 0.0, 0.0, 0.0, now % hour
     boost = rhythm.boost
-    for rate in rates(rhythm, now, math.ceil(longest / hour) + 1, hour=hour):
+    for step, rate in enumerate(rates(rhythm, now, math.ceil(longest / hour) + 1, hour=hour)):
         part = hour - into
         into = 0.0
         effort = math.sqrt(rate * boost) / pace
-        fill = rate * max(BURST, ONGOING * boost) / hour
+        seen = rhythm.hours_watched[int(now // hour + step) % 24]
+        fill = (
+            (rate + math.sqrt(rate / max(seen, 1.0))) * max(BURST, ONGOING * boost) / hour
+        )  # with the doubt of a few days
         until = min(
             (1.0 - spent) / effort if effort > 0 else math.inf,
             (max(window, 1) - filled) / fill if fill > 0 else math.inf,

@@ -40,9 +40,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
-    """One JSON document, a list."""
-    return json.dumps(list(rows), ensure_ascii=False, indent=1)
+def as_json(rows: Iterable[Mapping[str, Any]] | dict[str, Any]) -> str:
+    """One JSON document: a list of rows, or one thing as it is."""
+    return json.dumps(rows if isinstance(rows, dict) else list(rows), ensure_ascii=False, indent=1)
 
 
 def as_jsonl(row: Mapping[str, Any]) -> str:

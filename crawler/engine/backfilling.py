@@ -1,0 +1,108 @@
+"""A backfill: first every page that lists older articles is walked, then it is said how many articles that is, then they are fetched."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from crawler.engine.frontier import Plan
+from crawler.engine.run import LiveRun, run
+from crawler.feeds.backfill import ways
+from crawler.settings import Config
+from crawler.values import readable
+from storage.records import CrawlRun
+from storage.store import Writer, open_store
+
+
+def backfill(
+    config: Config,
+    names: Sequence[str],
+    *,
+    since: datetime,
+    until: datetime,
+    dry: bool,
+    say: Callable[[str], None],
+    observer: Callable[[Any], None] | None = None,
+) -> CrawlRun:
+    """Walk back through sources.
+
+    Args:
+        config: the settings.
+        names: source ids, or tag:TAG.
+        since: the beginning of the time.
+        until: its end.
+        dry: only count; nothing is kept.
+        say: told the count and the duration.
+        observer: told after each change of the counts.
+
+    Raises:
+        StorageError: the file is held or cannot be written.
+        ConfigError: a name that no source has.
+    """
+    chosen = tuple(s.id for s in config.choose(tuple(names)))
+
+    def plan(writer: Writer, config: Config) -> Plan:
+        for source_id in chosen:
+            source = config.source(source_id)
+            assert source is not None
+            feeds = tuple(f for f in (writer.feed(url) for _, url in source.feed_urls) if f is not None)
+            writer.add_steps(ways(source, feeds, since=since, until=until))
+        return Plan(command="backfill", sources=chosen, backfill=True, dry=dry)
+
+    def ready(live: LiveRun) -> None:
+        async def listed() -> None:
+            hosts, errors = await live.desk.call(
+                lambda writer: (writer.owed_by_host(chosen), writer.step_errors(chosen))
+            )
+            held = _held(config, live) if dry else 0
+            say(_estimate(config, hosts, held, dry=dry))
+            for url, error in errors:
+                say(f"{url}: {error}")
+
+        live.frontier.on_listed = listed
+
+    if not dry:
+        return run(config, plan, command="backfill", spider="feed", observer=observer, ready=ready).run
+    with tempfile.TemporaryDirectory(prefix="newsdesk-") as folder:
+        elsewhere = dataclasses.replace(
+            config, storage=dataclasses.replace(config.storage, database=str(Path(folder) / "count.db"))
+        )
+
+        def copied(writer: Writer, config_: Config) -> Plan:
+            _take_feeds(config, writer)
+            return plan(writer, config_)
+
+        return run(elsewhere, copied, command="backfill --dry-run", spider="feed", observer=observer, ready=ready).run
+
+
+def _take_feeds(config: Config, writer: Writer) -> None:
+    """What is known of the feeds' archive pages, for a count in a file of its own."""
+    if not config.database.exists():
+        return
+    with open_store(config.database) as store:
+        for source in config.sources:
+            for _, url in source.feed_urls:
+                if (feed := store.feed(url)) is not None and feed.archive_url:
+                    writer.note_archive(url, feed.archive_url, feed.kind)
+
+
+def _held(config: Config, live: LiveRun) -> int:
+    """How many of the counted articles are held already."""
+    if not config.database.exists():
+        return 0
+    with open_store(live.config.database) as counted, open_store(config.database) as store:
+        return store.held_among(counted.backfill_keys())
+
+
+def _estimate(config: Config, hosts: dict[str, int], held: int, *, dry: bool) -> str:
+    """How many, and how long at one request a host and delay; a longer Crawl-delay makes it longer."""
+    total = sum(hosts.values()) - held
+    seconds = max(hosts.values(), default=0) * max(config.politeness.delay, 0.5)
+    ends = " nothing was kept" if dry else " fetching; interrupt it as you like, the same command goes on"
+    if total <= 0:
+        return "no article of that time is missing, as far as archive pages and sitemaps tell"
+    return f"{total:,} articles of {len(hosts)} host{'s' * (len(hosts) != 1)}, about {readable(max(1.0, seconds))} at one request every {config.politeness.delay:g} s a host;{ends}"

@@ -1,0 +1,136 @@
+"""What the background crawler does by the clock: APScheduler on Scrapy's own loop, started and stopped by an extension. Its jobs decide what is due; they fetch nothing.
+
+APScheduler goes by the wall clock and falls silent when that is set back (measured), so a watchdog on the loop's monotonic clock compares
+the two each second: set back, every job and every due time moves with it; time that passed unseen (a suspend) gives one staggered catch-up.
+Triggers are intervals in UTC: no slot is lost or doubled when summer time begins or ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from scrapy import signals
+from scrapy.exceptions import NotConfigured
+
+TICK = 1.0  # seconds between two looks at what is due: a `fetch` waits at most two
+JUMP = 5.0  # seconds by which wall and monotonic clock may part before it is a jump; NTP slews by far less
+log = logging.getLogger("newsdesk")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Something that is done every so many seconds."""
+
+    name: str
+    seconds: float
+    work: Callable[[], Awaitable[None]]
+
+
+class Timekeeper:
+    """Runs jobs, and keeps them running whatever the wall clock does."""
+
+    def __init__(
+        self,
+        jobs: tuple[Job, ...],
+        jumped: Callable[[float], Awaitable[None]],
+        *,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.jobs = jobs
+        self.jumped = jumped
+        self._wall, self._steady = wall, steady
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._watch: asyncio.TimerHandle | None = None
+        self._seen = (0.0, 0.0)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin; call it on the running loop."""
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a job that is late says so in `status`
+        for job in self.jobs:
+            self._scheduler.add_job(
+                functools.partial(_edge, job), IntervalTrigger(seconds=job.seconds, timezone=UTC), id=job.name,
+                coalesce=True, misfire_grace_time=None, max_instances=1,
+            )  # fmt: skip
+        self._scheduler.start()
+        self._seen = (self._wall(), self._steady())
+        self._look()
+
+    def _look(self) -> None:
+        """The watchdog: has the wall clock moved otherwise than time did, or did time pass without us?"""
+        wall, steady = self._wall(), self._steady()
+        apart = (wall - self._seen[0]) - (steady - self._seen[1])
+        asleep = steady - self._seen[1] - TICK
+        self._seen = (wall, steady)
+        if abs(apart) > JUMP or asleep > JUMP:
+            for job in self.jobs:
+                self._scheduler.modify_job(
+                    job.name, next_run_time=datetime.now(UTC) + timedelta(seconds=min(job.seconds, TICK))
+                )
+            task = asyncio.ensure_future(self.jumped(apart if apart < -JUMP else max(apart, asleep)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._watch = asyncio.get_running_loop().call_later(TICK, self._look)
+
+    def now(self, name: str) -> None:
+        """Do a job as soon as can be."""
+        self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+
+    def stop(self) -> None:
+        """End; what is under way is not waited for."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+
+async def _edge(job: Job) -> None:
+    """The edge for one tick: what goes wrong in a job is told, and the next one is tried."""
+    try:
+        await job.work()
+    except Exception as error:
+        log.error("%s could not be done: %s: %s", job.name, type(error).__name__, error)  # noqa: TRY400
+
+
+class SchedulerExtension:
+    """Scrapy's hook: starts the jobs of a background crawler with its engine, and stops them with its spider."""
+
+    def __init__(self, crawler: Any) -> None:
+        self.crawler = crawler
+        self.upkeep: Any = None
+        crawler.signals.connect(self.start, signal=signals.engine_started)
+        crawler.signals.connect(self.stop, signal=signals.spider_closed)
+
+    @classmethod
+    def from_crawler(cls, crawler: Any) -> Self:
+        """Only for a run without an end.
+
+        Raises:
+            NotConfigured: the spider is another.
+        """
+        live = getattr(crawler.spider, "live", None)
+        if live is None or not live.plan.endless:
+            raise NotConfigured
+        return cls(crawler)
+
+    def start(self) -> None:
+        """The loop runs."""
+        from crawler.engine.upkeep import Upkeep
+
+        self.upkeep = Upkeep(self.crawler)
+        self.upkeep.start()
+
+    def stop(self) -> None:
+        """The spider is closed."""
+        if self.upkeep is not None:
+            self.upkeep.stop()

@@ -1,0 +1,30 @@
+"""A word to systemd (sd_notify): ready, alive, reloading, stopping. A datagram to the socket that NOTIFY_SOCKET names; nothing where there is none.
+
+The protocol is one line (man 3 sd_notify); the libraries for it are older than this Python or need systemd's headers.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+
+def notify(**words: str | int) -> bool:
+    """Tell systemd a few words, as READY=1; whether somebody listens. Never raises."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return False
+    text = "\n".join(f"{name}={str(value)[:500]}" for name, value in words.items())
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as wire:
+            wire.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+            wire.sendall(text.encode())
+    except OSError:
+        return False
+    return True
+
+
+def reloading() -> None:
+    """A reload begins (Type=notify-reload wants the monotonic time of it)."""
+    notify(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)

@@ -1,0 +1,190 @@
+"""What is wrong, from what the store tells: values in, lines out. Pure; the clock an argument.
+
+Unhealthy is what needs a person now: not running though expected, lag over max_lag, over failing_share of the sources failing, disk, database.
+A warning is about one source; it makes `status --strict` fail, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from crawler.settings import Health, Schedule
+from crawler.values import readable
+from storage.records import moment
+
+USUAL = 3.0  # times its usual gap: then a source is silent
+FELL, FROM = 0.3, 0.6  # a field that stood in most articles and now stands in a third of that share
+SHORTER = 0.4  # of the usual median length
+FORBIDDEN_LEAST = 5  # entries, before "robots forbids all" is said
+LEAST_FREE = 200e6  # bytes
+FULL_SOON = 3.0  # days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """The file and the disk that it stands on, in bytes; growth in bytes a day, None before it can be told."""
+
+    free: int
+    used: int
+    growth: float | None = None
+    backup_age: float | None = None  # seconds; None where there is no backup
+
+    @property
+    def days_left(self) -> float | None:
+        """Until the disk is full, at this growth."""
+        return self.free / self.growth if self.growth else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What is wrong: what needs a person now, and what is told of single sources."""
+
+    unhealthy: tuple[str, ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()  # (source, line)
+
+
+def assess(
+    *,
+    sources: Sequence[Mapping[str, Any]],
+    trends: Sequence[Mapping[str, Any]],
+    feeds: Sequence[Mapping[str, Any]],
+    gaps_open: int,
+    disk: Disk,
+    settings: Health,
+    schedule: Schedule,
+    expected: bool,
+    running: bool,
+    damage: str | None,
+    now: datetime,
+) -> Trouble:
+    """What is wrong now.
+
+    Args:
+        sources: storage.Store.health.
+        trends: storage.Store.trends.
+        feeds: storage.Store.troubled_feeds.
+        gaps_open: holes that are being filled.
+        disk: see Disk.
+        settings: [health].
+        schedule: [schedule].
+        expected: a `newsdesk run` was started and did not end by itself.
+        running: somebody holds the database.
+        damage: what the last check of the file found.
+        now: the clock.
+    """
+    found: list[str] = []
+    watched = [s for s in sources if s["enabled"]]
+    if expected and not running:
+        found.append(
+            "`newsdesk run` is not running, though it was not stopped: it was killed, or the machine went down; start it again"
+        )
+    failing = [s["source"] for s in watched if s["feeds"] and s["feeds_failing"] >= s["feeds"]]
+    if watched and len(failing) / len(watched) > settings.failing_share:
+        share = f"more than [health] failing_share = {settings.failing_share:g}"
+        found.append(f"{len(failing)} of {len(watched)} sources fail ({share}): {_some(failing)}")
+    late = [s["source"] for s in watched if (s["overdue_seconds"] or 0) > settings.max_lag]
+    if late and expected:
+        found.append(
+            f"{len(late)} sources are late by more than [health] max_lag = {readable(settings.max_lag)}: {_some(late)}"
+        )
+    if disk.free < LEAST_FREE:
+        found.append(f"only {disk.free / 1e6:,.0f} MB are free on the disk of the database; make room")
+    elif disk.days_left is not None and disk.days_left < FULL_SOON:
+        found.append(
+            f"the disk of the database is full in {disk.days_left:.1f} days at {(disk.growth or 0) / 1e9:.2f} GB a day; make room"
+        )
+    if damage:
+        found.append(
+            f"the database is damaged: {damage}; stop newsdesk, then `newsdesk db check` and `newsdesk db restore BACKUP`"
+        )
+    warnings = [*_feed_lines(feeds, schedule, now), *(line for t in trends for line in _trend_lines(t))]
+    if gaps_open:
+        warnings.append(
+            (
+                "",
+                f"{gaps_open} gap{'s' * (gaps_open > 1)} open: `newsdesk gaps` lists what was missed and is looked for",
+            )
+        )
+    return Trouble(unhealthy=tuple(found), warnings=tuple(warnings))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _feed_lines(feeds: Sequence[Mapping[str, Any]], schedule: Schedule, now: datetime) -> list[tuple[str, str]]:
+    """A line for a feed that is gone, has failed for a day, has moved for good, or lies."""
+    found: list[tuple[str, str]] = []
+    day = timedelta(hours=24 * schedule.hour / 3600)
+    for feed in feeds:
+        source, url = str(feed["source"]), feed["url"]
+        instead = (
+            f'; its site names another: put `{feed["successor"]}` into [[source]] id = "{source}"'
+            if feed["successor"]
+            else ""
+        )
+        if feed["parent_url"]:
+            continue
+        if feed["state"] == "gone":
+            found.append((source, f"{url} is {feed['last_error']}; it is asked no more{instead}"))
+        elif feed["failing_since"] and now - moment(feed["failing_since"]) >= day:
+            found.append(
+                (
+                    source,
+                    f"{url} has failed since {feed['failing_since']} ({feed['failures']} times): {feed['last_error']}{instead}",
+                )
+            )
+        if feed["address"]:
+            found.append(
+                (
+                    source,
+                    f"{url} has moved to {feed['address']} for good, and is asked there; write that into the source list",
+                )
+            )
+        if feed["lies"]:
+            found.append(
+                (
+                    source,
+                    f"{url} says that nothing changed when it did (its validators lie); it is asked in full once a day",
+                )
+            )
+    return found
+
+
+def _trend_lines(trend: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A line for a source that fell silent, whose template changed, or whose articles robots.txt forbids."""
+    found: list[str] = []
+    usual = usual_gap([moment(seen) for seen in reversed(trend["seen"])])
+    if usual and trend["seen"] and trend["ok_at"]:
+        silent = moment(trend["ok_at"]) - moment(trend["seen"][0])  # not the time in which nobody asked
+        if silent > usual * USUAL:
+            found.append(
+                f"0 new for {readable(silent.total_seconds() // 60 * 60)}, {silent / usual:.0f}× its usual gap; is its feed still the one? `newsdesk sources test`"
+            )
+    for field, shares in trend["fields"].items():
+        if shares and shares[0] >= FROM and shares[1] <= shares[0] * FELL:
+            found.append(
+                f"{field} {shares[0]:.0%} → {shares[1]:.0%} since {trend['changed_since']}: the template changed?"
+            )
+    words = trend["words"]
+    if words and words[0] >= 100 and words[1] < words[0] * SHORTER:
+        found.append(
+            f"median length {words[0]} → {words[1]} words since {trend['changed_since']}: the template changed, or a wall?"
+        )
+    if trend["settled"] >= FORBIDDEN_LEAST and trend["forbidden"] == trend["settled"]:
+        found.append("robots.txt forbids 100 % of its articles: headlines only")
+    return [(str(trend["source"]), line) for line in found]
+
+
+def usual_gap(seen: Sequence[datetime]) -> timedelta | None:
+    """A source's usual longest wait for something new: the median over its days of the longest gap of that day; None before a week is known."""
+    longest: dict[str, timedelta] = {}
+    for before, after in pairwise(seen):
+        day = after.date().isoformat()
+        longest[day] = max(longest.get(day, timedelta()), after - before)
+    gaps = sorted(longest.values())
+    return max(gaps[len(gaps) // 2], timedelta(hours=1)) if len(gaps) >= 7 else None

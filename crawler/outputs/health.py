@@ -1,0 +1,199 @@
+"""`status`, `coverage` and `gaps` as a person reads them, and as one document."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crawler.outputs.terminal import counted, local, say, table, zone_name
+from crawler.values import readable
+from storage.records import iso, moment
+
+if TYPE_CHECKING:
+    from crawler.health import Disk, Trouble
+    from storage.lock import Holder
+
+_COLUMNS: list[tuple[str, dict[str, Any]]] = [
+    ("source", {"no_wrap": True}),
+    ("asked", {"no_wrap": True}),
+    ("changed", {"no_wrap": True}),
+    ("next", {"no_wrap": True}),
+    ("articles", {"justify": "right"}),
+    ("in part", {"justify": "right"}),
+    ("owed", {"justify": "right"}),
+    ("rejected", {"justify": "right"}),
+    ("last trouble", {"ratio": 1}),
+]
+
+
+def status_document(facts: Mapping[str, Any], trouble: Trouble, held: Holder | None, now: datetime) -> dict[str, Any]:
+    """The whole of `status` as one JSON document."""
+    disk: Disk = facts["disk"]
+    return {
+        "at": iso(now),
+        "healthy": not trouble.unhealthy,
+        "unhealthy": list(trouble.unhealthy),
+        "warnings": [{"source": source or None, "line": line} for source, line in trouble.warnings],
+        "running": dataclasses.asdict(held) if held else None,
+        "last_run": facts["run"],
+        "totals": facts["totals"],
+        "queue": facts["queue"],
+        "manners": facts["manners"],
+        "disk": {**dataclasses.asdict(disk), "days_left": disk.days_left},
+        "sources": facts["rows"],
+    }
+
+
+def print_status(path: Path, facts: Mapping[str, Any], trouble: Trouble, held: Holder | None, now: datetime) -> None:
+    """The status, the whole first, then a row a source, then what is wrong with single ones."""
+    totals, run, queue, disk = facts["totals"], facts["run"], facts["queue"], facts["disk"]
+    who = (
+        f"`newsdesk {held.command}` is at work since {local(held.since)}, pid {held.pid}"
+        if held
+        else "nobody is writing"
+    )
+    print(
+        f"{path}: {counted(totals['articles'], 'article')} ({counted(totals['copies'], 'copy', 'copies')}) of {counted(totals['sources'], 'source')}; {who}"
+    )
+    if run:
+        ended = "" if run["finished_at"] or held else "; it did not end"
+        print(
+            f"last {run['command']} from {local(run['started_at'])} {zone_name()}: {run['articles_new']} new, {run['revised']} revised, {run['failed']} failed{ended}"
+        )
+    print(f"queue     {_queue(queue, now)}")
+    print(f"disk      {_disk(disk)}")
+    print(f"manners   {_manners(facts['manners'])}")
+    rows = [
+        [r["source"], local(r["checked_at"]), local(r["changed_at"]), local(r["due_at"]), r["articles"], r["incomplete"], r["owed"], r["rejected"], r["last_error"] or ""]
+        for r in facts["rows"]
+    ]  # fmt: skip
+    table(_COLUMNS, rows, report=True)
+    for source, line in trouble.warnings:
+        print(f"! {source}: {line}" if source else f"! {line}")
+
+
+def _queue(queue: Mapping[str, Any], now: datetime) -> str:
+    owed = f"{counted(queue['owed'], 'article')} owed"
+    if queue["oldest_owed_at"]:
+        owed += f", the oldest for {_ago(queue['oldest_owed_at'], now)}"
+    due = f"{counted(queue['feeds_due'], 'feed')} due"
+    if queue["latest_due_at"]:
+        due += f", the latest {_ago(queue['latest_due_at'], now)} late"
+    elif queue["next_due_at"]:
+        due += f", the next at {local(queue['next_due_at'])}"
+    rest = [f"{counted(queue['rechecks_due'], 'recheck')} due"]
+    if queue["backfill_owed"]:
+        rest.append(f"{queue['backfill_owed']:,} of a backfill left (`newsdesk backfill` goes on)")
+    if queue["gaps_open"]:
+        rest.append(f"{counted(queue['gaps_open'], 'gap')} open (`newsdesk gaps`)")
+    return "; ".join([owed, due, *rest])
+
+
+def _ago(at: str, now: datetime) -> str:
+    return readable(max(0.0, (now - moment(at)).total_seconds()))
+
+
+def _disk(disk: Disk) -> str:
+    growth = f", {disk.growth / 1e9:.3f} GB a day" if disk.growth else ""
+    left = disk.days_left
+    full = f", full in {left / 365:.0f} years" if left and left > 730 else f", full in {left:.0f} days" if left else ""
+    backup = f"backup {readable(disk.backup_age // 60 * 60)} old" if disk.backup_age is not None else "no backup yet"
+    return f"{disk.used / 1e6:,.1f} MB{growth}; {disk.free / 1e9:,.1f} GB free{full}; {backup}"
+
+
+def _manners(manners: Mapping[str, Any]) -> str:
+    if not manners["requests"]:
+        return "no request in the last 24 h"
+    throttled = f"; {manners['throttled']} × 429 or 503" if manners["throttled"] else "; nobody complained"
+    alone = f", {counted(manners['hosts_left_alone'], 'host')} left alone" if manners["hosts_left_alone"] else ""
+    return (
+        f"last 24 h: {counted(manners['requests'], 'request')} to {counted(manners['hosts'], 'host')}, {manners['bytes'] / 1e6:,.1f} MB; "
+        f"{manners['conditional']:,} conditional, {manners['not_modified']:,} not modified{throttled}{alone}"
+    )
+
+
+def coverage_rows(days: Iterable[Mapping[str, Any]], *, by: str, now: datetime) -> list[dict[str, Any]]:
+    """The days of sources, or their weeks or months, with a word for each: found, quiet, blind (nobody watched), patchy (for more than six hours), gap.
+
+    Args:
+        days: storage.Store.days.
+        by: "day", "week" (by its Monday) or "month".
+        now: the clock: what is not over yet is blind since the last good poll.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for day in days:
+        blind = day["longest_blind_seconds"]
+        if day["ok_at"] and day["ok_at"][:10] <= day["day"]:
+            began = max(moment(day["ok_at"]), moment(day["day"]))
+            blind = max(blind or 0, int((min(now, moment(f"{day['day']}T23:59:59Z")) - began).total_seconds()))
+        row = found.setdefault(
+            (day["source"], _period(day["day"], by)),
+            dict.fromkeys(
+                (
+                    "polls_ok",
+                    "polls_failed",
+                    "entries_new",
+                    "articles",
+                    "headline_only",
+                    "gaps_open",
+                    "days_blind",
+                    "longest_blind_seconds",
+                ),
+                0,
+            ),
+        )
+        for name in ("polls_ok", "polls_failed", "entries_new", "articles", "headline_only", "gaps_open"):
+            row[name] += day[name]
+        row["days_blind"] += not day["polls_ok"]
+        row["longest_blind_seconds"] = max(row["longest_blind_seconds"], blind or 0)
+    return [
+        {"source": source, by: period, "seen": _word(row), **row} for (source, period), row in sorted(found.items())
+    ]
+
+
+def _period(day: str, by: str) -> str:
+    if by == "month":
+        return day[:7]
+    if by == "week":
+        date = moment(day).date()
+        return date.fromordinal(date.toordinal() - date.weekday()).isoformat()
+    return day
+
+
+def _word(row: Mapping[str, Any]) -> str:
+    if not row["polls_ok"]:
+        return "blind"
+    if row["gaps_open"]:
+        return "gap"
+    if row["longest_blind_seconds"] > 6 * 3600:
+        return "patchy"
+    return "found" if row["entries_new"] or row["articles"] or row["headline_only"] else "quiet"
+
+
+def print_coverage(rows: Sequence[Mapping[str, Any]], by: str) -> None:
+    """What was watched and found, a row a source and day."""
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("source", {"no_wrap": True}),
+        (by, {"no_wrap": True}),
+        ("seen", {"no_wrap": True}),
+    ]
+    columns += [
+        (name, {"justify": "right"})
+        for name in ("entries", "articles", "headlines", "polls", "failed", "longest blind", "gaps")
+    ]
+    table(
+        columns,
+        (
+            [
+                r["source"], r[by], r["seen"], r["entries_new"], r["articles"], r["headline_only"], r["polls_ok"], r["polls_failed"],
+                readable(r["longest_blind_seconds"] // 60 * 60) if r["longest_blind_seconds"] >= 60 else "", r["gaps_open"] or "",
+            ]
+            for r in rows
+        ),
+        caption="days are UTC; found: news came · quiet: watched, nothing came · patchy: nobody watched for more than 6 h · blind: nobody watched · gap: entries are known to be missing",
+    )  # fmt: skip
+    if not rows:
+        say("nothing was watched in that time")
