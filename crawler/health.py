@@ -168,7 +168,7 @@ def _trend_lines(trend: Mapping[str, Any]) -> list[tuple[str, str]]:
     for field, shares in trend["fields"].items():
         if shares and shares[0] >= FROM and shares[1] <= shares[0] * FELL:
             found.append(
-                f"{field} {shares[0]:.0%} → {shares[1]:.0%} since {trend['changed_since']}: the template changed?"
+                f"{field} {shares[0] * 100:.0f} % → {shares[1] * 100:.0f} % since {trend['changed_since']}: the template changed?"
             )
     words = trend["words"]
     if words and words[0] >= 100 and words[1] < words[0] * SHORTER:

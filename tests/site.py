@@ -81,7 +81,7 @@ class Request:
 class Site:
     """`site.page(...)`, `site.feed(...)`, `site.answers[path] = Answer(...)`; `site.requests` is what came."""
 
-    def __init__(self, address: str = "127.0.0.1") -> None:
+    def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
         self.live: dict[
             str, Callable[[Request, int], Answer]
         ] = {}  # asked with each request and how many came before it
@@ -89,7 +89,7 @@ class Site:
         self.requests: list[Request] = []
         self.in_flight = self.most_in_flight = 0
         self._lock = threading.Lock()
-        self.server = ThreadingHTTPServer((address, 0), self._handler())
+        self.server = ThreadingHTTPServer((address, port), self._handler())
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that was killed is no error of ours
         self.base = f"http://{address}:{self.server.server_address[1]}"

@@ -118,6 +118,11 @@ class Frontier:
         return [asked.entry.id for asked in self._in_flight if asked.entry is not None]
 
     @property
+    def _depth(self) -> int:
+        """Feeds leased for one host: where a delay stands between them anyway, the room is better given to other hosts."""
+        return 1 if self.config.politeness.delay >= 2 * LOOK else PER_HOST
+
+    @property
     def in_flight(self) -> int:
         """Requests that are not settled."""
         return len(self._in_flight)
@@ -222,7 +227,7 @@ class Frontier:
                 due_only=due_only,
                 sources=sources,
                 done=known.feeds_done,
-                per_host=PER_HOST,
+                per_host=self._depth,
             )
             steps = writer.lease_steps(
                 now=now, limit=max(0, room - len(feeds)), sources=sources, backfill=False, per_host=1

@@ -101,8 +101,9 @@ def read_step(step: Step, parsed: ParsedFeed, url: str, *, known_before: int) ->
         if _within(e, earliest, until, undated=step.gap_id is not None and step.kind != "sitemap")
     )
     dates = [e.published_at for e in parsed.entries if e.published_at]
-    over = bool(dates) and min(dates) <= iso(since)
-    reached = over or (known_before > 0 and step.kind == "archive")
+    # What a page lists may be dated before it was listed, so a date proves only beyond that doubt; an entry that was known then proves at once.
+    reached = known_before > 0 if step.gap_id is not None else False
+    reached = reached or (bool(dates) and min(dates) <= iso(earliest))
     further: list[Step] = []
     if parsed.children:
         further = [

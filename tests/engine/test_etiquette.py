@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ class World:
 
     def gaps(self, name: str, path: str = "/feed.xml") -> list[float]:
         times = [r.at for r in self.asked(name, path)]
-        return [b - a for a, b in zip(times, times[1:], strict=False)]
+        return [b - a for a, b in pairwise(times)]
 
     def feed(self, name: str) -> dict[str, object]:
         return self.desk.rows("SELECT * FROM feeds WHERE source = ? ORDER BY url", name)[0]
@@ -299,7 +300,7 @@ def test_f11_one_request_in_flight_and_the_delay_between_any_two_to_a_host(world
     times = [r.at for r in site.requests]
     assert len(times) > 8
     assert site.most_in_flight == 1
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= 0.35
+    assert min(b - a for a, b in pairwise(times)) >= 0.35
 
 
 def test_f12_a_busy_feed_is_asked_more_often_than_a_quiet_one(tmp_path: Path) -> None:
@@ -447,7 +448,7 @@ def test_f24_discovery_keeps_to_the_same_delay_and_robots(tmp_path: Path) -> Non
     assert site.requests[0].path == "/robots.txt"
     assert "/rss" not in site.paths()
     assert site.most_in_flight == 1
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= 0.28
+    assert min(b - a for a, b in pairwise(times)) >= 0.28
 
 
 def test_f25_robots_txt_is_asked_first_once_and_obeyed(world: World) -> None:
@@ -462,12 +463,12 @@ def test_f25_robots_txt_is_asked_first_once_and_obeyed(world: World) -> None:
 
 def test_f25_crawl_delay_is_honoured(world: World) -> None:
     times = [r.at for r in world.sites["f25a"].requests[1:]]
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= 0.97
+    assert min(b - a for a, b in pairwise(times)) >= 0.97
 
 
 def test_f25_a_robots_txt_that_fails_defers_and_one_that_is_missing_allows(world: World) -> None:
     deferred = [r for r in world.sites["f25b"].requests if r.path != "/robots.txt"]
     assert deferred == []
     times = [r.at for r in world.sites["f25b"].requests]
-    assert all(b - a >= HOUR - 0.1 for a, b in zip(times, times[1:], strict=False))
+    assert all(b - a >= HOUR - 0.1 for a, b in pairwise(times))
     assert "/2026/11/20/story-number-0" in world.sites["f25c"].paths()

@@ -1,0 +1,393 @@
+"""`newsdesk run` as it is left alone for months: started, told, edited, killed; an hour of its schedule is six seconds."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import pytest
+
+from tests.conftest import Desk, source
+from tests.site import Answer, Site, rss, story
+
+SCHEDULE = '[schedule]\ndefault = "2s"\nmin = "1s"\nmax = "4s"\n'
+
+
+def until(true: Callable[[], object], seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if true():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+class Running:
+    """A background crawler and its log."""
+
+    def __init__(self, desk: Desk, *arguments: str) -> None:
+        self.desk = desk
+        self.log = desk.folder / "run.log"
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                desk.command("run", *arguments), cwd=desk.folder, env=desk.environment(), stderr=log
+            )
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def rows(self, sql: str) -> list[dict[str, object]]:
+        try:
+            return self.desk.rows(sql)
+        except sqlite3.OperationalError:  # not there yet
+            return []
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+
+@pytest.fixture
+def start(desk: Desk) -> Iterator[Callable[..., Running]]:
+    began: list[Running] = []
+
+    def start(*arguments: str) -> Running:
+        began.append(Running(desk, *arguments))
+        return began[-1]
+
+    yield start
+    for running in began:
+        if running.process.poll() is None:
+            running.process.kill()
+            running.process.wait()
+        assert "Traceback" not in running.text(), running.text()
+
+
+def item(n: int, at: float) -> dict[str, str]:
+    return {
+        "title": f"Story number {n}",
+        "link": f"/2026/11/22/story-number-{n}",
+        "date": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(at)),
+    }
+
+
+def roll(site: Site, start: int, stop: int) -> None:
+    """The feed lists these entries and no other; their pages answer."""
+    now = time.time()
+    for n in range(start, stop):
+        site.page(f"/2026/11/22/story-number-{n}", f"Story number {n}", story(n))
+    site.rss("/feed.xml", [item(n, now - 60 + n) for n in range(start, stop)])
+
+
+def test_the_first_signal_drains_and_exits_0(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.news(3)
+    desk.configure(source(site), extra=SCHEDULE)
+    run = start()
+    assert until(lambda: len(run.rows("SELECT id FROM articles")) == 3)
+    began = time.monotonic()
+    assert run.stop() == 0
+    assert time.monotonic() - began < 5
+    assert run.rows("SELECT exit_code, articles_new FROM crawl_runs") == [{"exit_code": 0, "articles_new": 3}]
+    assert desk.run("status").code == 0
+
+
+def test_a_server_that_does_not_answer_holds_up_no_end(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.answers["/feed.xml"] = Answer(b"", delay=40)
+    desk.configure(source(site), extra=SCHEDULE.replace("[schedule]", "[schedule]\n"))
+    desk.env["NEWSDESK_HTTP__TIMEOUT"] = "60"
+    run = start()
+    assert until(lambda: "/feed.xml" in site.paths())
+    began = time.monotonic()
+    assert run.stop() == 0
+    assert time.monotonic() - began < 10
+    assert run.rows("SELECT exit_code FROM crawl_runs") == [{"exit_code": 0}]
+
+
+def test_a_second_signal_ends_at_once(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.answers["/feed.xml"] = Answer(b"", delay=40)
+    desk.configure(source(site), extra=SCHEDULE)
+    desk.env["NEWSDESK_HTTP__TIMEOUT"] = "60"
+    run = start()
+    assert until(lambda: "/feed.xml" in site.paths())
+    run.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    began = time.monotonic()
+    run.process.send_signal(signal.SIGTERM)
+    assert run.process.wait(5) == 143
+    assert time.monotonic() - began < 1
+
+
+def test_edits_of_the_configuration_are_picked_up_and_a_broken_file_is_told(
+    desk: Desk, site: Site, start: Callable[..., Running]
+) -> None:
+    site.news(1)
+    site.rss("/other.xml", [{"title": "Other", "link": "/2026/11/20/story-number-0"}])
+    desk.configure(source(site), extra=SCHEDULE)
+    run = start()
+    assert until(lambda: "/feed.xml" in site.paths())
+    config = desk.folder / "newsdesk.toml"
+    good = config.read_text()
+    config.write_text(good + "\n[nonsense")
+    run.process.send_signal(signal.SIGHUP)
+    assert until(lambda: "the old one stays in force" in run.text(), 3)
+    asked = len(site.paths())
+    assert until(lambda: len(site.paths()) > asked), "the old configuration is not in force"
+    config.write_text(good + source(site, feeds=("/other.xml",), id="other"))
+    assert until(lambda: "/other.xml" in site.paths(), 10)
+    config.write_text(good)
+    run.process.send_signal(signal.SIGHUP)
+    assert until(lambda: run.text().count("read anew") == 2, 3)
+    asked = site.paths().count("/other.xml")
+    time.sleep(3)
+    assert site.paths().count("/other.xml") <= asked + 1
+    assert run.stop() == 0
+
+
+def test_a_fetch_beside_it_is_taken_within_two_seconds(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.news(1)
+    address = site.page("/2026/11/21/asked-for-now", "Asked for now", story(5))
+    desk.configure(source(site), extra=SCHEDULE)
+    run = start()
+    assert until(lambda: run.rows("SELECT id FROM articles"))
+    began = time.time()
+    done = desk.run("fetch", address)
+    assert done.code == 0, done.err
+    taken = next(r.at for r in site.requests if r.path == "/2026/11/21/asked-for-now")
+    assert taken - began < 2.5  # with the start of the asking process
+
+
+def test_a_window_that_rolled_over_is_a_gap_that_a_sitemap_fills(
+    desk: Desk, site: Site, start: Callable[..., Running]
+) -> None:
+    roll(site, 0, 10)
+    desk.configure(source(site), extra=SCHEDULE)
+    run = start()
+    assert until(lambda: len(run.rows("SELECT id FROM articles")) == 10)
+    roll(site, 10, 30)
+    now = time.time()
+    site.rss("/feed.xml", [item(n, now) for n in range(20, 30)])
+    locs = "".join(
+        f"<url><loc>{site.base}/2026/11/22/story-number-{n}</loc><news:news><news:publication_date>{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(now - 60 + n))}</news:publication_date></news:news></url>"
+        for n in range(30)
+    )
+    urlset = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:news="http://www.google.com/schemas/sitemap-news/0.9">{locs}</urlset>'
+    site.answers["/news.xml"] = Answer(urlset.encode(), kind="application/xml")
+    site.answers["/robots.txt"] = Answer(
+        f"User-agent: *\nAllow: /\nSitemap: {site.base}/news.xml\n".encode(), kind="text/plain"
+    )
+    assert until(lambda: len(run.rows("SELECT id FROM articles")) == 30)
+    assert run.stop() == 0
+    gap = run.rows("SELECT state, entries_found, how FROM gaps")
+    assert gap == [{"state": "filled", "entries_found": 10, "how": "a sitemap"}]
+    assert run.rows("SELECT DISTINCT found_by FROM entries ORDER BY 1") == [
+        {"found_by": "backfill"},
+        {"found_by": "feed"},
+    ]
+    assert run.rows("SELECT gaps_open FROM source_days") == [{"gaps_open": 0}]
+    assert "filled" in desk.run("gaps").out
+
+
+def test_a_gap_is_filled_from_archive_pages_up_to_what_was_known(
+    desk: Desk, site: Site, start: Callable[..., Running]
+) -> None:
+    roll(site, 0, 5)
+    desk.configure(source(site), extra=SCHEDULE)
+    run = start()
+    assert until(lambda: len(run.rows("SELECT id FROM articles")) == 5)
+    roll(site, 5, 20)
+
+    def page(start: int, stop: int, before: str) -> Answer:
+        link = f'<atom:link xmlns:atom="http://www.w3.org/2005/Atom" rel="prev-archive" href="{before}"/>'
+        body = rss(site.base, [item(n, time.time() - 60 + n) for n in range(start, stop)])
+        return Answer(body.replace("<channel>", f"<channel>{link}").encode(), kind="application/rss+xml")
+
+    site.answers["/archive/1.xml"] = page(0, 10, "/archive/0.xml")
+    site.answers["/archive/2.xml"] = page(10, 15, "/archive/1.xml")
+    site.answers["/feed.xml"] = page(15, 20, "/archive/2.xml")
+    assert until(lambda: len(run.rows("SELECT id FROM articles")) == 20)
+    assert run.stop() == 0
+    assert run.rows("SELECT state, how FROM gaps") == [{"state": "filled", "how": "archive pages"}]
+    assert "/archive/0.xml" not in site.paths()
+
+
+def test_a_gap_that_nothing_fills_is_lost_and_stays_told(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    roll(site, 0, 5)
+    desk.configure(source(site), extra=SCHEDULE)
+    run = start()
+    assert until(lambda: len(run.rows("SELECT id FROM articles")) == 5)
+    roll(site, 10, 15)
+    assert until(lambda: [g["state"] for g in run.rows("SELECT state FROM gaps")] == ["lost"])
+    assert run.stop() == 0
+    assert json.loads(desk.run("coverage", "--json").out)[0]["seen"] == "gap"
+
+
+def test_a_feed_that_failed_for_a_day_gets_its_successor_told(
+    desk: Desk, site: Site, start: Callable[..., Running]
+) -> None:
+    site.rss("/feed.xml", [{"title": "One", "link": "/1"}])
+    desk.configure(source(site), extra='[schedule]\ndefault = "0.2s"\nmin = "0.1s"\nmax = "0.6s"\n')  # a day is 14.4 s
+    run = start()
+    assert until(lambda: run.rows("SELECT ok_at FROM feeds WHERE ok_at IS NOT NULL"))
+    del site.answers["/feed.xml"]
+    site.rss("/new.xml", [{"title": "One", "link": "/1"}])
+    site.answers["/"] = Answer(
+        b'<html><head><link rel="alternate" type="application/rss+xml" href="/new.xml"></head><body></body></html>'
+    )
+    assert until(lambda: run.rows("SELECT successor FROM feeds WHERE successor IS NOT NULL"), 40)
+    assert f'put `feeds = ["{site.base}/new.xml"]` into [[source]] id = "post"' in desk.run("status").out
+    assert run.stop() == 0
+
+
+def test_a_source_that_was_down_for_a_week_comes_back_with_all_of_its_window(
+    desk: Desk, start: Callable[..., Running]
+) -> None:
+    site = Site()
+    site.news(5)
+    desk.configure(source(site), extra='[schedule]\ndefault = "0.1s"\nmin = "0.05s"\nmax = "0.3s"\n')  # a day is 7.2 s
+    run = start()
+    assert until(lambda: len(run.rows("SELECT id FROM articles")) == 5)
+    port = int(site.base.rsplit(":", 1)[1])
+    site.close()
+    time.sleep(15)
+    back = Site(port=port)
+    back.news(10)
+    assert until(lambda: len(run.rows("SELECT id FROM articles")) == 10)
+    assert run.rows("SELECT state, failures FROM feeds") == [{"state": "active", "failures": 0}]
+    assert run.text().count("warning: ") <= 3
+    assert run.stop() == 0
+    back.close()
+
+
+def test_backups_are_made_and_the_old_ones_taken_away(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.news(1)
+    desk.configure(source(site), extra=f'{SCHEDULE}\n[storage]\nbackup = "2s"\nbackup_keep = 2\n')
+    run = start()
+    assert until(lambda: run.text().count("backed up to") >= 3, 20)
+    assert run.stop() == 0
+    backups = sorted(desk.folder.glob("news.db.backup-*"))
+    assert len(backups) == 2
+    assert desk.run("--db", str(backups[-1]), "list").out
+
+
+def test_metrics_and_systemd_are_told(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.news(2)
+    desk.configure(source(site), extra=SCHEDULE)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(desk.folder / "notify"))
+        listener.settimeout(15)
+        desk.env["NOTIFY_SOCKET"] = str(desk.folder / "notify")
+        free = socket.create_server(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        run = start("--metrics", f"127.0.0.1:{port}", "--log", "json")
+        assert "READY=1" in listener.recv(4096).decode()
+        assert until(lambda: len(run.rows("SELECT id FROM articles")) == 2)
+        metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+        said = ""
+        while "WATCHDOG=1" not in said:
+            said += listener.recv(4096).decode()
+        assert run.stop() == 0
+        while "STOPPING=1" not in said:
+            said += listener.recv(4096).decode()
+    assert "newsdesk_articles_total 2.0" in metrics
+    assert "newsdesk_lag_seconds" in metrics
+    polls = [json.loads(line) for line in run.text().splitlines() if line.startswith("{")]
+    assert {"source": "post", "outcome": "changed", "new": 2}.items() <= next(
+        p for p in polls if p.get("event") == "poll"
+    ).items()
+
+
+def test_of_two_started_at_once_exactly_one_runs(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.news(1)
+    desk.configure(source(site), extra=SCHEDULE)
+    for _ in range(3):
+        pair = [start(), start()]
+        assert until(lambda pair=pair: any(r.process.poll() is not None for r in pair), 6)
+        codes = [r.process.poll() for r in pair]
+        assert sorted(codes, key=str) == [6, None]
+        winner = pair[codes.index(None)]
+        assert f"pid {winner.process.pid}" in winner.text()
+        assert until(lambda winner=winner: winner.rows("SELECT 1 FROM meta WHERE key = 'pruned_at'"), 8)
+        assert winner.stop() == 0
+
+
+def test_kill_9_loses_nothing_and_asks_nothing_twice_or_too_early(
+    desk: Desk, site: Site, start: Callable[..., Running]
+) -> None:
+    site.news(60)
+    desk.configure(source(site, more='every = "5s"'), extra=SCHEDULE, delay=0.02)
+    rng = random.Random(7)
+    for _ in range(6):
+        run = start()
+        time.sleep(rng.uniform(1.2, 2.4))
+        run.process.kill()
+        run.process.wait()
+    run = start()
+    assert until(lambda: len(run.rows("SELECT id FROM articles")) == 60, 40)
+    assert run.stop() == 0
+    polls = [r.at for r in site.requests if r.path == "/feed.xml"]
+    answered = [r["at"] for r in run.rows("SELECT at FROM fetches WHERE url LIKE '%/feed.xml' ORDER BY id")]
+    assert len(polls) - len(answered) <= 6  # a poll that was killed before it was written
+    stamps = [time.mktime(time.strptime(str(at), "%Y-%m-%dT%H:%M:%SZ")) for at in answered]
+    assert all(b - a >= 4 for a, b in pairwise(stamps))
+    assert len({r["url"] for r in run.rows("SELECT url FROM articles")}) == 60
+    assert desk.run("db", "check").code == 0
+
+
+def test_status_says_when_it_was_killed(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.news(1)
+    desk.configure(source(site), extra=SCHEDULE)
+    run = start()
+    assert until(lambda: run.rows("SELECT id FROM articles"))
+    run.process.kill()
+    run.process.wait()
+    status = desk.run("status")
+    assert status.code == 1
+    assert "is not running, though it was not stopped" in status.err
+    document = json.loads(desk.run("status", "--json").out)
+    assert (document["healthy"], document["running"]) == (False, None)
+
+
+def test_a_backfill_says_how_much_it_is_goes_on_and_keeps_to_itself(desk: Desk, site: Site) -> None:
+    site.news(1)
+    days = ["2026-10-05", "2026-10-06", "2026-10-07"]
+    for d, day in enumerate(days):
+        pages = [f"/{day.replace('-', '/')}/older-story-{d}{n}" for n in range(4)]
+        for n, path in enumerate(pages):
+            site.page(path, f"Older story {d}{n}", story(100 + 10 * d + n), published=f"{day}T10:00:00+00:00")
+        locs = "".join(f"<url><loc>{site.base}{path}</loc><lastmod>{day}</lastmod></url>" for path in pages)
+        site.answers[f"/sitemap-{day}.xml"] = Answer(f"<urlset>{locs}</urlset>".encode(), kind="application/xml")
+    index = "".join(f"<sitemap><loc>{site.base}/sitemap-{day}.xml</loc></sitemap>" for day in days)
+    site.answers["/sitemap.xml"] = Answer(f"<sitemapindex>{index}</sitemapindex>".encode(), kind="application/xml")
+    site.answers["/robots.txt"] = Answer(f"Sitemap: {site.base}/sitemap.xml\n".encode(), kind="text/plain")
+    desk.configure(source(site))
+    assert desk.run("crawl").code == 0
+    asked = ("backfill", "post", "--since", "2026-10-06", "--until", "2026-10-07")
+    dry = desk.run(*asked, "--dry-run")
+    assert (dry.code, "8 articles of 1 host" in dry.err) == (0, True), dry.err
+    assert desk.rows("SELECT count(*) AS n FROM entries") == [{"n": 1}]
+    assert "/sitemap-2026-10-05.xml" not in site.paths()
+    site.requests.clear()
+    cut = desk.start(*asked)
+    assert until(lambda: sum("older-story" in p for p in site.paths()) >= 3)
+    cut.send_signal(signal.SIGINT)
+    assert cut.wait(15) == 130
+    assert desk.run("crawl").code == 0
+    done = desk.run(*asked)
+    assert done.code == 0, done.err
+    older = [p for p in site.paths() if "older-story" in p]
+    assert len(set(older)) == 8
+    assert len(older) <= 8 + 3  # those that were under way when it was interrupted
+    assert site.paths().count("/sitemap-2026-10-06.xml") == 1
+    found = desk.rows("SELECT found_by, count(*) AS n FROM entries GROUP BY 1 ORDER BY 1")
+    assert found == [{"found_by": "backfill", "n": 8}, {"found_by": "feed", "n": 1}]
+    assert desk.rows("SELECT count(*) AS n FROM articles WHERE recheck_at IS NOT NULL") == [{"n": 1}]
+    assert "no article of that time is missing" in desk.run(*asked).err
