@@ -67,6 +67,7 @@ def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str]) 
     """Make the sources and feeds tables say what the configuration says; feeds that it no longer names are disabled, never deleted."""
     named: set[str] = set()
     ids: list[str] = []
+    known = {row[0]: (row[1], row[2]) for row in db.conn.execute("SELECT url, source, state FROM feeds").fetchall()}
     for s in sources:
         ids.append(s.id)
         db.conn.execute(
@@ -75,31 +76,26 @@ def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str]) 
             (s.id, s.name, s.url or None, s.language or None, s.country or None, _list(s.tags), int(s.enabled)),
         )
         for kind, url in s.feed_urls:
+            if url in named:  # of two sources with one feed the first has it
+                continue
             named.add(url)
-            revived = db.conn.execute("SELECT 1 FROM feeds WHERE url = ? AND state = 'disabled'", (url,)).fetchone()
-            db.conn.execute(
-                "INSERT INTO feeds (url, source, kind, host) VALUES (?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET source = excluded.source, "
-                "state = CASE state WHEN 'disabled' THEN 'active' ELSE state END",
-                (url, s.id, kind, hosts.get(url, "")),
-            )
-            if revived:  # what it lists must be looked at anew, its child maps too
+            held = known.get(url)
+            if held is None:
                 db.conn.execute(
-                    "UPDATE feeds SET etag = NULL, last_modified = NULL, body_hash = NULL WHERE url = ?", (url,)
+                    "INSERT INTO feeds (url, source, kind, host) VALUES (?, ?, ?, ?)",
+                    (url, s.id, kind, hosts.get(url, "")),
                 )
-            db.conn.execute("UPDATE feeds SET source = ? WHERE parent_url = ? AND source IS NOT ?", (s.id, url, s.id))
-            db.conn.execute(
-                "UPDATE entries SET source = ? WHERE source IS NOT ? AND feed_url IN (SELECT url FROM feeds WHERE url = ? OR parent_url = ?)",
-                (s.id, s.id, url, url),
-            )
+            elif held != (s.id, "active"):
+                _adopt(db, url, s.id, revived=held[1] == "disabled")
     db.conn.execute(
         "UPDATE sources SET enabled = 0 WHERE id NOT IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
     )
-    known = [
+    watched = [
         row[0] for row in db.conn.execute("SELECT url FROM feeds WHERE parent_url IS NULL AND state <> 'disabled'")
     ]
     db.conn.executemany(
         "UPDATE feeds SET state = 'disabled' WHERE url = ? OR parent_url = ?",
-        [(url, url) for url in known if url not in named],
+        [(url, url) for url in watched if url not in named],
     )
 
 
@@ -185,6 +181,21 @@ def feed(db: Any, url: str) -> Feed | None:
     """The feed of that address."""
     row = db.conn.execute(f"SELECT {_feed_columns('feeds')} FROM feeds WHERE url = ?", (url,)).fetchone()
     return _feed(row) if row else None
+
+
+def _adopt(db: Any, url: str, source: str, *, revived: bool) -> None:
+    """A feed that is known has another source now, or is back: its child maps and entries go with it."""
+    db.conn.execute(
+        "UPDATE feeds SET source = ?, state = CASE state WHEN 'disabled' THEN 'active' ELSE state END WHERE url = ?",
+        (source, url),
+    )
+    if revived:  # what it lists must be looked at anew, its child maps too
+        db.conn.execute("UPDATE feeds SET etag = NULL, last_modified = NULL, body_hash = NULL WHERE url = ?", (url,))
+    db.conn.execute("UPDATE feeds SET source = ? WHERE parent_url = ? AND source IS NOT ?", (source, url, source))
+    db.conn.execute(
+        "UPDATE entries SET source = ? WHERE source IS NOT ? AND feed_url IN (SELECT url FROM feeds WHERE url = ? OR parent_url = ?)",
+        (source, source, url, url),
+    )
 
 
 def feeds_to_replace(db: Any, *, now: datetime, day: timedelta) -> list[Feed]:
