@@ -56,6 +56,12 @@ def backup_name(path: Path, now: datetime) -> Path:
     return path.with_name(f"{path.name}.backup-{iso(now).replace(':', '').replace('-', '')}")
 
 
+def forget_parts(path: Path) -> None:
+    """Take away what backups left that were killed half-way."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.backup-*"):
+        part.unlink(missing_ok=True)
+
+
 def backups(path: Path) -> list[Path]:
     """The backups beside a database, the oldest first."""
     return sorted(path.parent.glob(f"{glob.escape(path.name)}.backup-*"))

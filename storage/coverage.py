@@ -10,6 +10,7 @@ from typing import Any
 from storage.records import iso
 
 USUAL_DAYS = 28  # that tell what is usual for a source
+FORBIDDEN_DAYS = 3  # that tell whether robots.txt forbids all
 NEWEST = 20  # articles that tell how it is now
 
 
@@ -38,28 +39,34 @@ def trends(db: Any, now: datetime) -> list[dict[str, Any]]:
     """A row a source that is enabled: articles of the last weeks with the times they were first seen, how often author, date and full text were there, then and now."""
     since = iso(now - timedelta(days=USUAL_DAYS))
     found = []
+    settled = _settled(db, iso(now - timedelta(days=FORBIDDEN_DAYS))[:10])
     for (source,) in db.conn.execute("SELECT id FROM sources WHERE enabled = 1 ORDER BY id").fetchall():
         rows = db.conn.execute(
             "SELECT first_seen_at, authors <> '[]', published_at IS NOT NULL, completeness = 'full', word_count FROM articles "
             "WHERE source = ? AND first_seen_at >= ? ORDER BY first_seen_at DESC, id DESC LIMIT 3000",
             (source, since),
         ).fetchall()
-        forbidden = db.conn.execute(
-            "SELECT count(*), coalesce(sum(reason = 'robots.txt forbids it'), 0) FROM (SELECT reason FROM entries WHERE source = ? AND state <> 'pending' ORDER BY id DESC LIMIT 20)",
-            (source,),
-        ).fetchone()
-        watched = db.conn.execute(
-            "SELECT min(day), sum(polls_ok > 0) FROM source_days WHERE source = ? AND day >= ?", (source, since[:10])
-        ).fetchone()
         asked = db.conn.execute("SELECT max(ok_at) FROM feeds WHERE source = ?", (source,)).fetchone()[0]
         found.append(
             {
-                "source": source, "seen": [row[0] for row in rows], "ok_at": asked, "days_watched": watched[1] or 0,
+                "source": source, "seen": [row[0] for row in rows], "ok_at": asked,
                 "fields": {name: _fill([row[i] for row in rows]) for i, name in ((1, "author"), (2, "date"), (3, "full text"))},
-                "words": _medians([row[4] for row in rows if row[3]]), "settled": forbidden[0], "forbidden": forbidden[1],
+                "words": _medians([row[4] for row in rows if row[3]]), "settled": settled.get(source, (0, 0))[0], "forbidden": settled.get(source, (0, 0))[1],
                 "changed_since": rows[min(len(rows), NEWEST) - 1][0] if rows else None,
             }
         )  # fmt: skip
+    return found
+
+
+def _settled(db: Any, since: str) -> dict[str, tuple[int, int]]:
+    """For each source: entries that were settled in the last days, and those of them that robots.txt forbids."""
+    found: dict[str, tuple[int, int]] = {}
+    for source, kept, rejected in db.conn.execute(
+        "SELECT source, articles + headline_only, rejected FROM source_days WHERE day >= ?", (since,)
+    ):
+        reasons = json.loads(rejected)
+        settled, forbidden = found.get(source, (0, 0))
+        found[source] = (settled + kept + sum(reasons.values()), forbidden + reasons.get("robots.txt forbids it", 0))
     return found
 
 
@@ -95,7 +102,7 @@ def queue(db: Any, now: datetime) -> dict[str, Any]:
     """What is owed: articles by their state, the oldest of them, feeds due and by how much the latest is late."""
     owed = db.conn.execute(
         "SELECT coalesce(sum(backfill = 0), 0), coalesce(sum(backfill = 1), 0), min(CASE WHEN backfill = 0 AND state IN ('pending', 'leased') THEN first_seen_at END) FROM entries "
-        "WHERE state IN ('pending', 'leased', 'retry')"
+        "WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state <> 'gone'"
     ).fetchone()
     feeds = db.conn.execute(
         "SELECT count(*), min(due_at) FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.state = 'active' AND f.due_at <= ? "

@@ -148,6 +148,8 @@ CREATE TABLE steps (
 CREATE UNIQUE INDEX steps_once ON steps(source, coalesce(gap_id, 0), since, until, url);
 CREATE INDEX entries_retry ON entries(retry_at) WHERE retry_at IS NOT NULL;
 CREATE INDEX entries_backfill ON entries(source) WHERE backfill = 1;
+CREATE INDEX entries_refused ON entries(source) WHERE state IN ('rejected', 'gone');
+CREATE INDEX articles_incomplete ON articles(source) WHERE completeness <> 'full';
 CREATE INDEX steps_owed ON steps(state) WHERE state IN ('pending', 'leased');
 UPDATE feeds SET ok_at = checked_at WHERE last_error IS NULL;
 UPDATE gaps SET source = (SELECT source FROM feeds f WHERE f.url = gaps.feed_url)

@@ -333,7 +333,8 @@ def _remembered(received: list[int], live: LiveRun) -> Iterator[None]:
     try:
         yield
     finally:
-        last_resort.cancel()
+        if not received:  # else it stays armed: a look at the file in a thread of its own may outlast the run
+            last_resort.cancel()
         scrapy_crawler.install_shutdown_handlers = install
 
 

@@ -205,6 +205,7 @@ class Upkeep:
 
     async def _backup(self) -> None:
         storage, path = self.config.storage, self.config.database
+        files.forget_parts(path)
         target = files.backup_name(path, self.live.now())
         try:
             size = await asyncio.to_thread(files.backup, path, target)

@@ -1,0 +1,209 @@
+"""What the background crawler keeps: days, gaps and their steps, throttled hosts, and questions that stay cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler.settings import Source
+from storage.polls import blind_days
+from storage.records import FeedCheck, GapFound, Listed, Step, StepFound, iso
+from storage.store import Writer, open_writer
+from tests.conftest import NOW
+
+FEEDS = ("https://a.org/1", "https://a.org/2", "https://a.org/3", "https://b.org/1")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Writer]:
+    writer = open_writer(tmp_path / "news.db")
+    writer.sync_sources(
+        [Source(id="a", name="A", url="https://a.org/", feeds=FEEDS)], {url: url[8:13] for url in FEEDS}
+    )
+    yield writer
+    writer.close()
+
+
+def check(store: Writer, at: Any, outcome: str = "not_modified", **more: Any) -> None:
+    with store.transaction():
+        store.apply_check(FeedCheck(feed_url=FEEDS[0], at=at, outcome=outcome, due_at=at, **more), "a")  # type: ignore[arg-type]
+
+
+def entry(n: int) -> Listed:
+    return Listed(identity=f"g{n}", url=f"https://a.org/e{n}", url_key=f"a.org/e{n}", host="a.org", title=f"T{n}")
+
+
+def lease(store: Writer, **more: Any) -> list[str]:
+    which = {
+        "now": NOW,
+        "until": NOW + timedelta(minutes=10),
+        "limit": 10,
+        "due_only": True,
+        "sources": None,
+        "done": [],
+        "per_host": 1,
+    }
+    return [f.url for f in store.lease_feeds(**{**which, **more})]
+
+
+def test_each_day_that_nobody_watched_is_written_down_when_somebody_does_again(store: Writer) -> None:
+    check(store, NOW - timedelta(days=3))
+    check(store, NOW)
+    days = [(d["day"], d["polls_ok"], d["longest_blind_seconds"]) for d in store.days()]
+    assert days == [
+        ("2026-11-19", 1, 43200),
+        ("2026-11-20", 0, 86400),
+        ("2026-11-21", 0, 86400),
+        ("2026-11-22", 1, 43200),
+    ]
+
+
+def test_a_failed_poll_ends_no_blind_time(store: Writer) -> None:
+    check(store, NOW - timedelta(hours=6))
+    check(store, NOW - timedelta(hours=3), "failed", error="x")
+    check(store, NOW)
+    (day,) = store.days()
+    assert (day["polls_ok"], day["polls_failed"], day["longest_blind_seconds"]) == (2, 1, 6 * 3600)
+
+
+def test_a_clock_that_was_years_off_makes_no_endless_list() -> None:
+    assert len(blind_days(NOW - timedelta(days=36500), NOW)) < 2000
+    assert blind_days(NOW, NOW - timedelta(days=1)) == []
+
+
+def test_hosts_take_turns_and_what_is_leased_counts(store: Writer) -> None:
+    assert lease(store) == ["https://a.org/1", "https://b.org/1"]
+    assert lease(store) == []
+    assert lease(store, per_host=2) == ["https://a.org/2"]
+
+
+def test_a_host_with_many_feeds_does_not_hide_the_others(store: Writer) -> None:
+    many = tuple(f"https://many.org/{n:03d}" for n in range(200))
+    store.sync_sources(
+        [
+            Source(id="m", name="M", url="https://many.org/", feeds=many),
+            Source(id="z", name="Z", url="https://z.org/", feeds=("https://z.org/1",)),
+        ],
+        {**dict.fromkeys(many, "many.org"), "https://z.org/1": "z.org"},
+    )
+    assert "https://z.org/1" in lease(store, limit=4)
+
+
+def test_two_throttled_addresses_hold_their_host(store: Writer) -> None:
+    until = NOW + timedelta(minutes=5)
+    with store.transaction():
+        assert store.note_throttle(host="a.org", url="https://a.org/1", until=until, now=NOW) is None
+        assert store.note_throttle(host="a.org", url="https://a.org/9", until=until, now=NOW) == until
+    assert lease(store) == ["https://b.org/1"]
+    assert "https://a.org/1" in lease(store, now=until)
+
+
+def gap(store: Writer, *steps: str) -> int:
+    found = GapFound(from_at=iso(NOW - timedelta(hours=5)), to_at=iso(NOW))
+    with store.transaction():
+        return store.open_gap(
+            found,
+            lambda gap_id: [step(url, gap_id=gap_id, rank=n) for n, url in enumerate(steps)],
+            feed_url=FEEDS[0],
+            source="a",
+            now=NOW,
+        )
+
+
+def step(url: str, **more: Any) -> Step:
+    return Step(
+        source="a",
+        since=iso(NOW - timedelta(hours=5)),
+        until=iso(NOW),
+        url=url,
+        kind="sitemap",
+        feed_url=url,
+        host="a.org",
+        **{"rank": 1, **more},
+    )
+
+
+def steps(store: Writer, *, backfill: bool = False) -> list[Step]:
+    return store.lease_steps(now=NOW, limit=10, sources=None, backfill=backfill, per_host=5)
+
+
+def test_steps_are_walked_by_rank_and_a_page_that_reaches_back_closes_the_gap(store: Writer) -> None:
+    gap(store, "https://a.org/s1", "https://a.org/s2")
+    (first,) = steps(store)
+    assert first.url == "https://a.org/s1"
+    assert steps(store) == []
+    with store.transaction():
+        assert store.apply_step(first, StepFound(listed=(entry(1), entry(2)), how="a sitemap"), NOW) == 2
+    assert store.days()[0]["gaps_open"] == 1
+    (second,) = steps(store)
+    with store.transaction():
+        assert store.apply_step(second, StepFound(listed=(entry(2), entry(3)), reached=True, how="a sitemap"), NOW) == 1
+    (found,) = store.gaps()
+    assert (found.state, found.entries_found, found.how) == ("filled", 3, "a sitemap")
+    assert store.days()[0]["gaps_open"] == 0
+
+
+def test_a_gap_without_a_way_is_lost_at_once_and_one_whose_ways_fail_in_the_end(store: Writer) -> None:
+    gap(store)
+    gap(store, "https://a.org/s1")
+    for _ in range(5):
+        (one,) = steps(store)
+        with store.transaction():
+            store.apply_step(one, StepFound(error="the server answered 500"), NOW)
+    assert [g.state for g in store.gaps()] == ["lost", "lost"]
+
+
+def test_a_page_that_leads_to_itself_is_walked_once(store: Writer) -> None:
+    gap(store, "https://a.org/s1")
+    (one,) = steps(store)
+    with store.transaction():
+        store.apply_step(one, StepFound(further=(step("https://a.org/s1", gap_id=one.gap_id),)), NOW)
+    assert steps(store) == []
+
+
+def test_a_backfill_keeps_to_itself_and_is_not_walked_twice(store: Writer) -> None:
+    assert store.add_steps([step("https://a.org/s1")]) == 1
+    assert steps(store) == []
+    (one,) = steps(store, backfill=True)
+    with store.transaction():
+        store.apply_step(one, StepFound(listed=(entry(1),)), NOW)
+    assert store.add_steps([step("https://a.org/s1")]) == 0
+    owed = {"now": NOW, "until": NOW, "limit": 5, "per_host": 5, "sources": None, "ignore_retry": True}
+    assert store.lease_entries(**owed) == []
+    assert [e.url for e in store.lease_entries(**owed, backfill=True)] == ["https://a.org/e1"]
+
+
+def test_a_lease_that_ended_without_an_answer_comes_back(store: Writer) -> None:
+    check(store, NOW, "changed", listed=(entry(1), entry(2)))
+    leased = store.lease_entries(
+        now=NOW, until=NOW + timedelta(minutes=10), limit=5, per_host=5, sources=None, ignore_retry=False
+    )
+    later = NOW + timedelta(minutes=11)
+    store.keep_house(now=later, asked=[leased[0].id], give_up_gaps=timedelta(days=7))
+    again = store.lease_entries(now=later, until=later, limit=5, per_host=5, sources=None, ignore_retry=False)
+    assert [e.id for e in again] == [leased[1].id]
+
+
+def test_what_is_asked_each_minute_or_second_reads_no_large_table_as_a_whole(store: Writer) -> None:
+    said: list[str] = []
+    store.db.conn.set_trace_callback(said.append)
+    store.health(NOW)
+    store.trends(NOW)
+    store.queue(NOW)
+    store.troubled_feeds(NOW)
+    store.manners(NOW)
+    store.anything_due(NOW)
+    store.lease_feeds(now=NOW, until=NOW, limit=5, due_only=True, sources=["a"], done=["x"], per_host=1)
+    store.keep_house(now=NOW, asked=[], give_up_gaps=timedelta(days=7))
+    store.db.conn.set_trace_callback(None)
+    for sql in said:
+        if sql.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
+            plan = [row[3] for row in store.db.conn.execute(f"EXPLAIN QUERY PLAN {sql}")]
+            whole = [
+                line for line in plan if line in {f"SCAN {t}" for t in ("entries", "articles", "fetches", "e", "a")}
+            ]
+            assert not whole, f"{sql}: {whole}"
