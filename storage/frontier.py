@@ -153,7 +153,7 @@ def lease_rechecks(
         where += " AND a.source IN (SELECT value FROM json_each(:sources))"
     rows = db.conn.execute(
         f"SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at, a.missing_at FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
-        {"now": iso(now), "sources": json.dumps(list(sources or ())), "limit": 5 * limit},
+        {"now": iso(now), "sources": json.dumps(list(sources or ())), "limit": 100 * limit},
     ).fetchall()
     counts = {**busy, **dict.fromkeys(throttled_hosts(db, now), per_host)}
     chosen: list[Any] = []
@@ -196,10 +196,11 @@ def return_expired(db: Any, *, now: datetime, asked: Sequence[int]) -> int:
 
 def anything_due(db: Any, *, now: datetime) -> bool:
     """Whether a feed's, an entry's or a step's time has come, as far as an index tells."""
+    due = "FROM feeds f JOIN sources s ON s.id = f.source AND s.enabled = 1 WHERE f.state = 'active' AND (f.leased_until IS NULL OR f.leased_until < :now)"
     questions = (
-        "SELECT 1 FROM feeds WHERE state = 'active' AND due_at <= :now AND leased_until IS NULL AND (not_before IS NULL OR not_before <= :now)",
-        "SELECT 1 FROM feeds WHERE state = 'active' AND due_at IS NULL AND leased_until IS NULL",
-        "SELECT 1 FROM entries WHERE state = 'pending' AND backfill = 0",
+        f"SELECT 1 {due} AND f.due_at <= :now AND (f.not_before IS NULL OR f.not_before <= :now)",
+        f"SELECT 1 {due} AND f.due_at IS NULL AND (f.not_before IS NULL OR f.not_before <= :now)",
+        "SELECT 1 FROM entries WHERE state = 'pending' AND backfill = 0 AND (not_before IS NULL OR not_before <= :now)",
         "SELECT 1 FROM entries WHERE retry_at <= :now AND backfill = 0 AND state IN ('retry', 'gone')",
         "SELECT 1 FROM steps WHERE state = 'pending' AND gap_id IS NOT NULL AND (retry_at IS NULL OR retry_at <= :now)",
     )

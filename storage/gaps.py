@@ -60,10 +60,12 @@ def lease_steps(
         per_host: so many of one host.
     """
     rows = db.conn.execute(
-        f"SELECT {', '.join(_STEP)} FROM (SELECT s.*, row_number() OVER (PARTITION BY host ORDER BY rank, id) AS turn FROM steps s WHERE state = 'pending' "
-        "AND (retry_at IS NULL OR retry_at <= :now) AND (gap_id IS NULL) = :backfill AND (:any OR source IN (SELECT value FROM json_each(:sources))) "
-        "AND host NOT IN (SELECT value FROM json_each(:held)) AND NOT EXISTS (SELECT 1 FROM steps b WHERE b.state IN ('pending', 'leased') AND b.rank < s.rank "
-        "AND b.source = s.source AND b.gap_id IS s.gap_id AND b.since = s.since AND b.until = s.until)) WHERE turn <= :per_host ORDER BY rank, id LIMIT :limit",
+        "WITH turn AS (SELECT source, gap_id, since, until, min(rank) AS rank FROM steps WHERE state IN ('pending', 'leased') GROUP BY source, gap_id, since, until) "
+        f"SELECT {', '.join(f'q.{name}' for name in _STEP)} FROM (SELECT s.*, row_number() OVER (PARTITION BY s.host ORDER BY s.rank, s.id) AS place FROM steps s "
+        "JOIN turn t ON t.source = s.source AND t.gap_id IS s.gap_id AND t.since = s.since AND t.until = s.until AND t.rank = s.rank "
+        "WHERE s.state = 'pending' AND (s.retry_at IS NULL OR s.retry_at <= :now) AND (s.gap_id IS NULL) = :backfill "
+        "AND (:any OR s.source IN (SELECT value FROM json_each(:sources))) AND s.host NOT IN (SELECT value FROM json_each(:held)) "
+        "AND s.host NOT IN (SELECT host FROM steps WHERE state = 'leased')) q WHERE place <= :per_host ORDER BY q.rank, q.id LIMIT :limit",
         {
             "now": iso(now), "backfill": backfill, "any": sources is None, "sources": json.dumps(list(sources or ())), "per_host": per_host, "limit": limit,
             "held": json.dumps(list(throttled_hosts(db, now))),
@@ -101,34 +103,45 @@ def apply_step(db: Any, step: Step, found: StepFound, *, now: datetime) -> int:
     if found.error is not None:
         state = "failed" if found.hard or step.attempts + 1 >= RETRIES else "pending"
         later = iso_after(found.retry_at) if found.retry_at else None
-    db.conn.execute(
-        "UPDATE steps SET state = ?, attempts = attempts + 1, retry_at = ?, found = ?, error = ?, asked_at = ? WHERE id = ?",
-        (state, later, new, found.error, iso(now), step.id),
+    repeated = (
+        found.mark is not None
+        and db.conn.execute(
+            "SELECT 1 FROM steps WHERE source = ? AND gap_id IS ? AND since = ? AND until = ? AND feed_url = ? AND mark = ? AND id <> ?",
+            (step.source, step.gap_id, step.since, step.until, step.feed_url, found.mark, step.id),
+        ).fetchone()
     )
-    add_steps(db, found.further)
-    if step.gap_id is not None:
-        _close(db, step.gap_id, found, new, now)
-    elif found.reached:  # this way is walked to its end; others go on
-        return new
+    db.conn.execute(
+        "UPDATE steps SET state = ?, attempts = attempts + 1, retry_at = ?, found = ?, error = ?, asked_at = ?, mark = ? WHERE id = ?",
+        (state, later, new, found.error, iso(now), found.mark, step.id),
+    )
+    is_open = (
+        step.gap_id is None
+        or db.conn.execute("SELECT 1 FROM gaps WHERE id = ? AND state = 'open'", (step.gap_id,)).fetchone()
+    )
+    if is_open and not repeated:  # a page that lists what another did leads round in a circle
+        add_steps(db, found.further)
+    if step.gap_id is not None and is_open:
+        _close(db, step.gap_id, step.rank, found, new, now)
     return new
 
 
-def _close(db: Any, gap_id: int, found: StepFound, new: int, now: datetime) -> None:
+def _close(db: Any, gap_id: int, rank: int, found: StepFound, new: int, now: datetime) -> None:
+    """Filled when a page reached back far enough and all its kind are walked: the maps of an index are one listing."""
     db.conn.execute("UPDATE gaps SET entries_found = entries_found + ? WHERE id = ?", (new, gap_id))
-    owed = db.conn.execute(
-        "SELECT count(*) FROM steps WHERE gap_id = ? AND state IN ('pending', 'leased')", (gap_id,)
-    ).fetchone()[0]
-    if not found.reached and owed:
-        return
-    state = "filled" if found.reached else "lost"
-    row = db.conn.execute(
-        "UPDATE gaps SET state = ?, closed_at = ?, how = ? WHERE id = ? AND state = 'open' RETURNING source, found_at",
-        (state, iso(now), found.how, gap_id),
-    ).fetchall()
     if found.reached:
-        db.conn.execute("DELETE FROM steps WHERE gap_id = ? AND state IN ('pending', 'leased')", (gap_id,))
-    if row and row[0][0] and found.reached:
-        _count_gap(db, row[0][0], row[0][1][:10], -1)
+        db.conn.execute("UPDATE gaps SET how = ? WHERE id = ?", (found.how, gap_id))
+    owed = "SELECT count(*) FROM steps WHERE gap_id = ? AND state IN ('pending', 'leased') AND rank <= ?"
+    if db.conn.execute(owed, (gap_id, rank)).fetchone()[0]:
+        return
+    source, found_at, how = db.conn.execute("SELECT source, found_at, how FROM gaps WHERE id = ?", (gap_id,)).fetchone()
+    if how is None and db.conn.execute(owed, (gap_id, 99)).fetchone()[0]:
+        return
+    db.conn.execute(
+        "UPDATE gaps SET state = ?, closed_at = ? WHERE id = ?", ("filled" if how else "lost", iso(now), gap_id)
+    )
+    db.conn.execute("DELETE FROM steps WHERE gap_id = ? AND state = 'pending'", (gap_id,))
+    if how and source:
+        _count_gap(db, source, found_at[:10], -1)
 
 
 def gap_without_steps(db: Any, gap_id: int, now: datetime) -> None:
@@ -142,6 +155,22 @@ def gap_without_steps(db: Any, gap_id: int, now: datetime) -> None:
 def release_steps(db: Any) -> None:
     """Give back the steps of a holder that is gone."""
     db.conn.execute("UPDATE steps SET state = 'pending' WHERE state = 'leased'")
+
+
+def return_steps(db: Any, asked: Sequence[int]) -> None:
+    """Give back steps whose answer could not be written."""
+    db.conn.execute(
+        "UPDATE steps SET state = 'pending' WHERE state = 'leased' AND id NOT IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(asked)),),
+    )
+
+
+def drop_other_steps(db: Any, source: str, since: str, until: str) -> None:
+    """A person asks for another time now: what an earlier backfill had still to walk is left."""
+    db.conn.execute(
+        "DELETE FROM steps WHERE gap_id IS NULL AND source = ? AND state = 'pending' AND (since <> ? OR until <> ?)",
+        (source, since, until),
+    )
 
 
 def forget_steps(db: Any, before: datetime) -> int:

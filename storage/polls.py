@@ -271,7 +271,7 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
         values["state"] = "gone" if check.outcome == "gone" else "active"
     else:
         values.update(
-            final_url=check.final_url, etag=check.etag, last_modified=check.last_modified, failures=0, failing_since=None, ok_at=at,
+            final_url=check.final_url, etag=check.etag, last_modified=check.last_modified, failures=0, failing_since=None, lost_polls=0, lost_since=None, ok_at=at,
             rhythm=check.rhythm, overlap=check.overlap, successor=None,
         )  # fmt: skip
         kept = {
@@ -280,10 +280,12 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
         }  # fmt: skip
         values.update({name: value for name, value in kept.items() if value is not None})
         if check.window is not None:
-            values["archive_url"] = check.archive_url
+            values.update(archive_url=check.archive_url, skips=check.skips)
     assignments = ", ".join(f"{name} = :{name}" for name in values)
     if failed:
         assignments += ", failures = failures + 1, failing_since = coalesce(failing_since, :checked_at)"
+        if check.lost:
+            assignments += ", lost_polls = lost_polls + 1, lost_since = coalesce(lost_since, :checked_at)"
     db.conn.execute(f"UPDATE feeds SET {assignments} WHERE url = :url", {**values, "url": check.feed_url})
     return counts
 
@@ -309,6 +311,9 @@ def _list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
             )
             new += 1
             refused += listed.url is None
+        elif row[5] and row[4] != "fetched":  # a backfill listed it first, and left it to itself; now it is news
+            db.conn.execute("UPDATE entries SET backfill = 0, found_by = ? WHERE id = ?", (check.found_by, row[0]))
+            new += 1
         elif row[3] != listed.fingerprint:
             _update_entry(db, row[0], listed, row[4])
             changed += 1
@@ -317,7 +322,7 @@ def _list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
 
 def _known(db: Any, feed_url: str, identity: str) -> Any:
     return db.conn.execute(
-        "SELECT id, title, url_key, fingerprint, state FROM entries WHERE feed_url = ? AND identity = ?",
+        "SELECT id, title, url_key, fingerprint, state, backfill FROM entries WHERE feed_url = ? AND identity = ?",
         (feed_url, identity),
     ).fetchone()
 

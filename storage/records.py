@@ -97,6 +97,9 @@ class Feed:
     moved_polls: int = 0
     address: str | None = None  # asked instead of url, once a permanent move is believed
     archive_url: str | None = None  # RFC 5005: the page before this one
+    skips: str | None = None  # its skipHours and skipDays, as JSON
+    lost_polls: int = 0  # answers of 404 since the last good one,
+    lost_since: str | None = None  # and since when
 
     @property
     def move(self) -> Move:
@@ -174,6 +177,8 @@ class FeedCheck:
     lies: bool = False
     move: Move = Move()
     archive_url: str | None = None
+    skips: str | None = None
+    lost: bool = False  # it answered 404
     gap: GapFound | None = None
 
 
@@ -221,6 +226,7 @@ class StepFound:
     error: str | None = None
     hard: bool = False  # asking again would not help
     retry_at: datetime | None = None
+    mark: str | None = None  # of all that the page lists: one that is the same as before leads nowhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

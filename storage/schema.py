@@ -128,6 +128,9 @@ ALTER TABLE feeds ADD COLUMN moved_since TEXT;
 ALTER TABLE feeds ADD COLUMN moved_polls INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE feeds ADD COLUMN address TEXT;
 ALTER TABLE feeds ADD COLUMN archive_url TEXT;
+ALTER TABLE feeds ADD COLUMN skips TEXT;
+ALTER TABLE feeds ADD COLUMN lost_polls INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN lost_since TEXT;
 ALTER TABLE feeds ADD COLUMN successor TEXT;
 ALTER TABLE feeds ADD COLUMN searched_at TEXT;
 ALTER TABLE fetches ADD COLUMN listed INTEGER;
@@ -143,15 +146,17 @@ CREATE TABLE throttles (host TEXT NOT NULL, url TEXT NOT NULL, until TEXT NOT NU
 CREATE TABLE steps (
   id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, gap_id INTEGER REFERENCES gaps(id), since TEXT NOT NULL, until TEXT NOT NULL,
   url TEXT NOT NULL, kind TEXT NOT NULL, rank INTEGER NOT NULL, feed_url TEXT NOT NULL, host TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending',
-  attempts INTEGER NOT NULL DEFAULT 0, retry_at TEXT, found INTEGER NOT NULL DEFAULT 0, error TEXT, asked_at TEXT
+  attempts INTEGER NOT NULL DEFAULT 0, retry_at TEXT, found INTEGER NOT NULL DEFAULT 0, error TEXT, asked_at TEXT, mark TEXT
 );
 CREATE UNIQUE INDEX steps_once ON steps(source, coalesce(gap_id, 0), since, until, url);
 CREATE INDEX entries_retry ON entries(retry_at) WHERE retry_at IS NOT NULL;
+CREATE INDEX entries_pending ON entries(id) WHERE state = 'pending' AND backfill = 0;
 CREATE INDEX entries_backfill ON entries(source) WHERE backfill = 1;
 CREATE INDEX entries_refused ON entries(source) WHERE state IN ('rejected', 'gone');
 CREATE INDEX articles_incomplete ON articles(source) WHERE completeness <> 'full';
 CREATE INDEX steps_owed ON steps(state) WHERE state IN ('pending', 'leased');
 UPDATE feeds SET ok_at = checked_at WHERE last_error IS NULL;
+UPDATE feeds SET full_at = checked_at WHERE body_hash IS NOT NULL;
 UPDATE gaps SET source = (SELECT source FROM feeds f WHERE f.url = gaps.feed_url)
 """
 

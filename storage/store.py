@@ -27,6 +27,7 @@ from storage.records import (
     Twin,
     Verdict,
     iso,
+    moment,
 )
 
 _T = TypeVar("_T")
@@ -246,6 +247,12 @@ class Writer(Store):
         with connection.explained(self.path):
             return frontier.anything_due(self.db, now=now)
 
+    def newest_poll(self) -> datetime | None:
+        """When a feed was last asked, by the clock of that time."""
+        with connection.explained(self.path):
+            found = self.db.conn.execute("SELECT max(checked_at) FROM feeds").fetchone()[0]
+        return moment(found) if found else None
+
     def clock_set(self, seconds: int, now: datetime, over: float) -> None:
         """The wall clock was set back (negative) or time has passed unseen: see frontier.shift and frontier.stagger."""
         with self.transaction():
@@ -274,6 +281,8 @@ class Writer(Store):
     def add_steps(self, steps: Sequence[Step]) -> int:
         """Pages of older articles that are to be walked; those that were are not walked again. How many are new."""
         with self.transaction():
+            for step in steps[:1]:
+                gaps.drop_other_steps(self.db, step.source, step.since, step.until)
             return gaps.add_steps(self.db, steps)
 
     def owed_by_host(self, sources: Sequence[str]) -> dict[str, int]:
@@ -302,10 +311,13 @@ class Writer(Store):
             self.db.conn.execute("PRAGMA optimize")
             self.db.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
-    def keep_house(self, *, now: datetime, asked: Sequence[int], give_up_gaps: timedelta) -> None:
+    def keep_house(
+        self, *, now: datetime, asked: Sequence[int], steps: Sequence[int] = (), give_up_gaps: timedelta
+    ) -> None:
         """Give back leases that ended without an answer; close gaps that nothing fills; forget steps that were walked a month ago."""
         with self.transaction():
             frontier.return_expired(self.db, now=now, asked=asked)
+            gaps.return_steps(self.db, steps)
             gaps.expire_gaps(self.db, now, give_up_gaps)
             gaps.forget_steps(self.db, now - timedelta(days=30))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ def backfill(
         StorageError: the file is held or cannot be written.
         ConfigError: a name that no source has.
     """
+    # Whole days: the same command again is the same backfill, and goes on.
+    since = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    end = until.astimezone(UTC) + timedelta(days=1)
+    until = end.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(seconds=1)
     chosen = tuple(s.id for s in config.choose(tuple(names)))
 
     def plan(writer: Writer, config: Config) -> Plan:

@@ -331,13 +331,16 @@ class Frontier:
         finally:
             self._done(asked)
 
-    async def settle_step(self, asked: Asked, decide: Callable[[Writer], StepFound], record: FetchRecord) -> int:
+    async def settle_step(
+        self, asked: Asked, decide: Callable[[Writer], StepFound], record: FetchRecord, throttle: datetime | None = None
+    ) -> int:
         """Write what a page of older articles brought; how many entries are new."""
         step = asked.step
         assert step is not None
 
         def job(writer: Writer) -> int:
             writer.insert_fetches([record])
+            self._note(writer, record, throttle)
             return writer.apply_step(step, decide(writer), asked.at)
 
         try:
@@ -408,7 +411,19 @@ class Frontier:
 
     def give_up(self, entry_id: int) -> None:
         """An entry that could not even be marked as failed: this run asks for it no more, its lease brings it back."""
-        self._tried.add(entry_id)
+        if not self.plan.endless:
+            self._tried.add(entry_id)
+
+    def clock_set(self, seconds: float) -> None:
+        """The wall clock was set by so many seconds: what is under way was asked by the old one."""
+        by = timedelta(seconds=seconds)
+        for asked in self._in_flight:
+            asked.at += by
+        self.held_hosts = {host: until + by for host, until in self.held_hosts.items()}
+
+    def steps_asked(self) -> list[int]:
+        """The steps that are being asked for."""
+        return [asked.step.id for asked in self._in_flight if asked.step is not None]
 
     def _done(self, asked: Asked) -> None:
         if self._in_flight.pop(asked, None) is not None:

@@ -159,11 +159,14 @@ class Polls:
             return
         if response.status != 200:
             later = retry_after(header(response.headers, "Retry-After"), now=asked.at)
+            throttle = None
+            if response.status in {429, 503}:
+                throttle = later or asked.at + timedelta(seconds=THROTTLED * self.config.schedule.hour)
             hard = 400 <= response.status < 500 and response.status != 429
             found = StepFound(
                 error=f"the server answered {response.status}", hard=hard, retry_at=later or self._step_retry(asked)
             )
-            await self._settle_step(asked, found, response)
+            await self._settle_step(asked, found, response, throttle)
             return
         try:
             parsed = await self._parse(feed, response, asked.at)
@@ -172,7 +175,9 @@ class Polls:
             return
         await self._settle_step(asked, parsed, response)
 
-    async def _settle_step(self, asked: Asked, what: ParsedFeed | StepFound, response: Response | None) -> None:
+    async def _settle_step(
+        self, asked: Asked, what: ParsedFeed | StepFound, response: Response | None, throttle: datetime | None = None
+    ) -> None:
         step = asked.step
         assert step is not None
         url = response.url if response is not None else step.url
@@ -182,7 +187,7 @@ class Polls:
                 return what
             return read_step(step, what, url, known_before=writer.known_before(step, what.entries))
 
-        found = await self.frontier.settle_step(asked, decide, self.record(asked, response, "step"))
+        found = await self.frontier.settle_step(asked, decide, self.record(asked, response, "step"), throttle)
         error = what.error if isinstance(what, StepFound) else None
         log.info(
             "%s: %s",

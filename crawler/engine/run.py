@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from scrapy import signals
@@ -85,6 +85,11 @@ class LiveRun:
             writer = open_writer(config.database)
             try:
                 writer.release_leases()
+                newest = writer.newest_poll()
+                if newest is not None and newest > clock() + timedelta(
+                    seconds=60
+                ):  # the clock was wrong then, or is now
+                    writer.clock_set(-round((newest - clock()).total_seconds()), clock(), 0)
                 writer.sync_sources(
                     config.sources, {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
                 )
@@ -284,8 +289,8 @@ def run(
         with _remembered(received, live):
             process.start()
     except BaseException:
-        live.writer.close()
-        live.lock.close()
+        with contextlib.suppress(StorageError):
+            live.summary(FAILED)
         raise
     code = _code(received, live.plan)
     if process.bootstrap_failed and code is None:

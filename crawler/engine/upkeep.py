@@ -6,6 +6,7 @@ Each method is one job of scheduler.py; each says when it was last done in the s
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import shutil
 import signal
@@ -16,7 +17,7 @@ from typing import Any
 
 from crawler.engine import guard
 from crawler.engine.politeness import RobotsMiddleware
-from crawler.engine.probe import ask, discover
+from crawler.engine.probe import Discovery, ask, discover
 from crawler.engine.scheduler import TICK, Job, Timekeeper
 from crawler.engine.service import notify, reloading
 from crawler.errors import CrawlerError
@@ -101,6 +102,8 @@ class Upkeep:
                 over,
             )
         now = self.live.now()
+        if seconds < 0:
+            self.frontier.clock_set(seconds)
         await self.frontier.desk.call(
             lambda writer: writer.clock_set(round(min(seconds, -1) if seconds < 0 else seconds), now, over)
         )
@@ -140,6 +143,12 @@ class Upkeep:
         ]
         hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
         await self.frontier.desk.call(lambda writer: writer.sync_sources(config.sources, hosts))
+        if (
+            old.database != config.database
+        ):  # until the restart the old file is the one that is written, looked at and backed up
+            config = dataclasses.replace(
+                config, storage=dataclasses.replace(config.storage, database=str(old.database))
+            )
         self.live.config = config
         self.frontier.apply(config)
         from twisted.internet import reactor
@@ -177,13 +186,17 @@ class Upkeep:
             await self.frontier.desk.call(lambda writer: writer.set_meta(key, iso(now)))
         if last is not None and timedelta() <= now - moment(last) < interval:
             return
-        await work()
+        if await work() is False:  # it is tried again at the next look
+            return
         await self.frontier.desk.call(lambda writer: writer.set_meta(key, iso(now)))
 
     def _small_things(self, writer: Writer) -> None:
         now = self.live.now()
         writer.keep_house(
-            now=now, asked=self.frontier.entries_asked(), give_up_gaps=GIVE_UP_GAPS * (self.config.schedule.hour / 3600)
+            now=now,
+            asked=self.frontier.entries_asked(),
+            steps=self.frontier.steps_asked(),
+            give_up_gaps=GIVE_UP_GAPS * (self.config.schedule.hour / 3600),
         )
         if self.live.run_id:
             writer.progress(self.live.run_id, self.frontier.tally.totals())
@@ -203,7 +216,7 @@ class Upkeep:
                 )
             )
 
-    async def _backup(self) -> None:
+    async def _backup(self) -> bool:
         storage, path = self.config.storage, self.config.database
         files.forget_parts(path)
         target = files.backup_name(path, self.live.now())
@@ -211,10 +224,11 @@ class Upkeep:
             size = await asyncio.to_thread(files.backup, path, target)
         except (StorageError, OSError) as error:
             log.error("the backup could not be written: %s", error)  # noqa: TRY400
-            return
+            return False
         for old in files.backups(path)[: -max(1, storage.backup_keep)]:
             old.unlink(missing_ok=True)
         log.info("backed up to %s, %.1f MB", target, size / 1e6, extra={"event": "backup"})
+        return True
 
     # Health
 
@@ -252,7 +266,10 @@ class Upkeep:
                     now=self.live.now(),
                 )
 
-            found = await discover(get, source.url, now)
+            try:
+                found = await discover(get, source.url, now)
+            except CrawlerError as error:  # its home page cannot be read either; another day
+                found = Discovery(url=source.url, error=str(error))
             parts = (("feeds", found.feeds), ("sitemaps", found.sitemaps), ("pages", found.pages))
             named = [(key, url) for key, places in parts for url, _ in places if url != feed.url]
             line = f'{named[0][0]} = ["{named[0][1]}"]' if named else None

@@ -6,6 +6,7 @@ gap. Each entry found is marked `backfill`.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -100,10 +101,12 @@ def read_step(step: Step, parsed: ParsedFeed, url: str, *, known_before: int) ->
         for e in parsed.entries
         if _within(e, earliest, until, undated=step.gap_id is not None and step.kind != "sitemap")
     )
-    dates = [e.published_at for e in parsed.entries if e.published_at]
+    dates = sorted(e.published_at for e in parsed.entries if e.published_at)
     # What a page lists may be dated before it was listed, so a date proves only beyond that doubt; an entry that was known then proves at once.
     reached = known_before > 0 if step.gap_id is not None else False
-    reached = reached or (bool(dates) and min(dates) <= iso(earliest))
+    reached = reached or (
+        bool(dates) and dates[len(dates) // 4] <= iso(earliest)
+    )  # one entry may be pinned, or misdated
     further: list[Step] = []
     if parsed.children:
         further = [
@@ -114,7 +117,17 @@ def read_step(step: Step, parsed: ParsedFeed, url: str, *, known_before: int) ->
         further = [replace(step, id=0, url=older, attempts=0)]
     proves = reached and not parsed.children and step.kind != "page"
     how = {"archive": "archive pages", "sitemap": "a sitemap", "page": "a section page"}.get(step.kind)
-    return StepFound(listed=listed, further=tuple(_valid(further)), reached=proves, how=how)
+    return StepFound(
+        listed=listed,
+        further=tuple(_valid(further)),
+        reached=proves,
+        how=how,
+        mark=_mark(parsed) if step.kind == "archive" else None,
+    )
+
+
+def _mark(parsed: ParsedFeed) -> str:
+    return hashlib.sha256("\n".join(e.identity for e in parsed.entries).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _before(parsed: ParsedFeed, url: str) -> str | None:

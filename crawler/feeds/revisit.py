@@ -6,6 +6,7 @@ after long; an error keeps what was known; a window without overlap is a gap; `e
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -107,8 +108,7 @@ def check(
     due = now + timedelta(seconds=max(schedule.min, wait * (1 + 0.1 * spread)))
     if every is None:
         due = max(due, now + timedelta(seconds=min(asked_for, LONGEST * schedule.hour)))
-        if parsed:
-            due = after_skips(due, parsed.skip_hours, parsed.skip_days)
+        due = after_skips(due, *_skips(feed, parsed))
     found_by: dict[str, FoundBy] = {"sitemap": "sitemap", "page": "page"}
     good = FeedCheck(
         feed_url=feed.url, at=now, outcome="unchanged" if same or parsed is None else "changed", due_at=due, interval_seconds=wait,
@@ -125,10 +125,18 @@ def check(
     fresh = len(listed) - seen.known
     return replace(
         good, kind=parsed.kind, listed=listed, window=window, overlap=None if same or partial else seen.known, found_by=found_by.get(parsed.kind, "feed"),
-        asked_wait=max(ttl_seconds(parsed.ttl), parsed.period or 0.0), archive_url=parsed.previous,
+        asked_wait=max(ttl_seconds(parsed.ttl), parsed.period or 0.0), archive_url=parsed.previous, skips=json.dumps([parsed.skip_hours, parsed.skip_days]) if parsed.skip_hours or parsed.skip_days else None,
         children=open_children(parsed, now=now, max_age=schedule.max_age), lies=_lies(feed, answer, fresh),
         gap=gap,
     )  # fmt: skip
+
+
+def _skips(feed: Feed, parsed: ParsedFeed | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The hours and days that a feed wants to be left alone in; a 304 does not repeat them."""
+    if parsed is not None:
+        return parsed.skip_hours, parsed.skip_days
+    hours, days = json.loads(feed.skips) if feed.skips else ((), ())
+    return tuple(hours), tuple(days)
 
 
 def _interval(every: float | None, rhythm: Rhythm, window: int, schedule: Schedule, now: datetime) -> float:
@@ -196,13 +204,13 @@ def _failed(feed: Feed, answer: Answer, every: float | None, schedule: Schedule,
     elif status == 410:
         return FeedCheck(feed_url=feed.url, at=now, outcome="gone", error="gone for good (410)", lies=feed.lies)
     failures = feed.failures + 1
-    since = moment(feed.failing_since) if feed.failing_since else now
-    if status == 404 and failures >= LOST_POLLS and now - since >= timedelta(hours=LOST_AFTER * hour / 3600):
+    since = moment(feed.lost_since) if feed.lost_since else now
+    if status == 404 and feed.lost_polls + 1 >= LOST_POLLS and now - since >= timedelta(hours=LOST_AFTER * hour / 3600):
         return FeedCheck(
             feed_url=feed.url,
             at=now,
             outcome="gone",
-            error=f"not found (404) since {iso(since)}, {failures} times in a row",
+            error=f"not found (404) since {iso(since)}, {feed.lost_polls + 1} times",
             lies=feed.lies,
         )
     not_before = answer.not_before or retry_after(answer.retry_after, now=now)
@@ -218,5 +226,5 @@ def _failed(feed: Feed, answer: Answer, every: float | None, schedule: Schedule,
     due = now + timedelta(seconds=wait)
     return FeedCheck(
         feed_url=feed.url, at=now, outcome="failed", error=reason, due_at=max(due, not_before) if not_before else due, not_before=not_before,
-        lies=feed.lies, move=move,
+        lies=feed.lies, move=move, lost=status == 404,
     )  # fmt: skip

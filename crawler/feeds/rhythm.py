@@ -42,18 +42,24 @@ class Rhythm:
 
 
 def read_rhythm(text: str | None) -> Rhythm | None:
-    """The rhythm that a kept text stands for; None for none."""
+    """The rhythm that a kept text stands for; None for none, or for what is none."""
     if not text:
         return None
-    at, boost, hours, days, hours_watched, days_watched = json.loads(text)
-    return Rhythm(
-        at=at,
-        boost=boost,
-        hours=tuple(hours),
-        days=tuple(days),
-        hours_watched=tuple(hours_watched),
-        days_watched=tuple(days_watched),
-    )
+    try:
+        at, boost, *lists = json.loads(text)
+        hours, days, hours_watched, days_watched = (tuple(map(float, part)) for part in lists)
+        if (len(hours), len(days), len(hours_watched), len(days_watched)) != (24, 7, 24, 7):
+            return None
+        return Rhythm(
+            at=float(at),
+            boost=float(boost),
+            hours=hours,
+            days=days,
+            hours_watched=hours_watched,
+            days_watched=days_watched,
+        )
+    except (ValueError, TypeError):  # another hand wrote it: it is learnt anew
+        return None
 
 
 def learn(

@@ -15,9 +15,9 @@ def http_date(value: str | None) -> datetime | None:
     """An HTTP date (RFC 9110, 5.6.7) as aware UTC; None where it is none."""
     try:
         when = parsedate_to_datetime((value or "").strip())
-    except (ValueError, TypeError, IndexError):
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def retry_after(value: str | None, *, now: datetime) -> datetime | None:

@@ -351,7 +351,7 @@ def test_f15_404_ends_a_feed_after_30_failures_and_14_days(tmp_path: Path) -> No
     desk.configure(source(site), extra=SCHEDULE)
     desk.run("crawl")
     with sqlite3.connect(desk.database) as db:
-        db.execute("UPDATE feeds SET failures = 29, failing_since = '2026-01-01T00:00:00Z'")
+        db.execute("UPDATE feeds SET lost_polls = 29, lost_since = '2026-01-01T00:00:00Z'")
     db.close()
     desk.run("crawl")
     site.close()

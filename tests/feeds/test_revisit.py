@@ -158,7 +158,7 @@ def test_skipped_hours_and_days_are_left_out() -> None:
 
 def test_404_ends_a_feed_only_after_30_failures_and_14_days() -> None:
     def outcome(failures: int, days: float) -> str:
-        feed = dataclasses.replace(FEED, failures=failures, failing_since=iso(NOW - timedelta(days=days)))
+        feed = dataclasses.replace(FEED, failures=99, lost_polls=failures, lost_since=iso(NOW - timedelta(days=days)))
         return checked(Answer(status=404), feed).outcome
 
     assert [outcome(29, 13), outcome(28, 15), outcome(29, 15)] == ["failed", "failed", "gone"]
@@ -239,3 +239,21 @@ def test_a_schedule_of_seconds_rehearses_the_same_manners() -> None:
     assert quick.hour == 6
     found = check(FEED, Answer(status=429), schedule=quick, every=None, now=NOW)
     assert found.not_before == NOW + timedelta(seconds=6)
+
+
+def test_timeouts_are_no_404s() -> None:
+    feed = dataclasses.replace(FEED, failures=200, failing_since=iso(NOW - timedelta(days=60)))
+    assert checked(Answer(status=404), feed).outcome == "failed"
+
+
+def test_a_date_beyond_all_time_is_no_date() -> None:
+    assert fresh_for("", expires="Fri, 31 Dec 9999 23:59:59 -0500", date="Sun, 22 Nov 2026 12:00:00 GMT") == 0
+    assert retry_after("Fri, 31 Dec 9999 23:59:59 -0500", now=NOW) is None
+
+
+def test_skipped_hours_are_remembered_over_a_304() -> None:
+    parsed = dataclasses.replace(PARSED, skip_hours=("12", "13"))
+    first = checked(Answer(status=200, body_hash="h2", parsed=parsed))
+    again = checked(Answer(status=304), dataclasses.replace(FEED, skips=first.skips, interval_seconds=60))
+    assert again.due_at is not None
+    assert again.due_at.hour not in {12, 13}

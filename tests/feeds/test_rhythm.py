@@ -104,3 +104,7 @@ def test_any_history_gives_an_interval_within_the_clamps(
     assert read_rhythm(rhythm.kept()) is not None
     found = interval(rhythm, window, MONDAY + passed, pace=hour, least=hour / 6, most=6 * hour, hour=hour)
     assert hour / 6 <= found <= 6 * hour
+
+
+def test_what_is_no_rhythm_is_learnt_anew() -> None:
+    assert [read_rhythm(text) for text in ("[1,2]", "{", "null", "[1,1,[],[],[],[]]", '"x"', "")] == [None] * 6

@@ -121,9 +121,8 @@ def step(url: str, **more: Any) -> Step:
         until=iso(NOW),
         url=url,
         kind="sitemap",
-        feed_url=url,
         host="a.org",
-        **{"rank": 1, **more},
+        **{"rank": 1, "feed_url": url, **more},
     )
 
 
@@ -207,3 +206,59 @@ def test_what_is_asked_each_minute_or_second_reads_no_large_table_as_a_whole(sto
                 line for line in plan if line in {f"SCAN {t}" for t in ("entries", "articles", "fetches", "e", "a")}
             ]
             assert not whole, f"{sql}: {whole}"
+
+
+def test_one_map_of_an_index_does_not_close_a_gap_that_another_may_fill(store: Writer) -> None:
+    gap_id = gap(store, "https://a.org/index.xml")
+    (index,) = steps(store)
+    maps = tuple(step(f"https://a.org/{name}.xml", gap_id=gap_id, rank=0) for name in ("sport", "politics"))
+    with store.transaction():
+        store.apply_step(index, StepFound(further=maps), NOW)
+    (sport, politics) = steps(store)
+    with store.transaction():
+        store.apply_step(sport, StepFound(reached=True, how="a sitemap"), NOW)
+    assert store.gaps()[0].state == "open"
+    with store.transaction():
+        store.apply_step(politics, StepFound(listed=(entry(1),)), NOW)
+    assert (store.gaps()[0].state, store.gaps()[0].entries_found) == ("filled", 1)
+
+
+def test_a_page_that_lists_what_another_did_leads_nowhere(store: Writer) -> None:
+    def page(number: int) -> Step:
+        return step(f"https://a.org/feed?paged={number}", feed_url="https://a.org/feed")
+
+    store.add_steps([page(2)])
+    for number in (3, 4):
+        (one,) = steps(store, backfill=True)
+        with store.transaction():
+            store.apply_step(one, StepFound(further=(page(number),), mark="the same"), NOW)
+    assert steps(store, backfill=True) == []
+
+
+def test_steps_of_a_host_wait_for_the_one_under_way(store: Writer) -> None:
+    store.add_steps([step(f"https://a.org/m{n}") for n in range(3)])
+    which = {"now": NOW, "limit": 10, "sources": None, "backfill": True, "per_host": 1}
+    assert len(store.lease_steps(**which)) == 1
+    assert store.lease_steps(**which) == []
+
+
+def test_what_a_backfill_left_is_news_when_a_poll_lists_it(store: Writer) -> None:
+    store.add_steps([step(FEEDS[0])])
+    (one,) = steps(store, backfill=True)
+    with store.transaction():
+        store.apply_step(one, StepFound(listed=(entry(1),)), NOW)
+        counts = store.apply_check(
+            FeedCheck(feed_url=FEEDS[0], at=NOW, outcome="changed", listed=(entry(1),), due_at=NOW), "a"
+        )
+    assert counts.new == 1
+    owed = store.lease_entries(now=NOW, until=NOW, limit=5, per_host=5, sources=None, ignore_retry=False)
+    assert [e.url for e in owed] == ["https://a.org/e1"]
+
+
+def test_nothing_is_due_of_sources_that_are_disabled_and_an_ended_lease_is(store: Writer) -> None:
+    assert store.anything_due(NOW)
+    lease(store, per_host=9)
+    assert not store.anything_due(NOW)
+    assert store.anything_due(NOW + timedelta(minutes=11))
+    store.sync_sources([Source(id="a", name="A", url="https://a.org/", feeds=FEEDS, enabled=False)], {})
+    assert not store.anything_due(NOW + timedelta(minutes=11))
