@@ -87,7 +87,9 @@ def open_writer(path: Path) -> Any:
             connection.execute("PRAGMA journal_mode=WAL").fetchone()
             connection.execute("PRAGMA synchronous=FULL")  # acknowledged means durable: measured 1 sync a commit
             connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute("PRAGMA cache_size=-16384")
+            connection.execute(
+                "PRAGMA cache_size=-4096"
+            )  # a process of months stays as large as it was; the system caches the file
             connection.execute("PRAGMA journal_size_limit=67108864")
             _functions(connection)
             _migrate(connection)
