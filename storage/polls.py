@@ -276,7 +276,7 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
         )  # fmt: skip
         kept = {
             "kind": check.kind, "interval_seconds": check.interval_seconds, "body_hash": check.body_hash, "window": check.window,
-            "asked_wait": check.asked_wait, "full_at": iso(check.full_at) if check.full_at else None, "changed_at": at if counts.new else None,
+            "asked_wait": check.asked_wait, "full_at": iso_after(check.full_at) if check.full_at else None, "changed_at": at if counts.new else None,
         }  # fmt: skip
         values.update({name: value for name, value in kept.items() if value is not None})
         if check.window is not None:

@@ -124,7 +124,7 @@ def test_export_writes_whole_files(kept: Desk) -> None:
 
 def test_status_doctor_config(kept: Desk) -> None:
     assert "4 articles" in kept.run("status").out
-    assert json.loads(kept.run("status", "--json").out)[0]["source"] == "post"
+    assert json.loads(kept.run("status", "--json").out)["sources"][0]["source"] == "post"
     assert kept.run("doctor").code == 0
     assert (
         'allow_networks = ["127.0.0.0/8", "::1/128"]  # newsdesk.toml:2' in kept.run("config", "show", "--origin").out
