@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
+
 import click
 
 from crawler.commands.app import App, pass_app
+
+
+def _not_yet(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 @click.command("run")
@@ -24,6 +31,11 @@ def run_command(app: App, metrics: str | None, form: str) -> int:
     Edits of the configuration are picked up within ten seconds, SIGHUP takes them at once; a file that cannot be read leaves the old settings in
     force. The first signal drains within ten seconds and exits 0, a second one ends at once. Exit 6 when another newsdesk holds the database.
     """
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # until the engine has its own: a stop during the start is a clean one too
+        signal.signal(number, _not_yet)
     from crawler.config import load_config
     from crawler.engine.metrics import serve_metrics
     from crawler.engine.run import LiveRun, plan_run, run

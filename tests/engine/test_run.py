@@ -332,6 +332,7 @@ def test_kill_9_loses_nothing_and_asks_nothing_twice_or_too_early(
         run.process.wait()
     run = start()
     assert until(lambda: len(run.rows("SELECT id FROM articles")) == 60, 40)
+    assert until(lambda: f'"pid": {run.process.pid}' in (desk.folder / "news.db.lock").read_text())
     assert run.stop() == 0
     polls = [r.at for r in site.requests if r.path == "/feed.xml"]
     answered = [r["at"] for r in run.rows("SELECT at FROM fetches WHERE url LIKE '%/feed.xml' ORDER BY id")]
@@ -340,6 +341,16 @@ def test_kill_9_loses_nothing_and_asks_nothing_twice_or_too_early(
     assert all(b - a >= 4 for a, b in pairwise(stamps))
     assert len({r["url"] for r in run.rows("SELECT url FROM articles")}) == 60
     assert desk.run("db", "check").code == 0
+
+
+def test_a_stop_during_the_start_is_clean(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.news(1)
+    desk.configure(source(site), extra=SCHEDULE)
+    run = start()
+    lock = desk.folder / "news.db.lock"
+    assert until(lambda: lock.exists() and f'"pid": {run.process.pid}' in lock.read_text())
+    assert run.stop() == 0
+    assert start().process.poll() is None
 
 
 def test_status_says_when_it_was_killed(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
