@@ -31,6 +31,7 @@ from storage.schema import APPLICATION_ID, SCHEMA, migrations
 SQLITE_VERSION: str = sqlite3.sqlite_version
 BUSY_SECONDS = 60.0  # another program (a sqlite3 shell, a backup) may hold SQLite's write lock for a while
 _MAGIC = b"SQLite format 3\0"
+_written: set[Path] = set()  # files that this process has open for writing; see _inspect
 
 
 @contextmanager
@@ -93,6 +94,7 @@ def open_writer(path: Path) -> Any:
             connection.execute("PRAGMA journal_size_limit=67108864")
             _functions(connection)
             _migrate(connection)
+            _written.add(path.resolve())
         except BaseException:
             connection.close()
             raise
@@ -151,7 +153,13 @@ def _connect_reader(path: Path) -> Any:
 
 
 def _inspect(path: Path) -> None:
-    """Look at the first bytes before SQLite does: it takes an empty file for a new database."""
+    """Look at the first bytes before SQLite does: it takes an empty file for a new database.
+
+    Never while this process writes the file: closing any descriptor of it drops the locks that SQLite holds (POSIX), and the next
+    reader to leave takes the WAL's index away under the writer.
+    """
+    if path.resolve() in _written:
+        return
     try:
         with path.open("rb") as file:
             head = file.read(16)

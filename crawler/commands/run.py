@@ -52,7 +52,7 @@ def run_command(app: App, metrics: str | None, form: str) -> int:
         plan_run,
         command="run",
         spider="feed",
-        reload=lambda: load_config(app.config_path, database=app.database),
+        reload=lambda: load_config(app.config_path or app.config.path, database=app.database),
         ready=ready,
     )
     return result.run.exit_code or 0

@@ -45,7 +45,7 @@ class Upkeep:
         self.live = crawler.spider.live
         self.frontier = self.live.frontier
         self._stamps: tuple[Any, ...] = ()
-        self._said: set[str] = set()
+        self._said: dict[str, str] = {}
         hour = self.config.schedule.hour
         self.keeper = Timekeeper(
             (
@@ -237,11 +237,11 @@ class Upkeep:
         trouble = await asyncio.to_thread(look, self.config, self.live.now(), running=True)
         lines = {*trouble.unhealthy, *(f"{source}: {line}" if source else line for source, line in trouble.warnings)}
         now = {_stem(line): line for line in lines}
-        for stem in sorted(now.keys() - self._said):
+        for stem in sorted(now.keys() - self._said.keys()):
             log.warning("%s", now[stem], extra={"event": "health"})
-        for stem in sorted(self._said - now.keys()):
-            log.warning("well again: %s", stem, extra={"event": "health"})
-        self._said = set(now)
+        for stem in sorted(self._said.keys() - now.keys()):
+            log.warning("no longer so: %s", self._said[stem], extra={"event": "health"})
+        self._said = now
         notify(
             STATUS=f"watching {len(self.frontier.sources)} sources, {self.frontier.in_flight} requests under way, {len(trouble.unhealthy)} troubles"
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from crawler.settings import Source
 from storage.polls import blind_days
 from storage.records import FeedCheck, GapFound, Listed, Step, StepFound, iso
-from storage.store import Writer, open_writer
+from storage.store import Writer, open_store, open_writer
 from tests.conftest import NOW
 
 FEEDS = ("https://a.org/1", "https://a.org/2", "https://a.org/3", "https://b.org/1")
@@ -262,3 +264,15 @@ def test_nothing_is_due_of_sources_that_are_disabled_and_an_ended_lease_is(store
     assert store.anything_due(NOW + timedelta(minutes=11))
     store.sync_sources([Source(id="a", name="A", url="https://a.org/", feeds=FEEDS, enabled=False)], {})
     assert not store.anything_due(NOW + timedelta(minutes=11))
+
+
+def test_a_reader_of_the_same_process_drops_no_lock_of_the_writer(store: Writer) -> None:
+    check(store, NOW)
+    with open_store(store.path) as reader:
+        reader.totals()
+    another = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM feeds').fetchone(); c.close()"
+    subprocess.run([sys.executable, "-c", another, str(store.path)], check=True)
+    assert store.path.with_name(f"{store.path.name}-shm").exists()
+    check(store, NOW + timedelta(hours=1))
+    with open_store(store.path) as reader:
+        assert reader.feed(FEEDS[0]).ok_at == iso(NOW + timedelta(hours=1))  # type: ignore[union-attr]
