@@ -117,9 +117,11 @@ def _split(text: str) -> SplitResult:
 
 
 def _ascii_host(host: str) -> str:
-    """IDNA, lower case, no trailing dot; what IDNA refuses stays as it is and fails at the resolver."""
+    """IDNA, lower case, no trailing dot; a name that no name server may hold (RFC 1035, 2.3.4) is none."""
     host = host.rstrip(".").lower()
     if host.isascii():
+        if len(host) > 253 or any(len(label) > 63 for label in host.split(".")):
+            raise ValueError(f"not a host name, a part of it is too long: {host[:100]!r}")
         return host
     try:
         return host.encode("idna").decode("ascii")

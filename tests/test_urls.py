@@ -111,3 +111,9 @@ def test_canonical_url_is_idempotent_and_keeps_the_key(url: str) -> None:
     once = canonical_url(url)
     assert canonical_url(once) == once
     assert url_key(once) == url_key(url)
+
+
+@pytest.mark.parametrize("host", [f"a.{'b' * 64}.com", ".".join(["abc"] * 70)])
+def test_a_host_name_that_no_name_server_may_hold_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="too long"):
+        canonical_url(f"http://{host}/story")
