@@ -6,15 +6,11 @@ and says so in `completeness`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from lxml import html as lxml_html
-from lxml.etree import ParserError
-
-from crawler.articles.body import join, paragraphs, words
+from crawler.articles.body import html_text, words
 from crawler.articles.dedupe import content_hash
 from crawler.articles.extraction import Extraction
 from crawler.articles.judgement import WALLS
@@ -53,6 +49,8 @@ def assemble(
         if value and not page.get(name):
             page[name] = value
             provenance[name] = {"source": "feed" if name != "language" or entry.language else "source", "raw": None}
+    for name in ("published_at", "modified_at"):
+        page[name] = _utc(page.get(name))
     _better_date(page, entry, provenance)
     text, completeness = extraction.text, extraction.completeness
     if walled or (completeness != "full" and len(words(feed_text)) > len(words(text))):
@@ -84,6 +82,10 @@ _PAGE_FIELDS = (
 )  # fmt: skip
 
 
+def _utc(date: str | None) -> str | None:
+    return iso(moment(date)) if date and len(date) > 10 else date
+
+
 def _from_feed(text: str, entry: Entry) -> tuple[str, str]:
     if len(words(text)) >= FEED_TEXT:
         return text, "feed"
@@ -100,21 +102,3 @@ def _better_date(page: dict[str, Any], entry: Entry, provenance: dict[str, Mappi
         provenance["published_at"] = {"source": "feed", "raw": entry.published_raw}
     elif abs((moment(theirs) - moment(mine)).total_seconds()) > DISAGREE:
         provenance["published_at_in_feed"] = {"source": "feed", "raw": entry.published_raw or theirs}
-
-
-_TAG = re.compile(r"<[a-zA-Z/!]")
-
-
-def html_text(content: str | None) -> str:
-    """The paragraphs of a feed's HTML content."""
-    if not content:
-        return ""
-    if not _TAG.search(content):
-        return join(re.split(r"\n\s*\n|\n", content))
-    try:
-        tree = lxml_html.fragment_fromstring(
-            content, create_parent="div", parser=lxml_html.HTMLParser(encoding="utf-8", no_network=True)
-        )
-    except (ParserError, ValueError):
-        return ""
-    return join(paragraphs(tree))

@@ -13,19 +13,23 @@ from importlib.metadata import version
 from typing import Any
 
 from crawler.articles import judgement
+from crawler.articles.agency import find_agency
 from crawler.articles.body import find_body, words
+from crawler.articles.dates import guess_day
 from crawler.articles.dedupe import normal
-from crawler.articles.fields import Provenance, find_fields, person
+from crawler.articles.fields import find_fields
+from crawler.articles.images import Provenance
+from crawler.articles.language import contradicts, text_language
 from crawler.articles.page import Page, read_page
+from crawler.articles.people import guess_authors
 from crawler.articles.structured import Structured, read_structured
-from crawler.feeds.moments import read_date
 from crawler.settings import PublisherRules
 from crawler.urls import canonical_url, site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
-    """What one page says. Times are ISO 8601 UTC text, or a day alone; everything but the address may be missing."""
+    """What one page says. Times are ISO 8601 text in the zone that the page wrote, or a day alone; everything but the address may be missing."""
 
     url: str
     canonical_url: str | None = None
@@ -81,12 +85,12 @@ def extract(
         return None
     said = read_structured(page)
     fields, provenance = find_fields(page, said, rules, now)
-    text, origin = find_body(page, rules)
-    _fill_in(page, said, fields, provenance, now)
-    text = _without_heading(text, fields)
-    provenance["text"] = {"source": origin, "raw": None}
+    main = find_body(page, said, rules)
+    text = _without_heading(main.text, fields)
+    _fill_in(page, said, fields, provenance, text, now)
+    provenance["text"] = {"source": main.source, "raw": main.reason}
     canonical, elsewhere = _canonical(page, said)
-    agency, agency_source = _agency(fields.get("authors", ()), text)
+    agency, agency_source = find_agency(fields, provenance, text)
     if agency:
         provenance["agency"] = {"source": agency_source, "raw": None}
     kind = judgement.kind_of(said, fields, text, url)
@@ -118,31 +122,31 @@ def publisher_id(url: str | None, rules: PublisherRules) -> str | None:
     return (match[1] if match.groups() else match[0]) if match else None
 
 
-def _fill_in(page: Page, said: Structured, fields: dict[str, Any], provenance: Provenance, now: datetime) -> None:
-    """Ask trafilatura's metadata for what structured data left out; it costs a third of an extraction, so only then."""
-    missing = [name for name in ("title", "authors", "published_at") if not fields.get(name)]
-    if not missing or (missing == ["authors"] and said.article):
-        return
-    from trafilatura.metadata import extract_metadata
-
-    try:
-        found = extract_metadata(page.tree, page.url)
-    except Exception:  # a metadata guess must not cost the article
-        return
-    if not fields.get("title") and found.title:
-        fields["title"], provenance["title"] = found.title, {"source": "trafilatura", "raw": None}
-    if not fields.get("authors") and found.author:
-        people = tuple(name for part in found.author.split("; ") if (name := person(part, found.sitename or "")))
-        if people:
-            fields["authors"], provenance["authors"] = people, {"source": "trafilatura", "raw": found.author}
-    if not fields.get("published_at") and found.date and (day := read_date(found.date, now=now)):
-        fields["published_at"], provenance["published_at"] = day[:10], {"source": "trafilatura", "raw": found.date}
+def _fill_in(
+    page: Page, said: Structured, fields: dict[str, Any], provenance: Provenance, text: str, now: datetime
+) -> None:
+    """Guess what the page does not say in so many words; each guess is dear, so only what is missing is guessed."""
+    if not fields.get("authors"):
+        names, line = guess_authors(page, said, text)
+        if names:
+            fields["authors"], provenance["authors"] = names, {"source": "text", "raw": line}
+    if not fields.get("published_at") and (day := guess_day(page, now)):
+        fields["published_at"], provenance["published_at"] = day, {"source": "htmldate", "raw": None}
+    declared = fields.get("language")
+    written = contradicts(text, declared) if declared else text_language(text)
+    if written:
+        provenance["language"] = {"source": "text", "raw": declared}
+        fields["language"] = written
 
 
 def _without_heading(text: str, fields: dict[str, Any]) -> str:
     """The text without headline and subtitle at its head, where the body's container holds them too."""
     said = {normal(fields.get("title")), normal(fields.get("subtitle"))} - {""}
     paragraphs = text.split("\n\n")
+    title = normal(fields.get("title"))
+    at = next((i for i, paragraph in enumerate(paragraphs[:5]) if title and normal(paragraph) == title), None)
+    if at is not None and len(paragraphs) > at + 1:  # what stands above the headline is a kicker, a date, a byline
+        del paragraphs[: at + 1]
     while len(paragraphs) > 1 and normal(paragraphs[0]) in said:
         paragraphs.pop(0)
     return "\n\n".join(paragraphs)
@@ -161,37 +165,6 @@ def _canonical(page: Page, said: Structured) -> tuple[str | None, str | None]:
             except ValueError:
                 return None, None
     return None, None
-
-
-_AGENCIES = {
-    "Reuters": r"reuters", "AP": r"ap|(?:the )?associated press|ap news", "AFP": r"afp|agence france[- ]presse", "dpa": r"dpa|deutsche presse-agentur", "TASS": r"tass|тасс",
-    "Interfax": r"interfax|интерфакс", "RIA Novosti": r"ria novosti|риа новости", "PA": r"pa|pa media|press association", "EFE": r"efe|agencia efe", "ANSA": r"ansa",
-    "Xinhua": r"xinhua|新华社", "Kyodo": r"kyodo(?: news)?|共同通信", "Yonhap": r"yonhap|연합뉴스", "Bloomberg": r"bloomberg(?: news)?", "APA": r"apa", "Anadolu": r"aa|anadolu(?: agency)?",
-    "UPI": r"upi", "IANS": r"ians", "PTI": r"pti|press trust of india", "Ukrinform": r"ukrinform", "Belga": r"belga", "NTB": r"ntb", "TT": r"tt(?: nyhetsbyrån)?", "ČTK": r"čtk|ctk",
-}  # fmt: skip
-_AUTHOR_AGENCY = {
-    name: re.compile(rf"^(?:the )?(?:{pattern})(?:$|[\s,/]+(?:staff|news|agency)?$)", re.IGNORECASE)
-    for name, pattern in _AGENCIES.items()
-}
-_TEXT_AGENCY = {
-    name: re.compile(
-        rf"(?:^.{{0,60}}?[(\[](?:{pattern})[)\]]|[(\[](?:{pattern})[)\]]\s*$|^.{{0,40}}\b(?:{pattern})\s*[-–—]\s)",
-        re.IGNORECASE | re.DOTALL,
-    )
-    for name, pattern in _AGENCIES.items()
-}
-
-
-def _agency(authors: tuple[str, ...], text: str) -> tuple[str | None, str]:
-    """The wire service that wrote it: from the byline, else from "(Reuters)" at the text's start or end."""
-    for name, pattern in _AUTHOR_AGENCY.items():
-        if any(pattern.match(part.strip()) for author in authors for part in re.split(r"[/,]| with ", author)):
-            return name, "byline"
-    head, tail = text[:120], text[-40:]
-    for name, pattern in _TEXT_AGENCY.items():
-        if pattern.search(head) or (("(" in tail or "[" in tail) and pattern.search(tail)):
-            return name, "text"
-    return None, ""
 
 
 def word_count(text: str) -> int:

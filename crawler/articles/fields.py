@@ -10,56 +10,25 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from lxml.etree import XPath
-
 from crawler.articles.body import select, tidy
-from crawler.articles.page import Page, text_of, with_class
-from crawler.articles.structured import Structured, address_value, breadcrumbs, names, text_value
+from crawler.articles.dates import find_published
+from crawler.articles.dedupe import normal
+from crawler.articles.images import Provenance, first_text, put_image
+from crawler.articles.marks import Marks, read_marks
+from crawler.articles.page import Page, text_of
+from crawler.articles.people import find_authors, person, split_names
+from crawler.articles.structured import Structured, breadcrumbs, text_value
 from crawler.feeds.moments import read_date
 from crawler.settings import PublisherRules
 
-Provenance = dict[str, dict[str, str | None]]
-_H1 = XPath("//h1[normalize-space()]")
-_SUBTITLE = XPath(
-    "(//header//h1/following-sibling::h2 | //h1/following-sibling::*[self::h2 or self::p][contains(@class, 'sub') or contains(@class, 'dek') or contains(@class, 'standfirst')])[normalize-space()][1]"
-)
-_INTRO = with_class(
-    "article__intro article-intro standfirst article__lead article-lead article__summary",
-    tags="*[self::div or self::p or self::h2 or self::section]",
-)
-_BYLINE = XPath(
-    "//*[contains(@class, 'byline') or contains(@class, 'Byline')]//a[contains(@class, 'author') or contains(@href, '/author')][normalize-space()][not(ancestor::aside) and not(ancestor::footer)]"
-    " | //a[contains(concat(' ', @rel, ' '), ' author ')][normalize-space()][not(ancestor::aside) and not(ancestor::footer)]"
-    " | //*[@itemprop='author']//*[@itemprop='name'][normalize-space()]"
-)
-_TAGS = XPath(
-    "//*[contains(@class, 'article__tags') or contains(@class, 'article-tags') or contains(@class, 'post-tags') or contains(@class, 'tags-list') or contains(@class, 'tag-list')]//a[normalize-space()]"
-    " | //a[contains(concat(' ', @rel, ' '), ' tag ')][normalize-space()]"
-)
-_FIGURE = XPath("//figure[.//img][not(ancestor::aside) and not(ancestor::nav) and not(ancestor::a[.//h2 or .//h3])]")
-_CAPTION = with_class(
-    "caption", within=".", tags="*[self::span or self::div or self::p or self::figcaption or self::em]"
-)
-_CREDIT = with_class(
-    "credit copyright",
-    within=".",
-    tags="*[self::span or self::div or self::p or self::small or self::cite or self::em]",
-)
-_TIME = XPath("//*[@itemprop='datePublished'] | //time[@datetime][not(ancestor::aside) and not(ancestor::footer)]")
 _PREFIX = re.compile(r"^(?:Opinion|Video|Gallery|Podcast|Photos?|Live|Watch|Analysis)\s*[|:]\s+", re.IGNORECASE)
-_BY = re.compile(
-    r"^(?:by|von|par|por|di|door|av|af|от)[:\s]+|^(?:written|reported)\s+by\s+|^(?:автор|текст)\s*:\s*", re.IGNORECASE
-)
-_NOT_NAMES = re.compile(
-    r"^(?:https?:|@|www\.)|^(?:admin|editor|staff|redaktion|newsroom|unknown|none|null|anonymous|author|general)$|\S+@\S+",
-    re.IGNORECASE,
-)
 
 
 def find_fields(
     page: Page, said: Structured, rules: PublisherRules, now: datetime
 ) -> tuple[dict[str, Any], Provenance]:
     """Every field that the page gives, and where each came from."""
+    marks = read_marks(page.nodes)
     fields: dict[str, Any] = {}
     provenance: Provenance = {}
 
@@ -77,13 +46,15 @@ def find_fields(
 
     article = said.article
     site_name = said.first("og:site_name") or text_value(article.get("publisher")) or ""
-    put("title", [("rules", _text(page, rules.title)), ("json-ld", text_value(article.get("headline")) or text_value(article.get("name"))), ("opengraph", said.first("og:title")), ("h1", _first_text(_H1(page.tree))), ("meta", said.first("twitter:title", "dc.title", "title")), ("title", page.tree.findtext(".//title"))], lambda raw: without_site(tidy(raw)[:2000], site_name) or None)  # fmt: skip
+    put("title", [("rules", _text(page, rules.title)), ("json-ld", text_value(article.get("headline")) or text_value(article.get("name"))), ("opengraph", said.first("og:title")), ("h1", first_text(marks["h1"])), ("meta", said.first("twitter:title", "dc.title", "title")), ("title", page.tree.findtext(".//title"))], lambda raw: without_site(tidy(raw)[:2000], site_name) or None)  # fmt: skip
+    title = normal(fields.get("title"))  # a page may have other first-level headings: its name, a box
+    marks["h1"].sort(key=lambda node: normal(text_of(node)) != title)
     put(
         "subtitle",
         [
             ("rules", _text(page, rules.subtitle)),
             ("json-ld", text_value(article.get("alternativeHeadline"))),
-            ("markup", _first_text(_SUBTITLE(page.tree))),
+            ("markup", first_text(_subtitles(marks))),
         ],
         lambda raw: _other(tidy(raw), fields.get("title")),
     )
@@ -91,7 +62,7 @@ def find_fields(
         "summary",
         [
             ("rules", _text(page, rules.summary)),
-            ("markup", _first_text(_INTRO(page.tree))),
+            ("markup", first_text(marks["intro"])),
             ("json-ld", text_value(article.get("description"))),
             ("opengraph", said.first("og:description")),
             ("meta", said.first("description", "twitter:description", "dc.description")),
@@ -109,46 +80,57 @@ def find_fields(
         ],
         language_tag,
     )
-    put("published_at", _dates(page, said, rules), lambda raw: read_date(raw, now=now))
+    if published := find_published(page, said, rules, marks, now):
+        fields["published_at"] = published.date
+        provenance["published_at"] = {"source": published.source, "raw": published.raw}
     put(
         "modified_at",
         [
             ("json-ld", text_value(article.get("dateModified"))),
             ("opengraph", said.first("article:modified_time", "og:updated_time", "og:article:modified_time")),
         ],
-        lambda raw: read_date(raw, now=now),
+        lambda raw: read_date(raw, now=now, keep_zone=True),
     )
-    _put_list(fields, provenance, "authors", _authors(page, said, rules), lambda raw: person(raw, site_name))
-    _put_list(fields, provenance, "tags", _tags(page, said, rules), lambda raw: tidy(raw)[:100] or None)
-    _put_image(fields, provenance, page, said, rules)
+    _put_authors(fields, provenance, page, said, rules, marks)
+    _put_tags(fields, provenance, _tags(page, said, rules, marks))
+    put_image(fields, provenance, page, said, rules, marks)
     return fields, provenance
 
 
-def _put_list(
-    fields: dict[str, Any],
-    provenance: Provenance,
-    name: str,
-    candidates: Iterable[tuple[str, list[str]]],
-    clean: Callable[[str], str | None],
+def _put_authors(
+    fields: dict[str, Any], provenance: Provenance, page: Page, said: Structured, rules: PublisherRules, marks: Marks
 ) -> None:
+    raw = [text_of(node) for node in select(page.tree, rules.authors)]
+    names = tuple(dict.fromkeys(name for item in raw for part in split_names(item) if (name := person(part))))
+    source = "rules"
+    if not names:
+        names, source, raw = find_authors(page, said, marks)
+    if names:
+        fields["authors"] = names
+        provenance["authors"] = {"source": source, "raw": "; ".join(raw) if list(names) != raw else None}
+
+
+def _put_tags(fields: dict[str, Any], provenance: Provenance, candidates: Iterable[tuple[str, list[str]]]) -> None:
     for source, raw in candidates:
-        values = (
-            tuple(dict.fromkeys(value for item in raw for part in split_names(item) if (value := clean(part))))
-            if name == "authors"
-            else tuple(dict.fromkeys(v for item in raw if (v := clean(item))))
-        )
-        if values:
-            fields[name] = values
-            provenance[name] = {"source": source, "raw": "; ".join(raw) if list(values) != raw else None}
+        if values := tuple(dict.fromkeys(tag for item in raw if (tag := tidy(item)[:100]))):
+            fields["tags"] = values
+            provenance["tags"] = {"source": source, "raw": "; ".join(raw) if list(values) != raw else None}
             return
 
 
+def _subtitles(marks: Marks) -> list[Any]:
+    """The line under the headline: what is marked so beside the first h1, or the h2 that follows it in a header."""
+    for heading in marks["h1"][:1]:
+        marked = [
+            node for node in heading.itersiblings() if node in marks["subtitle"] and node.tag in {"h2", "p", "div"}
+        ]
+        plain = [node for node in heading.itersiblings("h2") if next(heading.iterancestors("header"), None) is not None]
+        return (marked or plain)[:1]
+    return []
+
+
 def _text(page: Page, selectors: tuple[str, ...]) -> str | None:
-    return _first_text(select(page.tree, selectors)) if selectors else None
-
-
-def _first_text(nodes: Iterable[Any]) -> str | None:
-    return next((text for node in nodes if (text := text_of(node) or node.get("content"))), None)
+    return first_text(select(page.tree, selectors)) if selectors else None
 
 
 def without_site(title: str, site_name: str) -> str:
@@ -183,88 +165,7 @@ def _sections(page: Page, said: Structured, rules: PublisherRules, title: str | 
     ]
 
 
-def _dates(page: Page, said: Structured, rules: PublisherRules) -> list[tuple[str, str | None]]:
-    ruled = [
-        node.get("datetime") or node.get("content") or text_of(node) for node in select(page.tree, rules.published)
-    ]
-    marked = [node.get("datetime") or node.get("content") or text_of(node) for node in _TIME(page.tree)[:3]]
-    metas = (
-        "article:published_time",
-        "og:article:published_time",
-        "date",
-        "dc.date.issued",
-        "dc.date",
-        "parsely-pub-date",
-        "sailthru.date",
-        "pubdate",
-        "publish-date",
-        "publication_date",
-        "datepublished",
-        "cxenseparse:recs:publishtime",
-        "last-modified",
-    )
-    return [
-        *(("rules", raw) for raw in ruled),
-        ("json-ld", text_value(said.article.get("datePublished"))),
-        ("opengraph", said.first(*metas[:2])),
-        *(("meta", said.first(name)) for name in metas[2:-1]),
-        ("json-ld", text_value(said.article.get("dateCreated"))),
-        *(("markup", raw) for raw in marked),
-    ]
-
-
-def _authors(page: Page, said: Structured, rules: PublisherRules) -> list[tuple[str, list[str]]]:
-    """The byline where it names all that the metadata does and more: sites that put only the first author into it."""
-    structured = (names(said.article.get("author")) or names(said.article.get("creator")))[:20]
-    if not structured:
-        structured = [
-            n
-            for key in (
-                "article:author",
-                "author",
-                "parsely-author",
-                "dc.creator",
-                "byl",
-                "sailthru.author",
-                "citation_author",
-            )
-            for n in said.meta.get(key, ())
-            if not n.startswith("http")
-        ][:10]
-    byline = list(dict.fromkeys(text_of(node) or node.get("content") or "" for node in _BYLINE(page.tree)))[:10]
-    ruled = [text_of(node) for node in select(page.tree, rules.authors)]
-    folded = {b.casefold() for b in byline}
-    more = byline and len(byline) > len(structured) and all(s.casefold() in folded for s in structured)
-    return [
-        ("rules", ruled),
-        ("byline", byline if more else []),
-        ("json-ld" if said.article.get("author") else "meta", structured),
-        ("byline", byline),
-    ]
-
-
-def split_names(raw: str) -> list[str]:
-    """One author value that holds several names."""
-    if len(raw) > 400:
-        return []
-    return re.split(r"\s*(?:;|\||\n|\s&\s|\sand\s|\sund\s|\set\s|\sy\s|,(?!\s*(?:Jr|Sr|PhD|M\.?D|II|III)\b))\s*", raw)
-
-
-def person(raw: str, site_name: str = "") -> str | None:
-    """A name as it is kept: no "By", no address, no site's name."""
-    text = _BY.sub("", tidy(raw)).strip(" ,;|·•-–—:")
-    if (
-        not text
-        or len(text) > 80
-        or _NOT_NAMES.search(text)
-        or text.casefold() == site_name.casefold()
-        or not re.search(r"[^\W\d_]", text)
-    ):
-        return None
-    return text
-
-
-def _tags(page: Page, said: Structured, rules: PublisherRules) -> list[tuple[str, list[str]]]:
+def _tags(page: Page, said: Structured, rules: PublisherRules, marks: Marks) -> list[tuple[str, list[str]]]:
     keywords = said.article.get("keywords")
     listed = (
         [str(k) for k in keywords if isinstance(k, str)]
@@ -274,7 +175,8 @@ def _tags(page: Page, said: Structured, rules: PublisherRules) -> list[tuple[str
         else []
     )
     ruled = [text_of(node) for node in select(page.tree, rules.tags)]
-    marked = [text_of(node) for node in _TAGS(page.tree)][:25]
+    linked = dict.fromkeys([*(a for node in marks["tags"] for a in node.iter("a")), *marks["tag"]])
+    marked = [text for node in linked if (text := text_of(node))][:25]
 
     def parted(values: Iterable[str]) -> list[str]:
         return [part.strip() for value in values for part in re.split(r"[,;|]", value) if part.strip()][:50]
@@ -286,53 +188,6 @@ def _tags(page: Page, said: Structured, rules: PublisherRules) -> list[tuple[str
         ("opengraph", parted(said.meta.get("article:tag", ()))),
         ("meta", parted(said.meta.get("news_keywords", ()) or said.meta.get("keywords", ()))),
     ]
-
-
-def _put_image(
-    fields: dict[str, Any], provenance: Provenance, page: Page, said: Structured, rules: PublisherRules
-) -> None:
-    """The lead image, its caption and its credit: of the figure that stands between headline and text, else what the metadata names."""
-    figure = next(iter(_FIGURE(page.tree)[:1]), None)
-    ruled = next((node.get("src") or node.get("content") for node in select(page.tree, rules.image)), None)
-    marked = figure is not None and next(
-        (
-            img.get("src") or img.get("data-src")
-            for img in figure.iter("img")
-            if not (img.get("src") or "").startswith("data:")
-        ),
-        None,
-    )
-    for source, raw in (
-        ("rules", ruled),
-        ("figure", marked),
-        ("json-ld", address_value(said.article.get("image"))),
-        ("opengraph", said.first("og:image", "og:image:url", "twitter:image", "twitter:image:src")),
-    ):
-        if raw and (address := page.link(raw)):
-            fields["image_url"] = address
-            provenance["image_url"] = {"source": source, "raw": raw if raw != address else None}
-            break
-    caption, credit = _text(page, rules.caption), _text(page, rules.credit)
-    if not rules.caption and figure is not None:
-        holder = next(iter(figure.iter("figcaption")), figure)
-        credit = credit or next((t for n in _CREDIT(holder) if (t := text_of(n))), None)
-        parts = [n for n in _CAPTION(holder) if n is not holder]
-        caption = (
-            next((t for n in parts if (t := text_of(n))), None)
-            if parts
-            else (text_of(holder) if holder.tag == "figcaption" else None)
-        )
-        if caption and credit and caption != credit and caption.endswith(credit):
-            caption = caption.removesuffix(credit).rstrip(" |(/-–—")
-        if caption == credit:
-            caption = None
-    for name, value, source in (
-        ("image_caption", caption, "rules" if rules.caption else "figure"),
-        ("image_credit", credit, "rules" if rules.credit else "figure"),
-    ):
-        if value and (text := tidy(value)):
-            fields[name] = text[:2000]
-            provenance[name] = {"source": source, "raw": None}
 
 
 def _language(value: Any) -> str | None:

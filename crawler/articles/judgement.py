@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from crawler.articles.body import words
+from crawler.articles.boilerplate import body_of, densest, measure
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured
 from crawler.urls import is_root_or_section
 
 SHORT = 60  # words; below, a page must show that it is an article
 _LONG = 150  # words; above, a marker in the text is what the article is about, not what the page is
+
+_HEADLINES = 8  # linked headlines that make a list
+_RUNS = 30  # words of a paragraph that is no teaser line
 
 # A page asked for again after an hour, six hours, a day: the article is behind it (DESIGN, Walls).
 WALLS = ("consent wall", "login wall", "paywall", "needs JavaScript")
@@ -97,32 +101,47 @@ def obstacle(page: Page, said: Structured, fields: Mapping[str, Any], text: str)
             ),
             ("login wall", _LOGIN.search(text or visible[:1500]) and count < SHORT),
             ("paywall", _PAYWALL.search(text or visible[:3000]) and count < 20),
-            ("needs JavaScript", _JAVASCRIPT.search(text or visible[:1500] or page.markup[:20_000]) and count < 30),
+            ("needs JavaScript", count < 30 and _JAVASCRIPT.search(f"{text} {visible[:1500]} {page.markup[:20_000]}")),
         ):
             if found:
                 return name
-    if is_root_or_section(page.url) and not described:
-        return "section page"
-    if not described and _mostly_links(page, count):
+    if not described and _lists_others(page, text, count):
         return "section page"
     if not text and not (described and fields.get("title") and fields.get("published_at")):
         return "empty"
     return None
 
 
-def _mostly_links(page: Page, count: int) -> bool:
-    """A list of headlines: most of the words that can be seen are links, and there are many."""
-    if count > 400:
+def _lists_others(page: Page, text: str, count: int) -> bool:
+    """A page that lists other articles: many headlines that are links, most of the visible words linked, and no paragraph that runs on.
+
+    At the address of a home or section page a list is one even where its teasers run on.
+    """
+    listing = is_root_or_section(page.url)
+    body = body_of(page.tree)
+    headlines = _linked_headlines(densest(body, measure(body)) if listing else body)
+    running = sum(len(words(paragraph)) >= _RUNS for paragraph in text.split("\n\n"))
+    if listing and headlines >= max(_HEADLINES, running):
+        return True
+    if count > 400 or running:
         return False
-    linked = sum(len(words(text_of(node))) for node in page.tree.iter("a"))
-    headlines = sum(
-        1
-        for name in ("h2", "h3", "h4", "article")
-        for node in page.tree.iter(name)
-        if next(node.iter("a"), None) is not None
+    links = list(body.iter("a"))
+    if headlines < _HEADLINES:
+        return listing and count < SHORT and len(links) > 20
+    return listing or sum(len(words(text_of(node))) for node in links) > 0.4 * len(words(text_of(body)))
+
+
+def _linked_headlines(holder: Any) -> int:
+    """How many addresses the headlines and cards below an element link to."""
+    cards = (node for name in ("h2", "h3", "h4", "article") for node in holder.iter(name))
+    return len(
+        {
+            link.get("href")
+            for node in cards
+            for link in (*node.iter("a"), *node.iterancestors("a"))
+            if not (link.get("href") or "#").startswith("#")
+        }
     )
-    every = len(words(text_of(page.tree)))
-    return headlines >= 8 and (linked > 0.8 * every or (linked > 0.5 * every and count < 0.4 * every))
 
 
 def completeness(said: Structured, text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lxml import html as lxml_html
-from lxml.etree import ParserError, XPath, iterwalk
+from lxml.etree import ParserError, iterwalk
 from trafilatura.utils import decode_file
 
 from crawler.feeds.repair import clean_text
@@ -27,6 +27,9 @@ class Page:
     markup: str
     tree: Any
     base: str
+    nodes: tuple[
+        Any, ...
+    ] = ()  # every element, in document order: lxml makes an element's Python object anew when nobody holds it
 
     def link(self, href: str | None) -> str | None:
         """An address on this page, absolute; None for what is not http(s)."""
@@ -53,7 +56,8 @@ def read_page(body: bytes, url: str) -> Page | None:
     except (ParserError, ValueError):
         return None
     href = next((node.get("href") for node in tree.iter("base") if node.get("href")), None)
-    return Page(url=url, markup=markup, tree=tree, base=join(url, href) or url if href else url)
+    base = join(url, href) or url if href else url
+    return Page(url=url, markup=markup, tree=tree, base=base, nodes=tuple(tree.iter()))
 
 
 def text_of(node: Any) -> str:
@@ -71,12 +75,3 @@ def text_of(node: Any) -> str:
         elif element.tail:
             parts.append(element.tail)
     return _SPACE.sub(" ", "".join(parts)).strip()
-
-
-def with_class(words: str, *, within: str = "", tags: str = "*") -> XPath:
-    """An XPath for elements one of whose class or id words contains one of `words` (separated by spaces)."""
-    tests = " or ".join(
-        f"contains(translate(concat(@class, ' ', @id), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), '{word}')"
-        for word in words.split()
-    )
-    return XPath(f"{within}//{tags}[{tests}]")

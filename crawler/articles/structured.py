@@ -148,19 +148,6 @@ def text_value(value: Any) -> str | None:
     return " ".join(re.sub(r"</?[a-zA-Z][^<>]*>", "", text).split()) or None
 
 
-def names(value: Any) -> list[str]:
-    """Every name that an author value holds."""
-    if isinstance(value, list):
-        return [name for item in value for name in names(item)]
-    if isinstance(value, dict):
-        if value.get("name"):
-            return names(value["name"])
-        joined = " ".join(str(value[key]) for key in ("givenName", "familyName") if value.get(key))
-        return [joined] if joined else []
-    text = text_value(value)
-    return [text] if text and not text.startswith(("http://", "https://")) else []
-
-
 def breadcrumbs(nodes: Iterable[Mapping[str, Any]]) -> list[str]:
     """The names of the page's breadcrumb, home first."""
     for node in nodes:

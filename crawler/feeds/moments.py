@@ -52,13 +52,14 @@ _ZONES = {
 }  # fmt: skip
 
 
-def read_date(raw: str | None, *, now: datetime, zone: timezone | None = None) -> str | None:
+def read_date(raw: str | None, *, now: datetime, zone: timezone | None = None, keep_zone: bool = False) -> str | None:
     """A date as it is kept, from what the world wrote.
 
     Args:
         raw: e.g. "Tue, 11 Feb 2020 13:54:00 +0300", "2020-02-11T10:54:00Z", "2020-02-11", "1581418440".
         now: the clock; nothing later than a day from now is taken.
         zone: what a date without a zone means, where that is known; else it is kept as a day alone, because its time would be a guess.
+        keep_zone: keep the offset that was written, "2020-02-11T13:54:00+03:00": the day where it was published is a fact of its own.
 
     Returns:
         "2020-02-11T10:54:00Z", or "2020-02-11" where the time or its zone is not known; None where it is no date, or none that can be.
@@ -79,8 +80,10 @@ def read_date(raw: str | None, *, now: datetime, zone: timezone | None = None) -
         utc = found.astimezone(UTC)
     except OverflowError:
         return None
+    if not _plausible(utc.date(), now) or utc > now + timedelta(days=1):
+        return None
     return (
-        utc.strftime("%Y-%m-%dT%H:%M:%SZ") if _plausible(utc.date(), now) and utc <= now + timedelta(days=1) else None
+        found.isoformat(timespec="seconds") if keep_zone and found.utcoffset() else utc.strftime("%Y-%m-%dT%H:%M:%SZ")
     )
 
 

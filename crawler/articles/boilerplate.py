@@ -1,0 +1,217 @@
+"""What stands beside an article on its page (menus, shares, related links, captions, promotions), taken out of the tree before its text is looked for. Pure.
+
+Told by structure first: how much running text an element holds, and how much of it is links. Class words only decide about elements
+that hold little of the page's running text, so a site's own naming can cost it a box, never the article.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+PROSE = 80  # characters outside of links that make a block running text
+HOLDS = 0.25  # share of the page's running text from which an element is never dropped for its name
+_LINKS = 0.9  # share of links from which a block is a link and not a sentence
+_LINK_LINE = 200  # characters; a longer one made of links is an article that quotes much
+_NEVER_TEXT = (
+    "script", "style", "noscript", "svg", "button", "template", "select", "textarea", "iframe", "link", "meta", "input", "object", "embed", "canvas", "audio", "video", "source",
+)  # fmt: skip
+_BESIDE_TAGS = {"figcaption", "aside", "nav", "footer", "dialog", "menu"}
+_BESIDE_ROLES = {"navigation", "complementary", "dialog", "banner", "contentinfo", "search"}
+_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+BLOCKS = _HEADINGS | {
+    "p", "div", "li", "ul", "ol", "section", "article", "table", "tr", "td", "blockquote", "figure", "figcaption", "main", "body", "header", "aside", "dl", "dd", "dt", "pre",
+}  # fmt: skip
+
+
+def _words(*alternatives: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|[_-])(?:{'|'.join(alternatives)})(?:$|[_-])", re.IGNORECASE)
+
+
+# Never a part of the article, whatever it holds.
+_NAMES = _words(
+    r"newsletters?|newsletter-?\w+|recirc\w*|outbrain\w*|taboola\w*|advert\w*|ad(?:s|box|slot|unit|wrapper|container)?|sponsor(?:ed|s)?|affiliate\w*",
+    r"shar(?:e|ing)(?:s|r|rs|bar|buttons?|links?|tools?)?|sharedaddy|addthis\w*",
+    r"social(?:-?(?:bar|share|links?|icons?|buttons?|media|follow|nav|placeholder|sharing))?",
+    r"comments|commentlist|comment-?(?:list|section|form|area|box|count|thread|wrapper)|disqus\w*",
+    r"breadcrumbs?|pagination|pager|menu|navbar|toolbar|skip-?link",
+    r"cookies?|consent|gdpr|subscri(?:be|ption)(?:s|rs?|-?\w+)?|sign-?up|login|donat(?:e|ion)s?",
+    r"figcaption|captions?|media-?info|credits?|copyright|bylines?|dateline|timestamp|pub-?date",
+    r"bio|author-?(?:bio|box|info|card|details?)|about-?(?:the-?)?author",
+    r"tags|tag-?list|keywords|print-?only|visually-?hidden|sr-?only|screen-?reader(?:-?text)?",
+    r"modal|popup|lightbox|ratings?|poll|survey|feedback|placeholder",
+)
+# Links to other articles where they hold links; a standfirst, a pull quote or a box where they hold none ("teaser" is German for standfirst).
+_NAMES_OF_LINKS = _words(
+    r"related\w*|recommend\w*|read-?more\w*|more-?(?:stories|news|articles|links|on|from)|see-?also|also-?read|you-?may\w*|promos?|promotions?",
+    r"sidebars?|widgets?|topics|trending|popular|most-?(?:read|viewed|popular|shared|recent|commented)|latest(?:-?\w+)?",
+    r"teasers?|carousel|toc|table-?of-?contents|quiz",
+)
+# What a block is tagged with, or how it is shown: not what it is.
+_STATE = re.compile(
+    r"^(?:tag|category|has|is|js|format|status|type|post|label|u|no|with|without|and)[-:_]|[-_](?:hidden|open|closed|enabled|disabled|active|embed)$",
+    re.IGNORECASE,
+)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_LEAD = re.compile(
+    r"\W*(?:read (?:more|also|next)|also read|related|see (?:also|more)|more(?: on| from)?:|don['’]t miss|watch(?: now| also| more)?:|in (?:pictures|pics|photos):|click here|sign up|subscribe|"
+    r"lire aussi|à lire|voir aussi|lesen sie|lies auch|mehr (?:zum|dazu|lesen)|mehr:|siehe auch|leia (?:também|mais)|veja (?:também|mais)|lee también|lea también|leer más|te puede interesar|leggi anche|approfondisci|"
+    r"lees (?:ook|meer)|læs (?:også|mere)|les også|läs (?:också|mer|även)|czytaj (?:też|także|również)|zobacz (?:też|także)|čtěte|přečtěte|читайте (?:также|ещё|еще)|см\. также|ayrıca oku|関連記事|相关阅读|延伸閱讀)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(slots=True)
+class Measures:
+    """Characters below each element of a tree: all, those in links, those in blocks of running text (its own block included)."""
+
+    order: list[Any]
+    size: dict[Any, int]
+    linked: dict[Any, int]
+    prose: dict[Any, int]
+    leaves: set[Any]  # blocks that hold no other block: paragraphs, whatever their tag
+
+
+def measure(body: Any) -> Measures:
+    """Measure a tree in one walk; a tenth of the cost of a page, so it is written for speed."""
+    order: list[Any] = []
+    size: dict[Any, int] = {}
+    for node in body.iter():
+        if isinstance(node.tag, str):
+            order.append(node)
+            size[node] = len(text.strip()) if (text := node.text) else 0
+        elif node.tail and (parent := node.getparent()) is not None:  # text behind a comment
+            size[parent] += len(node.tail.strip())
+    linked = dict.fromkeys(order, 0)
+    prose = dict.fromkeys(order, 0)
+    holders: set[Any] = set()
+    leaves: set[Any] = set()
+    for node in reversed(order):
+        mine, tag = size[node], node.tag
+        if tag == "a":
+            linked[node] = mine
+        block = tag in BLOCKS
+        if block and node not in holders:
+            leaves.add(node)
+            if mine - linked[node] >= PROSE:
+                prose[node] = mine - linked[node]
+        if node is body:
+            continue
+        parent = node.getparent()
+        size[parent] += mine + (len(tail.strip()) if (tail := node.tail) else 0)
+        linked[parent] += linked[node]
+        prose[parent] += prose[node]
+        if block or node in holders:
+            holders.add(parent)
+    return Measures(order=order, size=size, linked=linked, prose=prose, leaves=leaves)
+
+
+def body_of(tree: Any) -> Any:
+    """The body element, or the tree where it has none."""
+    body = tree.find("body") if tree.tag == "html" else None
+    return tree if body is None else body
+
+
+def prune(tree: Any) -> None:
+    """Take out, in place, what stands beside the article."""
+    body = body_of(tree)
+    for node in list(body.iter(*_NEVER_TEXT)):
+        if (parent := node.getparent()) is not None:
+            node.drop_tree() if node.tail else parent.remove(node)
+    measures = measure(body)
+    kept = {holder for heading in body.iter("h1") for holder in (heading, *heading.iterancestors())} | {body}
+    gone: set[Any] = set()
+    dropped = []
+    for node in measures.order:
+        if node.getparent() in gone:
+            gone.add(node)
+        elif node not in kept and (_beside(node, measures, measures.prose[body]) or _points_elsewhere(node, measures)):
+            gone.add(node)
+            dropped.append(node)
+    for node in dropped:
+        if node.getparent() is not None:
+            node.drop_tree()
+
+
+def _beside(node: Any, measures: Measures, all_prose: int) -> bool:
+    """Whether an element's tag, role or name puts it beside the article, and it holds no large part of the page's running text."""
+    if measures.prose[node] and measures.prose[node] >= HOLDS * all_prose:
+        return False
+    if node.tag in _BESIDE_TAGS or node.get("role") in _BESIDE_ROLES:
+        return True
+    names = node.get("class", "")
+    if node.tag not in _HEADINGS:  # a heading's id is made of its words
+        names = f"{names} {node.get('id', '')}"
+    said = max(map(_says, names.split()), default=0)
+    size = measures.size[node]
+    return said == 2 or (said == 1 and measures.linked[node] >= 0.2 * size)
+
+
+@lru_cache(maxsize=32768)
+def _says(name: str) -> int:
+    """What one class word or id says: 2 never article, 1 links elsewhere if it holds links, 0 nothing."""
+    name = _CAMEL.sub("-", name)
+    if len(name) < 2 or len(name) > 100 or _STATE.search(name):
+        return 0
+    return 2 if _NAMES.search(name) else int(bool(_NAMES_OF_LINKS.search(name)))
+
+
+def _points_elsewhere(node: Any, measures: Measures) -> bool:
+    """A paragraph, item or heading that is nothing but a link, or says "Read more:" with one."""
+    size = measures.size[node]
+    linked = measures.linked[node]
+    if not size or node not in measures.leaves:
+        return False
+    if linked >= _LINKS * size and size < _LINK_LINE:
+        return True
+    return 0.3 * size < linked and size < 300 and bool(_LEAD.match("".join(node.itertext())[:80]))
+
+
+def join_parts(body: Any, measures: Measures) -> bool:
+    """Move an article's parts together where the site sets it in several containers of one make; whether there were any.
+
+    Wired and The New Yorker break a long text into containers between which advertisements stand; an extractor that looks for one
+    container keeps half of it (EXTRACTION: "bodies split over containers").
+    """
+    direct: defaultdict[Any, int] = defaultdict(int)
+    for node in measures.order:
+        if measures.prose[node] and node in measures.leaves and node is not body:
+            direct[node.getparent()] += measures.prose[node]
+    first = max(direct, key=direct.__getitem__, default=None)
+    if first is None or first is body or not first.get("class"):
+        return False
+    within = next(first.iterancestors("article"), None)
+    parts = [
+        node
+        for node in body.iter(first.tag)
+        if node.get("class") == first.get("class")
+        and direct[node] >= 2 * PROSE
+        and next(node.iterancestors("article"), None) is within
+    ]
+    if len(parts) < 2 or sum(direct[part] for part in parts) < 1.25 * direct[first]:
+        return False
+    if any(part in set(other.iterancestors()) for part in parts for other in parts):
+        return False
+    for part in parts[1:]:
+        if part.text and part.text.strip():
+            last = parts[0][-1] if len(parts[0]) else None
+            if last is not None:
+                last.tail = (last.tail or "") + part.text
+        for child in list(part):
+            parts[0].append(child)
+    return True
+
+
+def densest(body: Any, measures: Measures) -> Any:
+    """The smallest element that holds four fifths of the running text that its parent holds, all the way down: a second opinion."""
+    node = body
+    while True:
+        inner = next(
+            (child for child in node if measures.prose.get(child, 0) >= 0.8 * max(1, measures.prose[node])), None
+        )
+        if inner is None or inner in measures.leaves:
+            return node
+        node = inner

@@ -1,0 +1,161 @@
+"""When it was published: by what the page declares, by the day in its address, by the line under its headline, by htmldate's search. Pure.
+
+The world's own string and where it stood are kept beside the date. A midnight that a content system fills in is a day and no time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from crawler.articles.body import select
+from crawler.articles.marks import Marks
+from crawler.articles.page import Page, text_of
+from crawler.articles.structured import Structured, text_value
+from crawler.feeds.moments import read_date
+from crawler.settings import PublisherRules
+from storage.records import moment
+
+URL_DAYS = 2  # days by which a page's date may be later than the day in its address
+_BEFORE, _NEAR = 20, 60  # elements before and after the headline in which the page shows its date,
+_FIRST = 400  # and elements of a page without one
+_METAS = (
+    "date", "dc.date.issued", "dc.date", "parsely-pub-date", "sailthru.date", "pubdate", "publish-date", "publication_date", "datepublished", "cxenseparse:recs:publishtime",
+)  # fmt: skip
+_DAY_IN = re.compile(r"/(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?:[/-]|$)|/(\d{4})(\d{2})(\d{2})(?:/|-)")
+_SHOWN = re.compile(
+    r"\d{4}-\d{2}-\d{2}(?![\dT])|\d{1,2}\.\s?\d{1,2}\.\s?\d{4}|\d{1,2} [|/] \d{1,2} [|/] \d{4}|\d{1,2}\.?(?:st|nd|rd|th)?\s(?:de\s)?[^\W\d]{3,12}\.?,?\s(?:de\s)?\d{4}|"
+    r"[^\W\d]{3,12}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s\d{4}|\d{4}\s?年\s?\d{1,2}\s?月\s?\d{1,2}\s?日"
+)
+_CHINESE = re.compile(r"(\d{4})\s?年\s?(\d{1,2})\s?月\s?(\d{1,2})\s?日")
+_PARTED = re.compile(r"(?<=\d) [|/] (?=\d)")
+_LINE = "line under the headline"
+_UPDATED = re.compile(r"updated|aktualisiert|actualizado|mis à jour|обновлено|modified|更新", re.IGNORECASE)
+_MIDNIGHT = re.compile(r"T00:00:00(?:Z|[+-]\d{2}:\d{2})$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A date as it is kept (ISO 8601 in the zone that was written, or a day alone), where it stood, and what stood there."""
+
+    date: str
+    source: str
+    raw: str | None
+
+
+def find_published(
+    page: Page, said: Structured, rules: PublisherRules, marks: Marks, now: datetime
+) -> Published | None:
+    """The date that the page declares or shows; None where only a guess could find one.
+
+    A day alone gives way to a moment on that day which stands elsewhere. An earlier day in the address, or shown by itself under the
+    headline, tells when it was published, where the declared date moves with each edit.
+    """
+    read = [found for source, raw in _declared(page, said, rules, marks) if (found := _read(source, raw, now))]
+    if not read:
+        return None
+    first = read[0]
+    if len(first.date) == 10:
+        first = next((found for found in read if len(found.date) > 10 and found.date[:10] == first.date), first)
+    told = day_in(page.url, now)
+    if told and first.source == _LINE and first.date[:10] != told:  # a line may tell when it happened
+        return Published(date=told, source="address", raw=page.url)
+    if (
+        not told and first.source != "json-ld"
+    ):  # other articles' days stand near a headline too: datePublished is the better word
+        told = next((f.date[:10] for f in read if f.source == _LINE), None)
+    if told and first.source != "rules" and (moment(first.date) - moment(told)).days > URL_DAYS:
+        return next((f for f in read if f.date[:10] == told), Published(date=told, source="address", raw=page.url))
+    return first
+
+
+def _read(source: str, raw: str | None, now: datetime) -> Published | None:
+    date = read_date(raw, now=now, keep_zone=True)
+    if not date:
+        return None
+    if _MIDNIGHT.search(date):
+        date = date[:10]
+    return Published(date=date, source=source, raw=raw if raw != date else None)
+
+
+def _declared(page: Page, said: Structured, rules: PublisherRules, marks: Marks) -> Iterator[tuple[str, str | None]]:
+    yield from (("rules", _moment_of(node)) for node in select(page.tree, rules.published))
+    yield "json-ld", text_value(said.article.get("datePublished"))
+    yield "opengraph", said.first("article:published_time", "og:article:published_time")
+    yield from (("markup", _moment_of(node)) for node in marks["published"][:1])
+    yield from ((_LINE, raw) for raw in _shown(page, marks))
+    yield from (("meta", said.first(name)) for name in _METAS)
+    yield "json-ld", text_value(said.article.get("dateCreated"))
+    yield from (("markup", _moment_of(node)) for node in _times(marks)[:3])
+
+
+def _moment_of(node: Any) -> str | None:
+    return node.get("datetime") or node.get("content") or text_of(node)
+
+
+def _times(marks: Marks) -> list[Any]:
+    """The time elements of the article: those that share its h1's nearest container that holds any; all where there is no h1."""
+    times = [node for node in marks["time"] if node.get("datetime")]
+    for heading in marks["h1"][:1]:
+        for holder in heading.iterancestors():
+            if holder.tag in {"body", "html"}:
+                break
+            inside = [node for node in times if holder in set(node.iterancestors())]
+            if inside:
+                return inside
+    return times
+
+
+def _shown(page: Page, marks: Marks) -> Iterator[str]:
+    """Dates in short lines just before and after the headline; one that says it is of an update comes last.
+
+    Where there is no headline, only lines that are nothing but a date count, in the first part of the page.
+    """
+    late: list[str] = []
+    places = [page.nodes.index(heading) for heading in marks["h1"][:3]]
+    around = (node for at in places for node in page.nodes[at : at + _NEAR] + page.nodes[max(0, at - _BEFORE) : at])
+    for node in around if places else page.nodes[:_FIRST]:
+        for text in (
+            node.text if isinstance(node.tag, str) and node.tag not in {"script", "style"} else None,
+            node.tail,
+        ):
+            line = " ".join(text.split()) if text else ""
+            if (
+                not 8 <= len(line) <= 80
+                or not (match := _SHOWN.search(line))
+                or (not places and len(line) > len(match[0]) + 12)
+            ):
+                continue
+            shown = _PARTED.sub(".", _CHINESE.sub(r"\1-\2-\3", match[0]))
+            if _UPDATED.search(line):
+                late.append(shown)
+            else:
+                yield shown
+    yield from late
+
+
+def day_in(url: str, now: datetime) -> str | None:
+    """The day that an address's path holds: /2020/02/11/, /2020-02-11-, /20200211/."""
+    match = _DAY_IN.search(urlsplit(url).path)
+    return read_date("-".join(part for part in match.groups() if part), now=now) if match else None
+
+
+def guess_day(page: Page, now: datetime) -> str | None:
+    """The day that htmldate finds in the page's markup.
+
+    Without its extensive search: of 477 pages that found nine more days of which seven were the first of January of a copyright line,
+    and it loads dateparser, a second and 60 MB a process.
+    """
+    from htmldate import find_date
+
+    try:
+        found = find_date(
+            page.tree, url=page.url, original_date=True, extensive_search=False, max_date=now + timedelta(days=1)
+        )
+    except Exception:  # a guess must not cost the article
+        return None
+    return read_date(found, now=now) if found else None

@@ -1,0 +1,74 @@
+"""The lead image of an article, its caption and its credit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from crawler.articles.body import select, tidy
+from crawler.articles.marks import Marks
+from crawler.articles.page import Page, text_of
+from crawler.articles.structured import Structured, address_value
+from crawler.settings import PublisherRules
+
+Provenance = dict[str, dict[str, str | None]]
+
+
+def put_image(
+    fields: dict[str, Any], provenance: Provenance, page: Page, said: Structured, rules: PublisherRules, marks: Marks
+) -> None:
+    """The lead image, its caption and its credit: of the figure that stands between headline and text, else what the metadata names."""
+    figure = next((node for node in marks["figure"] if _leads(node)), None)
+    ruled = next((node.get("src") or node.get("content") for node in select(page.tree, rules.image)), None)
+    marked = figure is not None and next(
+        (
+            img.get("src") or img.get("data-src")
+            for img in figure.iter("img")
+            if not (img.get("src") or "").startswith("data:")
+        ),
+        None,
+    )
+    for source, raw in (
+        ("rules", ruled),
+        ("figure", marked),
+        ("json-ld", address_value(said.article.get("image"))),
+        ("opengraph", said.first("og:image", "og:image:url", "twitter:image", "twitter:image:src")),
+    ):
+        if raw and (address := page.link(raw)):
+            fields["image_url"] = address
+            provenance["image_url"] = {"source": source, "raw": raw if raw != address else None}
+            break
+    caption, credit = first_text(select(page.tree, rules.caption)), first_text(select(page.tree, rules.credit))
+    if not rules.caption and figure is not None:
+        holder = next(iter(figure.iter("figcaption")), figure)
+        credit = credit or first_text(inside(holder, marks["credit"]))
+        parts = inside(holder, marks["caption"])
+        caption = first_text(parts) if parts else (text_of(holder) if holder.tag == "figcaption" else None)
+        if caption and credit and caption != credit and caption.endswith(credit):
+            caption = caption.removesuffix(credit).rstrip(" |(/-–—")
+        if caption == credit:
+            caption = None
+    for name, value, source in (
+        ("image_caption", caption, "rules" if rules.caption else "figure"),
+        ("image_credit", credit, "rules" if rules.credit else "figure"),
+    ):
+        if value and (text := tidy(value)):
+            fields[name] = text[:2000]
+            provenance[name] = {"source": source, "raw": None}
+
+
+def _leads(figure: Any) -> bool:
+    """Whether a figure may be the article's: it holds an image and is no card that links to another article."""
+    if next(figure.iter("img"), None) is None:
+        return False
+    return not any(next(link.iter("h2", "h3"), None) is not None for link in figure.iterancestors("a"))
+
+
+def inside(holder: Any, nodes: Iterable[Any]) -> list[Any]:
+    """Those of the nodes that stand below a holder."""
+    return [node for node in nodes if node is not holder and holder in set(node.iterancestors())]
+
+
+def first_text(nodes: Iterable[Any]) -> str | None:
+    """The text, or the content attribute, of the first node that has any."""
+    return next((text for node in nodes if (text := text_of(node) or node.get("content"))), None)

@@ -1,0 +1,111 @@
+"""Which language a text is in: by its script, then by its commonest words. A check on what the page says of itself, not a detector for a single line. Pure.
+
+The word lists are justext's (BSD, a part of trafilatura's own dependencies): the commonest words of Wikipedia in each language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import lru_cache
+
+ENOUGH = 40  # words of an alphabet; fewer say too little
+CLEAR = 0.25  # share of the text's words that must be common words of its language,
+AHEAD = 1.25  # times the share of the next language that is no kin of it,
+TWICE = 2.0  # and how many times the share that the declared language has
+_SCRIPTS = (
+    ("ja", re.compile("[\u3040-\u30ff]"), 0.1),
+    ("ko", re.compile("[\uac00-\ud7af]"), 0.2),
+    ("zh", re.compile("[\u4e00-\u9fff]"), 0.3),
+    ("th", re.compile("[\u0e00-\u0e7f]"), 0.3),
+    ("el", re.compile("[\u0370-\u03ff]"), 0.3),
+    ("he", re.compile("[\u0590-\u05ff]"), 0.3),
+    ("hy", re.compile("[\u0530-\u058f]"), 0.3),
+    ("ka", re.compile("[\u10a0-\u10ff]"), 0.3),
+)
+_NOT_LATIN = re.compile("[\u0370-\u03ff\u0530-\u05ff\u0e00-\u0e7f\u10a0-\u10ff\u3040-\u9fff\uac00-\ud7af]")
+_LISTS = {
+    "ar": "Arabic", "fa": "Persian", "ur": "Urdu", "ru": "Russian", "uk": "Ukrainian", "be": "Belarusian", "bg": "Bulgarian", "mk": "Macedonian", "sr": "Serbian", "kk": "Kazakh",
+    "en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese", "nl": "Dutch", "sv": "Swedish", "da": "Danish", "no": "Norwegian_Bokmal",
+    "fi": "Finnish", "et": "Estonian", "lv": "Latvian", "lt": "Lithuanian", "pl": "Polish", "cs": "Czech", "sk": "Slovak", "sl": "Slovenian", "hr": "Croatian", "ro": "Romanian",
+    "hu": "Hungarian", "tr": "Turkish", "az": "Azerbaijani", "sq": "Albanian", "id": "Indonesian", "ms": "Malay", "vi": "Vietnamese", "ca": "Catalan", "eu": "Basque", "is": "Icelandic",
+    "hi": "Hindi",
+}  # fmt: skip
+# Too near to one another for word lists: one of them is no contradiction of another.
+_KIN = (
+    {"no", "nb", "nn", "da", "sv"},
+    {"hr", "sr", "bs", "sh", "sl", "mk"},
+    {"id", "ms"},
+    {"cs", "sk"},
+    {"es", "ca", "gl", "pt"},
+    {"ru", "be", "uk", "bg"},
+)
+_COMMON = 250  # words of each list: the lists differ in length, and a long one would match more by its length alone
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def text_language(text: str) -> str | None:
+    """The language of a text as a two-letter code, where it is plain; None where it is not.
+
+    Args:
+        text: some paragraphs; what is beyond 4,000 characters is not looked at.
+    """
+    sample = text[:4000]
+    if (by_script := _by_script(sample)) is not None:
+        return by_script or None
+    found = Counter(word.lower() for word in _WORD.findall(sample))
+    return _by_words(found)
+
+
+def contradicts(text: str, declared: str) -> str | None:
+    """The text's language where it plainly is not the declared one; None where it agrees or cannot be told."""
+    sample, said = text[:4000], declared.partition("-")[0].lower()
+    found = _by_script(sample)
+    if found is None:
+        counted = Counter(word.lower() for word in _WORD.findall(sample))
+        mine = _score(counted, said) if said in _LISTS else 0.0
+        if mine >= CLEAR:
+            return None
+        found = _by_words(counted)
+        if found and _score(counted, found) < TWICE * mine:
+            return None
+    if not found or found == said or any({found, said} <= kin for kin in _KIN):
+        return None
+    return found
+
+
+def _by_script(sample: str) -> str | None:
+    """The language that a script belongs to; "" where there is too little text, None where words must tell."""
+    if not _NOT_LATIN.search(sample):
+        return None
+    letters = sum(char.isalpha() for char in sample)
+    if letters < 20:
+        return ""
+    for language, script, share in _SCRIPTS:
+        if len(script.findall(sample)) >= share * letters:
+            return language
+    return None
+
+
+def _by_words(found: Counter[str]) -> str | None:
+    if found.total() < ENOUGH:
+        return None
+    scores = sorted(((_score(found, language), language) for language in _LISTS), reverse=True)
+    (score, best), rivals = (
+        scores[0],
+        [other for other in scores[1:] if not any({other[1], scores[0][1]} <= kin for kin in _KIN)],
+    )
+    return best if score >= CLEAR and score >= AHEAD * rivals[0][0] else None
+
+
+def _score(found: Counter[str], language: str) -> float:
+    common = _common(language)
+    return sum(count for word, count in found.items() if word in common) / max(1, found.total())
+
+
+@lru_cache(maxsize=64)
+def _common(language: str) -> frozenset[str]:
+    """The shortest words of a language's list: they are its commonest."""
+    from justext import get_stoplist
+
+    return frozenset(sorted(get_stoplist(_LISTS[language]), key=lambda word: (len(word), word))[:_COMMON])
