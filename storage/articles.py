@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import Address, Article, Twin, Verdict, iso, iso_after
+from storage.records import Address, Article, Cause, Twin, Verdict, iso, iso_after
 from storage.words import segment
 
 WINDOW = timedelta(
@@ -88,7 +88,7 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
         _change(db, article_id, at, "new")
     elif article_id is not None and verdict.article is not None and verdict.outcome == "revised":
         _revise(db, article_id, verdict, at)
-        _change(db, article_id, at, "revised")
+        _change(db, article_id, at, "revised" if verdict.cause == "publisher" else "reprocessed")
     elif article_id is not None and verdict.article is not None and verdict.replace:
         _overwrite(db, article_id, verdict.article, at)
         _change(db, article_id, at, "revised")
@@ -179,6 +179,7 @@ def _revise(db: Any, article_id: int, verdict: Verdict, at: str) -> None:
         seen_at=at,
         last_same_at=None,
         silent=verdict.silent,
+        cause=verdict.cause,
         words=(verdict.words_added, verdict.words_removed),
     )
     _overwrite(db, article_id, new, at, held=held)
@@ -193,16 +194,69 @@ def _add_revision(
     seen_at: str,
     last_same_at: str | None,
     silent: bool = False,
+    cause: Cause = "publisher",
     words: tuple[int, int] = (0, 0),
 ) -> None:
     db.conn.execute(
         "INSERT INTO revisions (article_id, number, title, subtitle, authors, text, published_at, modified_at, content_hash, seen_at, last_same_at, silent, "
-        "words_added, words_removed, extractor, warc_file, warc_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "cause, words_added, words_removed, extractor, warc_file, warc_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             article_id, number, version.title, version.subtitle, json.dumps(list(version.authors), ensure_ascii=False), version.text, version.published_at,
-            version.modified_at, version.content_hash, seen_at, last_same_at, int(silent), *words, version.extractor, version.warc_file, version.warc_offset,
+            version.modified_at, version.content_hash, seen_at, last_same_at, int(silent), cause, *words, version.extractor, version.warc_file, version.warc_offset,
         ),
     )  # fmt: skip
+
+
+def reprocess(db: Any, article_id: int, article: Article, at: datetime, words: tuple[int, int]) -> None:
+    """Put what a newer extractor reads on the kept page in the place of what is held: a version of cause `reprocess` where the text is another.
+
+    When the page was fetched and last seen the same stays as it was.
+    """
+    held = by_id(db, article_id)
+    assert held is not None
+    number = held.revision
+    if article.content_hash != held.content_hash:
+        if number == 1:
+            _add_revision(
+                db,
+                article_id,
+                1,
+                held,
+                seen_at=held.fetched_at or held.first_seen_at or iso(at),
+                last_same_at=held.last_same_at,
+            )
+        number += 1
+        _add_revision(
+            db,
+            article_id,
+            number,
+            article,
+            seen_at=iso(at),
+            last_same_at=held.last_same_at,
+            cause="reprocess",
+            words=words,
+        )
+    _overwrite(db, article_id, dataclasses.replace(article, revision=number), held.fetched_at or iso(at), held=held)
+    db.conn.execute("UPDATE articles SET last_same_at = ? WHERE id = ?", (held.last_same_at, article_id))
+    _change(db, article_id, iso(at), "reprocessed")
+
+
+def to_reprocess(db: Any, sources: Sequence[str], after: int, limit: int) -> list[Article]:
+    """Articles whose raw page is kept, by id, beyond an id."""
+    rows = db.conn.execute(
+        f"SELECT {COLUMNS} FROM articles a WHERE a.warc_file IS NOT NULL AND a.id > :after AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) ORDER BY a.id LIMIT :limit",
+        {"after": after, "any": not sources, "sources": json.dumps(list(sources)), "limit": limit},
+    )
+    return [article_from(row) for row in rows]
+
+
+def forget_raw(db: Any, files: Sequence[str]) -> None:
+    """Raw pages that are gone are pointed at no more."""
+    for table in ("articles", "revisions"):
+        db.conn.execute(
+            f"UPDATE {table} SET warc_file = NULL, warc_offset = NULL WHERE warc_file IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(files)),),
+        )
 
 
 def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Article | None = None) -> None:
@@ -236,7 +290,7 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
         )
     if held.revision > 1 and new.revision == held.revision:  # a fuller view of the newest version, not another one
         db.conn.execute(
-            "UPDATE revisions SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ? WHERE article_id = ? AND number = ?",
+            "UPDATE revisions SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ?, warc_file = ?, warc_offset = ? WHERE article_id = ? AND number = ?",
             (
                 new.title,
                 new.subtitle,
@@ -244,6 +298,8 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
                 new.text,
                 new.content_hash,
                 new.extractor,
+                new.warc_file,
+                new.warc_offset,
                 article_id,
                 held.revision,
             ),

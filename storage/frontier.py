@@ -124,6 +124,16 @@ def _entry(row: Sequence[Any]) -> Entry:
     return Entry(**found)
 
 
+def entry_of(db: Any, article_id: int) -> Entry | None:
+    """What a feed said of a held article, the earliest word that has a title; None where it was never listed."""
+    row = db.conn.execute(
+        f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM entries e LEFT JOIN articles a ON a.id = e.article_id WHERE e.article_id = ? "
+        "ORDER BY e.title IS NULL, e.found_by = 'user', e.id LIMIT 1",
+        (article_id,),
+    ).fetchone()
+    return _entry(row) if row else None
+
+
 def lease_rechecks(
     db: Any,
     *,

@@ -13,6 +13,7 @@ from typing import Literal
 FoundBy = Literal["feed", "sitemap", "page", "backfill", "user"]
 Outcome = Literal["new", "revised", "same", "address", "headline", "retry", "rejected", "gone", "failed"]
 AddressKind = Literal["feed", "requested", "final", "canonical", "amp", "id"]
+Cause = Literal["publisher", "reprocess"]
 Completeness = Literal["full", "feed", "teaser", "headline"]
 COMPLETENESS: tuple[Completeness, ...] = ("headline", "teaser", "feed", "full")  # ascending
 
@@ -314,6 +315,7 @@ class Verdict:
     replace: bool = False  # the fields are taken over without a revision: a better view of the same text
     worse: bool = False  # the page shows less than what is held: it tells nothing of the article
     silent: bool = False
+    cause: Cause = "publisher"
     words_added: int = 0
     words_removed: int = 0
     retry_at: datetime | None = None

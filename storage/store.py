@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage import articles, connection, coverage, frontier, gaps, polls, queries
+from storage import articles, connection, coverage, frontier, gaps, polls, queries, raw
 from storage.errors import StorageError
+from storage.raw import RawPages
 from storage.records import (
     Article,
     CrawlRun,
@@ -31,6 +32,7 @@ from storage.records import (
 )
 
 _T = TypeVar("_T")
+_SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class Store:
@@ -200,6 +202,14 @@ class Store:
         with connection.explained(self.path):
             return articles.twins(self.db, prints, now=now)
 
+    def entry_of(self, article_id: int) -> Entry | None:
+        """What a feed said of an article; None where it was never listed."""
+        return self._read(frontier.entry_of, article_id)
+
+    def to_reprocess(self, sources: Sequence[str], after: int, limit: int) -> list[Article]:
+        """Articles whose raw page is kept, by id, beyond an id."""
+        return self._read(articles.to_reprocess, sources, after, limit)
+
     def _read(self, question: Callable[..., _T], *args: Any) -> _T:
         with connection.explained(self.path):
             return question(self.db, *args)
@@ -207,6 +217,8 @@ class Store:
 
 class Writer(Store):
     """A database, for its one writer: whoever holds the lock. Every method is one transaction; what returned is on the disk."""
+
+    pages: RawPages | None = None  # where raw pages go, if they are kept
 
     def sync_sources(self, sources: Iterable[polls.SourceLike], hosts: dict[str, str]) -> None:
         """Make the tables say what the configuration says."""
@@ -301,9 +313,7 @@ class Writer(Store):
     def set_meta(self, key: str, value: str) -> None:
         """Keep a word in the meta table."""
         with self.transaction():
-            self.db.conn.execute(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
-            )
+            self.db.conn.execute(_SET_META, (key, value))
 
     def optimize(self) -> None:
         """Let SQLite look at its statistics, and fold the WAL into the file."""
@@ -391,9 +401,21 @@ class Writer(Store):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One transaction; what stands inside is on the disk when it ends."""
+        """One transaction; what stands inside, and the raw pages that it points at, are on the disk when it ends."""
         with connection.transaction(self.path, self.db):
             yield
+            if self.pages is not None and (end := self.pages.sync()) is not None:
+                self.db.conn.execute(_SET_META, ("warc_end", end))
+
+    def keep_raw(self) -> None:
+        """Keep raw pages from here on."""
+        self.pages = RawPages(self.path, ends=lambda: self.meta("warc_end"))
+
+    def close(self) -> None:
+        """Close the files."""
+        if self.pages is not None:
+            self.pages.close()
+        super().close()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -432,6 +454,24 @@ class Writer(Store):
     def apply_verdict(self, verdict: Verdict) -> int | None:
         """Write what a page turned out to be."""
         return articles.apply_verdict(self.db, verdict)
+
+    def reprocess(self, article_id: int, article: Article, at: datetime, words: tuple[int, int]) -> None:
+        """Write what a newer extractor reads; see storage.articles.reprocess."""
+        with self.transaction():
+            articles.reprocess(self.db, article_id, article, at, words)
+
+    def note_extractor(self, article_id: int, extractor: str) -> None:
+        """Another extractor read the same: the record is its own from now on."""
+        with self.transaction():
+            self.db.conn.execute("UPDATE articles SET extractor = ? WHERE id = ?", (extractor, article_id))
+
+    def forget_raw(self, before: datetime) -> int:
+        """Delete raw pages of days before a time; how many files that were."""
+        files = raw.forget_raw(self.path, before)
+        if files:
+            with self.transaction():
+                articles.forget_raw(self.db, files)
+        return len(files)
 
     def by_keys(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
         """For each known url key: (article id, kind of address)."""

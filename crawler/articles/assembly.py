@@ -36,10 +36,11 @@ def assemble(
         The article; None where neither page nor feed gives one (then extraction.obstacle says why).
     """
     walled = extraction.obstacle in WALLS
-    if extraction.obstacle and not (walled and entry.title):
+    told = not walled or _tells_of_itself(extraction)
+    if extraction.obstacle and not (walled and (entry.title or told)):
         return None
-    page: dict[str, Any] = {} if walled else {name: getattr(extraction, name) for name in _PAGE_FIELDS}
-    provenance: dict[str, Mapping[str, str | None]] = {} if walled else dict(extraction.provenance)
+    page: dict[str, Any] = {name: getattr(extraction, name) for name in _PAGE_FIELDS} if told else {}
+    provenance: dict[str, Mapping[str, str | None]] = dict(extraction.provenance) if told else {}
     feed_text = html_text(entry.content)
     said = {
         "title": entry.title, "authors": entry.authors, "published_at": entry.published_at, "published_raw": entry.published_raw, "summary": entry.summary,
@@ -65,10 +66,10 @@ def assemble(
         source=source,
         text=text or None,
         completeness=completeness,
-        kind="article" if walled else extraction.kind,
+        kind=extraction.kind if told else "article",
         word_count=len(words(text)),
         content_hash=content_hash(page.get("title"), page.get("subtitle"), text),
-        canonical_elsewhere=None if walled else extraction.canonical_elsewhere,
+        canonical_elsewhere=extraction.canonical_elsewhere if told else None,
         extractor=extraction.extractor,
         provenance=provenance,
         page_url=extraction.url,
@@ -80,6 +81,12 @@ def assemble(
 _PAGE_FIELDS = (
     "title", "subtitle", "authors", "published_at", "published_raw", "modified_at", "section", "tags", "language", "summary", "image_url", "image_caption", "image_credit", "agency",
 )  # fmt: skip
+
+
+def _tells_of_itself(extraction: Extraction) -> bool:
+    """Whether a walled page is the article's own and only its text is for subscribers; another wall's page speaks of the wall."""
+    source = (extraction.provenance.get("title") or {}).get("source")
+    return extraction.obstacle == "paywall" and source in {"json-ld", "opengraph", "rules"}
 
 
 def _utc(date: str | None) -> str | None:

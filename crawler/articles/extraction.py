@@ -61,7 +61,7 @@ class Extraction:
 @lru_cache(maxsize=1)
 def extractor_name() -> str:
     """What extracted a text, for the record."""
-    return f"newsdesk 1, trafilatura {version('trafilatura')}"
+    return f"newsdesk 2, trafilatura {version('trafilatura')}"
 
 
 def extract(
@@ -95,6 +95,9 @@ def extract(
         provenance["agency"] = {"source": agency_source, "raw": None}
     kind = judgement.kind_of(said, fields, text, url)
     obstacle = judgement.obstacle(page, said, fields, text)
+    completeness = "headline"
+    if obstacle is None:
+        text, completeness = judgement.own_text(said, text)
     published = provenance.get("published_at", {})
     return Extraction(
         url=url,
@@ -104,7 +107,7 @@ def extract(
         text=text if obstacle is None else "",
         agency=agency,
         kind=kind,
-        completeness=judgement.completeness(said, text) if obstacle is None else "headline",
+        completeness=completeness,
         obstacle=obstacle,
         publisher_id=publisher_id(url, rules) or (publisher_id(canonical, rules) if canonical else None),
         extractor=extractor_name(),

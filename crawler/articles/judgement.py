@@ -10,12 +10,19 @@ from crawler.articles.body import words
 from crawler.articles.boilerplate import body_of, densest, measure
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured
+from crawler.articles.walls import MOST_WORDS, Seen, wall, wall_lines
 from crawler.urls import is_root_or_section
 
 SHORT = 60  # words; below, a page must show that it is an article
 _LONG = 150  # words; above, a marker in the text is what the article is about, not what the page is
 
 _HEADLINES = 8  # linked headlines that make a list
+_HEADLINE = 4  # words of a link that is a headline,
+_LINKED = 6  # and so many of them, outside of menus, make a list
+_LISTING = re.compile(
+    r"/(?:tags?|topics?|themen?|temas?|thèmes?|autor(?:en|es)?|authors?|auteurs?|profile|category|categor[iy]a|kategorie|rubrik|archiv[eo]?s?|search|suche|recherche|buscar)/|[?&](?:q|s|query|suche|search)=|/index\.html?$",
+    re.IGNORECASE,
+)
 _RUNS = 30  # words of a paragraph that is no teaser line
 
 # A page asked for again after an hour, six hours, a day: the article is behind it (DESIGN, Walls).
@@ -23,88 +30,24 @@ WALLS = ("consent wall", "login wall", "paywall", "needs JavaScript")
 # No article stands at such an address now.
 NOT_ARTICLES = ("soft 404", "section page", "bot challenge", "empty")
 
-_CHALLENGE = re.compile(
-    r"cf-browser-verification|cf_chl_|challenge-platform/h/|_cf_chl_opt|cf-challenge|jschl[_-]answer|ddos-guard|px-captcha|perimeterx|captcha-delivery\.com|incapsula incident|_incapsula_resource|"
-    r"distil_r_captcha|sucuri website firewall|aws-waf-token|awswafintegration|akamai.{0,40}reference #|hcaptcha-challenge|geo\.captcha-delivery",
-    re.IGNORECASE,
-)
-_CHALLENGE_TEXT = re.compile(
-    r"checking (?:your browser|if the site connection is secure)|just a moment\.\.\.|attention required! \| cloudflare|verify(?:ing)? (?:that )?you are (?:a )?human|are you a robot|unusual traffic from your|"
-    r"press (?:&|and) hold to confirm|please complete the security check|enable javascript and cookies to continue|access (?:to this page has been )?denied|pardon our interruption",
-    re.IGNORECASE,
-)
-_CONSENT = re.compile(
-    r"before you continue to|we (?:and our \d* ?(?:technology )?partners )?(?:value|care about|respect) your privacy|accept (?:all )?(?:cookies|and continue)|(?:agree|zustimmen|accepter|aceptar|accetta)[^.]{0,40}(?:cookies|tracking|werbung)|"
-    r"cookies? (?:zustimmen|akzeptieren)|mit werbung (?:und tracking )?(?:weiter)?lesen|store and/or access information on a device|"
-    r"tout accepter|accepter et (?:continuer|fermer)|aceptar (?:y continuar|todo)|accetta e continua|alle(?:s)? akzeptieren|privacy settings|manage (?:your )?(?:privacy|consent|cookie)|your privacy choices|consent to the use|同意.{0,10}cookie|cookies? (?:policy|preferences|settings)",
-    re.IGNORECASE,
-)
-_CONSENT_HOST = re.compile(
-    r"^https?://(?:consent|guce|cmp|privacy|cookie)[.-]|/(?:cookie-?wall|consent|privacygate|privacy-gate|zustimmung)(?:[/?]|$)|collectConsent",
-    re.IGNORECASE,
-)
-_LOGIN = re.compile(
-    r"(?:log|sign) ?in to (?:continue|read|your account|view)|please (?:log|sign) in|create (?:a free|an) account to (?:continue|read)|register (?:for free )?to (?:continue|read)|anmelden,? um|connectez-vous pour|inicia sesión para|войдите,? чтобы",
-    re.IGNORECASE,
-)
 _PAYWALL = re.compile(
     r"subscribe (?:now |today )?to (?:continue|read|unlock|keep reading)|this (?:article|content|story) is (?:only |exclusively )?(?:for|available to) (?:our )?(?:subscribers|members)|already a subscriber|"
     r"(?:nur|exklusiv) für (?:abonnenten|mitglieder)|weiterlesen mit|jetzt (?:abonnieren|weiterlesen)|réservé aux abonnés|il vous reste \d+ ?%|contenido (?:exclusivo )?para suscriptores|riservato agli abbonati|доступ(?:но|ен) (?:только )?(?:по подписке|подписчикам)|"
     r"to continue reading|unlock (?:this|the full) (?:article|story)|you(?:'|’)ve reached your (?:free )?(?:article )?limit",
     re.IGNORECASE,
 )
-_JAVASCRIPT = re.compile(
-    r"(?:please |you need to |must )?(?:enable|turn on|activate|aktivieren sie) java ?script|java ?script (?:is|must be|to be|seems to be) (?:required|enabled|disabled|turned off)|needs javascript|requires javascript|without javascript enabled",
-    re.IGNORECASE,
-)
-_MISSING = re.compile(
-    r"\b404\b|page (?:not found|cannot be found|can(?:no|')t be found|does(?:n['’]t| not) exist|is (?:no longer available|missing|gone))|(?:couldn['’]t|could not|cannot|can['’]t) find (?:your|the|that|this) (?:page|article|story)|"
-    r"not found|no longer (?:available|exists)|seite (?:wurde )?nicht gefunden|seite existiert nicht|page (?:introuvable|non trouvée)|página no encontrada|pagina non trovata|страница не найдена|页面不存在|ページが見つかりません|찾을 수 없습니다|niet gevonden|strona nie została znaleziona|oops",
-    re.IGNORECASE,
-)
 
 
 def obstacle(page: Page, said: Structured, fields: Mapping[str, Any], text: str) -> str | None:
     """What stands in the place of an article: one of WALLS or NOT_ARTICLES; None where it is one."""
-    count = len(words(text))
+    count = int(_size(text))
     described = (
         bool(said.article)
         or "article" in (said.first("og:type") or "").lower()
         or bool(said.first("article:published_time"))
     )
-    visible = text_of(page.tree)[:6000] if count < _LONG else ""
-    if count < _LONG and not (described and count >= SHORT):
-        heading = " ".join(text_of(node) for name in ("h1", "h2") for node in list(page.tree.iter(name))[:2])
-        title = page.tree.findtext(".//title") or ""
-        for name, found in (
-            (
-                "bot challenge",
-                _CHALLENGE.search(page.markup[:200_000]) and (not described or count < 20) and len(visible) < 2500,
-            ),
-            (
-                "bot challenge",
-                _CHALLENGE_TEXT.search(f"{title} {visible[:600]}") and len(visible) < 3000 and not described,
-            ),
-            (
-                "soft 404",
-                not described and _MISSING.search(f"{title} {heading} {visible[:200] if count < SHORT else ''}"),
-            ),
-            (
-                "consent wall",
-                _CONSENT_HOST.search(page.url)
-                or (
-                    _CONSENT.search(visible)
-                    and (not text or _CONSENT.search(text))
-                    and count < SHORT * 2
-                    and not (described and count >= 20 and not _CONSENT.search(text))
-                ),
-            ),
-            ("login wall", _LOGIN.search(text or visible[:1500]) and count < SHORT),
-            ("paywall", _PAYWALL.search(text or visible[:3000]) and count < 20),
-            ("needs JavaScript", count < 30 and _JAVASCRIPT.search(f"{text} {visible[:1500]} {page.markup[:20_000]}")),
-        ):
-            if found:
-                return name
+    if count <= MOST_WORDS and (found := wall(_seen(page, text, count, described))):
+        return found
     if not described and _lists_others(page, text, count):
         return "section page"
     if not text and not (described and fields.get("title") and fields.get("published_at")):
@@ -112,23 +55,54 @@ def obstacle(page: Page, said: Structured, fields: Mapping[str, Any], text: str)
     return None
 
 
+def _seen(page: Page, text: str, count: int, described: bool) -> Seen:
+    heading = " ".join(text_of(node) for name in ("h1", "h2") for node in list(page.tree.iter(name))[:2])
+    return Seen(
+        url=page.url,
+        text=text,
+        count=count,
+        visible=text_of(page.tree)[:6000] if count < _LONG else "",
+        heading=f"{page.tree.findtext('.//title') or ''} {heading}"[:300],
+        markup=page.markup,
+        described=described,
+        password=any(node.get("type") in {"password", "email"} for node in page.tree.iter("input")),
+    )
+
+
 def _lists_others(page: Page, text: str, count: int) -> bool:
-    """A page that lists other articles: many headlines that are links, most of the visible words linked, and no paragraph that runs on.
+    """A page that lists other articles: many headlines that are links, most of the words beside the menus linked, and no paragraph that runs on.
 
     At the address of a home or section page a list is one even where its teasers run on.
     """
     listing = is_root_or_section(page.url)
+    listed = bool(_LISTING.search(page.url))  # at such an address a few linked headlines are a list
+    enough, much = (3, 0.12) if listed else (_LINKED, 0.3)
     body = body_of(page.tree)
-    headlines = _linked_headlines(densest(body, measure(body)) if listing else body)
     running = sum(len(words(paragraph)) >= _RUNS for paragraph in text.split("\n\n"))
-    if listing and headlines >= max(_HEADLINES, running):
+    if listing and _linked_headlines(densest(body, measure(body))) >= max(_HEADLINES, running):
         return True
-    if count > 400 or running:
+    if count > 400:
         return False
-    links = list(body.iter("a"))
-    if headlines < _HEADLINES:
-        return listing and count < SHORT and len(links) > 20
-    return listing or sum(len(words(text_of(node))) for node in links) > 0.4 * len(words(text_of(body)))
+    menus = {inner for name in ("nav", "footer", "aside", "form") for menu in body.iter(name) for inner in menu.iter()}
+    links = [link for link in body.iter("a") if link not in menus]
+    headlines = [(title, size) for link in links if (size := _size(title := text_of(link))) >= _HEADLINE]
+    inside = [size for title, size in headlines if title in text]
+    if len(inside) >= enough and sum(inside) >= 0.4 * _size(
+        text
+    ):  # the text is a list of links, though it reads as one paragraph
+        return True
+    if running > (len(headlines) / 2 if listed else 0):
+        return False
+    own = _size(text_of(body)) - sum(_size(text_of(menu)) for name in ("nav", "footer") for menu in body.iter(name))
+    if len(headlines) >= enough and sum(size for _, size in headlines) >= much * own:
+        return True
+    return listing and (_linked_headlines(body) >= _HEADLINES or (count < SHORT and len(links) > 20))
+
+
+def _size(text: str) -> float:
+    """How many words a text has; a word of an unspaced script is two characters."""
+    found = words(text)
+    return len(found) if text.isascii() else sum(0.5 if len(word) == 1 and not word.isascii() else 1 for word in found)
 
 
 def _linked_headlines(holder: Any) -> int:
@@ -144,21 +118,21 @@ def _linked_headlines(holder: Any) -> int:
     )
 
 
-def completeness(said: Structured, text: str) -> str:
-    """How much of the article the page shows: "full", "teaser" where it is cut, "headline" where there is no text."""
-    if not text:
-        return "headline"
+def own_text(said: Structured, text: str) -> tuple[str, str]:
+    """The article's own text and how much of it the page shows: "full", "teaser" where it is cut, "headline" where there is none.
+
+    What a paywall offers below a cut text is no part of it.
+    """
     free = said.article.get("isAccessibleForFree")
     paid = str(free).lower() == "false" or (said.first("article:content_tier") or "").lower() in {"locked", "metered"}
+    offered = bool(_PAYWALL.search(text[-400:]))
+    if (paid or offered) and len(words(text)) < MOST_WORDS:
+        text = wall_lines(text)
     count = len(words(text))
-    tail = text[-400:]
-    if count < 250 and _PAYWALL.search(tail):
-        return "teaser"
-    if paid and count < 120:
-        return "teaser"
-    if count < 120 and re.search(r"(?:…|\.\.\.|\[…\])\s*$", text):
-        return "teaser"
-    return "full"
+    if not text:
+        return "", "headline"
+    cut = count < SHORT * 2 and re.search(r"(?:…|\.\.\.|\[…\])\s*$", text)
+    return text, "teaser" if cut or (paid and count < SHORT * 2) or (offered and count < MOST_WORDS) else "full"
 
 
 _OPINION = re.compile(

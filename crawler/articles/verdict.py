@@ -212,12 +212,15 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
     added, removed = words_changed(_version(known), _version(new))
     kept = dataclasses.replace(new, url=_free(record, known, held))
     silent = new.modified_at == known.modified_at
+    # Another extractor reads the same page otherwise: no edit by a publisher, unless the page says so itself.
+    reread = silent and known.extractor is not None and known.extractor != new.extractor
     return dataclasses.replace(
         base,
         outcome="revised",
         article=kept,
         fingerprints=prints_of(new),
-        silent=silent,
+        silent=silent and not reread,
+        cause="reprocess" if reread else "publisher",
         words_added=added,
         words_removed=removed,
     )

@@ -83,7 +83,7 @@ def restore_file(app: App, file: str) -> None:
 @db_command.command("prune")
 @pass_app
 def prune_file(app: App) -> None:
-    """Take out by age what is not the record: the request ledger, old runs, rejected entries of feeds that are gone."""
+    """Take out by age what is not the record: the request ledger, old runs, rejected entries of feeds that are gone, raw pages."""
     from storage.backup import prune
     from storage.lock import Lock
     from storage.records import iso
@@ -96,4 +96,5 @@ def prune_file(app: App) -> None:
         ledger = iso(moment - timedelta(seconds=app.config.storage.fetches_retain))
         year = iso(moment - timedelta(days=365))
         found = prune(writer, fetches_before=ledger, rejected_before=year, runs_before=year)
+        found["files of raw pages"] = writer.forget_raw(moment - timedelta(seconds=app.config.extract.raw_retain))
     print(", ".join(f"{count:,} {name}" for name, count in found.items()) + " taken out")

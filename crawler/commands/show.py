@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--diff", "view", flag_value="diff", help="What changed between two versions, word by word.")
 @click.option("--copies", "view", flag_value="copies", help="Who ran the story, when, under which headline.")
 @click.option("--provenance", "view", flag_value="provenance", help="Where each field came from, and its addresses.")
+@click.option("--raw", "view", flag_value="raw", help="The page as it came, its bytes on stdout.")
 @click.option(
     "--revision",
     type=click.IntRange(1, 2**31),
@@ -40,6 +41,9 @@ def show_command(app: App, key: str, view: str | None, revision: int | None, for
             return
         if revision is not None:
             article = _version(store, article, revision)
+        if view == "raw":
+            _raw(store, article)
+            return
         if form:
             from crawler.outputs.rows import article_row, as_jsonl
 
@@ -79,7 +83,16 @@ def _version(store: Store, article: Article, number: int) -> Article:
 
     for row in store.revisions(article.id):
         if row["number"] == number:
-            names = ("title", "subtitle", "text", "published_at", "modified_at", "content_hash")
+            names = (
+                "title",
+                "subtitle",
+                "text",
+                "published_at",
+                "modified_at",
+                "content_hash",
+                "warc_file",
+                "warc_offset",
+            )
             return dataclasses.replace(
                 article,
                 authors=tuple(json.loads(row["authors"])),
@@ -89,6 +102,19 @@ def _version(store: Store, article: Article, number: int) -> Article:
     if number == article.revision:
         return article
     raise UsageError(f"article {article.id} has no version {number}; it has {article.revision}")
+
+
+def _raw(store: Store, article: Article) -> None:
+    import sys
+
+    from storage.raw import read_raw
+
+    if article.warc_file is None or article.warc_offset is None:
+        raise UsageError(
+            f"no raw page is kept of version {article.revision} of article {article.id}; [extract] keep_raw and raw_retain say which are"
+        )
+    sys.stdout.buffer.write(read_raw(store.path, article.warc_file, article.warc_offset).body)
+    sys.stdout.buffer.flush()
 
 
 def _revisions(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001 - one signature for all views

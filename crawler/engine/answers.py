@@ -10,12 +10,23 @@ from scrapy.http import Response
 
 from crawler.articles.dedupe import content_hash
 from crawler.articles.verdict import SAME_TEXT_WORDS, Held, Visit, decide, prints_of
+from storage.raw import RawPage
 from storage.records import Verdict, moment
 from storage.store import Writer
 
 
-def look_up_and_decide(writer: Writer, visit: Visit, extras: dict[str, Any]) -> Verdict:
-    """In the writer's thread and transaction: what is held that this may be, then the decision."""
+def look_up_and_decide(writer: Writer, visit: Visit, extras: dict[str, Any], raw: RawPage) -> Verdict:
+    """In the writer's thread and transaction: what is held that this may be, the decision, and the raw page of what is written."""
+    verdict = _decided(writer, visit, extras)
+    if writer.pages is None or verdict.article is None:
+        return verdict
+    file, offset = writer.pages.add(raw)
+    return dataclasses.replace(
+        verdict, article=dataclasses.replace(verdict.article, warc_file=file, warc_offset=offset)
+    )
+
+
+def _decided(writer: Writer, visit: Visit, extras: dict[str, Any]) -> Verdict:
     if visit.article is None:
         return decide(visit, Held(), now=visit_time(visit))
     visit = dataclasses.replace(visit, article=dataclasses.replace(visit.article, **extras))
@@ -40,6 +51,16 @@ def look_up_and_decide(writer: Writer, visit: Visit, extras: dict[str, Any]) -> 
 def visit_time(visit: Visit) -> datetime:
     """When the page was asked for."""
     return moment(visit.article.fetched_at) if visit.article and visit.article.fetched_at else datetime.now(UTC)
+
+
+def raw_page(response: Response, at: datetime) -> RawPage:
+    """The page as it came, for keeping."""
+    headers = tuple(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, values in response.headers.items()
+        for value in values
+    )
+    return RawPage(url=response.url, at=at, status=response.status, headers=headers, body=response.body)
 
 
 def header(headers: Any, name: str) -> str | None:

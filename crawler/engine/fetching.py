@@ -68,7 +68,9 @@ def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], da
         with tempfile.TemporaryDirectory(prefix="newsdesk-") as folder:
             return _alone(
                 dataclasses.replace(
-                    config, storage=dataclasses.replace(config.storage, database=str(Path(folder) / "fetch.db"))
+                    config,
+                    storage=dataclasses.replace(config.storage, database=str(Path(folder) / "fetch.db")),
+                    extract=dataclasses.replace(config.extract, keep_raw=False),
                 ),
                 urls,
             )

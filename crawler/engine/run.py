@@ -93,6 +93,8 @@ class LiveRun:
                 writer.sync_sources(
                     config.sources, {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
                 )
+                if config.extract.keep_raw:
+                    writer.keep_raw()
                 what = plan(writer, config)
                 run_id = writer.begin_run(command, clock()) if what.feeds else 0
             except BaseException:

@@ -21,7 +21,7 @@ from crawler.articles.assembly import assemble
 from crawler.articles.extraction import Extraction
 from crawler.articles.verdict import Visit, next_recheck, rules_site
 from crawler.engine import worker
-from crawler.engine.answers import header, look_up_and_decide, media_of
+from crawler.engine.answers import header, look_up_and_decide, media_of, raw_page
 from crawler.engine.asking import Asked
 from crawler.engine.frontier import Frontier
 from crawler.engine.guard import GuardedResolver, Refused
@@ -170,9 +170,11 @@ class NewsSpider(scrapy.Spider):
             "last_modified": header(response.headers, "Last-Modified"),
             "raw_sha256": hashlib.sha256(response.body).hexdigest(),
         }
+        raw = raw_page(response, asked.at)
         record = self.polls.record(asked, response, "page")
         await self._guarded(
-            self.frontier.settle_page(asked, lambda writer: look_up_and_decide(writer, visit, extras), record), asked
+            self.frontier.settle_page(asked, lambda writer: look_up_and_decide(writer, visit, extras, raw), record),
+            asked,
         )
 
     def _visit(self, asked: Asked, response: Response, source: Source | None, extraction: Extraction) -> Visit:

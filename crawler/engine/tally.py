@@ -73,6 +73,8 @@ class Tally:
             "failed": "failed",
             "retry": "rejected",
         }.get(verdict.outcome)
+        if verdict.cause == "reprocess":  # the extractor's doing, not the publisher's
+            name = None
         if name == "headline_only" and verdict.article_id is not None:
             name = None
         if name:

@@ -205,6 +205,7 @@ class Upkeep:
         now = self.live.now()
         ledger = iso(now - timedelta(seconds=self.config.storage.fetches_retain))
         files.prune(writer, fetches_before=ledger, rejected_before=iso(now - YEAR), runs_before=iso(now - YEAR))
+        writer.forget_raw(now - timedelta(seconds=self.config.extract.raw_retain))
 
     async def _checked(self, check: Callable[[Path], list[str]]) -> None:
         problems = await asyncio.to_thread(check, self.config.database)

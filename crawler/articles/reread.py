@@ -1,0 +1,51 @@
+"""What another reading of a kept page would change, field by field. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from crawler.articles.dedupe import words_changed
+from storage.records import Article
+
+# What a page says; the rest of a record is when and where it was seen, or follows from these.
+FIELDS = (
+    "kind", "completeness", "title", "subtitle", "authors", "published_at", "modified_at", "section", "tags", "language", "summary", "text", "image_url", "image_caption", "image_credit",
+    "agency", "canonical_elsewhere",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reread:
+    """One kept page, read again."""
+
+    held: Article
+    new: Article | None  # None where the page is no article to this extractor
+    obstacle: str | None = None
+    error: str | None = None
+
+    @property
+    def changes(self) -> Mapping[str, tuple[Any, Any]]:
+        """The fields that differ: (as held, as read now)."""
+        if self.new is None:
+            return {}
+        pairs = {name: (getattr(self.held, name), getattr(self.new, name)) for name in FIELDS}
+        return {name: pair for name, pair in pairs.items() if (pair[0] or None) != (pair[1] or None)}
+
+    @property
+    def words(self) -> tuple[int, int]:
+        """Words added and removed over title, subtitle and text."""
+        assert self.new is not None
+        return words_changed(
+            *({name: getattr(a, name) for name in ("title", "subtitle", "text")} for a in (self.held, self.new))
+        )
+
+
+def merged(held: Article, new: Article) -> Article:
+    """The record to write: what the page says by the new reading; everything else as it is held."""
+    taken = {
+        name: getattr(new, name)
+        for name in (*FIELDS, "published_raw", "word_count", "content_hash", "extractor", "provenance")
+    }
+    return dataclasses.replace(held, **taken)

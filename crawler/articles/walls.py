@@ -1,0 +1,174 @@
+"""What stands in the place of an article: consent dialogs, challenges, logins, paywalls, error pages, script shells. Told by their vocabulary, in a dozen languages. Pure.
+
+One phrase proves nothing: articles are written about cookies, robots and subscriptions. A wall says little else. So each kind has groups
+of words (what is asked, of whom, what to press); several groups must be there, and they must make up a good share of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MOST = 4000  # characters of a page that are looked at
+MOST_WORDS = 250  # of a dialog that is taken for a text,
+MOST_WORDS_DESCRIBED = 160  # and on a page that says that it is an article
+
+
+def _groups(*groups: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(group, re.IGNORECASE) for group in groups)
+
+
+_CONSENT = _groups(
+    r"\bcookies?\b|\bkolačić|\bcookie-|куки|クッキー|ملفات تعريف|çerez|ciasteczk",
+    r"\bconsent|einwillig|\bzustimm|consentement|consentimiento|consenso|соглас|разреш|同意|موافق|onay|允许|toestemming|samtyck|zgod",
+    r"\bpartners?\b|\bpartner(?:n|s|i)?\b|partenaires|\bsocios\b|партн[её]р|合作伙伴|第三方|vendors?\b|anbieter|terceros|\btiers\b|шериф|third part",
+    r"privacy|privats|datenschutz|vie privée|privacidad|riservatezza|конфиденциальн|隐私|プライバシー|gizlilik|خصوصية|données personnelles|datos personales|dati personali|personenbezogen|персональн|ваши(?:м|х)? данны|个人(?:数据|信息)|personal data|your data|integritet",
+    r"\baccept|akzeptier|aceptar|aceptando|accetta|приня(?:ть|в)|\bagree\b|接受|すべて許可|قبول|kabul|alles? klar|einverstanden|tout autoriser|\ballow all|подтверд",
+    r"\brejec|\bablehn|\brefus|rechaz|rifiut|отклон|отказ|拒绝|拒否|رفض|reddet|manage (?:options|choices|settings)|einstellungen|paramétr|personnaliser|configurar|preferencias|gestisci|настро|偏好|设置|purposes|zwecke|finalit|finalidad|цел[ии] обработки|your choices|選択",
+    r"advertis|personalis|personaliz|werbung|anzeigen\b|publicit|publicidad|pubblicit|реклам|广告|広告|reklam|إعلان|tracking|trac(?:ke|eu)r|rastreo|отслеж|store (?:and|or)(?:/or)? (?:read|access)|store and access|speicher\w* .{0,30}gerät|stocker .{0,60}(?:appareil|terminal)|almacen\w+ .{0,60}dispositivo|您的设备|legitimate interest|berechtigt\w* interesse|intérêt légitime|interés legítimo|законн\w+ интерес",
+)
+_LOGIN = _groups(
+    r"\blog ?in\b|\bsign ?in\b|signed in|anmelden|einloggen|se connecter|connectez|identifi[ec]|inici(?:ar|a|e) sesión|acceder\b|войти|войдите|вход\b|авториз|登录|登入|ログイン|accedi\b|giriş|تسجيل الدخول|inloggen|logga in|zaloguj",
+    r"\bregist(?:er|rier|r[ao]|rat)|regístr|inscri|créer un compte|crear? (?:una )?cuenta|create (?:a |an |your )(?:free )?account|зарегистр|регистрац|注册|新規登録|会員登録|registrati|kayıt|üye ol|تسجيل|konto|\baccount\b|\bcompte\b|\bcuenta\b|аккаунт|账号|アカウント|hesab|حساب",
+    r"password|passwort|mot de passe|contraseña|пароль|密码|パスワード|parola|şifre|كلمة (?:المرور|السر)|e-?mail|adresse électronique|correo electrónico|электронн\w+ почт|邮箱|手机号|メール|e-posta|البريد",
+    r"\bmembers?\b|mitglied|membres?\b|miembros|участник|会员|会員|registered (?:readers|users)|registrierte|usuarios registrados|зарегистрированн|iscritti|utenti registrati|\bnutzer|для (?:зарегистр|участ)",
+    r"keep reading|continue reading|to (?:read|view|continue)|weiterlesen|pour (?:lire|continuer|poursuivre|accéder)|seguir (?:leyendo|disfrutando)|para (?:leer|continuar|seguir)|читать (?:далее|полностью)|чтобы (?:читать|продолжить)|继续阅读|全文|続きを|per (?:leggere|continuare)|devam|لمتابعة|kostenlos|gratuit|gratis\b|бесплатн|免费|無料|for free|free account|forgot|vergessen|oublié|olvidad|忘记|забыли",
+    r"(?:with|mit|avec|con|через|via) (?:google|apple|facebook|microsoft|вконтакте)|single sign-on|\bsso\b|微信|\bqq\b|institution",
+)
+_PAYWALL = _groups(
+    r"subscri|abonn|\babo\b|suscri|suscrí|подпис|订阅|購読|abbonat|abbonament|abone|اشترا?ك|premium|\+-artikel|plus-artikel",
+    r"unlock|freischalt|entsperr|débloqu|desbloque|разблок|解锁|sblocca|keep reading|continue reading|weiterlesen|lire la suite|il vous reste|seguir leyendo|sigue leyendo|читать (?:далее|дальше|полностью|весь)|阅读全文|剩余|继续阅读|full (?:access|story|article)|vollen zugang|ganzen artikel|reste de l.article|этот материал|continua a leggere|devamını oku|limit\b|metered|free articles|articles gratuits|artículos gratis",
+    r"(?:€|£|\$|₽|¥|￥|元|euros?|eur|руб|tl\b|₺)\s?\d|\d[\d.,]*\s?(?:€|£|\$|₽|元|円|euros?|eur|руб|tl\b|₺)",
+    r"\bmonth|\bweeks?\b|monat|\bmois\b|semaine|\bmes(?:es)?\b|месяц|недел|每月|个月|月額|\bmese\b|\bay\b|شهر|\byear\b|\bjahr|\ban\b|año|год\b|年",
+    r"cancel any|jederzeit|kündbar|sans engagement|résili|cancela|отмен|随时取消|解約|disdici|offer\b|angebot|\boffre|oferta|предложен|优惠|trial|probe|essai|prueba|пробн|试用|choose your plan|already a subscriber|bereits (?:abonnent|kunde)|déjà abonné|ya (?:eres|soy) suscriptor|уже подписаны|已订阅|already a member",
+)
+_CHALLENGE = _groups(
+    r"\brobots?\b|\bbots?\b|roboter|робот|机器人|ロボット|روبوت|automat(?:ed|isiert|ique|izad|ическ|ik)|自动",
+    r"\bhuman|mensch|humain|humano|\bumano|человек|真人|人机|人間|insan\b|بشر",
+    r"verif|überprüf|vérif|comproba|провер|验证|検証|確認|doğrula|تحقق|captcha|check(?:ing)? (?:your|if|the)|security (?:check|service)|sicherheits|sécurité|seguridad|безопасност|安全|güvenlik|أمن|un momento|just a moment|einen moment|un instant|секунд|稍候|お待ち",
+    r"unusual|ungewöhnlich|inhabituel|inusual|подозрительн|необычн|异常|通常と異なる|olağandışı|غير (?:معتاد|عادي)|traffic|anfragen|requêtes|solicitudes|запрос|请求|too many|suspicious",
+    r"access denied|\bblocked\b|gesperrt|blockiert|accès (?:refusé|bloqué)|acceso denegado|заблокир|访问被拒绝|拒绝访问|被拦截|erişim (?:engel|redd)|denied|rejected|refused|permission|firewall",
+    r"ray id|reference (?:#|id|number)|incident (?:id|number)|support id|request id|event id|vorgangsnummer|référence\s*:|ip[ -]?(?:address|adresse)|adresse ip|ip-адрес|your ip|browser|navigateur|navegador|браузер|浏览器|ブラウザ|tarayıcı|متصفح|javascript|cookies",
+)
+_MISSING = _groups(
+    r"\b404\b|not found|nicht gefunden|introuvable|no encontrad|non trovat|не найден|не существу|找不到|不存在|未找到|見つかりません|찾을 수 없|niet gevonden|nie znalezion|bulunamadı|غير موجود|can(?:no|')?t (?:be found|find)|couldn.t find|could not find|can.t seem to find|page perdue|\bdead link|lien mort|enlace roto|битая ссылк|doesn.t exist|does not exist|existiert nicht|n.existe (?:pas|plus)|no existe",
+    r"removed|deleted|moved\b|expired|no longer (?:available|exists?|here)|gelöscht|entfernt|verschoben|abgelaufen|nicht mehr (?:verfügbar|vorhanden|online)|supprim|déplac|périm|expiré|plus (?:disponible|en ligne)|eliminad|movid|caducad|ya no (?:está|existe)|удал[её]н|перемещ|устарел|больше не (?:доступ|существ)|删除|移除|下线|移动|过期|削除|移動|rimoss|spostat|kaldırıl|taşın|silin|حذف|نقل",
+    r"\boops|whoops|\boh no\b|\bsorry\b|\bleider\b|désolé|\bhoppla|\bups\b|\boups|lo sentimos|vaya\b|¡?ups|mi dispiace|ci dispiace|к сожалению|извините|упс|ой!|抱歉|对不起|很遗憾|申し訳|üzgünüz|عذر[اً]",
+    r"home ?page|startseite|page d.accueil|l.accueil|portada|página (?:principal|de inicio)|inicio\b|на главную|главн\w+ страниц|首页|返回|トップページ|ana ?sayfa|الرئيسية|search|suche\b|recherch|busca|поиск|搜索|検索|ara\b|url|address|adresse|dirección|адрес|网址|链接|\blink\b|\blien\b|enlace|ссылк",
+)
+_SCRIPTS = re.compile(
+    r"(?:enable|turn on|activate|aktivier\w*|activ(?:er|ez|ar|a|e)|включит\w*|attiva\w*|启用|开启|有効|etkinleştir\w*)\W{0,12}(?:\w+\W+){0,3}java ?script|java ?script(?:\W+\w+){0,4}\W+(?:required|enabled|disabled|turned off|deaktiviert|aktiviert|ausgeschaltet|désactivé|activé|desactivado|activado|habilitado|deshabilitado|отключ[её]н|включ[её]н|выключен|disabilitato|kapalı)|"
+    r"(?:needs|requires|benötigt|nécessite|requiere|требует\w*|需要)\W+(?:\w+\W+){0,2}java ?script|without java ?script|ohne java ?script|sans java ?script|sin java ?script|без java ?script|javascript.{0,12}(?:禁用|关闭|未启用|无效|無効)|تفعيل javascript|javascript.{0,10}(?:معطل|تفعيل)",
+    re.IGNORECASE,
+)
+_SHELL = re.compile(
+    r"""<(?:div|main)[^>]+id=["']?(?:root|app|__next|__nuxt|___gatsby|app-root|react-root|main-app)["'\s>]|<app-root|ng-app|ng-version|data-reactroot|__NEXT_DATA__|window\.__INITIAL_STATE__|data-server-rendered""",
+    re.IGNORECASE,
+)
+_LOADING = re.compile(r"load(?:ing)?\b|lädt|geladen|laden\b|chargement|cargando|загру|加载|読み込|caricamento|yükleniyor|جار|please wait|bitte warten", re.IGNORECASE)  # fmt: skip
+# Marks of the services that stand before a site; no article has them in its markup, but a page may load the script and still be one.
+_SERVICE = re.compile(
+    r"cf-browser-verification|cf_chl_|challenge-platform/h/|_cf_chl_opt|cf-challenge|cf-turnstile|jschl[_-]answer|ddos-guard|px-captcha|perimeterx|captcha-delivery\.com|incapsula incident|_incapsula_resource|"
+    r"distil_r_captcha|sucuri website firewall|sucuri/cloudproxy|aws-waf-token|awswafintegration|akamai.{0,40}reference #|hcaptcha-challenge|h-captcha|g-recaptcha|_vercel/|vercel security checkpoint|errors\.edgesuite|the requested url was rejected",
+    re.IGNORECASE,
+)
+_CONSENT_HOST = re.compile(
+    r"^https?://(?:consent|guce|cmp|privacy|cookie)[.-]|/(?:cookie-?wall|consent|privacygate|privacy-gate|zustimmung)(?:[/?]|$)|collectConsent",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    groups: int  # how many groups of words are there
+    share: float  # of the text's characters, that the words make up
+
+
+def _look(text: str, groups: tuple[re.Pattern[str], ...]) -> _Found:
+    hits = [list(pattern.finditer(text)) for pattern in groups]
+    length = sum(match.end() - match.start() for found in hits for match in found)
+    return _Found(sum(bool(found) for found in hits), length / max(1, len(text)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is seen of a page: its text as extracted and its words, all visible text, its title and headings, its markup."""
+
+    url: str
+    text: str
+    count: int
+    visible: str
+    heading: str
+    markup: str
+    described: bool  # it says in its metadata that it is an article
+    password: bool  # it has a field for a password, or for an address to register with, and no text beside
+
+
+def wall(seen: Seen) -> str | None:
+    """Which wall or error page this is; None where it is none.
+
+    A text of some length is a wall only where the wall's words make up much of it; a page that says that it is an article needs more.
+    """
+    judged = f"{seen.heading}\n{seen.text or seen.visible}"[:MOST]
+    shown = seen.visible[:MOST]
+    if seen.count > (MOST_WORDS_DESCRIBED if seen.described else MOST_WORDS):
+        return None
+    strict = 1.4 if seen.described and seen.count >= 40 else 1.0
+    kinds: Mapping[str, bool] = {
+        "bot challenge": _challenged(seen, judged, shown, strict),
+        "soft 404": not seen.described and _missing(seen, judged),
+        "needs JavaScript": _scripted(seen, shown),
+        "consent wall": bool(_CONSENT_HOST.search(seen.url))
+        or any(_clear(_look(part, _CONSENT), 3, 0.07 * strict) for part in (seen.text, judged))
+        or (not seen.text and _clear(_look(shown, _CONSENT), 4, 0.05)),
+        "login wall": _clear(_look(judged, _LOGIN), 2 if seen.password else 3, 0.05 * strict) and (seen.count < 120),
+        "paywall": _clear(_look(judged, _PAYWALL), 3, 0.04 * strict) and not (seen.described and seen.count > 120),
+    }
+    return next((name for name, found in kinds.items() if found), None)
+
+
+def _clear(found: _Found, groups: int, share: float) -> bool:
+    return found.groups >= groups and found.share >= share
+
+
+def _challenged(seen: Seen, judged: str, shown: str, strict: float) -> bool:
+    words = _look(judged, _CHALLENGE)
+    if (
+        _SERVICE.search(seen.markup[:200_000])
+        and seen.count < 120
+        and (words.groups >= 2 or seen.count < 20)
+        and not (seen.described and seen.count >= 40)
+    ):
+        return True
+    return _clear(words, 3, 0.06 * strict) or (
+        not seen.described and seen.count < 60 and _clear(_look(shown, _CHALLENGE), 3, 0.05)
+    )
+
+
+def _missing(seen: Seen, judged: str) -> bool:
+    words = _look(judged, _MISSING)
+    said = _MISSING[0].search(seen.heading) is not None
+    return (said and seen.count < 150) or (
+        seen.count < 120 and _clear(words, 3, 0.04) and any(p.search(judged) for p in _MISSING[:2])
+    )
+
+
+def _scripted(seen: Seen, shown: str) -> bool:
+    if seen.count >= 40:
+        return False
+    return bool(_SCRIPTS.search(f"{seen.text}\n{shown}\n{seen.markup[:100_000]}")) or bool(
+        _SHELL.search(seen.markup[:100_000]) and (seen.count < 8 or _LOADING.search(seen.text))
+    )
+
+
+def wall_lines(text: str) -> str:
+    """The text without the paragraphs that are a paywall's offer or a login's request; what is left is the article's own."""
+    kept = []
+    for paragraph in text.split("\n\n"):
+        found = (_look(paragraph, _PAYWALL), _look(paragraph, _LOGIN))
+        if not any(one.groups >= 2 and one.share >= 0.12 for one in found) and not (
+            len(paragraph) < 120 and found[0].share > 0.2
+        ):
+            kept.append(paragraph)
+    return "\n\n".join(kept)

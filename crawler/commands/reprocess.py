@@ -1,0 +1,112 @@
+"""`reprocess`: the kept raw pages, read again by the extractor of today."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crawler.commands.app import App, emit, machine_options, now, pass_app
+
+if TYPE_CHECKING:
+    from crawler.articles.reread import Reread
+
+SHOWN = 60  # characters of a value in the table
+
+
+@click.command("reprocess")
+@click.option("--source", "sources", multiple=True, metavar="ID", help="Only this source (may be repeated).")
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+@machine_options(csv=False)
+@pass_app
+def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: str) -> int:
+    """Extract again from the kept raw pages, and show field by field what changes.
+
+    A text that is another becomes a version of cause `reprocess`, which no list of edits shows. A page that is no article to the new
+    extractor is told and left as it is.
+    """
+    from crawler.engine.reprocessing import reprocess
+    from crawler.errors import ConfigError
+    from storage.lock import Lock
+    from storage.store import open_store, open_writer
+
+    unknown = set(sources) - {s.id for s in app.config.sources}
+    if unknown:
+        raise ConfigError(f"no source is called {', '.join(sorted(unknown))}; `newsdesk sources list` names them")
+    path = app.config.database
+    found: list[Reread] = []
+    count = 0
+
+    def each(one: Reread) -> None:
+        nonlocal count
+        count += 1
+        if one.changes or one.new is None:
+            found.append(one)
+
+    if dry_run:
+        with open_store(path) as store:
+            reprocess(app.config, store, sources, now=now(), each=each)
+    else:
+        open_store(path).close()  # a database that is not there is not made
+        with Lock(path, command="reprocess", now=now()), open_writer(path) as writer:
+            reprocess(app.config, writer, sources, now=now(), each=each)
+    changed = [one for one in found if one.changes]
+    if form:
+        emit([_row(one) for one in found], form)
+    else:
+        _print(changed)
+    for one in found:
+        if one.new is None:
+            app.say(
+                f"article {one.held.id} ({one.held.url}): left as it is: {one.error or f'to this extractor the page is a {one.obstacle}'}"
+            )
+    fields = Counter(name for one in changed for name in one.changes)
+    counts = ", ".join(f"{name} {number:,}" for name, number in fields.most_common())
+    would = "would change" if dry_run else "changed"
+    app.say(f"{count:,} kept pages read again; {len(changed):,} articles {would}" + (f": {counts}" if counts else ""))
+    if not count:
+        app.say("no raw page is kept; [extract] keep_raw keeps them from the next crawl on")
+    return 0
+
+
+def _row(one: Reread) -> dict[str, Any]:
+    plain = {name: {"before": _plain(before), "after": _plain(after)} for name, (before, after) in one.changes.items()}
+    return {
+        "id": one.held.id,
+        "source": one.held.source,
+        "url": one.held.url,
+        "changes": plain,
+        "obstacle": one.obstacle,
+        "error": one.error,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _print(changed: list[Reread]) -> None:
+    from crawler.outputs.terminal import table
+
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("id", {"justify": "right"}),
+        ("field", {}),
+        ("before", {"ratio": 1}),
+        ("after", {"ratio": 1}),
+    ]
+    rows = []
+    for one in changed:
+        for name, (before, after) in one.changes.items():
+            shown = (_short(before), _short(after))
+            if name == "text":
+                added, removed = one.words
+                shown = (f"{one.held.word_count:,} words", f"+{added:,} -{removed:,} words")
+            rows.append([one.held.id, name, *shown])
+    if rows:
+        table(columns, rows, report=True)
+
+
+def _short(value: Any) -> str:
+    text = "; ".join(value) if isinstance(value, tuple) else str(value or "")
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

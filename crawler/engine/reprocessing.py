@@ -1,0 +1,97 @@
+"""Kept raw pages, read again by the extractor of today: pages go to the extraction processes side by side, results come back in the order of ids."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+from crawler.articles.assembly import assemble
+from crawler.articles.extraction import Extraction
+from crawler.articles.reread import Reread, merged
+from crawler.engine import worker
+from crawler.engine.pool import PageFailed, Pool
+from crawler.settings import Config, PublisherRules, SourceIndex
+from storage.errors import StorageError
+from storage.raw import read_raw
+from storage.records import Article, Entry, moment
+from storage.store import Store, Writer
+
+BATCH = 64  # pages in memory at a time
+
+
+def reprocess(
+    config: Config, store: Store, sources: Sequence[str], *, now: datetime, each: Callable[[Reread], None]
+) -> None:
+    """Read every kept page again; with a Writer what changed is written, with a Store nothing is.
+
+    Args:
+        config: the settings; publisher rules are taken from its sources.
+        store: a Writer for which the lock is held, or a Store for a dry run.
+        sources: ids; all where there are none.
+        now: the clock.
+        each: told of each page that was read, in the order of ids.
+
+    Raises:
+        StorageError: the database cannot be read or written. A raw page that is gone is told to `each`.
+    """
+    asyncio.run(_reprocess(config, store, sources, now=now, each=each))
+
+
+async def _reprocess(
+    config: Config, store: Store, sources: Sequence[str], *, now: datetime, each: Callable[[Reread], None]
+) -> None:
+    pool = Pool(config.extract.workers, config.extract.page_timeout)
+    try:
+        async for found in _read(config, store, sources, pool, now):
+            if isinstance(store, Writer) and found.new is not None:
+                _write(store, found, now)
+            each(found)
+    finally:
+        pool.close()
+
+
+def _write(writer: Writer, found: Reread, now: datetime) -> None:
+    assert found.new is not None
+    if found.changes:
+        writer.reprocess(found.held.id, merged(found.held, found.new), now, found.words)
+    elif found.held.extractor != found.new.extractor:
+        writer.note_extractor(found.held.id, found.new.extractor or "")
+
+
+async def _read(
+    config: Config, store: Store, sources: Sequence[str], pool: Pool, now: datetime
+) -> AsyncIterator[Reread]:
+    index = SourceIndex(config.sources)
+    after = 0
+    while batch := store.to_reprocess(sources, after, BATCH):
+        after = batch[-1].id
+        for found in await asyncio.gather(*(_one(store, index, held, pool, now) for held in batch)):
+            yield found
+
+
+async def _one(store: Store, index: SourceIndex, held: Article, pool: Pool, now: datetime) -> Reread:
+    try:
+        raw = read_raw(store.path, held.warc_file or "", held.warc_offset or 0)
+    except StorageError as error:
+        return Reread(held=held, new=None, error=str(error))
+    source = index.source(held.source or "") or index.at(raw.url)
+    rules = source.article if source else PublisherRules()
+    try:
+        extraction: Extraction | None = await pool.run(worker.extract_page, raw.body, raw.url, rules, raw.at)
+    except PageFailed as error:
+        return Reread(held=held, new=None, error=str(error))
+    entry = store.entry_of(held.id) or Entry(id=0, feed_url="", source=held.source, url=held.url, url_key="")
+    extraction = extraction or Extraction(url=raw.url, obstacle="empty")
+    if raw.status in {401, 402} and not extraction.obstacle:  # what made it a wall then makes it one now
+        extraction = dataclasses.replace(extraction, obstacle="login wall", text="")
+    new = assemble(
+        extraction,
+        entry,
+        source=held.source,
+        language=source.language if source else None,
+        now=moment(held.fetched_at) if held.fetched_at else now,
+    )
+    worse = extraction.obstacle is not None and held.completeness == "full"
+    return Reread(held=held, new=None if worse else new, obstacle=extraction.obstacle)

@@ -1,0 +1,228 @@
+"""The pages as they came, in WARC 1.1 files beside the database (ISO 28500; warcio): one gzip member a record, so that each is read by its offset.
+
+A record is on the disk before the row that points at it is committed. A kill between the two leaves a record that nobody points at;
+the next holder sees that the file does not end where the database says, and begins another one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+from storage.errors import DiskProblem, StorageError
+from storage.records import iso
+
+ROTATE = 1024**3  # bytes; the size that web archives agree on
+_LEVEL = 6  # of zlib: 9 takes twice as long for a hundredth less
+# What a server says to one reader, and what no longer holds of a body that was unpacked.
+_DROPPED = {"set-cookie", "set-cookie2", "content-encoding", "transfer-encoding", "content-length", "connection", "keep-alive", "proxy-authenticate"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawPage:
+    """One page as it came: the body unpacked, headers without cookies."""
+
+    url: str
+    at: datetime
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+def folder_of(database: Path) -> Path:
+    """Where a database's raw pages are."""
+    return database.with_name(f"{database.name}.warc")
+
+
+class RawPages:
+    """The raw pages of one database, for its one writer. Appends; `sync` makes what was appended durable."""
+
+    def __init__(self, database: Path, *, ends: Callable[[], str | None]) -> None:
+        self.folder = folder_of(database)
+        self._ends = ends  # "file:size" as the database knows it
+        self._file: IO[bytes] | None = None
+        self._name = ""
+        self._dirty = False
+
+    def add(self, page: RawPage) -> tuple[str, int]:
+        """Append one page.
+
+        Returns:
+            (file name, offset of its record in bytes).
+
+        Raises:
+            DiskProblem: it cannot be written; what was written of it is taken back.
+        """
+        try:
+            file = self._open(page.at)
+            offset = file.tell()
+            try:
+                file.write(_member(_response(page)))
+                file.flush()
+            except OSError:
+                os.ftruncate(file.fileno(), offset)
+                file.seek(offset)
+                raise
+        except OSError as error:
+            raise _explained(self.folder, error) from error
+        self._dirty = True
+        return self._name, offset
+
+    def sync(self) -> str | None:
+        """Wait until what was appended is on the disk; "file:size" for the database, None where nothing was appended."""
+        if not self._dirty or self._file is None:
+            return None
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _explained(self.folder, error) from error
+        self._dirty = False
+        return f"{self._name}:{self._file.tell()}"
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self, at: datetime) -> IO[bytes]:
+        """The file for a day: the newest one of that day where it ends as the database says and has room, else another."""
+        day = at.astimezone(UTC).strftime("%Y%m%d")
+        if self._file is not None and self._name.startswith(f"newsdesk-{day}") and self._file.tell() < ROTATE:
+            return self._file
+        self.close()
+        self.folder.mkdir(exist_ok=True)
+        known = sorted(self.folder.glob(f"newsdesk-{day}-*.warc.gz"))
+        if known and (size := known[-1].stat().st_size) < ROTATE and self._ends() == f"{known[-1].name}:{size}":
+            self._name, self._file = known[-1].name, known[-1].open("ab")
+            return self._file
+        number = int(known[-1].name.split("-")[2].split(".")[0]) + 1 if known else 1
+        self._name = f"newsdesk-{day}-{number:05d}.warc.gz"
+        self._file = (self.folder / self._name).open("xb")
+        self._file.write(_member(_info(self._name, at)))
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)  # the name, too
+        finally:
+            os.close(descriptor)
+        return self._file
+
+
+def read_raw(database: Path, name: str, offset: int) -> RawPage:
+    """The page of one record.
+
+    Raises:
+        StorageError: the file is gone (retention, a copy of the database alone), or no record begins there.
+    """
+    from warcio.archiveiterator import ArchiveIterator
+
+    path = folder_of(database) / Path(name).name
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            record = next(iter(ArchiveIterator(file)), None)
+            if record is not None and record.rec_type == "response":
+                return RawPage(
+                    url=record.rec_headers.get_header("WARC-Target-URI"),
+                    at=datetime.fromisoformat(record.rec_headers.get_header("WARC-Date")),
+                    status=int(record.http_headers.get_statuscode()),
+                    headers=tuple(record.http_headers.headers),
+                    body=record.content_stream().read(),
+                )
+        why = "no page begins there"
+    except FileNotFoundError:
+        raise StorageError(
+            f"{path}: the raw page is not there; [extract] raw_retain says how long they are kept, and a backup of the database does not hold them"
+        ) from None
+    except OSError as error:
+        raise _explained(path, error) from error
+    except Exception as error:  # warcio's own family of errors
+        why = str(error)
+    raise StorageError(
+        f"{path}: nothing can be read at {offset} ({why}); is it the file that the database was made with?"
+    )
+
+
+def forget_raw(database: Path, before: datetime) -> list[str]:
+    """Delete the files of days before a time; their names."""
+    gone = []
+    limit = f"newsdesk-{before.astimezone(UTC):%Y%m%d}"
+    for path in sorted(folder_of(database).glob("newsdesk-*.warc.gz")):
+        if path.name[: len(limit)] < limit:
+            path.unlink(missing_ok=True)
+            gone.append(path.name)
+    return gone
+
+
+def raw_size(database: Path) -> int:
+    """Bytes of all raw pages."""
+    return sum(path.stat().st_size for path in folder_of(database).glob("newsdesk-*.warc.gz"))
+
+
+def _member(write: Callable[[Any], None]) -> bytes:
+    """One record as a gzip member of its own."""
+    plain = BytesIO()
+    write(plain)
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
+    return packer.compress(plain.getvalue()) + packer.flush()
+
+
+def _response(page: RawPage) -> Callable[[Any], None]:
+    from warcio.statusandheaders import StatusAndHeaders
+    from warcio.warcwriter import WARCWriter
+
+    kept = [(name, value) for name, value in page.headers if name.lower() not in _DROPPED]
+    kept.append(("Content-Length", str(len(page.body))))
+    http = StatusAndHeaders(f"{page.status} {_REASONS.get(page.status, 'OK')}", kept, protocol="HTTP/1.1")
+
+    def write(out: Any) -> None:
+        writer = WARCWriter(out, gzip=False, warc_version="1.1")
+        writer.write_record(
+            writer.create_warc_record(
+                page.url,
+                "response",
+                payload=BytesIO(page.body),
+                length=len(page.body),
+                http_headers=http,
+                warc_headers_dict={"WARC-Date": iso(page.at)},
+            )
+        )
+
+    return write
+
+
+_REASONS = {200: "OK", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden"}
+
+
+def _info(name: str, at: datetime) -> Callable[[Any], None]:
+    from warcio.warcwriter import WARCWriter
+
+    def write(out: Any) -> None:
+        writer = WARCWriter(out, gzip=False, warc_version="1.1")
+        about = {
+            "software": f"newsdesk/{version('newsdesk')} warcio/{version('warcio')}",
+            "format": "WARC File Format 1.1",
+        }
+        record = writer.create_warcinfo_record(name, about)
+        record.rec_headers.replace_header("WARC-Date", iso(at))
+        writer.write_record(record)
+
+    return write
+
+
+def _explained(path: Path, error: OSError) -> StorageError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskProblem(
+            f"{path}: the disk is full; nothing acknowledged is lost: make room, or set [extract] keep_raw = false, and run the command again"
+        )
+    return DiskProblem(
+        f"{path}: raw pages cannot be written ({error.strerror or error}); let newsdesk write there, or set [extract] keep_raw = false"
+    )

@@ -1,0 +1,135 @@
+"""Raw pages through whole crawls: kept with what they belong to, shown, and read again by a newer extractor."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from tests.conftest import Desk, source
+from tests.site import Site, article_html, story
+
+
+def test_each_version_has_its_page_and_an_unchanged_one_is_not_kept_twice(desk: Desk, site: Site) -> None:
+    site.news(3)
+    desk.configure(source(site))
+    desk.run("crawl")
+    rows = desk.rows("SELECT id, url, warc_file, warc_offset, raw_sha256 FROM articles ORDER BY id")
+    assert len({(r["warc_file"], r["warc_offset"]) for r in rows}) == 3
+    path = "/2026/11/20/story-number-0"
+    shown = desk.run("show", f"{site.base}{path}", "--raw")
+    assert shown.code == 0
+    assert shown.out.startswith("<!doctype html") or "<html" in shown.out
+    files = {f: f.stat().st_size for f in desk.database.with_name("news.db.warc").iterdir()}
+    desk.run("fetch", f"{site.base}{path}")
+    assert {f: f.stat().st_size for f in desk.database.with_name("news.db.warc").iterdir()} == files
+    edited = story(7)
+    site.page(path, "Another headline altogether", edited)
+    desk.run("fetch", f"{site.base}{path}")
+    article = desk.rows("SELECT id FROM articles WHERE title = 'Another headline altogether'")[0]["id"]
+    first, second = (
+        desk.run("show", str(article), "--raw", "--revision", "1"),
+        desk.run("show", str(article), "--raw", "--revision", "2"),
+    )
+    assert first.out == shown.out
+    assert edited[0] in second.out
+
+
+def test_raw_pages_are_not_kept_where_they_are_not_wanted(desk: Desk, site: Site) -> None:
+    site.news(1)
+    desk.configure(source(site), extra="keep_raw = false")
+    desk.run("crawl")
+    assert not desk.database.with_name("news.db.warc").exists()
+    told = desk.run("show", "1", "--raw")
+    assert told.code == 2
+    assert "keep_raw" in told.err
+
+
+def _spoil(desk: Desk) -> None:
+    """As if an older extractor had read the pages: another title, a cut text."""
+    with sqlite3.connect(desk.database) as db:
+        db.execute(
+            "UPDATE articles SET extractor = 'newsdesk 0', title = 'Old ' || title, authors = '[\"Somebody\"]' WHERE id = 1"
+        )
+        db.execute("UPDATE articles SET content_hash = 'old' WHERE id = 1")
+    db.close()
+    desk.run("db", "check", "--mend")
+
+
+def test_reprocess_shows_what_would_change_and_then_changes_it_and_no_list_of_edits_does(
+    desk: Desk, site: Site
+) -> None:
+    site.news(3)
+    desk.configure(source(site))
+    desk.run("crawl")
+    before = desk.rows("SELECT * FROM articles WHERE id = 1")[0]
+    assert "0 articles would change" in desk.run("reprocess", "--dry-run").err
+    _spoil(desk)
+    dry = desk.run("reprocess", "--dry-run", "--json")
+    [row] = json.loads(dry.out)
+    assert row["changes"]["title"] == {"before": f"Old {before['title']}", "after": before["title"]}
+    assert row["changes"]["authors"]["after"] == json.loads(before["authors"])
+    assert desk.rows("SELECT title FROM articles WHERE id = 1")[0]["title"].startswith("Old ")
+    done = desk.run("reprocess")
+    assert done.code == 0
+    assert "3 kept pages read again; 1 articles changed" in done.err
+    after = desk.rows("SELECT * FROM articles WHERE id = 1")[0]
+    for name in ("title", "authors", "text", "content_hash", "first_seen_at", "fetched_at", "uid", "warc_offset"):
+        assert after[name] == before[name], name
+    assert [(r["number"], r["cause"]) for r in desk.rows("SELECT * FROM revisions ORDER BY number")] == [
+        (1, "publisher"),
+        (2, "reprocess"),
+    ]
+    assert desk.run("edits", "--json").out.strip() == "[]"
+    assert [r["op"] for r in desk.rows("SELECT op FROM changes WHERE article_id = 1 ORDER BY seq")] == [
+        "new",
+        "reprocessed",
+    ]
+    assert desk.run("search", before["title"].split()[0]).out
+    assert "0 articles changed" in desk.run("reprocess").err
+    assert desk.run("db", "check").code == 0
+
+
+def test_a_newer_extractors_other_text_is_no_edit_by_the_publisher(desk: Desk, site: Site) -> None:
+    site.news(1)
+    site.answers["/2026/11/20/story-number-0"].etag = False
+    desk.configure(source(site))
+    desk.run("crawl")
+    _spoil(desk)
+    url = desk.rows("SELECT url FROM articles")[0]["url"]
+    told = desk.run("fetch", url)
+    assert told.code == 0, told.err
+    assert [r["cause"] for r in desk.rows("SELECT cause FROM revisions ORDER BY number")] == ["publisher", "reprocess"]
+    assert desk.run("edits", "--json").out.strip() == "[]"
+
+
+def test_a_page_that_is_gone_from_the_folder_is_told_and_its_article_left(desk: Desk, site: Site) -> None:
+    site.news(1)
+    desk.configure(source(site))
+    desk.run("crawl")
+    for file in desk.database.with_name("news.db.warc").iterdir():
+        file.unlink()
+    _spoil(desk)
+    told = desk.run("reprocess")
+    assert told.code == 0
+    assert "raw_retain" in told.err
+    assert desk.rows("SELECT title FROM articles")[0]["title"].startswith("Old ")
+
+
+def test_a_subscribers_page_keeps_its_own_headline_and_none_of_the_offer(desk: Desk, site: Site) -> None:
+    wall = article_html(
+        site.base,
+        "/2026/11/20/story-number-0",
+        "Ministers weigh review of steel bid",
+        ["The government is considering an intervention…"],
+    ).replace(
+        "</article>",
+        "<h2>Subscribe to unlock this article</h2><p>Only £1 for 4 weeks, then £39 per month. Cancel any time.</p></article>",
+    )
+    site.news(1)
+    path = "/2026/11/20/story-number-0"
+    site.answers[path].body = wall.encode()
+    desk.configure(source(site))
+    desk.run("crawl")
+    [article] = desk.rows("SELECT * FROM articles")
+    assert article["completeness"] in {"teaser", "headline"}
+    assert "Subscribe" not in (article["text"] or "")

@@ -1,0 +1,103 @@
+"""Raw pages: each is read by its offset, other tools read the files, and a kill leaves nothing that a row points at."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from warcio.archiveiterator import ArchiveIterator
+
+from storage.errors import StorageError
+from storage.raw import RawPage, RawPages, folder_of, forget_raw, raw_size, read_raw
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HEADERS = (
+    ("Content-Type", "text/html"),
+    ("Set-Cookie", "session=secret"),
+    ("Content-Encoding", "gzip"),
+    ("Content-Length", "9"),
+    ("ETag", '"a"'),
+)
+
+
+def page(number: int, at: datetime = NOW) -> RawPage:
+    return RawPage(
+        url=f"https://a.example/{number}",
+        at=at,
+        status=200,
+        headers=HEADERS,
+        body=f"<p>page {number} ü</p>".encode() * 50,
+    )
+
+
+def test_a_page_is_read_back_by_its_offset(tmp_path: Path) -> None:
+    database = tmp_path / "news.db"
+    pages = RawPages(database, ends=lambda: None)
+    places = [pages.add(page(number)) for number in range(5)]
+    pages.sync()
+    pages.close()
+    for number, (name, offset) in reversed(list(enumerate(places))):
+        found = read_raw(database, name, offset)
+        assert (found.url, found.body, found.at, found.status) == (page(number).url, page(number).body, NOW, 200)
+        names = {header.lower() for header, _ in found.headers}
+        assert "etag" in names
+        assert not {"set-cookie", "content-encoding"} & names
+    assert raw_size(database) > 0
+
+
+def test_other_tools_read_the_file_as_warc_1_1(tmp_path: Path) -> None:
+    pages = RawPages(tmp_path / "news.db", ends=lambda: None)
+    name = {pages.add(page(number))[0] for number in range(3)}.pop()
+    pages.sync()
+    pages.close()
+    with (folder_of(tmp_path / "news.db") / name).open("rb") as file:
+        records = [
+            (r.rec_type, r.rec_headers.protocol, r.rec_headers.get_header("WARC-Target-URI"))
+            for r in ArchiveIterator(file, check_digests=True)
+        ]
+    assert records == [("warcinfo", "WARC/1.1", None), *(("response", "WARC/1.1", page(n).url) for n in range(3))]
+
+
+def test_a_file_that_ends_as_the_database_says_is_continued_and_another_is_not(tmp_path: Path) -> None:
+    database = tmp_path / "news.db"
+    first = RawPages(database, ends=lambda: None)
+    name, _ = first.add(page(1))
+    end = first.sync()
+    first.close()
+    again = RawPages(database, ends=lambda: end)
+    assert again.add(page(2))[0] == name
+    again.close()  # never told to the database: as after a kill
+    other = RawPages(database, ends=lambda: end)
+    assert other.add(page(3))[0] != name
+    other.close()
+
+
+def test_a_new_day_is_a_new_file_and_old_days_are_forgotten(tmp_path: Path) -> None:
+    database = tmp_path / "news.db"
+    pages = RawPages(database, ends=lambda: None)
+    old, offset = pages.add(page(1, NOW - timedelta(days=400)))
+    new, _ = pages.add(page(2))
+    pages.sync()
+    pages.close()
+    assert old != new
+    assert forget_raw(database, NOW - timedelta(days=365)) == [old]
+    with pytest.raises(StorageError, match="raw_retain"):
+        read_raw(database, old, offset)
+
+
+@pytest.mark.parametrize("offset", [3, 10**9])
+def test_where_no_page_begins_is_told(tmp_path: Path, offset: int) -> None:
+    database = tmp_path / "news.db"
+    pages = RawPages(database, ends=lambda: None)
+    name, _ = pages.add(page(1))
+    pages.sync()
+    pages.close()
+    with pytest.raises(StorageError, match="nothing can be read"):
+        read_raw(database, name, offset)
+
+
+def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    with pytest.raises(StorageError):
+        read_raw(tmp_path / "news.db", "../secret", 0)
