@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: crawl demo test check lint types imports install constraints clean help
+.PHONY: crawl demo test check quality lint types imports install constraints clean help
 .DEFAULT_GOAL := help
 
 help:  ## what each target does
@@ -37,7 +37,10 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
-check: lint types imports test  ## what CI runs: lint, types, import rules, tests
+quality: $(STAMP)  ## how right the records are, against pinned floors (needs the corpus, NEWSDESK_CORPUS)
+	$(BIN)/python -m benchmarks.quality
+
+check: lint types imports test quality  ## what CI runs: lint, types, import rules, tests, quality
 
 constraints:  ## resolve pyproject.toml anew into constraints.txt (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-emit-index-url --no-annotate --no-header \

@@ -81,7 +81,9 @@ class Extract:
 
     workers: int = _setting(0, values.workers, "Extraction processes; 0 is one a core.")
     page_timeout: float = _setting(10.0, values.seconds, "Seconds after which a page's extraction is killed.")
-    keep_raw: bool = _setting(True, values.flag, "Keep the raw pages, as WARC files in the folder NAME.warc beside the database.")
+    keep_raw: bool = _setting(
+        True, values.flag, "Keep the raw pages, as WARC files in the folder NAME.warc beside the database."
+    )
     raw_retain: float = _setting(365 * 86400.0, values.seconds, "How long raw pages are kept; files of whole days go.")
 
 

@@ -35,21 +35,33 @@ _VIEW = re.compile(
     ref|source|from|src|via|origin|view|display|theme|fb|tw|_?amp|amp_\w+|_|cb|cachebuster|nocache|page_?view|hl_?ref|hootpostid|platform|
     device|single_?page|mobile|cmp|cmpld|partner|emc|srnd|taid|print|ftag|ito|ocid|icid|ncid|cid_source|cvid|fromcms|rss_?\w*|
     feed(?:type|name|_id)?|spm|scm|share_?(?:token|from|source|type|id|medium)?|sharetype|shared|socialnetwork|smuid|nsctype|
-    ref_?src|ref_?url|referr?er|tsource|source_?type|trk(?:campaign|info|email)?|traffic_?source|echo_?id|outbrain_?\w*|taboola_?\w*|
+    ref_?src|ref_?url|referr?er|f?refid|fref|from_?ref|recruiter|een|seen|xt(?:cr|s|np|loc|dt|mc)|wpamp|__\w+|_(?:rdc|rdr|ft_|ss|unique_id)|ucbcb|cbrd|si|ab_channel|adgroupid|clickid|
+    \w*affiliate\w*|\w+_source|tsource|source_?type|trk(?:campaign|info|email)?|traffic_?source|echo_?id|outbrain_?\w*|taboola_?\w*|
     \#?xtor|mbid|mod|nl(?:id)?_?(?:source|ref)?|newsletter(?:_id)?|seg_?id|sessionid|phpsessid|jsessionid|usqp|output_?type
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
+# Noise on these hosts alone; elsewhere such a name may be an article's own id.
+_VIEW_AT = {"youtube.com": {"feature", "t"}, "twitter.com": {"s", "t"}, "x.com": {"s", "t"}}
+_JUNK = re.compile(r"[\x00-\x1f\x7f]|[\"<>]+$")  # what a bad parser left at an address's end, or in it
 _AMP_VALUES = {"amp", "amphtml", "amp=1"}
 _PORTS = {"http": 80, "https": 443}
-_INDEX = re.compile(r"/(?:index|default|home)\.(?:html?|php|aspx?|jsp|cfm|shtml)$", re.IGNORECASE)
+_INDEX = re.compile(
+    r"/(?:index(?:\.(?:x?html?|php|aspx?|jsp|cfm|shtml))?|(?:default|home)\.(?:x?html?|php|aspx?|jsp|cfm|shtml))/*$",
+    re.IGNORECASE,
+)
 _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 # Not /tag/amp: there it is a word.
 _AMP_PATH = re.compile(
     r"(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)amp(?:/|$)|[./]amp(?=\.html?$)|\.amp/?$|-amp(?=\.html?$)",
     re.IGNORECASE,
 )
-_HOST_VIEW = re.compile(r"^(?:(?:www\d?|m|mobile|amp|touch|wap)\.)+(?=[^.]+\.)", re.IGNORECASE)
+_SUFFIX = re.compile(r"\.(?:html?|amp)/?$", re.IGNORECASE)
+_ARTICLE = re.compile(r"(?<=[^/])/article(?=/)", re.IGNORECASE)  # where the AMP view has /amp/
+_HOST_VIEW = re.compile(
+    r"^(?:(?:www\d{0,2}|m|mobile?|amp|touch|wap|lofi|lite)\.)+(?=[^.]+\.)|^amp-(?=[^.]+\.[^.]+\.)|(?<=\.)m\.(?=[^.]+\.)",
+    re.IGNORECASE,
+)
 _LOCALE_SUBDOMAIN = re.compile(r"^(?:ww\d)\.", re.IGNORECASE)
 MAX_URL = 4000  # longer ones are session dumps or attacks; IE's limit was 2,083, servers take 8,000
 
@@ -151,19 +163,23 @@ def url_key(url: str) -> str:
     Raises:
         ValueError: not an http(s) address.
     """
-    text = _tidy(url)
+    text = _JUNK.sub("", _tidy(url))
     if "://" not in text[:12]:
         text = f"http:{text}" if text.startswith("//") else f"http://{text}"
     text = _unwrap(text)
     parts = _split(text[:MAX_URL])
-    host = _HOST_VIEW.sub("", _ascii_host(parts.hostname or ""))
+    host = _HOST_VIEW.sub("", _ascii_host((parts.hostname or "").replace(" ", "")))
     host = _LOCALE_SUBDOMAIN.sub("", host)
     port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
     pairs = sorted(
-        {(k, v) for k, v in parse_qsl(parts.query.replace("&amp;", "&"), keep_blank_values=True) if not _noise(k, v)}
+        {
+            (k, v)
+            for k, v in parse_qsl(parts.query.replace("&amp;", "&"), keep_blank_values=True)
+            if not _noise(k, v) and k not in _VIEW_AT.get(host, ())
+        }
     )
     query = "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in pairs)
-    fragment = parts.fragment if parts.fragment.startswith(("!", "/")) else ""
+    fragment = parts.fragment if parts.fragment.startswith(("!", "/")) and parts.fragment.strip("!/") else ""
     return (
         f"{host}{port}{_key_path(parts.path)}" + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
     )
@@ -179,6 +195,7 @@ def _key_path(path: str) -> str:
     path = quote(unquote(path), safe="/:@!$&'()*+,;=~-._")
     path = _INDEX.sub("/", path)
     path = _AMP_PATH.sub("", path)
+    path = _SUFFIX.sub("", _ARTICLE.sub("", path))
     segments: list[str] = []
     for segment in path.split("/"):
         if segment == "..":

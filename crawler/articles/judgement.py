@@ -23,7 +23,7 @@ _LISTING = re.compile(
     r"/(?:tags?|topics?|themen?|temas?|thèmes?|autor(?:en|es)?|authors?|auteurs?|profile|category|categor[iy]a|kategorie|rubrik|archiv[eo]?s?|search|suche|recherche|buscar)/|[?&](?:q|s|query|suche|search)=|/index\.html?$",
     re.IGNORECASE,
 )
-_RUNS = 30  # words of a paragraph that is no teaser line
+_RUNS = 35  # words of a paragraph that is no teaser line
 
 # A page asked for again after an hour, six hours, a day: the article is behind it (DESIGN, Walls).
 WALLS = ("consent wall", "login wall", "paywall", "needs JavaScript")
@@ -65,6 +65,7 @@ def _seen(page: Page, text: str, count: int, described: bool) -> Seen:
         heading=f"{page.tree.findtext('.//title') or ''} {heading}"[:300],
         markup=page.markup,
         described=described,
+        running=sum(_size(paragraph) >= _RUNS for paragraph in text.split("\n\n")),
         password=any(node.get("type") in {"password", "email"} for node in page.tree.iter("input")),
     )
 
@@ -76,9 +77,9 @@ def _lists_others(page: Page, text: str, count: int) -> bool:
     """
     listing = is_root_or_section(page.url)
     listed = bool(_LISTING.search(page.url))  # at such an address a few linked headlines are a list
-    enough, much = (3, 0.12) if listed else (_LINKED, 0.3)
+    enough, much = (3, 0.12) if listed else (_LINKED - listing, 0.3 - 0.15 * listing)
     body = body_of(page.tree)
-    running = sum(len(words(paragraph)) >= _RUNS for paragraph in text.split("\n\n"))
+    running = sum(_size(paragraph) >= _RUNS for paragraph in text.split("\n\n"))
     if listing and _linked_headlines(densest(body, measure(body))) >= max(_HEADLINES, running):
         return True
     if count > 400:

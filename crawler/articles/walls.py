@@ -21,12 +21,12 @@ def _groups(*groups: str) -> tuple[re.Pattern[str], ...]:
 
 _CONSENT = _groups(
     r"\bcookies?\b|\bkolačić|\bcookie-|куки|クッキー|ملفات تعريف|çerez|ciasteczk",
-    r"\bconsent|einwillig|\bzustimm|consentement|consentimiento|consenso|соглас|разреш|同意|موافق|onay|允许|toestemming|samtyck|zgod",
-    r"\bpartners?\b|\bpartner(?:n|s|i)?\b|partenaires|\bsocios\b|партн[её]р|合作伙伴|第三方|vendors?\b|anbieter|terceros|\btiers\b|шериф|third part",
-    r"privacy|privats|datenschutz|vie privée|privacidad|riservatezza|конфиденциальн|隐私|プライバシー|gizlilik|خصوصية|données personnelles|datos personales|dati personali|personenbezogen|персональн|ваши(?:м|х)? данны|个人(?:数据|信息)|personal data|your data|integritet",
-    r"\baccept|akzeptier|aceptar|aceptando|accetta|приня(?:ть|в)|\bagree\b|接受|すべて許可|قبول|kabul|alles? klar|einverstanden|tout autoriser|\ballow all|подтверд",
-    r"\brejec|\bablehn|\brefus|rechaz|rifiut|отклон|отказ|拒绝|拒否|رفض|reddet|manage (?:options|choices|settings)|einstellungen|paramétr|personnaliser|configurar|preferencias|gestisci|настро|偏好|设置|purposes|zwecke|finalit|finalidad|цел[ии] обработки|your choices|選択",
-    r"advertis|personalis|personaliz|werbung|anzeigen\b|publicit|publicidad|pubblicit|реклам|广告|広告|reklam|إعلان|tracking|trac(?:ke|eu)r|rastreo|отслеж|store (?:and|or)(?:/or)? (?:read|access)|store and access|speicher\w* .{0,30}gerät|stocker .{0,60}(?:appareil|terminal)|almacen\w+ .{0,60}dispositivo|您的设备|legitimate interest|berechtigt\w* interesse|intérêt légitime|interés legítimo|законн\w+ интерес",
+    r"\bconsent|einwillig|\bzustimm|consentement|consentimiento|consenso|соглас|разреш|同意|موافق|onay|允许|toestemming|akkoord|samtyck|samtykk|zgod|consentiment|suostum",
+    r"\w*partners?\b|\bpartner(?:n|s|i|ów|y|e)?\b|parceiros|derden\b|partenaires|\bsocios\b|партн[её]р|合作伙伴|第三方|vendors?\b|anbieter|terceros|\btiers\b|шериф|third part",
+    r"privacy|privats|datenschutz|vie privée|privacidad|riservatezza|конфиденциальн|隐私|プライバシー|gizlilik|خصوصية|données personnelles|datos personales|dati personali|personenbezogen|персональн|ваши(?:м|х)? данны|个人(?:数据|信息)|personal data|your data|integritet|privacidade|dados pessoais|persoonsgegevens|danych osobowych|prywatno",
+    r"\baccept|akzeptier|aceptar|aceptando|accetta|приня(?:ть|в)|\bagree\b|接受|すべて許可|قبول|kabul|alles? klar|einverstanden|tout autoriser|\ballow all|подтверд|aceit(?:ar|o|e)|accepteer|akceptuj|przejdź do serwisu|godkänn|godta|hyväksy|klik(?:k?en|ając|k) ",
+    r"\brejec|\bablehn|weiger|instellen|doeleinden|odmów|ustawienia|cele przetwarzania|recusar|rejeitar|preferênci|\brefus|rechaz|rifiut|отклон|отказ|拒绝|拒否|رفض|reddet|manage (?:options|choices|settings)|einstellungen|paramétr|personnaliser|configurar|preferencias|gestisci|настро|偏好|设置|purposes|zwecke|finalit|finalidad|цел[ии] обработки|your choices|選択",
+    r"\w*advert|reklam|anúncio|publicidade|personalis|personaliz|werbung|anzeigen\b|publicit|publicidad|pubblicit|реклам|广告|広告|reklam|إعلان|tracking|trac(?:ke|eu)r|rastreo|отслеж|store (?:and|or)(?:/or)? (?:read|access)|store and access|speicher\w* .{0,30}gerät|stocker .{0,60}(?:appareil|terminal)|almacen\w+ .{0,60}dispositivo|您的设备|legitimate interest|berechtigt\w* interesse|intérêt légitime|interés legítimo|законн\w+ интерес|uzasadnion\w+ interes|legítimo interesse|gerechtvaardigd",
 )
 _LOGIN = _groups(
     r"\blog ?in\b|\bsign ?in\b|signed in|anmelden|einloggen|se connecter|connectez|identifi[ec]|inici(?:ar|a|e) sesión|acceder\b|войти|войдите|вход\b|авториз|登录|登入|ログイン|accedi\b|giriş|تسجيل الدخول|inloggen|logga in|zaloguj",
@@ -37,23 +37,23 @@ _LOGIN = _groups(
     r"(?:with|mit|avec|con|через|via) (?:google|apple|facebook|microsoft|вконтакте)|single sign-on|\bsso\b|微信|\bqq\b|institution",
 )
 _PAYWALL = _groups(
-    r"subscri|abonn|\babo\b|suscri|suscrí|подпис|订阅|購読|abbonat|abbonament|abone|اشترا?ك|premium|\+-artikel|plus-artikel",
-    r"unlock|freischalt|entsperr|débloqu|desbloque|разблок|解锁|sblocca|keep reading|continue reading|weiterlesen|lire la suite|il vous reste|seguir leyendo|sigue leyendo|читать (?:далее|дальше|полностью|весь)|阅读全文|剩余|继续阅读|full (?:access|story|article)|vollen zugang|ganzen artikel|reste de l.article|этот материал|continua a leggere|devamını oku|limit\b|metered|free articles|articles gratuits|artículos gratis",
-    r"(?:€|£|\$|₽|¥|￥|元|euros?|eur|руб|tl\b|₺)\s?\d|\d[\d.,]*\s?(?:€|£|\$|₽|元|円|euros?|eur|руб|tl\b|₺)",
-    r"\bmonth|\bweeks?\b|monat|\bmois\b|semaine|\bmes(?:es)?\b|месяц|недел|每月|个月|月額|\bmese\b|\bay\b|شهر|\byear\b|\bjahr|\ban\b|año|год\b|年",
-    r"cancel any|jederzeit|kündbar|sans engagement|résili|cancela|отмен|随时取消|解約|disdici|offer\b|angebot|\boffre|oferta|предложен|优惠|trial|probe|essai|prueba|пробн|试用|choose your plan|already a subscriber|bereits (?:abonnent|kunde)|déjà abonné|ya (?:eres|soy) suscriptor|уже подписаны|已订阅|already a member",
+    r"subscri|\bassin(?:e|ar|ante|atura)|prenumer|abonn|\babo\b|suscri|suscrí|подпис|订阅|購読|abbonat|abbonament|abone|اشترا?ك|premium|\+-artikel|plus-artikel",
+    r"unlock|continue lendo|textos gratuitos|artigos gratuitos|verder lezen|czytaj dalej|freischalt|entsperr|débloqu|desbloque|разблок|解锁|sblocca|keep reading|continue reading|weiterlesen|lire la suite|il vous reste|seguir leyendo|sigue leyendo|читать (?:далее|дальше|полностью|весь)|阅读全文|剩余|继续阅读|full (?:access|story|article)|vollen zugang|ganzen artikel|reste de l.article|этот материал|continua a leggere|devamını oku|limit\b|metered|free articles|articles gratuits|artículos gratis",
+    r"(?:€|£|\$|₽|¥|￥|元|r\$|zł|kr\b|euros?|eur|руб|tl\b|₺)\s?\d|\d[\d.,]*\s?(?:€|£|\$|₽|元|円|euros?|eur|руб|tl\b|₺)",
+    r"\bmonth|\bweeks?\b|\bmês\b|\bmeses\b|maand|miesi[ąę]c|monat|\bmois\b|semaine|\bmes(?:es)?\b|месяц|недел|每月|个月|月額|\bmese\b|\bay\b|شهر|\byear\b|\bjahr|\ban\b|año|год\b|年",
+    r"cancel any|cancele quando|já é assinante|opzegbaar|jederzeit|kündbar|sans engagement|résili|cancela|отмен|随时取消|解約|disdici|offer\b|angebot|\boffre|oferta|предложен|优惠|trial|probe|essai|prueba|пробн|试用|choose your plan|already a subscriber|bereits (?:abonnent|kunde)|déjà abonné|ya (?:eres|soy) suscriptor|уже подписаны|已订阅|already a member",
 )
 _CHALLENGE = _groups(
     r"\brobots?\b|\bbots?\b|roboter|робот|机器人|ロボット|روبوت|automat(?:ed|isiert|ique|izad|ическ|ik)|自动",
     r"\bhuman|mensch|humain|humano|\bumano|человек|真人|人机|人間|insan\b|بشر",
     r"verif|überprüf|vérif|comproba|провер|验证|検証|確認|doğrula|تحقق|captcha|check(?:ing)? (?:your|if|the)|security (?:check|service)|sicherheits|sécurité|seguridad|безопасност|安全|güvenlik|أمن|un momento|just a moment|einen moment|un instant|секунд|稍候|お待ち",
-    r"unusual|ungewöhnlich|inhabituel|inusual|подозрительн|необычн|异常|通常と異なる|olağandışı|غير (?:معتاد|عادي)|traffic|anfragen|requêtes|solicitudes|запрос|请求|too many|suspicious",
+    r"unusual|过于频繁|频繁访问|ungewöhnlich|inhabituel|inusual|подозрительн|необычн|异常|通常と異なる|olağandışı|غير (?:معتاد|عادي)|traffic|anfragen|requêtes|solicitudes|запрос|请求|too many|suspicious",
     r"access denied|\bblocked\b|gesperrt|blockiert|accès (?:refusé|bloqué)|acceso denegado|заблокир|访问被拒绝|拒绝访问|被拦截|erişim (?:engel|redd)|denied|rejected|refused|permission|firewall",
-    r"ray id|reference (?:#|id|number)|incident (?:id|number)|support id|request id|event id|vorgangsnummer|référence\s*:|ip[ -]?(?:address|adresse)|adresse ip|ip-адрес|your ip|browser|navigateur|navegador|браузер|浏览器|ブラウザ|tarayıcı|متصفح|javascript|cookies",
+    r"ray id|reference (?:#|id|number)|incident (?:id|number)|support id|request id|event id|vorgangsnummer|référence\s*:|ip[ -]?(?:address|adresse)|adresse ip|ip-адрес|your ip|browser|navigateur|navegador|браузер|浏览器|ブラウザ|tarayıcı|متصفح|javascript|\bjs\b|cookies|请求编号|客户端|滑块|ad.?block|bloqueur|werbeblocker|bloqueador",
 )
 _MISSING = _groups(
     r"\b404\b|not found|nicht gefunden|introuvable|no encontrad|non trovat|не найден|не существу|找不到|不存在|未找到|見つかりません|찾을 수 없|niet gevonden|nie znalezion|bulunamadı|غير موجود|can(?:no|')?t (?:be found|find)|couldn.t find|could not find|can.t seem to find|page perdue|\bdead link|lien mort|enlace roto|битая ссылк|doesn.t exist|does not exist|existiert nicht|n.existe (?:pas|plus)|no existe",
-    r"removed|deleted|moved\b|expired|no longer (?:available|exists?|here)|gelöscht|entfernt|verschoben|abgelaufen|nicht mehr (?:verfügbar|vorhanden|online)|supprim|déplac|périm|expiré|plus (?:disponible|en ligne)|eliminad|movid|caducad|ya no (?:está|existe)|удал[её]н|перемещ|устарел|больше не (?:доступ|существ)|删除|移除|下线|移动|过期|削除|移動|rimoss|spostat|kaldırıl|taşın|silin|حذف|نقل",
+    r"removed|deleted|moved\b|expired|no longer (?:available|exists?|here)|gelöscht|entfernt|verschoben|abgelaufen|veraltet|nicht mehr (?:zur verfügung|verfügbar|vorhanden|online)|supprim|déplac|périm|expiré|plus (?:disponible|en ligne)|eliminad|movid|caducad|ya no (?:está|existe)|удал[её]н|перемещ|устарел|больше не (?:доступ|существ)|删除|移除|下线|移动|过期|削除|移動|rimoss|spostat|kaldırıl|taşın|silin|حذف|نقل",
     r"\boops|whoops|\boh no\b|\bsorry\b|\bleider\b|désolé|\bhoppla|\bups\b|\boups|lo sentimos|vaya\b|¡?ups|mi dispiace|ci dispiace|к сожалению|извините|упс|ой!|抱歉|对不起|很遗憾|申し訳|üzgünüz|عذر[اً]",
     r"home ?page|startseite|page d.accueil|l.accueil|portada|página (?:principal|de inicio)|inicio\b|на главную|главн\w+ страниц|首页|返回|トップページ|ana ?sayfa|الرئيسية|search|suche\b|recherch|busca|поиск|搜索|検索|ara\b|url|address|adresse|dirección|адрес|网址|链接|\blink\b|\blien\b|enlace|ссылк",
 )
@@ -68,11 +68,11 @@ _SHELL = re.compile(
 )
 _LOADING = re.compile(r"load(?:ing)?\b|lädt|geladen|laden\b|chargement|cargando|загру|加载|読み込|caricamento|yükleniyor|جار|please wait|bitte warten", re.IGNORECASE)  # fmt: skip
 # Marks of the services that stand before a site; no article has them in its markup, but a page may load the script and still be one.
-_SERVICE = re.compile(
-    r"cf-browser-verification|cf_chl_|challenge-platform/h/|_cf_chl_opt|cf-challenge|cf-turnstile|jschl[_-]answer|ddos-guard|px-captcha|perimeterx|captcha-delivery\.com|incapsula incident|_incapsula_resource|"
-    r"distil_r_captcha|sucuri website firewall|sucuri/cloudproxy|aws-waf-token|awswafintegration|akamai.{0,40}reference #|hcaptcha-challenge|h-captcha|g-recaptcha|_vercel/|vercel security checkpoint|errors\.edgesuite|the requested url was rejected",
-    re.IGNORECASE,
-)
+_SERVICE = (
+    "cf-browser-verification", "cf_chl_", "challenge-platform/h/", "cf-challenge", "cf-turnstile", "jschl_answer", "jschl-answer", "ddos-guard", "px-captcha", "perimeterx",
+    "captcha-delivery.com", "incapsula incident", "_incapsula_resource", "distil_r_captcha", "sucuri website firewall", "sucuri/cloudproxy", "aws-waf-token", "awswafintegration",
+    "hcaptcha-challenge", "h-captcha", "g-recaptcha", "vercel security checkpoint", "errors.edgesuite", "the requested url was rejected",
+)  # fmt: skip
 _CONSENT_HOST = re.compile(
     r"^https?://(?:consent|guce|cmp|privacy|cookie)[.-]|/(?:cookie-?wall|consent|privacygate|privacy-gate|zustimmung)(?:[/?]|$)|collectConsent",
     re.IGNORECASE,
@@ -102,6 +102,7 @@ class Seen:
     heading: str
     markup: str
     described: bool  # it says in its metadata that it is an article
+    running: int  # paragraphs that run on, as a dialog's do not
     password: bool  # it has a field for a password, or for an address to register with, and no text beside
 
 
@@ -122,8 +123,8 @@ def wall(seen: Seen) -> str | None:
         "consent wall": bool(_CONSENT_HOST.search(seen.url))
         or any(_clear(_look(part, _CONSENT), 3, 0.07 * strict) for part in (seen.text, judged))
         or (not seen.text and _clear(_look(shown, _CONSENT), 4, 0.05)),
-        "login wall": _clear(_look(judged, _LOGIN), 2 if seen.password else 3, 0.05 * strict) and (seen.count < 120),
-        "paywall": _clear(_look(judged, _PAYWALL), 3, 0.04 * strict) and not (seen.described and seen.count > 120),
+        "login wall": seen.count < 120 and _asks(seen, judged, shown, _LOGIN, 2 if seen.password else 3, 0.05 * strict),
+        "paywall": not (seen.described and seen.count > 120) and _asks(seen, judged, "", _PAYWALL, 3, 0.04 * strict),
     }
     return next((name for name, found in kinds.items() if found), None)
 
@@ -132,24 +133,31 @@ def _clear(found: _Found, groups: int, share: float) -> bool:
     return found.groups >= groups and found.share >= share
 
 
+def _asks(seen: Seen, judged: str, shown: str, groups: tuple[re.Pattern[str], ...], least: int, share: float) -> bool:
+    """Whether a page asks for an account or for money and says little else; a page with almost no text is judged by all that is seen of it."""
+    if seen.running > 1:
+        return False
+    return _clear(_look(judged, groups), least, share) or (
+        seen.count < 40 and not seen.described and _clear(_look(shown, groups), least, share)
+    )
+
+
 def _challenged(seen: Seen, judged: str, shown: str, strict: float) -> bool:
     words = _look(judged, _CHALLENGE)
-    if (
-        _SERVICE.search(seen.markup[:200_000])
-        and seen.count < 120
-        and (words.groups >= 2 or seen.count < 20)
-        and not (seen.described and seen.count >= 40)
+    if _clear(words, 3, 0.06 * strict) or (
+        not seen.described and seen.count < 60 and _clear(_look(shown, _CHALLENGE), 3, 0.05)
     ):
         return True
-    return _clear(words, 3, 0.06 * strict) or (
-        not seen.described and seen.count < 60 and _clear(_look(shown, _CHALLENGE), 3, 0.05)
-    )
+    if seen.count >= 120 or (words.groups < 2 and seen.count >= 20) or (seen.described and seen.count >= 40):
+        return False
+    markup = seen.markup[:200_000].lower()
+    return any(mark in markup for mark in _SERVICE)
 
 
 def _missing(seen: Seen, judged: str) -> bool:
     words = _look(judged, _MISSING)
-    said = _MISSING[0].search(seen.heading) is not None
-    return (said and seen.count < 150) or (
+    said = _MISSING[0].search(seen.heading) is not None or (_MISSING[1].search(seen.heading) and words.groups >= 2)
+    return bool(said and seen.count < 150 and seen.running < 2) or (
         seen.count < 120 and _clear(words, 3, 0.04) and any(p.search(judged) for p in _MISSING[:2])
     )
 
