@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lxml import html as lxml_html
@@ -14,7 +14,7 @@ from lxml.etree import ParserError, XPath
 from trafilatura import bare_extraction
 from trafilatura.settings import DEFAULT_CONFIG
 
-from crawler.articles.boilerplate import body_of, densest, join_parts, measure, prune
+from crawler.articles.boilerplate import body_of, densest, flatten_floods, join_parts, measure, prune
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured
 from crawler.feeds.repair import clean_text
@@ -95,6 +95,7 @@ def find_body(page: Page, said: Structured, rules: PublisherRules) -> Body:
     drop(tree, rules.remove)
     for node in _BESIDE(tree):
         _drop(node)
+    flooded = flatten_floods(tree)
     prune(tree)
     root = body_of(tree)
     measures = measure(root)
@@ -104,8 +105,10 @@ def find_body(page: Page, said: Structured, rules: PublisherRules) -> Body:
     fast = _trafilatura(tree, page.url, fast=True)
     dense = _flat(densest(root, measures))
     if len(fast) >= _ENOUGH and alike(grams(fast), grams(dense)) >= _AGREE:
-        return Body(text=fast, source="trafilatura", reason="joined parts" if joined else None)
-    return _second_look(fast, dense, _trafilatura(tree, page.url, fast=False), article_body(said))
+        found = Body(text=fast, source="trafilatura", reason="joined parts" if joined else None)
+    else:
+        found = _second_look(fast, dense, _trafilatura(tree, page.url, fast=False), article_body(said))
+    return replace(found, reason="a flood of inline tags was flattened") if flooded else found
 
 
 def _second_look(fast: str, dense: str, full: str, told: str) -> Body:

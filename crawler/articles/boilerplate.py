@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from lxml.etree import strip_tags
+
 PROSE = 80  # characters outside of links that make a block running text
 HOLDS = 0.25  # share of the page's running text from which an element is never dropped for its name
 _LINKS = 0.9  # share of links from which a block is a link and not a sentence
@@ -19,6 +21,31 @@ _LINK_LINE = 200  # characters; a longer one made of links is an article that qu
 _NEVER_TEXT = (
     "script", "style", "noscript", "svg", "button", "template", "select", "textarea", "iframe", "link", "meta", "input", "object", "embed", "canvas", "audio", "video", "source",
 )  # fmt: skip
+_INLINE = (
+    "b",
+    "i",
+    "em",
+    "strong",
+    "span",
+    "font",
+    "u",
+    "s",
+    "small",
+    "big",
+    "sub",
+    "sup",
+    "mark",
+    "a",
+    "code",
+    "tt",
+    "ins",
+    "del",
+    "abbr",
+    "cite",
+    "q",
+    "wbr",
+)
+_FLOOD = 1000  # inline children of one element
 _BESIDE_TAGS = {"figcaption", "aside", "nav", "footer", "dialog", "menu"}
 _BESIDE_ROLES = {"navigation", "complementary", "dialog", "banner", "contentinfo", "search"}
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
@@ -168,6 +195,19 @@ def _points_elsewhere(node: Any, measures: Measures) -> bool:
     if linked >= _LINKS * size and size < _LINK_LINE:
         return True
     return 0.3 * size < linked and size < 300 and bool(_LEAD.match("".join(node.itertext())[:80]))
+
+
+def flatten_floods(tree: Any) -> bool:
+    """Take the inline tags out of an element that holds a thousand and more of them, their text staying; whether there was one.
+
+    A paragraph of 14,000 `<b>` costs trafilatura 17 seconds (EXTRACTION: "Pathological"); their text is all that is kept of them anyway.
+    """
+    flooded = [
+        node for node in tree.iter() if len(node) >= _FLOOD and sum(child.tag in _INLINE for child in node) >= _FLOOD
+    ]
+    for node in flooded:
+        strip_tags(node, *_INLINE)
+    return bool(flooded)
 
 
 def join_parts(body: Any, measures: Measures) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from crawler.articles.extraction import extract
 from crawler.config import shipped_sources
 from storage.records import moment
+from tests.charsets import LABELS, TEXT
 from tests.conftest import NOW
 from tests.site import article_html, story
 
@@ -154,11 +155,38 @@ def test_an_article_about_such_things_is_an_article(words: str) -> None:
     assert words in found.text
 
 
-def test_text_below_300_levels_is_kept() -> None:
-    deep = "<div>" * 300 + "".join(f"<p>{p}</p>" for p in story(5)) + "</div>" * 300
+@pytest.mark.parametrize("levels", [300, 2000])
+def test_a_tree_of_many_levels_loses_no_text(levels: int) -> None:
+    deep = "<div>" * levels + "".join(f"<p>{p}</p>" for p in story(5)) + "</div>" * levels
     found = extract(page(f"<article><h1>Deep</h1>{deep}</article>"), URL, now=NOW)
     assert found is not None
     assert all(p in found.text for p in story(5))
+
+
+def test_a_flood_of_inline_tags_is_flattened_and_marked() -> None:
+    flood = "".join(f"<b>word{number}</b> " for number in range(14_000))
+    found = extract(page(f"<article><h1>Flood</h1><p>{flood}</p></article>"), URL, now=NOW)
+    assert found is not None
+    assert found.text.split()[-1] == "word13999"
+    assert found.provenance["text"]["raw"] == "a flood of inline tags was flattened"
+
+
+@pytest.mark.parametrize(("language", "written", "labelled"), LABELS)
+def test_the_charset_is_what_the_bytes_are_whatever_the_page_says(
+    language: str, written: str, labelled: str | None
+) -> None:
+    text = TEXT["zh-Hant" if written == "big5" else language]
+    label = f'<meta charset="{labelled}">' if labelled else ""
+    body = "".join(f"<p>{text} {number}</p>" for number in range(8))
+    found = extract(
+        f"<html><head>{label}<title>{text[:20]}</title></head><body><h1>{text[:20]}</h1>{body}</body></html>".encode(
+            written
+        ),
+        URL,
+        now=NOW,
+    )
+    assert found is not None
+    assert text in found.text
 
 
 def test_invalid_json_ld_is_read() -> None:

@@ -10,6 +10,7 @@ from crawler.errors import FeedError
 from crawler.feeds.listing import ParsedFeed
 from crawler.feeds.parser import parse_feed
 from crawler.feeds.sitemap import open_children, recent
+from tests.charsets import LABELS, TEXT
 from tests.conftest import NOW
 
 URL = "https://www.example.org/feeds/main.xml"
@@ -287,3 +288,17 @@ def test_a_damaged_feed_is_read_or_refused_but_never_breaks_the_parser(data: st.
     for entry in feed.entries:
         assert entry.identity
         (entry.title or "").encode("utf-8")
+
+
+@pytest.mark.parametrize("sent", [None, "as it says"], ids=["no header", "header"])
+@pytest.mark.parametrize(("language", "written", "labelled"), LABELS)
+def test_the_charset_is_what_the_bytes_are_whatever_the_feed_says(
+    language: str, written: str, labelled: str | None, sent: str | None
+) -> None:
+    text = TEXT["zh-Hant" if written == "big5" else language]
+    label = f' encoding="{labelled}"' if labelled else ""
+    items = "".join(f"<item><title>{text}</title><link>https://a.example/{n}</link></item>" for n in range(6))
+    document = f'<?xml version="1.0"{label}?><rss version="2.0"><channel><title>{text}</title>{items}</channel></rss>'
+    kind = f"text/xml; charset={labelled or 'utf-8'}" if sent else "application/rss+xml"
+    found = parse_feed(document.encode(written), URL, content_type=kind, now=NOW)
+    assert [entry.title for entry in found.entries] == [text] * 6
