@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -176,23 +177,17 @@ def lease_rechecks(
     db.conn.executemany(
         "UPDATE articles SET recheck_leased_until = ? WHERE id = ?", [(iso(until), row[0]) for row in rows]
     )
-    return [
-        Entry(
-            id=0,
-            feed_url="",
-            source=r[1],
-            url=r[2],
-            url_key="",
-            article_id=r[0],
-            etag=r[3],
-            last_modified=r[4],
-            article_seen_at=r[5],
-            verdict="gone" if r[6] else None,
-            attempts=1 if r[6] else 0,
-            found_by="feed",
-        )
-        for r in rows
-    ]
+    return [_recheck(db, row) for row in rows]
+
+
+def _recheck(db: Any, row: Sequence[Any]) -> Entry:
+    """A held article as an entry without a row of its own; with what its feed said of it, so that what only the feed told is not lost."""
+    article_id, source, url, etag, last_modified, seen_at, missing_at = row
+    said = entry_of(db, article_id) or Entry(id=0, feed_url="", source=source, url=url, url_key="")
+    return replace(
+        said, id=0, feed_url="", source=source, url=url, url_key="", article_id=article_id, etag=etag, last_modified=last_modified, article_seen_at=seen_at,
+        verdict="gone" if missing_at else None, attempts=1 if missing_at else 0, reason=None, found_by="feed", backfill=False,
+    )  # fmt: skip
 
 
 def return_expired(db: Any, *, now: datetime, asked: Sequence[int]) -> int:

@@ -199,6 +199,14 @@ def changes(db: Any, since_seq: int) -> list[dict[str, Any]]:
     return [dict(zip(("seq", "article_id", "at", "op", "merged_into"), row, strict=True)) for row in rows]
 
 
+# Why an entry's page is no whole article now; what stands behind a semicolon is what followed from it.
+_REASON = "CASE WHEN instr(reason, ';') THEN substr(reason, 1, instr(reason, ';') - 1) ELSE reason END"
+_VERDICTS = (
+    f"SELECT source, {_REASON} AS why, count(*) FROM entries WHERE state IN ('rejected', 'gone') AND source > '' AND reason IS NOT NULL GROUP BY 1, 2 "
+    f"UNION ALL SELECT source, {_REASON} AS why, count(*) FROM entries WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state = 'retry' AND source > '' AND verdict IN ('headline', 'retry') AND reason IS NOT NULL GROUP BY 1, 2"
+)
+
+
 def source_health(db: Any, now: str) -> list[dict[str, Any]]:
     """A row a source: its feeds, when they last answered, what it has, what is owed. Each table is read once, not once a source."""
     found = _dicts(
@@ -215,7 +223,11 @@ def source_health(db: Any, now: str) -> list[dict[str, Any]]:
         "FROM sources s LEFT JOIN f ON f.source = s.id LEFT JOIN a ON a.source = s.id LEFT JOIN i ON i.source = s.id LEFT JOIN o ON o.source = s.id LEFT JOIN r ON r.source = s.id "
         "LEFT JOIN e ON e.source = s.id AND e.n = 1 WHERE s.enabled = 1 OR a.articles > 0 ORDER BY s.id",
     )
+    verdicts: dict[str, dict[str, int]] = {}
+    for source, reason, count in db.conn.execute(_VERDICTS):
+        verdicts.setdefault(source, {})[reason] = verdicts.get(source, {}).get(reason, 0) + count
     for row in found:
+        row["verdicts"] = verdicts.get(row["source"], {})
         row["overdue_seconds"] = (
             max(0, int((moment(now) - moment(row["due_at"])).total_seconds())) if row["due_at"] else None
         )

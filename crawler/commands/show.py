@@ -131,23 +131,25 @@ def _revisions(store: Store, article: Article, revision: int | None, form: str) 
         return
     columns: list[tuple[str, dict[str, Any]]] = [
         ("version", {"justify": "right"}),
-        ("seen", {"no_wrap": True}),
+        ("changed", {"no_wrap": True}),
         ("words", {}),
         ("", {}),
         ("title", {"ratio": 1}),
     ]
+    shown = []
+    for old, new in zip([None, *rows], rows, strict=False):
+        between = (
+            f"between {local(old['last_same_at'] or old['seen_at'])} and {local(new['seen_at'])}"
+            if old
+            else f"seen {local(new['seen_at'])}"
+        )
+        how = "read anew" if new["cause"] == "reprocess" else "silent" if new["silent"] else ""
+        counted = f"+{new['words_added']} -{new['words_removed']}" if old else ""
+        shown.append([new["number"], between, counted, how, new["title"]])
     table(
         columns,
-        (
-            [
-                r["number"],
-                local(r["seen_at"]),
-                f"+{r['words_added']} -{r['words_removed']}" if r["number"] > 1 else "",
-                "silent" if r["silent"] else "",
-                r["title"],
-            ]
-            for r in rows
-        ),
+        shown,
+        caption=f"times are {zone_name()}; `newsdesk show {article.id} --diff` shows the words",
         report=True,
     )
 
@@ -205,6 +207,23 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
         for a in story
     )
     table(columns, rows, caption=f"times are {zone_name()}", report=True)
+    if len(story) > 1:
+        print(_first(story))
+
+
+def _first(story: list[Article]) -> str:
+    """Who was first, by each clock: the outlets' own and ours."""
+    from crawler.outputs.terminal import local
+
+    timed = [a for a in story if a.published_at and len(a.published_at) > 10]
+    told = min(timed, key=lambda a: a.published_at or "", default=None)
+    seen = min(story, key=lambda a: a.first_seen_at or "")
+    by_outlet = (
+        f"first by the outlets' clocks: {told.source or told.url} at {local(told.published_at)}"
+        if told
+        else "no outlet says a time"
+    )
+    return f"{by_outlet}; first seen here: {seen.source or seen.url} at {local(seen.first_seen_at)}"
 
 
 def _provenance(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001

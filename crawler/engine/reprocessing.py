@@ -86,11 +86,14 @@ async def _one(store: Store, index: SourceIndex, held: Article, pool: Pool, now:
     extraction = extraction or Extraction(url=raw.url, obstacle="empty")
     if raw.status in {401, 402} and not extraction.obstacle:  # what made it a wall then makes it one now
         extraction = dataclasses.replace(extraction, obstacle="login wall", text="")
+    language = source.language if source else None
+    if (held.provenance.get("language") or {}).get("source") == "source":  # the source list said so then
+        language = language or held.language
     new = assemble(
         extraction,
         entry,
         source=held.source,
-        language=source.language if source else None,
+        language=language,
         now=moment(held.fetched_at) if held.fetched_at else now,
     )
     worse = extraction.obstacle is not None and held.completeness == "full"

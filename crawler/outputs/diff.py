@@ -33,6 +33,8 @@ def print_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Print what changed: title, subtitle, and the paragraphs that differ."""
     console = out()
     silent = "; the page's own modified time does not admit it" if new["silent"] else ""
+    if new["cause"] == "reprocess":
+        silent = "; not by the publisher: another extractor read the page"
     console.print(
         Text(
             f"version {old['number']} to {new['number']}: changed between {local(old['last_same_at'] or old['seen_at'])} and {local(new['seen_at'])} {zone_name()}, +{new['words_added']} -{new['words_removed']} words{silent}",

@@ -71,6 +71,12 @@ def print_status(path: Path, facts: Mapping[str, Any], trouble: Trouble, held: H
         for r in facts["rows"]
     ]  # fmt: skip
     table(_COLUMNS, rows, report=True)
+    for r in facts["rows"]:
+        if r["verdicts"]:
+            print(
+                f"verdicts  {r['source']}: "
+                + ", ".join(f"{count:,} × {reason}" for reason, count in r["verdicts"].items())
+            )
     for source, line in trouble.warnings:
         print(f"! {source}: {line}" if source else f"! {line}")
 

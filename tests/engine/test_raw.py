@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 
 from tests.conftest import Desk, source
 from tests.site import Site, article_html, story
@@ -133,3 +134,48 @@ def test_a_subscribers_page_keeps_its_own_headline_and_none_of_the_offer(desk: D
     [article] = desk.rows("SELECT * FROM articles")
     assert article["completeness"] in {"teaser", "headline"}
     assert "Subscribe" not in (article["text"] or "")
+
+
+def test_what_only_the_feed_told_stays_when_the_page_is_edited(desk: Desk, site: Site) -> None:
+    path = "/2026/11/20/story-number-0"
+    site.page(path, "Story number 0 of the week", story(0), jsonld=False)
+    site.answers[path].etag = False
+    site.rss(
+        "/feed.xml",
+        [
+            {
+                "title": "Story number 0 of the week",
+                "link": path,
+                "date": "Fri, 20 Nov 2026 08:00:00 GMT",
+                "summary": "What the feed alone says of it.",
+            }
+        ],
+    )
+    desk.configure(source(site, more='recheck = ["1s"]'))
+    desk.run("crawl")
+    assert desk.rows("SELECT summary FROM articles")[0]["summary"] == "What the feed alone says of it."
+    time.sleep(1.5)
+    site.page(
+        path,
+        "Story number 0 of the week",
+        [*story(0), "A paragraph that was added later, about the cost of it all."],
+        jsonld=False,
+    )
+    desk.run("crawl")
+    assert desk.rows("SELECT revision, summary FROM articles") == [
+        {"revision": 2, "summary": "What the feed alone says of it."}
+    ]
+    shown = desk.run("show", "1", "--revisions").out
+    assert "between" in shown
+
+
+def test_status_counts_what_was_no_article_by_reason(desk: Desk, site: Site) -> None:
+    site.news(1)
+    site.answers[
+        "/2026/11/20/story-number-0"
+    ].body = b"<html><head><title>Page not found</title></head><body><h1>404</h1><p>Sorry, the page you are looking for was not found.</p></body></html>"
+    desk.configure(source(site))
+    desk.run("crawl")
+    assert "verdicts  post: 1 × soft 404" in desk.run("status").out
+    [row] = json.loads(desk.run("status", "--json").out)["sources"]
+    assert row["verdicts"] == {"soft 404": 1}
