@@ -84,14 +84,14 @@ class Body:
 
 
 def find_body(page: Page, said: Structured, rules: PublisherRules) -> Body:
-    """The text of the page: by the publisher's rules, else as trafilatura finds it in a tree without what stands beside.
+    """The text of the page: by the publisher's rules, else as trafilatura finds it in a tree without what stands beside; takes the page's tree apart.
 
     Its fast mode is as good as its full one but fails rarely and totally (EXTRACTION), so its text is held against the densest part of
     the page, counted by ourselves; only where the two disagree the full mode and the page's own articleBody are asked too.
     """
     if rules.body and (text := _by_rules(page, rules)):
         return Body(text=text, source="rules")
-    tree = deepcopy(page.tree)
+    tree = page.tree
     drop(tree, rules.remove)
     for node in _BESIDE(tree):
         _drop(node)

@@ -6,9 +6,10 @@ bytes -> Page (one parse) -> structured data -> fields -> text -> what kind of p
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -85,16 +86,18 @@ def extract(
         return None
     said = read_structured(page)
     fields, provenance = find_fields(page, said, rules, now)
-    main = find_body(page, said, rules)
-    text = _without_heading(main.text, fields)
-    _fill_in(page, said, fields, provenance, text, now)
-    provenance["text"] = {"source": main.source, "raw": main.reason}
     canonical, elsewhere = _canonical(page, said)
+    amp = page.tree.get("amp") is not None or page.tree.get("\u26a1") is not None or "⚡" in page.markup[:300]
+    main = find_body(page, said, rules)
+    whole = cache(page.again)  # one page in three is looked at again
+    text = _without_heading(main.text, fields)
+    _fill_in(url, whole, said, fields, provenance, text, now)
+    provenance["text"] = {"source": main.source, "raw": main.reason}
     agency, agency_source = find_agency(fields, provenance, text)
     if agency:
         provenance["agency"] = {"source": agency_source, "raw": None}
     kind = judgement.kind_of(said, fields, text, url)
-    obstacle = judgement.obstacle(page, said, fields, text)
+    obstacle = judgement.obstacle(whole, said, fields, text, url)
     completeness = "headline"
     if obstacle is None:
         text, completeness = judgement.own_text(said, text)
@@ -103,7 +106,7 @@ def extract(
         url=url,
         canonical_url=canonical,
         canonical_elsewhere=elsewhere,
-        is_amp=page.tree.get("amp") is not None or page.tree.get("\u26a1") is not None or "⚡" in page.markup[:300],
+        is_amp=amp,
         text=text if obstacle is None else "",
         agency=agency,
         kind=kind,
@@ -126,14 +129,20 @@ def publisher_id(url: str | None, rules: PublisherRules) -> str | None:
 
 
 def _fill_in(
-    page: Page, said: Structured, fields: dict[str, Any], provenance: Provenance, text: str, now: datetime
+    url: str,
+    whole: Callable[[], Page],
+    said: Structured,
+    fields: dict[str, Any],
+    provenance: Provenance,
+    text: str,
+    now: datetime,
 ) -> None:
     """Guess what the page does not say in so many words; each guess is dear, so only what is missing is guessed."""
     if not fields.get("authors"):
-        names, line = guess_authors(page, said, text)
+        names, line = guess_authors(url, said, text)
         if names:
             fields["authors"], provenance["authors"] = names, {"source": "text", "raw": line}
-    if not fields.get("published_at") and (day := guess_day(page, now)):
+    if not fields.get("published_at") and (day := guess_day(whole(), now)):
         fields["published_at"], provenance["published_at"] = day, {"source": "htmldate", "raw": None}
     declared = fields.get("language")
     written = contradicts(text, declared) if declared else text_language(text)

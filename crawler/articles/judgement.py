@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from crawler.articles.body import words
@@ -20,7 +20,7 @@ _HEADLINES = 8  # linked headlines that make a list
 _HEADLINE = 4  # words of a link that is a headline,
 _LINKED = 6  # and so many of them, outside of menus, make a list
 _LISTING = re.compile(
-    r"/(?:tags?|topics?|themen?|temas?|thèmes?|autor(?:en|es)?|authors?|auteurs?|profile|category|categor[iy]a|kategorie|rubrik|archiv[eo]?s?|search|suche|recherche|buscar)/|[?&](?:q|s|query|suche|search)=|/index\.html?$",
+    r"/(?:tags?|topics?|themen?|temas?|thèmes?|autor(?:en|es)?|authors?|auteurs?|profile|category|categor[iy]a|kategorie|rubri[ckq]\w*|section|secci[oó]n|dossiers?|label|archiv[eo]?s?|search|suche|recherche|buscar)/|[?&](?:q|s|query|suche|search)=|/index\.html?$",
     re.IGNORECASE,
 )
 _RUNS = 35  # words of a paragraph that is no teaser line
@@ -33,22 +33,31 @@ NOT_ARTICLES = ("soft 404", "section page", "bot challenge", "empty")
 _PAYWALL = re.compile(
     r"subscribe (?:now |today )?to (?:continue|read|unlock|keep reading)|this (?:article|content|story) is (?:only |exclusively )?(?:for|available to) (?:our )?(?:subscribers|members)|already a subscriber|"
     r"(?:nur|exklusiv) für (?:abonnenten|mitglieder)|weiterlesen mit|jetzt (?:abonnieren|weiterlesen)|réservé aux abonnés|il vous reste \d+ ?%|contenido (?:exclusivo )?para suscriptores|riservato agli abbonati|доступ(?:но|ен) (?:только )?(?:по подписке|подписчикам)|"
-    r"to continue reading|unlock (?:this|the full) (?:article|story)|you(?:'|’)ve reached your (?:free )?(?:article )?limit",
+    r"to continue reading|有料(?:記事|会員)|会員限定|残り[\d,]+文字|付费(?:内容|阅读)|订阅后|unlock (?:this|the full) (?:article|story)|you(?:'|’)ve reached your (?:free )?(?:article )?limit",
     re.IGNORECASE,
 )
 
 
-def obstacle(page: Page, said: Structured, fields: Mapping[str, Any], text: str) -> str | None:
-    """What stands in the place of an article: one of WALLS or NOT_ARTICLES; None where it is one."""
+def obstacle(whole: Callable[[], Page], said: Structured, fields: Mapping[str, Any], text: str, url: str) -> str | None:
+    """What stands in the place of an article: one of WALLS or NOT_ARTICLES; None where it is one.
+
+    Args:
+        whole: gives the page as it came; a long text on a page that says that it is an article needs no look at it.
+        said: its structured data.
+        fields: what was found on it.
+        text: its text.
+        url: its address.
+    """
     count = int(_size(text))
     described = (
         bool(said.article)
         or "article" in (said.first("og:type") or "").lower()
         or bool(said.first("article:published_time"))
     )
-    if count <= MOST_WORDS and (found := wall(_seen(page, text, count, described))):
+    if count <= MOST_WORDS and (found := wall(_seen(whole(), text, count, described))):
         return found
-    if not described and _lists_others(page, text, count):
+    listing = is_root_or_section(url) or _LISTING.search(url)
+    if not described and (listing or count <= 400) and _lists_others(whole(), text, count):
         return "section page"
     if not text and not (described and fields.get("title") and fields.get("published_at")):
         return "empty"
@@ -126,14 +135,15 @@ def own_text(said: Structured, text: str) -> tuple[str, str]:
     """
     free = said.article.get("isAccessibleForFree")
     paid = str(free).lower() == "false" or (said.first("article:content_tier") or "").lower() in {"locked", "metered"}
-    offered = bool(_PAYWALL.search(text[-400:]))
-    if (paid or offered) and len(words(text)) < MOST_WORDS:
-        text = wall_lines(text)
-    count = len(words(text))
+    own = wall_lines(text) if _size(text) < MOST_WORDS else text
+    offered = bool(_PAYWALL.search(text[-400:])) or text.count("\n\n") - own.count("\n\n") > 1
+    if paid or offered:
+        text = own
+    count = _size(text)
     if not text:
         return "", "headline"
     cut = count < SHORT * 2 and re.search(r"(?:…|\.\.\.|\[…\])\s*$", text)
-    return text, "teaser" if cut or (paid and count < SHORT * 2) or (offered and count < MOST_WORDS) else "full"
+    return text, "teaser" if cut or (paid and count < SHORT * 2) or (offered and count < SHORT * 2) else "full"
 
 
 _OPINION = re.compile(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lxml import html as lxml_html
@@ -31,6 +31,11 @@ class Page:
         Any, ...
     ] = ()  # every element, in document order: lxml makes an element's Python object anew when nobody holds it
 
+    def again(self) -> Page:
+        """The page parsed anew, for whoever looks at it after the text was taken out of its tree."""
+        tree = _parse(self.markup)
+        return replace(self, tree=tree, nodes=tuple(tree.iter()))
+
     def link(self, href: str | None) -> str | None:
         """An address on this page, absolute; None for what is not http(s)."""
         if not href:
@@ -39,6 +44,11 @@ class Page:
             return canonical_url(href, self.base)
         except ValueError:
             return None
+
+
+def _parse(markup: str) -> Any:
+    parser = lxml_html.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True, remove_pis=True)
+    return lxml_html.document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
 
 
 def read_page(body: bytes, url: str) -> Page | None:
@@ -50,9 +60,8 @@ def read_page(body: bytes, url: str) -> Page | None:
     if not body.strip():
         return None
     markup = clean_text(decode_file(body[:MAX_PAGE]))
-    parser = lxml_html.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True, remove_pis=True)
     try:
-        tree = lxml_html.document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
+        tree = _parse(markup)
     except (ParserError, ValueError):
         return None
     href = next((node.get("href") for node in tree.iter("base") if node.get("href")), None)

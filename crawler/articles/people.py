@@ -55,7 +55,7 @@ def find_authors(page: Page, said: Structured, marks: Marks) -> tuple[tuple[str,
     JSON-LD names persons best; but some sites put only the first author there, and a byline that names all of them and more is the
     fuller one; and some name themselves there, when the byline names the person.
     """
-    outlet = _Outlet(page, said)
+    outlet = _Outlet(page.url, said)
     persons, bodies = _declared(said)
     told = outlet.clean(persons)
     byline, line = next(
@@ -81,9 +81,9 @@ def find_authors(page: Page, said: Structured, marks: Marks) -> tuple[tuple[str,
     )
 
 
-def guess_authors(page: Page, said: Structured, text: str) -> tuple[tuple[str, ...], str]:
+def guess_authors(url: str, said: Structured, text: str) -> tuple[tuple[str, ...], str]:
     """The names in one of the first paragraphs where it is nothing but names; and the paragraph."""
-    outlet = _Outlet(page, said)
+    outlet = _Outlet(url, said)
     for line in text.split("\n\n")[:4]:
         named = len(line) < 60 and _ONLY_NAMES.fullmatch(line) and (line.istitle() or line.isupper())
         if named and (names := outlet.clean(line.split("/"))):
@@ -185,8 +185,8 @@ def _line_below(marks: Marks) -> list[str]:
 class _Outlet:
     """What an outlet calls itself: none of it is an author."""
 
-    def __init__(self, page: Page, said: Structured) -> None:
-        host = (urlsplit(page.url).hostname or "").removeprefix("www.")
+    def __init__(self, url: str, said: Structured) -> None:
+        host = (urlsplit(url).hostname or "").removeprefix("www.")
         names = {
             host,
             host.rsplit(".", 1)[0],

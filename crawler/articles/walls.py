@@ -124,13 +124,17 @@ def wall(seen: Seen) -> str | None:
         or any(_clear(_look(part, _CONSENT), 3, 0.07 * strict) for part in (seen.text, judged))
         or (not seen.text and _clear(_look(shown, _CONSENT), 4, 0.05)),
         "login wall": seen.count < 120 and _asks(seen, judged, shown, _LOGIN, 2 if seen.password else 3, 0.05 * strict),
-        "paywall": not (seen.described and seen.count > 120) and _asks(seen, judged, "", _PAYWALL, 3, 0.04 * strict),
+        "paywall": not (seen.described and seen.count > 120) and _asks(seen, judged, shown, _PAYWALL, 3, 0.04 * strict),
     }
     return next((name for name, found in kinds.items() if found), None)
 
 
+# Two groups are enough where they are much of what is said.
+_MUCH = 0.13
+
+
 def _clear(found: _Found, groups: int, share: float) -> bool:
-    return found.groups >= groups and found.share >= share
+    return (found.groups >= groups and found.share >= share) or (found.groups >= 2 and found.share >= _MUCH)
 
 
 def _asks(seen: Seen, judged: str, shown: str, groups: tuple[re.Pattern[str], ...], least: int, share: float) -> bool:
