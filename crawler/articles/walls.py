@@ -58,7 +58,7 @@ _MISSING = _groups(
     r"home ?page|startseite|page d.accueil|l.accueil|portada|página (?:principal|de inicio)|inicio\b|на главную|главн\w+ страниц|首页|返回|トップページ|ana ?sayfa|الرئيسية|search|suche\b|recherch|busca|поиск|搜索|検索|ara\b|url|address|adresse|dirección|адрес|网址|链接|\blink\b|\blien\b|enlace|ссылк",
 )
 _SCRIPTS = re.compile(
-    r"(?:enable|turn on|activate|aktivier\w*|activ(?:er|ez|ar|a|e)|включит\w*|attiva\w*|启用|开启|有効|etkinleştir\w*)\W{0,12}(?:\w+\W+){0,3}java ?script|java ?script(?:\W+\w+){0,4}\W+(?:required|enabled|disabled|turned off|deaktiviert|aktiviert|ausgeschaltet|désactivé|activé|desactivado|activado|habilitado|deshabilitado|отключ[её]н|включ[её]н|выключен|disabilitato|kapalı)|"
+    r"(?:enable|turn on|activate|aktivier\w*|activ(?:er|ez|ar|a|e)|включит\w*|attiva\w*|启用|开启|有効|etkinleştir\w*)\W{0,12}(?:\w+\W+){0,3}(?:java ?script|js\b)|java ?script(?:\W+\w+){0,4}\W+(?:required|enabled|disabled|turned off|deaktiviert|aktiviert|ausgeschaltet|désactivé|activé|desactivado|activado|habilitado|deshabilitado|отключ[её]н|включ[её]н|выключен|disabilitato|kapalı)|"
     r"(?:needs|requires|benötigt|nécessite|requiere|требует\w*|需要)\W+(?:\w+\W+){0,2}java ?script|without java ?script|ohne java ?script|sans java ?script|sin java ?script|без java ?script|javascript.{0,12}(?:禁用|关闭|未启用|无效|無効)|تفعيل javascript|javascript.{0,10}(?:معطل|تفعيل)",
     re.IGNORECASE,
 )
@@ -160,10 +160,13 @@ def _challenged(seen: Seen, judged: str, shown: str, strict: float) -> bool:
 
 def _missing(seen: Seen, judged: str) -> bool:
     words = _look(judged, _MISSING)
-    said = _MISSING[0].search(seen.heading) is not None or (_MISSING[1].search(seen.heading) and words.groups >= 2)
-    return bool(said and seen.count < 150 and seen.running < 2) or (
-        seen.count < 120 and _clear(words, 3, 0.04) and any(p.search(judged) for p in _MISSING[:2])
-    )
+    gone, why = _MISSING[:2]
+    if gone.search(seen.heading) or (why.search(seen.heading) and words.groups >= 2):
+        return seen.count < 150 and seen.running < 2
+    if seen.count >= 120:
+        return False
+    opens = gone.search(seen.text[:120]) is not None and words.groups >= 2 and words.share >= 0.08
+    return opens or (_clear(words, 3, 0.04) and any(pattern.search(judged) for pattern in (gone, why)))
 
 
 def _scripted(seen: Seen, shown: str) -> bool:
