@@ -19,7 +19,7 @@ from crawler.articles.body import find_body, words
 from crawler.articles.dates import guess_day
 from crawler.articles.dedupe import normal
 from crawler.articles.fields import find_fields
-from crawler.articles.images import Provenance
+from crawler.articles.images import Provenance, captions
 from crawler.articles.language import contradicts, text_language
 from crawler.articles.page import Page, read_page
 from crawler.articles.people import guess_authors
@@ -88,6 +88,7 @@ def extract(
     fields, provenance = find_fields(page, said, rules, now)
     canonical, elsewhere = _canonical(page, said)
     amp = page.tree.get("amp") is not None or page.tree.get("\u26a1") is not None or "⚡" in page.markup[:300]
+    below_pictures = captions(page)
     main = find_body(page, said, rules)
     whole = cache(page.again)  # one page in three is looked at again
     text = _without_heading(main.text, fields)
@@ -97,6 +98,10 @@ def extract(
     if agency:
         provenance["agency"] = {"source": agency_source, "raw": None}
     kind = judgement.kind_of(said, fields, text, url)
+    if kind == "gallery":
+        more = [caption for caption in below_pictures if caption not in text]
+        if len(more) > 1:  # one is the lead image's, and has a field of its own
+            text = "\n\n".join(filter(None, (text, *more)))
     obstacle = judgement.obstacle(whole, said, fields, text, url)
     completeness = "headline"
     if obstacle is None:

@@ -57,6 +57,12 @@ def put_image(
             provenance[name] = {"source": source, "raw": None}
 
 
+def captions(page: Page) -> list[str]:
+    """The captions of a page's figures, in order, each once: a gallery's text is mostly these."""
+    found = (tidy(text_of(node)) for node in page.nodes if node.tag == "figcaption")
+    return list(dict.fromkeys(text for text in found if len(text) > 20))
+
+
 def _leads(figure: Any) -> bool:
     """Whether a figure may be the article's: it holds an image and is no card that links to another article."""
     if next(figure.iter("img"), None) is None:

@@ -31,10 +31,13 @@ def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: s
     from storage.lock import Lock
     from storage.store import open_store, open_writer
 
-    unknown = set(sources) - {s.id for s in app.config.sources}
-    if unknown:
-        raise ConfigError(f"no source is called {', '.join(sorted(unknown))}; `newsdesk sources list` names them")
     path = app.config.database
+    with open_store(
+        path
+    ) as store:  # a database that is not there is not made; a source that left the list still has its pages
+        known = {s.id for s in app.config.sources} | {row["source"] for row in store.health(now())}
+    if unknown := set(sources) - known:
+        raise ConfigError(f"no source is called {', '.join(sorted(unknown))}; `newsdesk sources list` names them")
     found: list[Reread] = []
     count = 0
 
@@ -48,7 +51,6 @@ def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: s
         with open_store(path) as store:
             reprocess(app.config, store, sources, now=now(), each=each)
     else:
-        open_store(path).close()  # a database that is not there is not made
         with Lock(path, command="reprocess", now=now()), open_writer(path) as writer:
             reprocess(app.config, writer, sources, now=now(), each=each)
     changed = [one for one in found if one.changes]

@@ -235,3 +235,17 @@ def test_no_bytes_break_it(junk: bytes, at: int) -> None:
     found = extract(whole[:at] + junk + whole[at:], URL, now=NOW)
     if found is not None:
         found.text.encode("utf-8")
+
+
+def test_a_gallerys_captions_are_its_text() -> None:
+    figures = "".join(
+        f"<figure><img src='/{n}.jpg'><figcaption>The basin at low tide, as seen on day {n} of the work.</figcaption></figure>"
+        for n in range(4)
+    )
+    body = page(f"<article><h1>The harbour in pictures</h1><p>{story(5)[0]}</p>{figures}</article>")
+    found = extract(body, "https://www.example.org/gallery/2026/the-harbour-in-pictures", now=NOW)
+    assert found is not None
+    assert found.kind == "gallery"
+    assert [line for line in found.text.split("\n\n") if "low tide" in line] == [
+        f"The basin at low tide, as seen on day {n} of the work." for n in range(4)
+    ]

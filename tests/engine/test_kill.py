@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import signal
 import time
 
+from storage.raw import read_raw
 from tests.conftest import Desk, source
 from tests.site import Site
 
@@ -26,6 +28,9 @@ def test_ten_kills_lose_nothing(desk: Desk, site: Site) -> None:
     assert len(desk.rows("SELECT 1 FROM articles")) == COUNT
     assert len(desk.rows("SELECT DISTINCT title FROM articles")) == COUNT
     assert desk.rows("SELECT DISTINCT state FROM entries") == [{"state": "fetched"}]
+    for row in desk.rows("SELECT url, warc_file, warc_offset, raw_sha256 FROM articles"):
+        raw = read_raw(desk.database, row["warc_file"], row["warc_offset"])
+        assert (raw.url, hashlib.sha256(raw.body).hexdigest()) == (row["url"], row["raw_sha256"])
     checked = desk.run("db", "check")
     assert (checked.code, checked.out.strip()) == (0, "news.db: whole")
 
