@@ -40,8 +40,13 @@ _JOB = re.compile(
 )
 # "By Anna Smith" as a line of its own under the headline, whatever it is marked as.
 _BY_LINE = re.compile(
-    r"(?:By|BY|Von|Par|Por|Di|Door|Av|Af|Автор:?|Text:|Autor(?:in)?:|Autore:|Auteur:)\s+([^\W\d_][\w'’.-]+(?:\s+[^\W\d_][\w'’.-]*){1,4})(?:\s*[,|•·–-].{0,60})?$"
+    r"(?:By|BY|by|von|par|Von|Par|Por|Di|Door|Av|Af|Автор:?|Text:|Autor(?:in)?:|Autore:|Auteur:)\s+([^\W\d_][\w'’.-]+(?:\s+[^\W\d_][\w'’.-]*){1,4})(?:\s*[,|•·–-].{0,60})?$"
 )
+_PERSON_PAGE = re.compile(
+    r"/(?:authors?|autor(?:es|en|in)?|auteurs?|autore|autori|writers?|people|staff|newsteam|journalists?|reporters?|columnists?|contributors?|redakteure?)/[^/]",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[^\W\d_a-zà-ÿ][\w'’.-]+(?: [^\W\d_][\w'’.-]*){1,4}")
 _ONLY_NAMES = re.compile(r"[^\W\d_][\w'’.-]+ [^\W\d_][\w'’-]+(?:[ /][^\W\d_][\w'’.-]+){0,5}")
 _LABEL = re.compile(r"(?:author|autor(?:in)?(?:/autor)?|auteur|autore|autor/a|автор|yazar|作者)\s*:?", re.IGNORECASE)
 _BEFORE, _AFTER = 60, 120  # elements around the headline in which an article's own byline stands
@@ -135,9 +140,20 @@ def _bylines(page: Page, marks: Marks, *, near: bool) -> Iterator[list[str]]:
         near: only those around the headline; other articles' cards stand further on.
     """
     around = _around(page, marks) if near else set(page.nodes)
+    around_links = (
+        [
+            node
+            for node in page.nodes
+            if node.tag == "a" and node in around and _PERSON_PAGE.search(node.get("href") or "")
+        ]
+        if near
+        else []
+    )
     people = [node for node in marks["author"] if node in around and len(text_of(node)) <= 80] or [
         inner for node in marks["person"] if node in around for inner in node.iter() if inner.get("itemprop") == "name"
     ]
+    if not people:  # what links to a person's page, whatever it is called
+        people = [a for a in around_links if _NAME.fullmatch(" ".join(text_of(a).split()))]
     for line in (node for node in marks["byline"] if node in around and 2 < len(text_of(node)) <= 160):
         inside = [node for node in people if node is not line and line in set(node.iterancestors())]
         linked = [a for a in line.iter("a") if "/aut" in (a.get("href") or "") or "/people/" in (a.get("href") or "")]

@@ -68,6 +68,9 @@ def test_json_ld(ld: object, names: tuple[str, ...]) -> None:
         ("<ul><li><strong>Autorin</strong> Anna Smith</li></ul>", ("Anna Smith",)),
         ('<a rel="author">Anna Smith</a>', ("Anna Smith",)),
         ('<div id="authors"><span>Anna Smith</span></div>', ("Anna Smith",)),
+        ("<span>von Anna Smith</span>", ("Anna Smith",)),
+        ('<span><a href="/about/newsteam/anna-smith/12">Anna Smith</a></span>', ("Anna Smith",)),
+        ("<p>by the harbour Board</p>", ()),
         ('<footer><a rel="author">Web Master</a></footer>', ()),
     ],
 )
