@@ -22,7 +22,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """The store itself is imported when it is asked for: it brings SQLite and sqlite-utils along."""
     if name in {"Store", "Writer", "open_store", "open_writer"}:
-        from storage import store
+        from storage import store, writer
 
-        return getattr(store, name)
+        return getattr(writer if name in {"Writer", "open_writer"} else store, name)
     raise AttributeError(f"module 'storage' has no attribute {name!r}")

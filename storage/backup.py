@@ -15,7 +15,8 @@ from storage import connection
 from storage.articles import rebuild_index
 from storage.errors import DamagedDatabase, DiskProblem
 from storage.records import iso
-from storage.store import Writer, open_store, open_writer
+from storage.store import open_store
+from storage.writer import Writer, open_writer
 
 
 def check(path: Path) -> list[str]:

@@ -1,38 +1,25 @@
-"""The store, as its readers and its one writer see it. SQL stands in the modules beside this one; here is who may call what, and when it is committed."""
+"""The store, as its readers see it. SQL stands in the modules beside this one; the one writer is in writer.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage import articles, connection, coverage, frontier, gaps, polls, queries, raw
-from storage.errors import StorageError
-from storage.raw import RawPages
+from storage import articles, connection, coverage, frontier, gaps, polls, queries
 from storage.records import (
     Article,
-    CrawlRun,
     Entry,
     Feed,
-    FeedCheck,
-    FetchRecord,
     Filter,
     Gap,
-    GapFound,
-    Listed,
-    Step,
-    StepFound,
     Twin,
-    Verdict,
     iso,
-    moment,
 )
 
 _T = TypeVar("_T")
-_SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class Store:
@@ -215,273 +202,6 @@ class Store:
             return question(self.db, *args)
 
 
-class Writer(Store):
-    """A database, for its one writer: whoever holds the lock. Every method is one transaction; what returned is on the disk."""
-
-    pages: RawPages | None = None  # where raw pages go, if they are kept
-
-    def sync_sources(self, sources: Iterable[polls.SourceLike], hosts: dict[str, str]) -> None:
-        """Make the tables say what the configuration says."""
-        with self.transaction():
-            polls.sync_sources(self.db, sources, hosts)
-
-    def release_leases(self) -> int:
-        """Give back the leases of a holder that is gone; how many there were."""
-        with self.transaction():
-            return frontier.release_leases(self.db)
-
-    def lease_feeds(self, **which: Any) -> list[Feed]:
-        """See polls.lease_feeds."""
-        with self.transaction():
-            return polls.lease_feeds(self.db, **which)
-
-    def lease_entries(self, **which: Any) -> list[Entry]:
-        """See frontier.lease_entries."""
-        with self.transaction():
-            return frontier.lease_entries(self.db, **which)
-
-    def lease_rechecks(self, **which: Any) -> list[Entry]:
-        """See frontier.lease_rechecks."""
-        with self.transaction():
-            return frontier.lease_rechecks(self.db, **which)
-
-    def lease_urgent(self, **which: Any) -> list[Entry]:
-        """Entries that a person waits for; looks without a transaction first, as it is asked every second."""
-        if not self.db.conn.execute(
-            "SELECT 1 FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending' LIMIT 1"
-        ).fetchone():
-            return []
-        with self.transaction():
-            return frontier.urgent(self.db, **which)
-
-    def anything_due(self, now: datetime) -> bool:
-        """Whether a feed's, an entry's or a step's time has come: a look without a transaction, for a crawler that asks every second."""
-        with connection.explained(self.path):
-            return frontier.anything_due(self.db, now=now)
-
-    def newest_poll(self) -> datetime | None:
-        """When a feed was last asked, by the clock of that time."""
-        with connection.explained(self.path):
-            found = self.db.conn.execute("SELECT max(checked_at) FROM feeds").fetchone()[0]
-        return moment(found) if found else None
-
-    def clock_set(self, seconds: int, now: datetime, over: float) -> None:
-        """The wall clock was set back (negative) or time has passed unseen: see frontier.shift and frontier.stagger."""
-        with self.transaction():
-            if seconds < 0:
-                frontier.shift(self.db, seconds, now=now)
-            else:
-                frontier.stagger(self.db, now=now, over=over)
-
-    def lease_steps(self, **which: Any) -> list[Step]:
-        """See gaps.lease_steps; looks without a transaction first, as there are none most of the time."""
-        if not self.db.conn.execute("SELECT 1 FROM steps WHERE state = 'pending' LIMIT 1").fetchone():
-            return []
-        with self.transaction():
-            return gaps.lease_steps(self.db, **which)
-
-    def count_owed(self, **which: Any) -> int:
-        """How many entries could be leased now."""
-        with connection.explained(self.path):
-            return frontier.count_owed(self.db, **which)
-
-    def add_urgent(self, **entry: Any) -> int:
-        """See frontier.add_urgent."""
-        with self.transaction():
-            return frontier.add_urgent(self.db, **entry)
-
-    def add_steps(self, steps: Sequence[Step]) -> int:
-        """Pages of older articles that are to be walked; those that were are not walked again. How many are new."""
-        with self.transaction():
-            for step in steps[:1]:
-                gaps.drop_other_steps(self.db, step.source, step.since, step.until)
-            return gaps.add_steps(self.db, steps)
-
-    def owed_by_host(self, sources: Sequence[str]) -> dict[str, int]:
-        """Articles that backfills of these sources owe, by host."""
-        return self._read(gaps.owed_by_host, sources)
-
-    def step_errors(self, sources: Sequence[str]) -> list[tuple[str, str]]:
-        """(address, why) of the pages of older articles that could not be read."""
-        return self._read(gaps.step_errors, sources)
-
-    def note_archive(self, url: str, archive_url: str, kind: str) -> None:
-        """Where a feed's older entries are listed."""
-        with self.transaction():
-            self.db.conn.execute("UPDATE feeds SET archive_url = ?, kind = ? WHERE url = ?", (archive_url, kind, url))
-
-    def set_meta(self, key: str, value: str) -> None:
-        """Keep a word in the meta table."""
-        with self.transaction():
-            self.db.conn.execute(_SET_META, (key, value))
-
-    def optimize(self) -> None:
-        """Let SQLite look at its statistics, and fold the WAL into the file."""
-        with connection.explained(self.path):
-            self.db.conn.execute("PRAGMA optimize")
-            self.db.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-
-    def keep_house(
-        self, *, now: datetime, asked: Sequence[int], steps: Sequence[int] = (), give_up_gaps: timedelta
-    ) -> None:
-        """Give back leases that ended without an answer; close gaps that nothing fills; forget steps that were walked a month ago."""
-        with self.transaction():
-            frontier.return_expired(self.db, now=now, asked=asked)
-            gaps.return_steps(self.db, steps)
-            gaps.expire_gaps(self.db, now, give_up_gaps)
-            gaps.forget_steps(self.db, now - timedelta(days=30))
-
-    def progress(self, run_id: int, totals: Mapping[str, int]) -> None:
-        """How far a run has come, so that a kill leaves more than a beginning."""
-        with self.transaction():
-            self.db.conn.execute(
-                f"UPDATE crawl_runs SET {', '.join(f'{name} = :{name}' for name in totals)} WHERE id = :id",
-                {**totals, "id": run_id},
-            )
-
-    def feeds_to_replace(self, now: datetime, day: timedelta) -> list[Feed]:
-        """Feeds that have failed for a day, or are gone, and whose successor was not looked for since; three at a time."""
-        with connection.explained(self.path):
-            return polls.feeds_to_replace(self.db, now=now, day=day)
-
-    def note_successor(self, url: str, line: str | None, now: datetime) -> None:
-        """What to write into the source list instead of a feed; None where nothing was found."""
-        with self.transaction():
-            self.db.conn.execute("UPDATE feeds SET successor = ?, searched_at = ? WHERE url = ?", (line, iso(now), url))
-
-    def rename_source(self, old: str, new: str) -> int:
-        """Give a source's rows another id; how many articles that were."""
-        with self.transaction():
-            count = int(self.db.conn.execute("SELECT count(*) FROM articles WHERE source = ?", (old,)).fetchone()[0])
-            for table in ("articles", "entries", "feeds", "gaps", "steps"):
-                self.db.conn.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (new, old))
-            self.db.conn.execute("UPDATE OR IGNORE source_days SET source = ? WHERE source = ?", (new, old))
-            self.db.conn.execute(
-                "DELETE FROM sources WHERE id = ? AND EXISTS (SELECT 1 FROM sources WHERE id = ?)", (new, old)
-            )
-            self.db.conn.execute("UPDATE sources SET id = ? WHERE id = ?", (new, old))
-            self.db.conn.execute(
-                "UPDATE OR IGNORE article_urls SET url_key = replace(url_key, ?, ?) WHERE kind = 'id' AND url_key LIKE ?",
-                (f"id:{old}/", f"id:{new}/", f"id:{old}/%"),
-            )
-        return count
-
-    def begin_run(self, command: str, now: datetime) -> int:
-        """A row of crawl_runs; its id."""
-        with self.transaction():
-            return int(
-                self.db.conn.execute(
-                    "INSERT INTO crawl_runs (command, started_at) VALUES (?, ?)", (command, iso(now))
-                ).lastrowid
-            )
-
-    def finish_run(self, run: CrawlRun) -> None:
-        """Write how a run ended."""
-        names = ("feeds", "entries_new", "articles_new", "revised", "copies", "rejected", "failed")
-        with self.transaction():
-            self.db.conn.execute(
-                f"UPDATE crawl_runs SET finished_at = ?, exit_code = ?, {', '.join(f'{n} = ?' for n in names)} WHERE id = ?",
-                (run.finished_at, run.exit_code, *(run.total(n) for n in names), run.id),
-            )
-
-    def record_fetches(self, fetches: Iterable[FetchRecord]) -> None:
-        """Rows of the request ledger."""
-        with self.transaction():
-            self.insert_fetches(fetches)
-
-    def insert_fetches(self, fetches: Iterable[FetchRecord]) -> None:
-        """Rows of the request ledger, inside a transaction that the caller opened."""
-        self.db.conn.executemany(
-            "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome, listed, known) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (iso(f.at), f.url, f.host, f.status, f.bytes, f.ms, int(f.conditional), f.outcome, f.listed, f.known)
-                for f in fetches
-            ],
-        )
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """One transaction; what stands inside, and the raw pages that it points at, are on the disk when it ends."""
-        with connection.transaction(self.path, self.db):
-            yield
-            if self.pages is not None and (end := self.pages.sync()) is not None:
-                self.db.conn.execute(_SET_META, ("warc_end", end))
-
-    def keep_raw(self) -> None:
-        """Keep raw pages from here on."""
-        self.pages = RawPages(self.path, ends=lambda: self.meta("warc_end"))
-
-    def close(self) -> None:
-        """Close the files."""
-        if self.pages is not None:
-            self.pages.close()
-        super().close()
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """One record inside a transaction: it alone is undone when it cannot be written."""
-        with connection.savepoint(self.db):
-            yield
-
-    # Inside a transaction that the caller opened: look up, decide, apply.
-    def apply_check(self, check: FeedCheck, source: str | None) -> polls.CheckCounts:
-        """Write what a poll found."""
-        return polls.apply_check(self.db, check, source)
-
-    def known_entries(self, feed_url: str, listed: Sequence[Listed]) -> set[str]:
-        """Which entries of a listing its feed has listed before."""
-        return polls.known_entries(self.db, feed_url, listed)
-
-    def note_throttle(self, **which: Any) -> datetime | None:
-        """See polls.note_throttle."""
-        return polls.note_throttle(self.db, **which)
-
-    def open_gap(self, gap: GapFound, steps: Callable[[int], Sequence[Step]], **where: Any) -> int:
-        """Write down a hole and where to look for what was in it."""
-        gap_id = gaps.open_gap(self.db, gap=gap, **where)
-        if not gaps.add_steps(self.db, steps(gap_id)):
-            gaps.gap_without_steps(self.db, gap_id, where["now"])
-        return gap_id
-
-    def apply_step(self, step: Step, found: StepFound, now: datetime) -> int:
-        """Write what a step of a gap or a backfill brought."""
-        return gaps.apply_step(self.db, step, found, now=now)
-
-    def known_before(self, step: Step, listed: Sequence[Listed]) -> int:
-        """How many of these were known before the time that a step asks for."""
-        return gaps.known_before(self.db, step, listed)
-
-    def apply_verdict(self, verdict: Verdict) -> int | None:
-        """Write what a page turned out to be."""
-        return articles.apply_verdict(self.db, verdict)
-
-    def reprocess(self, article_id: int, article: Article, at: datetime, words: tuple[int, int]) -> None:
-        """Write what a newer extractor reads; see storage.articles.reprocess."""
-        with self.transaction():
-            articles.reprocess(self.db, article_id, article, at, words)
-
-    def note_extractor(self, article_id: int, extractor: str) -> None:
-        """Another extractor read the same: the record is its own from now on."""
-        with self.transaction():
-            self.db.conn.execute("UPDATE articles SET extractor = ? WHERE id = ?", (extractor, article_id))
-
-    def forget_raw(self, before: datetime) -> int:
-        """Delete raw pages of days before a time; how many files that were."""
-        files = raw.forget_raw(self.path, before)
-        if files:
-            with self.transaction():
-                articles.forget_raw(self.db, files)
-        return len(files)
-
-    def by_keys(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """For each known url key: (article id, kind of address)."""
-        return articles.by_keys(self.db, keys)
-
-    def same_text(self, source: str | None, content_hash: str) -> list[Article]:
-        """Articles of that source with that very text."""
-        return articles.same_text(self.db, source, content_hash)
-
-
 def open_store(path: str | Path = "news.db") -> Store:
     """Open a database for reading.
 
@@ -492,15 +212,3 @@ def open_store(path: str | Path = "news.db") -> Store:
         StorageError: nothing is there, or it is not ours, damaged, or newer.
     """
     return Store(Path(path), connection.open_reader(Path(path)))
-
-
-def open_writer(path: str | Path) -> Writer:
-    """Open a database for writing, making it where there is none; take the lock first (storage.lock).
-
-    Raises:
-        StorageError: it is not ours, damaged, newer, read-only, or the disk is full.
-    """
-    return Writer(Path(path), connection.open_writer(Path(path)))
-
-
-__all__ = ["StorageError", "Store", "Writer", "open_store", "open_writer"]

@@ -13,7 +13,7 @@ import pytest
 
 from crawler.cli import COMMANDS, cli
 from crawler.settings import SECTIONS, PublisherRules, Source, Watch
-from storage.store import open_writer
+from storage.writer import open_writer
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"

@@ -22,7 +22,7 @@ def migrate(app: App) -> None:
     from storage.connection import version_of
     from storage.lock import Lock
     from storage.schema import SCHEMA
-    from storage.store import open_writer
+    from storage.writer import open_writer
 
     path = app.config.database
     before = version_of(path)
@@ -38,7 +38,7 @@ def check_file(app: App, mend: bool) -> int:
     """Is the file whole? Pages, keys, index, versions; exit 1 where something is wrong."""
     from storage.backup import check, check_index, reindex
     from storage.lock import Lock, holder
-    from storage.store import open_writer
+    from storage.writer import open_writer
 
     path = app.config.database
     problems = check(path)
@@ -87,7 +87,7 @@ def prune_file(app: App) -> None:
     from storage.backup import prune
     from storage.lock import Lock
     from storage.records import iso
-    from storage.store import open_writer
+    from storage.writer import open_writer
 
     path, moment = app.config.database, now()
     if not path.exists():

@@ -29,7 +29,8 @@ def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: s
     from crawler.engine.reprocessing import reprocess
     from crawler.errors import ConfigError
     from storage.lock import Lock
-    from storage.store import open_store, open_writer
+    from storage.store import open_store
+    from storage.writer import open_writer
 
     path = app.config.database
     with open_store(

@@ -215,7 +215,7 @@ def rename_source(app: App, old: str, new: str) -> None:
     """Give a source another id, in the configuration and in the database."""
     from crawler import sourcefile
     from storage.lock import Lock
-    from storage.store import open_writer
+    from storage.writer import open_writer
 
     database = app.config.database
     if not database.exists():

@@ -12,7 +12,7 @@ from crawler.articles.dedupe import content_hash
 from crawler.articles.verdict import SAME_TEXT_WORDS, Held, Visit, decide, prints_of
 from storage.raw import RawPage
 from storage.records import Verdict, moment
-from storage.store import Writer
+from storage.writer import Writer
 
 
 def look_up_and_decide(writer: Writer, visit: Visit, extras: dict[str, Any], raw: RawPage) -> Verdict:

@@ -15,7 +15,8 @@ from crawler.feeds.backfill import ways
 from crawler.settings import Config
 from crawler.values import readable
 from storage.records import CrawlRun
-from storage.store import Writer, open_store
+from storage.store import open_store
+from storage.writer import Writer
 
 
 def backfill(

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from crawler.errors import CrawlerError
 from storage.errors import StorageError
-from storage.store import Writer
+from storage.writer import Writer
 
 BATCH = 64  # jobs a transaction
 _T = TypeVar("_T")

@@ -19,7 +19,8 @@ from crawler.urls import canonical_url
 from storage.errors import HeldDatabase, StorageError
 from storage.lock import holder
 from storage.records import Article
-from storage.store import Store, open_store, open_writer
+from storage.store import Store, open_store
+from storage.writer import open_writer
 
 PATIENCE = 120.0  # seconds to wait for the holder of the database to answer for an address
 _OUTCOMES = {

@@ -27,7 +27,7 @@ from crawler.urls import canonical_url, host_of, url_key
 from storage.errors import StorageError
 from storage.polls import CheckCounts
 from storage.records import Entry, Feed, FeedCheck, FetchRecord, Step, StepFound, Verdict, moment
-from storage.store import Writer
+from storage.writer import Writer
 
 LEASE = timedelta(
     minutes=10

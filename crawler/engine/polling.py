@@ -27,7 +27,7 @@ from crawler.feeds.waits import fresh_for, retry_after
 from crawler.settings import Config
 from crawler.urls import host_of
 from storage.records import Feed, FeedCheck, FetchRecord, StepFound, moment
-from storage.store import Writer
+from storage.writer import Writer
 
 LARGE_FEED = 200_000  # bytes; a larger one is parsed in a process: 163 KB cost 23 to 74 ms
 log = logging.getLogger("newsdesk.polls")

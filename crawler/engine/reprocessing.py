@@ -16,7 +16,8 @@ from crawler.settings import Config, PublisherRules, SourceIndex
 from storage.errors import StorageError
 from storage.raw import read_raw
 from storage.records import Article, Entry, moment
-from storage.store import Store, Writer
+from storage.store import Store
+from storage.writer import Writer
 
 BATCH = 64  # pages in memory at a time
 

@@ -33,7 +33,7 @@ from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.lock import Lock
 from storage.records import CrawlRun, iso
-from storage.store import Writer, open_writer
+from storage.writer import Writer, open_writer
 
 log = logging.getLogger("newsdesk")
 DRAIN = 8.0  # seconds after a signal until what did not answer is given up; ten are promised,

@@ -27,7 +27,8 @@ from crawler.urls import host_of
 from storage import backup as files
 from storage.errors import DamagedDatabase, StorageError
 from storage.records import iso, moment
-from storage.store import Writer, open_store
+from storage.store import open_store
+from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
 RELOAD = 5.0  # seconds between two looks at the configuration's files

@@ -15,7 +15,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from crawler.engine.scheduler import Job, Timekeeper
 from crawler.settings import Source
 from storage.records import FeedCheck, iso
-from storage.store import open_writer
+from storage.writer import open_writer
 from tests.conftest import NOW
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from storage.backup import backup, check, check_index, prune, reindex, restore
 from storage.errors import DamagedDatabase, DiskProblem, StorageError
-from storage.store import Writer, open_store, open_writer
+from storage.store import open_store
+from storage.writer import Writer, open_writer
 from tests.conftest import NOW
 from tests.storage.test_store import apply, verdict
 

@@ -15,7 +15,8 @@ from storage.lock import Lock, holder
 from storage.polls import CheckCounts
 from storage.records import Address, Article, FeedCheck, FetchRecord, Filter, Listed, Verdict, iso
 from storage.schema import SCHEMA
-from storage.store import Writer, open_store, open_writer
+from storage.store import open_store
+from storage.writer import Writer, open_writer
 from tests.conftest import NOW
 
 FEED = "https://a.org/rss"

@@ -14,7 +14,8 @@ import pytest
 from crawler.settings import Source
 from storage.polls import blind_days
 from storage.records import FeedCheck, GapFound, Listed, Step, StepFound, iso
-from storage.store import Writer, open_store, open_writer
+from storage.store import open_store
+from storage.writer import Writer, open_writer
 from tests.conftest import NOW
 
 FEEDS = ("https://a.org/1", "https://a.org/2", "https://a.org/3", "https://b.org/1")
