@@ -19,6 +19,9 @@ WINDOW = timedelta(
     days=30
 )  # syndication is bounded in time; a rolling window keeps the look-up's cost flat (DUPLICATES: 14 to 30 days)
 SECOND_LOOK = timedelta(minutes=10)  # a 404 seen twice within this time is one look
+_COMMON_OF_SOURCE = (
+    4  # articles of one source within the window; a wire story is updated so often, a footer stands in all
+)
 _COMMON = 50  # a fingerprint that stands in more articles than this is a footer, not a story
 _FIELDS = tuple(f.name for f in dataclasses.fields(Article))
 _LISTS = ("authors", "tags")
@@ -58,8 +61,12 @@ def same_text(db: Any, source: str | None, content_hash: str) -> list[Article]:
     return [article_from(row) for row in rows]
 
 
-def twins(db: Any, prints: Sequence[int], *, now: datetime, at_least: int = 2) -> list[Twin]:
-    """Held articles that share at least that many fingerprints, most first; footers that stand everywhere do not count."""
+def twins(db: Any, prints: Sequence[int], *, now: datetime, source: str | None = None, at_least: int = 2) -> list[Twin]:
+    """Held articles that share at least that many fingerprints, most first.
+
+    A fingerprint that stands in many articles, or in some of the source's own, is a footer's (DUPLICATES: footers of 60 to 80 words give
+    unrelated stories a containment of .2 to .42) and does not count.
+    """
     if not prints:
         return []
     since = int((now - WINDOW).timestamp() // 86400)
@@ -67,8 +74,17 @@ def twins(db: Any, prints: Sequence[int], *, now: datetime, at_least: int = 2) -
     rows = db.conn.execute(
         "SELECT article_id, count(*) AS shared FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) AND seen_day >= :since "
         "AND hash NOT IN (SELECT hash FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) GROUP BY hash HAVING count(*) > :common) "
+        "AND hash NOT IN (SELECT f.hash FROM fingerprints f JOIN articles a ON a.id = f.article_id AND a.source = :source "
+        "WHERE f.hash IN (SELECT value FROM json_each(:prints)) AND f.seen_day >= :since GROUP BY f.hash HAVING count(*) > :common_of_source) "
         "GROUP BY article_id HAVING shared >= :least ORDER BY shared DESC, article_id LIMIT 20",
-        {"prints": hashes, "since": since, "common": _COMMON, "least": at_least},
+        {
+            "prints": hashes,
+            "since": since,
+            "common": _COMMON,
+            "common_of_source": _COMMON_OF_SOURCE,
+            "source": source,
+            "least": at_least,
+        },
     ).fetchall()
     ids = json.dumps([row[0] for row in rows])
     found = db.conn.execute(

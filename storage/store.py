@@ -184,10 +184,10 @@ class Store:
         """The feed of that address."""
         return self._read(polls.feed, url)
 
-    def twins(self, prints: Sequence[int], now: datetime) -> list[Twin]:
+    def twins(self, prints: Sequence[int], now: datetime, source: str | None = None) -> list[Twin]:
         """Held articles that a text with these fingerprints may be a copy of."""
         with connection.explained(self.path):
-            return articles.twins(self.db, prints, now=now)
+            return articles.twins(self.db, prints, now=now, source=source)
 
     def entry_of(self, article_id: int) -> Entry | None:
         """What a feed said of an article; None where it was never listed."""

@@ -22,6 +22,7 @@ WALL_RETRIES = (1.0, 6.0, 24.0)  # hours after which a walled page is asked for 
 GONE_RETRIES = (1.0, 6.0, 24.0)  # some outlets list an article before its page answers
 SAME_TEXT_WORDS = 60  # two addresses of one outlet with the same text merge only from here on,
 SAME_TEXT_DAYS = timedelta(days=7)  # and within this time of one another
+CONTAINED_AT_HOME = 0.8  # containment from which two articles of one source are one story
 AGREES = 0.8  # containment from which the text that a canonical link leads to is the page's
 
 
@@ -339,14 +340,18 @@ def _with_story(visit: Visit, held: Held) -> Article:
 
 
 def _original(article: Article, twins: Sequence[Twin]) -> Twin | None:
-    """The held text that contains this one, or is contained in it; the fullest match, the oldest of equals."""
+    """The held text that contains this one, or is contained in it; the fullest match, the oldest of equals.
+
+    Of the article's own source nearly all must agree: its articles share a footer, and a desk repeats its background paragraphs.
+    """
     mine = shingles(article.text or "")
-    best = max(
-        ((containment(mine, shingles(twin.text)), -twin.id, twin) for twin in twins),
-        key=lambda found: found[:2],
-        default=None,
-    )
-    return best[2] if best and best[0] >= CONTAINED else None
+    measured = [(containment(mine, shingles(twin.text)), -twin.id, twin) for twin in twins]
+    alike = [
+        found
+        for found in measured
+        if found[0] >= (CONTAINED_AT_HOME if article.source and found[2].source == article.source else CONTAINED)
+    ]
+    return max(alike, key=lambda found: found[:2])[2] if alike else None
 
 
 def _next_recheck(visit: Visit, known: Article | None, now: datetime) -> datetime | None:

@@ -44,7 +44,8 @@ def _decided(writer: Writer, visit: Visit, extras: dict[str, Any]) -> Verdict:
     )
     now = visit_time(visit)
     alone = all(held.completeness != "full" and held.duplicate_of is None for held in articles.values())
-    twins = [twin for twin in writer.twins(prints_of(article), now) if twin.id not in articles] if alone else []
+    likely = writer.twins(prints_of(article), now, visit.source) if alone else []
+    twins = [twin for twin in likely if twin.id not in articles]
     return decide(visit, Held(by_key=by_key, articles=articles, same_text=same, twins=twins), now=now)
 
 

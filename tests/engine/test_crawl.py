@@ -440,3 +440,23 @@ def test_a_paywalled_answer_with_a_title_is_kept_as_headline(desk: Desk, site: S
     desk.configure(source(site))
     desk.run("crawl")
     assert [(a["title"], a["completeness"]) for a in articles(desk)] == [("Pay first", "headline")]
+
+
+def test_a_footer_that_stands_under_every_article_makes_no_stories(desk: Desk, site: Site) -> None:
+    footer = "The Test Post is an independent newspaper that was founded by its readers, and it depends on them every single day of the year: if what we report matters to you, then please think about a small gift towards the cost of our work in the field, because without such gifts there would be nobody left at the harbour to ask the questions that need to be asked of those who decide for all of us."
+    items = []
+    for number in range(9):
+        own = " ".join(story(number, 1))
+        site.page(f"/2026/11/20/brief-number-{number}", f"Brief number {number}", [own[:300], footer])
+        items.append(
+            {
+                "title": f"Brief number {number}",
+                "link": f"/2026/11/20/brief-number-{number}",
+                "date": "Fri, 20 Nov 2026 08:00:00 GMT",
+            }
+        )
+    site.rss("/feed.xml", items)
+    desk.configure(source(site))
+    desk.run("crawl")
+    assert len(desk.rows("SELECT id FROM articles")) == 9
+    assert desk.rows("SELECT id FROM articles WHERE story_id <> id") == []
