@@ -29,7 +29,8 @@ class Disk:
     """The file and the disk that it stands on, in bytes; growth in bytes a day, None before it can be told."""
 
     free: int
-    used: int
+    used: int  # raw pages included
+    raw: int = 0
     growth: float | None = None
     backup_age: float | None = None  # seconds; None where there is no backup
 

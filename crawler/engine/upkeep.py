@@ -26,6 +26,7 @@ from crawler.settings import Config
 from crawler.urls import host_of
 from storage import backup as files
 from storage.errors import DamagedDatabase, StorageError
+from storage.raw import raw_size
 from storage.records import iso, moment
 from storage.store import open_store
 from storage.writer import Writer
@@ -329,7 +330,8 @@ def look(config: Config, now: datetime, *, running: bool) -> Trouble:
 def disk_of(config: Config, store: Any, now: datetime) -> Disk:
     """How much room the database has, how fast it grows, how old its backup is."""
     path = config.database
-    used = sum(f.stat().st_size for suffix in ("", "-wal") if (f := path.with_name(path.name + suffix)).exists())
+    raw = raw_size(path)
+    used = raw + sum(f.stat().st_size for suffix in ("", "-wal") if (f := path.with_name(path.name + suffix)).exists())
     week = (now - timedelta(days=7)).strftime("%Y-%m-%d")
     days = store.days(since=week)
     came = sum(d["articles"] + d["headline_only"] for d in days)
@@ -338,4 +340,4 @@ def disk_of(config: Config, store: Any, now: datetime) -> Disk:
     growth = used / total * came / watched if total and came and watched else None
     newest = files.backups(path)
     age = now.timestamp() - newest[-1].stat().st_mtime if newest else None
-    return Disk(free=shutil.disk_usage(path.parent).free, used=used, growth=growth, backup_age=age)
+    return Disk(free=shutil.disk_usage(path.parent).free, used=used, raw=raw, growth=growth, backup_age=age)

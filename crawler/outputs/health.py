@@ -107,7 +107,8 @@ def _disk(disk: Disk) -> str:
     left = disk.days_left
     full = f", full in {left / 365:.0f} years" if left and left > 730 else f", full in {left:.0f} days" if left else ""
     backup = f"backup {readable(disk.backup_age // 60 * 60)} old" if disk.backup_age is not None else "no backup yet"
-    return f"{disk.used / 1e6:,.1f} MB{growth}; {disk.free / 1e9:,.1f} GB free{full}; {backup}"
+    raw = f" ({disk.raw / 1e6:,.1f} MB of it raw pages)" if disk.raw else ""
+    return f"{disk.used / 1e6:,.1f} MB{raw}{growth}; {disk.free / 1e9:,.1f} GB free{full}; {backup}"
 
 
 def _manners(manners: Mapping[str, Any]) -> str:
