@@ -63,12 +63,7 @@ def _blocks(page: Page) -> Iterator[Any]:
 
 def read_json(text: str) -> Any:
     """JSON as sites really send it: in comments or CDATA, with trailing commas, raw newlines, HTML entities; None where nothing can be read."""
-    text = re.sub(
-        r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[|/\*.*?\*/)\s*|\s*(?:-->|//\s*\]\]>|\]\]>|;)\s*$",
-        "",
-        text.strip(),
-        flags=re.DOTALL,
-    )
+    text = _unwrapped(text)
     for attempt in (lambda t: t, _mended, lambda t: _mended(html.unescape(t))):
         try:
             return json.loads(attempt(text), strict=False)
@@ -80,9 +75,21 @@ def read_json(text: str) -> Any:
         return None
 
 
+def _unwrapped(text: str) -> str:
+    """Without the comment or CDATA section that it is wrapped in, and without a semicolon behind it. No pattern: spaces by the hundred thousand are met."""
+    text = text.strip()
+    for opening in ("<!--", "//<![CDATA[", "// <![CDATA[", "<![CDATA["):
+        text = text.removeprefix(opening).lstrip()
+    if text.startswith("/*") and "*/" in text:
+        text = text.split("*/", 1)[1].lstrip()
+    for closing in ("-->", "]]>", "//", ";"):
+        text = text.removesuffix(closing).rstrip()
+    return text
+
+
 def _mended(text: str) -> str:
-    text = re.sub(r",(\s*[}\]])", r"\1", text)
-    text = re.sub(r"([\[{,:])\s*,", r"\1", text)
+    text = re.sub(r",(\s{0,200}[}\]])", r"\1", text)
+    text = re.sub(r"([\[{,:])\s{0,200},", r"\1", text)
     return re.sub(r"\\(?![\"\\/bfnrtu])", r"\\\\", text)
 
 

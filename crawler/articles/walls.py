@@ -63,7 +63,7 @@ _SCRIPTS = re.compile(
     re.IGNORECASE,
 )
 _SHELL = re.compile(
-    r"""<(?:div|main)[^>]+id=["']?(?:root|app|__next|__nuxt|___gatsby|app-root|react-root|main-app)["'\s>]|<app-root|ng-app|ng-version|data-reactroot|__NEXT_DATA__|window\.__INITIAL_STATE__|data-server-rendered""",
+    r"""<(?:div|main)[^<>]{1,200}\bid=["']?(?:root|app|__next|__nuxt|___gatsby|app-root|react-root|main-app)["'\s>]|<app-root|ng-app|ng-version|data-reactroot|__NEXT_DATA__|window\.__INITIAL_STATE__|data-server-rendered""",
     re.IGNORECASE,
 )
 _LOADING = re.compile(r"load(?:ing)?\b|lädt|geladen|laden\b|chargement|cargando|загру|加载|読み込|caricamento|yükleniyor|جار|please wait|bitte warten", re.IGNORECASE)  # fmt: skip

@@ -249,3 +249,35 @@ def test_a_gallerys_captions_are_its_text() -> None:
     assert [line for line in found.text.split("\n\n") if "low tide" in line] == [
         f"The basin at low tide, as seen on day {n} of the work." for n in range(4)
     ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p>hi</p>" + "<div " * 20_000,
+        '<script type="application/ld+json">{"a":1,' + " " * 100_000 + "x}</script><p>x</p>",
+        '<script type="application/ld+json">[' + "," * 100_000 + "]</script><p>x</p>",
+        "<div class='" + "a-" * 50_000 + "'>x</div>",
+        "<p>" + "enable " + "a " * 20_000 + "</p>",
+        "<title>" + "| - " * 5_000 + "</title>",
+        "".join(f"<a href='/{n}'>one two three four {n}</a> " for n in range(5_000)),
+    ],
+    ids=["open tags", "spaces in json", "commas in json", "class", "words", "title", "links"],
+)
+def test_no_pattern_runs_away(body: str) -> None:
+    """Each of these took between ten seconds and a minute with a pattern that reads the same text again from each place; a test that hangs here is that."""
+    assert extract(f"<html><body>{body}</body></html>".encode(), URL, now=NOW) is not None
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        '<!-- {"@type": "NewsArticle", "headline": "Basin"} -->',
+        '//<![CDATA[\n{"@type": "NewsArticle", "headline": "Basin"}\n//]]>',
+        '/* seo */ {"@type": "NewsArticle", "headline": "Basin",};',
+    ],
+)
+def test_json_ld_as_sites_wrap_it(wrapped: str) -> None:
+    found = extract(page("<p>x</p>", head=f'<script type="application/ld+json">{wrapped}</script>'), URL, now=NOW)
+    assert found is not None
+    assert found.title == "Basin"
