@@ -151,7 +151,7 @@ def test_what_only_the_feed_told_stays_when_the_page_is_edited(desk: Desk, site:
             }
         ],
     )
-    desk.configure(source(site, more='recheck = ["1s"]'))
+    desk.configure(source(site, more=f"recheck = {list(range(1, 60))}"))
     desk.run("crawl")
     assert desk.rows("SELECT summary FROM articles")[0]["summary"] == "What the feed alone says of it."
     time.sleep(1.5)
