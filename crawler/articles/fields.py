@@ -133,21 +133,40 @@ def _text(page: Page, selectors: tuple[str, ...]) -> str | None:
     return first_text(select(page.tree, selectors)) if selectors else None
 
 
+_SEPARATOR = re.compile(r"\s*[|•·»]\s*|\s+[-–—:]\s+|\s*[-–—:]\s+|\s+[-–—]")
+_SECTION = 25  # characters of a section's name between a headline and the outlet's
+
+
 def without_site(title: str, site_name: str) -> str:
     """A title without the site's name at its end (or its start): "Headline - The Moscow Times" and "Headline | Opinion - The Moscow Times"."""
-    if not site_name:
+    name = site_name.casefold().strip()
+    if not name:
         return title
-    name = re.escape(site_name)
-    found = re.sub(
-        rf"(?:\s*[|\-–—•·:»]\s*(?:[^|\-–—•·»]{{1,25}}\s*[|•·»]\s*)?{name}(?:\.\w{{2,5}})?\s*)+$|^{name}\s*[|\-–—•·:]\s*",
-        "",
-        title,
-        flags=re.IGNORECASE,
-    )
-    found = (
-        re.sub(r"\s+\|\s+(?:opinion|news|video|analysis)$", "", found, flags=re.IGNORECASE) if found != title else found
-    )
+    found = title
+    if found.casefold().endswith(name) and (before := found[: -len(name)].rstrip()) and before[-1] in "|-–—•·:»":
+        found = _without_section(before.rstrip("|-–—•·:» "))  # a name may hold a separator itself
+    for _ in range(4):
+        places = list(_SEPARATOR.finditer(found))
+        if not places or not _names_site(found[places[-1].end() :], name):
+            break
+        found = _without_section(found[: places[-1].start()].rstrip())
+    first = _SEPARATOR.search(found)
+    if first and _names_site(found[: first.start()], name):
+        found = found[first.end() :].lstrip()
     return found or title
+
+
+def _without_section(title: str) -> str:
+    """A title whose outlet was cut off, without the section that stood before it: "Headline | Opinion"."""
+    places = list(_SEPARATOR.finditer(title))
+    last = places[-1] if places else None
+    return title[: last.start()] if last and "|" in last[0] and len(title) - last.end() <= _SECTION else title
+
+
+def _names_site(part: str, name: str) -> bool:
+    """Whether a part of a title is the site's name, with or without its top-level domain."""
+    part = part.casefold().strip()
+    return part == name or (part.startswith(f"{name}.") and len(part) - len(name) <= 6)
 
 
 def _other(text: str, title: str | None) -> str | None:

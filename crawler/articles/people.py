@@ -49,6 +49,7 @@ _PERSON_PAGE = re.compile(
 _NAME = re.compile(r"[^\W\d_a-zà-ÿ][\w'’.-]+(?: [^\W\d_][\w'’.-]*){1,4}")
 _ONLY_NAMES = re.compile(r"[^\W\d_][\w'’.-]+ [^\W\d_][\w'’-]+(?:[ /][^\W\d_][\w'’.-]+){0,5}")
 _LABEL = re.compile(r"(?:author|autor(?:in)?(?:/autor)?|auteur|autore|autor/a|автор|yazar|作者)\s*:?", re.IGNORECASE)
+_FAR = 3000  # elements of a page that are looked at at all
 _BEFORE, _AFTER = 60, 120  # elements around the headline in which an article's own byline stands
 _NEAR = 80  # elements after the headline in which a byline stands
 _STRUCTURED = {"name", "givenName", "familyName"}
@@ -139,7 +140,7 @@ def _bylines(page: Page, marks: Marks, *, near: bool) -> Iterator[list[str]]:
         marks: its marked elements.
         near: only those around the headline; other articles' cards stand further on.
     """
-    around = _around(page, marks) if near else set(page.nodes)
+    around = _around(page, marks) if near else set(page.nodes[:_FAR])
     around_links = (
         [
             node
@@ -154,7 +155,8 @@ def _bylines(page: Page, marks: Marks, *, near: bool) -> Iterator[list[str]]:
     ]
     if not people:  # what links to a person's page, whatever it is called
         people = [a for a in around_links if _NAME.fullmatch(" ".join(text_of(a).split()))]
-    for line in (node for node in marks["byline"] if node in around and 2 < len(text_of(node)) <= 160):
+    people = people[:MOST]
+    for line in [node for node in marks["byline"] if node in around and 2 < len(text_of(node)) <= 160][:MOST]:
         inside = [node for node in people if node is not line and line in set(node.iterancestors())]
         linked = [a for a in line.iter("a") if "/aut" in (a.get("href") or "") or "/people/" in (a.get("href") or "")]
         yield list(dict.fromkeys(text for node in inside or linked or [line] if (text := _pieces(node))))
@@ -167,7 +169,7 @@ def _bylines(page: Page, marks: Marks, *, near: bool) -> Iterator[list[str]]:
 def _around(page: Page, marks: Marks) -> set[Any]:
     """The elements around the headline; all where there is none."""
     if not marks["h1"]:
-        return set(page.nodes)
+        return set(page.nodes[:_FAR])
     at = page.nodes.index(marks["h1"][0])
     return set(page.nodes[max(0, at - _BEFORE) : at + _AFTER])
 

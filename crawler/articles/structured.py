@@ -161,7 +161,11 @@ def breadcrumbs(nodes: Iterable[Mapping[str, Any]]) -> list[str]:
         items = node.get("itemListElement")
         if "BreadcrumbList" in _types(node) and isinstance(items, list):
             placed = [item for item in items if isinstance(item, dict)]
-            placed.sort(key=lambda item: int(item["position"]) if str(item.get("position", "")).isdecimal() else 0)
+            placed.sort(
+                key=lambda item: (
+                    int(item["position"]) if re.fullmatch("[0-9]{1,6}", str(item.get("position", ""))) else 0
+                )
+            )
             found = [
                 text_value(item.get("name"))
                 or text_value((item.get("item") or {}).get("name") if isinstance(item.get("item"), dict) else None)

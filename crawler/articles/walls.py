@@ -22,11 +22,11 @@ def _groups(*groups: str) -> tuple[re.Pattern[str], ...]:
 _CONSENT = _groups(
     r"\bcookies?\b|\bkolačić|\bcookie-|куки|クッキー|ملفات تعريف|çerez|ciasteczk",
     r"\bconsent|einwillig|\bzustimm|consentement|consentimiento|consenso|соглас|разреш|同意|موافق|onay|允许|toestemming|akkoord|samtyck|samtykk|zgod|consentiment|suostum",
-    r"\w*partners?\b|\bpartner(?:n|s|i|ów|y|e)?\b|parceiros|derden\b|partenaires|\bsocios\b|партн[её]р|合作伙伴|第三方|vendors?\b|anbieter|terceros|\btiers\b|шериф|third part",
+    r"\w{0,20}partners?\b|\bpartner(?:n|s|i|ów|y|e)?\b|parceiros|derden\b|partenaires|\bsocios\b|партн[её]р|合作伙伴|第三方|vendors?\b|anbieter|terceros|\btiers\b|шериф|third part",
     r"privacy|privats|datenschutz|vie privée|privacidad|riservatezza|конфиденциальн|隐私|プライバシー|gizlilik|خصوصية|données personnelles|datos personales|dati personali|personenbezogen|персональн|ваши(?:м|х)? данны|个人(?:数据|信息)|personal data|your data|integritet|privacidade|dados pessoais|persoonsgegevens|danych osobowych|prywatno",
     r"\baccept|akzeptier|aceptar|aceptando|accetta|приня(?:ть|в)|\bagree\b|接受|すべて許可|قبول|kabul|alles? klar|einverstanden|tout autoriser|\ballow all|подтверд|aceit(?:ar|o|e)|accepteer|akceptuj|przejdź do serwisu|godkänn|godta|hyväksy|klik(?:k?en|ając|k) ",
     r"\brejec|\bablehn|weiger|instellen|doeleinden|odmów|ustawienia|cele przetwarzania|recusar|rejeitar|preferênci|\brefus|rechaz|rifiut|отклон|отказ|拒绝|拒否|رفض|reddet|manage (?:options|choices|settings)|einstellungen|paramétr|personnaliser|configurar|preferencias|gestisci|настро|偏好|设置|purposes|zwecke|finalit|finalidad|цел[ии] обработки|your choices|選択",
-    r"\w*advert|reklam|anúncio|publicidade|personalis|personaliz|werbung|anzeigen\b|publicit|publicidad|pubblicit|реклам|广告|広告|reklam|إعلان|tracking|trac(?:ke|eu)r|rastreo|отслеж|store (?:and|or)(?:/or)? (?:read|access)|store and access|speicher\w* .{0,30}gerät|stocker .{0,60}(?:appareil|terminal)|almacen\w+ .{0,60}dispositivo|您的设备|legitimate interest|berechtigt\w* interesse|intérêt légitime|interés legítimo|законн\w+ интерес|uzasadnion\w+ interes|legítimo interesse|gerechtvaardigd",
+    r"\w{0,20}advert|reklam|anúncio|publicidade|personalis|personaliz|werbung|anzeigen\b|publicit|publicidad|pubblicit|реклам|广告|広告|reklam|إعلان|tracking|trac(?:ke|eu)r|rastreo|отслеж|store (?:and|or)(?:/or)? (?:read|access)|store and access|speicher\w* .{0,30}gerät|stocker .{0,60}(?:appareil|terminal)|almacen\w+ .{0,60}dispositivo|您的设备|legitimate interest|berechtigt\w* interesse|intérêt légitime|interés legítimo|законн\w+ интерес|uzasadnion\w+ interes|legítimo interesse|gerechtvaardigd",
 )
 _LOGIN = _groups(
     r"\blog ?in\b|\bsign ?in\b|signed in|anmelden|einloggen|se connecter|connectez|identifi[ec]|inici(?:ar|a|e) sesión|acceder\b|войти|войдите|вход\b|авториз|登录|登入|ログイン|accedi\b|giriş|تسجيل الدخول|inloggen|logga in|zaloguj",
@@ -86,6 +86,7 @@ class _Found:
 
 
 def _look(text: str, groups: tuple[re.Pattern[str], ...]) -> _Found:
+    text = text[:MOST]
     hits = [list(pattern.finditer(text)) for pattern in groups]
     length = sum(match.end() - match.start() for found in hits for match in found)
     return _Found(sum(bool(found) for found in hits), length / max(1, len(text)))

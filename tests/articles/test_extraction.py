@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crawler.articles.extraction import extract
+from crawler.articles.fields import without_site
 from crawler.config import shipped_sources
 from storage.records import moment
 from tests.charsets import LABELS, TEXT
@@ -261,8 +262,24 @@ def test_a_gallerys_captions_are_its_text() -> None:
         "<p>" + "enable " + "a " * 20_000 + "</p>",
         "<title>" + "| - " * 5_000 + "</title>",
         "".join(f"<a href='/{n}'>one two three four {n}</a> " for n in range(5_000)),
+        f"<p>{'1234567890' * 5_000}</p>",
+        "<div><span class='author'>admin</span><p>x</p></div>" * 2_000,
+        "<div class='byline'><span class='author'>admin</span></div>" * 1_000,
+        f"""<script type="application/ld+json">{{"@type": "BreadcrumbList", "itemListElement": [{{"position": "{"9" * 5_000}", "name": "x"}}]}}</script><p>x</p>""",
     ],
-    ids=["open tags", "spaces in json", "commas in json", "class", "words", "title", "links"],
+    ids=[
+        "open tags",
+        "spaces in json",
+        "commas in json",
+        "class",
+        "words",
+        "title",
+        "links",
+        "digits",
+        "authors",
+        "bylines",
+        "positions",
+    ],
 )
 def test_no_pattern_runs_away(body: str) -> None:
     """Each of these took between ten seconds and a minute with a pattern that reads the same text again from each place; a test that hangs here is that."""
@@ -281,3 +298,20 @@ def test_json_ld_as_sites_wrap_it(wrapped: str) -> None:
     found = extract(page("<p>x</p>", head=f'<script type="application/ld+json">{wrapped}</script>'), URL, now=NOW)
     assert found is not None
     assert found.title == "Basin"
+
+
+@pytest.mark.parametrize(
+    ("title", "site", "kept"),
+    [
+        ("Board votes to dredge - The Harbour Post", "The Harbour Post", "Board votes to dredge"),
+        ("Board votes to dredge | Opinion - The Harbour Post", "The Harbour Post", "Board votes to dredge"),
+        ("Harbour Post | Board votes to dredge", "Harbour Post", "Board votes to dredge"),
+        ("Ein Presse-Event am Hafen | HAFENPOST.de", "Hafenpost", "Ein Presse-Event am Hafen"),
+        ("Board on 'we're in it' anti-drift plan | TheHarbour", "TheHarbour", "Board on 'we're in it' anti-drift plan"),
+        ("Board votes to dredge - Harbour - BLOG", "Harbour - BLOG", "Board votes to dredge"),
+        ("Harbour Post", "Harbour Post", "Harbour Post"),
+        ("x" + " | A" * 30 + " x", "A", "x" + " | A" * 30 + " x"),
+    ],
+)
+def test_a_title_is_kept_without_the_outlets_name(title: str, site: str, kept: str) -> None:
+    assert without_site(title, site) == kept
