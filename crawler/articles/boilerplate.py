@@ -169,12 +169,21 @@ def _beside(node: Any, measures: Measures, all_prose: int) -> bool:
         return False
     if node.tag in _BESIDE_TAGS or node.get("role") in _BESIDE_ROLES:
         return True
+    if _short_paragraphs(node, measures, all_prose):
+        return False
     names = node.get("class", "")
     if node.tag not in _HEADINGS:  # a heading's id is made of its words
         names = f"{names} {node.get('id', '')}"
     said = max(map(_says, names.split()), default=0)
     size = measures.size[node]
     return said == 2 or (said == 1 and measures.linked[node] >= 0.2 * size)
+
+
+def _short_paragraphs(node: Any, measures: Measures, all_prose: int) -> bool:
+    """Whether a page writes in paragraphs too short to be told from labels (Chinese ones are), and the element holds a good share of all its text."""
+    body = measures.order[0]
+    every = measures.size[body] - measures.linked[body]
+    return all_prose < 0.5 * every and measures.size[node] - measures.linked[node] >= HOLDS * every
 
 
 @lru_cache(maxsize=32768)

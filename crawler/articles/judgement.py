@@ -65,13 +65,13 @@ def obstacle(whole: Callable[[], Page], said: Structured, fields: Mapping[str, A
 
 
 def _seen(page: Page, text: str, count: int, described: bool) -> Seen:
-    heading = " ".join(text_of(node) for name in ("h1", "h2") for node in list(page.tree.iter(name))[:2])
+    heading = "\n".join(text_of(node) for name in ("h1", "h2") for node in list(page.tree.iter(name))[:2])
     return Seen(
         url=page.url,
         text=text,
         count=count,
         visible=text_of(page.tree)[:6000] if count < _LONG else "",
-        heading=f"{page.tree.findtext('.//title') or ''} {heading}"[:300],
+        heading=f"{page.tree.findtext('.//title') or ''}\n{heading}"[:300],
         markup=page.markup,
         described=described,
         running=sum(_size(paragraph) >= _RUNS for paragraph in text.split("\n\n")),

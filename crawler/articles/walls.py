@@ -29,10 +29,10 @@ _CONSENT = _groups(
     r"\w{0,20}advert|reklam|anúncio|publicidade|personalis|personaliz|werbung|anzeigen\b|publicit|publicidad|pubblicit|реклам|广告|広告|reklam|إعلان|tracking|trac(?:ke|eu)r|rastreo|отслеж|store (?:and|or)(?:/or)? (?:read|access)|store and access|speicher\w* .{0,30}gerät|stocker .{0,60}(?:appareil|terminal)|almacen\w+ .{0,60}dispositivo|您的设备|legitimate interest|berechtigt\w* interesse|intérêt légitime|interés legítimo|законн\w+ интерес|uzasadnion\w+ interes|legítimo interesse|gerechtvaardigd",
 )
 _LOGIN = _groups(
-    r"\blog ?in\b|\bsign ?in\b|signed in|anmelden|einloggen|se connecter|connectez|identifi[ec]|inici(?:ar|a|e) sesión|acceder\b|войти|войдите|вход\b|авториз|登录|登入|ログイン|accedi\b|giriş|تسجيل الدخول|inloggen|logga in|zaloguj",
+    r"\blog ?in\b|\bsign ?in\b|signed in|anmelden|einloggen|se connecter|connectez|identifi[ec]|inici(?:ar|a|e) sesión|acceder\b|войти|войдите|вход\b|авториз|登录|登入|電郵|密碼|ログイン|accedi\b|giriş|تسجيل الدخول|inloggen|logga in|zaloguj",
     r"\bregist(?:er|rier|r[ao]|rat)|regístr|inscri|créer un compte|crear? (?:una )?cuenta|create (?:a |an |your )(?:free )?account|зарегистр|регистрац|注册|新規登録|会員登録|registrati|kayıt|üye ol|تسجيل|konto|\baccount\b|\bcompte\b|\bcuenta\b|аккаунт|账号|アカウント|hesab|حساب",
     r"password|passwort|mot de passe|contraseña|пароль|密码|パスワード|parola|şifre|كلمة (?:المرور|السر)|e-?mail|adresse électronique|correo electrónico|электронн\w+ почт|邮箱|手机号|メール|e-posta|البريد",
-    r"\bmembers?\b|mitglied|membres?\b|miembros|участник|会员|会員|registered (?:readers|users)|registrierte|usuarios registrados|зарегистрированн|iscritti|utenti registrati|\bnutzer|для (?:зарегистр|участ)",
+    r"\bmembers?\b|mitglied|membres?\b|miembros|участник|会员|会員|會員|registered (?:readers|users)|registrierte|usuarios registrados|зарегистрированн|iscritti|utenti registrati|\bnutzer|для (?:зарегистр|участ)",
     r"keep reading|continue reading|to (?:read|view|continue)|weiterlesen|pour (?:lire|continuer|poursuivre|accéder)|seguir (?:leyendo|disfrutando)|para (?:leer|continuar|seguir)|читать (?:далее|полностью)|чтобы (?:читать|продолжить)|继续阅读|全文|続きを|per (?:leggere|continuare)|devam|لمتابعة|kostenlos|gratuit|gratis\b|бесплатн|免费|無料|for free|free account|forgot|vergessen|oublié|olvidad|忘记|забыли",
     r"(?:with|mit|avec|con|через|via) (?:google|apple|facebook|microsoft|вконтакте)|single sign-on|\bsso\b|微信|\bqq\b|institution",
 )
@@ -59,7 +59,7 @@ _MISSING = _groups(
 )
 _SCRIPTS = re.compile(
     r"(?:enable|turn on|activate|aktivier\w*|activ(?:er|ez|ar|a|e)|включит\w*|attiva\w*|启用|开启|有効|etkinleştir\w*)\W{0,12}(?:\w+\W+){0,3}(?:java ?script|js\b)|java ?script(?:\W+\w+){0,4}\W+(?:required|enabled|disabled|turned off|deaktiviert|aktiviert|ausgeschaltet|désactivé|activé|desactivado|activado|habilitado|deshabilitado|отключ[её]н|включ[её]н|выключен|disabilitato|kapalı)|"
-    r"(?:needs|requires|benötigt|nécessite|requiere|требует\w*|需要)\W+(?:\w+\W+){0,2}java ?script|without java ?script|ohne java ?script|sans java ?script|sin java ?script|без java ?script|javascript.{0,12}(?:禁用|关闭|未启用|无效|無効)|تفعيل javascript|javascript.{0,10}(?:معطل|تفعيل)",
+    r"(?:needs|requires|benötigt|nécessite|requiere|требует\w*|需要)\W+(?:\w+\W+){0,2}java ?script|without java ?script|ohne java ?script|sans java ?script|sin java ?script|без java ?script|javascript\S{0,4} (?:açık|etkin|kapalı)|javascript.{0,12}(?:禁用|关闭|未启用|无效|無効)|تفعيل javascript|javascript.{0,10}(?:معطل|تفعيل)",
     re.IGNORECASE,
 )
 _SHELL = re.compile(
@@ -71,7 +71,7 @@ _LOADING = re.compile(r"load(?:ing)?\b|lädt|geladen|laden\b|chargement|cargando
 _SERVICE = (
     "cf-browser-verification", "cf_chl_", "challenge-platform/h/", "cf-challenge", "cf-turnstile", "jschl_answer", "jschl-answer", "ddos-guard", "px-captcha", "perimeterx",
     "captcha-delivery.com", "incapsula incident", "_incapsula_resource", "distil_r_captcha", "sucuri website firewall", "sucuri/cloudproxy", "aws-waf-token", "awswafintegration",
-    "hcaptcha-challenge", "h-captcha", "g-recaptcha", "vercel security checkpoint", "errors.edgesuite", "the requested url was rejected",
+    "hcaptcha-challenge", "vercel security checkpoint", "errors.edgesuite", "the requested url was rejected",
 )  # fmt: skip
 _CONSENT_HOST = re.compile(
     r"^https?://(?:consent|guce|cmp|privacy|cookie)[.-]|/(?:cookie-?wall|consent|privacygate|privacy-gate|zustimmung)(?:[/?]|$)|collectConsent",
@@ -117,6 +117,10 @@ def wall(seen: Seen) -> str | None:
     if seen.count > (MOST_WORDS_DESCRIBED if seen.described else MOST_WORDS):
         return None
     strict = 1.4 if seen.described and seen.count >= 40 else 1.0
+    if seen.count >= _PROSE and not _ADDRESS.search(judged):  # a wall speaks to its reader; news speaks of others
+        if not seen.described and _missing(seen, judged):
+            return "soft 404"
+        return "needs JavaScript" if _scripted(seen, shown) else None
     kinds: Mapping[str, bool] = {
         "bot challenge": _challenged(seen, judged, shown, strict),
         "soft 404": not seen.described and _missing(seen, judged),
@@ -130,6 +134,13 @@ def wall(seen: Seen) -> str | None:
     return next((name for name, found in kinds.items() if found), None)
 
 
+_PROSE = 25  # words from which a text shows whom it speaks to
+_ADDRESS = re.compile(
+    r"\b(?:you|your|yours|please|click|du|dein\w*|deine\w*|bitte|jetzt|vous|votre|vos|veuillez|tu|tus|te|ti|puedes|puede|quieres|eres|tienes|usted|elige|acepta\w*|suscr[ií]be\w*|reg[ií]strate|você|cancele|assine|tuo|tua|tuoi|puoi|accetta|accedi|abbonati|"
+    r"subscribe (?:to|now)|unlock (?:this|the|full)|try (?:it|unlimited)|(?:log|sign) in to|start your|je|jouw|jij|uw|klik|twoj\w*|możesz|masz|klikając|udzielasz|siz\w*|lütfen|dig|din|ditt|deg|din)\b|\b(?:[Ww]e|[Ww]ir) (?:and|use|und|verwenden|nutzen|value)\b|(?-i:\b(?:Sie|Ihr|Ihre|Ihrem|Ihren|Ihnen|Ihres)\b)|"
+    r"\bвы\b|\bвас\b|\bвам\b|\bваш|пожалуйста|войдите|оформите|подтвердите|нажмите|您|你|请|立即|登录后|订阅后|本文为|ください|いただけ|お読み|会員の方|即可閱讀|會員專享|할 수 있|하세요|يرجى|حسابك|بياناتك|موافقتك|أنت|لديك|يمكنك|στε\b",
+    re.IGNORECASE,
+)
 # Two groups are enough where they are much of what is said.
 _MUCH = 0.13
 
@@ -162,12 +173,28 @@ def _challenged(seen: Seen, judged: str, shown: str, strict: float) -> bool:
 def _missing(seen: Seen, judged: str) -> bool:
     words = _look(judged, _MISSING)
     gone, why = _MISSING[:2]
-    if gone.search(seen.heading) or (why.search(seen.heading) and words.groups >= 2):
+    if any(_mostly(part, (gone, why, _PAGE)) for part in re.split(r"\s[|–—-]\s|\n", seen.heading)):
         return seen.count < 150 and seen.running < 2
     if seen.count >= 120:
         return False
     opens = gone.search(seen.text[:120]) is not None and words.groups >= 2 and words.share >= 0.08
-    return opens or (_clear(words, 3, 0.04) and any(pattern.search(judged) for pattern in (gone, why)))
+    several = _clear(words, 3, 0.04) and any(pattern.search(judged) for pattern in (gone, why))
+    return (opens or several) and _PAGE.search(judged) is not None
+
+
+# What is missing; by itself it says nothing.
+_PAGE = re.compile(
+    r"\b(?:page|article|story|content|seite|artikel|beitrag|página|artículo|noticia|contenido|nota|pagina|articolo|contenu|страниц\w*|материал\w*|статья|sayfa)\b|页面|文章|内容|ページ|記事|페이지|الصفحة|\b(?:error|erreur|fehler|ошибка)\b",
+    re.IGNORECASE,
+)
+
+
+def _mostly(heading: str, patterns: tuple[re.Pattern[str], ...]) -> bool:
+    """Whether a heading says little but that a page is missing: not "Missing hiker still not found"."""
+    if not any(pattern.search(heading) for pattern in patterns[:2]):
+        return False
+    said = sum(match.end() - match.start() for pattern in patterns for match in pattern.finditer(heading))
+    return said >= 0.4 * len(heading.strip())
 
 
 def _scripted(seen: Seen, shown: str) -> bool:
@@ -178,13 +205,18 @@ def _scripted(seen: Seen, shown: str) -> bool:
     )
 
 
+def _size_of(paragraph: str) -> int:
+    return len(paragraph.split())
+
+
 def wall_lines(text: str) -> str:
     """The text without the paragraphs that are a paywall's offer or a login's request; what is left is the article's own."""
     kept = []
     for paragraph in text.split("\n\n"):
         found = (_look(paragraph, _PAYWALL), _look(paragraph, _LOGIN))
-        if not any(one.groups >= 2 and one.share >= 0.12 for one in found) and not (
+        offers = any(one.groups >= 2 and one.share >= 0.12 for one in found) or (
             len(paragraph) < 120 and found[0].share > 0.2
-        ):
+        )
+        if not offers or (_size_of(paragraph) >= 8 and not _ADDRESS.search(paragraph)):
             kept.append(paragraph)
     return "\n\n".join(kept)
