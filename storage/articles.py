@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import Address, Article, Cause, Twin, Verdict, iso, iso_after
+from storage.records import Address, Article, Cause, Twin, Verdict, iso, iso_after, moment
 from storage.words import segment
 
 WINDOW = timedelta(
@@ -223,7 +223,9 @@ def _add_revision(
     )  # fmt: skip
 
 
-def reprocess(db: Any, article_id: int, article: Article, at: datetime, words: tuple[int, int]) -> None:
+def reprocess(
+    db: Any, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]
+) -> None:
     """Put what a newer extractor reads on the kept page in the place of what is held: a version of cause `reprocess` where the text is another.
 
     When the page was fetched and last seen the same stays as it was.
@@ -254,6 +256,7 @@ def reprocess(db: Any, article_id: int, article: Article, at: datetime, words: t
         )
     _overwrite(db, article_id, dataclasses.replace(article, revision=number), held.fetched_at or iso(at), held=held)
     db.conn.execute("UPDATE articles SET last_same_at = ? WHERE id = ?", (held.last_same_at, article_id))
+    _add_fingerprints(db, article_id, prints, moment(held.first_seen_at) if held.first_seen_at else at)
     _change(db, article_id, iso(at), "reprocessed")
 
 

@@ -65,7 +65,9 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
     values["since_day"] = moment(f.since).astimezone().date().isoformat() if f.since else None
     values["until_day"] = (moment(f.until) - timedelta(seconds=1)).astimezone().date().isoformat() if f.until else None
     if f.changed:
-        conditions.append("a.revision > 1")
+        conditions.append(
+            "a.revision > 1 AND EXISTS (SELECT 1 FROM revisions r WHERE r.article_id = a.id AND r.number > 1 AND r.cause = 'publisher')"
+        )
     if f.complete:
         conditions.append("a.completeness = 'full'")
     if f.ids:

@@ -64,17 +64,22 @@ class RawPages:
         try:
             file = self._open(page.at)
             offset = file.tell()
-            try:
-                file.write(_member(_response(page)))
-                file.flush()
-            except OSError:
-                os.ftruncate(file.fileno(), offset)
-                file.seek(offset)
-                raise
+            self._write(file, offset, _member(_response(page)))
         except OSError as error:
             raise _explained(self.folder, error) from error
         self._dirty = True
         return self._name, offset
+
+    def _write(self, file: IO[bytes], offset: int, data: bytes) -> None:
+        """All of it or none of it: nothing is buffered, so that what a full disk refused does not come later."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            os.ftruncate(file.fileno(), offset)
+            file.seek(offset)
+            raise
 
     def sync(self) -> str | None:
         """Wait until what was appended is on the disk; "file:size" for the database, None where nothing was appended."""
@@ -96,18 +101,20 @@ class RawPages:
     def _open(self, at: datetime) -> IO[bytes]:
         """The file for a day: the newest one of that day where it ends as the database says and has room, else another."""
         day = at.astimezone(UTC).strftime("%Y%m%d")
-        if self._file is not None and self._name.startswith(f"newsdesk-{day}") and self._file.tell() < ROTATE:
-            return self._file
+        if self._file is not None and self._name[: 9 + len(day)] >= f"newsdesk-{day}" and self._file.tell() < ROTATE:
+            return self._file  # an answer from before midnight may come after one from after it
+        if self._file is not None and self._dirty:
+            os.fsync(self._file.fileno())  # the transaction that points at it is committed with the next file's sync
         self.close()
         self.folder.mkdir(exist_ok=True)
         known = sorted(self.folder.glob(f"newsdesk-{day}-*.warc.gz"))
         if known and (size := known[-1].stat().st_size) < ROTATE and self._ends() == f"{known[-1].name}:{size}":
-            self._name, self._file = known[-1].name, known[-1].open("ab")
+            self._name, self._file = known[-1].name, known[-1].open("ab", buffering=0)
             return self._file
         number = int(known[-1].name.split("-")[2].split(".")[0]) + 1 if known else 1
         self._name = f"newsdesk-{day}-{number:05d}.warc.gz"
-        self._file = (self.folder / self._name).open("xb")
-        self._file.write(_member(_info(self._name, at)))
+        self._file = (self.folder / self._name).open("xb", buffering=0)
+        self._write(self._file, 0, _member(_info(self._name, at)))
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)  # the name, too
@@ -151,15 +158,16 @@ def read_raw(database: Path, name: str, offset: int) -> RawPage:
     )
 
 
-def forget_raw(database: Path, before: datetime) -> list[str]:
-    """Delete the files of days before a time; their names."""
-    gone = []
+def older_files(database: Path, before: datetime) -> list[str]:
+    """The names of the files of days before a time."""
     limit = f"newsdesk-{before.astimezone(UTC):%Y%m%d}"
-    for path in sorted(folder_of(database).glob("newsdesk-*.warc.gz")):
-        if path.name[: len(limit)] < limit:
-            path.unlink(missing_ok=True)
-            gone.append(path.name)
-    return gone
+    return [p.name for p in sorted(folder_of(database).glob("newsdesk-*.warc.gz")) if p.name[: len(limit)] < limit]
+
+
+def delete_files(database: Path, names: Sequence[str]) -> None:
+    """Delete files by name."""
+    for name in names:
+        (folder_of(database) / Path(name).name).unlink(missing_ok=True)
 
 
 def raw_size(database: Path) -> int:

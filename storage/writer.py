@@ -270,10 +270,12 @@ class Writer(Store):
         """Write what a page turned out to be."""
         return articles.apply_verdict(self.db, verdict)
 
-    def reprocess(self, article_id: int, article: Article, at: datetime, words: tuple[int, int]) -> None:
+    def reprocess(
+        self, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]
+    ) -> None:
         """Write what a newer extractor reads; see storage.articles.reprocess."""
         with self.transaction():
-            articles.reprocess(self.db, article_id, article, at, words)
+            articles.reprocess(self.db, article_id, article, at, words, prints)
 
     def note_extractor(self, article_id: int, extractor: str) -> None:
         """Another extractor read the same: the record is its own from now on."""
@@ -282,10 +284,11 @@ class Writer(Store):
 
     def forget_raw(self, before: datetime) -> int:
         """Delete raw pages of days before a time; how many files that were."""
-        files = raw.forget_raw(self.path, before)
+        files = raw.older_files(self.path, before)
         if files:
-            with self.transaction():
+            with self.transaction():  # first the pointers: a kill between leaves a file that the next pruning takes
                 articles.forget_raw(self.db, files)
+            raw.delete_files(self.path, files)
         return len(files)
 
     def by_keys(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:

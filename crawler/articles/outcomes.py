@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timedelta
 
+from crawler.articles.extraction import Extraction
 from crawler.articles.verdict import GONE_RETRIES, WALL_RETRIES
 from storage.records import Entry, Outcome, Verdict, moment
 
@@ -13,6 +15,20 @@ PATIENCE = timedelta(
 )  # since it was first listed; an outage of hours costs nothing, however often it was tried meanwhile
 TRIES = 12  # and so many failures in a row, before an article is given up
 HARD_TRIES = 3  # for a page that breaks its extraction: it will break it again
+
+
+# A wall, whatever its page says.
+WALL_STATUS = {401: "login wall", 402: "paywall"}
+
+
+def by_status(extraction: Extraction | None, url: str, status: int) -> Extraction | None:
+    """What a page is, its HTTP status considered; None where it was refused (403) and says nothing of its own about why."""
+    found = extraction or Extraction(url=url, obstacle="empty")
+    if status in WALL_STATUS:
+        return dataclasses.replace(found, obstacle=WALL_STATUS[status], text="", completeness="headline")
+    if status == 403 and (extraction is None or not extraction.obstacle):
+        return None
+    return found
 
 
 def same(entry: Entry, at: datetime, recheck_at: datetime | None) -> Verdict:

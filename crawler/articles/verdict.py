@@ -213,8 +213,10 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
     added, removed = words_changed(_version(known), _version(new))
     kept = dataclasses.replace(new, url=_free(record, known, held))
     silent = new.modified_at == known.modified_at
-    # Another extractor reads the same page otherwise: no edit by a publisher, unless the page says so itself.
-    reread = silent and known.extractor is not None and known.extractor != new.extractor
+    # Another extractor reads the same page otherwise: no edit by a publisher, unless the page says so itself or has another headline.
+    other = known.extractor is not None and known.extractor != new.extractor
+    same_bytes = known.raw_sha256 is not None and known.raw_sha256 == new.raw_sha256
+    reread = other and (same_bytes or (silent and normal(known.title) == normal(new.title)))
     return dataclasses.replace(
         base,
         outcome="revised",

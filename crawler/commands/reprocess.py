@@ -27,7 +27,7 @@ def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: s
     extractor is told and left as it is.
     """
     from crawler.engine.reprocessing import reprocess
-    from crawler.errors import ConfigError
+    from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, ConfigError
     from storage.lock import Lock
     from storage.store import open_store
     from storage.writer import open_writer
@@ -70,7 +70,8 @@ def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: s
     app.say(f"{count:,} kept pages read again; {len(changed):,} articles {would}" + (f": {counts}" if counts else ""))
     if not count:
         app.say("no raw page is kept; [extract] keep_raw keeps them from the next crawl on")
-    return 0
+    broken = sum(one.error is not None for one in found)
+    return (ALL_FAILED if broken == count else SOME_FAILED) if broken else DONE
 
 
 def _row(one: Reread) -> dict[str, Any]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
+from crawler.articles import outcomes
 from crawler.articles.assembly import assemble
 from crawler.articles.extraction import Extraction
 from crawler.articles.reread import Reread, merged
+from crawler.articles.verdict import prints_of
 from crawler.engine import worker
 from crawler.engine.pool import PageFailed, Pool
 from crawler.settings import Config, PublisherRules, SourceIndex
 from storage.errors import StorageError
 from storage.raw import read_raw
-from storage.records import Article, Entry, moment
+from storage.records import COMPLETENESS, Article, Entry, moment
 from storage.store import Store
 from storage.writer import Writer
 
@@ -56,7 +57,8 @@ async def _reprocess(
 def _write(writer: Writer, found: Reread, now: datetime) -> None:
     assert found.new is not None
     if found.changes:
-        writer.reprocess(found.held.id, merged(found.held, found.new), now, found.words)
+        new = merged(found.held, found.new)
+        writer.reprocess(found.held.id, new, now, found.words, prints_of(new))
     elif found.held.extractor != found.new.extractor:
         writer.note_extractor(found.held.id, found.new.extractor or "")
 
@@ -80,13 +82,13 @@ async def _one(store: Store, index: SourceIndex, held: Article, pool: Pool, now:
     source = index.source(held.source or "") or index.at(raw.url)
     rules = source.article if source else PublisherRules()
     try:
-        extraction: Extraction | None = await pool.run(worker.extract_page, raw.body, raw.url, rules, raw.at)
+        read: Extraction | None = await pool.run(worker.extract_page, raw.body, raw.url, rules, raw.at)
     except PageFailed as error:
         return Reread(held=held, new=None, error=str(error))
     entry = store.entry_of(held.id) or Entry(id=0, feed_url="", source=held.source, url=held.url, url_key="")
-    extraction = extraction or Extraction(url=raw.url, obstacle="empty")
-    if raw.status in {401, 402} and not extraction.obstacle:  # what made it a wall then makes it one now
-        extraction = dataclasses.replace(extraction, obstacle="login wall", text="")
+    extraction = outcomes.by_status(read, raw.url, raw.status)
+    if extraction is None:
+        return Reread(held=held, new=None, error="the server refused that page (403)")
     language = source.language if source else None
     if (held.provenance.get("language") or {}).get("source") == "source":  # the source list said so then
         language = language or held.language
@@ -97,5 +99,9 @@ async def _one(store: Store, index: SourceIndex, held: Article, pool: Pool, now:
         language=language,
         now=moment(held.fetched_at) if held.fetched_at else now,
     )
-    worse = extraction.obstacle is not None and held.completeness == "full"
-    return Reread(held=held, new=None if worse else new, obstacle=extraction.obstacle)
+    worse = new is not None and COMPLETENESS.index(new.completeness) < COMPLETENESS.index(held.completeness)
+    return Reread(
+        held=held,
+        new=None if worse else new,
+        obstacle=extraction.obstacle or ("page that shows less" if worse else None),
+    )

@@ -37,7 +37,6 @@ from storage.errors import StorageError
 from storage.records import Verdict, moment
 
 LARGE_FEED = 200_000  # bytes; a larger one is parsed in a process: 163 KB cost 23 to 74 ms
-_WALL_STATUS = {401: "login wall", 402: "paywall"}  # a wall, whatever its page says
 log = logging.getLogger("newsdesk")
 
 
@@ -128,13 +127,13 @@ class NewsSpider(scrapy.Spider):
             await self._settle(
                 asked, outcomes.not_found(entry, status, at, recheck, hour=self.config.schedule.hour), response
             )
-        elif status >= 400 and status not in {401, 402, 403}:
+        elif status >= 400 and status not in {*outcomes.WALL_STATUS, 403}:
             later = retry_after(header(response.headers, "Retry-After"), now=at)
             if later is None and status in {429, 503}:
                 later = at + timedelta(seconds=THROTTLED * self.config.schedule.hour)
             throttle = later if status in {429, 503} else None
             await self._fail(asked, f"the server answered {status}", response, later=later, throttle=throttle)
-        elif status >= 300 and status not in {401, 402, 403}:
+        elif status >= 300 and status not in {*outcomes.WALL_STATUS, 403}:
             await self._fail(asked, f"it redirects ({status}) to nowhere", response)
         elif (kind := media_of(response)) is not None:
             await self._settle(asked, outcomes.rejected(entry, f"not a web page ({kind})", at, recheck), response)
@@ -152,17 +151,10 @@ class NewsSpider(scrapy.Spider):
         except PageFailed as error:
             await self._fail(asked, str(error), response, hard=True)
             return
-        extraction: Extraction = found or Extraction(url=response.url, obstacle="empty")
-        if response.status in _WALL_STATUS:
-            extraction = dataclasses.replace(
-                extraction, obstacle=_WALL_STATUS[response.status], text="", completeness="headline"
-            )
-        elif response.status == 403 and (found is None or not found.obstacle):
-            await self._settle(
-                asked,
-                outcomes.forbidden(entry, asked.at, self._recheck(asked), hour=self.config.schedule.hour),
-                response,
-            )
+        extraction = outcomes.by_status(found, response.url, response.status)
+        if extraction is None:
+            again = outcomes.forbidden(entry, asked.at, self._recheck(asked), hour=self.config.schedule.hour)
+            await self._settle(asked, again, response)
             return
         visit = self._visit(asked, response, source, extraction)
         extras = {

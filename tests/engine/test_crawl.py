@@ -446,8 +446,8 @@ def test_a_footer_that_stands_under_every_article_makes_no_stories(desk: Desk, s
     footer = "The Test Post is an independent newspaper that was founded by its readers, and it depends on them every single day of the year: if what we report matters to you, then please think about a small gift towards the cost of our work in the field, because without such gifts there would be nobody left at the harbour to ask the questions that need to be asked of those who decide for all of us."
     items = []
     for number in range(9):
-        own = " ".join(story(number, 1))
-        site.page(f"/2026/11/20/brief-number-{number}", f"Brief number {number}", [own[:300], footer])
+        own = " ".join(f"harbour{number}news{word}" for word in range(50)) + "."
+        site.page(f"/2026/11/20/brief-number-{number}", f"Brief number {number}", [own, footer])
         items.append(
             {
                 "title": f"Brief number {number}",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from datetime import UTC, datetime
 
+from storage.raw import RawPage
+from storage.writer import open_writer
 from tests.conftest import Desk, source
 from tests.site import Site, article_html, story
 
@@ -45,11 +48,12 @@ def test_raw_pages_are_not_kept_where_they_are_not_wanted(desk: Desk, site: Site
     assert "keep_raw" in told.err
 
 
-def _spoil(desk: Desk) -> None:
-    """As if an older extractor had read the pages: another title, a cut text."""
+def _spoil(desk: Desk, *, title: bool = True) -> None:
+    """As if an older extractor had read the pages: another title, other authors."""
     with sqlite3.connect(desk.database) as db:
         db.execute(
-            "UPDATE articles SET extractor = 'newsdesk 0', title = 'Old ' || title, authors = '[\"Somebody\"]' WHERE id = 1"
+            "UPDATE articles SET extractor = 'newsdesk 0', title = CASE WHEN ? THEN 'Old ' || title ELSE title END, authors = '[\"Somebody\"]' WHERE id = 1",
+            (title,),
         )
         db.execute("UPDATE articles SET content_hash = 'old' WHERE id = 1")
     db.close()
@@ -111,7 +115,7 @@ def test_a_page_that_is_gone_from_the_folder_is_told_and_its_article_left(desk: 
         file.unlink()
     _spoil(desk)
     told = desk.run("reprocess")
-    assert told.code == 0
+    assert told.code == 5
     assert "raw_retain" in told.err
     assert desk.rows("SELECT title FROM articles")[0]["title"].startswith("Old ")
 
@@ -179,3 +183,26 @@ def test_status_counts_what_was_no_article_by_reason(desk: Desk, site: Site) -> 
     assert "verdicts  post: 1 × soft 404" in desk.run("status").out
     [row] = json.loads(desk.run("status", "--json").out)["sources"]
     assert row["verdicts"] == {"soft 404": 1}
+
+
+def test_reprocess_never_puts_less_in_the_place_of_more_and_renews_the_fingerprints(desk: Desk, site: Site) -> None:
+    site.news(2)
+    desk.configure(source(site))
+    desk.run("crawl")
+    path = "/2026/11/20/story-number-1"
+    cut = article_html(site.base, path, "Story number 1 of the week", ["A first sentence that is cut…"]).encode()
+    with open_writer(desk.database) as writer:
+        writer.keep_raw()
+        with writer.transaction():
+            raw = RawPage(url=site.base + path, at=datetime.now(UTC), status=200, headers=(), body=cut)
+            assert writer.pages is not None
+            file, offset = writer.pages.add(raw)
+            writer.db.conn.execute(
+                "UPDATE articles SET warc_file = ?, warc_offset = ? WHERE url LIKE '%number-1'", (file, offset)
+            )
+            writer.db.conn.execute("DELETE FROM fingerprints")
+    _spoil(desk)
+    told = desk.run("reprocess")
+    assert "a page that shows less" in told.err
+    assert len(desk.rows("SELECT text FROM articles WHERE url LIKE '%number-1'")[0]["text"]) > 100
+    assert desk.rows("SELECT DISTINCT article_id FROM fingerprints") == [{"article_id": 1}]

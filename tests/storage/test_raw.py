@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from storage.errors import StorageError
-from storage.raw import RawPage, RawPages, folder_of, forget_raw, raw_size, read_raw
+from storage.raw import RawPage, RawPages, delete_files, folder_of, older_files, raw_size, read_raw
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HEADERS = (
@@ -81,7 +84,8 @@ def test_a_new_day_is_a_new_file_and_old_days_are_forgotten(tmp_path: Path) -> N
     pages.sync()
     pages.close()
     assert old != new
-    assert forget_raw(database, NOW - timedelta(days=365)) == [old]
+    assert older_files(database, NOW - timedelta(days=365)) == [old]
+    delete_files(database, [old])
     with pytest.raises(StorageError, match="raw_retain"):
         read_raw(database, old, offset)
 
@@ -101,3 +105,42 @@ def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
     with pytest.raises(StorageError):
         read_raw(tmp_path / "news.db", "../secret", 0)
+
+
+def test_a_page_from_before_midnight_goes_into_the_file_of_after_it_and_both_are_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}").rsplit("/", 1)[-1]), real(fd))[1]
+    )
+    pages = RawPages(tmp_path / "news.db", ends=lambda: None)
+    evening, _ = pages.add(page(1, NOW))
+    morning, _ = pages.add(page(2, NOW + timedelta(days=1)))
+    late, _ = pages.add(page(3, NOW))
+    pages.sync()
+    pages.close()
+    assert evening != morning == late
+    assert {evening, morning} <= set(synced)
+
+
+def test_what_a_full_disk_refused_does_not_come_later(tmp_path: Path) -> None:
+    database = tmp_path / "news.db"
+    pages = RawPages(database, ends=lambda: None)
+    name, _ = pages.add(page(1))
+    size = (folder_of(database) / name).stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))
+    try:
+        with pytest.raises(StorageError):
+            pages.add(RawPage(url="https://a.example/big", at=NOW, status=200, headers=(), body=os.urandom(5000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
+    again, offset = pages.add(page(2))
+    pages.sync()
+    pages.close()
+    assert (again, offset) == (name, size)
+    assert read_raw(database, again, offset).url == page(2).url
