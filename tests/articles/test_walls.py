@@ -1,7 +1,7 @@
 """Walls, challenges, error pages and lists in ten languages, and articles about just these things.
 
-tests/walls/pages.jsonl holds 151 such pages and 37 articles, made for this project in the manner of real ones, in four parts by people who
-had not seen the detector. Each part was measured before anything was mended by it: 25 of 42 were known by phrases alone; then, by
+tests/walls/pages.jsonl holds 151 such pages and 37 articles, made for this project in the manner of real ones, in four parts, without
+sight of the detector. Each part was measured before anything was mended by it: 25 of 42 were known by phrases alone; then, by
 vocabulary, 33 of 40, 24 of 33 and 31 of 36. That is what to expect of pages that it has never seen.
 """
 
