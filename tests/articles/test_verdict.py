@@ -5,9 +5,13 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 
+import pytest
+
 from crawler.articles import outcomes
 from crawler.articles.assembly import assemble
+from crawler.articles.dedupe import content_hash
 from crawler.articles.extraction import Extraction
+from crawler.articles.outcomes import by_status
 from crawler.articles.verdict import Held, Visit, decide, next_recheck
 from crawler.urls import url_key
 from storage.records import Article, Entry, Twin, Verdict, iso
@@ -327,3 +331,70 @@ def test_only_the_same_hard_failure_thrice_gives_an_entry_up() -> None:
     assert outcomes.failed(entry, "its extraction took too long", NOW, None, hard=True).outcome == "failed"
     same = dataclasses.replace(entry, reason="its extraction took too long")
     assert outcomes.failed(same, "its extraction took too long", NOW, None, hard=True).outcome == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("status", "obstacle", "becomes"),
+    [
+        (200, None, None),
+        (401, None, "login wall"),
+        (402, None, "paywall"),
+        (402, "login wall", "paywall"),
+        (403, "bot challenge", "bot challenge"),
+    ],
+)
+def test_a_status_says_what_its_page_is(status: int, obstacle: str | None, becomes: str | None) -> None:
+    page = Extraction(url="https://a.example/b", obstacle=obstacle, text="words")
+    found = by_status(page, page.url, status)
+    assert found is not None
+    assert found.obstacle == becomes
+    assert (found.text == "") == (status in {401, 402})
+
+
+def test_a_refused_page_says_nothing_of_the_article() -> None:
+    assert by_status(Extraction(url="https://a.example/b", text="words"), "https://a.example/b", 403) is None
+    assert by_status(None, "https://a.example/b", 403) is None
+
+
+@pytest.mark.parametrize(
+    ("held", "new", "cause"),
+    [
+        ({"raw_sha256": "a"}, {"raw_sha256": "a", "modified_at": "2026-11-20T09:00:00Z"}, "reprocess"),
+        ({}, {}, "reprocess"),
+        ({}, {"title": "Another headline"}, "publisher"),
+        ({}, {"modified_at": "2026-11-20T09:00:00Z"}, "publisher"),
+        ({"extractor": "new"}, {}, "publisher"),
+    ],
+    ids=["same bytes", "another reading", "another headline", "another modified time", "same extractor"],
+)
+def test_whose_doing_another_text_is(held: dict[str, str], new: dict[str, str], cause: str) -> None:
+    text = " ".join(f"word{number}" for number in range(100))
+    url = "https://a.example/2026/11/20/a-story-of-the-day"
+
+    def article(words: str, **more: str) -> Article:
+        kept = Article(
+            **{
+                "url": url,
+                "source": "a",
+                "title": "Headline",
+                "text": words,
+                "page_url": url,
+                "word_count": 100,
+                "fetched_at": "2026-11-20T08:00:00Z",
+                **more,
+            }
+        )  # type: ignore[arg-type]
+        return dataclasses.replace(kept, content_hash=content_hash(kept.title, None, kept.text))
+
+    known = dataclasses.replace(article(text, **{"extractor": "old", **held}), id=1)
+    seen = article(f"{text} and a few more of them", **{"extractor": "new", **new})
+    visit = Visit(
+        entry=Entry(id=0, feed_url="", source="a", url=url, url_key="", article_id=1),
+        requested=url,
+        final=url,
+        source="a",
+        extraction=Extraction(url=url),
+        article=seen,
+    )
+    verdict = decide(visit, Held(by_key={visit.addresses[0].url_key: (1, "final")}, articles={1: known}), now=NOW)
+    assert (verdict.outcome, verdict.cause) == ("revised", cause)

@@ -85,6 +85,7 @@ def test_reprocess_shows_what_would_change_and_then_changes_it_and_no_list_of_ed
         (2, "reprocess"),
     ]
     assert desk.run("edits", "--json").out.strip() == "[]"
+    assert desk.run("list", "--changed", "--json").out.strip() == "[]"
     assert [r["op"] for r in desk.rows("SELECT op FROM changes WHERE article_id = 1 ORDER BY seq")] == [
         "new",
         "reprocessed",
