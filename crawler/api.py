@@ -33,7 +33,7 @@ def extract(body: bytes, url: str) -> Extraction | None:
     Returns:
         What the page says; None where there is nothing to read. `obstacle` tells a wall or an error page from an article.
     """
-    from crawler.articles.extraction import extract as extract_page
+    from crawler.articles.extractor import extract as extract_page
 
     return extract_page(body, url, rules=_rules().get(site(url)))
 

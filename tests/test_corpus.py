@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from crawler.articles.extraction import extract
+from crawler.articles.extractor import extract
 from crawler.engine.politeness import allowed
 from crawler.errors import FeedError
 from crawler.feeds.listing import ParsedFeed

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from crawler.articles.body import html_text, words
+from crawler.articles.body import html_text
 from crawler.articles.dedupe import content_hash
-from crawler.articles.extraction import Extraction
-from crawler.articles.judgement import WALLS
+from crawler.articles.extraction import WALLS, Extraction
+from crawler.articles.words import words
 from storage.records import Article, Entry, iso, moment
 
 FEED_TEXT = 60  # words of a feed's content that make it a text and not a teaser

@@ -17,6 +17,7 @@ from trafilatura.settings import DEFAULT_CONFIG
 from crawler.articles.boilerplate import body_of, densest, flatten_floods, join_parts, measure, prune
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured
+from crawler.articles.words import words
 from crawler.feeds.repair import clean_text
 from crawler.settings import PublisherRules
 
@@ -256,14 +257,3 @@ def text_of_inline(node: Any) -> str:
             parts.append(" " if child.tag in {"br", "lb"} else text_of_inline(child))
         parts.append(child.tail or "")
     return "".join(parts)
-
-
-_CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
-_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
-
-
-def words(text: str) -> list[str]:
-    """Words as they are counted and compared: runs of letters and digits, each character of an unspaced script by itself."""
-    if text.isascii():
-        return _WORD.findall(text)
-    return _WORD.findall(_CJK.sub(r" \g<0> ", text))

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from crawler.articles.body import words
+from crawler.articles.words import words
 
 SAMPLE = 32  # fingerprints kept of one text
 SHARED = 2  # shared fingerprints that make a candidate

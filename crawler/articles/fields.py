@@ -13,7 +13,8 @@ from typing import Any
 from crawler.articles.body import select, tidy
 from crawler.articles.dates import find_published
 from crawler.articles.dedupe import normal
-from crawler.articles.images import Provenance, first_text, put_image
+from crawler.articles.extraction import Provenance
+from crawler.articles.images import first_text, put_image
 from crawler.articles.marks import Marks, read_marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.people import find_authors, person, split_names

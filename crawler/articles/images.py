@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from crawler.articles.body import select, tidy
+from crawler.articles.extraction import Provenance
 from crawler.articles.marks import Marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured, address_value
 from crawler.settings import PublisherRules
-
-Provenance = dict[str, dict[str, str | None]]
 
 
 def put_image(

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crawler.articles.body import words
 from crawler.articles.boilerplate import body_of, densest, measure
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured
 from crawler.articles.walls import MOST_WORDS, Seen, wall, wall_lines
+from crawler.articles.words import words
 from crawler.urls import is_root_or_section
 
 SHORT = 60  # words; below, a page must show that it is an article
@@ -24,11 +24,6 @@ _LISTING = re.compile(
     re.IGNORECASE,
 )
 _RUNS = 35  # words of a paragraph that is no teaser line
-
-# A page asked for again after an hour, six hours, a day: the article is behind it (DESIGN, Walls).
-WALLS = ("consent wall", "login wall", "paywall", "needs JavaScript")
-# No article stands at such an address now.
-NOT_ARTICLES = ("soft 404", "section page", "bot challenge", "empty")
 
 _PAYWALL = re.compile(
     r"subscribe (?:now |today )?to (?:continue|read|unlock|keep reading)|this (?:article|content|story) is (?:only |exclusively )?(?:for|available to) (?:our )?(?:subscribers|members)|already a subscriber|"

@@ -10,10 +10,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from crawler.articles.dedupe import CONTAINED, containment, content_hash, fingerprints, normal, shingles, words_changed
-from crawler.articles.extraction import Extraction
-from crawler.articles.judgement import WALLS
+from crawler.articles.extraction import WALLS, Extraction
 from crawler.settings import PublisherRules
 from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
 from storage.records import COMPLETENESS, Address, AddressKind, Article, Entry, Twin, Verdict, moment
@@ -26,7 +26,7 @@ CONTAINED_AT_HOME = 0.8  # containment from which two articles of one source are
 AGREES = 0.8  # containment from which the text that a canonical link leads to is the page's
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Visit:
     """One answered article request: where it was asked, where it ended, and what the page says."""
 
@@ -37,12 +37,18 @@ class Visit:
     source: str | None = None
     extraction: Extraction
     article: Article | None
+    grams: frozenset[int]  # of the article's text
     rechecks: tuple[float, ...] = ()
     recheck_at: datetime | None = None  # of the held article that was asked for, whatever the answer
     id_site: str = ""
     hour: float = 3600.0  # seconds of an hour; fewer where months are rehearsed
 
     @property
+    def prints(self) -> tuple[int, ...]:
+        """The fingerprints of the article's text."""
+        return fingerprints(self.grams)
+
+    @cached_property
     def addresses(self) -> tuple[Address, ...]:
         """Every address this page is known by, the feed's first."""
         found: list[Address] = []
@@ -193,7 +199,7 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
             outcome="new",
             replace=True,
             article=whole,
-            fingerprints=prints_of(new),
+            fingerprints=visit.prints,
             reason="more of it than before",
         )
     if new.content_hash == known.content_hash:
@@ -207,7 +213,7 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
             outcome="address",
             replace=True,
             article=kept,
-            fingerprints=prints_of(new),
+            fingerprints=visit.prints,
             reason="the address of record",
         )
     added, removed = words_changed(_version(known), _version(new))
@@ -221,7 +227,7 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
         base,
         outcome="revised",
         article=kept,
-        fingerprints=prints_of(new),
+        fingerprints=visit.prints,
         silent=silent and not reread,
         cause="reprocess" if reread else "publisher",
         words_added=added,
@@ -309,7 +315,7 @@ def _new_article(visit: Visit, held: Held, base: Verdict, now: datetime) -> Verd
         base,
         outcome="new",
         article=article,
-        fingerprints=prints_of(article),
+        fingerprints=visit.prints,
         recheck_at=_next_recheck(visit, None, now),
     )
     if article.completeness == "full":
@@ -332,7 +338,7 @@ def _new_article(visit: Visit, held: Held, base: Verdict, now: datetime) -> Verd
 def _with_story(visit: Visit, held: Held) -> Article:
     """The page's article, with the story that its text belongs to and the other outlet's article that it copies."""
     assert visit.article is not None
-    original = _original(visit.article, held.twins)
+    original = _original(visit, held.twins)
     if original is None:
         return visit.article
     elsewhere = original.source != visit.source and site(original.url) != site(visit.final)
@@ -341,17 +347,16 @@ def _with_story(visit: Visit, held: Held) -> Article:
     )
 
 
-def _original(article: Article, twins: Sequence[Twin]) -> Twin | None:
+def _original(visit: Visit, twins: Sequence[Twin]) -> Twin | None:
     """The held text that contains this one, or is contained in it; the fullest match, the oldest of equals.
 
     Of the article's own source nearly all must agree: its articles share a footer, and a desk repeats its background paragraphs.
     """
-    mine = shingles(article.text or "")
-    measured = [(containment(mine, shingles(twin.text)), -twin.id, twin) for twin in twins]
+    measured = [(containment(visit.grams, shingles(twin.text)), -twin.id, twin) for twin in twins]
     alike = [
         found
         for found in measured
-        if found[0] >= (CONTAINED_AT_HOME if article.source and found[2].source == article.source else CONTAINED)
+        if found[0] >= (CONTAINED_AT_HOME if visit.source and found[2].source == visit.source else CONTAINED)
     ]
     return max(alike, key=lambda found: found[:2])[2] if alike else None
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from crawler.articles.extraction import Extraction, extract
+from crawler.articles.extraction import Extraction
+from crawler.articles.extractor import extract
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
 from crawler.feeds.revisit import Answer, check
 from crawler.settings import Config, PublisherRules, SourceIndex

@@ -9,29 +9,28 @@ from typing import Any
 from scrapy.http import Response
 
 from crawler.articles.dedupe import content_hash
-from crawler.articles.verdict import SAME_TEXT_WORDS, Held, Visit, decide, prints_of
+from crawler.articles.verdict import SAME_TEXT_WORDS, Held, Visit, decide
+from crawler.engine.wire import PACKED
 from storage.raw import RawPage
 from storage.records import Verdict, moment
 from storage.writer import Writer
 
 
-def look_up_and_decide(writer: Writer, visit: Visit, extras: dict[str, Any], raw: RawPage) -> Verdict:
+def look_up_and_decide(writer: Writer, visit: Visit, record: bytes) -> Verdict:
     """In the writer's thread and transaction: what is held that this may be, the decision, and the raw page of what is written."""
-    verdict = _decided(writer, visit, extras)
-    if writer.pages is None or verdict.article is None:
+    verdict = _decided(writer, visit)
+    if writer.pages is None or verdict.article is None or not record:
         return verdict
-    file, offset = writer.pages.add(raw)
+    file, offset = writer.pages.add(record, visit_time(visit))
     return dataclasses.replace(
         verdict, article=dataclasses.replace(verdict.article, warc_file=file, warc_offset=offset)
     )
 
 
-def _decided(writer: Writer, visit: Visit, extras: dict[str, Any]) -> Verdict:
+def _decided(writer: Writer, visit: Visit) -> Verdict:
     if visit.article is None:
         return decide(visit, Held(), now=visit_time(visit))
-    visit = dataclasses.replace(visit, article=dataclasses.replace(visit.article, **extras))
     article = visit.article
-    assert article is not None
     by_key = writer.by_keys([address.url_key for address in visit.addresses])
     ids = {article_id for article_id, _ in by_key.values()} | (
         {visit.entry.article_id} if visit.entry.article_id else set()
@@ -44,7 +43,7 @@ def _decided(writer: Writer, visit: Visit, extras: dict[str, Any]) -> Verdict:
     )
     now = visit_time(visit)
     alone = all(held.completeness != "full" and held.duplicate_of is None for held in articles.values())
-    likely = writer.twins(prints_of(article), now, visit.source) if alone else []
+    likely = writer.twins(visit.prints, now, visit.source) if alone else []
     twins = [twin for twin in likely if twin.id not in articles]
     return decide(visit, Held(by_key=by_key, articles=articles, same_text=same, twins=twins), now=now)
 
@@ -55,13 +54,20 @@ def visit_time(visit: Visit) -> datetime:
 
 
 def raw_page(response: Response, at: datetime) -> RawPage:
-    """The page as it came, for keeping."""
+    """The page as it came."""
     headers = tuple(
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, values in response.headers.items()
         for value in values
     )
-    return RawPage(url=response.url, at=at, status=response.status, headers=headers, body=response.body)
+    return RawPage(
+        url=response.url,
+        at=at,
+        status=response.status,
+        headers=headers,
+        body=response.body,
+        packed=PACKED in response.flags,
+    )
 
 
 def header(headers: Any, name: str) -> str | None:

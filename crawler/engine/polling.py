@@ -205,7 +205,7 @@ class Polls:
         url = response.url if response is not None else asked.url
         return FetchRecord(
             at=asked.at, url=url, host=host_of(url), status=response.status if response is not None else None, outcome=outcome,
-            bytes=len(response.body) if response is not None else 0, ms=round((time.monotonic() - asked.started) * 1000), conditional=bool(asked.validators),
+            bytes=response.meta.get("wire_bytes", len(response.body)) if response is not None else 0, ms=round((time.monotonic() - asked.started) * 1000), conditional=bool(asked.validators),
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from crawler.engine import worker
 from crawler.errors import FeedError
+from crawler.transfer import BrokenBody
 
 RECYCLE = 2000  # pages after which a worker is replaced: long-lived parsers fragment memory
 _T = TypeVar("_T")
@@ -35,11 +36,13 @@ class Pool:
 
         Raises:
             PageFailed: it took longer than the time limit, or its process ended.
+            FeedError, BrokenBody: what the work itself found wrong.
         """
         if self._pool is None:
             context = multiprocessing.get_context(
                 "forkserver"
             )  # a forked worker would keep the lock's descriptor alive after a kill
+            context.set_forkserver_preload([worker.__name__, *worker.NEEDED])
             self._pool = ProcessPool(
                 max_workers=self.workers, max_tasks=RECYCLE, initializer=worker.warm, context=context
             )
@@ -52,7 +55,7 @@ class Pool:
             raise PageFailed("its extraction took the worker down") from error
         except MemoryError as error:
             raise PageFailed("its extraction took too much memory") from error
-        except FeedError:
+        except (FeedError, BrokenBody):
             raise
         except Exception as error:  # whatever strangers' bytes trip over in a worker is that page's failure
             raise PageFailed(f"its extraction failed ({type(error).__name__}: {error})") from error

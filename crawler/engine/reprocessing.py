@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from typing import Any
 
-from crawler.articles import outcomes
-from crawler.articles.assembly import assemble
-from crawler.articles.extraction import Extraction
 from crawler.articles.reread import Reread, merged
 from crawler.articles.verdict import prints_of
 from crawler.engine import worker
@@ -16,7 +15,7 @@ from crawler.engine.pool import PageFailed, Pool
 from crawler.settings import Config, PublisherRules, SourceIndex
 from storage.errors import StorageError
 from storage.raw import read_raw
-from storage.records import COMPLETENESS, Article, Entry, moment
+from storage.records import COMPLETENESS, Article, Entry
 from storage.store import Store
 from storage.writer import Writer
 
@@ -46,7 +45,7 @@ async def _reprocess(
 ) -> None:
     pool = Pool(config.extract.workers, config.extract.page_timeout)
     try:
-        async for found in _read(config, store, sources, pool, now):
+        async for found in _read(config, store, sources, pool):
             if isinstance(store, Writer) and found.new is not None:
                 _write(store, found, now)
             each(found)
@@ -63,42 +62,39 @@ def _write(writer: Writer, found: Reread, now: datetime) -> None:
         writer.note_extractor(found.held.id, found.new.extractor or "")
 
 
-async def _read(
-    config: Config, store: Store, sources: Sequence[str], pool: Pool, now: datetime
-) -> AsyncIterator[Reread]:
+async def _read(config: Config, store: Store, sources: Sequence[str], pool: Pool) -> AsyncIterator[Reread]:
     index = SourceIndex(config.sources)
     after = 0
     while batch := store.to_reprocess(sources, after, BATCH):
         after = batch[-1].id
-        for found in await asyncio.gather(*(_one(store, index, held, pool, now) for held in batch)):
+        for found in await asyncio.gather(*(_one(store, index, held, pool) for held in batch)):
             yield found
 
 
-async def _one(store: Store, index: SourceIndex, held: Article, pool: Pool, now: datetime) -> Reread:
+async def _one(store: Store, index: SourceIndex, held: Article, pool: Pool) -> Reread:
     try:
         raw = read_raw(store.path, held.warc_file or "", held.warc_offset or 0)
     except StorageError as error:
         return Reread(held=held, new=None, error=str(error))
     source = index.source(held.source or "") or index.at(raw.url)
-    rules = source.article if source else PublisherRules()
-    try:
-        read: Extraction | None = await pool.run(worker.extract_page, raw.body, raw.url, rules, raw.at)
-    except PageFailed as error:
-        return Reread(held=held, new=None, error=str(error))
     entry = store.entry_of(held.id) or Entry(id=0, feed_url="", source=held.source, url=held.url, url_key="")
-    extraction = outcomes.by_status(read, raw.url, raw.status)
-    if extraction is None:
-        return Reread(held=held, new=None, error="the server refused that page (403)")
     language = source.language if source else None
     if (held.provenance.get("language") or {}).get("source") == "source":  # the source list said so then
         language = language or held.language
-    new = assemble(
-        extraction,
-        entry,
-        source=held.source,
-        language=language,
-        now=moment(held.fetched_at) if held.fetched_at else now,
-    )
+    how: dict[str, Any] = {
+        "entry": entry,
+        "source": held.source,
+        "language": language,
+        "rules": source.article if source else PublisherRules(),
+        "now": raw.at,
+    }
+    try:
+        found = await pool.run(functools.partial(worker.read_page, most=len(raw.body), keep=False, **how), raw)
+    except PageFailed as error:
+        return Reread(held=held, new=None, error=str(error))
+    extraction, new = found.reading.extraction, found.reading.article
+    if extraction is None:
+        return Reread(held=held, new=None, error="the server refused that page (403)")
     worse = new is not None and COMPLETENESS.index(new.completeness) < COMPLETENESS.index(held.completeness)
     return Reread(
         held=held,

@@ -56,7 +56,7 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.engine.guard.GuardMiddleware": 50,
     "crawler.engine.politeness.RobotsMiddleware": 100,
     "crawler.engine.redirects.RedirectMiddleware": 600,
-    "crawler.engine.wire.WholeBodyMiddleware": 900,  # beside the wire: sees the body as it was sent
+    "crawler.engine.wire.WireMiddleware": 900,  # beside the wire: sees the body as it was sent
 }
 SPIDER_MIDDLEWARES = {
     "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,  # every status is an answer to us

@@ -6,7 +6,7 @@ frontier -> request -> guard, robots.txt -> wire -> whole body -> redirects -> o
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime, timedelta
@@ -17,8 +17,6 @@ from scrapy import Request
 from scrapy.http import Response
 
 from crawler.articles import outcomes
-from crawler.articles.assembly import assemble
-from crawler.articles.extraction import Extraction
 from crawler.articles.verdict import Visit, next_recheck, rules_site
 from crawler.engine import worker
 from crawler.engine.answers import header, look_up_and_decide, media_of, raw_page
@@ -32,11 +30,11 @@ from crawler.errors import CrawlerError
 from crawler.feeds.revisit import THROTTLED
 from crawler.feeds.waits import retry_after
 from crawler.settings import Config, PublisherRules, Source
+from crawler.transfer import BrokenBody
 from crawler.urls import host_of
 from storage.errors import StorageError
-from storage.records import Verdict, moment
+from storage.records import Entry, Verdict, moment
 
-LARGE_FEED = 200_000  # bytes; a larger one is parsed in a process: 163 KB cost 23 to 74 ms
 log = logging.getLogger("newsdesk")
 
 
@@ -141,47 +139,58 @@ class NewsSpider(scrapy.Spider):
             await self._extract(asked, response)
 
     async def _extract(self, asked: Asked, response: Response) -> None:
-        """Extract in a worker, then decide and write."""
+        """Read it in a worker, then decide and write."""
         entry = asked.entry
         assert entry is not None
         source = self.frontier.source_of(asked.source.id if asked.source else None, response.url)
-        rules = source.article if source else PublisherRules()
+        entry = dataclasses.replace(entry, source=source.id if source else None)
+        how: dict[str, Any] = {
+            "entry": entry,
+            "source": entry.source,
+            "language": source.language if source else None,
+            "rules": source.article if source else PublisherRules(),
+            "now": asked.at,
+        }
+        page = raw_page(response, asked.at)
         try:
-            found = await self.pool.run(worker.extract_page, response.body, response.url, rules, asked.at)
-        except PageFailed as error:
-            await self._fail(asked, str(error), response, hard=True)
+            found = await self.pool.run(
+                functools.partial(
+                    worker.read_page, most=self.config.http.max_bytes, keep=self.config.extract.keep_raw, **how
+                ),
+                page,
+            )
+        except (PageFailed, BrokenBody) as error:
+            await self._fail(asked, str(error), response, hard=isinstance(error, PageFailed))
             return
-        extraction = outcomes.by_status(found, response.url, response.status)
+        extraction = found.reading.extraction
         if extraction is None:
             again = outcomes.forbidden(entry, asked.at, self._recheck(asked), hour=self.config.schedule.hour)
             await self._settle(asked, again, response)
             return
-        visit = self._visit(asked, response, source, extraction)
-        extras = {
-            "etag": header(response.headers, "ETag"),
-            "last_modified": header(response.headers, "Last-Modified"),
-            "raw_sha256": hashlib.sha256(response.body).hexdigest(),
-        }
-        raw = raw_page(response, asked.at)
-        record = self.polls.record(asked, response, "page")
+        visit = self._visit(asked, response, source, entry, found)
+        ledger = self.polls.record(asked, response, "page")
         await self._guarded(
-            self.frontier.settle_page(asked, lambda writer: look_up_and_decide(writer, visit, extras, raw), record),
+            self.frontier.settle_page(asked, lambda writer: look_up_and_decide(writer, visit, found.record), ledger),
             asked,
         )
 
-    def _visit(self, asked: Asked, response: Response, source: Source | None, extraction: Extraction) -> Visit:
-        entry = asked.entry
-        assert entry is not None
-        source_id = source.id if source else None
-        article = assemble(
-            extraction, entry, source=source_id, language=source.language if source else None, now=asked.at
-        )
+    def _visit(
+        self, asked: Asked, response: Response, source: Source | None, entry: Entry, found: worker.PageRead
+    ) -> Visit:
+        article, extraction = found.reading.article, found.reading.extraction
+        assert extraction is not None
+        if article is not None:
+            article = dataclasses.replace(
+                article,
+                etag=header(response.headers, "ETag"),
+                last_modified=header(response.headers, "Last-Modified"),
+                raw_sha256=found.sha256,
+            )
         rules = source.article if source else PublisherRules()
-        hops = tuple(response.meta.get("redirect_urls", ()))[1:]
         return Visit(
-            entry=dataclasses.replace(entry, source=source_id), requested=asked.url, final=response.url, hops=hops, source=source_id, extraction=extraction,
-            article=article, rechecks=() if entry.backfill else self._ages(source), recheck_at=self._recheck(asked), id_site=rules_site(source_id, response.url, rules),
-            hour=self.config.schedule.hour,
+            entry=entry, requested=asked.url, final=response.url, hops=tuple(response.meta.get("redirect_urls", ()))[1:], source=entry.source,
+            extraction=extraction, article=article, grams=found.reading.grams, rechecks=() if entry.backfill else self._ages(source),
+            recheck_at=self._recheck(asked), id_site=rules_site(entry.source, response.url, rules), hour=self.config.schedule.hour,
         )  # fmt: skip
 
     async def on_page_failed(self, failure: Any) -> None:

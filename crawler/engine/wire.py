@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-import zlib
 from typing import Any, Self
 
 from scrapy import Request
+from scrapy.http import Response
 from scrapy.logformatter import LogFormatter
 
 from crawler.engine.guard import Refused
 from crawler.feeds.revisit import SOFT, TEMPORARY
+from crawler.transfer import BrokenBody, is_packed, unpacked
+
+PACKED = "packed"  # a response's flag: its body is as it came, gzip
 
 
-class BrokenBody(OSError):  # noqa: N818 - named for what was met
-    """A compressed body that ends before it is over: accepted as half a page by the defaults (RELIABILITY 3.1)."""
+class WireMiddleware:
+    """Undoes gzip, by far the most common packing, and refuses a body without its end; others are left to Scrapy.
 
-
-class WholeBodyMiddleware:
-    """Refuses a gzip body without its end; one that unpacks beyond the limit is left to Scrapy, which refuses it for that."""
+    An article's page stays packed: the process that reads it undoes it, and what is kept of it is what came. Scrapy's own middleware guesses
+    the encoding of each page it unpacks, which nobody here asks for (measured: 1.5 ms a page).
+    """
 
     def __init__(self, maxsize: int) -> None:
         self.maxsize = maxsize
@@ -30,23 +33,19 @@ class WholeBodyMiddleware:
 
     def process_response(self, request: Request, response: Any) -> Any:
         """Look at the body as it was sent."""
-        encoding = (response.headers.get("Content-Encoding") or b"").strip().lower()
-        if encoding in {b"gzip", b"x-gzip"} and response.body[:2] == b"\x1f\x8b":
-            _must_end(response.body, request.meta.get("download_maxsize") or self.maxsize)
-        return response
-
-
-def _must_end(body: bytes, most: int) -> None:
-    reader = zlib.decompressobj(wbits=31)
-    unpacked = 0
-    try:
-        while body and not reader.eof and unpacked <= most:
-            unpacked += len(reader.decompress(body, 1 << 20))
-            body = reader.unconsumed_tail
-    except zlib.error as error:
-        raise BrokenBody(f"the compressed body is damaged ({error})") from error
-    if not reader.eof and unpacked <= most:
-        raise BrokenBody("the compressed body ends before it is over")
+        request.meta["wire_bytes"] = len(response.body)
+        encodings = b",".join(response.headers.getlist("Content-Encoding")).strip().lower()
+        if encodings not in {b"gzip", b"x-gzip"} or not is_packed(response.body):
+            return response
+        body, flags, headers = response.body, [*response.flags, PACKED], response.headers.copy()
+        del headers["Content-Encoding"]
+        asked = request.meta.get("asked")
+        if asked is None or asked.entry is None:
+            body, flags = unpacked(body, request.meta.get("download_maxsize") or self.maxsize), response.flags
+        return Response(
+            response.url, status=response.status, headers=headers, body=body, flags=flags, request=response.request,
+            certificate=response.certificate, ip_address=response.ip_address, protocol=response.protocol,
+        )  # fmt: skip
 
 
 class QuietFormatter(LogFormatter):

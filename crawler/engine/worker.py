@@ -1,18 +1,28 @@
-"""What runs in an extraction process: one page in, one Extraction out. Imports nothing until it is warmed."""
+"""What runs in an extraction process: one page in, what it came to out. Imports nothing heavy until it is warmed."""
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import os
 import threading
 import time
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from crawler.transfer import unpacked
 
 if TYPE_CHECKING:
-    from crawler.articles.extraction import Extraction
+    from crawler.articles.reading import Reading
     from crawler.feeds.listing import ParsedFeed
-    from crawler.settings import PublisherRules
+    from storage.raw import RawPage
 
+NEEDED = (
+    "crawler.articles.reading",
+    "crawler.feeds.parser",
+    "storage.raw",
+)  # half a second: loaded once, for all workers
 MEMORY = 2 * 1024**3  # address space of one worker, bytes: a page of 5 MB JSON-LD took 708 MB
 
 
@@ -25,8 +35,8 @@ def warm() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    import crawler.articles.extraction
-    import crawler.feeds.parser  # noqa: F401 - warmed: trafilatura alone takes half a second to import
+    for module in NEEDED:  # loaded already where the fork server could
+        importlib.import_module(module)
 
 
 def _end_with_parent(parent: int) -> None:
@@ -35,11 +45,37 @@ def _end_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-def extract_page(body: bytes, url: str, rules: PublisherRules, now: datetime) -> Extraction | None:
-    """Extract one page."""
-    from crawler.articles.extraction import extract
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRead:
+    """What comes back of a page: what it came to, the hash of its bytes, and its record for the raw pages (empty where they are not kept)."""
 
-    return extract(body, url, rules=rules, now=now)
+    reading: Reading
+    sha256: str
+    record: bytes
+
+
+def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
+    """Read one page; all that takes time of it is done here, so that the process that writes only writes.
+
+    Args:
+        page: as it came, packed or not.
+        most: bytes that it may unpack to.
+        keep: whether the raw page is kept.
+        how: see articles.reading.read.
+
+    Raises:
+        BrokenBody: it cannot be unpacked.
+    """
+    from crawler.articles.reading import read
+    from storage.raw import record_of
+
+    body = unpacked(page.body, most) if page.packed else page.body
+    reading = read(body, page.url, page.status, **how)
+    return PageRead(
+        reading=reading,
+        sha256=hashlib.sha256(body).hexdigest(),
+        record=record_of(page) if keep and reading.article is not None else b"",
+    )
 
 
 def read_feed(body: bytes, url: str, content_type: str, now: datetime, kind: str) -> ParsedFeed:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crawler.articles.extraction import extract
+from crawler.articles.extractor import extract
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BODY = "".join(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crawler.articles.extraction import extract
+from crawler.articles.extractor import extract
 from crawler.articles.fields import without_site
 from crawler.config import shipped_sources
 from storage.records import moment

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from crawler.articles.extraction import extract
+from crawler.articles.extractor import extract
 
 BODY = "".join(
     f"<p>The harbour board voted on Tuesday to dredge the western basin before the winter storms, part {n}.</p>"

@@ -9,7 +9,7 @@ import pytest
 
 from crawler.articles import outcomes
 from crawler.articles.assembly import assemble
-from crawler.articles.dedupe import content_hash
+from crawler.articles.dedupe import content_hash, shingles
 from crawler.articles.extraction import Extraction
 from crawler.articles.outcomes import by_status
 from crawler.articles.verdict import Held, Visit, decide, next_recheck
@@ -47,13 +47,15 @@ def visit(
         url_key=url_key(requested or url),
         title=title,
     )
+    article = assemble(extraction, entry, source="a.org", language="en", now=NOW)
     return Visit(
         entry=entry,
         requested=requested or url,
         final=url,
         source="a.org",
         extraction=extraction,
-        article=assemble(extraction, entry, source="a.org", language="en", now=NOW),
+        article=article,
+        grams=shingles(article.text or "") if article else frozenset(),
         rechecks=(900.0, 3600.0),
     )
 
@@ -395,6 +397,7 @@ def test_whose_doing_another_text_is(held: dict[str, str], new: dict[str, str], 
         source="a",
         extraction=Extraction(url=url),
         article=seen,
+        grams=shingles(seen.text or ""),
     )
     verdict = decide(visit, Held(by_key={visit.addresses[0].url_key: (1, "final")}, articles={1: known}), now=NOW)
     assert (verdict.outcome, verdict.cause) == ("revised", cause)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.articles.extraction import extract
+from crawler.articles.extractor import extract
 from crawler.articles.walls import wall_lines
 
 PAGES = [

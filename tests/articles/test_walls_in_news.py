@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from crawler.articles.extraction import extract
+from crawler.articles.extractor import extract
 
 NEWS = {
     "Netflix raises subscription prices": [

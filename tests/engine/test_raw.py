@@ -7,7 +7,7 @@ import sqlite3
 import time
 from datetime import UTC, datetime
 
-from storage.raw import RawPage
+from storage.raw import RawPage, record_of
 from storage.writer import open_writer
 from tests.conftest import Desk, source
 from tests.site import Site, article_html, story
@@ -197,7 +197,7 @@ def test_reprocess_never_puts_less_in_the_place_of_more_and_renews_the_fingerpri
         with writer.transaction():
             raw = RawPage(url=site.base + path, at=datetime.now(UTC), status=200, headers=(), body=cut)
             assert writer.pages is not None
-            file, offset = writer.pages.add(raw)
+            file, offset = writer.pages.add(record_of(raw), raw.at)
             writer.db.conn.execute(
                 "UPDATE articles SET warc_file = ?, warc_offset = ? WHERE url LIKE '%number-1'", (file, offset)
             )

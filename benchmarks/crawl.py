@@ -1,0 +1,220 @@
+"""A crawl from end to end beside two others, on a local news web (benchmarks/web.py): wall, CPU, memory, requests, text.
+
+    python -m benchmarks.crawl [--articles 500] [--hosts 12] [--rounds 3] [--json FILE] [--peers] [--broken] [--short]
+
+A is the naive way (benchmarks/naive.py), B the reference bound (benchmarks/bound.py), C newsdesk: `newsdesk crawl`, settings as shipped but for the politeness
+that a web on loopback does not need. They run in turn, round by round, and medians are told. Then newsdesk crawls the unchanged web once more.
+--short is C alone on a small web, for CI: it fails when an article is lost, a request is made twice, or memory runs away; never for time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import sqlite3
+import statistics
+import sys
+import tempfile
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import web
+from benchmarks.process import run
+
+ROOT = Path(__file__).resolve().parent.parent
+MEMORY = 400  # MB of the whole tree, at most
+_WORDS = re.compile(
+    "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0e7f]|[^\\W\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0e7f]+"
+)
+Figures = dict[str, float]
+
+
+def newsdesk(folder: Path, feeds: Sequence[str]) -> list[str]:
+    sources = "".join(
+        f'[[source]]\nid = "s{n}"\nurl = "{feed.removesuffix("feed.xml")}"\nfeeds = ["{feed}"]\n'
+        for n, feed in enumerate(feeds)
+    )
+    (folder / "newsdesk.toml").write_text(
+        f'[http]\nallow_networks = ["127.0.0.0/8"]\n[politeness]\ndelay = 0\nper_host = 8\n{sources}'
+    )
+    return [sys.executable, "-m", "crawler", "-q", "crawl"]
+
+
+def naive(folder: Path, feeds: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.naive", str(folder / "news.db"), *feeds]
+
+
+def bound(folder: Path, feeds: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.bound", str(folder / "news.db"), *feeds]
+
+
+RUNS: dict[str, Callable[[Path, Sequence[str]], list[str]]] = {"A": naive, "B": bound, "C": newsdesk}
+
+
+def measure(name: str, folder: Path, pages: Sequence[web.Page], counts: Callable[[], dict[str, int]]) -> Figures:
+    """Run one of them, from process start to exit."""
+    counts()
+    command = RUNS[name](folder, [web.feed_url(host) for host in dict.fromkeys(page.host for page in pages)])
+    used = run(command, cwd=folder, env={"PYTHONPATH": str(ROOT)})
+    if used.code:
+        raise SystemExit(f"{name} ended with {used.code}: {used.stderr}")
+    texts = stored(folder / "news.db", name)
+    return {
+        "wall_s": used.wall_s,
+        "cpu_s": used.cpu_s,
+        "pss_mb": used.pss_mb,
+        **counts(),
+        "stored": len(texts),
+        "f1": f1_of(texts, pages),
+    }
+
+
+def stored(database: Path, name: str) -> dict[str, str]:
+    """Text by address."""
+    question = (
+        "SELECT u.url, a.text FROM article_urls u JOIN articles a ON a.id = u.article_id WHERE u.kind <> 'canonical'"
+        if name == "C"
+        else "SELECT url, text FROM pages"
+    )
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
+        found = {url: text or "" for url, text in db.execute(question)}
+    db.close()
+    return found
+
+
+def f1_of(texts: Mapping[str, str], pages: Sequence[web.Page]) -> float:
+    """Mean F1 of runs of four words, over the pages whose text somebody has written down; a text that is not there counts as empty."""
+    scores = [_f1(page.truth, texts.get(page.url, "")) for page in pages if page.truth is not None]
+    return round(statistics.mean(scores), 4) if scores else 0.0
+
+
+def _f1(truth: str, found: str) -> float:
+    a, b = _fours(truth), _fours(found)
+    return 2 * (a & b).total() / (a.total() + b.total()) if a or b else 1.0
+
+
+def _fours(text: str) -> Counter[tuple[str, ...]]:
+    words = _WORDS.findall(unicodedata.normalize("NFC", text))
+    return Counter(tuple(words[i : i + 4]) for i in range(max(1, len(words) - 3)) if words)
+
+
+def medians(rounds: Sequence[Figures]) -> Figures:
+    return {name: round(statistics.median(figures[name] for figures in rounds), 4) for name in rounds[0]}
+
+
+def machine() -> dict[str, Any]:
+    model = next(
+        (
+            line.split(": ", 1)[1]
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
+
+
+def compare(
+    pages: Sequence[web.Page], counts: Callable[[], dict[str, int]], rounds: int, folder: Path
+) -> dict[str, Any]:
+    """A, B, C in turn, then C on the unchanged web."""
+    figures: dict[str, list[Figures]] = {name: [] for name in RUNS}
+    second: list[Figures] = []
+    for number in range(rounds):
+        for name in RUNS:
+            place = folder / f"{name}{number}"
+            place.mkdir()
+            figures[name].append(measure(name, place, pages, counts))
+            print(f"round {number + 1} {name}: {figures[name][-1]}", file=sys.stderr)
+        second.append(measure("C", folder / f"C{number}", pages, counts))
+        print(f"round {number + 1} C again: {second[-1]}", file=sys.stderr)
+    runs = {name: medians(found) for name, found in figures.items()}
+    ratios = {
+        f"C_{kind}_{other}": round(
+            statistics.median(
+                c[f"{kind}_s"] / o[f"{kind}_s"] for c, o in zip(figures["C"], figures[other], strict=True)
+            ),
+            3,
+        )
+        for kind, other in (("wall", "A"), ("wall", "B"), ("cpu", "A"), ("cpu", "B"))
+    }
+    return {
+        "machine": machine(),
+        "rounds": rounds,
+        "articles": len(pages),
+        "runs": runs,
+        "second": {"C": medians(second)},
+        "ratios": ratios,
+    }
+
+
+def table(found: Mapping[str, Any]) -> str:
+    names = {"A": "the naive way", "B": "the reference bound", "C": "newsdesk"}
+    lines = [
+        f"{'':22}{'wall s':>8}{'CPU s':>8}{'PSS MB':>8}{'requests':>10}{'articles':>10}{'stored':>8}{'text F1':>9}"
+    ]
+    rows = [(names.get(name, name), figures) for name, figures in found["runs"].items()] + [
+        ("newsdesk, once more", found["second"]["C"])
+    ]
+    lines += [
+        f"{name:22}{f['wall_s']:8.2f}{f['cpu_s']:8.2f}{f['pss_mb']:8.0f}{f['requests']:10.0f}{f['article_requests']:10.0f}{f['stored']:8.0f}{f['f1']:9.4f}"
+        for name, f in rows
+    ]
+    lines.append("ratios: " + ", ".join(f"{name} {value:g}" for name, value in found["ratios"].items()))
+    return "\n".join(lines)
+
+
+def short(pages: Sequence[web.Page], counts: Callable[[], dict[str, int]], folder: Path) -> int:
+    """C twice; what must hold at any speed."""
+    first, second = (measure("C", folder, pages, counts) for _ in range(2))
+    wrong = [
+        f"{figure} is {found:g}, expected {wanted}"
+        for figure, found, wanted, right in (
+            ("stored", first["stored"], len(pages), first["stored"] == len(pages)),
+            ("article requests", first["article_requests"], len(pages), first["article_requests"] == len(pages)),
+            ("article requests of the second pass", second["article_requests"], 0, second["article_requests"] == 0),
+            ("memory in MB", first["pss_mb"], f"at most {MEMORY}", first["pss_mb"] <= MEMORY),
+        )
+        if not right
+    ]
+    print(f"crawl: {first}\nagain: {second}")
+    for line in wrong:
+        print(f"benchmarks.crawl: {line}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--articles", type=int, default=500)
+    parser.add_argument("--hosts", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--short", action="store_true", help="C alone, 120 articles: what must hold at any speed")
+    parser.add_argument("--json", metavar="FILE", help="- is stdout")
+    chosen = parser.parse_args()
+    pages = web.build(120 if chosen.short else chosen.articles, chosen.hosts)
+    with tempfile.TemporaryDirectory(prefix="newsdesk-bench-") as name, web.serving(pages) as counts:
+        if chosen.short:
+            return short(pages, counts, Path(name))
+        found = compare(pages, counts, chosen.rounds, Path(name))
+    if chosen.json == "-":
+        print(json.dumps(found, indent=1))
+        return 0
+    if chosen.json:
+        Path(chosen.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

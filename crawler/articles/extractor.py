@@ -1,0 +1,153 @@
+"""One page in, one Extraction out: what the page says, by itself, without the feed and without what is held. Pure; runs in worker processes.
+
+bytes -> Page (one parse) -> structured data -> fields -> text -> what kind of page it is (judgement.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from importlib.metadata import version
+from typing import Any
+
+from crawler.articles import judgement
+from crawler.articles.agency import find_agency
+from crawler.articles.body import find_body
+from crawler.articles.dates import guess_day
+from crawler.articles.dedupe import normal
+from crawler.articles.extraction import Extraction, Provenance
+from crawler.articles.fields import find_fields
+from crawler.articles.images import captions
+from crawler.articles.language import contradicts, text_language
+from crawler.articles.page import Page, read_page
+from crawler.articles.people import guess_authors
+from crawler.articles.structured import Structured, read_structured
+from crawler.settings import PublisherRules
+from crawler.urls import canonical_url, site
+
+
+@lru_cache(maxsize=1)
+def extractor_name() -> str:
+    """What extracted a text, for the record."""
+    return f"newsdesk 2, trafilatura {version('trafilatura')}"
+
+
+def extract(
+    body: bytes, url: str, *, rules: PublisherRules | None = None, now: datetime | None = None
+) -> Extraction | None:
+    """Extract one page.
+
+    Args:
+        body: the page as it came, content-encoding undone.
+        url: its final address.
+        rules: what is known of the publisher's pages.
+        now: the clock; no date later than a day from now is taken.
+
+    Returns:
+        What it says; None where there is nothing to read. `obstacle` tells a wall or an error page from an article.
+    """
+    rules = rules or PublisherRules()
+    now = now or datetime.now(UTC)
+    page = read_page(body, url)
+    if page is None:
+        return None
+    said = read_structured(page)
+    fields, provenance = find_fields(page, said, rules, now)
+    canonical, elsewhere = _canonical(page, said)
+    amp = page.tree.get("amp") is not None or page.tree.get("\u26a1") is not None or "⚡" in page.markup[:300]
+    below_pictures = captions(page)
+    main = find_body(page, said, rules)
+    whole = cache(page.again)  # one page in three is looked at again
+    text = _without_heading(main.text, fields)
+    _fill_in(url, whole, said, fields, provenance, text, now)
+    provenance["text"] = {"source": main.source, "raw": main.reason}
+    agency, agency_source = find_agency(fields, provenance, text)
+    if agency:
+        provenance["agency"] = {"source": agency_source, "raw": None}
+    kind = judgement.kind_of(said, fields, text, url)
+    if kind == "gallery":
+        more = [caption for caption in below_pictures if caption not in text]
+        if len(more) > 1:  # one is the lead image's, and has a field of its own
+            text = "\n\n".join(filter(None, (text, *more)))
+    obstacle = judgement.obstacle(whole, said, fields, text, url)
+    completeness = "headline"
+    if obstacle is None:
+        text, completeness = judgement.own_text(said, text)
+    published = provenance.get("published_at", {})
+    return Extraction(
+        url=url,
+        canonical_url=canonical,
+        canonical_elsewhere=elsewhere,
+        is_amp=amp,
+        text=text if obstacle is None else "",
+        agency=agency,
+        kind=kind,
+        completeness=completeness,
+        obstacle=obstacle,
+        publisher_id=publisher_id(url, rules) or (publisher_id(canonical, rules) if canonical else None),
+        extractor=extractor_name(),
+        published_raw=published.get("raw") or fields.get("published_at"),
+        provenance=provenance,
+        **fields,
+    )
+
+
+def publisher_id(url: str | None, rules: PublisherRules) -> str | None:
+    """The publisher's own id of an article, from its address; None where no rule names one or it does not fit."""
+    if not url or not rules.id:
+        return None
+    match = re.search(rules.id, url)
+    return (match[1] if match.groups() else match[0]) if match else None
+
+
+def _fill_in(
+    url: str,
+    whole: Callable[[], Page],
+    said: Structured,
+    fields: dict[str, Any],
+    provenance: Provenance,
+    text: str,
+    now: datetime,
+) -> None:
+    """Guess what the page does not say in so many words; each guess is dear, so only what is missing is guessed."""
+    if not fields.get("authors"):
+        names, line = guess_authors(url, said, text)
+        if names:
+            fields["authors"], provenance["authors"] = names, {"source": "text", "raw": line}
+    if not fields.get("published_at") and (day := guess_day(whole(), now)):
+        fields["published_at"], provenance["published_at"] = day, {"source": "htmldate", "raw": None}
+    declared = fields.get("language")
+    written = contradicts(text, declared) if declared else text_language(text)
+    if written:
+        provenance["language"] = {"source": "text", "raw": declared}
+        fields["language"] = written
+
+
+def _without_heading(text: str, fields: dict[str, Any]) -> str:
+    """The text without headline and subtitle at its head, where the body's container holds them too."""
+    said = {normal(fields.get("title")), normal(fields.get("subtitle"))} - {""}
+    paragraphs = text.split("\n\n")
+    title = normal(fields.get("title"))
+    at = next((i for i, paragraph in enumerate(paragraphs[:5]) if title and normal(paragraph) == title), None)
+    if at is not None and len(paragraphs) > at + 1:  # what stands above the headline is a kicker, a date, a byline
+        del paragraphs[: at + 1]
+    while len(paragraphs) > 1 and normal(paragraphs[0]) in said:
+        paragraphs.pop(0)
+    return "\n\n".join(paragraphs)
+
+
+def _canonical(page: Page, said: Structured) -> tuple[str | None, str | None]:
+    """(the canonical link on the page's own site, the one elsewhere)."""
+    hrefs = [
+        node.get("href") for node in page.tree.iter("link") if "canonical" in (node.get("rel") or "").lower().split()
+    ]
+    for href in [*hrefs, said.first("og:url") if not hrefs else None]:
+        address = page.link(href)
+        if address:
+            try:
+                return (address, None) if site(address) == site(canonical_url(page.url)) else (None, address)
+            except ValueError:
+                return None, None
+    return None, None

@@ -1,0 +1,15 @@
+"""Words, as they are counted and compared, in every script. Pure, and cheap to import."""
+
+from __future__ import annotations
+
+import re
+
+_CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+
+
+def words(text: str) -> list[str]:
+    """Words as they are counted and compared: runs of letters and digits, each character of an unspaced script by itself."""
+    if text.isascii():
+        return _WORD.findall(text)
+    return _WORD.findall(_CJK.sub(r" \g<0> ", text))

@@ -1,0 +1,45 @@
+"""What came over the wire is unpacked whole, or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.transfer import BrokenBody, is_packed, unpacked
+
+
+@given(
+    st.lists(st.binary(max_size=2000), min_size=1, max_size=4),
+    st.binary(max_size=20).filter(lambda b: not is_packed(b)),
+)
+def test_members_are_joined_and_what_stands_behind_them_is_left_out(parts: list[bytes], behind: bytes) -> None:
+    assert unpacked(b"".join(map(gzip.compress, parts)) + behind, 10_000) == b"".join(parts)
+
+
+@given(st.binary(min_size=1, max_size=2000), st.data())
+def test_a_body_that_was_cut_off_is_no_body(body: bytes, data: st.DataObject) -> None:
+    packed = gzip.compress(body)
+    cut = data.draw(st.integers(min_value=2, max_value=len(packed) - 1))
+    with pytest.raises(BrokenBody, match=r"ends before it is over"):
+        unpacked(packed[:cut], 10_000)
+
+
+def test_a_body_that_unpacks_beyond_the_limit_is_refused_without_being_unpacked() -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(100)) + packer.flush()
+    with pytest.raises(BrokenBody, match=r"larger than \[http\] max_bytes"):
+        unpacked(bomb, 1 << 20)
+    with pytest.raises(BrokenBody, match=r"larger than"):
+        unpacked(gzip.compress(bytes(600)) * 2, 1000)
+    assert len(unpacked(gzip.compress(bytes(500)) * 2, 1000)) == 1000
+
+
+def test_a_damaged_body_is_told() -> None:
+    packed = bytearray(gzip.compress(b"what happened " * 100))
+    packed[-6] ^= 255  # the checksum
+    with pytest.raises(BrokenBody, match="damaged"):
+        unpacked(bytes(packed), 10_000)
