@@ -30,11 +30,9 @@ def shingles(text: str) -> frozenset[int]:
     if len(found) < SHORTEST:
         return frozenset()
     size = 5 if sum(len(word) for word in found) < 1.6 * len(found) else 3
-    return frozenset(_hash(" ".join(found[i : i + size])) for i in range(len(found) - size + 1))
-
-
-def _hash(gram: str) -> int:
-    return int.from_bytes(hashlib.blake2b(gram.encode(), digest_size=8).digest(), "big")
+    coded = [word.encode() for word in found]
+    grams = set(zip(*(coded[i:] for i in range(size)), strict=False))
+    return frozenset(int.from_bytes(hashlib.blake2b(b" ".join(gram), digest_size=8).digest(), "big") for gram in grams)
 
 
 def fingerprints(grams: Iterable[int]) -> tuple[int, ...]:

@@ -107,7 +107,9 @@ def _lists_others(page: Page, text: str, count: int) -> bool:
 def _size(text: str) -> float:
     """How many words a text has; a word of an unspaced script is two characters."""
     found = words(text)
-    return len(found) if text.isascii() else sum(0.5 if len(word) == 1 and not word.isascii() else 1 for word in found)
+    if text.isascii():
+        return len(found)
+    return len(found) - 0.5 * len([word for word in found if len(word) == 1 and not word.isascii()])
 
 
 def _linked_headlines(holder: Any) -> int:

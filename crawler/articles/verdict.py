@@ -43,7 +43,7 @@ class Visit:
     id_site: str = ""
     hour: float = 3600.0  # seconds of an hour; fewer where months are rehearsed
 
-    @property
+    @cached_property
     def prints(self) -> tuple[int, ...]:
         """The fingerprints of the article's text."""
         return fingerprints(self.grams)

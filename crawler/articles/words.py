@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 
 
-def words(text: str) -> list[str]:
+@lru_cache(maxsize=16)  # one page's text is counted by five steps
+def words(text: str) -> tuple[str, ...]:
     """Words as they are counted and compared: runs of letters and digits, each character of an unspaced script by itself."""
     if text.isascii():
-        return _WORD.findall(text)
-    return _WORD.findall(_CJK.sub(r" \g<0> ", text))
+        return tuple(_WORD.findall(text))
+    return tuple(_WORD.findall(_CJK.sub(r" \g<0> ", text)))

@@ -24,6 +24,8 @@ _ALIASES = {
     "iso-8859-11": "cp874", "utf-8lias": "utf-8", "x-user-defined": "cp1252", "iso-8859-8-i": "iso-8859-8",
 }  # fmt: skip  # WHATWG Encoding: what a label means on the web, which is more than what it says
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_CONTROLS = bytes(n for n in range(32) if n not in {9, 10, 13})
+_LONG = 2000  # characters
 _REFERENCE = re.compile(r"&#(?:x([0-9a-f]{1,8})|([0-9]{1,10}));?", re.IGNORECASE)
 _GUESSES = ("utf-8", "cp1251", "cp1252")
 MAX_UNZIPPED = 64 * 1024**2
@@ -117,8 +119,19 @@ def _guess(body: bytes) -> str:
 
 def clean_text(text: str) -> str:
     """Without what XML 1.0 forbids: control characters, lone surrogates, and references to them."""
-    text = _ILLEGAL.sub("", text)
+    text = _legal(text)
     return _REFERENCE.sub(_reference, text) if "&#" in text else text
+
+
+def _legal(text: str) -> str:
+    if len(text) > _LONG:  # a page: nearly all are without, and bytes tell so five times faster
+        try:
+            packed = text.encode()
+        except UnicodeEncodeError:  # a lone surrogate
+            return _ILLEGAL.sub("", text)
+        if len(packed) == len(packed.translate(None, _CONTROLS)) and "\ufffe" not in text and "\uffff" not in text:
+            return text
+    return _ILLEGAL.sub("", text)
 
 
 def _reference(match: re.Match[str]) -> str:
