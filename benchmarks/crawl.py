@@ -21,10 +21,11 @@ import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import web
+from benchmarks import peers, sabotage, web
 from benchmarks.process import run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,15 +36,15 @@ _WORDS = re.compile(
 Figures = dict[str, float]
 
 
-def newsdesk(folder: Path, feeds: Sequence[str]) -> list[str]:
+def newsdesk(folder: Path, feeds: Sequence[str], *, module: str = "crawler", settings: str = "") -> list[str]:
     sources = "".join(
         f'[[source]]\nid = "s{n}"\nurl = "{feed.removesuffix("feed.xml")}"\nfeeds = ["{feed}"]\n'
         for n, feed in enumerate(feeds)
     )
     (folder / "newsdesk.toml").write_text(
-        f'[http]\nallow_networks = ["127.0.0.0/8"]\n[politeness]\ndelay = 0\nper_host = 8\n{sources}'
+        f'[http]\nallow_networks = ["127.0.0.0/8"]\n[politeness]\ndelay = 0\nper_host = 8\n{settings}{sources}'
     )
-    return [sys.executable, "-m", "crawler", "-q", "crawl"]
+    return [sys.executable, "-m", module, "-q", "crawl"]
 
 
 def naive(folder: Path, feeds: Sequence[str]) -> list[str]:
@@ -54,14 +55,20 @@ def bound(folder: Path, feeds: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "benchmarks.bound", str(folder / "news.db"), *feeds]
 
 
-RUNS: dict[str, Callable[[Path, Sequence[str]], list[str]]] = {"A": naive, "B": bound, "C": newsdesk}
+Way = Callable[[Path, Sequence[str]], list[str]]  # (its folder, the feeds) -> its command
+RUNS: dict[str, Way] = {"A": naive, "B": bound, "C": newsdesk}
 
 
-def measure(name: str, folder: Path, pages: Sequence[web.Page], counts: Callable[[], dict[str, int]]) -> Figures:
+def feeds_of(pages: Sequence[web.Page]) -> list[str]:
+    return [web.feed_url(host) for host in dict.fromkeys(page.host for page in pages)]
+
+
+def measure(
+    name: str, way: Way, folder: Path, pages: Sequence[web.Page], counts: Callable[[], dict[str, int]]
+) -> Figures:
     """Run one of them, from process start to exit."""
     counts()
-    command = RUNS[name](folder, [web.feed_url(host) for host in dict.fromkeys(page.host for page in pages)])
-    used = run(command, cwd=folder, env={"PYTHONPATH": str(ROOT)})
+    used = run(way(folder, feeds_of(pages)), cwd=folder, env={"PYTHONPATH": str(ROOT)})
     if used.code:
         raise SystemExit(f"{name} ended with {used.code}: {used.stderr}")
     texts = stored(folder / "news.db", name)
@@ -104,6 +111,33 @@ def _fours(text: str) -> Counter[tuple[str, ...]]:
     return Counter(tuple(words[i : i + 4]) for i in range(max(1, len(words) - 3)) if words)
 
 
+LIMIT = 2  # seconds that a page may take, where some hang
+
+
+def broken(pages: Sequence[web.Page], rounds: int, folder: Path) -> dict[str, Any]:
+    """C on a web, and on the same web with one page in fifty that hangs its worker or crashes it; throughput is told without the time that hanging costs by itself."""
+    bad = {n: sabotage.HANGS if n % 100 == 25 else sabotage.CRASHES for n in range(25, len(pages), 50)}
+    whole = [page for n, page in enumerate(pages) if n not in bad]
+    marked = [replace(page, path=f"{bad[n]}{n}.html") if n in bad else page for n, page in enumerate(pages)]
+    hang_s = sum(kind == sabotage.HANGS for kind in bad.values()) * LIMIT / (os.cpu_count() or 1)
+    found: list[Figures] = []
+    for number in range(rounds):
+        figures: Figures = {"hang_s": hang_s, "owed": len(whole)}
+        for name, module, shown in (("clean", "crawler", whole), ("broken", "benchmarks.sabotage", marked)):
+            place = folder / f"{name}{number}"
+            place.mkdir()
+            with web.serving(shown):
+                command = newsdesk(
+                    place, feeds_of(shown), module=module, settings=f"[extract]\npage_timeout = {LIMIT}\n"
+                )
+                used = run(command, cwd=place, env={"PYTHONPATH": str(ROOT)})
+            figures |= {f"{name}_wall_s": used.wall_s, f"{name}_stored": len(stored(place / "news.db", "C"))}
+        figures["throughput"] = round(figures["clean_wall_s"] / (figures["broken_wall_s"] - hang_s), 3)
+        found.append(figures)
+        print(f"round {number + 1}: {figures}", file=sys.stderr)
+    return {"machine": machine(), "bad": len(bad), **medians(found)}
+
+
 def medians(rounds: Sequence[Figures]) -> Figures:
     return {name: round(statistics.median(figures[name] for figures in rounds), 4) for name in rounds[0]}
 
@@ -126,20 +160,20 @@ def machine() -> dict[str, Any]:
 
 
 def compare(
-    pages: Sequence[web.Page], counts: Callable[[], dict[str, int]], rounds: int, folder: Path
+    runs: Mapping[str, Way], pages: Sequence[web.Page], counts: Callable[[], dict[str, int]], rounds: int, folder: Path
 ) -> dict[str, Any]:
-    """A, B, C in turn, then C on the unchanged web."""
-    figures: dict[str, list[Figures]] = {name: [] for name in RUNS}
+    """Each in turn, then C on the unchanged web."""
+    figures: dict[str, list[Figures]] = {name: [] for name in runs}
     second: list[Figures] = []
     for number in range(rounds):
-        for name in RUNS:
+        for name, way in runs.items():
             place = folder / f"{name}{number}"
             place.mkdir()
-            figures[name].append(measure(name, place, pages, counts))
+            figures[name].append(measure(name, way, place, pages, counts))
             print(f"round {number + 1} {name}: {figures[name][-1]}", file=sys.stderr)
-        second.append(measure("C", folder / f"C{number}", pages, counts))
+        second.append(measure("C", newsdesk, folder / f"C{number}", pages, counts))
         print(f"round {number + 1} C again: {second[-1]}", file=sys.stderr)
-    runs = {name: medians(found) for name, found in figures.items()}
+    told = {name: medians(found) for name, found in figures.items()}
     ratios = {
         f"C_{kind}_{other}": round(
             statistics.median(
@@ -147,13 +181,19 @@ def compare(
             ),
             3,
         )
-        for kind, other in (("wall", "A"), ("wall", "B"), ("cpu", "A"), ("cpu", "B"))
+        for kind, other in (
+            ("wall", "A"),
+            ("wall", "B"),
+            ("cpu", "A"),
+            ("cpu", "B"),
+            *(("wall", name) for name in runs if name not in RUNS),
+        )
     }
     return {
         "machine": machine(),
         "rounds": rounds,
         "articles": len(pages),
-        "runs": runs,
+        "runs": told,
         "second": {"C": medians(second)},
         "ratios": ratios,
     }
@@ -177,7 +217,7 @@ def table(found: Mapping[str, Any]) -> str:
 
 def short(pages: Sequence[web.Page], counts: Callable[[], dict[str, int]], folder: Path) -> int:
     """C twice; what must hold at any speed."""
-    first, second = (measure("C", folder, pages, counts) for _ in range(2))
+    first, second = (measure("C", newsdesk, folder, pages, counts) for _ in range(2))
     wrong = [
         f"{figure} is {found:g}, expected {wanted}"
         for figure, found, wanted, right in (
@@ -199,20 +239,28 @@ def main() -> int:
     parser.add_argument("--articles", type=int, default=500)
     parser.add_argument("--hosts", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--peers", action="store_true", help="also the peers, each in an environment of its own (pip installs them)"
+    )
+    parser.add_argument(
+        "--broken", action="store_true", help="C alone, beside itself with pages that hang or crash a worker"
+    )
     parser.add_argument("--short", action="store_true", help="C alone, 120 articles: what must hold at any speed")
     parser.add_argument("--json", metavar="FILE", help="- is stdout")
     chosen = parser.parse_args()
     pages = web.build(120 if chosen.short else chosen.articles, chosen.hosts)
-    with tempfile.TemporaryDirectory(prefix="newsdesk-bench-") as name, web.serving(pages) as counts:
-        if chosen.short:
-            return short(pages, counts, Path(name))
-        found = compare(pages, counts, chosen.rounds, Path(name))
-    if chosen.json == "-":
-        print(json.dumps(found, indent=1))
-        return 0
-    if chosen.json:
+    with tempfile.TemporaryDirectory(prefix="newsdesk-bench-") as name:
+        if chosen.broken:
+            found = broken(pages, chosen.rounds, Path(name))
+        else:
+            with web.serving(pages) as counts:
+                if chosen.short:
+                    return short(pages, counts, Path(name))
+                runs = {**RUNS, **(peers.install(Path(name)) if chosen.peers else {})}
+                found = compare(runs, pages, counts, chosen.rounds, Path(name))
+    if chosen.json and chosen.json != "-":
         Path(chosen.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(table(found))
+    print(json.dumps(found, indent=1) if chosen.json == "-" or chosen.broken else table(found))
     return 0
 
 

@@ -108,6 +108,11 @@ class Prose:
         self._words = list(words)
         self._weights = list(itertools.accumulate(1 / (rank + 2.7) for rank in range(VOCABULARY)))
 
+    @property
+    def common(self) -> frozenset[str]:
+        """Words that say nothing, and the hundred commonest beside them: nobody searches for them alone."""
+        return frozenset(self._words[:200])
+
     def words(self, count: int) -> list[str]:
         return self.random.choices(self._words, cum_weights=self._weights, k=count)
 

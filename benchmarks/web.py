@@ -95,7 +95,7 @@ def _reworded(title: str, body: bytes, text: str | None, turn: int) -> tuple[str
     turned = str.maketrans(letters, letters[turn % 20 + 1 :] + letters[: turn % 20 + 1])
 
     def words(found: str) -> str:
-        return re.sub(r"\b[a-z]{5,}\b", lambda word: word[0].translate(turned), found)
+        return re.sub(r"\b[A-Za-z][a-z]{4,}\b", lambda word: word[0].translate(turned), found)
 
     def between_tags(found: re.Match[bytes]) -> bytes:
         if found[1]:  # a script, a style sheet, a comment or a tag stays

@@ -23,14 +23,14 @@ _COMMON_OF_SOURCE = (
     4  # articles of one source within the window; a wire story is updated so often, a footer stands in all
 )
 _COMMON = 50  # a fingerprint that stands in more articles than this is a footer, not a story
-_FIELDS = tuple(f.name for f in dataclasses.fields(Article))
+FIELDS = tuple(f.name for f in dataclasses.fields(Article))
 _LISTS = ("authors", "tags")
-COLUMNS = ", ".join(f"a.{name}" for name in _FIELDS)
+COLUMNS = ", ".join(f"a.{name}" for name in FIELDS)
 
 
 def article_from(row: Sequence[Any]) -> Article:
     """The record of a row of COLUMNS."""
-    found = dict(zip(_FIELDS, row, strict=True))
+    found = dict(zip(FIELDS, row, strict=True))
     for name in _LISTS:
         found[name] = tuple(json.loads(found[name]))
     found["provenance"] = json.loads(found["provenance"])
@@ -122,6 +122,8 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
         _add_addresses(db, article_id, verdict.addresses, at)
         _set_recheck(db, article_id, verdict.recheck_at)
     if verdict.fingerprints and article_id is not None and verdict.outcome in {"new", "revised"}:
+        if verdict.article_id is not None:
+            _forget_fingerprints(db, article_id)
         _add_fingerprints(db, article_id, verdict.fingerprints, verdict.at)
     _settle_entries(db, verdict, article_id)
     _count_day(db, verdict, at)
@@ -152,7 +154,7 @@ def _mark_presence(db: Any, verdict: Verdict, at: str) -> None:
 
 def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
     left_out = {"id", *skip}
-    found = {name: getattr(article, name) for name in _FIELDS if name not in left_out}
+    found = {name: getattr(article, name) for name in FIELDS if name not in left_out}
     for name in _LISTS:
         if name in found:
             found[name] = json.dumps(list(found[name]), ensure_ascii=False)
@@ -256,6 +258,7 @@ def reprocess(
         )
     _overwrite(db, article_id, dataclasses.replace(article, revision=number), held.fetched_at or iso(at), held=held)
     db.conn.execute("UPDATE articles SET last_same_at = ? WHERE id = ?", (held.last_same_at, article_id))
+    _forget_fingerprints(db, article_id)
     _add_fingerprints(db, article_id, prints, moment(held.first_seen_at) if held.first_seen_at else at)
     _change(db, article_id, iso(at), "reprocessed")
 
@@ -381,14 +384,23 @@ def _set_recheck(db: Any, article_id: int, recheck_at: datetime | None) -> None:
 
 def _add_fingerprints(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
     day = int(at.timestamp() // 86400)
-    db.conn.execute(
-        "DELETE FROM fingerprints WHERE article_id = ? AND hash NOT IN (SELECT value FROM json_each(?))",
-        (article_id, json.dumps([_signed(p) for p in prints])),
-    )
     db.conn.executemany(
         "INSERT INTO fingerprints (hash, article_id, seen_day) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(_signed(p), article_id, day) for p in prints],
     )
+
+
+def _forget_fingerprints(db: Any, article_id: int) -> None:
+    db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article_id,))
+
+
+def forget_old_fingerprints(db: Any, now: datetime) -> int:
+    """Take out those that no look-up asks for any more, so that look-ups cost the same in a large archive; how many they were."""
+    oldest = db.conn.execute("SELECT min(article_id) FROM fingerprints").fetchone()[0]
+    last = db.conn.execute("SELECT max(id) FROM articles WHERE first_seen_at < ?", (iso(now - WINDOW),)).fetchone()[0]
+    if oldest is None or last is None or oldest > last:
+        return 0
+    return int(db.conn.execute("DELETE FROM fingerprints WHERE article_id <= ?", (last,)).rowcount)
 
 
 def _signed(value: int) -> int:

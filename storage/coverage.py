@@ -40,13 +40,18 @@ def trends(db: Any, now: datetime) -> list[dict[str, Any]]:
     since = iso(now - timedelta(days=USUAL_DAYS))
     found = []
     settled = _settled(db, iso(now - timedelta(days=FORBIDDEN_DAYS))[:10])
+    asked_at = dict(db.conn.execute("SELECT source, max(ok_at) FROM feeds GROUP BY source").fetchall())
+    # One walk over an index that holds all of this; an archive of a million articles would be read through otherwise.
+    of: dict[str, list[Any]] = {}
+    for source, *row in db.conn.execute(
+        "SELECT source, first_seen_at, authors <> '[]', published_at IS NOT NULL, completeness = 'full', word_count FROM articles "
+        "WHERE first_seen_at >= ? ORDER BY first_seen_at DESC",
+        (since,),
+    ):
+        of.setdefault(source, []).append(row)
     for (source,) in db.conn.execute("SELECT id FROM sources WHERE enabled = 1 ORDER BY id").fetchall():
-        rows = db.conn.execute(
-            "SELECT first_seen_at, authors <> '[]', published_at IS NOT NULL, completeness = 'full', word_count FROM articles "
-            "WHERE source = ? AND first_seen_at >= ? ORDER BY first_seen_at DESC, id DESC LIMIT 3000",
-            (source, since),
-        ).fetchall()
-        asked = db.conn.execute("SELECT max(ok_at) FROM feeds WHERE source = ?", (source,)).fetchone()[0]
+        rows = of.get(source, [])[:3000]
+        asked = asked_at.get(source)
         found.append(
             {
                 "source": source, "seen": [row[0] for row in rows], "ok_at": asked,

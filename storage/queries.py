@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from storage.articles import COLUMNS, article_from
+from storage.articles import COLUMNS, FIELDS, article_from
 from storage.records import Article, Filter, moment
 from storage.words import match_query, snippet
 
 _WHEN = "coalesce(a.published_at, a.first_seen_at)"
+_ID = FIELDS.index("id")
 _WEIGHTS = (
     "10.0, 1.0, 3.0"  # a word in the title says more than one in the text; an author's name is looked for by name
 )
@@ -53,8 +55,16 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
             "EXISTS (SELECT 1 FROM json_each(a.authors) w, json_each(:authors) x WHERE instr(casefold(w.value), x.value) > 0)"
         )
     for name, value, condition in (
-        ("since", f.since, f"CASE length({_WHEN}) WHEN 10 THEN {_WHEN} >= :since_day ELSE {_WHEN} >= :since END"),
-        ("until", f.until, f"CASE length({_WHEN}) WHEN 10 THEN {_WHEN} <= :until_day ELSE {_WHEN} < :until END"),
+        (
+            "since",
+            f.since,
+            f"{_WHEN} >= :since_low AND CASE length({_WHEN}) WHEN 10 THEN {_WHEN} >= :since_day ELSE {_WHEN} >= :since END",
+        ),
+        (
+            "until",
+            f.until,
+            f"{_WHEN} <= :until_high AND CASE length({_WHEN}) WHEN 10 THEN {_WHEN} <= :until_day ELSE {_WHEN} < :until END",
+        ),
         ("seen", f.seen_since, "a.first_seen_at >= :seen"),
         ("story", f.story, "a.story_id = :story"),
     ):
@@ -64,6 +74,9 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
     # A day known without its time is compared as the reader's day.
     values["since_day"] = moment(f.since).astimezone().date().isoformat() if f.since else None
     values["until_day"] = (moment(f.until) - timedelta(seconds=1)).astimezone().date().isoformat() if f.until else None
+    # What an index can answer, a little too wide: a day sorts before every time on it.
+    values["since_low"] = min(f.since[:10], values["since_day"]) if f.since else None
+    values["until_high"] = max(f.until, values["until_day"]) if f.until else None
     if f.changed:
         conditions.append(
             "a.revision > 1 AND EXISTS (SELECT 1 FROM revisions r WHERE r.article_id = a.id AND r.number > 1 AND r.cause = 'publisher')"
@@ -76,60 +89,153 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
     return conditions, values
 
 
-def _fold(conditions: list[str], matching: str, *, fold: bool) -> tuple[str, str]:
-    """The rows to show and how many copies each stands for: a copy is folded only where its original is in the same answer."""
-    where = " AND ".join(conditions) or "1"
-    rows = f"SELECT a.id, a.duplicate_of, {matching} WHERE {where}"
-    if not fold:
-        return f"WITH hits AS ({rows}) ", "1"
-    return (
-        f"WITH hits AS MATERIALIZED ({rows}) ",
-        "(h.duplicate_of IS NULL OR h.duplicate_of NOT IN (SELECT id FROM hits))",
+def _shown(conditions: list[str], f: Filter) -> str:
+    """The WHERE of what is shown: a copy is folded only where its original is in the same answer. Asked of each row when its turn comes, never of all."""
+    if not f.fold_copies:
+        return " AND ".join(conditions) or "1"
+    original = " AND ".join(["o.id = a.duplicate_of", *_of("o", conditions)])
+    return " AND ".join(
+        [*conditions, f"(a.duplicate_of IS NULL OR NOT EXISTS (SELECT 1 FROM articles o WHERE {original}))"]
     )
+
+
+def _of(name: str, conditions: list[str]) -> list[str]:
+    """The same conditions, on another row of articles."""
+    return [re.sub(r"\ba\.", f"{name}.", condition) for condition in conditions]
 
 
 def articles(db: Any, f: Filter) -> Iterator[Hit]:
     """The articles that fit, newest first: by published_at, else first_seen_at."""
     conditions, values = _where(f)
-    hits, shown = _fold(conditions, "0 AS score FROM articles a", fold=f.fold_copies)
-    copies = "(SELECT count(*) FROM hits c WHERE c.duplicate_of = a.id)" if f.fold_copies else "0"
-    sql = f"{hits} SELECT {copies}, {COLUMNS} FROM hits h JOIN articles a ON a.id = h.id WHERE {shown} ORDER BY coalesce(a.published_at, a.first_seen_at) DESC, a.id DESC"
-    if not f.fold_copies:
-        where = " AND ".join(conditions) or "1"
-        sql = f"SELECT 0, {COLUMNS} FROM articles a WHERE {where} ORDER BY coalesce(a.published_at, a.first_seen_at) DESC, a.id DESC"
-    for row in db.conn.execute(sql + (" LIMIT :limit" if f.limit is not None else ""), {**values, "limit": f.limit}):
+    order = f"ORDER BY {_WHEN} DESC, a.id DESC"
+    # First the ids, which an index has in order; the rows, and what is folded under them, only of those.
+    ids = f"SELECT a.id FROM articles a WHERE {_shown(conditions, f)} {order} LIMIT :limit"
+    copies = "0"
+    if f.fold_copies:
+        copies = (
+            f"(SELECT count(*) FROM articles c WHERE {' AND '.join(['c.duplicate_of = a.id', *_of('c', conditions)])})"
+        )
+    sql = f"WITH shown AS MATERIALIZED ({ids}) SELECT {copies}, {COLUMNS} FROM shown s JOIN articles a ON a.id = s.id {order}"
+    if f.limit is None and not f.fold_copies:  # everything, as it comes
+        sql = f"SELECT 0, {COLUMNS} FROM articles a WHERE {_shown(conditions, f)} {order}"
+    for row in db.conn.execute(sql, {**values, "limit": -1 if f.limit is None else f.limit}):
         yield Hit(article=article_from(row[1:]), copies=row[0])
 
 
 def search(db: Any, query: str, f: Filter) -> Iterator[Hit]:
     """The articles that hold every word of the query, best first."""
     match = match_query(query)
-    if not match:
+    if not match or f.limit == 0:
         return
     conditions, values = _where(f)
-    source = f"bm25(articles_fts, {_WEIGHTS}) AS score FROM articles_fts JOIN articles a ON a.id = articles_fts.rowid"
-    hits, shown = _fold(["articles_fts MATCH :match", *conditions], source, fold=f.fold_copies)
-    copies = "(SELECT count(*) FROM hits c WHERE c.duplicate_of = a.id)" if f.fold_copies else "0"
-    sql = f"{hits} SELECT {copies}, {COLUMNS} FROM hits h JOIN articles a ON a.id = h.id WHERE {shown} ORDER BY h.score, a.id DESC"
-    for row in db.conn.execute(
-        sql + (" LIMIT :limit" if f.limit is not None else ""), {**values, "match": match, "limit": f.limit}
-    ):
-        article = article_from(row[1:])
-        yield Hit(article=article, copies=row[0], snippet=snippet(article.text or article.summary or "", query))
+    values["match"] = match
+    left = -1 if f.limit is None else f.limit
+    for article in _ranked(db, conditions, values, f):
+        copies = 0
+        if f.fold_copies:
+            if article.duplicate_of is not None and _found(db, "a.id = :key", article.duplicate_of, conditions, values):
+                continue
+            copies = _found(db, "a.duplicate_of = :key", article.id, conditions, values)
+        yield Hit(article=article, copies=copies, snippet=snippet(article.text or article.summary or "", query))
+        left -= 1
+        if left == 0:
+            return
+
+
+_FIRST = 4  # times the limit: so many of the best are looked at first, as some are filtered out or folded
+
+
+def _ranked(db: Any, conditions: list[str], values: dict[str, Any], f: Filter) -> Iterator[Article]:
+    """Hits that fit: first those that have all words in headline and authors, then the others, the best of each first.
+
+    What matches is ranked by the index alone; rows are read, and filtered, only as far as they are shown. (Measured in 1,000,000 articles: reading the
+    row of each hit takes seconds for a common word, ranking each hit a fifth of a second, ranking those in headlines a hundredth.)
+    """
+    most = -1 if f.limit is None else _FIRST * f.limit
+    among = _within(db, f, values)
+    seen: set[int] = set()
+    for match in (f"{{title authors}} : ({values['match']})", values["match"]):
+        start, size = 0, most
+        while True:
+            found = [
+                row[0]
+                for row in db.conn.execute(
+                    f"SELECT rowid FROM articles_fts WHERE articles_fts MATCH :ranked {among} ORDER BY bm25(articles_fts, {_WEIGHTS}), rowid DESC LIMIT :most OFFSET :from",
+                    {**values, "ranked": match, "most": size, "from": start},
+                )
+            ]
+            yield from _rows(db, [key for key in found if key not in seen], conditions, values)
+            seen.update(found)
+            if size < 0 or len(found) < size:
+                break
+            start, size = start + size, -1
+
+
+def _rows(db: Any, keys: Sequence[int], conditions: list[str], values: dict[str, Any]) -> Iterator[Article]:
+    """The articles of those ids that fit, in that order; read by the hundred, as few are wanted as a rule."""
+    where = " AND ".join(["a.id IN (SELECT value FROM json_each(:these))", *conditions])
+    for at in range(0, len(keys), 100):
+        these = keys[at : at + 100]
+        found = db.conn.execute(
+            f"SELECT {COLUMNS} FROM articles a WHERE {where}", {**values, "these": json.dumps(these)}
+        )
+        fit = {row[_ID]: row for row in found}
+        yield from (article_from(fit[key]) for key in these if key in fit)
+
+
+_NARROW = 30_000  # articles that an index is asked for at the most; a filter that lets more through is asked of the best hits instead
+
+
+def _within(db: Any, f: Filter, values: dict[str, Any]) -> str:
+    """Conditions that an index answers by itself, and that leave few articles, narrow the hits before they are ranked."""
+    indexed = Filter(sources=f.sources, since=f.since, until=f.until, seen_since=f.seen_since, story=f.story, ids=f.ids)
+    among, _ = _where(indexed)
+    if not among:
+        return ""
+    ids = f"SELECT a.id FROM articles a WHERE {' AND '.join(among)}"
+    many = db.conn.execute(f"SELECT count(*) FROM ({ids} LIMIT {_NARROW + 1})", values).fetchone()[0] > _NARROW
+    return "" if many else f"AND +rowid IN ({ids})"
+
+
+def _found(db: Any, which: str, key: int, conditions: list[str], values: dict[str, Any]) -> int:
+    """How many of the articles that `which` names are in the same answer."""
+    where = " AND ".join(
+        [which, *conditions, "EXISTS (SELECT 1 FROM articles_fts WHERE articles_fts MATCH :match AND rowid = a.id)"]
+    )
+    return int(db.conn.execute(f"SELECT count(*) FROM articles a WHERE {where}", {**values, "key": key}).fetchone()[0])
 
 
 def count(db: Any, f: Filter, query: str | None = None) -> int:
     """How many articles the same question has in all, limit aside."""
     conditions, values = _where(f)
-    source = "0 AS score FROM articles a"
     if query is not None:
         values["match"] = match_query(query)
         if not values["match"]:
             return 0
-        conditions.insert(0, "articles_fts MATCH :match")
-        source = "0 AS score FROM articles_fts JOIN articles a ON a.id = articles_fts.rowid"
-    hits, shown = _fold(conditions, source, fold=f.fold_copies)
-    return int(db.conn.execute(f"{hits} SELECT count(*) FROM hits h WHERE {shown}", values).fetchone()[0])
+        conditions = ["a.id IN hits", *conditions]
+    hits = (
+        "WITH hits AS MATERIALIZED (SELECT rowid AS id FROM articles_fts WHERE articles_fts MATCH :match) "
+        if query is not None
+        else ""
+    )
+    table = "hits a" if conditions == ["a.id IN hits"] else "articles a"
+    every = int(
+        db.conn.execute(
+            f"{hits}SELECT count(*) FROM {table} WHERE {' AND '.join(conditions) or '1'}", values
+        ).fetchone()[0]
+    )
+    if not f.fold_copies:
+        return every
+    # A copy's original is there, whatever else: only filters can leave it out of the answer.
+    original = (
+        f"AND EXISTS (SELECT 1 FROM articles o WHERE {' AND '.join(['o.id = a.duplicate_of', *_of('o', conditions)])})"
+        if conditions
+        else ""
+    )
+    folded = " AND ".join(["a.duplicate_of IS NOT NULL", *conditions])
+    return every - int(
+        db.conn.execute(f"{hits}SELECT count(*) FROM articles a WHERE {folded} {original}", values).fetchone()[0]
+    )
 
 
 def revisions(db: Any, article_id: int) -> list[dict[str, Any]]:
@@ -141,21 +247,21 @@ def edits(
     db: Any, *, since: str | None, sources: tuple[str, ...], silent: bool, title: bool, min_words: int
 ) -> list[dict[str, Any]]:
     """What publishers changed, newest first: each revision after the first with the one before it."""
+    conditions = {
+        "r.seen_at >= :since": since is not None,
+        "r.silent": silent,
+        "p.title IS NOT r.title": title,
+        "r.words_added + r.words_removed >= :words": min_words > 0,
+        "a.source IN (SELECT value FROM json_each(:sources))": bool(sources),
+    }
     sql = (
         "SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, p.title AS old_title, r.title AS title, r.silent, "
         "r.words_added, r.words_removed FROM revisions r JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 JOIN articles a ON a.id = r.article_id "
-        "WHERE r.cause = 'publisher' AND (:since IS NULL OR r.seen_at >= :since) AND (NOT :silent OR r.silent) AND (NOT :title OR p.title IS NOT r.title) "
-        "AND r.words_added + r.words_removed >= :words AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) ORDER BY r.seen_at DESC, a.id DESC"
+        f"WHERE {' AND '.join(['r.cause = :cause', *(c for c, asked in conditions.items() if asked)])} ORDER BY r.seen_at DESC, a.id DESC"
     )
-    values = {
-        "since": since,
-        "silent": silent,
-        "title": title,
-        "words": min_words,
-        "any": not sources,
-        "sources": json.dumps(list(sources)),
-    }
-    return _dicts(db, sql, values)
+    return _dicts(
+        db, sql, {"cause": "publisher", "since": since, "words": min_words, "sources": json.dumps(list(sources))}
+    )
 
 
 def vanished(db: Any, *, since: str | None, sources: tuple[str, ...]) -> list[dict[str, Any]]:

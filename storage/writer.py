@@ -277,6 +277,11 @@ class Writer(Store):
         with self.transaction():
             articles.reprocess(self.db, article_id, article, at, words, prints)
 
+    def forget_fingerprints(self, now: datetime) -> int:
+        """Take out fingerprints that no look-up asks for any more; how many they were."""
+        with self.transaction():
+            return articles.forget_old_fingerprints(self.db, now)
+
     def note_extractor(self, article_id: int, extractor: str) -> None:
         """Another extractor read the same: the record is its own from now on."""
         with self.transaction():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -173,7 +173,7 @@ def html_text(content: str | None) -> str:
 
 def grams(text: str) -> frozenset[tuple[str, ...]]:
     """The text's word 3-grams, for comparing two readings of one page; words are what stands between spaces where there are any."""
-    found = text.split()
+    found: Sequence[str] = text.split()
     if len(text) > 20 * len(found):
         found = words(text)
     return frozenset(zip(found, found[1:], found[2:], strict=False))

@@ -121,6 +121,8 @@ def search_command(app: App, query: str, which: Filter, fold: bool | None, field
 
 def _named(app: App, store: Any, which: Filter) -> None:
     """A source that nobody knows is told, not answered with nothing."""
+    if not which.sources:
+        return
     known = {s.id for s in app.config.sources} | {row["source"] for row in store.health(now())}
     for name in which.sources:
         if name not in known:

@@ -129,6 +129,7 @@ class LiveRun:
         self.pool.close()
         with contextlib.suppress(StorageError):
             self.writer.release_leases()
+            self.writer.forget_fingerprints(self.now())
 
     def summary(self, exit_code: int | None) -> CrawlRun:
         """Write down how it went, close the file, free the lock."""

@@ -205,6 +205,7 @@ class Upkeep:
 
     def _prune(self, writer: Writer) -> None:
         now = self.live.now()
+        writer.forget_fingerprints(now)
         ledger = iso(now - timedelta(seconds=self.config.storage.fetches_retain))
         files.prune(writer, fetches_before=ledger, rejected_before=iso(now - YEAR), runs_before=iso(now - YEAR))
         writer.forget_raw(now - timedelta(seconds=self.config.extract.raw_retain))

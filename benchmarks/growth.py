@@ -1,0 +1,282 @@
+"""What an archive costs as it grows: storing one more, and the questions people ask, at 10,000, 100,000 and 1,000,000 articles.
+
+    python -m benchmarks.growth [--articles 10000 100000 1000000] [--keep FOLDER] [--json FILE]
+
+The archives are made up (benchmarks/archive.py) and kept in FOLDER for the next time. Storing is what the crawler does for a page: the look-ups of the
+decision, the decision, and its writing, in transactions of ten; CPU is told, as the disk's syncs hide everything else. Questions go through storage.Store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks import archive
+from benchmarks.crawl import machine
+from benchmarks.prose import Prose
+from crawler.articles.assembly import assemble
+from crawler.articles.dedupe import shingles
+from crawler.articles.extraction import Extraction
+from crawler.articles.verdict import Visit
+from crawler.engine.answers import look_up_and_decide
+from crawler.urls import host_of, url_key
+from storage.records import Entry, Filter, iso
+from storage.store import open_store
+from storage.writer import Writer, open_writer
+
+MORE = 400  # articles that are stored to measure it
+BATCH = 10
+ASKED = 60  # questions of a kind
+
+
+def visits(path: Path, count: int, seed: int, now: datetime) -> list[Visit]:
+    """New articles, one in seven of them the copy of a kept one."""
+    prose, found = Prose(seed), []
+    with open_store(path) as store:
+        kept = [hit.article for hit in store.articles(Filter(limit=500))]
+    for n in range(count):
+        source = archive.source(prose.random.randrange(archive.SOURCES))
+        text = (
+            prose.random.choice(kept).text
+            if n % 7 == 0
+            else prose.text(min(900, max(100, round(prose.random.lognormvariate(5.9, 0.5)))))
+        )
+        text = "\n\n".join((text or "").split("\n"))
+        url = f"https://{source}/more/{seed}/{n}"
+        entry = Entry(
+            id=0,
+            feed_url=f"https://{source}/feed",
+            source=source,
+            url=url,
+            url_key=url_key(url),
+            title=prose.headline(),
+            published_at=iso(now),
+        )
+        extraction = Extraction(
+            url=url, title=entry.title, authors=(prose.name(),), published_at=iso(now), text=text, language="en"
+        )
+        article = assemble(extraction, entry, source=source, language="en", now=now)
+        found.append(
+            Visit(
+                entry=entry,
+                requested=url,
+                final=url,
+                source=source,
+                extraction=extraction,
+                article=article,
+                grams=shingles(text),
+                rechecks=(900.0, 3600.0),
+            )
+        )
+    return found
+
+
+def listed(writer: Writer, found: Sequence[Visit], now: datetime) -> list[Visit]:
+    """Put their entries into the frontier, as polls would have done."""
+    with writer.transaction():
+        ids = [
+            writer.db.conn.execute(
+                "INSERT INTO entries (feed_url, identity, guid, url, title, published_at, state, first_seen_at, source, url_key, host) VALUES (?, ?, ?, ?, ?, ?, 'leased', ?, ?, ?, ?)",
+                (
+                    v.entry.feed_url,
+                    v.final,
+                    v.final,
+                    v.final,
+                    v.entry.title,
+                    v.entry.published_at,
+                    iso(now),
+                    v.source,
+                    v.entry.url_key,
+                    host_of(v.final),
+                ),
+            ).lastrowid
+            for v in found
+        ]
+    return [dataclasses.replace(v, entry=dataclasses.replace(v.entry, id=n)) for v, n in zip(found, ids, strict=True)]
+
+
+def storing(path: Path, seed: int) -> dict[str, float]:
+    """Milliseconds of CPU and of wall for one article more."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    found = visits(path, MORE, seed, now)
+    cpu, wall, copies = [], [], 0
+    with open_writer(path) as writer:
+        found = listed(writer, found, now)
+        for start in range(0, MORE, BATCH):
+            began, spent = time.perf_counter(), time.process_time()
+            with writer.transaction():
+                for visit in found[start : start + BATCH]:
+                    with writer.savepoint():
+                        verdict = look_up_and_decide(writer, visit, b"")
+                        writer.apply_verdict(verdict)
+                        copies += verdict.article is not None and verdict.article.duplicate_of is not None
+            cpu.append(1000 * (time.process_time() - spent) / BATCH)
+            wall.append(1000 * (time.perf_counter() - began) / BATCH)
+    return {
+        "store_cpu_ms": statistics.median(cpu),
+        "store_cpu_mean_ms": statistics.mean(cpu),
+        "store_wall_ms": statistics.median(wall),
+        "copies_found": copies,
+    }
+
+
+def questions(path: Path, seed: int) -> dict[str, Callable[[], Any]]:
+    """What people ask, each time of something else: words and articles are drawn from what is kept."""
+    store, draw, now = open_store(path), random.Random(seed), datetime.now(UTC)
+    newest = store.db.conn.execute("SELECT max(id) FROM articles").fetchone()[0]
+    common = Prose(0).common
+
+    def words(count: int) -> str:
+        """Words of one headline that say something, as people search: not the hundred commonest."""
+        article = store.article(draw.randint(1, newest))
+        found = [word for word in (article.title or "").split() if word.lower() not in common] if article else []
+        return " ".join(draw.sample(found, min(count, len(found))))
+
+    def search(count: int, **which: Any) -> Callable[[], Any]:
+        return lambda: list(store.search(words(count), Filter(limit=50, **which)))
+
+    def search_source() -> list[Any]:
+        return list(
+            store.search(words(1), Filter(limit=50, sources=(archive.source(draw.randrange(archive.SOURCES)),)))
+        )
+
+    def status() -> list[Any]:
+        return [
+            store.health(now),
+            store.totals(),
+            store.queue(now),
+            store.manners(now),
+            store.trends(now),
+            store.troubled_feeds(now),
+            store.runs(1),
+        ]
+
+    week = iso(now - timedelta(days=7))
+    return {
+        "list": lambda: list(store.articles(Filter(limit=50))),
+        "list_folded": lambda: list(store.articles(Filter(limit=50, fold_copies=True))),
+        "list_source": lambda: list(
+            store.articles(Filter(limit=50, sources=(archive.source(draw.randrange(archive.SOURCES)),)))
+        ),
+        "list_count": lambda: store.count(Filter(fold_copies=True)),
+        "search_one": search(1),
+        "search_three": search(3),
+        "search_folded": search(1, fold_copies=True),
+        "search_week": search(1, since=week),
+        "search_source": search_source,
+        "search_count": lambda: store.count(Filter(), words(1)),
+        "show": lambda: (
+            store.article(key := draw.randint(1, newest)),
+            store.revisions(key),
+            store.addresses(key),
+            store.story(key),
+        ),
+        "edits": lambda: store.edits(since=week),
+        "status": status,
+    }
+
+
+def asking(path: Path, seed: int) -> dict[str, dict[str, float]]:
+    """Median and 95th percentile of each question, in milliseconds of wall."""
+    found = {}
+    for name, ask in questions(path, seed).items():
+        times = []
+        until = time.perf_counter() + 20
+        while len(times) < ASKED and (time.perf_counter() < until or len(times) < 3):
+            began = time.perf_counter()
+            ask()
+            times.append(1000 * (time.perf_counter() - began))
+        times.sort()
+        found[name] = {
+            "median_ms": round(statistics.median(times), 2),
+            "p95_ms": round(times[min(len(times) - 1, int(0.95 * len(times)))], 2),
+            "asked": len(times),
+        }
+    return found
+
+
+def opening(path: Path) -> float:
+    """Milliseconds to open an archive for reading and ask for one article."""
+    times = []
+    for _ in range(9):
+        began = time.perf_counter()
+        with open_store(path) as store:
+            store.article(1)
+        times.append(1000 * (time.perf_counter() - began))
+    return round(statistics.median(times), 2)
+
+
+def measure(path: Path, articles: int, seed: int) -> dict[str, Any]:
+    if not path.exists():
+        seconds = archive.build(path, articles)
+        print(f"{articles:,} articles made in {seconds:.0f} s", file=sys.stderr)
+    size = path.stat().st_size
+    found = {
+        "articles": articles,
+        "bytes_an_article": round(size / articles),
+        "open_ms": opening(path),
+        "asked": asking(path, seed),
+        **storing(path, seed),
+    }
+    print(f"{articles:,}: {json.dumps(found)}", file=sys.stderr)
+    return found
+
+
+def table(sizes: Sequence[dict[str, Any]]) -> str:
+    lines = [f"{'milliseconds, median (95 of 100)':34}" + "".join(f"{s['articles']:>22,}" for s in sizes)]
+    lines += [
+        f"{name:34}"
+        + "".join(
+            f"{s['asked'][name]['median_ms']:>11.1f} {'(' + format(s['asked'][name]['p95_ms'], '.1f') + ')':>10}"
+            for s in sizes
+        )
+        for name in sizes[0]["asked"]
+    ]
+    for name in ("store_cpu_ms", "store_wall_ms", "open_ms", "bytes_an_article"):
+        lines.append(f"{name:34}" + "".join(f"{s[name]:>22,.2f}" for s in sizes))
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--articles", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="make the archives here, or take those that are here"
+    )
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--json", metavar="FILE", help="- is stdout")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="newsdesk-bench-") as name:
+        folder = chosen.keep or Path(name)
+        folder.mkdir(exist_ok=True)
+        sizes = [measure(folder / f"{count}.db", count, chosen.seed) for count in chosen.articles]
+    found = {
+        "machine": machine(), "sizes": sizes,
+        "ratios": {"store_cpu": round(sizes[-1]["store_cpu_ms"] / sizes[0]["store_cpu_ms"], 3), "store_wall": round(sizes[-1]["store_wall_ms"] / sizes[0]["store_wall_ms"], 3)},
+    }  # fmt: skip
+    if chosen.json == "-":
+        print(json.dumps(found, indent=1))
+        return 0
+    if chosen.json:
+        Path(chosen.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(table(sizes))
+    print(
+        f"storing one more, {sizes[-1]['articles']:,} against {sizes[0]['articles']:,}: CPU {found['ratios']['store_cpu']}, wall {found['ratios']['store_wall']}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TZ", "UTC")
+    sys.exit(main())

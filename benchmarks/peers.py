@@ -1,0 +1,103 @@
+"""The peers of benchmarks.crawl, each in a virtual environment of its own, each the way its documentation shows first.
+
+python -m benchmarks.peers NAME DATABASE FEED…          (in that environment; NAME is one of PEERS)
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import venv
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+PEERS = {
+    "news-please": "news-please",
+    "newspaper4k": "newspaper4k",
+    "trafilatura": "trafilatura",
+}  # name: what pip installs
+Way = Callable[[Path, Sequence[str]], list[str]]
+Row = tuple[str, str | None, str | None]
+
+
+def install(folder: Path) -> dict[str, Way]:
+    """Make their environments with pip; for each that it could install, its command as benchmarks.crawl wants it."""
+    ready = {}
+    for name, package in PEERS.items():
+        print(f"installing {name}", file=sys.stderr)
+        place = folder / f"environment-{name}"
+        venv.create(place, with_pip=True)
+        python = str(place / "bin" / "python")
+        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package, "lxml_html_clean"]
+        if subprocess.run(command, check=False).returncode == 0:
+            ready[name] = functools.partial(_command, python, name)
+    return ready
+
+
+def _command(python: str, name: str, folder: Path, feeds: Sequence[str]) -> list[str]:
+    return [python, "-m", "benchmarks.peers", name, str(folder / "news.db"), *feeds]
+
+
+def news_please(links: list[str]) -> Iterator[Row]:
+    from newsplease import NewsPlease
+
+    for url, article in NewsPlease.from_urls(links).items():
+        if article and not isinstance(article, dict):
+            yield url, article.title, article.maintext
+
+
+def newspaper4k(links: list[str]) -> Iterator[Row]:
+    import newspaper
+
+    for url in links:
+        article = newspaper.article(url)
+        yield url, article.title, article.text
+
+
+def trafilatura(links: list[str]) -> Iterator[Row]:
+    """Its command, which fetches and extracts side by side by itself; files are named by a hash, so that texts are told by their address inside."""
+    with tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder, "links.txt")
+        listed.write_text("\n".join(links))
+        command = [
+            str(Path(sys.executable).with_name("trafilatura")),
+            "-i",
+            str(listed),
+            "-o",
+            f"{folder}/out",
+            "--json",
+            "--with-metadata",
+            "--no-comments",
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+        for file in Path(folder, "out").rglob("*.json"):
+            found = json.loads(file.read_text())
+            yield (
+                found.get("source") or found.get("url"),
+                found.get("title"),
+                found.get("raw_text") or found.get("text"),
+            )
+
+
+def main(name: str, database: str, feeds: list[str]) -> None:
+    links = [
+        link
+        for feed in feeds
+        for link in re.findall(
+            "<link>(http[^<]*/news/[^<]*)</link>", urllib.request.urlopen(feed, timeout=30).read().decode()
+        )
+    ]
+    way = {"news-please": news_please, "newspaper4k": newspaper4k, "trafilatura": trafilatura}[name]
+    with sqlite3.connect(database) as db:
+        db.execute("CREATE TABLE pages (url TEXT PRIMARY KEY, title TEXT, text TEXT)")
+        db.executemany("INSERT OR IGNORE INTO pages VALUES (?, ?, ?)", way(links))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -1,0 +1,33 @@
+"""newsdesk with workers that fail: a page whose address says so hangs its worker (burning CPU), or crashes it. For `benchmarks.crawl --broken`.
+
+python -m benchmarks.sabotage COMMAND…
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+from typing import Any
+
+from crawler.cli import main
+from crawler.engine import worker
+from storage.raw import RawPage
+
+HANGS, CRASHES = "/news/hangs-", "/news/crashes-"
+_read_page = worker.read_page  # in a worker process nobody has changed it
+
+
+def read_page(page: RawPage, **how: Any) -> worker.PageRead:
+    while HANGS in page.url:
+        pass
+    if CRASHES in page.url:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return _read_page(page, **how)
+
+
+if __name__ == "__main__":
+    worker.read_page = importlib.import_module(
+        "benchmarks.sabotage"
+    ).read_page  # by the name under which a worker finds it
+    main()

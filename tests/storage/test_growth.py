@@ -1,0 +1,168 @@
+"""What is asked of a large archive costs what it costs in a small one: counted in steps of SQLite's machine, not in seconds."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import archive, growth
+from storage import queries
+from storage.articles import WINDOW
+from storage.records import Filter
+from storage.store import open_store
+from storage.writer import open_writer
+
+SMALL, LARGE = 1_000, 4_000
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("archives")
+    for size in (SMALL, LARGE):
+        archive.build(folder / f"{size}.db", size)
+    return folder / f"{SMALL}.db", folder / f"{LARGE}.db"
+
+
+def steps(db: Any, ask: Callable[[], Any]) -> int:
+    """Steps of SQLite's machine, by the ten."""
+    count = 0
+
+    def step() -> int:
+        nonlocal count
+        count += 10
+        return 0
+
+    db.conn.set_progress_handler(step, 10)
+    ask()
+    db.conn.set_progress_handler(None, 0)
+    return count
+
+
+@pytest.mark.parametrize("name", ["list", "list_folded", "show"])
+def test_questions_cost_the_same_in_a_larger_archive(archives: tuple[Path, Path], name: str) -> None:
+    costs = []
+    for path in archives:
+        with open_store(path) as store:
+            ask = {
+                "list": lambda store=store: list(store.articles(Filter(limit=50))),
+                "list_folded": lambda store=store: list(store.articles(Filter(limit=50, fold_copies=True))),
+                "show": lambda store=store: (
+                    store.article(77),
+                    store.revisions(77),
+                    store.addresses(77),
+                    store.story(77),
+                ),
+            }[name]
+            costs.append(steps(store.db, ask))
+    assert costs[1] < 1.3 * costs[0] + 200
+
+
+def test_storing_costs_the_same_in_a_larger_archive(
+    archives: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "MORE", 20)
+    costs = []
+    for path in archives:
+        counted = [0]
+        real = growth.open_writer
+
+        def open_counting(path: Path, counted: list[int] = counted, real: Any = real) -> Any:
+            writer = real(path)
+
+            def step() -> int:
+                counted[0] += 10
+                return 0
+
+            writer.db.conn.set_progress_handler(step, 10)
+            return writer
+
+        monkeypatch.setattr(growth, "open_writer", open_counting)
+        growth.storing(path, seed=SMALL)
+        monkeypatch.setattr(growth, "open_writer", real)
+        costs.append(counted[0])
+    assert costs[1] < 1.6 * costs[0]  # a scan would make it four times; more copies are found in a larger archive
+
+
+def test_a_filter_is_asked_of_the_index_or_of_the_best_hits_with_the_same_answer(
+    archives: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with open_store(archives[1]) as store:
+        for which in (
+            Filter(since=since),
+            Filter(sources=(archive.source(3), archive.source(4))),
+            Filter(since=since, fold_copies=True),
+        ):
+            everything = [hit.article.id for hit in store.search("government", which)]
+            assert everything
+            assert len(everything) == store.count(which, "government")
+            first = [hit.article.id for hit in store.search("government", Filter(**{**_fields(which), "limit": 7}))]
+            assert first == everything[:7]
+            monkeypatch.setattr(queries, "_NARROW", 0)
+            assert [hit.article.id for hit in store.search("government", which)] == everything
+            monkeypatch.undo()
+
+
+def _fields(which: Filter) -> dict[str, Any]:
+    return {name: getattr(which, name) for name in Filter.__dataclass_fields__}
+
+
+def test_what_has_the_words_in_its_headline_comes_first(archives: tuple[Path, Path]) -> None:
+    with open_store(archives[0]) as store:
+        hits = ["government" in (hit.article.title or "").casefold() for hit in store.search("government")]
+    assert True in hits
+    assert False in hits
+    assert hits == sorted(hits, reverse=True)
+
+
+def test_folded_answers_agree_with_their_count_and_hide_no_story(archives: tuple[Path, Path]) -> None:
+    with open_store(archives[0]) as store:
+        for which in (
+            Filter(fold_copies=True),
+            Filter(fold_copies=True, sources=tuple(archive.source(n) for n in range(50))),
+        ):
+            hits = list(store.articles(which))
+            assert len(hits) == store.count(which)
+            every = {hit.article.id for hit in store.articles(Filter(**{**_fields(which), "fold_copies": False}))}
+            shown = {hit.article.id for hit in hits}
+            folded = every - shown
+            assert folded
+            assert sum(hit.copies for hit in hits) >= len(folded)
+            assert all((store.article(key) or hits[0].article).duplicate_of in every for key in folded)
+
+
+def test_fingerprints_that_no_look_up_asks_for_are_forgotten(tmp_path: Path) -> None:
+    archive.build(tmp_path / "news.db", 200)
+    with open_writer(tmp_path / "news.db") as writer:
+        now = datetime.now(UTC)
+        held = writer.db.conn.execute("SELECT count(*) FROM fingerprints").fetchone()[0]
+        assert writer.forget_fingerprints(now) == 0
+        with writer.transaction():
+            writer.db.conn.execute(
+                "UPDATE articles SET first_seen_at = ? WHERE id <= 100",
+                ((now - WINDOW - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),),
+            )
+        gone = writer.forget_fingerprints(now)
+        assert 0 < gone < held
+        assert writer.db.conn.execute("SELECT min(article_id) FROM fingerprints").fetchone()[0] == 101
+
+
+def test_an_archive_of_the_schema_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    archive.build(path, 100)
+    db = sqlite3.connect(path)
+    db.executescript(
+        "DROP INDEX fingerprints_article; CREATE INDEX fingerprints_day ON fingerprints(seen_day); DROP INDEX articles_seen; CREATE INDEX articles_seen ON articles(first_seen_at); "
+        "DELETE FROM _sqlite_migrations WHERE name = 'flat_cost'; PRAGMA user_version = 2; INSERT INTO fingerprints VALUES (1, 1, 5)"
+    )
+    db.close()
+    with open_writer(path) as writer:
+        names = {row[0] for row in writer.db.conn.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+        assert {"fingerprints_article", "articles_seen"} <= names
+        assert "fingerprints_day" not in names
+        assert writer.db.conn.execute("SELECT count(*) FROM fingerprints WHERE seen_day = 5").fetchone()[0] == 0
