@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from storage.fulltext import flush, index, unindex
 from storage.records import Address, Article, Cause, Twin, Verdict, iso, iso_after, moment
-from storage.words import segment
 
 WINDOW = timedelta(
     days=30
@@ -72,10 +72,13 @@ def twins(db: Any, prints: Sequence[int], *, now: datetime, source: str | None =
     since = int((now - WINDOW).timestamp() // 86400)
     hashes = json.dumps([_signed(p) for p in prints])
     rows = db.conn.execute(
-        "SELECT article_id, count(*) AS shared FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) AND seen_day >= :since "
-        "AND hash NOT IN (SELECT hash FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) GROUP BY hash HAVING count(*) > :common) "
-        "AND hash NOT IN (SELECT f.hash FROM fingerprints f JOIN articles a ON a.id = f.article_id AND a.source = :source "
-        "WHERE f.hash IN (SELECT value FROM json_each(:prints)) AND f.seen_day >= :since GROUP BY f.hash HAVING count(*) > :common_of_source) "
+        "WITH found AS MATERIALIZED (SELECT hash, article_id FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) AND seen_day >= :since), "
+        "rare AS MATERIALIZED (SELECT hash FROM found GROUP BY hash HAVING count(*) <= :common), "
+        # Rows of articles are read of these only: reading those of all that share some phrase cost a millisecond.
+        "likely AS MATERIALIZED (SELECT article_id FROM found WHERE hash IN rare GROUP BY article_id HAVING count(*) >= :least), "
+        "footer AS MATERIALIZED (SELECT f.hash FROM found f JOIN articles a ON a.id = f.article_id AND a.source = :source WHERE f.article_id IN likely "
+        "GROUP BY f.hash HAVING count(*) > :common_of_source) "
+        "SELECT article_id, count(*) AS shared FROM found WHERE article_id IN likely AND hash IN rare AND hash NOT IN footer "
         "GROUP BY article_id HAVING shared >= :least ORDER BY shared DESC, article_id LIMIT 20",
         {
             "prints": hashes,
@@ -174,7 +177,7 @@ def _insert(db: Any, verdict: Verdict, at: str) -> int:
     article_id = int(db.conn.execute(f"INSERT INTO articles ({columns}) VALUES ({marks})", row).lastrowid)
     if not article.story_id:
         db.conn.execute("UPDATE articles SET story_id = id WHERE id = ?", (article_id,))
-    _index(db, article_id, article)
+    index(db, article_id, article)
     return article_id
 
 
@@ -326,32 +329,8 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
                 held.revision,
             ),
         )
-    _unindex(db, article_id, held)
-    _index(db, article_id, new)
-
-
-def _index(db: Any, article_id: int, article: Article) -> None:
-    db.conn.execute(
-        "INSERT INTO articles_fts (rowid, title, text, authors) VALUES (?, ?, ?, ?)", (article_id, *_indexed(article))
-    )
-
-
-def _unindex(db: Any, article_id: int, article: Article) -> None:
-    """FTS5 with external content is told the old words by hand; they must be the very words that went in."""
-    db.conn.execute(
-        "INSERT INTO articles_fts (articles_fts, rowid, title, text, authors) VALUES ('delete', ?, ?, ?, ?)",
-        (article_id, *_indexed(article)),
-    )
-
-
-def _indexed(article: Article) -> tuple[str, str, str]:
-    summary = f"\n\n{article.summary}" if article.summary and not article.text else ""
-    subtitle = f" {article.subtitle}" if article.subtitle else ""
-    return (
-        segment(f"{article.title or ''}{subtitle}"),
-        segment(f"{article.text or ''}{summary}"),
-        segment("; ".join(article.authors)),
-    )
+    unindex(db, article_id, held)
+    index(db, article_id, new)
 
 
 def rebuild_index(db: Any) -> int:
@@ -360,7 +339,8 @@ def rebuild_index(db: Any) -> int:
     count = 0
     for row in db.conn.execute(f"SELECT {COLUMNS} FROM articles a").fetchall():
         article = article_from(row)
-        _index(db, article.id, article)
+        index(db, article.id, article)
+        flush(db)
         count += 1
     return count
 

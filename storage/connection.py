@@ -26,6 +26,7 @@ from storage.errors import (
     OlderDatabase,
     StorageError,
 )
+from storage.fulltext import WritingDatabase, flush
 from storage.schema import APPLICATION_ID, SCHEMA, migrations
 
 SQLITE_VERSION: str = sqlite3.sqlite_version
@@ -98,7 +99,7 @@ def open_writer(path: Path) -> Any:
         except BaseException:
             connection.close()
             raise
-    return Database(connection)
+    return WritingDatabase(connection)
 
 
 def open_reader(path: Path) -> Any:
@@ -220,7 +221,9 @@ def transaction(path: Path, db: Any) -> Iterator[None]:
         db.conn.execute("BEGIN IMMEDIATE")
         try:
             yield
+            flush(db)
         except BaseException:
+            db.pending.clear()
             if db.conn.in_transaction:
                 db.conn.execute("ROLLBACK")
             raise
@@ -231,9 +234,11 @@ def transaction(path: Path, db: Any) -> Iterator[None]:
 def savepoint(db: Any) -> Iterator[None]:
     """One record inside a transaction: it alone is undone when it cannot be written."""
     db.conn.execute("SAVEPOINT record")
+    before = len(db.pending)
     try:
         yield
     except BaseException:
+        del db.pending[before:]
         if db.conn.in_transaction:
             db.conn.execute("ROLLBACK TO record")
             db.conn.execute("RELEASE record")
