@@ -6,6 +6,7 @@ Functions over one writing connection; each runs inside a transaction that the c
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,10 +30,15 @@ def release_leases(db: Any) -> int:
     return int(feeds) + int(entries)
 
 
-_OWED = (
+_WHEN = "coalesce(e.published_at, e.first_seen_at)"
+# What may be owed now or later, in the words of the index entries_next.
+_ALIVE = "(e.state = 'pending' OR (e.state IN ('retry', 'gone') AND e.retry_at IS NOT NULL))"
+_DUE = (
     "(e.state = 'pending' OR (e.state = 'retry' AND (e.retry_at <= :now OR :all)) OR (e.state = 'gone' AND e.retry_at <= :now)) "
-    "AND (e.not_before IS NULL OR e.not_before <= :now) AND e.url IS NOT NULL "
-    "AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND "
+    "AND (e.not_before IS NULL OR e.not_before <= :now) AND e.url IS NOT NULL"
+)
+_OWED = (
+    f"{_ALIVE} AND {_DUE} AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND "
     # another feed's entry of the same article is being asked for, or waits for its time
     "(o.state = 'leased' OR (o.state IN ('retry', 'gone') AND (o.not_before > :now OR (o.retry_at > :now AND NOT :all)))))"
 )
@@ -73,34 +79,42 @@ def lease_entries(
     """
     where = [_OWED, "e.backfill = :backfill"]
     held = throttled_hosts(db, now)
-    if held:
-        where.append("e.host NOT IN (SELECT value FROM json_each(:held))")
-    if only:
-        per_host = 10**9
-        where = ["e.state = 'pending' AND e.id IN (SELECT value FROM json_each(:only))"]
-    elif sources is not None:
+    if sources is not None:
         where.append("e.source IN (SELECT value FROM json_each(:sources))")
     if skip_keys:
         where.append("(e.url_key = '' OR e.url_key NOT IN (SELECT value FROM json_each(:skip_keys)))")
     if skip:
         where.append("e.id NOT IN (SELECT value FROM json_each(:skip))")
-    when = "coalesce(e.published_at, e.first_seen_at)"
     # One request an article: of entries with one key only the first is asked for, the others are settled with it.
-    one = (
-        "row_number() OVER (PARTITION BY CASE e.url_key WHEN '' THEN e.id ELSE e.url_key END ORDER BY e.id) AS key_rank"
+    same = ("e.url_key = :key", "e.id < :id", _DUE, *where[1:])
+    first = (
+        " AND ".join(re.sub(r"\be\.", "o.", term) for term in same).replace(":key", "e.url_key").replace(":id", "e.id")
     )
+    where.append(f"(e.url_key = '' OR NOT EXISTS (SELECT 1 FROM entries o WHERE {first}))")
+    if only:
+        per_host = 10**9
+        chosen = "SELECT e.id, 1 AS host_rank, e.host FROM entries e WHERE e.state = 'pending' AND e.id IN (SELECT value FROM json_each(:only))"
+    elif newest is not None:  # of each source the newest, whatever their host
+        chosen = (
+            f"SELECT id, row_number() OVER (PARTITION BY host ORDER BY at, id) AS host_rank, host FROM (SELECT e.id, e.host, {_WHEN} AS at, "
+            f"row_number() OVER (PARTITION BY e.source ORDER BY {_WHEN} DESC, e.id) AS source_rank FROM entries e WHERE {' AND '.join(where)}) WHERE source_rank <= :newest"
+        )
+    else:  # of each host the oldest few, by an index: what is owed in all may be a hundred thousand
+        oldest = f"SELECT e.id FROM entries e WHERE e.host = h.host AND {' AND '.join(where)} ORDER BY {_WHEN}, e.id LIMIT :per_host"
+        chosen = (
+            f"SELECT x.id, row_number() OVER (PARTITION BY x.host ORDER BY {_WHEN.replace('e.', 'x.')}, x.id) AS host_rank, x.host "
+            f"FROM hosts h CROSS JOIN entries x ON x.id IN ({oldest}) WHERE h.host IS NOT NULL"
+        )
+    next_host = f"SELECT min(e.host) FROM entries e WHERE {_ALIVE}"
     rows = db.conn.execute(
-        f"WITH owed AS (SELECT e.id, e.host, e.source, e.published_at, e.first_seen_at, {one} FROM entries e WHERE {' AND '.join(where)}), "
-        f"newest AS (SELECT e.*, row_number() OVER (PARTITION BY e.source ORDER BY {when} DESC, e.id) AS source_rank FROM owed e WHERE key_rank = 1), "
-        f"chosen AS (SELECT e.*, row_number() OVER (PARTITION BY e.host ORDER BY {when}, e.id) AS host_rank FROM newest e WHERE source_rank <= :newest), "
-        "room AS (SELECT host, count(*) AS taken FROM entries WHERE state = 'leased' GROUP BY host), "
-        f"picked AS (SELECT e.id, e.host_rank, {when} AS at FROM chosen e LEFT JOIN room r ON r.host = e.host "
-        "WHERE e.host_rank + coalesce(r.taken, 0) <= :per_host ORDER BY e.host_rank, at LIMIT :limit) "
-        f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM picked k JOIN entries e ON e.id = k.id LEFT JOIN articles a ON a.id = e.article_id ORDER BY k.host_rank, k.at",
+        f"WITH RECURSIVE hosts (host) AS (SELECT ({next_host}) UNION ALL SELECT ({next_host} AND e.host > h.host) FROM hosts h WHERE h.host IS NOT NULL), "
+        f"chosen AS MATERIALIZED ({chosen}), room AS (SELECT host, count(*) AS taken FROM entries WHERE state = 'leased' GROUP BY host) "
+        f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM chosen c CROSS JOIN entries e ON e.id = c.id LEFT JOIN room r ON r.host = c.host LEFT JOIN articles a ON a.id = e.article_id "
+        f"WHERE c.host_rank + coalesce(r.taken, 0) <= :per_host AND (:urgent OR c.host NOT IN (SELECT value FROM json_each(:held))) ORDER BY c.host_rank, {_WHEN} LIMIT :limit",
         {
             "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)), "skip_keys": json.dumps(list(skip_keys)),
-            "sources": json.dumps(list(sources or ())), "per_host": per_host, "newest": newest if newest is not None else 10**9, "limit": limit,
-            "backfill": backfill, "held": json.dumps(list(held)),
+            "sources": json.dumps(list(sources or ())), "per_host": per_host, "newest": newest, "limit": limit,
+            "backfill": backfill, "held": json.dumps(list(held)), "urgent": bool(only),
         },
     ).fetchall()  # fmt: skip
     db.conn.executemany(

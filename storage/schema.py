@@ -174,7 +174,9 @@ DELETE FROM fingerprints WHERE seen_day < (SELECT max(seen_day) FROM fingerprint
 DROP INDEX fingerprints_day;
 CREATE INDEX fingerprints_article ON fingerprints(article_id);
 DROP INDEX articles_seen;
-CREATE INDEX articles_seen ON articles(first_seen_at, source, completeness, word_count, authors <> '[]', published_at IS NOT NULL)
+CREATE INDEX articles_seen ON articles(first_seen_at, source, completeness, word_count, authors <> '[]', published_at IS NOT NULL);
+CREATE INDEX entries_next ON entries(host, coalesce(published_at, first_seen_at), id)
+  WHERE (state = 'pending' OR (state IN ('retry', 'gone') AND retry_at IS NOT NULL))
 """
 
 

@@ -13,9 +13,9 @@ import pytest
 from benchmarks import archive, growth
 from storage import queries
 from storage.articles import WINDOW
-from storage.records import Filter
+from storage.records import Entry, Filter
 from storage.store import open_store
-from storage.writer import open_writer
+from storage.writer import Writer, open_writer
 
 SMALL, LARGE = 1_000, 4_000
 
@@ -157,7 +157,7 @@ def test_an_archive_of_the_schema_before_is_brought_up_to_date(tmp_path: Path) -
     archive.build(path, 100)
     db = sqlite3.connect(path)
     db.executescript(
-        "DROP INDEX fingerprints_article; CREATE INDEX fingerprints_day ON fingerprints(seen_day); DROP INDEX articles_seen; CREATE INDEX articles_seen ON articles(first_seen_at); "
+        "DROP INDEX entries_next; DROP INDEX fingerprints_article; CREATE INDEX fingerprints_day ON fingerprints(seen_day); DROP INDEX articles_seen; CREATE INDEX articles_seen ON articles(first_seen_at); "
         "DELETE FROM _sqlite_migrations WHERE name = 'flat_cost'; PRAGMA user_version = 2; INSERT INTO fingerprints VALUES (1, 1, 5)"
     )
     db.close()
@@ -166,3 +166,62 @@ def test_an_archive_of_the_schema_before_is_brought_up_to_date(tmp_path: Path) -
         assert {"fingerprints_article", "articles_seen"} <= names
         assert "fingerprints_day" not in names
         assert writer.db.conn.execute("SELECT count(*) FROM fingerprints WHERE seen_day = 5").fetchone()[0] == 0
+
+
+def _owe(writer: Writer, hosts: int, each: int) -> None:
+    rows = [
+        (
+            f"feed-{h}",
+            f"{h}-{n}",
+            f"https://h{h}.example/{n}",
+            f"h{h}.example/{n}",
+            f"h{h}.example",
+            f"2026-11-{1 + n % 28:02d}T00:00:00Z",
+        )
+        for h in range(hosts)
+        for n in range(each)
+    ]
+    with writer.transaction():
+        writer.db.conn.executemany(
+            "INSERT INTO entries (feed_url, identity, url, url_key, host, published_at, first_seen_at, source) VALUES (?, ?, ?, ?, ?, ?, '2026-11-20T00:00:00Z', 's')",
+            rows,
+        )
+
+
+def _lease(writer: Writer, **more: Any) -> list[Entry]:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    how = {
+        "now": now,
+        "until": now + timedelta(minutes=10),
+        "limit": 30,
+        "per_host": 3,
+        "sources": ["s"],
+        "ignore_retry": False,
+    }
+    return writer.lease_entries(**{**how, **more})
+
+
+def test_what_is_asked_next_costs_the_same_however_much_is_owed(tmp_path: Path) -> None:
+    costs = []
+    for each in (20, 400):
+        with open_writer(tmp_path / f"{each}.db") as writer:
+            _owe(writer, 5, each)
+            found: list[Entry] = []
+            costs.append(steps(writer.db, lambda found=found, writer=writer: found.extend(_lease(writer))))
+            assert len(found) == 15
+            assert {entry.published_at for entry in found[:5]} == {
+                "2026-11-01T00:00:00Z"
+            }  # the oldest of each host first
+    assert costs[1] < 1.2 * costs[0]
+
+
+@pytest.mark.parametrize("state", ["pending", "retry"])
+def test_of_entries_with_one_address_the_first_is_asked_for_alone(tmp_path: Path, state: str) -> None:
+    with open_writer(tmp_path / "news.db") as writer:
+        _owe(writer, 1, 2)
+        with writer.transaction():
+            writer.db.conn.execute(
+                "UPDATE entries SET url_key = 'one', state = ?, retry_at = '2026-11-21T00:00:00Z'", (state,)
+            )
+        assert [entry.id for entry in _lease(writer)] == [1]
+        assert _lease(writer) == []
