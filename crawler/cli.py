@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from crawler.collecting import collect_seldom
 from crawler.commands.app import App
 from crawler.errors import FAILED, INTERRUPTED, USAGE, CrawlerError
 
@@ -113,14 +113,9 @@ def _log(*, quiet: bool, verbose: bool) -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-# Objects made before a collection, and collections of one generation before the next: imports make 300,000 objects and no garbage, and with Python's 700
-# looking at them took a sixth of a start's CPU (measured: 0.66 s and 0.57 s).
-_COLLECT = (50_000, 20, 20)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; every failure that a user, a feed, a page, a disk or a network caused is one line and the contract's exit code."""
-    gc.set_threshold(*_COLLECT)
+    collect_seldom()
     try:
         sys.exit(run(arguments))
     except BrokenPipeError:  # `newsdesk list | head`

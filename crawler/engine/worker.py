@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from crawler.collecting import collect_seldom
 from crawler.transfer import unpacked
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def warm() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
+    collect_seldom()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     for module in NEEDED:  # loaded already where the fork server could
         importlib.import_module(module)
