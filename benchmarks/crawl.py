@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import sqlite3
 import statistics
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import peers, sabotage, web
-from benchmarks.process import run
+from benchmarks.process import machine, run
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY = 400  # MB of the whole tree, at most
@@ -140,23 +139,6 @@ def broken(pages: Sequence[web.Page], rounds: int, folder: Path) -> dict[str, An
 
 def medians(rounds: Sequence[Figures]) -> Figures:
     return {name: round(statistics.median(figures[name] for figures in rounds), 4) for name in rounds[0]}
-
-
-def machine() -> dict[str, Any]:
-    model = next(
-        (
-            line.split(": ", 1)[1]
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    return {
-        "cpu": model,
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-        "system": platform.system(),
-    }
 
 
 def compare(

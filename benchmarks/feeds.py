@@ -1,9 +1,10 @@
-"""Many feeds, one crawler, one core: CPU a poll, memory, open files. Runs `newsdesk run` beside a local server of its own.
+"""Many feeds, one crawler, one core: CPU a poll, polls a second, memory, open files. Runs `newsdesk run` beside a local server of its own.
 
-    python -m benchmarks.feeds [--feeds 10000] [--hosts 2000] [--passes 2] [--json FILE]
+    python -m benchmarks.feeds [--feeds 10000 …] [--hosts 2000] [--items 5] [--passes new not_modified unchanged changed] [--json FILE]
 
-Each feed lists five entries without links, so that polls alone are measured. All are due at once at the start and again in the second pass (the schedule
-is long; the due times are set back between the passes), which must be all 304. The hosts are addresses of 127/8, a listening socket each.
+Entries have no links, so that polls alone are measured. All feeds are due at once in each pass (the schedule is long; the due times are set back between
+the passes): first each is new, then the server answers 304, then 200 with the body of before, then 200 with one entry more. The hosts are addresses of
+127/8, a listening socket each, and delay is a second between two requests to a host unless --delay says otherwise.
 """
 
 from __future__ import annotations
@@ -21,60 +22,71 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.process import machine
+
 ROOT = Path(__file__).resolve().parent.parent
 PORT = 8433
+PASSES = ["new", "not_modified", "unchanged", "changed"]
 
 
 def address(n: int) -> str:
     return f"127.{10 + n // 60000}.{n // 250 % 240}.{n % 250 + 1}"
 
 
-def body(path: str) -> bytes:
-    items = "".join(
-        f"<item><title>Entry {n} of {path}</title><guid isPermaLink='false'>{path}-{n}</guid><pubDate>Sun, 22 Nov 2026 0{n}:00:00 GMT</pubDate><description>{'What happened, in a sentence or two. ' * 4}</description></item>"
-        for n in range(5)
+def body(path: str, first: int, items: int) -> bytes:
+    listed = "".join(
+        f"<item><title>Entry {n} of {path}</title><guid isPermaLink='false'>{path}-{n}</guid><pubDate>Sun, 22 Nov 2026 {n // 60 % 24:02d}:{n % 60:02d}:00 GMT</pubDate><description>{'What happened, in a sentence or two. ' * 4}</description></item>"
+        for n in range(first + items - 1, first - 1, -1)
     )
-    return f"<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel><title>{path}</title><link>http://example.org/</link>{items}</channel></rss>".encode()
+    return f"<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel><title>{path}</title><link>http://example.org/</link>{listed}</channel></rss>".encode()
 
 
-async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while head := await reader.readuntil(b"\r\n\r\n"):
-            lines = head.decode("latin-1").split("\r\n")
-            path = lines[0].split()[1]
-            headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
-            if path == "/robots.txt":
-                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            else:
-                tag = f'"{hashlib.md5(path.encode()).hexdigest()[:12]}"'
-                if headers.get("if-none-match") == tag:
-                    writer.write(f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\nConnection: close\r\n\r\n".encode())
-                else:
-                    content = body(path)
-                    writer.write(
-                        f"HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Type: application/rss+xml\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode()
-                        + content
-                    )
-            await writer.drain()
-            if headers.get("connection") == "close":
-                break
-    except (asyncio.IncompleteReadError, ConnectionError):
-        pass
-    finally:
-        writer.close()
+class Server:
+    """What the feeds say in this pass."""
+
+    def __init__(self, items: int, mode: Any) -> None:
+        self.items, self.mode = items, mode
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                lines = head.decode("latin-1").split("\r\n")
+                headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+                writer.write(self.reply(lines[0].split()[1], headers))
+                await writer.drain()
+                if headers.get("connection") == "close":
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    def reply(self, path: str, headers: dict[str, str]) -> bytes:
+        if path == "/robots.txt":
+            return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        mode = PASSES[self.mode.value]
+        changed = mode == "changed"
+        tag = f'"{hashlib.md5(path.encode()).hexdigest()[:12]}{changed}"'
+        if headers.get("if-none-match") == tag.lower() and mode == "not_modified":
+            return f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\nConnection: close\r\n\r\n".encode()
+        content = body(path, int(changed), self.items)
+        head = f"HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Type: application/rss+xml\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+        return head.encode() + content
 
 
-def serve(hosts: int, ready: Any) -> None:
+def serve(hosts: int, items: int, mode: Any, ready: Any) -> None:
     resource.setrlimit(
         resource.RLIMIT_NOFILE, (hosts + 4000, max(hosts + 4000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     )
 
     async def main() -> None:
+        server = Server(items, mode)
         for n in range(hosts):
-            await asyncio.start_server(answer, address(n), PORT, backlog=64)
+            await asyncio.start_server(server.answer, address(n), PORT, backlog=64)
         ready.set()
         await asyncio.Event().wait()
 
@@ -118,68 +130,83 @@ class Crawler:
 
 def one_pass(crawler: Crawler, feeds: int, before: int) -> dict[str, float]:
     began, cpu, files = time.monotonic(), crawler.cpu(), 0
-    while crawler.polls() < before + feeds and time.monotonic() - began < 900 and crawler.process.poll() is None:
+    while crawler.polls() < before + feeds and time.monotonic() - began < 1800 and crawler.process.poll() is None:
         files = max(files, crawler.files())
-        time.sleep(1)
+        time.sleep(0.5)
     wall, spent = time.monotonic() - began, crawler.cpu() - cpu
-    not_modified = crawler.ask(
-        f"SELECT count(*) FROM (SELECT status FROM fetches ORDER BY id LIMIT -1 OFFSET {before}) WHERE status = 304"
-    )
+    outcomes = f"SELECT json_group_object(outcome, n) FROM (SELECT outcome, count(*) AS n FROM (SELECT outcome FROM fetches WHERE outcome <> 'robots' ORDER BY id LIMIT -1 OFFSET {before}) GROUP BY 1)"
+    polls = crawler.polls() - before
     return {
-        "wall_s": round(wall, 1), "polls": crawler.polls() - before, "not_modified": not_modified, "cpu_ms_a_poll": round(1000 * spent / feeds, 2),
-        "rss_mb": round(crawler.rss_mb(), 1), "open_files": files,
+        "wall_s": round(wall, 1), "polls": polls, "polls_a_second": round(polls / wall, 1), "outcomes": json.loads(crawler.ask(outcomes)),
+        "cpu_ms_a_poll": round(1000 * spent / feeds, 2), "rss_mb": round(crawler.rss_mb(), 1), "open_files": files,
     }  # fmt: skip
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--feeds", type=int, default=10_000)
-    parser.add_argument("--hosts", type=int, default=2_000)
-    parser.add_argument("--passes", type=int, default=2)
-    parser.add_argument("--json", metavar="FILE", help="- is stdout")
-    chosen = parser.parse_args()
+def measure(feeds: int, hosts: int, items: int, passes: Sequence[str], delay: float) -> dict[str, Any]:
     context = multiprocessing.get_context("spawn")
-    ready = context.Event()
-    server = context.Process(target=serve, args=(chosen.hosts, ready), daemon=True)
+    ready, mode = context.Event(), context.Value("i", 0)
+    server = context.Process(target=serve, args=(hosts, items, mode, ready), daemon=True)
     server.start()
     ready.wait(60)
-    found = []
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="newsdesk-bench-") as name:
         folder = Path(name)
         sources = "".join(
-            f'[[source]]\nid = "s{n}"\nurl = "http://{address(n)}:{PORT}/"\nfeeds = [{", ".join(f"{chr(34)}http://{address(n)}:{PORT}/{f}.xml{chr(34)}" for f in range(n, chosen.feeds, chosen.hosts))}]\n'
-            for n in range(chosen.hosts)
+            f'[[source]]\nid = "s{n}"\nurl = "http://{address(n)}:{PORT}/"\nfeeds = [{", ".join(f"{chr(34)}http://{address(n)}:{PORT}/{f}.xml{chr(34)}" for f in range(n, feeds, hosts))}]\n'
+            for n in range(min(hosts, feeds))
         )
         (folder / "newsdesk.toml").write_text(
-            f'[http]\nallow_networks = ["127.0.0.0/8"]\n[schedule]\ndefault = "3h"\nmin = "2h"\n[storage]\nbackup = "off"\n{sources}'
+            f'[http]\nallow_networks = ["127.0.0.0/8"]\n[politeness]\ndelay = {delay}\n[schedule]\ndefault = "3h"\nmin = "2h"\n[storage]\nbackup = "off"\n{sources}'
         )
         crawler = Crawler(folder)
-        for number in range(chosen.passes):
+        for number, kind in enumerate(passes):
+            mode.value = PASSES.index(kind)
             if number:
                 with sqlite3.connect(crawler.database, timeout=30) as db:
                     db.execute("UPDATE feeds SET due_at = '2026-01-01T00:00:00Z'")
                 db.close()
-            found.append(one_pass(crawler, chosen.feeds, crawler.polls() if number else 0))
-            print(f"pass {number + 1}: {found[-1]}", file=sys.stderr)
+            found[kind] = one_pass(crawler, feeds, crawler.polls() if number else 0)
+            print(f"{feeds} feeds, {kind}: {found[kind]}", file=sys.stderr)
         crawler.process.send_signal(signal.SIGTERM)
         code = crawler.process.wait(15)
         log = (folder / "run.log").read_text()
     server.terminate()
-    document = json.dumps(
-        {
-            "feeds": chosen.feeds,
-            "hosts": chosen.hosts,
-            "passes": found,
-            "exit_code": code,
-            "traceback": "Traceback" in log,
-        },
-        indent=1,
-    )
-    if chosen.json == "-":
-        print(document)
-    elif chosen.json:
+    server.join()
+    return {
+        "feeds": feeds,
+        "hosts": hosts,
+        "items": items,
+        "passes": found,
+        "exit_code": code,
+        "traceback": "Traceback" in log,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--feeds", type=int, nargs="+", default=[10_000])
+    parser.add_argument("--hosts", type=int, default=2_000)
+    parser.add_argument("--items", type=int, default=5)
+    parser.add_argument("--passes", nargs="+", choices=PASSES, default=PASSES)
+    parser.add_argument("--delay", type=float, default=1.0)
+    parser.add_argument("--json", metavar="FILE", help="- is stdout")
+    chosen = parser.parse_args()
+    found = [measure(feeds, chosen.hosts, chosen.items, chosen.passes, chosen.delay) for feeds in chosen.feeds]
+    document = json.dumps({"machine": machine(), "sizes": found}, indent=1)
+    if chosen.json and chosen.json != "-":
         Path(chosen.json).write_text(document + "\n", encoding="utf-8")
+    print(document if chosen.json == "-" else table(found))
     return 0
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    lines = [f"{'feeds':>8} {'pass':14}{'wall s':>8}{'polls/s':>9}{'ms CPU a poll':>15}{'RSS MB':>8}{'files':>7}"]
+    lines += [
+        f"{size['feeds']:8,} {kind:14}{p['wall_s']:8.0f}{p['polls_a_second']:9.0f}{p['cpu_ms_a_poll']:15.2f}{p['rss_mb']:8.0f}{p['open_files']:7}"
+        for size in found
+        for kind, p in size["passes"].items()
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

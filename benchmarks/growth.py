@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import archive
-from benchmarks.crawl import machine
+from benchmarks.process import machine
 from benchmarks.prose import Prose
 from crawler.articles.assembly import assemble
 from crawler.articles.dedupe import shingles

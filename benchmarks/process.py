@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import resource
 import subprocess
 import threading
@@ -14,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _SUBREAPER = 36
 _LOOK = 0.25  # seconds between two looks at the memory
@@ -100,3 +102,20 @@ def _reap(others: set[int]) -> None:
             except (ChildProcessError, ProcessLookupError):  # somebody else's child yet
                 continue
         time.sleep(0.02)
+
+
+def machine() -> dict[str, Any]:
+    model = next(
+        (
+            line.split(": ", 1)[1]
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
