@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: crawl demo test check quality lint types imports install constraints clean help
+.PHONY: crawl demo test check quality short bench lint types imports install constraints clean help
 .DEFAULT_GOAL := help
 
 help:  ## what each target does
@@ -40,7 +40,13 @@ imports: $(STAMP)
 quality: $(STAMP)  ## how right the records are, against pinned floors (needs the corpus, NEWSDESK_CORPUS)
 	$(BIN)/python -m benchmarks.quality
 
-check: lint types imports test quality  ## what CI runs: lint, types, import rules, tests, quality
+short: $(STAMP)  ## a small crawl that fails on a lost article, a request too many, or memory; never on time
+	$(BIN)/python -m benchmarks.crawl --short
+
+bench: $(STAMP)  ## a crawl beside a naive one and the reference bound: wall, CPU, memory, text (two free cores, three minutes)
+	$(BIN)/python -m benchmarks.crawl
+
+check: lint types imports test quality short  ## what CI runs: lint, types, import rules, tests, quality, a small crawl
 
 constraints:  ## resolve pyproject.toml anew into constraints.txt (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-emit-index-url --no-annotate --no-header \

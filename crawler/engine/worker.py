@@ -19,11 +19,8 @@ if TYPE_CHECKING:
     from crawler.feeds.listing import ParsedFeed
     from storage.raw import RawPage
 
-NEEDED = (
-    "crawler.articles.reading",
-    "crawler.feeds.parser",
-    "storage.raw",
-)  # half a second: loaded once, for all workers
+# What a worker needs: half a second, loaded once for all of them by the fork server.
+NEEDED = ("crawler.articles.reading", "crawler.feeds.parser", "storage.raw", "crawler.engine.warmed")
 MEMORY = 2 * 1024**3  # address space of one worker, bytes: a page of 5 MB JSON-LD took 708 MB
 
 
