@@ -6,6 +6,7 @@ Lists of words in forty languages, of top-level domains, compiled patterns: 0.3 
 from __future__ import annotations
 
 import contextlib
+import gc
 from datetime import UTC, datetime
 
 from crawler.articles.extractor import extract
@@ -24,3 +25,6 @@ _PAGES = (
 for _page in _PAGES:
     with contextlib.suppress(Exception):  # a worker that begins cold is a worker
         extract(_page.encode(), "https://www.example.org/2026/11/22/a-bridge", now=datetime(2026, 11, 22, tzinfo=UTC))
+
+gc.collect()
+gc.freeze()  # a collection in a worker would write to the memory of all that was loaded, and so make it its own
