@@ -7,6 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
+from multiprocessing import forkserver
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -15,6 +16,8 @@ from crawler.engine import worker
 from crawler.errors import FeedError
 from crawler.transfer import BrokenBody
 
+# A forked worker would keep the lock's descriptor alive after a kill.
+_CONTEXT = multiprocessing.get_context("forkserver")
 RECYCLE = 2000  # pages after which a worker is replaced: long-lived parsers fragment memory
 _T = TypeVar("_T")
 
@@ -38,15 +41,7 @@ class Pool:
             PageFailed: it took longer than the time limit, or its process ended.
             FeedError, BrokenBody: what the work itself found wrong.
         """
-        if self._pool is None:
-            context = multiprocessing.get_context(
-                "forkserver"
-            )  # a forked worker would keep the lock's descriptor alive after a kill
-            context.set_forkserver_preload([worker.__name__, *worker.NEEDED])
-            self._pool = ProcessPool(
-                max_workers=self.workers, max_tasks=RECYCLE, initializer=worker.warm, context=context
-            )
-        future = self._pool.schedule(work, args=args, timeout=self.timeout)
+        future = self._started().schedule(work, args=args, timeout=self.timeout)
         try:
             return await asyncio.wrap_future(future)
         except (FutureTimeout, TimeoutError) as error:
@@ -59,6 +54,19 @@ class Pool:
             raise
         except Exception as error:  # whatever strangers' bytes trip over in a worker is that page's failure
             raise PageFailed(f"its extraction failed ({type(error).__name__}: {error})") from error
+
+    def prepare(self) -> None:
+        """Let the fork server load what workers need, because they will be needed: half a second, beside other things."""
+        _CONTEXT.set_forkserver_preload([worker.__name__, *worker.NEEDED])
+        forkserver.ensure_running()
+
+    def _started(self) -> ProcessPool:
+        if self._pool is None:
+            self.prepare()
+            self._pool = ProcessPool(
+                max_workers=self.workers, max_tasks=RECYCLE, initializer=worker.warm, context=_CONTEXT
+            )
+        return self._pool
 
     def close(self) -> None:
         """End every process."""

@@ -40,6 +40,11 @@ DRAIN = 8.0  # seconds after a signal until what did not answer is given up; ten
 LAST = 1.5  # and so many are left to write that down
 
 
+NEWS = timedelta(
+    minutes=10
+)  # since the last poll, after which there will be something to read; workers are prepared beside the first polls
+
+
 def clock() -> datetime:
     """Now."""
     return datetime.now(UTC)
@@ -106,6 +111,8 @@ class LiveRun:
         tally = Tally(observer)
         desk = WriterThread(writer)
         pool = Pool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
+        if newest is None or clock() - newest > NEWS:
+            pool.prepare()
         return cls(
             config=config,
             plan=what,
