@@ -230,7 +230,9 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="C alone, 120 articles: what must hold at any speed")
     parser.add_argument("--json", metavar="FILE", help="- is stdout")
     chosen = parser.parse_args()
-    pages = web.build(120 if chosen.short else chosen.articles, chosen.hosts)
+    # Peers ask for the pictures of a page: those of real pages are on real hosts.
+    corpus = None if chosen.peers else web.CORPUS
+    pages = web.build(120 if chosen.short else chosen.articles, chosen.hosts, corpus=corpus)
     with tempfile.TemporaryDirectory(prefix="newsdesk-bench-") as name:
         if chosen.broken:
             found = broken(pages, chosen.rounds, Path(name))

@@ -174,7 +174,7 @@ def _beside(node: Any, measures: Measures, all_prose: int) -> bool:
     names = node.get("class", "")
     if node.tag not in _HEADINGS:  # a heading's id is made of its words
         names = f"{names} {node.get('id', '')}"
-    said = max(map(_says, names.split()), default=0)
+    said = max((_says(name[:101]) for name in names.split()), default=0)
     size = measures.size[node]
     return said == 2 or (said == 1 and measures.linked[node] >= 0.2 * size)
 

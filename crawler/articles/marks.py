@@ -13,6 +13,9 @@ from typing import Any
 Marks = Mapping[str, list[Any]]
 _TAGS = {"h1", "h2", "time", "figure"}
 _PROPERTIES = {"datePublished": "published", "author": "person"}
+_LONGEST = (
+    1000  # characters of an element's class that are read: what is longer is no class, and is not worth remembering
+)
 _OUTSIDE = {"aside", "footer", "nav"}
 _ROLES = {
     "byline": re.compile(r"by-?line|^(?:autoren|authors?|autor(?:en|es)?|auteurs?|autore|verfasser|writers?)(?:[-_](?:wrapper|list|names?|info|block))?$|(?:article|post|entry|story)(?:[-_]+(?:meta|header|info))?[-_]+(?:author|autor|auteur|autore|writer)s?", re.IGNORECASE),
@@ -60,7 +63,7 @@ def read_marks(nodes: Iterable[Any]) -> Marks:
         if tag in _TAGS:
             found[tag].append(node)
         if words := f"{node.get('class', '')} {node.get('id', '')}".strip():
-            for role in _roles(words):
+            for role in _roles(words[:_LONGEST]):
                 found[role].append(node)
         for role in _properties(node.get("itemprop"), node.get("rel")):
             found[role].append(node)

@@ -9,9 +9,18 @@ _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 
 
-@lru_cache(maxsize=16)  # one page's text is counted by five steps
+_SHORT = 100_000  # characters; longer texts are rare, and their words would be kept for nobody
+
+
 def words(text: str) -> tuple[str, ...]:
     """Words as they are counted and compared: runs of letters and digits, each character of an unspaced script by itself."""
+    return _counted(text) if len(text) <= _SHORT else _found(text)
+
+
+def _found(text: str) -> tuple[str, ...]:
     if text.isascii():
         return tuple(_WORD.findall(text))
     return tuple(_WORD.findall(_CJK.sub(r" \g<0> ", text)))
+
+
+_counted = lru_cache(maxsize=16)(_found)  # one page's text is counted by five steps
