@@ -376,11 +376,21 @@ def _forget_fingerprints(db: Any, article_id: int) -> None:
 
 def forget_old_fingerprints(db: Any, now: datetime) -> int:
     """Take out those that no look-up asks for any more, so that look-ups cost the same in a large archive; how many they were."""
-    oldest = db.conn.execute("SELECT min(article_id) FROM fingerprints").fetchone()[0]
-    last = db.conn.execute("SELECT max(id) FROM articles WHERE first_seen_at < ?", (iso(now - WINDOW),)).fetchone()[0]
-    if oldest is None or last is None or oldest > last:
+    newest = db.conn.execute("SELECT max(first_seen_at) FROM articles").fetchone()[0]
+    if newest is None:
         return 0
-    return int(db.conn.execute("DELETE FROM fingerprints WHERE article_id <= ?", (last,)).rowcount)
+    since = min(now, moment(newest) + timedelta(days=1)) - WINDOW  # not by a clock that ran ahead
+    last = db.conn.execute(
+        "SELECT max(id) FROM articles WHERE first_seen_at = (SELECT max(first_seen_at) FROM articles WHERE first_seen_at < ?)",
+        (iso(since),),
+    ).fetchone()
+    if last[0] is None:
+        return 0
+    # An article that was revised since has prints of that day, and keeps them.
+    gone = db.conn.execute(
+        "DELETE FROM fingerprints WHERE article_id <= ? AND seen_day < ?", (last[0], int(since.timestamp() // 86400))
+    )
+    return int(gone.rowcount)
 
 
 def _signed(value: int) -> int:

@@ -79,6 +79,8 @@ def lease_entries(
     """
     where = [_OWED, "e.backfill = :backfill"]
     held = throttled_hosts(db, now)
+    if held:
+        where.append("e.host NOT IN (SELECT value FROM json_each(:held))")
     if sources is not None:
         where.append("e.source IN (SELECT value FROM json_each(:sources))")
     if skip_keys:
@@ -110,11 +112,11 @@ def lease_entries(
         f"WITH RECURSIVE hosts (host) AS (SELECT ({next_host}) UNION ALL SELECT ({next_host} AND e.host > h.host) FROM hosts h WHERE h.host IS NOT NULL), "
         f"chosen AS MATERIALIZED ({chosen}), room AS (SELECT host, count(*) AS taken FROM entries WHERE state = 'leased' GROUP BY host) "
         f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM chosen c CROSS JOIN entries e ON e.id = c.id LEFT JOIN room r ON r.host = c.host LEFT JOIN articles a ON a.id = e.article_id "
-        f"WHERE c.host_rank + coalesce(r.taken, 0) <= :per_host AND (:urgent OR c.host NOT IN (SELECT value FROM json_each(:held))) ORDER BY c.host_rank, {_WHEN} LIMIT :limit",
+        f"WHERE c.host_rank + coalesce(r.taken, 0) <= :per_host ORDER BY c.host_rank, {_WHEN} LIMIT :limit",
         {
             "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)), "skip_keys": json.dumps(list(skip_keys)),
             "sources": json.dumps(list(sources or ())), "per_host": per_host, "newest": newest, "limit": limit,
-            "backfill": backfill, "held": json.dumps(list(held)), "urgent": bool(only),
+            "backfill": backfill, "held": json.dumps(list(held)),
         },
     ).fetchall()  # fmt: skip
     db.conn.executemany(

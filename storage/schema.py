@@ -170,7 +170,7 @@ def watching(db: Any) -> None:
 
 
 _FLAT = """
-DELETE FROM fingerprints WHERE seen_day < (SELECT max(seen_day) FROM fingerprints) - 30;
+DELETE FROM fingerprints WHERE seen_day < min((SELECT max(seen_day) FROM fingerprints), strftime('%s', 'now') / 86400) - 30;
 DROP INDEX fingerprints_day;
 CREATE INDEX fingerprints_article ON fingerprints(article_id);
 DROP INDEX articles_seen;

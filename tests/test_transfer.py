@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.transfer import BrokenBody, is_packed, unpacked
+from crawler.transfer import MEMBERS, BrokenBody, is_packed, unpack, unpacked
 
 
 @given(
@@ -43,3 +43,17 @@ def test_a_damaged_body_is_told() -> None:
     packed[-6] ^= 255  # the checksum
     with pytest.raises(BrokenBody, match="damaged"):
         unpacked(bytes(packed), 10_000)
+
+
+def test_a_body_of_very_many_members_is_refused() -> None:
+    member = gzip.compress(b"")
+    assert unpacked(member * MEMBERS, 10) == b""
+    with pytest.raises(BrokenBody, match="more than"):
+        unpacked(member * (MEMBERS + 1), 10)
+
+
+def test_one_member_is_told_from_several_and_from_one_with_something_behind_it() -> None:
+    big = gzip.compress(bytes(range(256)) * 4000, compresslevel=0)  # more than a slice
+    assert unpack(big, 1 << 21) == (bytes(range(256)) * 4000, True)
+    assert unpack(big + big, 1 << 22) == (bytes(range(256)) * 8000, False)
+    assert unpack(gzip.compress(b"a") + b"behind", 10) == (b"a", False)

@@ -30,13 +30,13 @@ _ROLES = {
 _MAY_SAY = re.compile("by|aut|verfasser|writer|reporter|contrib|journal|fn|intro|standfirst|lead|summary|sub|dek|tag|caption|credit|copyright|bildrechte|fotograf", re.IGNORECASE)  # fmt: skip
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8192)
 def _roles(words: str) -> frozenset[str]:
     """What the words of one element's class say it is."""
     return frozenset(role for word in words.split() for role in _said(word))
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8192)
 def _said(word: str) -> tuple[str, ...]:
     """What one of them says: pages have many classes, made of few words, and nine of ten of those say nothing."""
     if not _MAY_SAY.search(word):
@@ -62,8 +62,8 @@ def read_marks(nodes: Iterable[Any]) -> Marks:
             continue
         if tag in _TAGS:
             found[tag].append(node)
-        if words := f"{node.get('class', '')} {node.get('id', '')}".strip():
-            for role in _roles(words[:_LONGEST]):
+        if words := f"{node.get('class', '')[:_LONGEST]} {node.get('id', '')[:_LONGEST]}".strip():
+            for role in _roles(words):
                 found[role].append(node)
         for role in _properties(node.get("itemprop"), node.get("rel")):
             found[role].append(node)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing import forkserver
@@ -58,7 +59,12 @@ class Pool:
     def prepare(self) -> None:
         """Let the fork server load what workers need, because they will be needed: half a second, beside other things."""
         _CONTEXT.set_forkserver_preload([worker.__name__, *worker.NEEDED])
-        forkserver.ensure_running()
+        # Ctrl-C is the parent's to answer, also while the server still loads; its workers ignore it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _started(self) -> ProcessPool:
         if self._pool is None:

@@ -7,12 +7,12 @@ import importlib
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from crawler.collecting import collect_seldom
-from crawler.transfer import unpacked
+from crawler.transfer import unpack
 
 if TYPE_CHECKING:
     from crawler.articles.reading import Reading
@@ -68,7 +68,9 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
     from crawler.articles.reading import read
     from storage.raw import record_of
 
-    body = unpacked(page.body, most) if page.packed else page.body
+    body, alone = unpack(page.body, most) if page.packed else (page.body, True)
+    if not alone:  # readers of WARC files read the first member only
+        page = replace(page, body=body, packed=False)
     reading = read(body, page.url, page.status, **how)
     return PageRead(
         reading=reading,

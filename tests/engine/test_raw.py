@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import sqlite3
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
-from storage.raw import RawPage, record_of
+from crawler.engine.worker import read_page
+from crawler.settings import PublisherRules
+from storage.raw import RawPage, RawPages, read_raw, record_of
+from storage.records import Entry
 from storage.writer import open_writer
 from tests.conftest import Desk, source
 from tests.site import Site, article_html, story
@@ -207,3 +213,27 @@ def test_reprocess_never_puts_less_in_the_place_of_more_and_renews_the_fingerpri
     assert "a page that shows less" in told.err
     assert len(desk.rows("SELECT text FROM articles WHERE url LIKE '%number-1'")[0]["text"]) > 100
     assert desk.rows("SELECT DISTINCT article_id FROM fingerprints") == [{"article_id": 1}]
+
+
+def test_a_page_of_several_members_is_kept_whole(tmp_path: Path) -> None:
+    halves = [
+        f"<html><body>{'<p>A sentence of the article that stands in this half of it.</p>' * 20}".encode(),
+        b"<p>And the end.</p></body></html>",
+    ]
+    came = RawPage(
+        url="https://a.example/1",
+        at=datetime.now(UTC),
+        status=200,
+        headers=(),
+        body=b"".join(map(gzip.compress, halves)),
+        packed=True,
+    )
+    entry = Entry(id=1, feed_url="", source=None, url=came.url, url_key="", title="The title")
+    found = read_page(
+        came, most=1 << 20, keep=True, entry=entry, source=None, language=None, rules=PublisherRules(), now=came.at
+    )
+    pages = RawPages(tmp_path / "news.db", ends=lambda: None)
+    name, offset = pages.add(found.record, came.at)
+    pages.close()
+    assert read_raw(tmp_path / "news.db", name, offset).body == b"".join(halves)
+    assert found.sha256 == hashlib.sha256(b"".join(halves)).hexdigest()

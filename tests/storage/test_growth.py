@@ -147,7 +147,15 @@ def test_fingerprints_that_no_look_up_asks_for_are_forgotten(tmp_path: Path) -> 
                 "UPDATE articles SET first_seen_at = ? WHERE id <= 100",
                 ((now - WINDOW - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),),
             )
-        gone = writer.forget_fingerprints(now)
+        assert writer.forget_fingerprints(now) == 0  # all revised today
+        with writer.transaction():
+            writer.db.conn.execute(
+                "UPDATE fingerprints SET seen_day = seen_day - 40 WHERE article_id <= 100 OR article_id = 150"
+            )
+            writer.db.conn.execute(
+                "UPDATE articles SET first_seen_at = '2000-01-01T00:00:00Z' WHERE id = 180"
+            )  # a clock that was wrong
+        gone = writer.forget_fingerprints(now + timedelta(days=10_000))  # and one that is
         assert 0 < gone < held
         assert writer.db.conn.execute("SELECT min(article_id) FROM fingerprints").fetchone()[0] == 101
 
@@ -158,7 +166,7 @@ def test_an_archive_of_the_schema_before_is_brought_up_to_date(tmp_path: Path) -
     db = sqlite3.connect(path)
     db.executescript(
         "DROP INDEX entries_next; DROP INDEX fingerprints_article; CREATE INDEX fingerprints_day ON fingerprints(seen_day); DROP INDEX articles_seen; CREATE INDEX articles_seen ON articles(first_seen_at); "
-        "DELETE FROM _sqlite_migrations WHERE name = 'flat_cost'; PRAGMA user_version = 2; INSERT INTO fingerprints VALUES (1, 1, 5)"
+        "DELETE FROM _sqlite_migrations WHERE name = 'flat_cost'; PRAGMA user_version = 2; INSERT INTO fingerprints VALUES (1, 1, 5), (2, 2, 99000)"
     )
     db.close()
     with open_writer(path) as writer:
@@ -166,6 +174,9 @@ def test_an_archive_of_the_schema_before_is_brought_up_to_date(tmp_path: Path) -
         assert {"fingerprints_article", "articles_seen"} <= names
         assert "fingerprints_day" not in names
         assert writer.db.conn.execute("SELECT count(*) FROM fingerprints WHERE seen_day = 5").fetchone()[0] == 0
+        assert (
+            writer.db.conn.execute("SELECT count(*) FROM fingerprints").fetchone()[0] > 100
+        )  # one day in the future is no clock
 
 
 def _owe(writer: Writer, hosts: int, each: int) -> None:
