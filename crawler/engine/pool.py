@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -59,7 +59,8 @@ class Pool:
     def prepare(self) -> None:
         """Let the fork server load what workers need, because they will be needed: half a second, beside other things."""
         _CONTEXT.set_forkserver_preload([worker.__name__, *worker.NEEDED])
-        # Ctrl-C is the parent's to answer, also while the server still loads; its workers ignore it.
+        # Ctrl-C is the parent's to answer, also while the server still loads; its workers ignore it. The tracker starts first: starting, it unblocks signals.
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             forkserver.ensure_running()
