@@ -111,7 +111,7 @@ class LiveRun:
         tally = Tally(observer)
         desk = WriterThread(writer)
         pool = Pool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
-        if newest is None or clock() - newest > NEWS:
+        if not what.endless and (newest is None or clock() - newest > NEWS):  # a crawl of months is in no hurry
             pool.prepare()
         return cls(
             config=config,
