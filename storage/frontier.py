@@ -88,10 +88,8 @@ def lease_entries(
     if skip:
         where.append("e.id NOT IN (SELECT value FROM json_each(:skip))")
     # One request an article: of entries with one key only the first is asked for, the others are settled with it.
-    same = ("e.url_key = :key", "e.id < :id", _DUE, *where[1:])
-    first = (
-        " AND ".join(re.sub(r"\be\.", "o.", term) for term in same).replace(":key", "e.url_key").replace(":id", "e.id")
-    )
+    owed = " AND ".join(re.sub(r"\be\.", "o.", term) for term in (_DUE, *where[1:]))
+    first = f"o.url_key = e.url_key AND o.id < e.id AND {owed}"
     where.append(f"(e.url_key = '' OR NOT EXISTS (SELECT 1 FROM entries o WHERE {first}))")
     if only:
         per_host = 10**9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from http.cookiejar import LoadError, MozillaCookieJar
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,11 @@ class Asked:
     step: Step | None = None  # of a gap or a backfill: a page that lists older articles
     unconditional: bool = False
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def now(self) -> datetime:
+        """The moment it is asked at, by a clock that nobody sets: what a server says of waiting counts from its answer, not from the lease."""
+        return self.at + timedelta(seconds=time.monotonic() - self.started)
 
     @property
     def validators(self) -> dict[str, str]:

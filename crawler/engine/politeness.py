@@ -117,7 +117,6 @@ class RobotsMiddleware:
 
     async def _fetch(self, url: str) -> Robots:
         """RFC 9309, 2.3.1: 2xx is read, 4xx means no rules, 5xx and 429 mean stay away for now; no answer at all fails like the page would."""
-        now, hour = time.monotonic(), self.config.schedule.hour
         response = await self.crawler.engine.download_async(
             Request(
                 url,
@@ -126,6 +125,7 @@ class RobotsMiddleware:
                 dont_filter=True,
             )
         )
+        now, hour = time.monotonic(), self.config.schedule.hour
         if response.status >= 500 or response.status == 429:
             return Robots(
                 until=now + DEFERRED * hour,

@@ -25,6 +25,7 @@ from crawler.feeds.parser import parse_feed
 from crawler.feeds.revisit import FORBIDDEN, SOFT, THROTTLED, Answer, Seen, check, taken
 from crawler.feeds.waits import fresh_for, retry_after
 from crawler.settings import Config
+from crawler.transfer import is_packed
 from crawler.urls import host_of
 from storage.records import Feed, FeedCheck, FetchRecord, StepFound, moment
 from storage.writer import Writer
@@ -78,7 +79,7 @@ class Polls:
     async def _parse(self, feed: Feed, response: Response, at: datetime) -> ParsedFeed:
         content_type = header(response.headers, "Content-Type") or ""
         kind = "page" if feed.kind == "page" else ""
-        if len(response.body) > LARGE_FEED or response.body.startswith(b"\x1f\x8b"):
+        if len(response.body) > LARGE_FEED or is_packed(response.body):
             found: ParsedFeed = await self.pool.run(
                 worker.read_feed, response.body, response.url, content_type, at, kind
             )
@@ -88,7 +89,7 @@ class Polls:
     async def failed(self, asked: Asked, reason: str, error: BaseException | None = None) -> None:
         """A feed did not answer, was not asked, or cannot be read."""
         later = (
-            asked.at + timedelta(seconds=error.retry_after)
+            asked.now + timedelta(seconds=error.retry_after)
             if isinstance(error, Refused) and error.retry_after
             else None
         )
@@ -106,9 +107,10 @@ class Polls:
         assert feed is not None
         throttle = None
         if answer.status in {429, 503}:
-            throttle = retry_after(answer.retry_after, now=asked.at) or asked.at + timedelta(
+            throttle = retry_after(answer.retry_after, now=asked.now) or asked.now + timedelta(
                 seconds=THROTTLED * self.config.schedule.hour
             )
+            answer = replace(answer, not_before=throttle)
         decide = functools.partial(self._decide, asked, answer)
         check, counts = await self.frontier.settle_feed(asked, decide, self.record(asked, response, ""), throttle)
         ms = round((time.monotonic() - asked.started) * 1000)
@@ -158,10 +160,10 @@ class Polls:
             await self._settle_step(asked, read_robots(step, body, response.url), response)
             return
         if response.status != 200:
-            later = retry_after(header(response.headers, "Retry-After"), now=asked.at)
+            later = retry_after(header(response.headers, "Retry-After"), now=asked.now)
             throttle = None
             if response.status in {429, 503}:
-                throttle = later or asked.at + timedelta(seconds=THROTTLED * self.config.schedule.hour)
+                throttle = later or asked.now + timedelta(seconds=THROTTLED * self.config.schedule.hour)
             hard = 400 <= response.status < 500 and response.status != 429
             found = StepFound(
                 error=f"the server answered {response.status}", hard=hard, retry_at=later or self._step_retry(asked)
@@ -198,7 +200,7 @@ class Polls:
 
     def _step_retry(self, asked: Asked) -> datetime:
         attempts = asked.step.attempts if asked.step else 0
-        return asked.at + timedelta(seconds=self.config.schedule.hour / 4 * 2**attempts)
+        return asked.now + timedelta(seconds=self.config.schedule.hour / 4 * 2**attempts)
 
     def record(self, asked: Asked, response: Response | None, outcome: str) -> FetchRecord:
         """The line of the ledger for a request."""

@@ -38,11 +38,7 @@ from storage.writer import Writer, open_writer
 log = logging.getLogger("newsdesk")
 DRAIN = 8.0  # seconds after a signal until what did not answer is given up; ten are promised,
 LAST = 1.5  # and so many are left to write that down
-
-
-NEWS = timedelta(
-    minutes=10
-)  # since the last poll, after which there will be something to read; workers are prepared beside the first polls
+NEWS = timedelta(minutes=10)  # since the last poll: then there will be pages to read, and workers are prepared
 
 
 def clock() -> datetime:
@@ -331,15 +327,12 @@ def _remembered(received: list[int], live: LiveRun) -> Iterator[None]:
             received.append(signum)
             if len(received) > 1:
                 _leave(received, live.plan)
-            print(
-                "newsdesk: stopping; what is under way is finished and kept (a second signal ends it at once)",
-                file=sys.stderr,
-            )
             from twisted.internet import reactor
 
             live.frontier.stop()
             last_resort.start()
             reactor.callLater(DRAIN, lambda: asyncio.ensure_future(_cut(live, received)))
+            _say("newsdesk: stopping; what is under way is finished and kept (a second signal ends it at once)\n")
             return function(signum, frame)
 
         return install(noted if callable(function) else function, *args, **kwargs)
@@ -351,6 +344,12 @@ def _remembered(received: list[int], live: LiveRun) -> Iterator[None]:
         if not received:  # else it stays armed: a look at the file in a thread of its own may outlast the run
             last_resort.cancel()
         scrapy_crawler.install_shutdown_handlers = install
+
+
+def _say(line: str) -> None:
+    """Tell from within a signal handler: sys.stderr may be in the middle of a line, and then raises at a second writer."""
+    with contextlib.suppress(OSError, ValueError):
+        os.write(sys.stderr.fileno(), line.encode())
 
 
 async def _cut(live: LiveRun, received: list[int]) -> None:

@@ -126,9 +126,9 @@ class NewsSpider(scrapy.Spider):
                 asked, outcomes.not_found(entry, status, at, recheck, hour=self.config.schedule.hour), response
             )
         elif status >= 400 and status not in {*outcomes.WALL_STATUS, 403}:
-            later = retry_after(header(response.headers, "Retry-After"), now=at)
+            later = retry_after(header(response.headers, "Retry-After"), now=asked.now)
             if later is None and status in {429, 503}:
-                later = at + timedelta(seconds=THROTTLED * self.config.schedule.hour)
+                later = asked.now + timedelta(seconds=THROTTLED * self.config.schedule.hour)
             throttle = later if status in {429, 503} else None
             await self._fail(asked, f"the server answered {status}", response, later=later, throttle=throttle)
         elif status >= 300 and status not in {*outcomes.WALL_STATUS, 403}:
@@ -207,7 +207,7 @@ class NewsSpider(scrapy.Spider):
             await self._settle(asked, outcomes.rejected(entry, reason, asked.at, self._recheck(asked)), None)
             return
         later = (
-            asked.at + timedelta(seconds=error.retry_after)
+            asked.now + timedelta(seconds=error.retry_after)
             if isinstance(error, Refused) and error.retry_after
             else None
         )

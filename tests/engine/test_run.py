@@ -8,10 +8,13 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -402,3 +405,34 @@ def test_a_backfill_says_how_much_it_is_goes_on_and_keeps_to_itself(desk: Desk, 
     assert found == [{"found_by": "backfill", "n": 8}, {"found_by": "feed", "n": 1}]
     assert desk.rows("SELECT count(*) AS n FROM articles WHERE recheck_at IS NOT NULL") == [{"n": 1}]
     assert "no article of that time is missing" in desk.run(*asked).err
+
+
+def test_a_signal_that_comes_in_the_middle_of_a_line_still_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sys.stderr raises RuntimeError when a signal handler writes while the program does: the run went on for ever, once in a thousand."""
+    import scrapy.crawler
+    from twisted.internet import reactor
+
+    from crawler.engine import run
+
+    class MidLine:
+        def write(self, text: str) -> int:
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+        def fileno(self) -> int:
+            return written.fileno()
+
+    handlers: list[Callable[..., object]] = []
+    ended: list[int] = []
+    live = SimpleNamespace(frontier=SimpleNamespace(stop=lambda: ended.append(0)), plan=SimpleNamespace(endless=True))
+    monkeypatch.setattr(scrapy.crawler, "install_shutdown_handlers", handlers.append)
+    monkeypatch.setattr(run.threading, "Timer", lambda *_: SimpleNamespace(start=lambda: None, cancel=lambda: None))
+    monkeypatch.setattr(reactor, "callLater", lambda *_: None)
+    received: list[int] = []
+    with tempfile.TemporaryFile() as written:
+        monkeypatch.setattr(sys, "stderr", MidLine())
+        with run._remembered(received, live):  # type: ignore[arg-type]
+            scrapy.crawler.install_shutdown_handlers(lambda number, _: ended.append(number))
+            handlers[0](signal.SIGTERM, None)
+        written.seek(0)
+        assert b"stopping" in written.read()
+    assert ended == [0, signal.SIGTERM]
