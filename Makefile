@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: crawl demo test check quality short bench lint types imports install constraints clean help
+.PHONY: crawl demo test torture check quality short bench lint types imports install constraints clean help
 .DEFAULT_GOAL := help
 
 help:  ## what each target does
@@ -26,6 +26,12 @@ demo: $(STAMP)  ## a bundled news web, crawled twice in seconds, no network
 
 test: $(STAMP)  ## the tests
 	$(BIN)/python -m pytest -q
+
+TIME ?= 120
+SEED ?= $(shell date +%s)
+
+torture: $(STAMP)  ## the long hostile and fault tests, TIME seconds of fuzzing each, with SEED
+	NEWSDESK_TORTURE=$(TIME) NEWSDESK_SEED=$(SEED) $(BIN)/python -m pytest -q --timeout 1800 tests/hostile tests/faults
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

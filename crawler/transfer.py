@@ -1,9 +1,12 @@
-"""What a body is on its way: packed with gzip, whole or cut off. Pure."""
+"""What a body is on its way: packed, whole or cut off. Pure."""
 
 from __future__ import annotations
 
+import sys
 import zlib
+from collections.abc import Callable, Sequence
 
+_Reader = tuple[Callable[[bytes, int], bytes], Callable[[], bool]]  # a step, and whether it has come to its end
 _MAGIC = b"\x1f\x8b"
 _SLICE = 1 << 16  # bytes
 MEMBERS = 1000  # servers send one; a body of a million empty ones would be unpacked for minutes
@@ -18,9 +21,73 @@ def is_packed(body: bytes) -> bool:
     return body.startswith(_MAGIC)
 
 
-def unpacked(body: bytes, most: int) -> bytes:
-    """Undo gzip; see unpack."""
-    return unpack(body, most)[0]
+def undone(body: bytes, encodings: Sequence[str], most: int) -> bytes:
+    """Undo the content encodings of an answer (RFC 9110, 8.4), the last one first.
+
+    Args:
+        body: as it was sent.
+        encodings: as its headers name them, lower case.
+        most: bytes that it may unpack to, at each step.
+
+    Raises:
+        BrokenBody: see unpack; or an encoding that was not asked for.
+    """
+    for encoding in reversed(encodings):
+        if encoding in {"gzip", "x-gzip"} and is_packed(body):
+            body = unpack(body, most)[0]
+        elif encoding in _STREAMS:
+            body = _streamed(body, _STREAMS[encoding](body), most)
+        elif encoding in {"gzip", "x-gzip"}:
+            raise BrokenBody("its body says that it is compressed, and is not")
+        elif encoding != "identity":
+            raise BrokenBody(f"the answer is compressed with {encoding[:20]!r}, which was not asked for")
+    return body
+
+
+def _deflate(body: bytes) -> _Reader:
+    """Deflate: in zlib's wrapping as RFC 9110, 8.4.1.2 says, or bare, as many send it."""
+    wrapped = len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2]) % 31 == 0  # RFC 1950, 2.2
+    reader = zlib.decompressobj(wbits=15 if wrapped else -15)
+    return reader.decompress, lambda: reader.eof
+
+
+def _brotli(_: bytes) -> _Reader:
+    import brotli  # with Scrapy, like the next
+
+    reader = brotli.Decompressor()
+    return lambda data, most: reader.process(data, output_buffer_limit=most), reader.is_finished
+
+
+def _zstd(_: bytes) -> _Reader:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+
+    reader = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 23})  # RFC 9659: 8 MB
+    return lambda data, most: b"" if reader.eof else reader.decompress(data, most), lambda: reader.eof
+
+
+_STREAMS: dict[str, Callable[[bytes], _Reader]] = {"deflate": _deflate, "br": _brotli, "zstd": _zstd}
+
+
+def _streamed(body: bytes, reader: _Reader, most: int) -> bytes:
+    """All that a stream holds."""
+    step, ended = reader
+    found = b""
+    try:
+        part = found = step(body, most + 1)
+        while part and not ended() and len(found) <= most:
+            part = step(b"", most + 1 - len(found))
+            found += part
+        whole = ended()
+    except Exception as error:  # each library has a class of its own for it
+        raise BrokenBody(f"the compressed body is damaged ({error})") from error
+    if len(found) > most:
+        raise BrokenBody("the answer is larger than [http] max_bytes")
+    if not whole:
+        raise BrokenBody("the compressed body ends before it is over")
+    return found
 
 
 def unpack(body: bytes, most: int) -> tuple[bytes, bool]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -56,11 +57,11 @@ class SourceLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckCounts:
-    """What a FeedCheck changed; `refused` of the new ones cannot be asked for."""
+    """What a FeedCheck changed; `refused` tells how many of the new ones are never asked for, by reason."""
 
     new: int = 0
     changed: int = 0
-    refused: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
 
 
 def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str]) -> None:
@@ -291,7 +292,8 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
 
 
 def _list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
-    new = changed = refused = 0
+    new = changed = 0
+    refused: Counter[str] = Counter()
     for listed in check.listed:
         identity = listed.identity
         row = _known(db, check.feed_url, identity)
@@ -310,7 +312,7 @@ def _list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
                 identity=identity,
             )
             new += 1
-            refused += listed.url is None
+            refused.update(filter(None, [why_not(listed)]))
         elif row[5] and row[4] != "fetched":  # a backfill listed it first, and left it to itself; now it is news
             db.conn.execute("UPDATE entries SET backfill = 0, found_by = ? WHERE id = ?", (check.found_by, row[0]))
             new += 1
@@ -318,6 +320,11 @@ def _list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
             _update_entry(db, row[0], listed, row[4])
             changed += 1
     return CheckCounts(new=new, changed=changed, refused=refused)
+
+
+def why_not(listed: Listed) -> str | None:
+    """Why an entry is never asked for; None where it may be."""
+    return listed.refused if listed.url else NO_ADDRESS
 
 
 def _known(db: Any, feed_url: str, identity: str) -> Any:
@@ -352,8 +359,8 @@ def insert_entry(
     ):
         return 0
     state, reason = ("fetched", "already held") if held else ("pending", None)
-    if not listed.url:
-        state, reason = "rejected", NO_ADDRESS
+    if why := why_not(listed):
+        state, reason = "rejected", why
     added = db.conn.execute(
         "INSERT INTO entries (feed_url, identity, guid, url, title, authors, published_at, published_raw, summary, state, reason, found_by, article_id, "
         "first_seen_at, source, url_key, host, content, fingerprint, tags, language, image_url, backfill) "

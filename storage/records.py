@@ -54,6 +54,7 @@ class Listed:
     url_key: str = ""
     host: str = ""
     fingerprint: str = ""  # of title, updated and content: tells an edited entry from one that is listed again
+    refused: str | None = None  # why it is never asked for: its source's own patterns leave it out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

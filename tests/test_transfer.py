@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import zlib
 
+import brotli
 import pytest
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.transfer import MEMBERS, BrokenBody, is_packed, unpack, unpacked
+from crawler.transfer import MEMBERS, BrokenBody, is_packed, undone, unpack
 
 
 @given(
@@ -17,7 +19,7 @@ from crawler.transfer import MEMBERS, BrokenBody, is_packed, unpack, unpacked
     st.binary(max_size=20).filter(lambda b: not is_packed(b)),
 )
 def test_members_are_joined_and_what_stands_behind_them_is_left_out(parts: list[bytes], behind: bytes) -> None:
-    assert unpacked(b"".join(map(gzip.compress, parts)) + behind, 10_000) == b"".join(parts)
+    assert unpack(b"".join(map(gzip.compress, parts)) + behind, 10_000)[0] == b"".join(parts)
 
 
 @given(st.binary(min_size=1, max_size=2000), st.data())
@@ -25,31 +27,31 @@ def test_a_body_that_was_cut_off_is_no_body(body: bytes, data: st.DataObject) ->
     packed = gzip.compress(body)
     cut = data.draw(st.integers(min_value=2, max_value=len(packed) - 1))
     with pytest.raises(BrokenBody, match=r"ends before it is over"):
-        unpacked(packed[:cut], 10_000)
+        unpack(packed[:cut], 10_000)[0]
 
 
 def test_a_body_that_unpacks_beyond_the_limit_is_refused_without_being_unpacked() -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(100)) + packer.flush()
     with pytest.raises(BrokenBody, match=r"larger than \[http\] max_bytes"):
-        unpacked(bomb, 1 << 20)
+        unpack(bomb, 1 << 20)[0]
     with pytest.raises(BrokenBody, match=r"larger than"):
-        unpacked(gzip.compress(bytes(600)) * 2, 1000)
-    assert len(unpacked(gzip.compress(bytes(500)) * 2, 1000)) == 1000
+        unpack(gzip.compress(bytes(600)) * 2, 1000)[0]
+    assert len(unpack(gzip.compress(bytes(500)) * 2, 1000)[0]) == 1000
 
 
 def test_a_damaged_body_is_told() -> None:
     packed = bytearray(gzip.compress(b"what happened " * 100))
     packed[-6] ^= 255  # the checksum
     with pytest.raises(BrokenBody, match="damaged"):
-        unpacked(bytes(packed), 10_000)
+        unpack(bytes(packed), 10_000)[0]
 
 
 def test_a_body_of_very_many_members_is_refused() -> None:
     member = gzip.compress(b"")
-    assert unpacked(member * MEMBERS, 10) == b""
+    assert unpack(member * MEMBERS, 10)[0] == b""
     with pytest.raises(BrokenBody, match="more than"):
-        unpacked(member * (MEMBERS + 1), 10)
+        unpack(member * (MEMBERS + 1), 10)[0]
 
 
 def test_one_member_is_told_from_several_and_from_one_with_something_behind_it() -> None:
@@ -57,3 +59,48 @@ def test_one_member_is_told_from_several_and_from_one_with_something_behind_it()
     assert unpack(big, 1 << 21) == (bytes(range(256)) * 4000, True)
     assert unpack(big + big, 1 << 22) == (bytes(range(256)) * 8000, False)
     assert unpack(gzip.compress(b"a") + b"behind", 10) == (b"a", False)
+
+
+PAGE = b"<html>what happened in the night of the flood</html>" * 50
+
+
+@pytest.mark.parametrize(
+    ("body", "encodings"),
+    [
+        (gzip.compress(PAGE), ["gzip"]),
+        (gzip.compress(PAGE), ["x-gzip"]),
+        (zlib.compress(PAGE), ["deflate"]),
+        (gzip.compress(zlib.compress(PAGE)), ["deflate", "gzip"]),
+        (brotli.compress(PAGE), ["br"]),
+        (zstd.compress(PAGE), ["zstd"]),
+        (PAGE, ["identity"]),
+    ],
+)
+def test_encodings_are_undone_last_first(body: bytes, encodings: list[str]) -> None:
+    assert undone(body, encodings, 10_000) == PAGE
+
+
+def test_bare_deflate_is_read() -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    assert undone(packer.compress(PAGE) + packer.flush(), ["deflate"], 10_000) == PAGE
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "said"),
+    [
+        (zlib.compress(PAGE)[:-9], "deflate", "ends before"),
+        (zlib.compress(PAGE), "compress", "not asked for"),
+        (brotli.compress(bytes(range(256)) * 40)[:-9], "br", "ends before|damaged"),
+        (zstd.compress(bytes(range(256)) * 40)[:-9], "zstd", "ends before|damaged"),
+        (brotli.compress(bytes(1 << 24)), "br", "larger than"),
+        (zstd.compress(bytes(1 << 24)), "zstd", "larger than"),
+        (b"\xff" * 50, "br", "damaged|ends"),
+        (b"\xff" * 50, "zstd", "damaged"),
+        (b"hello", "gzip", "and is not"),
+        (b"hello, this is no stream at all", "deflate", "damaged|ends before"),
+        (zlib.compress(bytes(1 << 20)), "deflate", "larger than"),
+    ],
+)
+def test_what_cannot_be_undone_is_a_broken_transfer(body: bytes, encoding: str, said: str) -> None:
+    with pytest.raises(BrokenBody, match=said):
+        undone(body, [encoding], 10_000)

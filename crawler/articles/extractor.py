@@ -62,7 +62,7 @@ def extract(
     whole = cache(page.again)  # one page in three is looked at again
     text = _without_heading(main.text, fields)
     _fill_in(url, whole, said, fields, provenance, text, now)
-    provenance["text"] = {"source": main.source, "raw": main.reason}
+    provenance["text"] = {"source": main.source, "raw": page.cut or main.reason}
     agency, agency_source = find_agency(fields, provenance, text)
     if agency:
         provenance["agency"] = {"source": agency_source, "raw": None}

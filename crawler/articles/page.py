@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lxml import html as lxml_html
-from lxml.etree import ElementDefaultClassLookup, ParserError, iterwalk
+from lxml.etree import ElementDefaultClassLookup, ErrorTypes, ParserError, iterwalk
 from trafilatura.utils import decode_file
 
+from crawler.articles.taming import LEVELS, tame, tame_tables
 from crawler.feeds.repair import clean_text
 from crawler.urls import canonical_url, join
 
-MAX_PAGE = 5 * 1024**2  # bytes of HTML that are parsed; extraction is quadratic beyond (RELIABILITY 3.3)
 _SPACE = re.compile(r"\s+")
 _BREAKS = {"br", "p", "div", "li"}
 _HIDDEN = {"script", "style", "noscript", "template", "svg", "button", "select", "textarea", "iframe"}
@@ -21,7 +21,7 @@ _HIDDEN = {"script", "style", "noscript", "template", "svg", "button", "select",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page: its address, its text as decoded, its tree, and the base for its links."""
+    """One page: its address, its text as decoded, its tree, the base for its links, and what was cut of it."""
 
     url: str
     markup: str
@@ -30,10 +30,11 @@ class Page:
     nodes: tuple[
         Any, ...
     ] = ()  # every element, in document order: lxml makes an element's Python object anew when nobody holds it
+    cut: str | None = None
 
     def again(self) -> Page:
         """The page parsed anew, for whoever looks at it after the text was taken out of its tree."""
-        tree = _parse(self.markup)
+        tree, _ = _parse(self.markup)
         return replace(self, tree=tree, nodes=tuple(tree.iter()))
 
     def link(self, href: str | None) -> str | None:
@@ -50,10 +51,13 @@ class Page:
 _CLASSES = ElementDefaultClassLookup(element=lxml_html.HtmlElement, comment=lxml_html.HtmlComment)
 
 
-def _parse(markup: str) -> Any:
+def _parse(markup: str) -> tuple[Any, str | None]:
     parser = lxml_html.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True, remove_pis=True)
     parser.set_element_class_lookup(_CLASSES)
-    return lxml_html.document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
+    tree = lxml_html.document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
+    tame_tables(tree)
+    deep = any(error.type == ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log)
+    return tree, f"cut where it is more than {LEVELS:,} levels deep" if deep else None
 
 
 def read_page(body: bytes, url: str) -> Page | None:
@@ -64,14 +68,14 @@ def read_page(body: bytes, url: str) -> Page | None:
     """
     if not body.strip():
         return None
-    markup = clean_text(decode_file(body[:MAX_PAGE]))
+    markup, cut = tame(clean_text(decode_file(body)))
     try:
-        tree = _parse(markup)
+        tree, deep = _parse(markup)
     except (ParserError, ValueError):
         return None
     href = next((node.get("href") for node in tree.iter("base") if node.get("href")), None)
     base = join(url, href) or url if href else url
-    return Page(url=url, markup=markup, tree=tree, base=base, nodes=tuple(tree.iter()))
+    return Page(url=url, markup=markup, tree=tree, base=base, nodes=tuple(tree.iter()), cut=cut or deep)
 
 
 def text_of(node: Any) -> str:

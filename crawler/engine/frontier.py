@@ -81,6 +81,7 @@ class Frontier:
         self.stopped = False
         self.sources = plan.sources
         self.held_hosts: dict[str, datetime] = {}  # hosts that asked to be left alone, and until when
+        self._throttled: dict[str, dict[str, datetime]] = {}  # which addresses of a host said so
         self.rechecks_due = True
         self.listed = False  # of a backfill: every step is walked
         self.on_listed: Callable[[], Awaitable[None]] | None = None
@@ -192,7 +193,7 @@ class Frontier:
         asked: list[Asked] = []
         for entry in entries:
             source = self.source_of(entry.source, entry.url)
-            refusal = _filtered(source, entry)
+            refusal = left_out(source, entry.url) if entry.found_by != "user" else None  # a person's word goes first
             request = Asked(url=entry.url, at=now, source=source, entry=entry)
             try:
                 request = ask_entry(entry, source, now, unconditional=entry.id in self.plan.entries)
@@ -302,6 +303,7 @@ class Frontier:
         """Look up what was listed before, decide, and write what a poll found, in one transaction; a hole comes with the steps that may fill it."""
         feed = asked.feed
         assert feed is not None
+        self._leave_alone(record, throttle)
 
         def job(writer: Writer) -> tuple[FeedCheck, CheckCounts]:
             check = decide(writer)
@@ -337,6 +339,7 @@ class Frontier:
         """Write what a page of older articles brought; how many entries are new."""
         step = asked.step
         assert step is not None
+        self._leave_alone(record, throttle)
 
         def job(writer: Writer) -> int:
             writer.insert_fetches([record])
@@ -349,6 +352,18 @@ class Frontier:
             return found
         finally:
             self._done(asked)
+
+    def _leave_alone(self, record: FetchRecord | None, until: datetime | None) -> None:
+        """From this moment on, not from when it is written: requests to that host wait behind this answer."""
+        if record is None or until is None:
+            return
+        now = self.clock()
+        said = {url: t for url, t in self._throttled.get(record.host, {}).items() if t > now} | {record.url: until}
+        self._throttled = {h: urls for h, urls in self._throttled.items() if max(urls.values()) > now} | {
+            record.host: said
+        }
+        if len(said) > 1:
+            self.held_hosts[record.host] = max(said.values())
 
     def _note(self, writer: Writer, record: FetchRecord, until: datetime | None) -> None:
         """Runs in the writer's thread: a server that asked to be left alone, for this address, and from the second on for its host."""
@@ -367,6 +382,7 @@ class Frontier:
         self, asked: Asked, verdict: Verdict, record: FetchRecord | None = None, throttle: datetime | None = None
     ) -> None:
         """Write a verdict that needs no look at what is held."""
+        self._leave_alone(record, throttle)
 
         def job(writer: Writer) -> int | None:
             if record:
@@ -420,6 +436,7 @@ class Frontier:
         for asked in self._in_flight:
             asked.at += by
         self.held_hosts = {host: until + by for host, until in self.held_hosts.items()}
+        self._throttled.clear()  # the store's own stay
 
     def steps_asked(self) -> list[int]:
         """The steps that are being asked for."""
@@ -459,13 +476,13 @@ class Frontier:
         return writer.count_owed(now=self.clock(), sources=[source], ignore_retry=False)
 
 
-def _filtered(source: Source | None, entry: Entry) -> str | None:
-    """Why the source's own include and exclude patterns leave an address out; a person's word goes before them."""
-    if source is None or entry.found_by == "user":
+def left_out(source: Source | None, url: str) -> str | None:
+    """Why the source's own include and exclude patterns leave an address out; None where they do not."""
+    if source is None:
         return None
-    if source.include and not any(re.search(pattern, entry.url) for pattern in source.include):
+    if source.include and not any(re.search(pattern, url) for pattern in source.include):
         return "left out by the source's include patterns"
-    if any(re.search(pattern, entry.url) for pattern in source.exclude):
+    if any(re.search(pattern, url) for pattern in source.exclude):
         return "left out by the source's exclude patterns"
     return None
 

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from protego import Protego
 from scrapy import Request
-from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 
 from crawler.engine.addon import CONFIG
 from crawler.engine.asking import Asked, netloc
@@ -145,14 +144,3 @@ class RobotsMiddleware:
             downloader.per_slot_settings.pop(host, None)
         if host in downloader.slots:
             downloader.slots[host].delay = delay
-
-
-class PoliteHandler(HTTP11DownloadHandler):
-    """The wire: the last look before a request leaves. What waited in a host's queue while the host asked to be left alone is not sent."""
-
-    async def download_request(self, request: Request) -> Any:
-        """Ask, unless the host asked to be left alone meanwhile (PEERS F 14)."""
-        frontier = getattr(self.crawler.spider, "frontier", None)
-        if frontier is not None and (seconds := frontier.held_for(host_of(request.url))) > 0:
-            raise Refused("its host asked to be left alone (429 or 503)", kind="deferred", retry_after=seconds)
-        return await super().download_request(request)

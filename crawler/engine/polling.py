@@ -14,7 +14,7 @@ from scrapy.http import Response
 from crawler.engine import worker
 from crawler.engine.answers import header
 from crawler.engine.asking import Asked
-from crawler.engine.frontier import Frontier
+from crawler.engine.frontier import Frontier, left_out
 from crawler.engine.guard import Refused
 from crawler.engine.pool import PageFailed, Pool
 from crawler.engine.wire import weight_of
@@ -24,7 +24,7 @@ from crawler.feeds.listing import ParsedFeed
 from crawler.feeds.parser import parse_feed
 from crawler.feeds.revisit import FORBIDDEN, SOFT, THROTTLED, Answer, Seen, check, taken
 from crawler.feeds.waits import fresh_for, retry_after
-from crawler.settings import Config
+from crawler.settings import Config, Source
 from crawler.transfer import is_packed
 from crawler.urls import host_of
 from storage.records import Feed, FeedCheck, FetchRecord, StepFound, moment
@@ -74,7 +74,9 @@ class Polls:
             raise FeedError("the section page has no links that look like articles")
         if not parsed.entries and parsed.kind in {"rss", "atom", "json"}:
             raise FeedError("it is a feed, but lists nothing")
-        return replace(answer, parsed=parsed)
+        if parsed.cut:
+            log.warning("%s: %s", feed.url, parsed.cut, extra={"event": "cut", "source": feed.source, "url": feed.url})
+        return replace(answer, parsed=_marked(parsed, asked.source))
 
     async def _parse(self, feed: Feed, response: Response, at: datetime) -> ParsedFeed:
         content_type = header(response.headers, "Content-Type") or ""
@@ -209,6 +211,15 @@ class Polls:
             at=asked.at, url=url, host=host_of(url), status=response.status if response is not None else None, outcome=outcome,
             bytes=response.meta.get("wire_bytes", len(response.body)) if response is not None else 0, ms=round((time.monotonic() - asked.started) * 1000), conditional=bool(asked.validators),
         )  # fmt: skip
+
+
+def _marked(parsed: ParsedFeed, source: Source | None) -> ParsedFeed:
+    """What the source's own patterns leave out is told when it is listed, and never asked for."""
+    if source is None or not (source.include or source.exclude):
+        return parsed
+    return replace(
+        parsed, entries=tuple(replace(e, refused=left_out(source, e.url) if e.url else None) for e in parsed.entries)
+    )
 
 
 def answer_of(response: Response, *, unconditional: bool = False) -> Answer:

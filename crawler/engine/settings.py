@@ -15,8 +15,8 @@ REMOTE_CONTROL_ENABLED = False
 
 # Only the web: a feed link `file:///etc/hostname` was fetched by the defaults.
 DOWNLOAD_HANDLERS = {
-    "http": "crawler.engine.politeness.PoliteHandler",
-    "https": "crawler.engine.politeness.PoliteHandler",
+    "http": "crawler.engine.transport.PoliteHandler",
+    "https": "crawler.engine.transport.PoliteHandler",
     **dict.fromkeys(("data", "file", "ftp", "s3")),
 }
 TWISTED_DNS_RESOLVER = "crawler.engine.guard.GuardedResolver"
@@ -57,7 +57,6 @@ DOWNLOADER_MIDDLEWARES_BASE = {
     "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": 350,
     "scrapy.downloadermiddlewares.defaultheaders.DefaultHeadersMiddleware": 400,
     "scrapy.downloadermiddlewares.useragent.UserAgentMiddleware": 500,
-    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": 590,
 }
 DOWNLOADER_MIDDLEWARES = {
     "crawler.engine.guard.GuardMiddleware": 50,
@@ -70,6 +69,6 @@ EXTENSIONS_BASE: dict[str, int] = {}
 EXTENSIONS = {"crawler.engine.scheduler.SchedulerExtension": 500}
 STATS_CLASS = "scrapy.statscollectors.DummyStatsCollector"  # the ledger counts
 DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"  # the store knows what was asked
-DEFAULT_REQUEST_HEADERS = {"Accept": "*/*", "Accept-Language": None}
+DEFAULT_REQUEST_HEADERS = {"Accept": "*/*", "Accept-Language": None, "Accept-Encoding": "gzip, deflate, br, zstd"}
 LOG_LEVEL = "WARNING"
 LOG_FORMATTER = "crawler.engine.wire.QuietFormatter"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
-from storage.polls import NO_ADDRESS, CheckCounts
+from storage.polls import CheckCounts
 from storage.records import FeedCheck, SourceCounts, Verdict
 
 MOST_REASONS = 200  # kept a source: a run without an end meets many
@@ -42,9 +42,8 @@ class Tally:
         else:
             row.counts["feeds_read"] += 1
             row.counts["entries_new"] += found.new
-            if found.refused:
-                row.counts["rejected"] += found.refused
-                row.reasons[NO_ADDRESS] += found.refused
+            row.counts["rejected"] += sum(found.refused.values())
+            row.reasons.update(found.refused)
         self.changed()
 
     def step(self, source: str, found: int) -> None:

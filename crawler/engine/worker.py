@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import hashlib
 import importlib
 import os
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 # What a worker needs: half a second, loaded once for all of them by the fork server.
 NEEDED = ("crawler.articles.reading", "crawler.feeds.parser", "storage.raw", "crawler.engine.warmed")
-MEMORY = 2 * 1024**3  # address space of one worker, bytes: a page of 5 MB JSON-LD took 708 MB
+LARGE = 2 * 1024**2  # bytes of a page or feed after which memory is given back
+# Bytes of one worker: a page that takes more fails alone. Address space is what is asked for, data is what may become resident.
+MEMORY = {"RLIMIT_AS": 1024**3, "RLIMIT_DATA": 384 * 1024**2}
 
 
 def warm() -> None:
@@ -30,8 +34,11 @@ def warm() -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
+    for name, most in MEMORY.items():
+        limit = getattr(resource, name)
+        _, hard = resource.getrlimit(limit)
+        with contextlib.suppress(OSError, ValueError):  # not every system knows each
+            resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
     collect_seldom()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     for module in NEEDED:  # loaded already where the fork server could
@@ -72,6 +79,8 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
     if not alone:  # readers of WARC files read the first member only
         page = replace(page, body=body, packed=False)
     reading = read(body, page.url, page.status, **how)
+    if len(body) > LARGE:
+        _give_back()
     return PageRead(
         reading=reading,
         sha256=hashlib.sha256(body).hexdigest(),
@@ -79,8 +88,20 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
     )
 
 
+def _give_back() -> None:
+    """Hand freed memory back to the system, so that one large page does not take the next one's room (glibc only)."""
+    from trafilatura.meta import reset_caches
+
+    reset_caches()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def read_feed(body: bytes, url: str, content_type: str, now: datetime, kind: str) -> ParsedFeed:
     """Parse one large feed."""
     from crawler.feeds.parser import parse_feed
 
-    return parse_feed(body, url, content_type=content_type, now=now, kind=kind)
+    parsed = parse_feed(body, url, content_type=content_type, now=now, kind=kind)
+    if len(body) > LARGE:
+        _give_back()
+    return parsed

@@ -20,7 +20,7 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
         FeedError: not JSON, nested too deep, or without a list of items.
     """
     try:
-        document = json.loads(text.lstrip("\ufeff"), strict=False)
+        document = json.loads(text.lstrip("\ufeff"), strict=False, parse_int=_number)
     except RecursionError as error:
         raise FeedError(f"{url}: not valid JSON: nested too deep") from error
     except ValueError as error:
@@ -44,6 +44,11 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
         self_url=_text(document.get("feed_url")),
         previous=_text(document.get("next_url")),
     )
+
+
+def _number(digits: str) -> int | str:
+    """A number; ids of thousands of digits, which Python refuses to count with, stay text."""
+    return int(digits) if len(digits) < 100 else digits
 
 
 def _entry(item: Mapping[str, Any], base: str, fallback: list[str], now: datetime) -> Listed:

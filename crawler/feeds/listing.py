@@ -37,6 +37,7 @@ class ParsedFeed:
     self_url: str | None = None
     hub: str | None = None
     previous: str | None = None  # RFC 5005
+    cut: str | None = None  # what was left out, where it lists more than is read
 
 
 def plain(value: object, *, html: bool = False) -> str | None:

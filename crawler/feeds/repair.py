@@ -7,9 +7,9 @@ NULs, characters and character references that XML forbids (one `&#xD83D;` lost 
 from __future__ import annotations
 
 import codecs
-import gzip
 import re
-import zlib
+
+from crawler.transfer import is_packed, unpack
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -37,18 +37,20 @@ def decode_feed(body: bytes, content_type: str = "") -> str:
     Args:
         body: as it came, content-encoding already undone; a gzip file (.xml.gz) is unpacked.
         content_type: the header, for its charset.
+
+    Raises:
+        BrokenBody: it is a gzip file that cannot be unpacked whole.
     """
     return clean_text(_decode(unzip(body), content_type))
 
 
 def unzip(body: bytes) -> bytes:
-    """What stands in a gzip file; anything else as it is. At most MAX_UNZIPPED bytes."""
-    if not body.startswith(b"\x1f\x8b"):
-        return body
-    try:
-        return zlib.decompressobj(wbits=31).decompress(body, MAX_UNZIPPED)
-    except (zlib.error, gzip.BadGzipFile):
-        return body
+    """What stands in a gzip file; anything else as it is.
+
+    Raises:
+        BrokenBody: it has no end, is damaged, or holds more than MAX_UNZIPPED bytes.
+    """
+    return unpack(body, MAX_UNZIPPED)[0] if is_packed(body) else body
 
 
 def _decode(body: bytes, content_type: str) -> str:
