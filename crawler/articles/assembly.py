@@ -14,6 +14,7 @@ from crawler.articles.body import html_text
 from crawler.articles.dedupe import content_hash
 from crawler.articles.extraction import WALLS, Extraction
 from crawler.articles.words import words
+from crawler.text import fitted
 from storage.records import Article, Entry, iso, moment
 
 FEED_TEXT = 60  # words of a feed's content that make it a text and not a teaser
@@ -60,6 +61,7 @@ def assemble(
     elif not text:
         completeness = _from_feed("", entry)[1]
     provenance["page"] = {"source": "fetch", "raw": extraction.url}
+    page = fitted(page)
     page["authors"], page["tags"] = tuple(page.get("authors") or ()), tuple(page.get("tags") or ())
     return Article(
         url=extraction.url,

@@ -18,8 +18,8 @@ from crawler.articles.boilerplate import body_of, densest, flatten_floods, join_
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured
 from crawler.articles.words import words
-from crawler.feeds.repair import clean_text
 from crawler.settings import PublisherRules
+from crawler.text import one_line
 
 _BLOCKS = {
     "p",
@@ -58,21 +58,11 @@ _TOLD = 120  # 3-grams of an articleBody that is no cut teaser
 _TAG = re.compile(r"<[a-zA-Z/!]")
 # Who is quoted is set beside a pull quote, not in the text; a figure's caption belongs to the image.
 _BESIDE = XPath("//blockquote/following-sibling::*[1][self::cite] | //blockquote//cite | //figure//cite")
-# Invisible, or turning the order of what follows: not text. Zero-width joiners stay, Persian and emoji need them.
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb]")
-
-
-def tidy(text: str) -> str:
-    """One paragraph: what is not text taken out, spaces folded."""
-    text = " ".join(text.split())
-    if text.isprintable() and "&#" not in text:
-        return text
-    return " ".join(_INVISIBLE.sub("", clean_text(text)).split())
 
 
 def join(parts: Iterable[str]) -> str:
     """The text of paragraphs, empty ones left out."""
-    return "\n\n".join(p for p in map(tidy, parts) if p)
+    return "\n\n".join(p for p in map(one_line, parts) if p)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from crawler.articles.body import select, tidy
+from crawler.articles.body import select
 from crawler.articles.dates import find_published
 from crawler.articles.dedupe import normal
 from crawler.articles.extraction import Provenance
@@ -21,6 +21,7 @@ from crawler.articles.people import find_authors, person, split_names
 from crawler.articles.structured import Structured, breadcrumbs, text_value
 from crawler.feeds.moments import read_date
 from crawler.settings import PublisherRules
+from crawler.text import one_line
 
 _PREFIX = re.compile(r"^(?:Opinion|Video|Gallery|Podcast|Photos?|Live|Watch|Analysis)\s*[|:]\s+", re.IGNORECASE)
 
@@ -36,7 +37,7 @@ def find_fields(
     def put(
         name: str,
         candidates: Iterable[tuple[str, str | None]],
-        clean: Callable[[str], str | None] = lambda v: tidy(v) or None,
+        clean: Callable[[str], str | None] = lambda v: one_line(v) or None,
     ) -> None:
         for source, raw in candidates:
             value = clean(raw) if raw else None
@@ -47,7 +48,7 @@ def find_fields(
 
     article = said.article
     site_name = said.first("og:site_name") or text_value(article.get("publisher")) or ""
-    put("title", [("rules", _text(page, rules.title)), ("json-ld", text_value(article.get("headline")) or text_value(article.get("name"))), ("opengraph", said.first("og:title")), ("h1", first_text(marks["h1"])), ("meta", said.first("twitter:title", "dc.title", "title")), ("title", page.tree.findtext(".//title"))], lambda raw: without_site(tidy(raw)[:2000], site_name) or None)  # fmt: skip
+    put("title", [("rules", _text(page, rules.title)), ("json-ld", text_value(article.get("headline")) or text_value(article.get("name"))), ("opengraph", said.first("og:title")), ("h1", first_text(marks["h1"])), ("meta", said.first("twitter:title", "dc.title", "title")), ("title", page.tree.findtext(".//title"))], lambda raw: without_site(one_line(raw)[:2000], site_name) or None)  # fmt: skip
     title = normal(fields.get("title"))  # a page may have other first-level headings: its name, a box
     marks["h1"].sort(key=lambda node: normal(text_of(node)) != title)
     put(
@@ -57,7 +58,7 @@ def find_fields(
             ("json-ld", text_value(article.get("alternativeHeadline"))),
             ("markup", first_text(_subtitles(marks))),
         ],
-        lambda raw: _other(tidy(raw), fields.get("title")),
+        lambda raw: _other(one_line(raw), fields.get("title")),
     )
     put(
         "summary",
@@ -68,7 +69,7 @@ def find_fields(
             ("opengraph", said.first("og:description")),
             ("meta", said.first("description", "twitter:description", "dc.description")),
         ],
-        lambda raw: _PREFIX.sub("", tidy(raw))[:2000] or None,
+        lambda raw: _PREFIX.sub("", one_line(raw))[:2000] or None,
     )
     put("section", _sections(page, said, rules, fields.get("title")))
     put(
@@ -113,7 +114,7 @@ def _put_authors(
 
 def _put_tags(fields: dict[str, Any], provenance: Provenance, candidates: Iterable[tuple[str, list[str]]]) -> None:
     for source, raw in candidates:
-        if values := tuple(dict.fromkeys(tag for item in raw if (tag := tidy(item)[:100]))):
+        if values := tuple(dict.fromkeys(tag for item in raw if (tag := one_line(item)[:100]))):
             fields["tags"] = values
             provenance["tags"] = {"source": source, "raw": "; ".join(raw) if list(values) != raw else None}
             return

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from crawler.articles.body import select, tidy
+from crawler.articles.body import select
 from crawler.articles.extraction import Provenance
 from crawler.articles.marks import Marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured, address_value
 from crawler.settings import PublisherRules
+from crawler.text import one_line
 
 
 def put_image(
@@ -51,14 +52,14 @@ def put_image(
         ("image_caption", caption, "rules" if rules.caption else "figure"),
         ("image_credit", credit, "rules" if rules.credit else "figure"),
     ):
-        if value and (text := tidy(value)):
+        if value and (text := one_line(value)):
             fields[name] = text[:2000]
             provenance[name] = {"source": source, "raw": None}
 
 
 def captions(page: Page) -> list[str]:
     """The captions of a page's figures, in order, each once: a gallery's text is mostly these."""
-    found = (tidy(text_of(node)) for node in page.nodes if node.tag == "figcaption")
+    found = (one_line(text_of(node)) for node in page.nodes if node.tag == "figcaption")
     return list(dict.fromkeys(text for text in found if len(text) > 20))
 
 

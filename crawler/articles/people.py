@@ -11,7 +11,7 @@ from crawler.articles.agency import agency_of
 from crawler.articles.marks import Marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured, text_value
-from crawler.feeds.repair import clean_text
+from crawler.text import one_line
 
 MOST = 20  # names of one article; more is a masthead
 _BY = re.compile(
@@ -263,7 +263,7 @@ def split_names(raw: str) -> list[str]:
 
 def person(raw: str) -> str | None:
     """A name as it is kept: no "By", no job title, no address."""
-    text = _TITLE.sub("", _BY.sub("", " ".join(clean_text(raw).split())).strip(" ,;|·•-–—:/")).strip(" ,;|·•-–—:/")
+    text = _TITLE.sub("", _BY.sub("", one_line(raw)).strip(" ,;|·•-–—:/")).strip(" ,;|·•-–—:/")
     if (
         not text
         or len(text) > 80

@@ -8,13 +8,61 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from crawler.feeds.repair import clean_text
+import nh3
+
+from crawler.text import clean_text, fitted, one_line
 from crawler.urls import canonical_url, host_of, join, url_key
 from storage.records import Listed
 
 MAX_ENTRIES = 50_000  # the sitemap protocol's own limit; no feed comes near
 MAX_FIELD = 20_000  # characters of a title or summary that are kept
 MAX_CONTENT = 1_000_000
+MAX_GUID = 4_000
+MAX_IDENTITY = 1_000
+_KEPT = set(
+    [
+        "p",
+        "div",
+        "br",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "ul",
+        "ol",
+        "li",
+        "dl",
+        "dt",
+        "dd",
+        "blockquote",
+        "pre",
+        "code",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "td",
+        "th",
+        "figure",
+        "figcaption",
+        "section",
+        "article",
+        "em",
+        "strong",
+        "b",
+        "i",
+        "u",
+        "s",
+        "a",
+        "cite",
+        "q",
+        "sub",
+        "sup",
+        "span",
+    ]
+)
 _TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!--.*?--|!\[CDATA\[|\?[^<>]*)>|\]\]>", re.DOTALL)
 _BLOCK = re.compile(r"<(?:/?(?:p|div|br|li|ul|ol|h[1-6]|tr|blockquote|section|article|figure)\b)[^<>]*>", re.IGNORECASE)
 _DROPPED = re.compile(r"<(script|style|noscript|template)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
@@ -45,8 +93,7 @@ def plain(value: object, *, html: bool = False) -> str | None:
     text = str(value or "")
     if html or "&" in text:
         text = _unmarked(text) if html else _unescaped(text)
-    text = " ".join(clean_text(text).split())
-    return text[:MAX_FIELD] or None
+    return one_line(text, MAX_FIELD) or None
 
 
 def _unescaped(text: str) -> str:
@@ -67,28 +114,38 @@ def listed(
     updated_raw: str | None = None, summary: str | None = None, content: str | None = None, tags: Iterable[str] = (), language: str | None = None, image_url: str | None = None,
 ) -> Listed:  # fmt: skip
     """An entry, with its link made absolute and its identity told: its guid, else its address' key, else its title and date."""
-    guid = (clean_text(guid).strip() or None) if guid else None
+    guid = (clean_text(guid).strip()[:MAX_GUID] or None) if guid else None
     address, key = _address(url, base)
     identity = guid or key or _hash(title, published_raw, summary)
     content = clean_text(content)[:MAX_CONTENT] if content else None
+    said = fitted(
+        {
+            "title": title,
+            "authors": [name for raw in authors if (name := _name(raw))],
+            "published_raw": plain(published_raw),
+            "updated_raw": plain(updated_raw),
+            "summary": summary,
+            "tags": [tag for raw in tags if (tag := plain(raw, html=True))],
+            "language": plain(language),
+        }
+    )
     return Listed(
-        identity=identity[:1000],
+        identity=identity if len(identity) <= MAX_IDENTITY else f"{identity[: MAX_IDENTITY - 33]} {_hash(identity)}",
         guid=guid,
         url=address,
-        title=title,
-        authors=tuple(dict.fromkeys(name for raw in authors if (name := _name(raw)))),
         published_at=published_at,
-        published_raw=plain(published_raw),
-        updated_raw=plain(updated_raw),
-        summary=summary,
-        content=content,
-        tags=tuple(dict.fromkeys(tag for raw in tags if (tag := plain(raw, html=True)) and len(tag) <= 200)),
-        language=(plain(language) or "")[:20] or None,
+        content=harmless(content) if content else None,
         image_url=_address(image_url, base)[0],
         url_key=key,
         host=host_of(address or ""),
         fingerprint=_hash(title, updated_raw or published_raw, summary, content),
+        **said,
     )
+
+
+def harmless(content: str) -> str:
+    """A feed's own HTML as it is kept: the elements that make paragraphs, and nothing that acts, links or loads."""
+    return str(nh3.clean(content, tags=_KEPT, attributes={}, link_rel=None)) if "<" in content else content
 
 
 def _address(url: str | None, base: str) -> tuple[str | None, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from crawler.text import clean_text
 from crawler.transfer import is_packed, unpack
 
 _BOMS = (
@@ -23,10 +24,6 @@ _ALIASES = {
     "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "big5": "big5hkscs", "unicode": "utf-8", "utf8": "utf-8", "windows-874": "cp874", "tis-620": "cp874",
     "iso-8859-11": "cp874", "utf-8lias": "utf-8", "x-user-defined": "cp1252", "iso-8859-8-i": "iso-8859-8",
 }  # fmt: skip  # WHATWG Encoding: what a label means on the web, which is more than what it says
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-_CONTROLS = bytes(n for n in range(32) if n not in {9, 10, 13})
-_LONG = 2000  # characters
-_REFERENCE = re.compile(r"&#(?:x([0-9a-f]{1,8})|([0-9]{1,10}));?", re.IGNORECASE)
 _GUESSES = ("utf-8", "cp1251", "cp1252")
 MAX_UNZIPPED = 64 * 1024**2
 
@@ -117,33 +114,3 @@ def _guess(body: bytes) -> str:
         if (text := _strict(body, name)) is not None:
             return text
     return body.decode("utf-8", "replace")
-
-
-def clean_text(text: str) -> str:
-    """Without what XML 1.0 forbids: control characters, lone surrogates, and references to them."""
-    text = _legal(text)
-    return _REFERENCE.sub(_reference, text) if "&#" in text else text
-
-
-def _legal(text: str) -> str:
-    if len(text) > _LONG:  # a page: nearly all are without, and bytes tell so five times faster
-        try:
-            packed = text.encode()
-        except UnicodeEncodeError:  # a lone surrogate
-            return _ILLEGAL.sub("", text)
-        if len(packed) == len(packed.translate(None, _CONTROLS)) and "\ufffe" not in text and "\uffff" not in text:
-            return text
-    return _ILLEGAL.sub("", text)
-
-
-def _reference(match: re.Match[str]) -> str:
-    code = int(match[1], 16) if match[1] else int(match[2])
-    legal = code in {9, 10, 13} or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF
-    if (
-        0x80 <= code <= 0x9F
-    ):  # meant as windows-1252, as every browser reads it (HTML, numeric character reference end state)
-        try:
-            return bytes([code]).decode("cp1252")
-        except UnicodeDecodeError:
-            return ""
-    return match[0] if legal else ""
