@@ -14,10 +14,11 @@ from crawler.articles.body import html_text
 from crawler.articles.dedupe import content_hash
 from crawler.articles.extraction import WALLS, Extraction
 from crawler.articles.words import words
-from crawler.text import fitted
+from crawler.text import fitted, one_line
 from storage.records import Article, Entry, iso, moment
 
 FEED_TEXT = 60  # words of a feed's content that make it a text and not a teaser
+RAW = 2_000  # characters of what was said, in provenance
 DISAGREE = 86400.0  # seconds between the feed's date and the page's from which both are told in provenance
 
 
@@ -73,7 +74,7 @@ def assemble(
         content_hash=content_hash(page.get("title"), page.get("subtitle"), text),
         canonical_elsewhere=extraction.canonical_elsewhere if told else None,
         extractor=extraction.extractor,
-        provenance=provenance,
+        provenance={name: {key: _as_said(value) for key, value in said.items()} for name, said in provenance.items()},
         page_url=extraction.url,
         fetched_at=iso(now),
         **page,
@@ -89,6 +90,11 @@ def _tells_of_itself(extraction: Extraction) -> bool:
     """Whether a walled page is the article's own and only its text is for subscribers; another wall's page speaks of the wall."""
     source = (extraction.provenance.get("title") or {}).get("source")
     return extraction.obstacle == "paywall" and source in {"json-ld", "opengraph", "rules"}
+
+
+def _as_said(value: str | None) -> str | None:
+    """What a page said, letter for letter where that is text of a bearable length."""
+    return value if value is None or (value.isprintable() and len(value) <= RAW) else one_line(value, RAW)
 
 
 def _utc(date: str | None) -> str | None:

@@ -19,50 +19,10 @@ MAX_FIELD = 20_000  # characters of a title or summary that are kept
 MAX_CONTENT = 1_000_000
 MAX_GUID = 4_000
 MAX_IDENTITY = 1_000
-_KEPT = set(
-    [
-        "p",
-        "div",
-        "br",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "ul",
-        "ol",
-        "li",
-        "dl",
-        "dt",
-        "dd",
-        "blockquote",
-        "pre",
-        "code",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "td",
-        "th",
-        "figure",
-        "figcaption",
-        "section",
-        "article",
-        "em",
-        "strong",
-        "b",
-        "i",
-        "u",
-        "s",
-        "a",
-        "cite",
-        "q",
-        "sub",
-        "sup",
-        "span",
-    ]
-)
+_KEPT = {
+    "p", "div", "br", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "pre", "code", "table", "thead", "tbody", "tr", "td",
+    "th", "figure", "figcaption", "section", "article", "em", "strong", "b", "i", "u", "s", "a", "cite", "q", "sub", "sup", "span",
+}  # fmt: skip
 _TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!--.*?--|!\[CDATA\[|\?[^<>]*)>|\]\]>", re.DOTALL)
 _BLOCK = re.compile(r"<(?:/?(?:p|div|br|li|ul|ol|h[1-6]|tr|blockquote|section|article|figure)\b)[^<>]*>", re.IGNORECASE)
 _DROPPED = re.compile(r"<(script|style|noscript|template)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
