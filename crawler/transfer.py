@@ -82,12 +82,17 @@ def _streamed(body: bytes, reader: _Reader, most: int) -> bytes:
             found += part
         whole = ended()
     except Exception as error:  # each library has a class of its own for it
-        raise BrokenBody(f"the compressed body is damaged ({error})") from error
+        raise BrokenBody(f"the compressed body is damaged ({_plainly(error)})") from error
     if len(found) > most:
         raise BrokenBody("the answer is larger than [http] max_bytes")
     if not whole:
         raise BrokenBody("the compressed body ends before it is over")
     return found
+
+
+def _plainly(error: Exception) -> str:
+    """Without zlib's "Error -3 while decompressing data"."""
+    return str(error).rsplit(": ", 1)[-1]
 
 
 def unpack(body: bytes, most: int) -> tuple[bytes, bool]:
@@ -117,7 +122,7 @@ def unpack(body: bytes, most: int) -> tuple[bytes, bool]:
             try:
                 part = reader.decompress(piece, room + 1)
             except zlib.error as error:
-                raise BrokenBody(f"the compressed body is damaged ({error})") from error
+                raise BrokenBody(f"the compressed body is damaged ({_plainly(error)})") from error
             room -= len(part)
             if room < 0:
                 raise BrokenBody("the answer is larger than [http] max_bytes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import (
@@ -10,7 +11,10 @@ from scrapy.core.downloader.handlers.http11 import (
     _LenientHTTP11ClientFactory,
     _LenientHTTP11ClientProtocol,
 )
+from scrapy.exceptions import DownloadFailedError
 from twisted.python.failure import Failure
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
 
 from crawler.engine.guard import Refused
 from crawler.urls import host_of
@@ -82,16 +86,84 @@ class _Factory(_LenientHTTP11ClientFactory):
         return BoundedProtocol(self._quiescentCallback)
 
 
+class BadCertificate(Exception):  # noqa: N818 - named for what was met
+    """A server whose certificate, or version of TLS, is not accepted; the message says why."""
+
+
+# What OpenSSL found wrong with a chain (x509_vfy.h).
+_FAULTS = {9: "is not valid yet", 10: "has expired", 18: "is self-signed", 19: "is signed by an authority that nobody here knows", 20: "is signed by an authority that nobody here knows",
+           21: "is sent without the one that signed it", 23: "was revoked"}  # fmt: skip
+
+
+@implementer(IPolicyForHTTPS)
+class _Explained:
+    """Scrapy's certificate policy, remembering what was wrong with which host's: OpenSSL's own error says only that verification failed."""
+
+    def __init__(self, policy: Any) -> None:
+        self._policy = policy
+        self.faults: dict[str, str] = {}
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:  # noqa: N802 - Twisted's name
+        creator = self._policy.creatorForNetloc(hostname, port)
+        connect = getattr(creator, "_createConnection", None)
+        if connect is not None:  # without it the reason is less precise; what is accepted is Twisted's word alone
+            creator._createConnection = lambda protocol: self._watched(connect(protocol), hostname.decode("ascii"))  # noqa: SLF001
+        return creator
+
+    def _watched(self, connection: Any, host: str) -> Any:
+        """The connection, whose verification is told to us beside."""
+        verify = connection.set_verify
+
+        def set_verify(mode: int, decide: Any) -> None:
+            def look(conn: Any, certificate: Any, fault: int, depth: int, fine: int) -> Any:
+                if not fine:
+                    if len(self.faults) > 1000:
+                        self.faults.clear()
+                    why = _FAULTS.get(fault, f"does not hold (OpenSSL's verify error {fault})")
+                    self.faults[host] = f"its certificate {why}"
+                return decide(conn, certificate, fault, depth, fine)
+
+            verify(mode, look)
+
+        connection.set_verify = set_verify
+        return connection
+
+
 class PoliteHandler(HTTP11DownloadHandler):
     """The last look before a request leaves. What waited in a host's queue while the host asked to be left alone is not sent."""
 
     def __init__(self, crawler: Any) -> None:
         super().__init__(crawler)
         self._pool._factory = _Factory  # noqa: SLF001 - as Scrapy itself does
+        self._told: dict[str, str] = {}
+        if crawler.settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES"):
+            policy: Any = self._contextFactory  # type: ignore[has-type]
+            explained = _Explained(policy)
+            self._contextFactory, self._told = explained, explained.faults
 
     async def download_request(self, request: Request) -> Any:
-        """Ask, unless the host asked to be left alone meanwhile (PEERS F 14)."""
+        """Ask, unless the host asked to be left alone meanwhile (PEERS F 14).
+
+        Raises:
+            Refused: it did.
+            BadCertificate: its server's certificate or TLS is not accepted.
+        """
+        host = host_of(request.url)
         frontier = getattr(self._crawler.spider, "frontier", None)
-        if frontier is not None and (seconds := frontier.held_for(host_of(request.url))) > 0:
+        if frontier is not None and (seconds := frontier.held_for(host)) > 0:
             raise Refused("its host asked to be left alone (429 or 503)", kind="deferred", retry_after=seconds)
-        return await super().download_request(request)
+        try:
+            return await super().download_request(request)
+        except DownloadFailedError as error:
+            if (reason := self._certificate(str(error), urlsplit(request.url).hostname or host)) is not None:
+                raise BadCertificate(reason) from error
+            raise
+
+    def _certificate(self, error: str, host: str) -> str | None:
+        if "certificate verify failed" in error:
+            return self._told.pop(host, None)
+        if "VerificationError" in error:
+            return "its certificate is for another host"
+        if "protocol version" in error or "unsupported protocol" in error:
+            return "its server speaks no TLS of 1.2 or newer"
+        return None

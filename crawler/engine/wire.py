@@ -10,6 +10,7 @@ from scrapy.http import Response
 from scrapy.logformatter import LogFormatter
 
 from crawler.engine.guard import Refused
+from crawler.engine.transport import BadCertificate
 from crawler.feeds.revisit import SOFT, TEMPORARY
 from crawler.transfer import BrokenBody, is_packed, undone
 
@@ -75,13 +76,14 @@ _SAID = {
     "ConnectionLost": "the connection was lost",
     "ConnectionDone": "the connection was closed without an answer",
     "SSLError": "its certificate does not hold",
+    "ParseError": "it does not answer in HTTP",
     "HeadTooLarge": "the head of its answer is larger than any server needs",
 }
 
 
 def reason_of(error: BaseException, refused: dict[str, str], host: str) -> str:
     """Why a request brought nothing, as an end to "ADDRESS: "."""
-    if isinstance(error, Refused | BrokenBody):
+    if isinstance(error, Refused | BrokenBody | BadCertificate):
         return str(error)
     name, text = type(error).__name__, str(error)
     if host in refused and name in {"CannotResolveHostError", "DNSLookupError"}:
