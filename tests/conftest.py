@@ -6,7 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.running import Running
 from tests.site import Site
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,3 +117,19 @@ def source(site: Site | str, *, feeds: tuple[str, ...] = ("/feed.xml",), id: str
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
+
+
+@pytest.fixture
+def start(desk: Desk) -> Iterator[Callable[..., Running]]:
+    began: list[Running] = []
+
+    def start(*arguments: str) -> Running:
+        began.append(Running(desk, *arguments))
+        return began[-1]
+
+    yield start
+    for running in began:
+        if running.process.poll() is None:
+            running.process.kill()
+            running.process.wait()
+        assert "Traceback" not in running.text(), running.text()

@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from crawler.errors import CrawlerError
-from storage.errors import StorageError
+from storage.errors import DatabaseBusy, DiskProblem, StorageError
 from storage.writer import Writer
 
 BATCH = 64  # jobs a transaction
 GATHER = 0.1  # seconds between two transactions under load: each syncs twice and writes a segment of the full-text index (measured: half of a page's cost)
+PATIENCE = 2.0  # seconds between two tries to write where the disk is full, read-only, or locked
+TOLD = 600.0  # seconds between two lines about it
 _T = TypeVar("_T")
 _Job = tuple[Callable[[Writer], Any], "asyncio.Future[Any]"]
 log = logging.getLogger("newsdesk")
@@ -27,8 +29,10 @@ log = logging.getLogger("newsdesk")
 class WriterThread:
     """One writer, one thread, one queue."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, *, patient: bool = False) -> None:
+        """patient: wait until a disk that is full or read-only, or another program's lock, is over, as a crawl of months must."""
         self.writer = writer
+        self.patient = patient
         self.broken: StorageError | CrawlerError | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._waiting: list[_Job] = []
@@ -55,19 +59,36 @@ class WriterThread:
         if self.broken:
             raise self.broken
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, question, self.writer)
+            return await self._through(lambda: question(self.writer))
         except StorageError as error:
             self.broken = error
             raise
+
+    async def _through(self, work: Callable[[], _T]) -> _T:
+        """Run in the thread; where patience is asked for, again and again until it can be written. A transaction that failed left nothing behind."""
+        waited = 0.0
+        while True:
+            try:
+                done = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            except (DiskProblem, DatabaseBusy) as error:
+                if not self.patient:
+                    raise
+                if waited % TOLD == 0:
+                    log.error("%s (waiting; nothing more is asked for meanwhile)", error)  # noqa: TRY400 - one line
+                await asyncio.sleep(PATIENCE)
+                waited += PATIENCE
+            else:
+                if waited:
+                    log.warning("%s: can be written again after %.0f s", self.writer.path, waited)
+                return done
 
     async def _flush(self) -> None:
         while self._waiting:
             await asyncio.sleep(max(0.0, self._flushed + GATHER - time.monotonic()))
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             try:
-                results = await asyncio.get_running_loop().run_in_executor(
-                    self._thread, self._run, [job for job, _ in batch]
-                )
+                jobs = [job for job, _ in batch]
+                results = await self._through(lambda jobs=jobs: self._run(jobs))  # type: ignore[misc]
             except Exception as error:  # the transaction itself failed: nobody in it was written
                 self.broken = self.broken or (error if isinstance(error, StorageError) else None)
                 for _, future in batch:
@@ -91,9 +112,8 @@ class WriterThread:
                     with self.writer.savepoint():
                         results.append((job(self.writer), None))
                 except Exception as error:
-                    if (
-                        not self.writer.db.conn.in_transaction
-                    ):  # SQLite gave the whole transaction up: a full disk, an I/O error
+                    # SQLite gave the whole transaction up, or the raw pages cannot be written: a full disk, an I/O error
+                    if not self.writer.db.conn.in_transaction or isinstance(error, DiskProblem):
                         raise
                     results.append((None, error))
         return results

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from crawler.engine import worker
-from crawler.errors import FeedError
+from crawler.errors import CrawlerError, FeedError
 from crawler.transfer import BrokenBody
 
 # A forked worker would keep the lock's descriptor alive after a kill.
 _CONTEXT = multiprocessing.get_context("forkserver")
+LOOK = 5.0  # seconds between two looks whether the pool still lives
+POISON = 3  # pools that one page may end
+MENDING = 60  # tries, a second apart
 RECYCLE = 2000  # pages after which a worker is replaced: long-lived parsers fragment memory
 _T = TypeVar("_T")
+log = logging.getLogger("newsdesk")
 
 
 class PageFailed(Exception):  # noqa: N818 - named for what was met
@@ -34,27 +40,81 @@ class Pool:
         self.workers = workers or os.cpu_count() or 1
         self.timeout = timeout
         self._pool: ProcessPool | None = None
+        self._closed = False
 
     async def run(self, work: Callable[..., _T], *args: Any) -> _T:
         """Run work in a process.
 
+        A pool that broke, because the system had no file or process left for it, is built anew and the work given to it again: that is not the
+        page's fault (RELIABILITY 3.7: an executor that broke once fails every later job).
+
         Raises:
             PageFailed: it took longer than the time limit, or its process ended.
             FeedError, BrokenBody: what the work itself found wrong.
+            CrawlerError: no process could be started for MENDING seconds.
         """
-        future = self._started().schedule(work, args=args, timeout=self.timeout)
+        broke, mended = 0, 0
+        while True:
+            try:
+                return await self._tried(work, *args)
+            except BrokenProcessPool as error:
+                if error.__cause__ is None:  # its workers ended, and this may be why
+                    broke += 1
+                    if broke >= POISON:
+                        raise PageFailed("its extraction took the worker down") from error
+                mended += 1
+                if mended > MENDING:
+                    raise CrawlerError(
+                        f"no extraction process can be started ({error.__cause__ or error}); `newsdesk doctor` tells the limits"
+                    ) from error
+                if mended == 1:
+                    log.warning("the extraction processes ended (%s); they are started anew", error.__cause__ or error)
+                await asyncio.sleep(1.0)
+
+    async def _tried(self, work: Callable[..., _T], *args: Any) -> _T:
+        if self._closed:  # nobody waits for it any more; its lease brings it back
+            raise asyncio.CancelledError
         try:
-            return await asyncio.wrap_future(future)
-        except (FutureTimeout, TimeoutError) as error:
-            raise PageFailed(f"its extraction took longer than {self.timeout:g} s") from error
-        except ProcessExpired as error:
-            raise PageFailed("its extraction took the worker down") from error
-        except MemoryError as error:
-            raise PageFailed("its extraction took too much memory") from error
-        except (FeedError, BrokenBody):
+            pool = self._started()
+            future: asyncio.Future[_T] = asyncio.wrap_future(pool.schedule(work, args=args, timeout=self.timeout))
+        except (OSError, EOFError, RuntimeError) as error:
+            self._drop()
+            raise BrokenProcessPool(str(error)) from error
+        try:
+            await self._ended(pool, future)
+            return await future
+        except BrokenProcessPool:
+            if pool is self._pool:
+                self._drop()
             raise
-        except Exception as error:  # whatever strangers' bytes trip over in a worker is that page's failure
-            raise PageFailed(f"its extraction failed ({type(error).__name__}: {error})") from error
+        except Exception as error:
+            raise self._failure(error) from error
+
+    async def _ended(self, pool: Any, future: asyncio.Future[Any]) -> None:
+        """Wait for it, and look now and then whether its pool still lives: what waits in the queue of a broken one is told nothing."""
+        while not (await asyncio.wait([future], timeout=LOOK))[0]:
+            if pool is not self._pool or not pool.active:
+                future.cancel()
+                raise BrokenProcessPool("the pool ended")
+
+    def _failure(self, error: Exception) -> Exception:
+        """What a failure in a worker means for the page."""
+        if isinstance(error, FeedError | BrokenBody):
+            return error
+        if isinstance(error, FutureTimeout | TimeoutError):
+            return PageFailed(f"its extraction took longer than {self.timeout:g} s")
+        if isinstance(error, ProcessExpired):
+            return PageFailed("its extraction took the worker down")
+        if isinstance(error, MemoryError):
+            return PageFailed("its extraction took too much memory")
+        said = str(error) if isinstance(error, worker.ReadFailed) else f"{type(error).__name__}: {error}"
+        return PageFailed(f"its extraction failed ({said})")  # whatever else strangers' bytes do to a worker
+
+    def _drop(self) -> None:
+        """Let a broken pool go; its workers end with it."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
 
     def prepare(self) -> None:
         """Let the fork server load what workers need, because they will be needed: half a second, beside other things."""
@@ -77,6 +137,7 @@ class Pool:
 
     def close(self) -> None:
         """End every process."""
+        self._closed = True
         if self._pool is not None:
             self._pool.stop()
             self._pool.join()

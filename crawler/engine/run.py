@@ -105,7 +105,7 @@ class LiveRun:
             lock.close()
             raise
         tally = Tally(observer)
-        desk = WriterThread(writer)
+        desk = WriterThread(writer, patient=what.endless)
         pool = Pool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
         if not what.endless and (newest is None or clock() - newest > NEWS):  # a crawl of months is in no hurry
             pool.prepare()

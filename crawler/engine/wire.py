@@ -100,13 +100,14 @@ def reason_of(error: BaseException, refused: dict[str, str], host: str) -> str:
 
 
 _TELLING = (
+    ("Too many open files", "this machine has no file left for a connection (`ulimit -n`), and could not be asked"),
     ("certificate|SSL|TLS", "its certificate does not hold, or TLS failed"),
     ("max redirections", "it redirects in a circle, or more than [http] max_redirects times"),
     ("size|larger than", _SAID["DownloadCancelledError"]),
     ("refused", _SAID["ConnectionRefusedError"]),
 )
 
-_TEMPORARY = re.compile("resolved", re.IGNORECASE)
+_TEMPORARY = re.compile("resolved|ulimit", re.IGNORECASE)
 _SOFT = re.compile("in time|refused|broke|closed|lost|5\\d\\d", re.IGNORECASE)
 
 

@@ -9,12 +9,14 @@ import importlib
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from crawler.collecting import collect_seldom
-from crawler.transfer import unpack
+from crawler.errors import FeedError
+from crawler.transfer import BrokenBody, unpack
 
 if TYPE_CHECKING:
     from crawler.articles.reading import Reading
@@ -51,6 +53,30 @@ def _end_with_parent(parent: int) -> None:
     os._exit(1)
 
 
+class ReadFailed(Exception):  # noqa: N818 - named for what was met
+    """What a page or feed made a parser trip over, as text: not every library's errors travel between processes."""
+
+
+def _full() -> bool:
+    """Whether this process came near its limit."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > 0.8 * MEMORY["RLIMIT_DATA"]
+
+
+@contextlib.contextmanager
+def _as_text() -> Iterator[None]:
+    try:
+        yield
+    except (FeedError, BrokenBody, MemoryError):
+        raise
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"[:300]
+        if "alloc" in text.lower() or _full():  # libxml2 says many things where memory is what it lacks
+            raise MemoryError(text) from None
+        raise ReadFailed(text) from None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRead:
     """What comes back of a page: what it came to, the hash of its bytes, and its record for the raw pages (empty where they are not kept)."""
@@ -60,6 +86,7 @@ class PageRead:
     record: bytes
 
 
+@_as_text()
 def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
     """Read one page; all that takes time of it is done here, so that the process that writes only writes.
 
@@ -71,6 +98,8 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
 
     Raises:
         BrokenBody: it cannot be unpacked.
+        MemoryError: it takes more than MEMORY.
+        ReadFailed: anything else that it made us trip over.
     """
     from crawler.articles.reading import read
     from storage.raw import record_of
@@ -97,6 +126,7 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+@_as_text()
 def read_feed(body: bytes, url: str, content_type: str, now: datetime, kind: str) -> ParsedFeed:
     """Parse one large feed."""
     from crawler.feeds.parser import parse_feed

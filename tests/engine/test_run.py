@@ -6,72 +6,19 @@ import json
 import random
 import signal
 import socket
-import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
 
 from tests.conftest import Desk, source
+from tests.running import SCHEDULE, Running, until
 from tests.site import Answer, Site, rss, story
-
-SCHEDULE = '[schedule]\ndefault = "2s"\nmin = "1s"\nmax = "4s"\n'
-
-
-def until(true: Callable[[], object], seconds: float = 15) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if true():
-            return True
-        time.sleep(0.1)
-    return False
-
-
-class Running:
-    """A background crawler and its log."""
-
-    def __init__(self, desk: Desk, *arguments: str) -> None:
-        self.desk = desk
-        self.log = desk.folder / "run.log"
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                desk.command("run", *arguments), cwd=desk.folder, env=desk.environment(), stderr=log
-            )
-
-    def text(self) -> str:
-        return self.log.read_text()
-
-    def rows(self, sql: str) -> list[dict[str, object]]:
-        try:
-            return self.desk.rows(sql)
-        except sqlite3.OperationalError:  # not there yet
-            return []
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
-
-
-@pytest.fixture
-def start(desk: Desk) -> Iterator[Callable[..., Running]]:
-    began: list[Running] = []
-
-    def start(*arguments: str) -> Running:
-        began.append(Running(desk, *arguments))
-        return began[-1]
-
-    yield start
-    for running in began:
-        if running.process.poll() is None:
-            running.process.kill()
-            running.process.wait()
-        assert "Traceback" not in running.text(), running.text()
 
 
 def item(n: int, at: float) -> dict[str, str]:

@@ -1,0 +1,49 @@
+"""A background crawler under test."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Desk
+
+SCHEDULE = '[schedule]\ndefault = "2s"\nmin = "1s"\nmax = "4s"\n'
+
+
+def until(true: Callable[[], object], seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if true():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+class Running:
+    """A background crawler and its log."""
+
+    def __init__(self, desk: Desk, *arguments: str) -> None:
+        self.desk = desk
+        self.log = desk.folder / "run.log"
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                desk.command("run", *arguments), cwd=desk.folder, env=desk.environment(), stderr=log
+            )
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def rows(self, sql: str) -> list[dict[str, object]]:
+        try:
+            return self.desk.rows(sql)
+        except sqlite3.OperationalError:  # not there yet
+            return []
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
