@@ -172,7 +172,7 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         backup(source, part)  # by SQLite, so that what stands in the backup's own WAL comes along
         if path.exists():
             _fold_wal(path)
-            path.replace(path.with_name(f"{path.name}.before-restore-{iso(now).replace(':', '')}"))
+            _set_aside(path, f"{path.name}.before-restore-{iso(now).replace(':', '')}")
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         part.replace(path)
@@ -181,6 +181,19 @@ def restore(source: Path, path: Path, now: datetime) -> int:
     with open_writer(path) as writer, writer.transaction():
         writer.db.conn.execute("UPDATE meta SET value = ? WHERE key = 'generation'", (str(generation),))
     return generation
+
+
+def _set_aside(path: Path, name: str) -> None:
+    """Give the file a second name; its own stays until the new file takes it in one step, so that a kill leaves one of the two there."""
+    for number in range(1, 1000):
+        aside = path.with_name(name if number == 1 else f"{name}-{number}")
+        try:
+            os.link(path, aside)
+        except FileExistsError:
+            continue
+        except OSError:  # a file system without links
+            path.replace(aside)
+        return
 
 
 def _same_file(a: Path, b: Path) -> bool:

@@ -93,7 +93,8 @@ class Pool:
     async def _ended(self, pool: Any, future: asyncio.Future[Any]) -> None:
         """Wait for it, and look now and then whether its pool still lives: what waits in the queue of a broken one is told nothing."""
         while not (await asyncio.wait([future], timeout=LOOK))[0]:
-            if pool is not self._pool or not pool.active:
+            ours = pool is self._pool
+            if not ours or not pool.active:
                 future.cancel()
                 raise BrokenProcessPool("the pool ended")
 

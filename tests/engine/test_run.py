@@ -255,20 +255,6 @@ def test_metrics_and_systemd_are_told(desk: Desk, site: Site, start: Callable[..
     ).items()
 
 
-def test_of_two_started_at_once_exactly_one_runs(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
-    site.news(1)
-    desk.configure(source(site), extra=SCHEDULE)
-    for _ in range(3):
-        pair = [start(), start()]
-        assert until(lambda pair=pair: any(r.process.poll() is not None for r in pair), 6)
-        codes = [r.process.poll() for r in pair]
-        assert sorted(codes, key=str) == [6, None]
-        winner = pair[codes.index(None)]
-        assert f"pid {winner.process.pid}" in winner.text()
-        assert until(lambda winner=winner: winner.rows("SELECT 1 FROM meta WHERE key = 'pruned_at'"), 8)
-        assert winner.stop() == 0
-
-
 def test_kill_9_loses_nothing_and_asks_nothing_twice_or_too_early(
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:

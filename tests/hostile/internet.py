@@ -24,6 +24,8 @@ def main() -> None:
 
     def getaddrinfo(name: Any, service: Any, *more: Any, **options: Any) -> Any:
         text = name.decode() if isinstance(name, bytes) else str(name)
+        if "dead" in plan and Path(plan["dead"]).exists():
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         if text in names:
             found = next(names[text])
             return [entry for one in found for entry in resolve(one, service, 0, socket.SOCK_STREAM)]
