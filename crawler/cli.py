@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "browse": ("browse", "What is kept, in the browser, read-only."),
     "config": ("settings", "The settings in force and where each came from."),
     "db": ("db", "The database file: migrate, check, backup, restore."),
-    "doctor": ("health", "Versions, limits and settings, and what to mend."),
+    "doctor": ("doctor", "Versions, limits and settings, and what to mend."),
     "init": ("settings", "Starter files in this folder."),
     "demo": ("demo", "A bundled local news web, crawled twice in seconds, no network."),
 }

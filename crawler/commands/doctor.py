@@ -1,0 +1,87 @@
+"""`doctor`: how the installation is."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+from crawler.commands.app import App, pass_app
+from crawler.soundness import Advice, mounted, of_place, of_settings, of_sqlite, of_versions
+
+_NAMED = (
+    "scrapy",
+    "twisted",
+    "trafilatura",
+    "lxml",
+    "feedparser",
+    "sqlite-utils",
+    "datasette",
+    "pebble",
+    "brotli",
+    "nh3",
+    "apscheduler",
+)
+
+
+@click.command("doctor")
+@pass_app
+def doctor_command(app: App) -> int:
+    """Versions, limits and settings, what of them is unsafe, and what to do; exit 1 where something must be mended."""
+    from storage.connection import SQLITE_VERSION
+    from storage.errors import StorageError
+    from storage.lock import holder
+
+    config = app.config
+    print(f"newsdesk      {_version('newsdesk')} on Python {sys.version.split()[0]}")
+    found = {name: _version(name) for name in _NAMED}
+    for name, installed in found.items():
+        print(f"{name:13} {installed}")
+    module = "pysqlite3" if importlib.util.find_spec("pysqlite3") else "Python's own"
+    print(f"SQLite        {SQLITE_VERSION} ({module})")
+    advice = [*of_versions(found), *of_sqlite(SQLITE_VERSION), *_limits()]
+    print(f"configuration {config.path or 'built in'}, {sum(s.enabled for s in config.sources)} sources enabled")
+    print(f"database      {config.database}" + ("" if config.database.exists() else " (not there yet)"))
+    print(f"User-Agent    {config.user_agent}")
+    if config.database.exists():
+        try:
+            app.reader().close()
+        except StorageError as error:
+            advice.append(Advice(str(error)))
+    if held := holder(config.database):
+        print(f"held by       newsdesk {held.command}, pid {held.pid} on {held.host}, since {held.since}")
+    place = config.database.resolve()
+    advice += [*of_place(place, mounted(place, _mounts())), *of_settings(config)]
+    for one in advice:
+        print(f"! {one}")
+    print("nothing to mend" if not advice else f"{len(advice)} to look at")
+    return 1 if any(one.must for one in advice) else 0
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _limits() -> list[Advice]:
+    import resource
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    print(
+        f"limits        {files} open files, {os.cpu_count()} cores, {shutil.disk_usage('.').free / 1e9:,.1f} GB free here"
+    )
+    return [Advice(f"only {files} files may be open; `ulimit -n 1024` before newsdesk")] if files < 256 else []
+
+
+def _mounts() -> list[str]:
+    try:
+        return Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not a Linux
+        return []

@@ -1,0 +1,151 @@
+"""What is unsafe about an installation: versions, settings, the place of the file. Pure: values in, advice out, for `newsdesk doctor`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from crawler.settings import CONTACT, Config
+
+# The first version of each without what is said of the older ones (RELIABILITY 2 and 5; the projects' own advisories).
+_LEAST = {
+    "scrapy": ((2, 17), "ask s3:// in the clear"),
+    "lxml": ((6, 1), "read external entities in iterparse (CVE-2026-41066)"),
+    "brotli": ((1, 2), "unpack a bomb in one piece (CVE-2025-6176)"),
+    "sqlite-utils": ((4, 0), "have no migrations"),
+}
+# SQLite 3.7.0 to 3.51.2 may lose or damage what was committed where two connections write or checkpoint at the wrong moment (the WAL-reset bug);
+# mended in 3.51.3, and in these branches from that patch on.
+_WAL_MENDED = (3, 51, 3)
+_WAL_BRANCHES = {(3, 44): 6, (3, 50): 7}
+# SQLite's locks and its shared memory do not work between machines (sqlite.org, "Write-Ahead Logging" and "How To Corrupt").
+_REMOTE = re.compile(
+    r"^(?:nfs\d?|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|gfs2?|ocfs2|davfs\d?|ncpfs|fuse\.(?:sshfs|rclone|s3fs|glusterfs|cephfs|davfs\d?|goofys|gcsfuse))$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One line; `must` where it should not stay so, else it is the operator's to weigh."""
+
+    text: str
+    must: bool = True
+
+    def __str__(self) -> str:
+        return self.text if self.must else f"consider: {self.text}"
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A version's leading numbers: "6.1.3rc1" is (6, 1, 3)."""
+    match = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def of_versions(found: Mapping[str, str]) -> list[Advice]:
+    """What is wrong with these versions, by the package's name; what is not installed is not wrong."""
+    advice = []
+    for name, (least, why) in _LEAST.items():
+        parts = numbers(found.get(name, ""))
+        if parts and parts < least:
+            newer = ".".join(map(str, least))
+            advice.append(
+                Advice(f"{name} {found[name]}: versions before {newer} {why}; `pip install '{name}>={newer}'`")
+            )
+    return advice
+
+
+def of_sqlite(version: str) -> list[Advice]:
+    """Whether this SQLite has the WAL-reset bug."""
+    parts = numbers(version)
+    mended = _WAL_BRANCHES.get((parts[0], parts[1])) if len(parts) > 2 else None
+    if parts >= _WAL_MENDED or (mended is not None and parts[2] >= mended):
+        return []
+    return [
+        Advice(
+            f"SQLite {version} has the WAL-reset bug (mended in 3.51.3, 3.50.7 and 3.44.6): `pip install pysqlite3` brings a newer one where there is a wheel; "
+            "until then let no other program write the database",
+            must=False,
+        )
+    ]
+
+
+def of_settings(config: Config) -> list[Advice]:
+    """What the configuration allows that is better not allowed."""
+    http, advice = config.http, []
+    if not http.verify_tls:
+        advice.append(Advice("[http] verify_tls = false: pages may come from anybody on the way; take the line out"))
+    if http.allow_networks:
+        opened = ", ".join(http.allow_networks)
+        advice.append(
+            Advice(
+                f"[http] allow_networks opens {opened}, on any port, to what any feed links to; name single hosts (/32), or take it out",
+                must=False,
+            )
+        )
+    if http.proxy:
+        advice.append(
+            Advice(
+                "[http] proxy: names are looked up by the proxy, which must itself refuse private addresses (docs/security.md)",
+                must=False,
+            )
+        )
+    if not config.politeness.obey_robots:
+        advice.append(
+            Advice(
+                "[politeness] obey_robots = false: every source is asked against its robots.txt; set it for single sources that agreed",
+                must=False,
+            )
+        )
+    ignoring = [source.id for source in config.sources if source.enabled and not source.obey_robots]
+    if ignoring:
+        advice.append(
+            Advice(
+                f"obey_robots = false at {_some(ignoring)}: asked against robots.txt; have their word for it",
+                must=False,
+            )
+        )
+    if http.contact == CONTACT and not http.user_agent:
+        advice.append(
+            Advice("[http] contact: name an address at which publishers reach you, not the project", must=False)
+        )
+    return advice
+
+
+def of_place(path: PurePath, kind: str | None) -> list[Advice]:
+    """Whether a database may stand there.
+
+    Args:
+        path: the database.
+        kind: its file system's type as the system names it (ext4, nfs4, fuse.sshfs); None where that is not known.
+    """
+    if kind is None or not _REMOTE.match(kind):
+        return []
+    return [
+        Advice(
+            f"{path} is on a network file system ({kind}), where SQLite's locks do not hold and a database is damaged sooner or later; put it on a local disk (--db), and copy backups there"
+        )
+    ]
+
+
+def mounted(path: PurePath, mounts: Iterable[str]) -> str | None:
+    """The type of the file system that a path is on.
+
+    Args:
+        path: absolute, without links.
+        mounts: the lines of /proc/self/mounts.
+    """
+    best: tuple[int, str] | None = None
+    for entry in mounts:
+        fields = entry.split()
+        if len(fields) < 3:
+            continue
+        point = PurePath(re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[1]))
+        if (path == point or point in path.parents) and (best is None or len(point.parts) >= best[0]):
+            best = (len(point.parts), fields[2])
+    return best[1] if best else None
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
