@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from xml.sax.saxutils import escape
 
+RSS_KIND = "application/rss+xml"
 WORDS = [
     "harbour",
     "bridge",

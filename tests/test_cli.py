@@ -331,7 +331,7 @@ def test_the_demo_shows_it_all(desk: Desk) -> None:
         assert said in done.out, said
 
 
-def test_a_full_disk_is_one_line_and_loses_nothing(desk: Desk, site: Site) -> None:
+def test_row_23_a_full_disk_is_one_line_and_loses_nothing(desk: Desk, site: Site) -> None:
     if os.geteuid() != 0 or subprocess.run(["mount", "--version"], capture_output=True, check=False).returncode:
         pytest.skip("needs root, to mount a small file system")
     small = desk.folder / "small"
@@ -356,7 +356,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(desk: Desk, site: Site) -> No
         subprocess.run(["umount", str(small)], check=False)
 
 
-def test_a_read_only_folder_is_one_line(desk: Desk, site: Site, kept: Desk) -> None:
+def test_row_23_a_read_only_folder_is_one_line(desk: Desk, site: Site, kept: Desk) -> None:
     if os.geteuid() == 0:
         pytest.skip("root writes anywhere")
     desk.configure(source(site))
@@ -367,7 +367,7 @@ def test_a_read_only_folder_is_one_line(desk: Desk, site: Site, kept: Desk) -> N
     assert len(done.err.strip().splitlines()) == 1
 
 
-def test_browse_answers_to_its_own_names_only_and_is_read_only(kept: Desk) -> None:
+def test_row_34_browse_answers_to_its_own_names_only_and_is_read_only(kept: Desk) -> None:
     command = subprocess.Popen(
         kept.command("browse", "--port", "0"),
         cwd=kept.folder,

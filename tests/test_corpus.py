@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import base64
 import json
 import re
@@ -16,7 +17,9 @@ from typing import Any
 import pytest
 
 from crawler.articles.extractor import extract
+from crawler.engine import worker
 from crawler.engine.politeness import allowed
+from crawler.engine.pool import Pool
 from crawler.errors import FeedError
 from crawler.feeds.listing import ParsedFeed
 from crawler.feeds.opml import read_opml
@@ -62,12 +65,89 @@ def read(case: dict[str, Any], **more: Any) -> ParsedFeed | None:
         "opml/opml.jsonl",
     ],
 )
-def test_every_feed_is_read_or_refused(corpus: Path, name: str) -> None:
+def test_row_01_every_feed_is_read_or_refused(corpus: Path, name: str) -> None:
     for case in cases(corpus, name):
         feed = read(case)
         for entry in feed.entries if feed else ():
             json.dumps([entry.title, entry.summary, entry.url]).encode()
             assert entry.url is None or entry.url.startswith(("http://", "https://"))
+
+
+def test_row_01_no_feed_takes_five_seconds_or_300_mb(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in a worker with those limits: a feed that passes them fails there."""
+    monkeypatch.setitem(worker.MEMORY, "RLIMIT_DATA", 300 * 1024**2)
+
+    async def every() -> int:
+        pool = Pool(2, 5.0)
+        count = 0
+        try:
+            for name in ("feedparser", "fastfeedparser", "miniflux_files", "reader", "jsonfeed"):
+                found = list(cases(corpus, f"feeds/{name}.jsonl"))
+                for start in range(0, len(found), 64):
+                    work = [
+                        pool.run(worker.read_feed, body(c), "http://127.0.0.1/f", "", NOW, "")
+                        for c in found[start : start + 64]
+                    ]
+                    ends = await asyncio.gather(*work, return_exceptions=True)
+                    assert not [
+                        end for end in ends if isinstance(end, BaseException) and not isinstance(end, FeedError)
+                    ]
+                    count += len(ends)
+        finally:
+            pool.close()
+        return count
+
+    assert asyncio.run(every()) > 2000
+
+
+def test_row_03_every_entry_of_a_real_feed_and_its_fields(corpus: Path) -> None:
+    """Against whole expected trees: as many entries, and title, link, date and guid of each."""
+    entries = told = fields = right = 0
+    wrong: list[str] = []
+    for case in cases(corpus, "feeds/fastfeedparser.jsonl"):
+        expected = case["expected_json"]["entries"]
+        feed = read(case)
+        assert feed is not None, case["id"]
+        entries += len(expected)
+        told += min(len(expected), len(feed.entries))
+        assert len(feed.entries) == len(expected), case["id"]
+        for entry, wanted in zip(feed.entries, expected, strict=False):
+            pairs = {
+                "title": (_plain(entry.title), _plain(wanted.get("title"))),
+                "link": (entry.url, wanted.get("link")),
+                "published": (
+                    (entry.published_at or "")[:10],
+                    str(wanted.get("published") or wanted.get("updated") or "")[:10],
+                ),
+                "id": (entry.guid, wanted.get("id")),
+            }
+            for name, (mine, theirs) in pairs.items():
+                if not theirs or (name == "published" and not re.match(r"\d{4}-", str(theirs))):
+                    continue
+                fields += 1
+                same = (mine or "").rstrip("/") == str(theirs).rstrip("/") or (
+                    name == "id" and theirs == wanted.get("link")
+                )
+                right += same
+                if not same:
+                    wrong.append(f"{case['id']} {name}: {mine!r} {theirs!r}")
+    assert told / entries >= 0.99
+    assert right / fields >= 0.95, (right / fields, wrong[:20])
+
+
+def test_row_04_as_many_entries_as_a_wild_feed_has(corpus: Path) -> None:
+    held = found = 0
+    for name in ("fastfeedparser", "miniflux_files"):
+        for case in cases(corpus, f"feeds/{name}.jsonl"):
+            items = len(re.findall(rb"<(?:item|entry)[\s>]", body(case)))
+            if items < 2:
+                continue
+            feed = read(case)
+            assert feed is not None, case["id"]
+            held += items
+            found += min(items, len(feed.entries))
+    assert held > 300
+    assert found / held >= 0.99, (found, held)
 
 
 FIELDS = {
@@ -82,7 +162,7 @@ FIELDS = {
 EXPECTED = re.compile(r"^(?:not bozo and )?entries\[0\]\[['\"](\w+)['\"]\] == (.+)$", re.DOTALL)
 
 
-def test_feedparsers_own_expectations_of_fields_we_keep(corpus: Path) -> None:
+def test_row_02_feedparsers_own_expectations_of_fields_we_keep(corpus: Path) -> None:
     """An expectation is compared as text: markup and spaces aside, as we keep titles and summaries as plain text."""
     held: list[str] = []
     missed: list[str] = []
@@ -132,7 +212,7 @@ def _plain(text: Any) -> str:
     return "".join((plain(str(text or ""), html=True) or "").split()).casefold()
 
 
-def test_every_valid_json_feed_is_read(corpus: Path) -> None:
+def test_row_05_every_valid_json_feed_is_read(corpus: Path) -> None:
     for case in cases(corpus, "feeds/jsonfeed.jsonl"):
         try:
             document = json.loads(body(case))
@@ -185,7 +265,7 @@ def test_every_address_has_a_key_or_is_refused(corpus: Path) -> None:
                             continue
 
 
-def test_robots_cases(corpus: Path) -> None:
+def test_row_18_robots_cases(corpus: Path) -> None:
     agreed = asked = 0
     for case in cases(corpus, "robots/protego_cases.jsonl"):
         if case["call"] == "can_fetch" and isinstance(case["expected"], bool):
@@ -197,7 +277,7 @@ def test_robots_cases(corpus: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["fundus", "trafilatura", "zyte"])
-def test_real_articles_are_not_taken_for_walls(corpus: Path, name: str) -> None:
+def test_row_17_real_articles_are_not_taken_for_walls(corpus: Path, name: str) -> None:
     import gzip
 
     folder = corpus / "corpus" / "articles" / name

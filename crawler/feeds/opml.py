@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
+from crawler.errors import FeedError
 from crawler.feeds.listing import plain
 from crawler.feeds.repair import decode_feed
+from crawler.transfer import BrokenBody
 from crawler.urls import canonical_url
 
 
@@ -56,7 +58,7 @@ _TOLERANT = re.compile(r"""([\w:.-]+)\s*=\s*(["'])(.*?)\2(?=\s*(?:/?>|[\w:.-]+\s
 
 def read_opml(body: bytes) -> Imported:
     """Read an OPML file; folders become tags."""
-    text = decode_feed(body)
+    text = _text(body)
     blanked = re.sub(r"<!--.*?-->", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.DOTALL)
     warnings = list(_not_well_formed(text))
     found: list[Wanted] = []
@@ -182,10 +184,17 @@ def _not_well_formed(text: str) -> Iterator[tuple[int, str]]:
         yield error.lineno, f"not well-formed XML ({expat.ErrorString(error.code)}); read all the same"
 
 
+def _text(body: bytes) -> str:
+    try:
+        return decode_feed(body)
+    except BrokenBody as error:
+        raise FeedError(str(error)) from error
+
+
 def read_lines(body: bytes) -> Imported:
     """Plain lines, each the address of a feed or a home page; # begins a comment."""
     wanted, warnings = [], []
-    for number, line in enumerate(decode_feed(body).splitlines(), 1):
+    for number, line in enumerate(_text(body).splitlines(), 1):
         text = line.split(" #", 1)[0].strip()
         if not text or text.startswith("#"):
             continue
@@ -198,8 +207,15 @@ def read_lines(body: bytes) -> Imported:
 
 
 def read_csv(body: bytes) -> Imported:
-    """CSV with a header that names its columns: url or feed, name or title, tags, language; else the first column is the address."""
-    rows = list(csv.reader(io.StringIO(decode_feed(body))))
+    """CSV with a header that names its columns: url or feed, name or title, tags, language; else the first column is the address.
+
+    Raises:
+        FeedError: it is no CSV.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(_text(body), newline="")))
+    except csv.Error as error:
+        raise FeedError(f"cannot be read as CSV: {error}") from error
     if not rows:
         return Imported(wanted=())
     header = [cell.strip().lower() for cell in rows[0]]

@@ -157,14 +157,58 @@ def test_an_article_about_such_things_is_an_article(words: str) -> None:
 
 
 @pytest.mark.parametrize("levels", [300, 2000])
-def test_a_tree_of_many_levels_loses_no_text(levels: int) -> None:
+def test_row_11_a_tree_of_many_levels_loses_no_text(levels: int) -> None:
     deep = "<div>" * levels + "".join(f"<p>{p}</p>" for p in story(5)) + "</div>" * levels
     found = extract(page(f"<article><h1>Deep</h1>{deep}</article>"), URL, now=NOW)
     assert found is not None
     assert all(p in found.text for p in story(5))
 
 
-def test_a_flood_of_inline_tags_is_flattened_and_marked() -> None:
+@pytest.mark.parametrize("levels", [260, 1000, 2040, 3000, 20_000])
+def test_row_11_what_is_deeper_than_2000_levels_is_marked(levels: int) -> None:
+    text = "".join(f"<p>{p}</p>" for p in story(5, 12))
+    page = f"<html><head><title>Deep</title></head><body>{'<div>' * (levels // 2)}{text}{'<div>' * (levels // 2)}{text.replace('Report', 'Below')}</body></html>"
+    found = extract(page.encode(), "https://a.example/2026/11/20/deep")
+    assert found is not None
+    reason = found.provenance["text"]["raw"] or ""
+    if levels <= 2040:
+        assert "Below" in found.text
+        assert "cut" not in reason
+    else:
+        assert "cut" in reason
+
+
+@pytest.mark.parametrize("opened", ["<b>", "<font>", "<i>", "<span>", "<a>"])
+def test_row_11_three_hundred_unclosed_tags_lose_no_text(opened: str) -> None:
+    paragraphs = story(6, 12)
+    page = f"<html><head><title>Open</title></head><body><article><h1>Open</h1>{opened * 300}{''.join(f'<p>{p}</p>' for p in paragraphs)}</article></body></html>"
+    found = extract(page.encode(), "https://a.example/2026/11/20/open")
+    assert found is not None
+    assert all(paragraph[:60] in found.text for paragraph in paragraphs)
+
+
+def test_row_11_a_page_that_is_cut_says_so() -> None:
+    words = "".join(f"<p>{' '.join(story(n))}</p>" for n in range(4000))
+    found = extract(
+        f"<html><head><title>Long</title></head><body><article>{words}</article></body></html>".encode(),
+        "https://a.example/2026/11/20/long",
+    )
+    assert found is not None
+    assert found.provenance["text"]["raw"] == "cut at 3 MB"
+
+
+def test_row_11_scripts_that_nobody_reads_take_no_texts_room() -> None:
+    script = f"<script>var x = '{'a' * 4_000_000}';</script>"
+    text = "".join(f"<p>{p}</p>" for p in story(7, 12))
+    found = extract(
+        f"<html><head><title>Heavy</title>{script}</head><body><article><h1>Heavy</h1>{text}</article></body></html>".encode(),
+        "https://a.example/2026/11/20/heavy",
+    )
+    assert found is not None
+    assert found.text.count("Report") == 12
+
+
+def test_row_11_a_flood_of_inline_tags_is_flattened_and_marked() -> None:
     flood = "".join(f"<b>word{number}</b> " for number in range(14_000))
     found = extract(page(f"<article><h1>Flood</h1><p>{flood}</p></article>"), URL, now=NOW)
     assert found is not None
@@ -173,7 +217,7 @@ def test_a_flood_of_inline_tags_is_flattened_and_marked() -> None:
 
 
 @pytest.mark.parametrize(("language", "written", "labelled"), LABELS)
-def test_the_charset_is_what_the_bytes_are_whatever_the_page_says(
+def test_row_08_the_charset_is_what_the_bytes_are_whatever_the_page_says(
     language: str, written: str, labelled: str | None
 ) -> None:
     text = TEXT["zh-Hant" if written == "big5" else language]
@@ -231,7 +275,7 @@ def test_a_canonical_link_elsewhere_is_evidence_only() -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=400), st.integers(0, 800))
-def test_no_bytes_break_it(junk: bytes, at: int) -> None:
+def test_row_11_no_bytes_break_it(junk: bytes, at: int) -> None:
     whole = article_html("https://www.example.org", "/x", "A story", story(9)).encode()
     found = extract(whole[:at] + junk + whole[at:], URL, now=NOW)
     if found is not None:

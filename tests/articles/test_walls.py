@@ -29,7 +29,7 @@ def verdict(page: dict[str, str]) -> str:
     return found.obstacle or ("article" if found.completeness == "full" else found.completeness)
 
 
-def test_at_least_95_in_100_are_known_for_no_article() -> None:
+def test_row_17_at_least_95_in_100_are_known_for_no_article() -> None:
     known = Counter((page["kind"], verdict(page) != "article") for page in PAGES if page["kind"] != "article")
     right, every = sum(count for (_, known_for), count in known.items() if known_for), known.total()
     assert every >= 60
@@ -37,14 +37,14 @@ def test_at_least_95_in_100_are_known_for_no_article() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page["kind"] == "article"], ids=lambda page: page["id"])
-def test_articles_about_walls_are_articles(page: dict[str, str]) -> None:
+def test_row_17_articles_about_walls_are_articles(page: dict[str, str]) -> None:
     assert verdict(page) == "article"
 
 
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page["kind"] not in {"article", "paywall"}], ids=lambda page: page["id"]
 )
-def test_no_text_of_a_wall_is_kept(page: dict[str, str]) -> None:
+def test_row_17_no_text_of_a_wall_is_kept(page: dict[str, str]) -> None:
     found = extract(page["html"].encode(), page["url"])
     assert found is None or found.text == ""
 

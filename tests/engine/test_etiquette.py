@@ -339,7 +339,7 @@ def test_f14_a_host_that_throttles_two_addresses_is_left_alone(world: World) -> 
     assert len(asked) == 2
 
 
-def test_f15_410_ends_a_feed_at_once_and_404_does_not(world: World) -> None:
+def test_row_27_f15_410_ends_a_feed_at_once_and_404_does_not(world: World) -> None:
     assert len(world.asked("f15a")) == 1
     assert world.feed("f15a")["state"] == "gone"
     assert len(world.asked("f15b")) > 1

@@ -19,7 +19,7 @@ LOOPBACK = Policy.of(Http(allow_networks=("127.0.0.0/8", "::1/128")))
      "::1", "::", "fe80::1", "fc00::1", "ff02::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:7f00:1", "64:ff9b::7f00:1", "64:ff9b::10.0.0.1", "2002:7f00:1::", "::127.0.0.1", "2001:0:4136:e378:8000:63bf:80ff:fffe",
      "2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "0", "017700000001", "0x7f.0x0.0x0.0x1", "127.0.0.1."],
 )  # fmt: skip
-def test_no_form_of_a_private_address_passes(host: str) -> None:
+def test_row_09_no_form_of_a_private_address_passes(host: str) -> None:
     address = numeric_host(host)
     assert address is not None
     assert PUBLIC.refusal(address, 80) is not None
@@ -28,7 +28,7 @@ def test_no_form_of_a_private_address_passes(host: str) -> None:
 @pytest.mark.parametrize(
     "host", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946", "64:ff9b::8.8.8.8", "::ffff:8.8.8.8"]
 )
-def test_public_addresses_pass_on_the_usual_ports(host: str) -> None:
+def test_row_09_public_addresses_pass_on_the_usual_ports(host: str) -> None:
     address = numeric_host(host)
     assert address is not None
     assert PUBLIC.refusal(address, 443) is None

@@ -113,7 +113,7 @@ def test_a_batch_that_is_all_refused_does_not_end_the_run(desk: Desk, site: Site
     assert not desk.rows("SELECT 1 FROM entries WHERE state = 'pending'")
 
 
-def test_an_outage_of_many_crawls_loses_no_article(desk: Desk, site: Site) -> None:
+def test_row_27_an_outage_of_many_crawls_loses_no_article(desk: Desk, site: Site) -> None:
     site.page("/2026/a-story-in-an-outage", "A story", story(1))
     kept = site.answers["/2026/a-story-in-an-outage"]
     site.answers["/2026/a-story-in-an-outage"] = Answer(status=500)

@@ -37,7 +37,7 @@ def roll(site: Site, start: int, stop: int) -> None:
     site.rss("/feed.xml", [item(n, now - 60 + n) for n in range(start, stop)])
 
 
-def test_the_first_signal_drains_and_exits_0(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+def test_row_26_the_first_signal_drains_and_exits_0(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.news(3)
     desk.configure(source(site), extra=SCHEDULE)
     run = start()
@@ -49,7 +49,9 @@ def test_the_first_signal_drains_and_exits_0(desk: Desk, site: Site, start: Call
     assert desk.run("status").code == 0
 
 
-def test_a_server_that_does_not_answer_holds_up_no_end(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+def test_row_26_a_server_that_does_not_answer_holds_up_no_end(
+    desk: Desk, site: Site, start: Callable[..., Running]
+) -> None:
     site.answers["/feed.xml"] = Answer(b"", delay=40)
     desk.configure(source(site), extra=SCHEDULE.replace("[schedule]", "[schedule]\n"))
     desk.env["NEWSDESK_HTTP__TIMEOUT"] = "60"
@@ -61,7 +63,7 @@ def test_a_server_that_does_not_answer_holds_up_no_end(desk: Desk, site: Site, s
     assert run.rows("SELECT exit_code FROM crawl_runs") == [{"exit_code": 0}]
 
 
-def test_a_second_signal_ends_at_once(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+def test_row_26_a_second_signal_ends_at_once(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.answers["/feed.xml"] = Answer(b"", delay=40)
     desk.configure(source(site), extra=SCHEDULE)
     desk.env["NEWSDESK_HTTP__TIMEOUT"] = "60"
@@ -196,7 +198,7 @@ def test_a_feed_that_failed_for_a_day_gets_its_successor_told(
     assert run.stop() == 0
 
 
-def test_a_source_that_was_down_for_a_week_comes_back_with_all_of_its_window(
+def test_row_27_a_source_that_was_down_for_a_week_comes_back_with_all_of_its_window(
     desk: Desk, start: Callable[..., Running]
 ) -> None:
     site = Site()
@@ -255,7 +257,7 @@ def test_metrics_and_systemd_are_told(desk: Desk, site: Site, start: Callable[..
     ).items()
 
 
-def test_kill_9_loses_nothing_and_asks_nothing_twice_or_too_early(
+def test_row_21_kill_9_of_a_run_loses_nothing_and_asks_nothing_twice_or_too_early(
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:
     site.news(60)
@@ -279,7 +281,7 @@ def test_kill_9_loses_nothing_and_asks_nothing_twice_or_too_early(
     assert desk.run("db", "check").code == 0
 
 
-def test_a_stop_during_the_start_is_clean(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+def test_row_26_a_stop_during_the_start_is_clean(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.news(1)
     desk.configure(source(site), extra=SCHEDULE)
     run = start()

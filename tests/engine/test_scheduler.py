@@ -54,7 +54,7 @@ async def watched(change: str, seconds: float) -> tuple[list[float], int]:
 
 
 @pytest.mark.parametrize(("change", "seconds"), [("set_by", -3600.0), ("set_by", 3600.0), ("asleep", 60.0)])
-def test_jobs_go_on_whatever_the_clock_does(change: str, seconds: float) -> None:
+def test_row_25_jobs_go_on_whatever_the_clock_does(change: str, seconds: float) -> None:
     jumps, runs = asyncio.run(watched(change, seconds))
     assert len(jumps) == 1
     assert abs(jumps[0] - seconds) < 2
@@ -91,7 +91,7 @@ async def _nothing(_: float) -> None:
         ("Australia/Lord_Howe", "2026-10-04"),
     ],
 )
-def test_no_slot_is_lost_or_doubled_when_the_clocks_change(zone: str, day: str) -> None:
+def test_row_25_no_slot_is_lost_or_doubled_when_the_clocks_change(zone: str, day: str) -> None:
     start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)) - timedelta(hours=6)
     trigger = IntervalTrigger(seconds=900, timezone=UTC, start_date=start.astimezone(UTC))
     fired, last = [], None
@@ -102,7 +102,7 @@ def test_no_slot_is_lost_or_doubled_when_the_clocks_change(zone: str, day: str) 
     assert {b - a for a, b in pairwise(fired)} == {900.0}
 
 
-def test_what_is_due_moves_with_a_clock_that_was_set_back_and_a_catch_up_is_spread(tmp_path: Path) -> None:
+def test_row_25_what_is_due_moves_with_a_clock_that_was_set_back_and_a_catch_up_is_spread(tmp_path: Path) -> None:
     store = open_writer(tmp_path / "news.db")
     urls = [f"https://h{n}.org/rss" for n in range(40)]
     store.sync_sources(

@@ -47,7 +47,7 @@ from tests.conftest import NOW
         ("x" * 500, None),
     ],
 )
-def test_read_date(raw: str | None, kept: str | None) -> None:
+def test_row_06_read_date(raw: str | None, kept: str | None) -> None:
     assert read_date(raw, now=NOW) == kept
 
 
@@ -67,6 +67,6 @@ def test_every_iso_date_with_a_zone_keeps_its_moment(naive: object, quarters: in
 
 
 @given(st.text(max_size=60))
-def test_no_text_breaks_it(text: str) -> None:
+def test_row_06_no_text_breaks_it(text: str) -> None:
     kept = read_date(text, now=NOW)
     assert kept is None or "1990" <= kept[:4] <= "2026"

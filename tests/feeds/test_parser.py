@@ -292,7 +292,7 @@ def test_a_damaged_feed_is_read_or_refused_but_never_breaks_the_parser(data: st.
 
 @pytest.mark.parametrize("sent", [None, "as it says"], ids=["no header", "header"])
 @pytest.mark.parametrize(("language", "written", "labelled"), LABELS)
-def test_the_charset_is_what_the_bytes_are_whatever_the_feed_says(
+def test_row_08_the_charset_is_what_the_bytes_are_whatever_the_feed_says(
     language: str, written: str, labelled: str | None, sent: str | None
 ) -> None:
     text = TEXT["zh-Hant" if written == "big5" else language]

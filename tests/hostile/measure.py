@@ -67,3 +67,8 @@ def waited(process: subprocess.Popen[str], seconds: float) -> float:
 
 def open_files(pid: int) -> int:
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def resident(pid: int) -> float:
+    """Megabytes that a process holds now."""
+    return int(_status(pid)["VmRSS"].split()[0]) / 1024

@@ -51,7 +51,7 @@ def test_check_finds_a_damaged_page(store: Writer) -> None:
         assert "damaged" in str(error)
 
 
-def test_a_backup_taken_while_writing_is_whole(store: Writer, tmp_path: Path) -> None:
+def test_row_29_a_backup_taken_while_writing_is_whole(store: Writer, tmp_path: Path) -> None:
     stop = threading.Event()
 
     def write() -> None:
@@ -75,7 +75,7 @@ def test_a_backup_taken_while_writing_is_whole(store: Writer, tmp_path: Path) ->
         thread.join()
 
 
-def test_restore_raises_the_generation_and_keeps_what_stood_there(store: Writer, tmp_path: Path) -> None:
+def test_row_29_restore_raises_the_generation_and_keeps_what_stood_there(store: Writer, tmp_path: Path) -> None:
     backup(store.path, tmp_path / "b.db")
     apply(store, verdict(99))
     store.close()
@@ -104,7 +104,7 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(store: Writer, tmp_path:
         backup(store.path, tmp_path)
 
 
-def test_a_damaged_file_can_be_restored_over(store: Writer, tmp_path: Path) -> None:
+def test_row_29_a_damaged_file_can_be_restored_over(store: Writer, tmp_path: Path) -> None:
     backup(store.path, tmp_path / "b.db")
     store.close()
     store.path.write_bytes(b"garbage")
