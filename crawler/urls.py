@@ -111,8 +111,8 @@ def is_amp(url: str) -> bool:
 
 
 def _tidy(url: str) -> str:
-    """WHATWG URL: surrounding control characters and spaces go, tabs and newlines go anywhere."""
-    return re.sub(r"[\t\r\n]", "", url.strip("".join(map(chr, range(33)))))
+    """WHATWG URL: surrounding control characters and spaces go, tabs and newlines go anywhere; so do other control characters, which no address needs."""
+    return re.sub(r"[\x00-\x1f\x7f]", "", url.strip("".join(map(chr, range(33)))))
 
 
 def _split(text: str) -> SplitResult:

@@ -115,6 +115,8 @@ def _address(url: str | None, base: str) -> tuple[str | None, str]:
     try:
         address = join(base, clean_text(url)) or ""
         canonical_url(address)  # raises where it cannot be asked for
+        scheme, rest = address.split(":", 1)
+        address = f"{scheme.lower()}:{rest}"
         return address, url_key(address)
     except ValueError:
         return None, ""
