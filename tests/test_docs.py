@@ -112,3 +112,13 @@ def test_the_readme_starts_with_the_two_commands() -> None:
     head = (ROOT / "README.md").read_text(encoding="utf-8")[:700]
     assert "make crawl" in head
     assert "make test" in head
+
+
+def test_every_row_of_the_bar_has_its_tests_and_its_figure() -> None:
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    tested = {int(number) for number in re.findall(r"def test_row_(\d\d)_", tests)}
+    told = {
+        int(number)
+        for number in re.findall(r"^\| (\d+) \|", (DOCS / "security.md").read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert tested == told == set(range(1, 36))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ def show_settings(app: App, origin: bool) -> None:
     print(f"# {config.path or 'built-in defaults with the shipped sources'}")
     for section in SECTIONS:
         print(f"\n[{section}]")
-        for key, value in section_lines(config, section):
+        for key, kept in section_lines(config, section):
+            value = re.sub(r"(?<=://)[^/@\s\"]+@", "***@", kept)  # a proxy's password
             print(f"{key} = {value}" + (f"  # {config.origins.get(f'{section}.{key}', 'default')}" if origin else ""))
     print(
         f"\n# {len(config.sources)} sources, {sum(s.enabled for s in config.sources)} enabled: `newsdesk sources list`"
