@@ -149,7 +149,7 @@ def test_row_23_too_few_files_cost_time_and_nothing_else(desk: Desk, tmp_path: P
     with (tmp_path / "run.log").open("w") as log:
         process = subprocess.Popen(few, cwd=desk.folder, env=desk.environment(), stderr=log)
     try:
-        time.sleep(5)
+        time.sleep(4)
         assert process.poll() is None, (tmp_path / "run.log").read_text()
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (4096, 4096))
         assert until(lambda: len(_rows(desk, "SELECT 1 FROM articles")) == 60, 60), (tmp_path / "run.log").read_text()[

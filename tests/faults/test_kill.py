@@ -15,7 +15,7 @@ from tests.site import Site
 
 
 def test_row_21_no_kill_loses_or_doubles_an_article(desk: Desk, site: Site) -> None:
-    kills = torture.times(10, 100)
+    kills = torture.times(6, 100)
     count = 10 * kills
     site.news(count)
     desk.configure(source(site), delay=0.02)

@@ -58,7 +58,7 @@ def test_row_19_no_breach_of_manners(desk: Desk) -> None:
 
 def test_row_35_nothing_grows(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     """Rounds by the second, each with something new, something edited, something broken."""
-    rounds = max(30, int(torture.SECONDS)) if torture.SECONDS else 18
+    rounds = max(30, int(torture.SECONDS)) if torture.SECONDS else 10
     desk.configure(
         source(site, more='every = "1s"'), extra='[schedule]\nmin = "1s"\nmax = "1s"\ndefault = "1s"\nrecheck = []\n'
     )

@@ -163,7 +163,7 @@ def test_row_28_a_newer_file_is_refused_in_one_line(tmp_path: Path, desk: Desk) 
 
 
 def test_row_29_backups_while_a_crawl_writes_are_whole(desk: Desk, site: Site) -> None:
-    runs = torture.times(4, 25)
+    runs = torture.times(2, 25)
     site.news(25 * runs)
     desk.configure(source(site), delay=0.02)
     crawl = desk.start("crawl")

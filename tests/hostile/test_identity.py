@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests import torture
 from tests.conftest import Desk, source
 from tests.site import Answer, Site, story
 
 
-def crawled(desk: Desk, site: Site, times: int = 3) -> list[str]:
+def crawled(desk: Desk, site: Site, times: int = torture.times(2, 3)) -> list[str]:
     for _ in range(times):
         assert desk.run("crawl").code in {0, 5}
     asked = [path for path in site.paths(status=200) if path.startswith("/2026")]

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests import torture
 from tests.conftest import Desk, source
 from tests.site import Answer, Site, article_html, rss, story
 
@@ -89,7 +90,7 @@ def test_row_16_what_is_held_stays_as_it_was(desk: Desk, site: Site) -> None:
     desk.configure(source(site))
     desk.run("crawl")
     before = desk.rows("SELECT text, revision, content_hash FROM articles")
-    for write in broken(PAGE, "text/html").values():
+    for write in list(broken(PAGE, "text/html").values())[:: torture.times(3, 1)]:
         site.answers["/2026/held"] = Answer(raw=write)
         desk.run("fetch", address)
     assert desk.rows("SELECT text, revision, content_hash FROM articles") == before
