@@ -84,6 +84,7 @@ def _streamed(body: bytes, reader: _Reader, most: int) -> bytes:
     except Exception as error:  # each library has a class of its own for it
         raise BrokenBody(f"the compressed body is damaged ({_plainly(error)})") from error
     if len(found) > most:
+        del found, part  # an error that is handed about holds the frame it was raised in
         raise BrokenBody("the answer is larger than [http] max_bytes")
     if not whole:
         raise BrokenBody("the compressed body ends before it is over")
@@ -125,6 +126,8 @@ def unpack(body: bytes, most: int) -> tuple[bytes, bool]:
                 raise BrokenBody(f"the compressed body is damaged ({_plainly(error)})") from error
             room -= len(part)
             if room < 0:
+                del part
+                parts.clear()  # an error that is handed about holds the frame it was raised in
                 raise BrokenBody("the answer is larger than [http] max_bytes")
             parts.append(part)
             at += len(piece) - len(reader.unused_data)

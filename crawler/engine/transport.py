@@ -23,7 +23,7 @@ MAX_HEAD = (
     256 * 1024
 )  # bytes of status line and headers; browsers take as much. Without a limit an endless one took a gigabyte
 MUCH = 1024**2  # bytes; an answer larger than this waits while
-ALL = 64 * 1024**2  # bytes of answers are under way: 64 hosts that each send all that one may would take 640 MB
+ALL = 32 * 1024**2  # bytes of answers are under way: 64 hosts that each send all that one may would take 640 MB
 
 
 class HeadTooLarge(Exception):  # noqa: N818 - named for what was met

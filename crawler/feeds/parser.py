@@ -24,7 +24,7 @@ from crawler.urls import join
 from storage.records import Listed
 
 _ROOT = re.compile(r"<\s*(?:[\w.-]+:)?([A-Za-z][\w.-]*)")
-_SKIP = re.compile(r"\A\s*(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE(?:[^\[>]|\[.*?\])*>|\s+)", re.DOTALL | re.IGNORECASE)
+_SKIP = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*+(?:\[.*?\]\s*+)?>|\s+)", re.DOTALL | re.IGNORECASE)
 _FEED_ROOTS = {"rss": "rss", "rdf": "rss", "channel": "rss", "feed": "atom", "entry": "atom"}
 _HTML_ROOTS = {"html", "head", "body", "script", "div", "meta", "title", "p"}
 
@@ -68,9 +68,11 @@ def _kind(text: str) -> str:
     head = text.lstrip("\ufeff \t\r\n")
     if head.startswith(("{", "[")):
         return "json"
-    while (skipped := _SKIP.match(head)) and skipped.end():
-        head = head[skipped.end() :]
-    match = _ROOT.search(head[:5000])
+    at = 0
+    while (skipped := _SKIP.match(head, at)) and skipped.end() > at:
+        at = skipped.end()
+    head = head[at : at + 5000]
+    match = _ROOT.search(head)
     if not match:
         return "sitemap" if re.match(r"https?://\S+\s*$", head.split("\n", 1)[0]) else ""
     root = match[1].lower()

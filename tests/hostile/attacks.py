@@ -149,6 +149,8 @@ def feeds() -> dict[str, bytes]:
         "quadratic": document % ("x" * 100_000, "", "&a;" * 20_000),
         "attributes": RSS % ("<item " + " ".join(f'a{n}="x"' for n in range(100_000)) + "><title>x</title></item>"),
         "some-attributes": RSS % (("<item " + " ".join(f'a{n}="x"' for n in range(15_000)) + "><title>x</title></item>") * 10),
+        "brackets": "<!DOCTYPE " + "[]" * 20_000,
+        "instructions": "<?a b?>" * 200_000,
         "less-than": "<rss>" + "<" * MEGA,
         "quotes": RSS % ('<a href="x>' * 40_000),
         "deep": RSS % ("<a>" * 100_000),
