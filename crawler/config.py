@@ -93,7 +93,7 @@ class _Builder:
         self._tables(file, text, document)
 
     def include(self, file: Path, said_in: str = "") -> None:
-        if not file.is_file():
+        if not _is_file(file):
             raise ConfigError(
                 f"{said_in or file}: the included file {file} does not exist; mend `include` or write the file"
             )
@@ -182,6 +182,14 @@ class _Place:
         return dataclasses.replace(self, said=said)
 
 
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; a name that no file can have is none."""
+    try:
+        return path.expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, no such user
+        return False
+
+
 def _load(file: Path) -> tuple[str, dict[str, Any]]:
     try:
         text = file.read_bytes().decode("utf-8-sig")
@@ -230,7 +238,7 @@ def _rules(table: Any, where: _Place) -> dict[str, Any]:
 
 def _complete(found: dict[str, Any], where: _Place) -> None:
     """Check a source's addresses; an id and a name come from the host where they are not said."""
-    if found.get("cookies") and not Path(found["cookies"]).expanduser().is_file():
+    if found.get("cookies") and not _is_file(Path(found["cookies"])):
         raise ConfigError(f"{where}: cookies: no file at {found['cookies']}")
     for key in ("url", "feeds", "sitemaps", "pages"):
         for url in values.texts([found[key]]) if key == "url" and found.get(key) else found.get(key, ()):
