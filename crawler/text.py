@@ -17,12 +17,12 @@ _REFERENCE = re.compile(r"&#(?:x([0-9a-f]{1,8})|([0-9]{1,10}));?", re.IGNORECASE
 # not seen (soft hyphen, zero-width space, word joiner, byte order mark), what is no character (FDD0 to FDEF and the last two of each plane).
 # Zero-width joiners stay: Persian and emoji need them.
 _INVISIBLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufdd0-\ufdef"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufdd0-\ufdef"
     + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
     + "\ud800-\udfff]"
 )
 # Letters that are not shown and spell a message of their own; in the flags of England, Scotland and Wales they are the flag.
-_TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+")
+_TAGS = re.compile("(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)|[\U000e0000-\U000e007f]+")
 # Marks that pile up on one letter until they cover the lines around it; no language needs more than four.
 _PILES = re.compile(
     "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\U000e0100-\U000e01ef]{8})"
@@ -46,7 +46,7 @@ def one_line(value: object, most: int = 0) -> str:
     """
     text = " ".join(str(value if value is not None else "").split())
     if not text.isascii() or not text.isprintable() or "&#" in text:
-        text = _TAGS.sub("", _INVISIBLE.sub("", clean_text(text)))
+        text = _TAGS.sub(lambda m: m[1] or "", _INVISIBLE.sub("", clean_text(text)))
         text = " ".join(_PILES.sub(r"\1", text).split())
     return text[:most].rstrip() if most and len(text) > most else text
 
@@ -64,6 +64,29 @@ def _fitted(name: str, value: Any) -> Any:
         return one_line(value, most) or None
     room = MOST_AUTHORS if name == "authors" else MOST_TAGS
     return tuple(dict.fromkeys(text for item in value if (text := one_line(item, most))))[:room]
+
+
+_ASIDE = re.compile(r"<(?:!--|(script|style|noscript|template)\b)", re.IGNORECASE)
+
+
+def without_asides(markup: str) -> str:
+    """Markup without comments and what is no text: scripts, styles, templates. One pass: what never closes stays, and is looked for once."""
+    kept: list[str] = []
+    at = 0
+    never: set[str] = set()
+    while (opening := _ASIDE.search(markup, at)) is not None:
+        name = (opening[1] or "").lower()
+        ends = re.compile(rf"</{name}\s{{0,99}}>" if name else "--!?>", re.IGNORECASE)
+        closing = None if name in never else ends.search(markup, opening.end())
+        kept.append(markup[at : opening.start()])
+        if closing is None:
+            never.add(name)
+            kept.append(opening[0])
+            at = opening.end()
+        else:
+            kept.append(" ")
+            at = closing.end()
+    return "".join([*kept, markup[at:]])
 
 
 def clean_text(text: str) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 _Reader = tuple[Callable[[bytes, int], bytes], Callable[[], bool]]  # a step, and whether it has come to its end
 _MAGIC = b"\x1f\x8b"
+_FRAME = b"\x28\xb5\x2f\xfd"  # of zstd
+_UNASKED = {"compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm"}  # IANA's other content codings
 _SLICE = 1 << 16  # bytes
 MEMBERS = 1000  # servers send one; a body of a million empty ones would be unpacked for minutes
 
@@ -22,7 +25,7 @@ def is_packed(body: bytes) -> bool:
 
 
 def undone(body: bytes, encodings: Sequence[str], most: int) -> bytes:
-    """Undo the content encodings of an answer (RFC 9110, 8.4), the last one first.
+    """Undo the content encodings of an answer (RFC 9110, 8.4), the last one first; a word that names none ("utf-8", "none") is left out, as browsers do.
 
     Args:
         body: as it was sent.
@@ -39,8 +42,8 @@ def undone(body: bytes, encodings: Sequence[str], most: int) -> bytes:
             body = _streamed(body, _STREAMS[encoding](body), most)
         elif encoding in {"gzip", "x-gzip"}:
             raise BrokenBody("its body says that it is compressed, and is not")
-        elif encoding != "identity":
-            raise BrokenBody(f"the answer is compressed with {encoding[:20]!r}, which was not asked for")
+        elif encoding in _UNASKED:
+            raise BrokenBody(f"the answer is compressed with {encoding!r}, which was not asked for")
     return body
 
 
@@ -64,8 +67,25 @@ def _zstd(_: bytes) -> _Reader:
     else:
         from backports import zstd
 
-    reader = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 23})  # RFC 9659: 8 MB
-    return lambda data, most: b"" if reader.eof else reader.decompress(data, most), lambda: reader.eof
+    def fresh() -> Any:
+        return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 23})  # RFC 9659: 8 MB
+
+    reader, frames = fresh(), 1
+
+    def step(data: bytes, most: int) -> bytes:
+        nonlocal reader, frames
+        found = b"" if reader.eof else bytes(reader.decompress(data, most))
+        while (
+            reader.eof and reader.unused_data.startswith(_FRAME) and len(found) < most
+        ):  # RFC 8878, 3: one frame after another
+            frames += 1
+            if frames > MEMBERS:
+                raise BrokenBody(f"the compressed body is made of more than {MEMBERS} parts")
+            rest, reader = reader.unused_data, fresh()
+            found += reader.decompress(rest, most - len(found))
+        return found
+
+    return step, lambda: reader.eof
 
 
 _STREAMS: dict[str, Callable[[bytes], _Reader]] = {"deflate": _deflate, "br": _brotli, "zstd": _zstd}
@@ -81,6 +101,8 @@ def _streamed(body: bytes, reader: _Reader, most: int) -> bytes:
             part = step(b"", most + 1 - len(found))
             found += part
         whole = ended()
+    except BrokenBody:
+        raise
     except Exception as error:  # each library has a class of its own for it
         raise BrokenBody(f"the compressed body is damaged ({_plainly(error)})") from error
     if len(found) > most:

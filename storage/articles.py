@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage.fulltext import flush, index, unindex
+from storage.polls import count_rejected
 from storage.records import Address, Article, Cause, Twin, Verdict, iso, iso_after, moment
 
 WINDOW = timedelta(
@@ -449,11 +450,4 @@ def _count_day(db: Any, verdict: Verdict, at: str) -> None:
         column = "articles" if verdict.outcome == "new" else "headline_only"
         db.conn.execute(f"UPDATE source_days SET {column} = {column} + 1 WHERE source = ? AND day = ?", where)
     elif verdict.outcome in {"rejected", "gone"}:
-        row = db.conn.execute("SELECT rejected FROM source_days WHERE source = ? AND day = ?", where).fetchone()
-        reasons = json.loads(row[0])
-        reason = verdict.reason or "unknown"
-        reasons[reason] = reasons.get(reason, 0) + 1
-        db.conn.execute(
-            "UPDATE source_days SET rejected = ? WHERE source = ? AND day = ?",
-            (json.dumps(reasons, ensure_ascii=False), *where),
-        )
+        count_rejected(db, verdict.source, at, verdict.reason or "unknown")

@@ -170,6 +170,7 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         part = path.with_name(f".{path.name}-restore")
         part.unlink(missing_ok=True)
         backup(source, part)  # by SQLite, so that what stands in the backup's own WAL comes along
+        _raise_generation(part, generation)  # before it takes the place: a kill must not leave the old one
         if path.exists():
             _fold_wal(path)
             _set_aside(path, f"{path.name}.before-restore-{iso(now).replace(':', '')}")
@@ -178,9 +179,20 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         part.replace(path)
     except OSError as error:
         raise DiskProblem(f"{path}: cannot be restored: {error.strerror}") from error
-    with open_writer(path) as writer, writer.transaction():
-        writer.db.conn.execute("UPDATE meta SET value = ? WHERE key = 'generation'", (str(generation),))
+    open_writer(path).close()  # of an older newsdesk: brought up to date
     return generation
+
+
+def _raise_generation(path: Path, generation: int) -> None:
+    with connection.explained(path):
+        held = sqlite3.connect(str(path))
+        try:
+            held.execute("PRAGMA synchronous=FULL")
+            held.execute("UPDATE meta SET value = ? WHERE key = 'generation'", (str(generation),))
+            held.commit()
+        finally:
+            held.close()
+    _sync(path)
 
 
 def _set_aside(path: Path, name: str) -> None:

@@ -263,6 +263,8 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
     failed = check.outcome in {"failed", "gone"}
     if source:
         watch_day(db, source, check.at, ok=not failed, new=counts.new)
+        for reason, number in counts.refused.items():
+            count_rejected(db, source, at, reason, number)
     values: dict[str, Any] = {
         "leased_until": None, "checked_at": at, "due_at": iso_after(check.due_at) if check.due_at else None, "last_error": check.error, "lies": int(check.lies),
         "not_before": iso_after(check.not_before) if check.not_before else None, "address": check.move.address, "moved_to": check.move.to,
@@ -385,6 +387,19 @@ def _update_entry(db: Any, entry_id: int, listed: Listed, state: str) -> None:
             listed.fingerprint, _list(listed.tags), listed.url_key, listed.host, owed, owed, owed, entry_id,
         ),
     )  # fmt: skip
+
+
+def count_rejected(db: Any, source: str, at: str, reason: str, number: int = 1) -> None:
+    """Count entries that came to nothing in their source's day, by reason."""
+    where = (source, at[:10])
+    db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", where)
+    row = db.conn.execute("SELECT rejected FROM source_days WHERE source = ? AND day = ?", where).fetchone()
+    reasons = json.loads(row[0])
+    reasons[reason] = reasons.get(reason, 0) + number
+    db.conn.execute(
+        "UPDATE source_days SET rejected = ? WHERE source = ? AND day = ?",
+        (json.dumps(reasons, ensure_ascii=False), *where),
+    )
 
 
 def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None:

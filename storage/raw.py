@@ -6,6 +6,7 @@ the next holder sees that the file does not end where the database says, and beg
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import zlib
@@ -55,6 +56,7 @@ class RawPages:
         self._file: IO[bytes] | None = None
         self._name = ""
         self._dirty = False
+        self._began = 0  # bytes that the file held when it was opened
 
     def add(self, record: bytes, at: datetime) -> tuple[str, int]:
         """Append one page's record (see record_of), that was asked for at that time.
@@ -85,6 +87,19 @@ class RawPages:
             file.seek(offset)
             raise
 
+    def mark(self) -> tuple[str, int] | None:
+        """Where the file ends now; None where none is open."""
+        return (self._name, self._file.tell()) if self._file is not None else None
+
+    def back_to(self, mark: tuple[str, int] | None) -> None:
+        """Take back what was appended since; of a file that was begun since, all."""
+        if self._file is None:
+            return
+        end = mark[1] if mark is not None and mark[0] == self._name else self._began
+        with contextlib.suppress(OSError):  # a record that nobody points at does no harm
+            os.ftruncate(self._file.fileno(), end)
+            self._file.seek(end)
+
     def sync(self) -> str | None:
         """Wait until what was appended is on the disk; "file:size" for the database, None where nothing was appended."""
         if not self._dirty or self._file is None:
@@ -114,10 +129,12 @@ class RawPages:
         known = sorted(self.folder.glob(f"newsdesk-{day}-*.warc.gz"))
         if known and (size := known[-1].stat().st_size) < ROTATE and self._ends() == f"{known[-1].name}:{size}":
             self._name, self._file = known[-1].name, known[-1].open("ab", buffering=0)
+            self._began = size
             return self._file
         number = int(known[-1].name.split("-")[2].split(".")[0]) + 1 if known else 1
         self._name = f"newsdesk-{day}-{number:05d}.warc.gz"
         self._file = (self.folder / self._name).open("xb", buffering=0)
+        self._began = 0
         self._write(self._file, 0, _member(_info(self._name, at)))
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:

@@ -217,10 +217,21 @@ class Writer(Store):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One transaction; what stands inside, and the raw pages that it points at, are on the disk when it ends."""
-        with connection.transaction(self.path, self.db):
+        with connection.transaction(self.path, self.db), self._pages_too():
             yield
             if self.pages is not None and (end := self.pages.sync()) is not None:
                 self.db.conn.execute(_SET_META, ("warc_end", end))
+
+    @contextmanager
+    def _pages_too(self) -> Iterator[None]:
+        """What a transaction that failed appended to the raw pages is taken back: it is tried again, for as long as a disk is full."""
+        mark = self.pages.mark() if self.pages is not None else None
+        try:
+            yield
+        except BaseException:
+            if self.pages is not None:
+                self.pages.back_to(mark)
+            raise
 
     def keep_raw(self) -> None:
         """Keep raw pages from here on."""

@@ -19,9 +19,13 @@ MAX_SPAN = 1_000  # columns or rows of a table's cell, as HTML itself says (cols
 MAX_TABLES = 8  # tables within one another: trafilatura walks all cells of each
 LEVELS = 2_000  # of elements within elements; libxml2 gives up at 2,048
 
-_ASIDE = re.compile(r"<(script|style|svg)\b(?![^>]*ld\+json)[^>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_DATA = re.compile(r"<script\b[^>]*ld\+json[^>]*>([^<]*)", re.IGNORECASE)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_ASIDE = re.compile(r"<(?:!--|(script|style)\b)", re.IGNORECASE)
+_CLOSING = {
+    None: re.compile("-->"),
+    "script": re.compile(r"</script\s{0,99}>", re.IGNORECASE),
+    "style": re.compile(r"</style\s{0,99}>", re.IGNORECASE),
+}
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _BREAKS = re.compile(r"(?:<br\s{0,9}/?>\s*){3,}", re.IGNORECASE)
 _LONG_TAG = re.compile(rf"<([a-zA-Z][\w:-]{{0,99}})(\s[^<>]{{{MAX_TAG},}})>")
 
@@ -34,29 +38,46 @@ def tame(markup: str) -> tuple[str, str | None]:
     """
     cut = None
     if len(markup) > MAX_PAGE:  # what nobody reads goes first
-        markup = _DATA.sub(_without_data, _ASIDE.sub("", _COMMENT.sub("", markup)))
+        markup = _without_asides(markup)
         if len(markup) > MAX_PAGE:
             markup, cut = markup[:MAX_PAGE], f"cut at {MAX_PAGE // 1024**2} MB"
     if any(len(piece) > MAX_TAG for piece in markup.split("<")):
         markup = _LONG_TAG.sub(_without_attributes, markup)
     if markup.count("<") <= MAX_TAGS:
         return markup, cut
-    markup = _BREAKS.sub("<br><br>", _COMMENT.sub("", markup))
+    markup = _BREAKS.sub("<br><br>", _without_asides(markup))
+    if markup.count("<") <= MAX_TAGS:
+        return markup, cut
     pieces = markup.split("<", MAX_TAGS)
     if len(pieces) <= MAX_TAGS:
         return markup, cut
     return "<".join(pieces[:-1]), f"cut at {MAX_TAGS:,} tags"
 
 
-def _without_data(block: re.Match[str]) -> str:
-    return block[0] if len(block[1]) <= MAX_DATA else "<script>"
+def _without_asides(markup: str) -> str:
+    """Without comments, styles and scripts, structured data of a bearable size staying. One pass: what never closes stays, and is looked for once."""
+    kept: list[str] = []
+    at = 0
+    never: set[str | None] = set()
+    while (opening := _ASIDE.search(markup, at)) is not None:
+        name = opening[1].lower() if opening[1] else None
+        closing = None if name in never else _CLOSING[name].search(markup, opening.end())
+        if closing is None:
+            never.add(name)
+            kept.append(markup[at : opening.end()])
+            at = opening.end()
+            continue
+        kept.append(markup[at : opening.start()])
+        data = name == "script" and "ld+json" in markup[opening.end() : opening.end() + 200].lower()
+        if data and closing.start() - opening.end() <= MAX_DATA:
+            kept.append(markup[opening.start() : closing.end()])
+        at = closing.end()
+    return "".join([*kept, markup[at:]])
 
 
 def _without_attributes(tag: re.Match[str]) -> str:
     attributes = tag[2]
-    many = attributes.count("=") > MAX_ATTRIBUTES or (
-        "=" not in attributes and len(attributes.split()) > MAX_ATTRIBUTES
-    )
+    many = len(_QUOTED.sub("", attributes).split()) > MAX_ATTRIBUTES
     return f"<{tag[1]}>" if many else tag[0]
 
 

@@ -363,15 +363,14 @@ class Frontier:
             record.host: said
         }
         if len(said) > 1:
-            self.held_hosts[record.host] = max(said.values())
+            held = max(*said.values(), self.held_hosts.get(record.host, now))
+            self.held_hosts = {h: t for h, t in self.held_hosts.items() if t > now} | {record.host: held}
 
     def _note(self, writer: Writer, record: FetchRecord, until: datetime | None) -> None:
         """Runs in the writer's thread: a server that asked to be left alone, for this address, and from the second on for its host."""
         if until is None:
             return
-        held = writer.note_throttle(host=record.host, url=record.url, until=until, now=self.clock())
-        if held is not None:
-            self.held_hosts = {**{h: t for h, t in self.held_hosts.items() if t > self.clock()}, record.host: held}
+        writer.note_throttle(host=record.host, url=record.url, until=until, now=self.clock())
 
     def held_for(self, host: str) -> float:
         """Seconds for which a host asked to be left alone; 0 for one that did not."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
@@ -33,6 +35,13 @@ class PageFailed(Exception):  # noqa: N818 - named for what was met
     """A page that could not be extracted: too slow, too large, or it took its worker down."""
 
 
+def _end(pool: ProcessPool) -> None:
+    """Stop a pool, broken or not; only joining it ends its processes, threads and channels."""
+    with contextlib.suppress(Exception):  # what is left of a broken one
+        pool.stop()
+        pool.join()
+
+
 class Pool:
     """Processes for work that would hold up the event loop. Started on first use: a crawl that finds nothing new starts none."""
 
@@ -41,6 +50,7 @@ class Pool:
         self.timeout = timeout
         self._pool: ProcessPool | None = None
         self._closed = False
+        self._ending: list[threading.Thread] = []
 
     async def run(self, work: Callable[..., _T], *args: Any) -> _T:
         """Run work in a process.
@@ -112,10 +122,12 @@ class Pool:
         return PageFailed(f"its extraction failed ({said})")  # whatever else strangers' bytes do to a worker
 
     def _drop(self) -> None:
-        """Let a broken pool go; its workers end with it."""
+        """Let a broken pool go, and end its workers beside: it may take them a moment."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            pool.stop()
+            ending = threading.Thread(target=_end, args=(pool,), daemon=True)
+            ending.start()
+            self._ending = [thread for thread in self._ending if thread.is_alive()] + [ending]
 
     def prepare(self) -> None:
         """Let the fork server load what workers need, because they will be needed: half a second, beside other things."""
@@ -140,6 +152,7 @@ class Pool:
         """End every process."""
         self._closed = True
         if self._pool is not None:
-            self._pool.stop()
-            self._pool.join()
+            _end(self._pool)
             self._pool = None
+        for ending in self._ending:
+            ending.join(timeout=2.0)

@@ -31,12 +31,18 @@ class HeadTooLarge(Exception):  # noqa: N818 - named for what was met
 
 
 class BoundedProtocol(_LenientHTTP11ClientProtocol):
-    """One connection: its head is bounded, and a large body waits in the server, by TCP's own back-pressure, while too much is held."""
+    """One connection: its head is bounded, and a large body waits in the server, by TCP's own back-pressure, while too much is held.
+
+    The large body that began first never waits, so that one always comes to its end and makes room for the next.
+    """
 
     under_way: ClassVar[int] = 0  # bytes that all connections hold
-    waiting: ClassVar[list[BoundedProtocol]] = []
+    large: ClassVar[
+        dict[BoundedProtocol, None]
+    ] = {}  # those that hold more than MUCH, in the order in which they came to it
     _head = 0
     _held = 0
+    _waits = False
 
     def request(self, request: Any) -> Any:
         """Ask; what this connection held before is somebody else's."""
@@ -47,10 +53,13 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Count, then read."""
         parser = self._parser
-        if parser is not None and parser.state in {"STATUS", "HEADER"}:
+        if parser is None:  # it was given up; over TLS a server may go on sending
+            self._end()
+            return
+        if parser.state in {"STATUS", "HEADER"}:
             self._head += len(data)
             if self._head > MAX_HEAD + len(data):
-                self.transport.abortConnection()
+                self._end()
                 self._disconnectParser(Failure(HeadTooLarge()))
                 return
         self._held += len(data)
@@ -58,9 +67,10 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
         super().dataReceived(data)
         if self.state == "QUIESCENT":
             self._let_go()
-        elif self._held > MUCH and BoundedProtocol.under_way > ALL and self.transport is not None:
-            self.transport.pauseProducing()
-            self.waiting.append(self)
+        elif self._parser is None:
+            self._end()
+        elif self._held > MUCH:
+            self._wait_if_crowded()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
         """It is over."""
@@ -68,17 +78,31 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
         self._let_go()
 
     def go_on(self) -> None:
-        """Read again, unless it is over."""
-        if self._held and self.transport is not None:
+        """Read again."""
+        self._waits = False
+        if self.transport is not None:
             self.transport.resumeProducing()
 
+    def _wait_if_crowded(self) -> None:
+        self.large.setdefault(self)
+        if BoundedProtocol.under_way > ALL and next(iter(self.large)) is not self and self.transport is not None:
+            self._waits = True
+            self.transport.pauseProducing()
+
+    def _end(self) -> None:
+        self._let_go()
+        if self.transport is not None:
+            self.transport.abortConnection()
+
     def _let_go(self) -> None:
-        """What was held is handed on or dropped: who waits goes on."""
+        """What was held is handed on or dropped: the next goes on, and all of them where there is room."""
         BoundedProtocol.under_way -= self._held
         self._held = 0
-        while self.waiting and BoundedProtocol.under_way <= ALL:
-            other = self.waiting.pop()
-            other.go_on()
+        self._waits = False
+        self.large.pop(self, None)
+        for number, other in enumerate(list(self.large)):
+            if other._waits and (number == 0 or BoundedProtocol.under_way <= ALL):  # noqa: SLF001 - of its own class
+                other.go_on()
 
 
 class _Factory(_LenientHTTP11ClientFactory):

@@ -46,7 +46,12 @@ class WireMiddleware:
         if asked is not None and asked.entry is not None and encodings in (["gzip"], ["x-gzip"]) and is_packed(body):
             flags = [*flags, PACKED]
         else:
-            body = undone(body, encodings, request.meta.get("download_maxsize") or self.maxsize)
+            try:
+                body = undone(body, encodings, request.meta.get("download_maxsize") or self.maxsize)
+            except BrokenBody:
+                if response.status < 300:
+                    raise
+                return response  # where it leads, or that nothing is there, is said by its head
         return Response(
             response.url, status=response.status, headers=headers, body=body, flags=flags, request=response.request,
             certificate=response.certificate, ip_address=response.ip_address, protocol=response.protocol,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from html import escape
 from typing import Any
 
 from crawler.errors import FeedError
@@ -67,11 +68,18 @@ def _entry(item: Mapping[str, Any], base: str, fallback: list[str], now: datetim
         published_raw=raw,
         updated_raw=_text(item.get("date_modified")),
         summary=plain(_text(item.get("summary"))),
-        content=html or (text and text.replace("<", "&lt;")),
+        content=html or (text and _as_content(text)),
         tags=[tag for tag in _list(item.get("tags")) if isinstance(tag, str)],
         language=_text(item.get("language")),
         image_url=_text(item.get("image")) or _text(item.get("banner_image")),
     )
+
+
+def _as_content(text: str) -> str:
+    """Plain text as an entry's content is kept: as it is, or as paragraphs where it could be taken for markup."""
+    if "<" not in text:
+        return text
+    return "".join(f"<p>{escape(part)}</p>" for part in text.split("\n") if part.strip())
 
 
 def _authors(node: Mapping[str, Any]) -> list[str]:

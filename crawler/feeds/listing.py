@@ -10,22 +10,24 @@ from dataclasses import dataclass
 
 import nh3
 
-from crawler.text import clean_text, fitted, one_line
+from crawler.text import clean_text, fitted, one_line, without_asides
 from crawler.urls import canonical_url, host_of, join, url_key
 from storage.records import Listed
 
 MAX_ENTRIES = 50_000  # the sitemap protocol's own limit; no feed comes near
 MAX_FIELD = 20_000  # characters of a title or summary that are kept
+MAX_RAW = 200_000  # characters of markup from which such a line is made
 MAX_CONTENT = 1_000_000
+MAX_NAME = 300
 MAX_GUID = 4_000
 MAX_IDENTITY = 1_000
 _KEPT = {
     "p", "div", "br", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "pre", "code", "table", "thead", "tbody", "tr", "td",
     "th", "figure", "figcaption", "section", "article", "em", "strong", "b", "i", "u", "s", "a", "cite", "q", "sub", "sup", "span",
 }  # fmt: skip
-_TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!--.*?--|!\[CDATA\[|\?[^<>]*)>|\]\]>", re.DOTALL)
+_TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!--[^<>]{0,2000}--|!\[CDATA\[|\?[^<>]*)>|\]\]>")
+_MARKUP = re.compile(r"<[a-zA-Z/!?]")  # what a browser may take for a tag; else it is text
 _BLOCK = re.compile(r"<(?:/?(?:p|div|br|li|ul|ol|h[1-6]|tr|blockquote|section|article|figure)\b)[^<>]*>", re.IGNORECASE)
-_DROPPED = re.compile(r"<(script|style|noscript|template)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class ParsedFeed:
 
 def plain(value: object, *, html: bool = False) -> str | None:
     """One line of text: markup and entities undone where it is HTML, spaces folded; None where nothing is left."""
-    text = str(value or "")
+    text = str(value or "")[:MAX_RAW]
     if html or "&" in text:
         text = _unmarked(text) if html else _unescaped(text)
     return one_line(text, MAX_FIELD) or None
@@ -62,7 +64,7 @@ def _unescaped(text: str) -> str:
 
 def _unmarked(text: str) -> str:
     """Without tags; entities undone, twice where a feed escaped twice."""
-    text = _TAG.sub("", _BLOCK.sub(" ", _DROPPED.sub(" ", text)))
+    text = _TAG.sub("", _BLOCK.sub(" ", without_asides(text)))
     text = html.unescape(text)
     if "&" in text and re.search(r"&(?:#\d+|#x[0-9a-f]+|[a-z]+);", text, re.IGNORECASE):
         text = html.unescape(text)
@@ -105,7 +107,7 @@ def listed(
 
 def harmless(content: str) -> str:
     """A feed's own HTML as it is kept: the elements that make paragraphs, and nothing that acts, links or loads."""
-    return str(nh3.clean(content, tags=_KEPT, attributes={}, link_rel=None)) if "<" in content else content
+    return str(nh3.clean(content, tags=_KEPT, attributes={}, link_rel=None)) if _MARKUP.search(content) else content
 
 
 def _address(url: str | None, base: str) -> tuple[str | None, str]:
@@ -122,14 +124,14 @@ def _address(url: str | None, base: str) -> tuple[str | None, str]:
         return None, ""
 
 
-_EMAIL = re.compile(r"^\s*\S+@\S+\.\S+\s*(?:\((?P<name>[^()]+)\))?\s*$")
+_EMAIL = re.compile(r"^[^\s@]+@[^\s@]+\.[^\s@.]+(?: \((?P<name>[^()]+)\))?$")  # of a line without spaces around
 
 
 def _name(raw: str) -> str | None:
-    text = plain(raw, html=True) or ""
+    text = (plain(raw, html=True) or "")[:MAX_NAME]  # addresses are told by patterns that a long text makes dear
     if match := _EMAIL.match(text):
         text = (match["name"] or "").strip()
-    return re.sub(r"\s*[<(]\S+@\S+[>)]\s*$", "", text)[:300] or None
+    return re.sub(r" ?[<(][^\s@<>()]+@[^\s@<>()]+[>)]$", "", text) or None
 
 
 def _hash(*parts: str | None) -> str:

@@ -60,7 +60,7 @@ def broken(page: bytes, kind: str) -> dict[str, Callable[[Any], None]]:
         "gzip without its trailer": wire(head("Content-Encoding: gzip", f"Content-Length: {len(packed) - 8}", kind=kind), packed[:-8]),
         "gzip of another sum": wire(head("Content-Encoding: gzip", f"Content-Length: {len(packed)}", kind=kind), packed[:-8] + b"\0" * 4 + packed[-4:]),
         "no gzip": wire(head("Content-Encoding: gzip", "Content-Length: 5", kind=kind), b"hello"),
-        "an encoding of its own": wire(head("Content-Encoding: snappy", f"Content-Length: {len(page)}", kind=kind), page),
+        "an encoding of its own": wire(head("Content-Encoding: compress", f"Content-Length: {len(page)}", kind=kind), page),
         "no HTTP": wire(b"220 mail.example ESMTP\r\n"),
     }  # fmt: skip
 
