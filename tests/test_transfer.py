@@ -73,6 +73,9 @@ PAGE = b"<html>what happened in the night of the flood</html>" * 50
         (gzip.compress(zlib.compress(PAGE)), ["deflate", "gzip"]),
         (brotli.compress(PAGE), ["br"]),
         (zstd.compress(PAGE), ["zstd"]),
+        (zstd.compress(PAGE[:100]) + zstd.compress(PAGE[100:]), ["zstd"]),
+        (PAGE, ["utf-8"]),
+        (gzip.compress(PAGE), ["gzip", "aws-chunked"]),
         (PAGE, ["identity"]),
     ],
 )

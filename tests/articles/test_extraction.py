@@ -208,6 +208,26 @@ def test_row_11_scripts_that_nobody_reads_take_no_texts_room() -> None:
     assert found.text.count("Report") == 12
 
 
+@pytest.mark.parametrize(
+    "around", ['<svg viewBox="0"/>%s<svg></svg>', '<script>if (x < "<!--") y()</script>%s<!-- c -->', "<!-- a %s", "<style>%s"], ids=["svg", "comment in a script", "open comment", "open style"]
+)  # fmt: skip
+def test_row_11_a_heavy_page_loses_scripts_and_nothing_else(around: str) -> None:
+    from crawler.articles.taming import tame
+
+    text = "".join(f"<p>{p}</p>" for p in story(8, 12))
+    page = (around % text) + "<script>" + "z" * 3_200_000 + "</script>"
+    assert text in tame(page)[0]
+
+
+@pytest.mark.parametrize("piece", ["<svg>", "<!--", "<script>", "<style ", "<br>", "<script", "-->", "<table>"])
+@pytest.mark.timeout(60)
+def test_row_11_no_flood_makes_taming_itself_dear(piece: str) -> None:
+    """Quadratic, these took minutes."""
+    from crawler.articles.taming import tame
+
+    tame(piece * (1_000_000 // len(piece)) + "x" * 3_000_000)
+
+
 def test_row_11_a_flood_of_inline_tags_is_flattened_and_marked() -> None:
     flood = "".join(f"<b>word{number}</b> " for number in range(14_000))
     found = extract(page(f"<article><h1>Flood</h1><p>{flood}</p></article>"), URL, now=NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import time
 
 import pytest
@@ -111,6 +112,9 @@ def test_a_batch_that_is_all_refused_does_not_end_the_run(desk: Desk, site: Site
     assert desk.run("crawl").code == 0
     assert len(desk.rows("SELECT 1 FROM articles")) == 3
     assert not desk.rows("SELECT 1 FROM entries WHERE state = 'pending'")
+    assert json.loads(desk.rows("SELECT rejected FROM source_days")[0]["rejected"]) == {
+        "left out by the source's exclude patterns": 7
+    }
 
 
 def test_row_27_an_outage_of_many_crawls_loses_no_article(desk: Desk, site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import resource
@@ -14,8 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Desk, source
+from crawler.engine import worker
+from crawler.engine.pool import Pool
+from storage.writer import Writer, open_writer
+from tests.conftest import NOW, Desk, source
 from tests.hostile import attacks
+from tests.hostile.measure import open_files, tree
 from tests.running import SCHEDULE, Running, until
 from tests.site import Site
 
@@ -217,3 +222,51 @@ def test_row_23_a_damaged_file_is_told_and_never_written(desk: Desk, site: Site,
     assert desk.run("db", "restore", "backup.db").code == 0
     assert desk.run("db", "check").code == 0
     assert len(desk.rows("SELECT 1 FROM articles")) == 30
+
+
+def test_row_23_a_pool_that_is_mended_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def mended() -> tuple[int, int, int, int]:
+        pool = Pool(2, 10.0)
+        body = b"<rss><channel><title>x</title></channel></rss>"
+
+        async def work() -> None:
+            await pool.run(worker.read_feed, body, "https://a.example/f", "", NOW, "")
+
+        await work()
+        before = _children(), open_files(os.getpid())
+        for _ in range(4):
+            pool._drop()
+            await work()
+        await asyncio.sleep(3)
+        after = _children(), open_files(os.getpid())
+        pool.close()
+        return *before, *after
+
+    processes, files, processes_after, files_after = asyncio.run(mended())
+    assert processes_after <= processes
+    assert files_after <= files + 6
+
+
+def _children() -> int:
+    return len([pid for pid in tree(os.getpid()) if pid != os.getpid()])
+
+
+def _failing(writer: Writer) -> None:
+    assert writer.pages is not None
+    with writer.transaction():
+        writer.pages.add(b"x" * 10_000, NOW)
+        raise RuntimeError("no room")
+
+
+def test_row_23_pages_of_a_transaction_that_failed_are_taken_back(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "news.db")
+    writer.keep_raw()
+    assert writer.pages is not None
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="no room"):
+            _failing(writer)
+    with writer.transaction():
+        file, offset = writer.pages.add(b"y" * 100, NOW)
+    size = (tmp_path / "news.db.warc" / file).stat().st_size
+    writer.close()
+    assert (offset, size) == (0, 100)

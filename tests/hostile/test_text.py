@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from crawler.articles.body import html_text
 from crawler.articles.extractor import extract
 from crawler.errors import FeedError
 from crawler.feeds.listing import listed
@@ -166,6 +167,29 @@ def test_row_07_no_field_is_longer_than_it_can_be_in_earnest() -> None:
 def test_row_07_long_identities_that_differ_at_their_end_differ() -> None:
     one, two = (listed(url=None, base="", guid="x" * 3000 + end).identity for end in "ab")
     assert one != two
+
+
+@pytest.mark.parametrize(
+    "piece", ["<!--", "<script>", "<style ", "<template>", "<![CDATA[", "@.", "a@b.c ", "<a@", "&#"]
+)
+@pytest.mark.timeout(30)
+def test_row_13_no_field_of_a_feed_is_dear(piece: str) -> None:
+    """Read between two polls, where they would hold up all others; cubic, an author of two thousand characters took thirteen seconds."""
+    text = escape(piece * (180_000 // len(piece)))
+    parse_feed(
+        feed(
+            f"<item><title>{text}</title><author>{text} x</author><description>{text}</description><link>/1</link></item>"
+        ),
+        "https://a.example/f",
+        now=NOW,
+    )
+
+
+def test_text_with_a_less_than_sign_stays_as_it_was_written() -> None:
+    document = {"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", "url": "https://a.example/1", "content_text": "AT&T fell <5% on Friday"}, {"id": "2", "url": "https://a.example/2", "content_text": "use <b> for bold\n\nsaid 'x' & \"y\""}]}  # fmt: skip
+    one, two = parse_feed(json.dumps(document).encode(), "https://a.example/f", now=NOW).entries
+    assert html_text(one.content) == "AT&T fell <5% on Friday"
+    assert html_text(two.content) == "use <b> for bold\n\nsaid 'x' & \"y\""
 
 
 @pytest.fixture(scope="module")

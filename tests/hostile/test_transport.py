@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import ssl
 import struct
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -222,3 +223,63 @@ def test_row_20_verify_tls_off_is_the_operators_word(tls: tuple[Desk, dict[str, 
     assert desk.run("crawl").code == 0
     assert len(desk.rows("SELECT 1 FROM articles")) == 1
     assert "verify_tls" in desk.run("doctor").out + desk.run("doctor").err
+
+
+def test_row_13_a_server_that_goes_on_after_it_was_given_up_holds_up_nobody(
+    tls: tuple[Desk, dict[str, Site], dict[str, str]], site: Site
+) -> None:
+    """Over TLS a connection is closed by both sides; one side that only sends kept its share of what all may hold."""
+    desk, sites, bases = tls
+    junk = head("Transfer-Encoding: chunked", kind="application/rss+xml") + b"zz\r\n"
+    sites["good"].answers["/feed.xml"] = Answer(raw=_goes_on(junk))
+    site.news(2)
+    padding = b"<!-- " + b"x" * 3_000_000 + b" -->"
+    site.answers["/feed.xml"].body = site.answers["/feed.xml"].body.replace(b"<item>", padding + b"<item>", 1)
+    site.answers["/feed.xml"].delay = 2
+    desk.configure(source(bases["good"], id="bad"), source(site, id="large"))
+    assert desk.run("crawl").code == 4
+    assert [row["source"] for row in desk.rows("SELECT DISTINCT source FROM articles")] == ["large"]
+
+
+def _goes_on(first: bytes) -> Callable[[Any], None]:
+    def write(handler: Any) -> None:
+        ends = time.monotonic() + 8
+        try:
+            handler.wfile.write(first)
+            while time.monotonic() < ends:
+                handler.wfile.write(b"y" * 65_536)
+        except OSError:
+            return
+
+    return write
+
+
+def test_row_13_large_answers_that_come_together_all_arrive(tmp_path: Path) -> None:
+    """Twenty of five megabytes hold more than all may: they take turns, and none waits for ever."""
+    desk, sites = Desk(tmp_path), [Site(f"127.0.14.{n + 1}") for n in range(20)]
+    for n, site in enumerate(sites):
+        site.news(1, start=n)
+        body = site.answers["/feed.xml"].body
+        site.answers["/feed.xml"].body = body.replace(b"<item>", b"<!-- " + b"x" * 5_000_000 + b" --><item>", 1)
+    desk.configure(*(source(site, id=f"s{n}") for n, site in enumerate(sites)))
+    text = (tmp_path / "newsdesk.toml").read_text()
+    (tmp_path / "newsdesk.toml").write_text(text.replace("timeout = 5\n", "timeout = 30\n"))
+    done = desk.run("crawl")
+    for site in sites:
+        site.close()
+    assert done.code == 0, done.out
+    assert len(desk.rows("SELECT 1 FROM articles")) == 20
+
+
+def test_a_label_that_names_no_encoding_loses_nothing(desk: Desk, site: Site) -> None:
+    site.news(1)
+    for answer in site.answers.values():
+        answer.headers["Content-Encoding"] = "UTF-8"
+    moved = site.answers["/2026/11/20/story-number-0"]
+    site.answers["/2026/11/20/moved"] = moved
+    site.answers["/2026/11/20/story-number-0"] = Answer(
+        b"moved", 301, headers={"Location": f"{site.base}/2026/11/20/moved", "Content-Encoding": "gzip"}
+    )
+    desk.configure(source(site))
+    assert desk.run("crawl").code == 0
+    assert len(desk.rows("SELECT 1 FROM articles")) == 1
