@@ -45,7 +45,8 @@ def one_line(value: object, most: int = 0) -> str:
         most: characters that are kept; 0 keeps all.
     """
     text = " ".join(str(value if value is not None else "").split())
-    if not text.isascii() or not text.isprintable() or "&#" in text:
+    # What is printable (str.isprintable knows all but piles) is clean: nearly every paragraph
+    if not text.isprintable() or "&#" in text or (not text.isascii() and _PILES.search(text)):
         text = _TAGS.sub(lambda m: m[1] or "", _INVISIBLE.sub("", clean_text(text)))
         text = " ".join(_PILES.sub(r"\1", text).split())
     return text[:most].rstrip() if most and len(text) > most else text

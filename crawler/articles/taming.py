@@ -41,7 +41,7 @@ def tame(markup: str) -> tuple[str, str | None]:
         markup = _without_asides(markup)
         if len(markup) > MAX_PAGE:
             markup, cut = markup[:MAX_PAGE], f"cut at {MAX_PAGE // 1024**2} MB"
-    if any(len(piece) > MAX_TAG for piece in markup.split("<")):
+    if max(map(len, markup.split("<"))) > MAX_TAG:
         markup = _LONG_TAG.sub(_without_attributes, markup)
     if markup.count("<") <= MAX_TAGS:
         return markup, cut
