@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 from datetime import UTC, datetime
 
 from crawler.articles.extractor import extract
@@ -21,6 +22,16 @@ _PAGES = (
     f"<html><body><div>{_PARAGRAPHS}</div></body></html>",
     f"<html><body><ul><li><a href='/a'>{_WORDS}</a></li></ul><p>{_WORDS}</p></body></html>",
 )
+
+
+def _in_one_line(kind: type[BaseException], error: BaseException, _: object) -> None:
+    print(
+        f"newsdesk: the extraction processes' server ended ({kind.__name__}: {error}); it is started anew",
+        file=sys.stderr,
+    )
+
+
+sys.excepthook = _in_one_line  # what ends this process is the machine's doing: no file descriptor left, for one
 
 for _page in _PAGES:
     with contextlib.suppress(Exception):  # a worker that begins cold is a worker

@@ -36,7 +36,7 @@ def test_row_27_an_hour_without_names_loses_nothing(tmp_path: Path, site: Site) 
         assert until(lambda: run.rows("SELECT last_error FROM feeds") == unresolved, 20), run.text()
         (tmp_path / "dead").unlink()
         assert until(lambda: len(run.rows("SELECT 1 FROM articles")) == 9, 20), run.text()
-        assert run.rows("SELECT state, failures FROM feeds") == [{"state": "active", "failures": 0}]
+        assert until(lambda: run.rows("SELECT state, failures FROM feeds") == [{"state": "active", "failures": 0}], 20)
         assert run.stop() == 0
     finally:
         if run.process.poll() is None:
