@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from crawler.markup import Asides
+
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _CONTROLS = bytes(n for n in range(32) if n not in {9, 10, 13})
 _LONG = 2000  # characters
@@ -67,27 +69,12 @@ def _fitted(name: str, value: Any) -> Any:
     return tuple(dict.fromkeys(text for item in value if (text := one_line(item, most))))[:room]
 
 
-_ASIDE = re.compile(r"<(?:!--|(script|style|noscript|template)\b)", re.IGNORECASE)
+_ASIDES = Asides("script", "style", "noscript", "template")
 
 
 def without_asides(markup: str) -> str:
-    """Markup without comments and what is no text: scripts, styles, templates. One pass: what never closes stays, and is looked for once."""
-    kept: list[str] = []
-    at = 0
-    never: set[str] = set()
-    while (opening := _ASIDE.search(markup, at)) is not None:
-        name = (opening[1] or "").lower()
-        ends = re.compile(rf"</{name}\s{{0,99}}>" if name else "--!?>", re.IGNORECASE)
-        closing = None if name in never else ends.search(markup, opening.end())
-        kept.append(markup[at : opening.start()])
-        if closing is None:
-            never.add(name)
-            kept.append(opening[0])
-            at = opening.end()
-        else:
-            kept.append(" ")
-            at = closing.end()
-    return "".join([*kept, markup[at:]])
+    """Markup without comments and what is no text: scripts, styles, templates."""
+    return _ASIDES.cut(markup, lambda name, whole: " ")  # noqa: ARG005 - all of them alike
 
 
 def clean_text(text: str) -> str:

@@ -60,6 +60,9 @@ def discover_feeds(body: bytes, url: str) -> list[Candidate]:
 
     Returns:
         Candidates, best first, without those for comments; empty where the page names none.
+
+    Raises:
+        FeedError: the page is a gzip file that cannot be unpacked whole.
     """
     tree = parse_html(decode_feed(body))
     if tree is None:

@@ -18,7 +18,6 @@ from xml.sax.saxutils import quoteattr
 from crawler.errors import FeedError
 from crawler.feeds.listing import plain
 from crawler.feeds.repair import decode_feed
-from crawler.transfer import BrokenBody
 from crawler.urls import canonical_url
 
 
@@ -58,7 +57,7 @@ _TOLERANT = re.compile(r"""([\w:.-]+)\s*=\s*(["'])(.*?)\2(?=\s*(?:/?>|[\w:.-]+\s
 
 def read_opml(body: bytes) -> Imported:
     """Read an OPML file; folders become tags."""
-    text = _text(body)
+    text = decode_feed(body)
     blanked = re.sub(r"<!--.*?-->", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.DOTALL)
     warnings = list(_not_well_formed(text))
     found: list[Wanted] = []
@@ -184,17 +183,10 @@ def _not_well_formed(text: str) -> Iterator[tuple[int, str]]:
         yield error.lineno, f"not well-formed XML ({expat.ErrorString(error.code)}); read all the same"
 
 
-def _text(body: bytes) -> str:
-    try:
-        return decode_feed(body)
-    except BrokenBody as error:
-        raise FeedError(str(error)) from error
-
-
 def read_lines(body: bytes) -> Imported:
     """Plain lines, each the address of a feed or a home page; # begins a comment."""
     wanted, warnings = [], []
-    for number, line in enumerate(_text(body).splitlines(), 1):
+    for number, line in enumerate(decode_feed(body).splitlines(), 1):
         text = line.split(" #", 1)[0].strip()
         if not text or text.startswith("#"):
             continue
@@ -213,7 +205,7 @@ def read_csv(body: bytes) -> Imported:
         FeedError: it is no CSV.
     """
     try:
-        rows = list(csv.reader(io.StringIO(_text(body), newline="")))
+        rows = list(csv.reader(io.StringIO(decode_feed(body), newline="")))
     except csv.Error as error:
         raise FeedError(f"cannot be read as CSV: {error}") from error
     if not rows:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import codecs
 import re
 
+from crawler.errors import FeedError
 from crawler.text import clean_text
-from crawler.transfer import is_packed, unpack
+from crawler.transfer import BrokenBody, is_packed, unpack
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -36,9 +37,12 @@ def decode_feed(body: bytes, content_type: str = "") -> str:
         content_type: the header, for its charset.
 
     Raises:
-        BrokenBody: it is a gzip file that cannot be unpacked whole.
+        FeedError: it is a gzip file that cannot be unpacked whole.
     """
-    return clean_text(_decode(unzip(body), content_type))
+    try:
+        return clean_text(_decode(unzip(body), content_type))
+    except BrokenBody as error:
+        raise FeedError(str(error)) from error
 
 
 def unzip(body: bytes) -> bytes:

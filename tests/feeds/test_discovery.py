@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import gzip
+
+import pytest
+
+from crawler.errors import FeedError
 from crawler.feeds.discovery import discover_feeds, looks_like_feed, robots_sitemaps
 
 
@@ -33,3 +38,9 @@ def test_looks_like_feed() -> None:
     assert looks_like_feed("https://feeds.feedburner.com/x")
     assert looks_like_feed("https://a.org/?feed=rss2")
     assert not looks_like_feed("https://a.org/")
+
+
+def test_a_home_page_that_ends_in_the_middle_of_its_gzip_is_told() -> None:
+    cut = gzip.compress(b"<html>" + b"x" * 9_000)[:40]
+    with pytest.raises(FeedError):
+        discover_feeds(cut, "https://a.example/")

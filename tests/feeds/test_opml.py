@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-from hypothesis import given
+import contextlib
+
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from crawler.errors import FeedError
 from crawler.feeds.opml import read_csv, read_lines, read_opml, write_opml
 
 WILD = b"""<?xml version='1.0' encoding='UTF-8' ?>
@@ -71,6 +74,8 @@ def test_lines_and_csv() -> None:
 
 
 @given(st.binary(max_size=300))
+@example(b"\x1f\x8b")  # a gzip file that ends where it begins
 def test_no_bytes_break_it(body: bytes) -> None:
     read_opml(b'<opml><outline text="' + body)
-    read_lines(body)
+    with contextlib.suppress(FeedError):
+        read_lines(body)

@@ -302,3 +302,15 @@ def test_row_08_the_charset_is_what_the_bytes_are_whatever_the_feed_says(
     kind = f"text/xml; charset={labelled or 'utf-8'}" if sent else "application/rss+xml"
     found = parse_feed(document.encode(written), URL, content_type=kind, now=NOW)
     assert [entry.title for entry in found.entries] == [text] * 6
+
+
+def test_an_item_flooded_with_attributes_keeps_its_place_and_its_title() -> None:
+    flood = " ".join(f'a{n}="x"' for n in range(15_000))
+    feed = (
+        f'<rss version="2.0"><channel><title>C</title><item {flood}><title>One</title><link>https://a.example/1</link></item>'
+        f'<item><title>Two</title><link>https://a.example/2</link><enclosure {flood} url="https://a.example/3"/></item></channel></rss>'
+    )
+    assert [entry.title for entry in parse_feed(feed.encode(), "https://a.example/feed", now=NOW).entries] == [
+        "One",
+        "Two",
+    ]
