@@ -12,6 +12,7 @@ import click
 from crawler.collecting import collect_seldom
 from crawler.commands.app import App
 from crawler.errors import FAILED, INTERRUPTED, USAGE, CrawlerError
+from crawler.lean import keep_out
 
 # name: (module in crawler.commands, what it does). The order is the order of the day.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -116,6 +117,7 @@ def _log(*, quiet: bool, verbose: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; every failure that a user, a feed, a page, a disk or a network caused is one line and the contract's exit code."""
     collect_seldom()
+    keep_out()
     try:
         sys.exit(run(arguments))
     except BrokenPipeError:  # `newsdesk list | head`

@@ -105,13 +105,14 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
     article_id = verdict.article_id
     if verdict.outcome in {"new", "headline"} and verdict.article is not None and article_id is None:
         article_id = _insert(db, verdict, at)
-        _change(db, article_id, at, "new")
+        _unprune(db, verdict.addresses)
+        change(db, article_id, at, "new")
     elif article_id is not None and verdict.article is not None and verdict.outcome == "revised":
         _revise(db, article_id, verdict, at)
-        _change(db, article_id, at, "revised" if verdict.cause == "publisher" else "reprocessed")
+        change(db, article_id, at, "revised" if verdict.cause == "publisher" else "reprocessed")
     elif article_id is not None and verdict.article is not None and verdict.replace:
         _overwrite(db, article_id, verdict.article, at)
-        _change(db, article_id, at, "revised")
+        change(db, article_id, at, "revised")
     elif article_id is not None and verdict.outcome in {"same", "address", "headline"} and not verdict.worse:
         db.conn.execute(
             "UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id)
@@ -145,7 +146,7 @@ def _mark_presence(db: Any, verdict: Verdict, at: str) -> None:
         )
         db.conn.execute("UPDATE articles SET missing_at = coalesce(missing_at, ?) WHERE id = ?", (at, article_id))
         if gone.rowcount:
-            _change(db, article_id, at, "vanished")
+            change(db, article_id, at, "vanished")
     elif verdict.outcome in {"new", "revised", "same", "address"} and not verdict.worse:
         db.conn.execute("UPDATE articles SET missing_at = NULL WHERE id = ?", (article_id,))
         back = db.conn.execute(
@@ -153,7 +154,7 @@ def _mark_presence(db: Any, verdict: Verdict, at: str) -> None:
             (article_id,),
         )
         if back.rowcount:
-            _change(db, article_id, at, "restored")
+            change(db, article_id, at, "restored")
 
 
 def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
@@ -264,7 +265,7 @@ def reprocess(
     db.conn.execute("UPDATE articles SET last_same_at = ? WHERE id = ?", (held.last_same_at, article_id))
     _forget_fingerprints(db, article_id)
     _add_fingerprints(db, article_id, prints, moment(held.first_seen_at) if held.first_seen_at else at)
-    _change(db, article_id, iso(at), "reprocessed")
+    change(db, article_id, iso(at), "reprocessed")
 
 
 def to_reprocess(db: Any, sources: Sequence[str], after: int, limit: int) -> list[Article]:
@@ -344,6 +345,12 @@ def rebuild_index(db: Any) -> int:
         flush(db)
         count += 1
     return count
+
+
+def _unprune(db: Any, addresses: Iterable[Address]) -> None:
+    """An article that was pruned and is kept again is no longer one that is left alone."""
+    keys = json.dumps([address.url_key for address in addresses])
+    db.conn.execute("DELETE FROM pruned_urls WHERE url_key IN (SELECT value FROM json_each(?))", (keys,))
 
 
 def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: str) -> None:
@@ -435,8 +442,14 @@ def _settle_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
         )
 
 
-def _change(db: Any, article_id: int, at: str, op: str) -> None:
-    db.conn.execute("INSERT INTO changes (article_id, at, op) VALUES (?, ?, ?)", (article_id, at, op))
+def change(
+    db: Any, article_id: int, at: str, op: str, *, uid: str | None = None, merged_into: int | None = None
+) -> None:
+    """Tell what happened to an article; the uid of one that leaves."""
+    db.conn.execute(
+        "INSERT INTO changes (article_id, at, op, uid, merged_into) VALUES (?, ?, ?, ?, ?)",
+        (article_id, at, op, uid, merged_into),
+    )
 
 
 def _count_day(db: Any, verdict: Verdict, at: str) -> None:

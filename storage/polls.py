@@ -361,6 +361,8 @@ def insert_entry(
     ):
         return 0
     state, reason = ("fetched", "already held") if held else ("pending", None)
+    if not held and was_pruned(db, listed.url_key):
+        state, reason = "rejected", "pruned"
     if why := why_not(listed):
         state, reason = "rejected", why
     added = db.conn.execute(
@@ -376,9 +378,14 @@ def insert_entry(
     return int(added.rowcount)
 
 
+def was_pruned(db: Any, url_key: str) -> bool:
+    """Whether an article of that address was taken out because a person asked."""
+    return db.conn.execute("SELECT 1 FROM pruned_urls WHERE url_key = ?", (url_key,)).fetchone() is not None
+
+
 def _update_entry(db: Any, entry_id: int, listed: Listed, state: str) -> None:
     """The feed says something else of an entry that is known: what it says is taken over, and the article is owed again."""
-    owed = listed.url and state != "leased"
+    owed = listed.url and state != "leased" and not was_pruned(db, listed.url_key)
     db.conn.execute(
         "UPDATE entries SET url = ?, title = ?, authors = ?, published_at = ?, published_raw = ?, summary = ?, content = ?, fingerprint = ?, tags = ?, url_key = ?, host = ?, "
         "state = CASE WHEN ? THEN 'pending' ELSE state END, attempts = CASE WHEN ? THEN 0 ELSE attempts END, retry_at = CASE WHEN ? THEN NULL ELSE retry_at END WHERE id = ?",

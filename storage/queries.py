@@ -83,10 +83,22 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
         )
     if f.complete:
         conditions.append("a.completeness = 'full'")
+    _narrowed(f, conditions, values)
+    return conditions, values
+
+
+def _narrowed(f: Filter, conditions: list[str], values: dict[str, Any]) -> None:
+    """To some ids, to what a full-text query finds, to what stands after a place in the list."""
     if f.ids:
         values["ids"] = json.dumps(list(f.ids))
         conditions.append("a.id IN (SELECT value FROM json_each(:ids))")
-    return conditions, values
+    if f.query is not None:
+        values["wanted"] = match_query(f.query)
+        found = "SELECT rowid FROM articles_fts WHERE articles_fts MATCH :wanted"
+        conditions.append(f"a.id IN ({found})" if values["wanted"] else "0")
+    if f.before is not None:
+        values["before_at"], values["before_id"] = f.before
+        conditions.append(f"{_WHEN} <= :before_at AND ({_WHEN}, a.id) < (:before_at, :before_id)")
 
 
 def _shown(conditions: list[str], f: Filter) -> str:
@@ -303,13 +315,31 @@ def addresses(db: Any, article_id: int) -> list[dict[str, Any]]:
     return [dict(zip(("url_key", "url", "kind", "first_seen_at"), row, strict=True)) for row in rows]
 
 
-def changes(db: Any, since_seq: int) -> list[dict[str, Any]]:
-    """What changed after that seq, the last word on each article only."""
-    rows = db.conn.execute(
-        "SELECT max(seq), article_id, at, op, merged_into FROM changes WHERE seq > ? GROUP BY article_id ORDER BY 1",
-        (since_seq,),
+def extractors(db: Any) -> dict[str, int]:
+    """How many articles each extractor has read, as they stand."""
+    rows = db.conn.execute("SELECT extractor, count(*) FROM articles WHERE extractor IS NOT NULL GROUP BY 1 ORDER BY 1")
+    return {row[0]: row[1] for row in rows}
+
+
+def last_seq(db: Any) -> int:
+    """The newest seq of changes; 0 where there is none."""
+    return int(db.conn.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0])
+
+
+def changes(db: Any, since_seq: int) -> Iterator[dict[str, Any]]:
+    """What changed after that seq, the last word on each article only, in the order of seq.
+
+    Yields:
+        seq, article_id, at, op, merged_into, uid (of one that left), came (1 where it was new after that seq).
+    """
+    cursor = db.conn.execute(
+        "SELECT max(seq) AS seq, article_id, at, op, merged_into, uid, article_id IN (SELECT article_id FROM changes WHERE seq > :seq AND op = 'new') AS came "
+        "FROM changes WHERE seq > :seq GROUP BY article_id ORDER BY 1",
+        {"seq": since_seq},
     )
-    return [dict(zip(("seq", "article_id", "at", "op", "merged_into"), row, strict=True)) for row in rows]
+    names = [column[0] for column in cursor.description]
+    for row in cursor:
+        yield dict(zip(names, row, strict=True))
 
 
 # Why an entry's page is no whole article now; what stands behind a semicolon is what followed from it.

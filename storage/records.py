@@ -311,6 +311,7 @@ class Verdict:
     reason: str | None = None
     article: Article | None = None  # as it is to be kept, for new, revised, headline and address
     article_id: int | None = None  # the held one it belongs to
+    absorbs: int | None = None  # another held one, which turned out to be the same
     addresses: tuple[Address, ...] = ()
     fingerprints: tuple[int, ...] = ()
     replace: bool = False  # the fields are taken over without a revision: a better view of the same text
@@ -400,3 +401,5 @@ class Filter:
     fold_copies: bool = False
     limit: int | None = None
     ids: tuple[int, ...] = ()
+    query: str | None = None  # full text: every word of it
+    before: tuple[str, int] | None = None  # (time, id): only what stands after this one in a list, newest first

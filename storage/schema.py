@@ -11,7 +11,7 @@ from typing import Any
 from sqlite_utils import Migrations
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": tells our file from any other SQLite file
-SCHEMA = 3  # user_version; a file with a larger one is refused
+SCHEMA = 4  # user_version; a file with a larger one is refused
 SET = "newsdesk"
 
 migrations = Migrations(SET)
@@ -184,4 +184,28 @@ CREATE INDEX entries_next ON entries(host, coalesce(published_at, first_seen_at)
 def flat_cost(db: Any) -> None:
     """What keeps the cost of an article the same as the archive grows."""
     for statement in _FLAT.split(";\n"):
+        db.conn.execute(statement)
+
+
+_TAKEN_AWAY = """
+ALTER TABLE changes ADD COLUMN uid TEXT;
+CREATE INDEX changes_at ON changes(at);
+CREATE TABLE pruned_urls (url_key TEXT PRIMARY KEY, url TEXT NOT NULL, article_id INTEGER NOT NULL, pruned_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE messages (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL, watch TEXT NOT NULL, target TEXT NOT NULL, body TEXT NOT NULL, created_at TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, next_at TEXT, sent_at TEXT, error TEXT
+);
+CREATE INDEX messages_due ON messages(next_at) WHERE next_at IS NOT NULL;
+CREATE TABLE hits (
+  watch TEXT NOT NULL, once TEXT NOT NULL, event TEXT NOT NULL, article_id INTEGER NOT NULL, revision INTEGER NOT NULL, seq INTEGER NOT NULL,
+  at TEXT NOT NULL, told_at TEXT, PRIMARY KEY (watch, once)
+) WITHOUT ROWID;
+CREATE INDEX hits_waiting ON hits(watch) WHERE told_at IS NULL
+"""
+
+
+@migrations()  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
+def taken_away(db: Any) -> None:
+    """What leaves: articles pruned and merged, with their uids; what watches found, and the messages that tell of it."""
+    for statement in _TAKEN_AWAY.split(";\n"):
         db.conn.execute(statement)

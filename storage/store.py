@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -104,9 +105,28 @@ class Store:
         with connection.explained(self.path):
             return queries.vanished(self.db, since=since, sources=sources)
 
-    def changes(self, since_seq: int = 0) -> list[dict[str, Any]]:
-        """What changed after that seq, the last word on each article only."""
-        return self._read(queries.changes, since_seq)
+    def changes(self, since_seq: int = 0) -> Iterator[dict[str, Any]]:
+        """What changed after that seq, the last word on each article only; see storage.queries.changes."""
+        return self._explained(queries.changes(self.db, since_seq))
+
+    def last_seq(self) -> int:
+        """The newest seq of changes; 0 where there is none."""
+        return self._read(queries.last_seq)
+
+    def extractors(self) -> dict[str, int]:
+        """How many articles each extractor has read, as they stand."""
+        return self._read(queries.extractors)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Whatever is asked inside is answered from one state of the file, while others write."""
+        with connection.explained(self.path):
+            self.db.conn.execute("BEGIN")
+        try:
+            self.last_seq()  # the snapshot begins with the first read
+            yield
+        finally:
+            self.db.conn.execute("ROLLBACK")
 
     def health(self, now: datetime) -> list[dict[str, Any]]:
         """A row a source."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from storage import articles, connection, frontier, gaps, polls, raw
+from storage import articles, connection, frontier, gaps, polls, raw, removal
 from storage.raw import RawPages
 from storage.records import (
     Article,
@@ -164,10 +164,14 @@ class Writer(Store):
         with self.transaction():
             self.db.conn.execute("UPDATE feeds SET successor = ?, searched_at = ? WHERE url = ?", (line, iso(now), url))
 
-    def rename_source(self, old: str, new: str) -> int:
+    def rename_source(self, old: str, new: str, now: datetime) -> int:
         """Give a source's rows another id; how many articles that were."""
         with self.transaction():
             count = int(self.db.conn.execute("SELECT count(*) FROM articles WHERE source = ?", (old,)).fetchone()[0])
+            self.db.conn.execute(
+                "INSERT INTO changes (article_id, at, op) SELECT id, ?, 'regrouped' FROM articles WHERE source = ? ORDER BY id",
+                (iso(now), old),
+            )
             for table in ("articles", "entries", "feeds", "gaps", "steps"):
                 self.db.conn.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (new, old))
             self.db.conn.execute("UPDATE OR IGNORE source_days SET source = ? WHERE source = ?", (new, old))
@@ -279,6 +283,8 @@ class Writer(Store):
 
     def apply_verdict(self, verdict: Verdict) -> int | None:
         """Write what a page turned out to be."""
+        if verdict.absorbs is not None and verdict.article_id is not None:
+            removal.merge(self.db, verdict.absorbs, verdict.article_id, iso(verdict.at))
         return articles.apply_verdict(self.db, verdict)
 
     def reprocess(
@@ -293,10 +299,19 @@ class Writer(Store):
         with self.transaction():
             return articles.forget_old_fingerprints(self.db, now)
 
-    def note_extractor(self, article_id: int, extractor: str) -> None:
+    def note_extractor(self, article_id: int, extractor: str, now: datetime) -> None:
         """Another extractor read the same: the record is its own from now on."""
         with self.transaction():
             self.db.conn.execute("UPDATE articles SET extractor = ? WHERE id = ?", (extractor, article_id))
+            articles.change(self.db, article_id, iso(now), "reprocessed")
+
+    def prune_articles(self, before: str, sources: Sequence[str], now: datetime) -> int:
+        """Take out articles first seen before a time; see storage.removal.prune. How many they were."""
+        count = 0
+        while ids := self._read(removal.to_prune, before, sources, 500):
+            with self.transaction():
+                count += removal.prune(self.db, ids, iso(now))
+        return count
 
     def forget_raw(self, before: datetime) -> int:
         """Delete raw pages of days before a time; how many files that were."""

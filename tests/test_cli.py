@@ -504,3 +504,17 @@ def test_fetch_of_one_article_at_two_addresses_ends(desk: Desk, site: Site) -> N
     done = desk.run("fetch", "--json", url, url + "?utm_source=x", url + "/", timeout=30)
     assert done.code == 0, done.err
     assert {a["id"] for a in json.loads(done.out)} == {1}
+
+
+def test_an_analysts_pandas_is_not_loaded_by_commands(desk: Desk) -> None:
+    pytest.importorskip("pandas")
+    told = "import sys; sys.argv = ['newsdesk', 'list']\nimport crawler.cli\ntry:\n crawler.cli.main()\nexcept SystemExit:\n pass\nprint('pandas' in sys.modules and sys.modules['pandas'] is not None, 'sqlite_utils' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", told],
+        cwd=desk.folder,
+        env=desk.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["False", "True"]

@@ -105,7 +105,8 @@ def decide(visit: Visit, held: Held, *, now: datetime) -> Verdict:
     known = _find_held(visit, held)
     base = Verdict(outcome="same", at=now, entry_ids=entry_ids, addresses=visit.addresses, source=visit.source)
     if known is not None:
-        return _held_again(visit, known, held, base, now)
+        known, held, absorbs = _one_of_two(visit, known, held)
+        return _held_again(visit, known, held, dataclasses.replace(base, absorbs=absorbs), now)
     return _new_article(visit, held, base, now)
 
 
@@ -146,6 +147,21 @@ def _find_held(visit: Visit, held: Held) -> Article | None:
     ):
         return asked
     return next((other for other in held.same_text if _same_text(visit.article, other)), None)
+
+
+def _one_of_two(visit: Visit, known: Article, held: Held) -> tuple[Article, Held, int | None]:
+    """Whether the held article that was asked for turned out to be another held one (its address leads there now, and the text agrees): the older of the
+    two stays, the younger is absorbed; one that was edited is never, as its versions would be lost.
+    """
+    assert visit.article is not None
+    asked = held.articles.get(visit.entry.article_id or 0)
+    if asked is None or asked.id == known.id or asked.source != known.source or not _agrees(visit.article, asked):
+        return known, held, None
+    stays, leaves = (asked, known) if asked.id < known.id else (known, asked)
+    if leaves.revision > 1:
+        return known, held, None
+    by_key = {key: (stays.id if found == leaves.id else found, kind) for key, (found, kind) in held.by_key.items()}
+    return stays, dataclasses.replace(held, by_key=by_key), leaves.id
 
 
 def _agrees(mine: Article, other: Article) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from crawler.commands.app import App, existing, now, pass_app
+from crawler.commands.when import When
 
 
 @click.group("db")
@@ -81,20 +82,32 @@ def restore_file(app: App, file: str) -> None:
 
 
 @db_command.command("prune")
+@click.option(
+    "--articles-before",
+    type=When(),
+    metavar="DATE",
+    help="Take out articles first seen before this time too, for good; their addresses stay known, so that they are not fetched anew.",
+)
+@click.option("--source", "sources", multiple=True, metavar="ID", help="With --articles-before: only this source's.")
 @pass_app
-def prune_file(app: App) -> None:
-    """Take out by age what is not the record: the request ledger, old runs, rejected entries of feeds that are gone, raw pages."""
+def prune_file(app: App, articles_before: str | None, sources: tuple[str, ...]) -> None:
+    """Take out by age what is not the record: the request ledger, old runs, rejected entries of feeds that are gone, raw pages; articles only when asked for."""
     from storage.backup import prune
     from storage.lock import Lock
     from storage.records import iso
     from storage.writer import open_writer
 
+    if sources and articles_before is None:
+        raise click.UsageError("--source says whose articles; say --articles-before DATE too")
     path, moment = app.config.database, now()
     if not path.exists():
         app.reader()
     with Lock(path, command="db prune", now=moment), open_writer(path) as writer:
+        found = {}
+        if articles_before is not None:
+            found["articles"] = writer.prune_articles(articles_before, sources, moment)
         ledger = iso(moment - timedelta(seconds=app.config.storage.fetches_retain))
         year = iso(moment - timedelta(days=365))
-        found = prune(writer, fetches_before=ledger, rejected_before=year, runs_before=year)
+        found |= prune(writer, fetches_before=ledger, rejected_before=year, runs_before=year)
         found["files of raw pages"] = writer.forget_raw(moment - timedelta(seconds=app.config.extract.raw_retain))
     print(", ".join(f"{count:,} {name}" for name, count in found.items()) + " taken out")

@@ -2,34 +2,92 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from crawler.commands.app import App, pass_app
+from crawler.commands.app import App, now, pass_app
 from crawler.commands.query import filter_options
 from storage.records import Filter
+
+if TYPE_CHECKING:
+    from crawler.outputs.cursors import Cursor
+    from crawler.outputs.exports import Exported
 
 
 @click.command("export")
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "csv"]),
+    type=click.Choice(["jsonl", "csv", "parquet", "markdown", "atom"]),
     required=True,
-    help="jsonl: an object a line; csv: a header first.",
+    help="jsonl: an object a line; csv: a header first; parquet: for pandas and DuckDB (needs newsdesk[parquet]); markdown: a folder, a file an article; atom: a feed.",
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--query", metavar="TEXT", help="Only articles that `newsdesk search TEXT` finds.")
+@click.option(
+    "--since-cursor",
+    "cursor_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Only what changed since this file was written, everything the first time; then the file is written anew.",
+)
+@click.option(
+    "--since-seq",
+    type=click.IntRange(0, 2**62),
+    metavar="N",
+    help="Only what changed after this seq of the changes table.",
+)
+@click.option(
+    "--manifest",
+    "manifest_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what went out, from which database, with its hash: to cite a corpus by.",
+)
 @filter_options
 @pass_app
-def export_command(app: App, form: str, file: Path, which: Filter, fold: bool | None, fields: tuple[str, ...]) -> None:  # noqa: ARG001 - folding is off for machines unless said
+def export_command(
+    app: App,
+    form: str,
+    file: Path,
+    query: str | None,
+    cursor_file: Path | None,
+    since_seq: int | None,
+    manifest_file: Path | None,
+    which: Filter,
+    fold: bool | None,  # noqa: ARG001 - folding is off for machines unless said
+    fields: tuple[str, ...],
+) -> None:
     """What is kept, into a file (`-` is stdout), with the filters of `list`; the file appears when all of it is written."""
+    from crawler.outputs.cursors import read_cursor, write_cursor, write_whole
     from crawler.outputs.exports import export
+    from crawler.outputs.manifest import as_text, manifest
     from crawler.outputs.terminal import counted
 
+    if cursor_file and since_seq is not None:
+        raise click.UsageError("--since-cursor and --since-seq exclude one another")
+    which = dataclasses.replace(which, query=query)
+    since: Callable[[Cursor], int] | None = None
+    if cursor_file:
+        since = lambda here: read_cursor(cursor_file, here)  # noqa: E731 - the one line says it
+    elif since_seq is not None:
+        since = lambda here: min(since_seq, here.seq)  # noqa: E731
     with app.reader() as store:
-        count = export(store.articles(which), file, form, fields)
-        every = store.count(which) if which.limit is not None else count
-    cut = f" of {every:,}; --limit shows more" if every > count else ""
+
+        def also(done: Exported) -> None:
+            if manifest_file:
+                write_whole(manifest_file, as_text(manifest(done, store, app.config)))
+
+        done = export(store, which, file, form, fields=fields, since=since, now=now(), also=also)
+        every = store.count(which) if which.limit is not None else done.articles
+    if cursor_file:
+        write_cursor(cursor_file, done.cursor)
+    cut = f" of {every:,}; --limit shows more" if every > done.articles else ""
+    gone = f" and {counted(done.tombstones, 'tombstone')}" if done.tombstones else ""
     where = "" if str(file) == "-" else f" in {file}"
-    app.say(f"{counted(count, 'article')}{where}{cut}")
+    place = f"; seq {done.cursor.seq} is the newest" if since else ""
+    app.say(f"{counted(done.articles, 'article')}{gone}{where}{cut}{place}")

@@ -223,7 +223,7 @@ def rename_source(app: App, old: str, new: str) -> None:
         return
     with Lock(database, command="sources rename", now=now()), open_writer(database) as store:
         path = sourcefile.rename(app.config, old, new)
-        count = store.rename_source(old, new)
+        count = store.rename_source(old, new, now())
     app.say(f"{old} is now {new} in {path}, and in {database} ({count:,} articles)")
 
 

@@ -59,7 +59,7 @@ def _write(writer: Writer, found: Reread, now: datetime) -> None:
         new = merged(found.held, found.new)
         writer.reprocess(found.held.id, new, now, found.words, prints_of(new))
     elif found.held.extractor != found.new.extractor:
-        writer.note_extractor(found.held.id, found.new.extractor or "")
+        writer.note_extractor(found.held.id, found.new.extractor or "", now)
 
 
 async def _read(config: Config, store: Store, sources: Sequence[str], pool: Pool) -> AsyncIterator[Reread]:

@@ -33,9 +33,14 @@ def markdown(article: Article) -> str:
         parts.append(f"*{escaped(article.subtitle)}*")
     facts = [escaped(", ".join(article.authors)), article.published_at or "", article.source or ""]
     parts.append(" · ".join(f for f in facts if f))
-    parts.append(f"<{article.url}>")
-    parts += [escaped(paragraph) for paragraph in (article.text or article.summary or "").split("\n\n")]
+    parts += [f"<{article.url}>", body_of(article)]
     return "\n\n".join(p for p in parts if p)
+
+
+def body_of(article: Article) -> str:
+    """Its text as Markdown, else what its publisher says of it."""
+    paragraphs = (article.text or article.summary or "").split("\n\n")
+    return "\n\n".join(filter(None, map(escaped, paragraphs)))
 
 
 def escaped(text: str) -> str:

@@ -1,52 +1,193 @@
-"""What is kept, out into a file: written beside and put in place at the end, so that a reader never sees a half."""
+"""What is kept, out into a file or a folder: all of it, or what changed since a cursor. A file is written beside and put in place at the end, so that a reader never sees a half."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from crawler.errors import CrawlerError
-from crawler.outputs.rows import ORDER, article_row, as_csv, as_jsonl
-from storage.queries import Hit
+from crawler.errors import CrawlerError, UsageError
+from crawler.outputs.atom import atom_lines
+from crawler.outputs.cursors import Cursor, here, sync_folder
+from crawler.outputs.folder import write_folder
+from crawler.outputs.parquet import write_parquet
+from crawler.outputs.rows import ORDER, TOLD, Item, as_csv, as_jsonl, item_row
+from storage.records import Filter
+from storage.store import Store
+
+FORMATS = ("jsonl", "csv", "parquet", "markdown", "atom")
+_BATCH = 500  # changes whose articles are read at once
 
 
-def export(hits: Iterable[Hit], path: Path, form: str, fields: tuple[str, ...] = ()) -> int:
-    """Write articles; how many.
+@dataclass(slots=True, kw_only=True)
+class Exported:
+    """What went out."""
+
+    path: Path
+    form: str
+    at: datetime
+    cursor: Cursor  # the place it vouches for
+    since: int | None  # the seq it began after; None where it is everything
+    fields: tuple[str, ...]
+    sources: Counter[str | None] = field(default_factory=Counter)  # articles, by source
+    tombstones: int = 0
+    sha256: str = ""
+
+    @property
+    def articles(self) -> int:
+        """How many articles."""
+        return sum(self.sources.values())
+
+
+def export(
+    store: Store,
+    which: Filter,
+    path: Path,
+    form: str,
+    *,
+    fields: tuple[str, ...] = (),
+    since: Callable[[Cursor], int] | None = None,
+    now: datetime,
+    also: Callable[[Exported], None] = lambda _: None,
+) -> Exported:
+    """Write articles, from one state of the database.
 
     Args:
-        hits: what to write.
-        path: the file; `-` is stdout.
-        form: jsonl or csv.
+        store: the database.
+        which: the articles.
+        path: the file; `-` is stdout; for markdown a folder.
+        form: one of FORMATS.
         fields: only these; all where none is named.
+        since: given the newest place, the seq to begin after; 0 for everything, as the first time. None for everything, with no word on changes.
+        now: the clock.
+        also: told what went out, of the same state of the database, once it is on the disk.
 
     Raises:
-        CrawlerError: the file cannot be written.
+        CrawlerError: it cannot be written.
+        UsageError: fields that nobody has, or that leave a tombstone without a name; pyarrow is missing.
     """
-    count = 0
+    following = since is not None
+    if following and (which.limit is not None or which.fold_copies):
+        raise UsageError(
+            "a cursor and --limit or --fold-copies exclude one another: what they leave out would never be handed out"
+        )
+    if following and fields and not {"id", "uid"} & set(fields):
+        raise UsageError("with a cursor --fields needs id or uid: what is no longer there is told by them")
+    with store.snapshot():
+        cursor = here(store, which)
+        after = since(cursor) if since is not None else None
+        done = Exported(path=path, form=form, at=now, cursor=cursor, since=after, fields=fields)
+        items = _counted(_items(store, which, after, cursor.seq), done)
+        if form == "markdown":
+            if str(path) == "-":
+                raise UsageError("markdown goes into a folder, a file an article; name one")
+            done.sha256 = write_folder(items, path, fields)
+            if following:
+                os.sync()  # thousands of small files: one call for all
+        else:
+            with _whole(path) as file:
+                _write(form, items, file, done)
+                done.sha256 = file.hash.hexdigest()
+        also(done)
+    return done
 
-    def rows() -> Iterator[dict[str, Any]]:
-        nonlocal count
-        for hit in hits:
-            count += 1
-            yield article_row(hit.article, fields)
 
-    lines = map(as_jsonl, rows()) if form == "jsonl" else as_csv(rows(), fields or ORDER)
-    with _whole(path) as file:
-        for line in lines:
-            file.write(f"{line}\n")
-    return count
+def _items(store: Store, which: Filter, after: int | None, newest: int) -> Iterator[Item]:
+    if not after:
+        told = {"op": "new", "seq": newest} if after == 0 else {}
+        for hit in store.articles(which):
+            yield Item(article=hit.article, **told)  # type: ignore[arg-type]  # of the two that it can be
+        return
+    changes = store.changes(after)
+    while batch := list(islice(changes, _BATCH)):
+        ids = tuple(change["article_id"] for change in batch)
+        there = {hit.article.id: hit.article for hit in store.articles(Filter(ids=ids))}
+        fit = {hit.article.id for hit in store.articles(dataclasses.replace(which, ids=ids))}
+        for change in batch:
+            found = there.get(change["article_id"])
+            op = "new" if change["came"] and found else change["op"]
+            place = {"id": change["article_id"], "seq": change["seq"], "at": change["at"]}
+            if found is not None and found.id in fit:
+                yield Item(article=found, op=op, **place)
+            elif found is None:
+                yield Item(article=None, uid=change["uid"], op=op, merged_into=change["merged_into"], **place)
+            elif change["op"] != "new":  # it is kept, but no longer what is asked for, or never was
+                yield Item(article=None, uid=found.uid, op="left", **place)
+
+
+def _counted(items: Iterable[Item], done: Exported) -> Iterator[Item]:
+    for item in items:
+        if item.article is not None:
+            done.sources[item.article.source] += 1
+        else:
+            done.tombstones += 1
+        yield item
+
+
+def _write(form: str, items: Iterable[Item], file: _Out, done: Exported) -> None:
+    columns = (*(done.fields or ORDER), *(TOLD if done.since is not None else ()))
+    rows = (item_row(item, done.fields) for item in items)
+    if form == "parquet":
+        write_parquet(rows, file, columns)
+        return
+    if form == "atom":
+        query = done.cursor.query
+        named = ", ".join(f"{name} {_said(value)}" for name, value in query.items())
+        mark = hashlib.sha256(repr(sorted(query.items())).encode()).hexdigest()[:16]
+        lines: Iterable[str] = atom_lines(
+            items,
+            title=f"newsdesk: {named}" if named else "newsdesk",
+            feed_id=f"urn:newsdesk:{done.cursor.database_id}:{mark}",
+            now=done.at,
+        )
+    else:
+        lines = map(as_jsonl, rows) if form == "jsonl" else as_csv(rows, columns)
+    for line in lines:
+        file.write(f"{line}\n".encode("utf-8", "replace"))
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+class _Out:
+    """A binary file that knows the hash of what went into it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.hash = hashlib.sha256()
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        """Write bytes, or what can be seen as such."""
+        piece = bytes(data)
+        self.hash.update(piece)
+        return self._file.write(piece)
+
+    def flush(self) -> None:
+        """Hand on what waits."""
+        self._file.flush()
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[str]]:
-    """A file that appears only when all of it is written."""
+def _whole(path: Path) -> Iterator[_Out]:
+    """A file that appears only when all of it is written, and is on the disk then."""
     if str(path) == "-":
-        yield sys.stdout
+        out = _Out(sys.stdout.buffer)
+        yield out
+        out.flush()
+        with suppress(OSError):  # a pipe cannot be synced
+            os.fsync(sys.stdout.fileno())
         return
     if path.is_dir():
         raise CrawlerError(f"{path} is a folder; name the file to write")
@@ -55,10 +196,16 @@ def _whole(path: Path) -> Iterator[IO[str]]:
     except OSError as error:
         raise CrawlerError(f"{path}: cannot be written: {error.strerror}") from error
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            yield file
+        with os.fdopen(descriptor, "wb") as file:
+            yield _Out(file)
+            file.flush()
+            os.fsync(file.fileno())
         Path(name).chmod(0o644)
         Path(name).replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise CrawlerError(f"{path}: cannot be written: {error.strerror}") from error
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -8,16 +8,32 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from crawler.errors import UsageError
 from storage.records import Article
 
 OWN = ("page_url", "etag", "last_modified", "recheck_at")  # newsdesk's bookkeeping, not the record
-FIELDS = tuple(f.name for f in dataclasses.fields(Article) if f.name not in OWN)
+SCHEMA = 1  # of a row: article.schema.json beside this file; raised when a field changes its meaning
+FIELDS = (*(f.name for f in dataclasses.fields(Article) if f.name not in OWN), "schema")
 # Order for a reader: what it is, then where it comes from.
 _FIRST = ("id", "uid", "source", "url", "title")
 ORDER = (*_FIRST, *(name for name in FIELDS if name not in _FIRST))
+TOLD = ("op", "seq", "merged_into")  # what a row says beside, where it tells of a change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One row of an export: an article, or the tombstone of one that is no longer there; with what happened to it, where a cursor is followed."""
+
+    article: Article | None
+    id: int = 0
+    uid: str | None = None
+    op: str | None = None
+    seq: int | None = None
+    at: str | None = None
+    merged_into: int | None = None
 
 
 def article_row(article: Article, fields: Sequence[str] = ()) -> dict[str, Any]:
@@ -29,7 +45,20 @@ def article_row(article: Article, fields: Sequence[str] = ()) -> dict[str, Any]:
     for name in fields:
         if name not in FIELDS:
             raise UsageError(f"no field is called {name!r}; known are {', '.join(ORDER)}")
-    return {name: _plain(getattr(article, name)) for name in (fields or ORDER)}
+    return {name: SCHEMA if name == "schema" else _plain(getattr(article, name)) for name in (fields or ORDER)}
+
+
+def item_row(item: Item, fields: Sequence[str] = ()) -> dict[str, Any]:
+    """An item as a dict of JSON values; a tombstone has its id, uid, op, seq and merged_into only.
+
+    Raises:
+        UsageError: a field that no article has.
+    """
+    told = {"op": item.op, "seq": item.seq, "merged_into": item.merged_into} if item.op else {}
+    if item.article is not None:
+        return {**article_row(item.article, fields), **told}
+    known = {"id": item.id, "uid": item.uid, "schema": SCHEMA}
+    return {**{name: value for name, value in known.items() if name in (fields or known)}, **told}
 
 
 def _plain(value: Any) -> Any:
@@ -50,11 +79,13 @@ def as_jsonl(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False)
 
 
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
+_FORMULA = re.compile(r"^'*[=+\-@\t\r]")
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> Iterable[str]:
-    """CSV lines (RFC 4180), a header first; a cell that a spreadsheet would take for a formula gets an apostrophe before it."""
+    r"""CSV lines (RFC 4180), a header first. A cell that a spreadsheet would take for a formula gets an apostrophe before it, and one that begins so already
+    gets another: without the first apostrophe of what `^'+[=+\-@\t\r]` finds, every cell is what it was.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
 

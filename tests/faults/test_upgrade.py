@@ -26,7 +26,7 @@ from tests import torture
 from tests.conftest import NOW, Desk, source
 from tests.site import Site
 
-LATER = {1: "watching", 2: "flat_cost"}  # the migration that came after each schema
+LATER = {1: "watching", 2: "flat_cost", 3: "taken_away"}  # the migration that came after each schema
 ROWS = torture.times(500, 10_000)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError
+from crawler.lean import let_in
 
 _Scope = MutableMapping[str, Any]
 _App = Callable[[_Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
@@ -126,6 +127,7 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
     """
     import uvicorn
 
+    let_in()  # plugins of Datasette's may want what newsdesk itself leaves out
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

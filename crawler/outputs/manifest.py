@@ -1,0 +1,57 @@
+"""The manifest of an export: what a corpus is cited by, and what a reader checks it against."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+from crawler.configtext import to_toml
+from crawler.outputs.exports import Exported
+from crawler.outputs.rows import ORDER, SCHEMA
+from crawler.settings import Config, own_version
+from storage.connection import SQLITE_VERSION
+from storage.records import iso
+from storage.store import Store
+
+
+def manifest(done: Exported, store: Store, config: Config) -> dict[str, Any]:
+    """What went out, of which database in which state, with which settings, and what is known to be missing from it.
+
+    Args:
+        done: the export.
+        store: its database, in the same state.
+        config: the settings in force.
+    """
+    sources = dict(sorted((source or "", count) for source, count in done.sources.items()))
+    return {
+        "newsdesk": "manifest", "schema": SCHEMA, "at": iso(done.at), "database_id": done.cursor.database_id, "generation": int(done.cursor.generation),
+        "seq": done.cursor.seq, "since_seq": done.since, "query": dict(done.cursor.query), "fields": list(done.fields or ORDER),
+        "file": done.path.name, "format": done.form, "sha256": done.sha256, "articles": done.articles, "tombstones": done.tombstones, "sources": sources,
+        "gaps_open": [
+            {"source": gap.source, "feed_url": gap.feed_url, "from_at": gap.from_at, "to_at": gap.to_at}
+            for gap in store.gaps(states=("open",))
+            if not sources or gap.source in sources
+        ],
+        "versions": {**_versions(), "sqlite": SQLITE_VERSION, "python": platform.python_version()},
+        "extractors": store.extractors(),
+        "configuration_sha256": configuration_hash(config),
+    }  # fmt: skip
+
+
+def _versions() -> Mapping[str, str]:
+    from importlib.metadata import version
+
+    return {"newsdesk": own_version(), **{name: version(name) for name in ("trafilatura", "scrapy", "sqlite-utils")}}
+
+
+def configuration_hash(config: Config) -> str:
+    """SHA-256 of every setting and source in force, secrets as they are named (`env:NAME`), never as they are."""
+    return hashlib.sha256(to_toml(config).encode()).hexdigest()
+
+
+def as_text(found: Mapping[str, Any]) -> bytes:
+    """The manifest as it is written."""
+    return (json.dumps(found, ensure_ascii=False, indent=1) + "\n").encode()

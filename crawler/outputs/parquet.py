@@ -1,0 +1,63 @@
+"""Parquet, for pandas, DuckDB and their kin; needs pyarrow, an extra."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from crawler.errors import UsageError
+from crawler.lean import let_in
+
+ROWS = 1_000  # of one row group: articles of some kilobytes each, so that memory stays small
+_NUMBERS = frozenset(
+    {"id", "story_id", "duplicate_of", "revision", "word_count", "warc_offset", "schema", "seq", "merged_into"}
+)
+_LISTS = frozenset({"authors", "tags"})
+
+
+def write_parquet(rows: Iterable[Mapping[str, Any]], file: Any, fields: Sequence[str]) -> None:
+    """Write rows as Parquet, zstd inside. Lists are lists, provenance is JSON, times are the text that every format has: a day that is known without its
+    time would become a false midnight as a timestamp.
+
+    Args:
+        rows: dicts of JSON values.
+        file: a binary file, written from front to end.
+        fields: the columns.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+    """
+    let_in()
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise UsageError(
+            "parquet needs pyarrow: pip install 'newsdesk[parquet]'; csv and jsonl need nothing"
+        ) from error
+    kinds = {
+        name: pa.int64() if name in _NUMBERS else pa.list_(pa.string()) if name in _LISTS else pa.string()
+        for name in fields
+    }
+    schema = pa.schema(list(kinds.items()))
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for group in _groups(rows):
+            writer.write_table(
+                pa.Table.from_pylist([{name: _value(row.get(name)) for name in fields} for row in group], schema=schema)
+            )
+
+
+def _groups(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    group: list[Mapping[str, Any]] = []
+    for row in rows:
+        group.append(row)
+        if len(group) == ROWS:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _value(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value

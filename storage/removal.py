@@ -1,0 +1,102 @@
+"""Articles that leave: merged into the one they turned out to be, or pruned because a person asked. What told of them stays: addresses, and a change.
+
+Functions over one connection, inside a transaction that the caller opened (storage.writer).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from storage.articles import by_id, change
+from storage.fulltext import unindex
+from storage.records import Article
+
+PRUNED = "pruned"  # the reason of entries whose article was
+
+
+def merge(db: Any, gone: int, into: int, at: str) -> None:
+    """Two held articles turned out to be one: the first leaves, its addresses, entries and copies are the second's from now on.
+
+    Args:
+        db: a connection, in a transaction.
+        gone: the id that leaves; it was never edited, so no version is lost.
+        into: the id that stays.
+        at: when.
+    """
+    leaving, staying = by_id(db, gone), by_id(db, into)
+    assert leaving is not None
+    assert staying is not None
+    db.conn.execute("UPDATE article_urls SET article_id = ? WHERE article_id = ?", (into, gone))
+    db.conn.execute("UPDATE entries SET article_id = ? WHERE article_id = ?", (into, gone))
+    stories = {leaving.story_id or gone, staying.story_id or into}
+    members = [member for member in _story(db, stories) if member[0] != gone]
+    story = min(stories) if min(stories) != gone else members[0][0]  # a story is named by the first of it that is kept
+    db.conn.execute("UPDATE articles SET duplicate_of = NULL WHERE id = ? AND duplicate_of = ?", (into, gone))
+    db.conn.execute("UPDATE articles SET duplicate_of = ? WHERE duplicate_of = ?", (into, gone))
+    _drop(db, leaving)
+    change(db, gone, at, "merged", uid=leaving.uid, merged_into=into)
+    _regroup(db, members, story, at)
+
+
+def prune(db: Any, ids: Sequence[int], at: str) -> int:
+    """Take articles out, leaving their url keys, so that they are not fetched anew, and a change each; how many."""
+    leaving = [article for article_id in ids if (article := by_id(db, article_id)) is not None]
+    members = _story(db, {article.story_id or article.id for article in leaving})
+    for article in leaving:
+        db.conn.execute(
+            "INSERT INTO pruned_urls (url_key, url, article_id, pruned_at) SELECT url_key, url, article_id, ? FROM article_urls WHERE article_id = ? "
+            "ON CONFLICT (url_key) DO UPDATE SET article_id = excluded.article_id, pruned_at = excluded.pruned_at",
+            (at, article.id),
+        )
+        db.conn.execute("DELETE FROM article_urls WHERE article_id = ?", (article.id,))
+        db.conn.execute(
+            "UPDATE entries SET article_id = NULL, state = 'rejected', reason = ?, retry_at = NULL, leased_until = NULL WHERE article_id = ?",
+            (PRUNED, article.id),
+        )
+        db.conn.execute("UPDATE articles SET duplicate_of = NULL WHERE duplicate_of = ?", (article.id,))
+        db.conn.execute("DELETE FROM revisions WHERE article_id = ?", (article.id,))
+        _drop(db, article)
+        change(db, article.id, at, "pruned", uid=article.uid)
+    gone = {article.id for article in leaving}
+    heads: dict[int, int] = {}  # those that stay keep together, under the first of them
+    for member in members:
+        if member[0] not in gone:
+            heads.setdefault(member[1], member[0])
+    for story, head in heads.items():
+        _regroup(db, [m for m in members if m[1] == story and m[0] not in gone], head, at)
+    return len(leaving)
+
+
+def to_prune(db: Any, before: str, sources: Sequence[str], limit: int) -> list[int]:
+    """The ids of articles first seen before a time, oldest first."""
+    rows = db.conn.execute(
+        "SELECT id FROM articles WHERE first_seen_at < :before AND (:any OR source IN (SELECT value FROM json_each(:sources))) ORDER BY first_seen_at, id LIMIT :limit",
+        {"before": before, "any": not sources, "sources": json.dumps(list(sources)), "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
+def _story(db: Any, stories: set[int]) -> list[tuple[int, int, int | None]]:
+    """(id, story_id, duplicate_of) of the members of stories, as they are now."""
+    rows = db.conn.execute(
+        "SELECT id, story_id, duplicate_of FROM articles WHERE story_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (json.dumps(sorted(stories)),),
+    )
+    return [tuple(row) for row in rows]
+
+
+def _regroup(db: Any, before: Sequence[tuple[int, int, int | None]], story: int, at: str) -> None:
+    """Give members one story, and write a change for those whose story or original is another than before."""
+    for article_id, old_story, old_original in before:
+        db.conn.execute("UPDATE articles SET story_id = ? WHERE id = ?", (story, article_id))
+        original = db.conn.execute("SELECT duplicate_of FROM articles WHERE id = ?", (article_id,)).fetchone()[0]
+        if old_story != story or old_original != original:
+            change(db, article_id, at, "regrouped")
+
+
+def _drop(db: Any, article: Article) -> None:
+    unindex(db, article.id, article)
+    db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article.id,))
+    db.conn.execute("DELETE FROM articles WHERE id = ?", (article.id,))
