@@ -24,6 +24,7 @@ from storage.errors import (
     NewerDatabase,
     NotOurs,
     OlderDatabase,
+    SlowQuestion,
     StorageError,
 )
 from storage.fulltext import WritingDatabase, flush
@@ -61,6 +62,8 @@ def explain(path: Path, error: Exception) -> StorageError:
         )
     if "unable to open" in text:
         return DiskProblem(f"{path}: cannot be opened; does its folder exist, and may newsdesk write there?")
+    if "interrupted" in text:
+        return SlowQuestion(f"{path}: this question takes too long here; ask for less: a source, a day, a rarer word")
     if "I/O" in text:
         return DiskProblem(f"{path}: the disk failed ({text}); check it, then `newsdesk db check`")
     if any(word in text for word in ("malformed", "not a database", "corrupt")):

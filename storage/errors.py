@@ -8,6 +8,7 @@ StorageError
  ├─ DamagedDatabase    SQLite cannot make sense of it
  ├─ DiskProblem        full, read-only, or failing
  ├─ DatabaseBusy       another program holds SQLite's own write lock
+ ├─ SlowQuestion       a reader's question took longer than it may
  └─ HeldDatabase       another newsdesk holds our lock (exit 6)
 """
 
@@ -46,6 +47,10 @@ class DiskProblem(StorageError):  # noqa: N818
 
 class DatabaseBusy(StorageError):  # noqa: N818
     """Another program is writing."""
+
+
+class SlowQuestion(StorageError):  # noqa: N818
+    """A question took longer than its asker may wait."""
 
 
 class HeldDatabase(StorageError):  # noqa: N818

@@ -261,7 +261,15 @@ def revisions(db: Any, article_id: int) -> list[dict[str, Any]]:
 
 
 def edits(
-    db: Any, *, since: str | None, sources: tuple[str, ...], silent: bool, title: bool, min_words: int
+    db: Any,
+    *,
+    since: str | None,
+    sources: tuple[str, ...],
+    silent: bool,
+    title: bool,
+    min_words: int,
+    limit: int | None = None,
+    before: tuple[str, int] | None = None,
 ) -> list[dict[str, Any]]:
     """What publishers changed, newest first: each revision after the first with the one before it."""
     conditions = {
@@ -270,15 +278,22 @@ def edits(
         "p.title IS NOT r.title": title,
         "r.words_added + r.words_removed >= :words": min_words > 0,
         "a.source IN (SELECT value FROM json_each(:sources))": bool(sources),
+        "r.seen_at <= :before_at AND (r.seen_at, a.id) < (:before_at, :before_id)": before is not None,
     }
     sql = (
         "SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, p.title AS old_title, r.title AS title, r.silent, "
         "r.words_added, r.words_removed FROM revisions r JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 JOIN articles a ON a.id = r.article_id "
-        f"WHERE {' AND '.join(['r.cause = :cause', *(c for c, asked in conditions.items() if asked)])} ORDER BY r.seen_at DESC, a.id DESC"
+        f"WHERE {' AND '.join(['r.cause = :cause', *(c for c, asked in conditions.items() if asked)])} ORDER BY r.seen_at DESC, a.id DESC LIMIT :limit"
     )
-    return _dicts(
-        db, sql, {"cause": "publisher", "since": since, "words": min_words, "sources": json.dumps(list(sources))}
-    )
+    before_at, before_id = before or ("", 0)
+    values = {
+        "since": since,
+        "words": min_words,
+        "sources": json.dumps(list(sources)),
+        "before_at": before_at,
+        "before_id": before_id,
+    }
+    return _dicts(db, sql, {**values, "cause": "publisher", "limit": -1 if limit is None else limit})
 
 
 def vanished(db: Any, *, since: str | None, sources: tuple[str, ...]) -> list[dict[str, Any]]:

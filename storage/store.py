@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage import articles, connection, coverage, frontier, gaps, polls, queries
+from storage import articles, connection, coverage, frontier, gaps, overview, polls, queries
 from storage.records import (
     Article,
     Entry,
@@ -95,10 +96,21 @@ class Store:
         silent: bool = False,
         title: bool = False,
         min_words: int = 0,
+        limit: int | None = None,
+        before: tuple[str, int] | None = None,
     ) -> list[dict[str, Any]]:
-        """What publishers changed after publication, newest first."""
+        """What publishers changed after publication, newest first; `before` is the (seen_at, id) after which to go on."""
         with connection.explained(self.path):
-            return queries.edits(self.db, since=since, sources=sources, silent=silent, title=title, min_words=min_words)
+            return queries.edits(
+                self.db,
+                since=since,
+                sources=sources,
+                silent=silent,
+                title=title,
+                min_words=min_words,
+                limit=limit,
+                before=before,
+            )
 
     def vanished(self, *, since: str | None = None, sources: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Held articles that are gone from where they stood, newest first."""
@@ -116,6 +128,36 @@ class Store:
     def extractors(self) -> dict[str, int]:
         """How many articles each extractor has read, as they stand."""
         return self._read(queries.extractors)
+
+    def choices(self) -> dict[str, list[Any]]:
+        """What articles can be chosen by; see storage.overview.choices."""
+        return self._read(overview.choices)
+
+    def lags(self, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
+        """How long a source's articles took to get here; see storage.overview.lags."""
+        return self._read(overview.lags, source, now, days)
+
+    def fills(self, now: datetime, days: int) -> dict[str, dict[str, float]]:
+        """How complete each source's newest articles are; see storage.overview.fills."""
+        return self._read(overview.fills, now, days)
+
+    def feeds(self, source: str) -> list[dict[str, Any]]:
+        """The feeds of a source, as they were last answered."""
+        return self._read(overview.feeds, source)
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """What is asked inside has so long, all of it together.
+
+        Raises:
+            SlowQuestion: it took longer.
+        """
+        ends = time.monotonic() + seconds
+        self.db.conn.set_progress_handler(lambda: time.monotonic() > ends, 20_000)
+        try:
+            yield
+        finally:
+            self.db.conn.set_progress_handler(None, 0)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -6,8 +6,9 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.conftest import Desk
@@ -47,3 +48,24 @@ class Running:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(15)
+
+
+@contextmanager
+def browsing(desk: Any, *arguments: str) -> Iterator[str]:
+    """`newsdesk browse` on a free port, until the block ends; its address, without a slash at the end."""
+    server = subprocess.Popen(
+        desk.command("browse", "--port", "0", *arguments),
+        cwd=desk.folder,
+        env=desk.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stderr is not None
+    try:
+        yield server.stderr.readline().split()[0].rstrip("/")
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(20)
+        said = server.stderr.read()
+        server.stderr.close()
+        assert "Traceback" not in said, said

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import pytest
 
 from crawler.cli import COMMANDS
 from tests.conftest import ROOT, Desk, source
+from tests.running import browsing
 from tests.site import Answer, Site, story
 
 
@@ -368,17 +368,7 @@ def test_row_23_a_read_only_folder_is_one_line(desk: Desk, site: Site, kept: Des
 
 
 def test_row_34_browse_answers_to_its_own_names_only_and_is_read_only(kept: Desk) -> None:
-    command = subprocess.Popen(
-        kept.command("browse", "--port", "0"),
-        cwd=kept.folder,
-        env=kept.environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert command.stderr is not None
-        line = command.stderr.readline()
-        base = line.split()[0].rsplit("/", 2)[0]
+    with browsing(kept) as base:
         answer = urllib.request.urlopen(f"{base}/news/articles?_search=Kremlin")
         assert "Kremlin" in answer.read().decode()
         assert "default-src 'self'" in answer.headers["content-security-policy"]
@@ -392,11 +382,6 @@ def test_row_34_browse_answers_to_its_own_names_only_and_is_read_only(kept: Desk
             assert caught.value.code == status
             caught.value.close()
         answer.close()
-    finally:
-        command.send_signal(signal.SIGINT)
-        command.wait(timeout=20)
-        if command.stderr:
-            command.stderr.close()
 
 
 def test_scrapys_own_way_in(desk: Desk, site: Site) -> None:

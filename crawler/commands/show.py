@@ -184,6 +184,7 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
         )
         return
     from crawler.articles.dedupe import containment, shingles
+    from crawler.outputs.story import first_told
     from crawler.outputs.terminal import local, table, zone_name
 
     mine = shingles(article.text or "")
@@ -208,22 +209,7 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
     )
     table(columns, rows, caption=f"times are {zone_name()}", report=True)
     if len(story) > 1:
-        print(_first(story))
-
-
-def _first(story: list[Article]) -> str:
-    """Who was first, by each clock: the outlets' own and ours."""
-    from crawler.outputs.terminal import local
-
-    timed = [a for a in story if a.published_at and len(a.published_at) > 10]
-    told = min(timed, key=lambda a: a.published_at or "", default=None)
-    seen = min(story, key=lambda a: a.first_seen_at or "")
-    by_outlet = (
-        f"first by the outlets' clocks: {told.source or told.url} at {local(told.published_at)}"
-        if told
-        else "no outlet says a time"
-    )
-    return f"{by_outlet}; first seen here: {seen.source or seen.url} at {local(seen.first_seen_at)}"
+        print(first_told(story))
 
 
 def _provenance(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001

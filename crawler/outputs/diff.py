@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.text import Text
@@ -29,6 +29,27 @@ def word_diff(old: str, new: str) -> Iterator[Piece]:
             yield "insert", "".join(b[j1:j2])
 
 
+MOST_WORDS = (
+    4_000  # of one changed stretch that is compared word by word; the comparison is quadratic in the worst case
+)
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, list[Piece]]]:
+    """What differs between two versions: (title, subtitle or text, its pieces); of the text a stretch of paragraphs at a time."""
+    for name in ("title", "subtitle"):
+        if (old[name] or "") != (new[name] or ""):
+            yield name, list(word_diff(old[name] or "", new[name] or ""))
+    before, after = (old["text"] or "").split("\n\n"), (new["text"] or "").split("\n\n")
+    for op, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if op == "equal":
+            continue
+        gone, come = "\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2])
+        if len(gone.split()) + len(come.split()) > MOST_WORDS:
+            yield "text", [("delete", gone), ("insert", come)]
+        else:
+            yield "text", list(word_diff(gone, come))
+
+
 def print_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Print what changed: title, subtitle, and the paragraphs that differ."""
     console = out()
@@ -41,17 +62,13 @@ def print_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
             style="dim",
         )
     )
-    for name in ("title", "subtitle"):
-        if (old[name] or "") != (new[name] or ""):
-            console.print(_styled(word_diff(old[name] or "", new[name] or ""), f"{name}: "))
-    before, after = (old["text"] or "").split("\n\n"), (new["text"] or "").split("\n\n")
-    for op, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if op != "equal":
+    for name, pieces in changed(old, new):
+        if name == "text":
             console.print()
-            console.print(_styled(word_diff("\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2]))))
+        console.print(_styled(pieces, "" if name == "text" else f"{name}: "))
 
 
-def _styled(pieces: Iterator[Piece], head: str = "") -> Text:
+def _styled(pieces: Iterable[Piece], head: str = "") -> Text:
     text = Text(head)
     marks = {"delete": ("[-", "-]", "red strike"), "insert": ("{+", "+}", "green bold")}
     for op, words in pieces:

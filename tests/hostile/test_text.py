@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import signal
 import socket
-import subprocess
 import threading
 import urllib.parse
 import urllib.request
@@ -31,6 +29,7 @@ from crawler.text import LIMITS, one_line
 from tests import torture
 from tests.conftest import Desk, source
 from tests.hostile.payloads import MARK, payloads
+from tests.running import browsing
 from tests.site import Answer, Site, story
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -269,21 +268,21 @@ def test_row_14_markdown_csv_and_the_terminal_show_it_as_text(kept: Desk) -> Non
 
 
 def test_row_14_no_page_in_the_browser_acts(kept: Desk) -> None:
-    server = subprocess.Popen(kept.command("browse", "--port", "0"), cwd=kept.folder, env=kept.environment(), stderr=subprocess.PIPE, text=True)  # fmt: skip
-    assert server.stderr is not None
-    base = server.stderr.readline().split()[0].rsplit("/", 2)[0]
-    try:
+    with browsing(kept) as base:
         ids = [row["id"] for row in kept.rows("SELECT id FROM articles ORDER BY id")]
-        paths = ["/", "/news", "/news/articles?_size=max", "/news/entries?_size=max", "/news/articles?_facet=section&_facet=title&_facet_array=tags", "/news/article_urls?_size=max", "/news/revisions", *(f"/news/articles/{n}" for n in ids[:: 1 if torture.SECONDS else 20])]  # fmt: skip
-        paths += [
-            f"/news/articles?{urllib.parse.urlencode({name: payload})}"
-            for payload in PAYLOADS[::600]
-            for name in ("_search", "title", "_sort", "_where")
-        ]
-        paths += [
-            f"/news?{urllib.parse.urlencode({'sql': f'select {json.dumps(payload)}'})}" for payload in PAYLOADS[::600]
-        ]
-        paths += [f"/{urllib.parse.quote(payload)}" for payload in PAYLOADS[::600]]
+        few = ids[:: 1 if torture.SECONDS else 20]
+        paths = ["/", "/edits", "/sources", "/source/post", "/news", "/news/articles?_size=max", "/news/entries?_size=max", "/news/articles?_facet=section&_facet=title&_facet_array=tags", "/news/article_urls?_size=max", "/news/revisions"]  # fmt: skip
+        paths += [f"{room}/{n}" for n in few for room in ("/news/articles", "/article", "/story")]
+        for payload in PAYLOADS[::600]:
+            said = urllib.parse.quote(payload)
+            paths += [f"/news/articles?{name}={said}" for name in ("_search", "title", "_sort", "_where")]
+            paths += [f"/?{name}={said}" for name in ("q", "source", "tag", "language", "day", "before")]
+            paths += [
+                f"/edits?source={said}",
+                f"/source/{said}",
+                f"/{said}",
+                f"/news?sql={urllib.parse.quote(f'select {json.dumps(payload)}')}",
+            ]
         for path in paths:
             try:
                 with urllib.request.urlopen(base + path) as answer:
@@ -292,10 +291,6 @@ def test_row_14_no_page_in_the_browser_acts(kept: Desk) -> None:
                 with error:
                     page, kind = error.read().decode(), error.headers["content-type"]
             assert "html" not in kind or active(page) == [], path
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(20)
-        server.stderr.close()
 
 
 def documents(secret: Path, port: int) -> list[str]:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import re
-import signal
-import subprocess
 import threading
 import time
 import urllib.parse
@@ -16,6 +13,7 @@ import pytest
 
 from tests import torture
 from tests.conftest import Desk, source
+from tests.running import browsing
 from tests.site import Site
 
 
@@ -43,20 +41,9 @@ def browsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsed]:
     site.news(20)
     desk.configure(source(site))
     assert desk.run("crawl").code == 0
-    server = subprocess.Popen(
-        desk.command("browse", "--port", "0"),
-        cwd=desk.folder,
-        env=desk.environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stderr is not None
-    match = re.match(r"http://([\d.]+):(\d+)/", server.stderr.readline())
-    assert match is not None
-    yield Browsed(desk, site, match[1], int(match[2]))
-    server.send_signal(signal.SIGINT)
-    server.wait(20)
-    server.stderr.close()
+    with browsing(desk) as base:
+        where = urllib.parse.urlsplit(base)
+        yield Browsed(desk, site, where.hostname or "", where.port or 0)
     site.close()
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError
 from crawler.lean import let_in
+from storage.questions import QUESTIONS
 
 _Scope = MutableMapping[str, Any]
 _App = Callable[[_Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+_HERE = Path(__file__).parent
 SETTINGS = {
     "sql_time_limit_ms": 1000,
     "max_returned_rows": 1000,
@@ -21,14 +24,6 @@ SETTINGS = {
     "truncate_cells_html": 400,
     "suggest_facets": False,
 }
-# The columns a person looks at first; the others are one click away.
-_FIRST = (
-    "?"
-    + "&".join(
-        f"_col={name}" for name in ("published_at", "source", "title", "kind", "completeness", "revision", "url")
-    )
-    + "&_sort_desc=published_at"
-)
 # No script but Datasette's own, no form that leaves, nothing that frames us; titles and texts are strangers' words.
 _POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
 _HEADERS = [
@@ -42,8 +37,21 @@ _HEADERS = [
 def application(path: Path, allowed: set[str]) -> _App:
     """The ASGI application: Datasette behind a check of the Host header (a page elsewhere may not rebind its name to us)."""
     from datasette.app import Datasette
+    from datasette.database import Database
+    from datasette.plugins import pm
 
-    inner: _App = Datasette([str(path)], settings=SETTINGS, metadata=describe(path)).app()
+    from crawler.outputs.browse import plugin
+
+    # It would print a traceback with every variable for an address that is not there.
+    vars(sys.modules["datasette.handle_exception"])["rich"] = None
+    if not pm.is_registered(plugin):
+        pm.register(plugin)
+    mounts = [("static", str(_HERE / "static"))]
+    desk = Datasette(
+        [], settings=SETTINGS, metadata=describe(path), template_dir=str(_HERE / "templates"), static_mounts=mounts
+    )
+    desk.add_database(Database(desk, path=str(path), is_mutable=True), name=_name(path))
+    inner: _App = desk.app()
 
     async def guarded(
         scope: _Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
@@ -59,6 +67,11 @@ def application(path: Path, allowed: set[str]) -> _App:
         await inner(scope, receive, _with_headers(send))
 
     return guarded
+
+
+def _name(path: Path) -> str:
+    """What Datasette calls the database: as its file, unless one of our pages is called so."""
+    return f"{path.stem}.db" if path.stem in {"article", "story", "edits", "sources", "source", "static"} else path.stem
 
 
 def _with_headers(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
@@ -96,11 +109,16 @@ def describe(path: Path) -> dict[str, Any]:
         "source_days",
         "changes",
         "crawl_runs",
+        "pruned_urls",
+        "hits",
+        "messages",
+        "steps",
+        "throttles",
     )
     return {
         "title": "newsdesk",
         "databases": {
-            path.stem: {
+            _name(path): {
                 "tables": {
                     "articles": {
                         "sort_desc": "published_at",
@@ -113,7 +131,16 @@ def describe(path: Path) -> dict[str, Any]:
                     "revisions": {"sort_desc": "seen_at"},
                     "sources": {"label_column": "name"},
                     **{name: {"hidden": True} for name in hidden},
-                }
+                },
+                "queries": {
+                    question.name: {
+                        "sql": question.sql,
+                        "title": question.title,
+                        "description": question.about,
+                        "params": [name for name, _ in question.example],
+                    }
+                    for question in QUESTIONS
+                },
             }
         },
     }
@@ -138,7 +165,7 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
         raise CrawlerError(f"cannot listen on {host}:{port}: {error.strerror}; name another with --port") from error
     names = {"127.0.0.1", "localhost", "::1", host.lower(), *(name.lower() for name in allowed)}
     shown = f"[{host}]" if ":" in host else host
-    say(f"http://{shown}:{listener.getsockname()[1]}/{path.stem}/articles{_FIRST}  (read-only; Ctrl-C ends it)")
+    say(f"http://{shown}:{listener.getsockname()[1]}/  (read-only; Ctrl-C ends it)")
     server = uvicorn.Server(uvicorn.Config(application(path, names), log_level="warning", lifespan="on"))
     try:
         server.run(sockets=[listener])

@@ -1,0 +1,288 @@
+"""What each page of `newsdesk browse` shows: questions to the store, answers as plain values for its template. No HTTP and no HTML here."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from crawler.articles.dedupe import containment, shingles
+from crawler.errors import UsageError
+from crawler.outputs.browse import plots
+from crawler.outputs.diff import changed, word_diff
+from crawler.outputs.story import first_by_outlets, first_seen
+from crawler.outputs.terminal import local
+from crawler.values import readable
+from storage.records import Article, Filter, iso, moment
+from storage.store import Store
+
+SHOWN = 30  # stories on a page; hits of a search
+EDITS = 50
+MEMBERS = 100  # articles of one story
+LONG = 20_000  # words of a text beyond which no likeness is measured
+DAYS = 90  # of a source's plots
+WEEKS = 30  # days of a sparkline
+Asked = Mapping[str, str]
+
+
+def front(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001 - one signature for all pages
+    """The newest stories, or the best hits of a search, narrowed by source, tag, language and day."""
+    since, until = _day(asked.get("day", ""))
+    chosen = {name: (asked[name],) if asked.get(name) else () for name in ("source", "tag", "language")}
+    which = Filter(
+        sources=chosen["source"],
+        tags=chosen["tag"],
+        languages=chosen["language"],
+        since=since,
+        until=until,
+        fold_copies=not chosen["source"],
+        before=_place(asked.get("before", "")),
+        limit=SHOWN + 1,
+    )
+    query = asked.get("q", "").strip()[:500]
+    hits = list(store.search(query, dataclasses.replace(which, before=None)) if query else store.articles(which))
+    more = len(hits) > SHOWN
+    hits = hits[:SHOWN]
+    last = hits[-1].article if hits else None
+    older = f"{last.published_at or last.first_seen_at}~{last.id}" if more and last and not query else None
+    choices = store.choices()
+    return {
+        "names": dict(choices["sources"]),
+        "hits": [{"article": hit.article, "copies": hit.copies, "snippet": _marked(hit.snippet)} for hit in hits],
+        "q": query,
+        "more": more,
+        "older": older,
+        "choices": choices,
+        "asked": dict(asked),
+        "narrowed": any(asked.get(name) for name in ("q", "source", "tag", "language", "day", "before")),
+    }
+
+
+def _day(text: str) -> tuple[str | None, str | None]:
+    """The bounds of a day of the reader's zone."""
+    if not text:
+        return None, None
+    try:
+        day = date.fromisoformat(text)
+        start = datetime(day.year, day.month, day.day).astimezone()
+        end = start + timedelta(days=1)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{text[:20]!r} is no day; write it as 2026-11-22") from error
+    return iso(start), iso(end)
+
+
+def _place(text: str) -> tuple[str, int] | None:
+    """Where a list goes on: TIME~ID."""
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d{4}-[0-9T:Z-]{5,17})~(\d{1,18})", text)
+    if found is None:
+        raise UsageError(f"{text[:40]!r} is no place in the list")
+    return found[1], int(found[2])
+
+
+def _marked(snippet: str) -> list[tuple[bool, str]]:
+    """A snippet as pieces: whether it is a hit, and the text."""
+    return [(index % 2 == 1, piece) for index, piece in enumerate(re.split("[«»]", snippet))] if snippet else []
+
+
+def article(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # noqa: ARG001
+    """One article with all that is known of it; None where there is none."""
+    found = store.article(key)
+    if found is None:
+        return None
+    versions = store.revisions(found.id)
+    story = store.story(found.story_id or found.id)
+    return {
+        "article": found,
+        "source": _names(store).get(found.source or ""),
+        "paragraphs": [p for p in (found.text or "").split("\n\n") if p.strip()],
+        "versions": list(reversed(list(pairwise(versions)))),
+        "story": [other for other in story if other.id != found.id][:10],
+        "others": len(story) - 1,
+        "original": store.article(found.duplicate_of) if found.duplicate_of else None,
+        "provenance": {name: dict(said) for name, said in found.provenance.items()},
+        "addresses": store.addresses(found.id),
+    }
+
+
+def difference(store: Store, key: int, number: int, now: datetime) -> dict[str, Any] | None:  # noqa: ARG001
+    """What changed from the version before to this one; None where there is no such version."""
+    found = store.article(key)
+    rows = {row["number"]: row for row in store.revisions(key)}
+    if found is None or number not in rows or number - 1 not in rows:
+        return None
+    old, new = rows[number - 1], rows[number]
+    return {
+        "article": found, "old": old, "new": new, "parts": list(changed(old, new)),
+        "earlier": number - 1 if number - 2 in rows else None, "later": number + 1 if number + 1 in rows else None,
+    }  # fmt: skip
+
+
+def edits(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001
+    """What publishers changed after publication, newest first."""
+    rows = store.edits(
+        sources=(asked["source"],) if asked.get("source") else (),
+        silent=bool(asked.get("silent")),
+        title=bool(asked.get("title")),
+        limit=EDITS + 1,
+        before=_place(asked.get("before", "")),
+    )
+    more, rows = len(rows) > EDITS, rows[:EDITS]
+    names = _names(store)
+    for row in rows:
+        row["outlet"] = names.get(row["source"] or "", row["source"])
+        row["headline"] = (
+            list(word_diff(row["old_title"] or "", row["title"] or "")) if row["old_title"] != row["title"] else None
+        )
+    return {
+        "rows": rows,
+        "older": f"{rows[-1]['seen_at']}~{rows[-1]['id']}" if more else None,
+        "choices": store.choices(),
+        "asked": dict(asked),
+    }
+
+
+def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # noqa: ARG001
+    """Who ran a story, when first, under which headline; None where there is none."""
+    head = store.article(key)
+    members = store.story(head.story_id if head and head.story_id else key)
+    if not members:
+        return None
+    names = _names(store)
+    every, members = len(members), members[:MEMBERS]
+    first, seen = first_by_outlets(members), first_seen(members)
+    base = _grams(first or seen)
+    rows = []
+    for member in members:
+        grams = _grams(member)
+        rows.append(
+            {
+                "article": member,
+                "outlet": names.get(member.source or "", member.source or member.url),
+                "alike": containment(base, grams) if base and grams and member is not (first or seen) else None,
+            }
+        )
+    moments = [
+        plots.Moment(
+            name=str(row["outlet"]),
+            published=moment(m.published_at).timestamp() if m.published_at and len(m.published_at) > 10 else None,
+            seen=moment(m.first_seen_at or "1970-01-01").timestamp(),
+            note=f"published {local(m.published_at) or 'at an unknown time'}, first seen here {local(m.first_seen_at)}",
+        )
+        for row, m in zip(rows, members, strict=True)
+    ]
+    return {
+        "rows": rows,
+        "every": every,
+        "first": first,
+        "seen": seen,
+        "first_outlet": names.get(first.source or "", first.source or first.url) if first else None,
+        "seen_outlet": names.get(seen.source or "", seen.source or seen.url),
+        "timeline": plots.timeline(
+            moments, label="When each outlet published the story, and when it was first seen here"
+        ),
+    }
+
+
+def _grams(of: Article) -> frozenset[int]:
+    return shingles(of.text) if of.text and of.word_count <= LONG else frozenset()
+
+
+def sources(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001
+    """A row a source: what it brings, how well, what is wrong."""
+    health = store.health(now)
+    fills = store.fills(now, WEEKS)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for day in store.days(since=_days_ago(now, WEEKS - 1)):
+        counts[day["source"]][day["day"]] += day["articles"] + day["headline_only"]
+    gaps = Counter(gap.source for gap in store.gaps(states=("open",)))
+    calendar = _calendar(now, WEEKS)
+    rows = []
+    for row in health:
+        name = row["source"]
+        values = [counts[name][day] for day in calendar]
+        rows.append(
+            {
+                **row,
+                "spark": plots.sparkline(values, f"{sum(values)} articles in {WEEKS} days, {values[-1]} today"),
+                "fills": _percents(fills.get(name, {})),
+                "gaps": gaps.get(name, 0),
+            }
+        )
+    return {"rows": rows}
+
+
+def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
+    """One source: its days as plots, how full its fields are, its lag, feeds, gaps and rejected entries; None where there is none."""
+    row = next((found for found in store.health(now) if found["source"] == name), None)
+    if row is None:
+        return None
+    days = {day["day"]: day for day in store.days(sources=(name,), since=_days_ago(now, DAYS - 1))}
+    calendar = [day for day in _calendar(now, DAYS) if not days or day >= min(days)]
+    calendar = calendar if len(calendar) > 13 else _calendar(now, 14)
+    found = [days.get(day) for day in calendar]
+    lags: dict[str, list[float]] = defaultdict(list)
+    for day, lag in store.lags(name, now, DAYS):
+        lags[day].append(lag / 60)
+    every = [lag for values in lags.values() for lag in values]
+    return {
+        "row": row,
+        "articles": plots.bars(
+            [
+                plots.Bar(
+                    label=day,
+                    value=(d["articles"] + d["headline_only"]) if d else 0,
+                    note=f", {d['headline_only']} of them headlines only"
+                    if d and d["headline_only"]
+                    else ""
+                    if d
+                    else ", nobody watched",
+                    blind=bool(days) and day >= min(days) and (d is None or not d["polls_ok"]),
+                )
+                for day, d in zip(calendar, found, strict=True)
+            ],
+            label=f"Articles of {row['name']} a day",
+            unit="articles",
+        ),
+        "lag": plots.bars(
+            [plots.Bar(label=day, value=round(median(lags[day]), 1) if lags[day] else 0) for day in calendar],
+            label=f"Minutes from publication until an article of {row['name']} was here, median a day",
+            unit="minutes",
+        )
+        if every
+        else None,
+        "lag_median": readable(round(median(every) * 60)) if every else None,
+        "errors": plots.bars(
+            [plots.Bar(label=day, value=d["polls_failed"] if d else 0) for day, d in zip(calendar, found, strict=True)],
+            label=f"Polls of {row['name']} that failed, a day",
+            unit="failed polls",
+        )
+        if any(d and d["polls_failed"] for d in found)
+        else None,
+        "fills": _percents(store.fills(now, WEEKS).get(name, {})),
+        "feeds": store.feeds(name),
+        "gaps": store.gaps(sources=(name,))[:20],
+        "days": DAYS,
+    }
+
+
+def _percents(shares: Mapping[str, float]) -> list[tuple[str, int]]:
+    return [(name, round(share * 100)) for name, share in shares.items()]
+
+
+def _names(store: Store) -> dict[str, str]:
+    return dict(store.choices()["sources"])
+
+
+def _days_ago(now: datetime, days: int) -> str:
+    return iso(now - timedelta(days=days))[:10]
+
+
+def _calendar(now: datetime, days: int) -> list[str]:
+    return [_days_ago(now, back) for back in range(days - 1, -1, -1)]

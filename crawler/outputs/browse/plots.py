@@ -1,0 +1,121 @@
+"""Plots as inline SVG: no script, no network. Colours come from the page's style sheet, so that they follow light and dark. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT = 640.0, 150.0
+_LEFT, _BOTTOM, _TOP = 44.0, 22.0, 8.0
+
+
+def sparkline(values: Sequence[float], label: str) -> Markup:
+    """A row of thin bars, one a value, as high as a line of text.
+
+    Args:
+        values: e.g. articles a day, oldest first.
+        label: what it shows, for who does not see it.
+    """
+    most = max(values, default=0) or 1
+    bars = "".join(
+        f'<rect x="{i * 4}" y="{20 - max(1.0, 20 * value / most) if value else 19.5:.1f}" width="3" height="{max(1.0, 20 * value / most) if value else 0.5:.1f}"/>'
+        for i, value in enumerate(values)
+    )
+    return Markup(
+        f'<svg class="spark" role="img" aria-label="{escape(label)}" viewBox="0 0 {max(len(values), 1) * 4} 20" width="{max(len(values), 1) * 4}" height="20">{bars}</svg>'
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One day of a plot."""
+
+    label: str
+    value: float
+    note: str = ""  # told with the value
+    blind: bool = False  # nobody watched: drawn as a shade over the whole height
+
+
+def bars(days: Sequence[Bar], *, label: str, unit: str) -> Markup:
+    """A bar a day, with an axis, the first and the last day named; every bar says its day and value when pointed at."""
+    most = _round_up(max((day.value for day in days), default=0))
+    step = (WIDTH - _LEFT) / max(len(days), 1)
+    drawn = []
+    for i, day in enumerate(days):
+        x, height = _LEFT + i * step, (HEIGHT - _BOTTOM - _TOP) * day.value / most
+        title = f"<title>{escape(day.label)}: {escape(_number(day.value))} {escape(unit)}{escape(day.note)}</title>"
+        if day.blind:
+            drawn.append(
+                f'<rect class="blind" x="{x:.1f}" y="{_TOP}" width="{step:.1f}" height="{HEIGHT - _BOTTOM - _TOP:.1f}">{title}</rect>'
+            )
+        drawn.append(
+            f'<rect class="bar" x="{x + step * 0.1:.1f}" y="{HEIGHT - _BOTTOM - height:.1f}" width="{max(step * 0.8, 0.8):.1f}" height="{height:.1f}">{title}</rect>'
+        )
+    return _framed("".join(drawn), most, days[0].label if days else "", days[-1].label if days else "", label)
+
+
+def _framed(inside: str, most: float, first: str, last: str, label: str) -> Markup:
+    base, middle = HEIGHT - _BOTTOM, (HEIGHT - _BOTTOM + _TOP) / 2
+    axis = "".join(
+        f'<line class="axis" x1="{_LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/><text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(_number(value))}</text>'
+        for y, value in ((base, 0.0), (middle, most / 2), (_TOP, most))
+    )
+    names = f'<text x="{_LEFT}" y="{HEIGHT - 5}">{escape(first)}</text><text x="{WIDTH}" y="{HEIGHT - 5}" text-anchor="end">{escape(last)}</text>'
+    return Markup(
+        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}">{axis}{inside}{names}</svg>'
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One outlet of a story: when it says that it published, and when we saw it; seconds since the epoch."""
+
+    name: str
+    published: float | None
+    seen: float
+    note: str
+
+
+def timeline(moments: Sequence[Moment], *, label: str) -> Markup:
+    """A line an outlet: a full dot where it says that it published, a ring where it was first seen here."""
+    times = [at for m in moments for at in (m.published, m.seen) if at is not None]
+    start, end = min(times), max(times)
+    span, left, row = max(end - start, 1.0), 200.0, 26.0
+    height = row * len(moments) + 14
+
+    def x(at: float) -> float:
+        return left + 10 + (WIDTH - left - 24) * (at - start) / span
+
+    drawn = []
+    for i, m in enumerate(moments):
+        y = row * i + 18
+        ends = [x(at) for at in (m.published, m.seen) if at is not None]
+        dot = f'<circle class="told" cx="{x(m.published):.1f}" cy="{y}" r="5"/>' if m.published is not None else ""
+        drawn.append(
+            f'<g><title>{escape(m.name)}: {escape(m.note)}</title><text x="{left}" y="{y + 4}" text-anchor="end">{escape(_short(m.name))}</text>'
+            f'<line class="axis" x1="{left + 10}" x2="{WIDTH - 14}" y1="{y}" y2="{y}"/><line class="span" x1="{min(ends):.1f}" x2="{max(ends):.1f}" y1="{y}" y2="{y}"/>'
+            f'<circle class="seen" cx="{x(m.seen):.1f}" cy="{y}" r="5"/>{dot}</g>'
+        )
+    return Markup(
+        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH:.0f} {height:.0f}">{"".join(drawn)}</svg>'
+    )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 28 else f"{name[:27]}…"
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 5, 10, 20, 50… that is not below."""
+    step = 1.0
+    while True:
+        for factor in (1, 2, 5):
+            if step * factor >= value:
+                return step * factor
+        step *= 10
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"

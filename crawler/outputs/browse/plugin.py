@@ -1,0 +1,191 @@
+"""Our pages as a Datasette plugin: addresses, templates, and what a template may call. What they show: pages.py."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlencode
+
+from datasette import hookimpl
+from datasette.utils.asgi import Response
+
+from crawler.errors import UsageError
+from crawler.outputs.browse import pages
+from crawler.outputs.terminal import local, zone_name
+from storage.errors import SlowQuestion, StorageError
+from storage.records import moment
+from storage.store import Store, open_store
+
+LIMIT = 1.0  # seconds that the questions of one page may take, as Datasette's own SQL
+# Stricter than Datasette's own pages can be: no script at all.
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+class Shelf:
+    """The stores of one server: one a thread, opened anew when another file took the place of the old one (a restored backup)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.pool = ThreadPoolExecutor(3, thread_name_prefix="browse")
+        self._held = threading.local()
+
+    def _store(self) -> Store:
+        mark = self.path.stat()
+        if getattr(self._held, "inode", None) != mark.st_ino:
+            if (old := getattr(self._held, "store", None)) is not None:
+                old.close()
+            self._held.store, self._held.inode = open_store(self.path), mark.st_ino
+        store: Store = self._held.store
+        return store
+
+    async def ask(self, page: Callable[..., Any], *arguments: Any) -> Any:
+        """What a page shows, worked out in a thread, within LIMIT.
+
+        Raises:
+            StorageError: the file cannot be read, or it took too long.
+        """
+
+        def work() -> Any:
+            store = self._store()
+            with store.within(LIMIT):
+                return page(store, *arguments, datetime.now(UTC))
+
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work)
+
+
+_shelves: dict[Path, Shelf] = {}
+
+
+def _shelf(datasette: Any) -> tuple[str, Shelf]:
+    """The name and the shelf of the database that a Datasette shows."""
+    name, database = next((name, db) for name, db in datasette.databases.items() if db.path and name != "_internal")
+    path = Path(database.path)
+    return name, _shelves.setdefault(path, Shelf(path))
+
+
+@hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
+def register_routes() -> list[tuple[str, Callable[..., Any]]]:
+    """Our addresses, before Datasette's own."""
+    return [
+        (r"^/$", front),
+        (r"^/article/(?P<id>\d{1,18})$", article),
+        (r"^/article/(?P<id>\d{1,18})/(?P<number>\d{1,9})$", difference),
+        (r"^/story/(?P<id>\d{1,18})$", story),
+        (r"^/edits$", edits),
+        (r"^/sources$", sources),
+        (r"^/source/(?P<id>.+)$", source),
+    ]
+
+
+@hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
+def prepare_jinja2_environment(env: Any) -> None:
+    """What our templates call."""
+    env.filters.update(local=local, utc=_utc, web=_web, plural=_plural)
+    env.globals.update(zipped=_zipped, onward=_onward)
+
+
+@hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
+def menu_links() -> list[dict[str, str]]:
+    """The way back from Datasette's own pages."""
+    return [
+        {"href": "/", "label": "newsdesk"},
+        {"href": "/edits", "label": "Edits"},
+        {"href": "/sources", "label": "Sources"},
+    ]
+
+
+def _utc(kept: str | None) -> str:
+    """A kept time as <time datetime> wants it."""
+    return "" if not kept else kept if len(kept) == 10 else moment(kept).isoformat()
+
+
+def _web(url: str | None) -> str:
+    """An address that may be a link; anything else is none."""
+    return url if url and url.startswith(("https://", "http://")) else ""
+
+
+def _plural(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def _zipped(values: list[str]) -> list[tuple[str, str]]:
+    """Values that are their own names, for a choice."""
+    return [(value, value) for value in values]
+
+
+def _onward(asked: Mapping[str, str], before: str) -> str:
+    """The query string of the next page of the same question."""
+    return urlencode({**asked, "before": before})
+
+
+async def front(datasette: Any, request: Any) -> Any:
+    """The newest stories, and the search."""
+    return await _answer(datasette, request, "front.html", pages.front, _asked(request))
+
+
+async def edits(datasette: Any, request: Any) -> Any:
+    """What was changed after publication."""
+    return await _answer(datasette, request, "edits.html", pages.edits, _asked(request))
+
+
+async def sources(datasette: Any, request: Any) -> Any:
+    """Every source."""
+    return await _answer(datasette, request, "sources.html", pages.sources, _asked(request))
+
+
+async def article(datasette: Any, request: Any) -> Any:
+    """One article."""
+    return await _answer(datasette, request, "article.html", pages.article, _id(request))
+
+
+async def difference(datasette: Any, request: Any) -> Any:
+    """What one version changed."""
+    return await _answer(
+        datasette, request, "difference.html", pages.difference, _id(request), int(request.url_vars["number"])
+    )
+
+
+async def story(datasette: Any, request: Any) -> Any:
+    """One story."""
+    return await _answer(datasette, request, "story.html", pages.story, _id(request))
+
+
+async def source(datasette: Any, request: Any) -> Any:
+    """One source."""
+    return await _answer(datasette, request, "source.html", pages.source, unquote(request.url_vars["id"]))
+
+
+def _asked(request: Any) -> dict[str, str]:
+    return {name: request.args.get(name) for name in request.args}
+
+
+def _id(request: Any) -> int:
+    return int(request.url_vars["id"])
+
+
+async def _answer(datasette: Any, request: Any, template: str, page: Callable[..., Any], *arguments: Any) -> Any:
+    name, shelf = _shelf(datasette)
+    status = 200
+    try:
+        context = await shelf.ask(page, *arguments)
+        if context is None:
+            status, template, context = 404, "problem.html", {"problem": "Nothing is kept under this address."}
+    except SlowQuestion:
+        status, template = 503, "problem.html"
+        context = {
+            "problem": "This question takes longer than a second here; ask for less: a source, a day, a rarer word."
+        }
+    except UsageError as error:
+        status, template, context = 400, "problem.html", {"problem": f"{error}."}
+    except (StorageError, OSError) as error:
+        status, template, context = 500, "problem.html", {"problem": f"{error}."}
+    shown = {**context, "database": name, "zone": zone_name(), "path": request.path}
+    html = await datasette.render_template(template, shown, request=request)
+    return Response.html(html, status=status, headers={"content-security-policy": POLICY})

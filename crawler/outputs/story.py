@@ -1,0 +1,30 @@
+"""Who ran a story first: by the outlets' own clocks, and by ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crawler.outputs.terminal import local
+from storage.records import Article
+
+
+def first_by_outlets(story: Sequence[Article]) -> Article | None:
+    """The article with the earliest time of publication; None where no outlet says a time."""
+    timed = [a for a in story if a.published_at and len(a.published_at) > 10]
+    return min(timed, key=lambda a: a.published_at or "", default=None)
+
+
+def first_seen(story: Sequence[Article]) -> Article:
+    """The article that was here first."""
+    return min(story, key=lambda a: (a.first_seen_at or "", a.id))
+
+
+def first_told(story: Sequence[Article]) -> str:
+    """Both, in one line."""
+    told, seen = first_by_outlets(story), first_seen(story)
+    by_outlet = (
+        f"first by the outlets' clocks: {told.source or told.url} at {local(told.published_at)}"
+        if told
+        else "no outlet says a time"
+    )
+    return f"{by_outlet}; first seen here: {seen.source or seen.url} at {local(seen.first_seen_at)}"
