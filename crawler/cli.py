@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("coverage", "Older articles, from archive pages, sitemaps and section pages."),
     "export": ("export", "What is kept, into a file."),
     "reprocess": ("reprocess", "Extract again from the kept raw pages."),
+    "watch": ("watch", "Saved searches, and what they would have sent."),
     "browse": ("browse", "What is kept, in the browser, read-only."),
     "config": ("settings", "The settings in force and where each came from."),
     "db": ("db", "The database file: migrate, check, backup, restore."),

@@ -151,6 +151,10 @@ class _Builder:
                     f"{file or 'the shipped sources'}: two sources have the id {source.id!r}; give one of them another `id`"
                 )
             seen[source.id] = source
+        names = [watch.name for watch in self.watches]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(f"{file}: two watches have the name {name!r}; give one of them another `name`")
         sections = {name: cls(**self.found[name]) for name, cls in SECTIONS.items()}
         sources = tuple(_with_shipped_rules(tuple(seen.values())))
         return Config(

@@ -6,6 +6,7 @@ A warning is about one source; it makes `status --strict` fail, and nothing else
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,6 +47,12 @@ class Trouble:
 
     unhealthy: tuple[str, ...] = ()
     warnings: tuple[tuple[str, str], ...] = ()  # (source, line)
+
+    @property
+    def lines(self) -> dict[str, str]:
+        """Every trouble in a line, by the line without its figures: "0 new for 3 d" is the same trouble tomorrow."""
+        every = [*self.unhealthy, *(f"{source}: {line}" if source else line for source, line in self.warnings)]
+        return {re.sub(r"\(\d+ times\)|\d[\d.,:TZ-]*", "…", line): line for line in every}
 
 
 def assess(

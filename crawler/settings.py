@@ -112,7 +112,11 @@ class Health:
     failing_share: float = _setting(
         0.25, values.share, "`status --strict` fails when more than this share of the sources fails."
     )
-    notify: tuple[str, ...] = _setting((), values.texts, "Addresses told when health changes.")
+    notify: tuple[str, ...] = _setting(
+        (),
+        values.receivers,
+        "Receivers that are told of new troubles: gaps, silent sources, broken templates; as in [[watch]].",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,14 +180,16 @@ class Watch:
     """A saved search that speaks up."""
 
     name: str = _setting("", values.text, "The watch's name.")
-    query: str = _setting("", values.text, "As in `newsdesk search`.")
+    query: str = _setting("", values.text, "As in `newsdesk search`; empty finds all.")
     sources: tuple[str, ...] = _setting((), values.texts, "Only these sources.")
     tags: tuple[str, ...] = _setting((), values.texts, "Only sources with one of these tags.")
-    on: tuple[str, ...] = _setting(("new",), values.texts, "What is told: new, edited, silent, vanished.")
+    on: tuple[str, ...] = _setting(("new",), values.events, "What is told: new, edited, silent, vanished.")
     min_words: int = _setting(5, values.count, "Edits of fewer words are not told.")
-    max_age: float = _setting(48 * 3600.0, values.seconds, "Older articles are not told.")
-    digest: str = _setting("instant", values.text, "instant, hourly or daily.")
-    notify: tuple[str, ...] = _setting((), values.texts, "Where to.")
+    max_age: float = _setting(48 * 3600.0, values.seconds, "New articles older than this are not told.")
+    digest: str = _setting("instant", values.digest, "instant, hourly or daily.")
+    notify: tuple[str, ...] = _setting(
+        (), values.receivers, "Receivers: `https://…` (a webhook), `exec:COMMAND`, or an address of Apprise's."
+    )
 
 
 SECTIONS: dict[str, type] = {

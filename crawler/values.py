@@ -141,6 +141,33 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def receivers(value: Any) -> tuple[str, ...]:
+    """Where messages go: "https://…" (a webhook), "exec:COMMAND", an address that Apprise knows, or `env:NAME` of any of them."""
+    found = texts(value)
+    for receiver in found:
+        if not re.match(r"(?:exec:\s*\S|env:\w+$|[A-Za-z][A-Za-z0-9+.-]*://\S)", receiver):
+            raise ValueError(
+                f'{receiver!r} is no receiver; write "https://…", "exec:COMMAND", an Apprise address ("mailto://…"), or "env:NAME"'
+            )
+    return found
+
+
+def events(value: Any) -> tuple[str, ...]:
+    """What a watch tells of."""
+    found = texts(value)
+    for event in found:
+        if event not in {"new", "edited", "silent", "vanished"}:
+            raise ValueError(f'{event!r} is no event; known are "new", "edited", "silent", "vanished"')
+    return found
+
+
+def digest(value: Any) -> str:
+    """How often a watch speaks."""
+    if value not in {"instant", "hourly", "daily"}:
+        raise ValueError('must be "instant", "hourly" or "daily"')
+    return str(value)
+
+
 def patterns(value: Any) -> tuple[str, ...]:
     """Regular expressions."""
     found = (value,) if isinstance(value, str) else texts(value)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage import articles, connection, coverage, frontier, gaps, overview, polls, queries
+from storage import articles, connection, coverage, frontier, gaps, overview, polls, queries, telling
 from storage.records import (
     Article,
     Entry,
@@ -128,6 +128,22 @@ class Store:
     def extractors(self) -> dict[str, int]:
         """How many articles each extractor has read, as they stand."""
         return self._read(queries.extractors)
+
+    def happened(self, after: int, until: int) -> Iterator[telling.Happened]:
+        """What a watch may tell of, after a seq and up to another; see storage.telling.happened."""
+        return self._explained(telling.happened(self.db, after, until))
+
+    def seq_before(self, at: datetime) -> int:
+        """The last seq before a time."""
+        return self._read(telling.seq_before, iso(at))
+
+    def outbox(self) -> list[dict[str, Any]]:
+        """What watches sent, and what waits; see storage.telling.outbox."""
+        return self._read(telling.outbox)
+
+    def edit(self, article_id: int, number: int) -> dict[str, Any] | None:
+        """One version of an article, with the headline of the one before it."""
+        return self._read(telling.edit, article_id, number)
 
     def choices(self) -> dict[str, list[Any]]:
         """What articles can be chosen by; see storage.overview.choices."""

@@ -72,6 +72,8 @@ def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], da
                     config,
                     storage=dataclasses.replace(config.storage, database=str(Path(folder) / "fetch.db")),
                     extract=dataclasses.replace(config.extract, keep_raw=False),
+                    health=dataclasses.replace(config.health, notify=()),
+                    watches=(),  # nothing is kept, so nothing is told
                 ),
                 urls,
             )

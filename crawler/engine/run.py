@@ -19,7 +19,7 @@ from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
 
 from crawler.config import load_config
-from crawler.engine import guard
+from crawler.engine import guard, telling
 from crawler.engine.addon import config_of, settings_of
 from crawler.engine.desk import WriterThread
 from crawler.engine.frontier import Frontier, Plan, urgent_entry
@@ -96,6 +96,7 @@ class LiveRun:
                 )
                 if config.extract.keep_raw:
                     writer.keep_raw()
+                telling.begin(writer, config)
                 what = plan(writer, config)
                 run_id = writer.begin_run(command, clock()) if what.feeds else 0
             except BaseException:
@@ -200,6 +201,8 @@ class OwnSpider(NewsSpider):
         """The last request is settled."""
         assert self.live is not None
         self.frontier.stop()
+        if not self.live.plan.endless:
+            await telling.Teller(self.live).finish()
         await self.live.end()
         if self.own:
             run = self.live.summary(None)

@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from crawler.engine import guard
+from crawler.engine import guard, telling
 from crawler.engine.politeness import RobotsMiddleware
 from crawler.engine.probe import Discovery, ask, discover
 from crawler.engine.scheduler import TICK, Job, Timekeeper
 from crawler.engine.service import notify, reloading
+from crawler.engine.telling import Teller
 from crawler.errors import CrawlerError
 from crawler.health import Disk, Trouble, assess
 from crawler.settings import Config
@@ -29,6 +30,7 @@ from storage.errors import DamagedDatabase, StorageError
 from storage.raw import raw_size
 from storage.records import iso, moment
 from storage.store import open_store
+from storage.telling import Outbox
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
@@ -48,12 +50,14 @@ class Upkeep:
         self.frontier = self.live.frontier
         self._stamps: tuple[Any, ...] = ()
         self._said: dict[str, str] = {}
+        self.teller = Teller(self.live)
         hour = self.config.schedule.hour
         self.keeper = Timekeeper(
             (
                 Job(name="look for what is due", seconds=TICK, work=self.tick),
                 Job(name="rechecks", seconds=max(TICK, hour / 360), work=self.rechecks),
                 Job(name="configuration", seconds=RELOAD, work=self.follow),
+                Job(name="watches", seconds=max(TICK, hour / 720), work=self.teller.turn),
                 Job(name="health", seconds=max(2.0, hour / 60), work=self.health),
                 Job(name="maintenance", seconds=max(2.0, hour / 12), work=self.maintain),
                 Job(name="successors", seconds=max(5.0, hour), work=self.successors),
@@ -145,6 +149,7 @@ class Upkeep:
         ]
         hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
         await self.frontier.desk.call(lambda writer: writer.sync_sources(config.sources, hosts))
+        await self.frontier.desk.call(lambda writer: telling.begin(writer, config))
         if (
             old.database != config.database
         ):  # until the restart the old file is the one that is written, looked at and backed up
@@ -209,6 +214,7 @@ class Upkeep:
         ledger = iso(now - timedelta(seconds=self.config.storage.fetches_retain))
         files.prune(writer, fetches_before=ledger, rejected_before=iso(now - YEAR), runs_before=iso(now - YEAR))
         writer.forget_raw(now - timedelta(seconds=self.config.extract.raw_retain))
+        Outbox(writer).forget(now - timedelta(seconds=self.config.storage.fetches_retain))
 
     async def _checked(self, check: Callable[[Path], list[str]]) -> None:
         problems = await asyncio.to_thread(check, self.config.database)
@@ -239,13 +245,13 @@ class Upkeep:
     async def health(self) -> None:
         """Look at the whole; say what became wrong, once, and what became right again."""
         trouble = await asyncio.to_thread(look, self.config, self.live.now(), running=True)
-        lines = {*trouble.unhealthy, *(f"{source}: {line}" if source else line for source, line in trouble.warnings)}
-        now = {_stem(line): line for line in lines}
+        now = trouble.lines
         for stem in sorted(now.keys() - self._said.keys()):
             log.warning("%s", now[stem], extra={"event": "health"})
         for stem in sorted(self._said.keys() - now.keys()):
             log.warning("no longer so: %s", self._said[stem], extra={"event": "health"})
         self._said = now
+        await self.teller.health(now)
         notify(
             STATUS=f"watching {len(self.frontier.sources)} sources, {self.frontier.in_flight} requests under way, {len(trouble.unhealthy)} troubles"
         )
@@ -278,13 +284,6 @@ class Upkeep:
             named = [(key, url) for key, places in parts for url, _ in places if url != feed.url]
             line = f'{named[0][0]} = ["{named[0][1]}"]' if named else None
             await self.frontier.desk.call(lambda writer, url=feed.url, line=line: writer.note_successor(url, line, now))
-
-
-def _stem(line: str) -> str:
-    """A line without its figures: "0 new for 3 d" tomorrow is the same trouble."""
-    import re
-
-    return re.sub(r"\(\d+ times\)|\d[\d.,:TZ-]*", "…", line)
 
 
 def _lasting(config: Config) -> tuple[Any, ...]:

@@ -1,0 +1,114 @@
+"""`watch`: saved searches, and what they would have sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crawler.commands.app import App, emit, machine_options, now, pass_app
+from crawler.commands.when import When
+from crawler.errors import UsageError
+from storage.records import iso, moment
+
+if TYPE_CHECKING:
+    from crawler.settings import Watch
+
+
+@click.group("watch")
+def watch_command() -> None:
+    """Saved searches that speak up: `[[watch]]` tables of the configuration."""
+
+
+@watch_command.command("list")
+@machine_options(csv=False)
+@pass_app
+def list_watches(app: App, form: str) -> None:
+    """The watches, what each looks for, and what became of its messages."""
+    from crawler.outputs.terminal import local, table, zone_name
+    from crawler.watches.sending import shown
+    from storage.errors import MissingDatabase
+
+    try:
+        with app.reader() as store:
+            sent = {row["watch"]: row for row in store.outbox()}
+    except MissingDatabase:
+        sent = {}
+    empty = {"sent": 0, "waiting": 0, "given_up": 0, "sent_at": None, "error": None}
+    rows = [
+        {
+            "name": w.name, "query": w.query, "sources": list(w.sources), "tags": list(w.tags), "on": list(w.on), "digest": w.digest, "notify": [shown(r) for r in w.notify],
+            **{name: sent.get(w.name, empty)[name] for name in empty},
+        }
+        for w in app.config.watches
+    ]  # fmt: skip
+    if form:
+        emit(rows, form)
+        return
+    if not rows:
+        app.say(
+            "no watch yet; a [[watch]] table with a name, a query and notify in the configuration makes one (docs/watches.md)"
+        )
+        return
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("name", {}), ("query", {}), ("on", {}), ("digest", {}), ("to", {}), ("sent", {"justify": "right"}), ("last", {"no_wrap": True}), ("waiting", {"justify": "right"}), ("trouble", {"ratio": 1}),
+    ]  # fmt: skip
+    table(
+        columns,
+        ([r["name"], r["query"], ", ".join(r["on"]), r["digest"], ", ".join(r["notify"]) or "nobody", r["sent"], local(r["sent_at"]), r["waiting"], r["error"] or ""] for r in rows),
+        caption=f"times are {zone_name()}; `newsdesk watch test NAME --since 7d` shows what would have gone out",
+    )  # fmt: skip
+
+
+@watch_command.command("test")
+@click.argument("name")
+@click.option("--since", type=When(), help="Of what happened since: 7d, today, 2020-02-11 [default: 7d].")
+@machine_options(csv=False)
+@pass_app
+def test_watch(app: App, name: str, since: str | None, form: str) -> None:
+    """What a watch would have told of; nothing is sent."""
+    from datetime import timedelta
+
+    from crawler.outputs.terminal import counted, local, table, zone_name
+    from crawler.watches.judging import judge, once_each
+
+    watch = _watch(app, name)
+    began = moment(since) if since else now() - timedelta(days=7)
+    with app.reader() as store:
+        changes = store.happened(store.seq_before(began), store.last_seq())
+        judged = judge([watch], changes, {s.id: s.tags for s in app.config.sources})
+        found = once_each(judged.found)
+        rows = []
+        for hit in found:
+            article = store.article(hit.article_id)
+            rows.append(
+                {
+                    "at": hit.at, "event": hit.event, "id": hit.article_id, "revision": hit.revision, "source": article.source if article else None,
+                    "title": article.title if article else None, "url": article.url if article else None,
+                }
+            )  # fmt: skip
+    if form:
+        emit(rows, form)
+    else:
+        table(
+            [
+                ("when", {"no_wrap": True}),
+                ("what", {}),
+                ("id", {"justify": "right"}),
+                ("source", {}),
+                ("title", {"ratio": 1}),
+            ],
+            ([local(str(r["at"])), r["event"], r["id"], r["source"] or "", r["title"]] for r in rows),
+            caption=f"times are {zone_name()}",
+        )
+    stories = f"{counted(len(rows), 'thing')} would have been told since {local(iso(began))}"
+    quiet = ", ".join(f"{count} {why}" for why, count in judged.quiet.items())
+    app.say(f"{stories}{f'; what fits and stays quiet: {quiet}' if quiet else ''}")
+
+
+def _watch(app: App, name: str) -> Watch:
+    for watch in app.config.watches:
+        if watch.name == name:
+            return watch
+    known = ", ".join(w.name for w in app.config.watches) or "none is configured"
+    raise UsageError(f"no watch is called {name!r}; known: {known}")

@@ -1,0 +1,159 @@
+"""Which changes a watch tells of. Pure: what happened is handed in, what was found is handed out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from crawler.settings import Watch
+from storage.records import moment
+from storage.telling import Found, Happened, matching
+
+_BATCH = 200  # changes whose texts are indexed at once
+
+
+@dataclass(slots=True)
+class Judged:
+    """What watches found, and what fits one but is not told, by why."""
+
+    found: list[Found] = field(default_factory=list)
+    quiet: Counter[str] = field(default_factory=Counter)
+
+
+def judge(watches: Sequence[Watch], changes: Iterable[Happened], tags: Mapping[str, Sequence[str]]) -> Judged:
+    """Look at what happened with the eyes of each watch.
+
+    Args:
+        watches: the saved searches.
+        changes: what happened, in order.
+        tags: of each source.
+    """
+    judged = Judged()
+    batch: list[Happened] = []
+    for change in changes:
+        batch.append(change)
+        if len(batch) == _BATCH:
+            _judge(watches, batch, tags, judged)
+            batch.clear()
+    _judge(watches, batch, tags, judged)
+    return judged
+
+
+def _judge(
+    watches: Sequence[Watch], batch: Sequence[Happened], tags: Mapping[str, Sequence[str]], judged: Judged
+) -> None:
+    asked = [
+        (watch, n)
+        for watch in watches
+        for n, change in enumerate(batch)
+        if _wants(watch, change) and _of_sources(watch, change.article.source, tags)
+    ]
+    if not asked:
+        return
+    wanted = sorted({n for _, n in asked})
+    texts: list[tuple[str, str, str]] = []
+    owner: list[int] = []  # which change a text is of: an edit has two
+    for n in wanted:
+        for text in _texts(batch[n]):
+            texts.append(text)
+            owner.append(n)
+    hits = [{owner[i] for i in found} for found in matching([watch.query for watch in watches], texts)]
+    position = {watch.name: i for i, watch in enumerate(watches)}
+    for watch, n in asked:
+        if n in hits[position[watch.name]]:
+            _tell(watch, batch[n], judged)
+
+
+def _wants(watch: Watch, change: Happened) -> bool:
+    if change.event != "edited":
+        return change.event in watch.on
+    assert change.edit is not None
+    if not ("edited" in watch.on or ("silent" in watch.on and change.edit["silent"])):
+        return False
+    return bool(change.edit["words_added"] + change.edit["words_removed"] >= watch.min_words)
+
+
+def _of_sources(watch: Watch, source: str | None, tags: Mapping[str, Sequence[str]]) -> bool:
+    if not watch.sources and not watch.tags:
+        return True
+    return source in watch.sources or bool(set(watch.tags) & set(tags.get(source or "", ())))
+
+
+def _texts(change: Happened) -> list[tuple[str, str, str]]:
+    """What a query is asked of: the article, and of an edit the version before too, so that a name that was taken out is found."""
+    article = change.article
+    authors = "; ".join(article.authors)
+    now = (f"{article.title or ''} {article.subtitle or ''}", article.text or article.summary or "", authors)
+    versions: list[Mapping[str, Any]] = [v for v in (change.before, change.edit) if v is not None]
+    return [(f"{v['title'] or ''} {v['subtitle'] or ''}", v["text"] or "", authors) for v in versions] or [now]
+
+
+def _tell(watch: Watch, change: Happened, judged: Judged) -> None:
+    article = change.article
+    if change.event == "new":
+        if change.quiet:
+            judged.quiet[change.quiet] += 1
+            return
+        if _age(change) > watch.max_age:
+            judged.quiet["older than max_age"] += 1
+            return
+    once = {
+        "new": f"new {article.story_id}",
+        "edited": f"edited {article.id} {change.edit['number'] if change.edit else 0}",
+        "vanished": f"vanished {article.id} {change.at}",
+    }[change.event]
+    event = "silent" if change.edit and change.edit["silent"] else change.event
+    revision = int(change.edit["number"]) if change.edit else article.revision
+    judged.found.append(
+        Found(
+            watch=watch.name,
+            once=once,
+            event=event,
+            article_id=article.id,
+            revision=revision,
+            seq=change.seq,
+            at=change.at,
+        )
+    )
+
+
+def _age(change: Happened) -> float:
+    """Seconds from an article's publication until it was stored; of a day alone from its end."""
+    said = change.article.published_at or change.article.first_seen_at or change.at
+    since = moment(said) + (timedelta(days=1) if len(said) == 10 else timedelta())
+    return (moment(change.at) - since).total_seconds()
+
+
+def once_each(found: Iterable[Found]) -> list[Found]:
+    """What is left where the same is told once: the first of each."""
+    kept: dict[tuple[str, str], Found] = {}
+    for hit in found:
+        kept.setdefault((hit.watch, hit.once), hit)
+    return list(kept.values())
+
+
+def due_at(watch: Watch, found: Sequence[Found], last: str | None, hour: float) -> datetime:
+    """When what waits of a watch is told.
+
+    instant: once nothing came for ten seconds, or a minute after the first, so that a storm is one message; and five minutes after the message before.
+    hourly: at the next full hour. daily: at seven in the morning, local time.
+
+    Args:
+        watch: the watch.
+        found: what waits; not empty.
+        last: when it last spoke.
+        hour: seconds of an hour; fewer where months are rehearsed.
+    """
+    first, newest = moment(found[0].at), moment(max(hit.at for hit in found))
+    if watch.digest == "instant":
+        ready = min(newest + timedelta(seconds=hour / 360), first + timedelta(seconds=hour / 60))
+        return max(ready, moment(last) + timedelta(seconds=hour / 12)) if last else ready
+    if watch.digest == "hourly":
+        passed = first.timestamp()
+        return first + timedelta(seconds=hour - passed % hour)
+    local = first.astimezone()
+    morning = local.replace(hour=7, minute=0, second=0, microsecond=0)
+    return morning if morning > local else (morning + timedelta(days=1))

@@ -1,0 +1,83 @@
+"""What a message says: one JSON document, the same for every receiver, with a plain text in it for who shows it to a person. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from crawler.text import one_line
+from storage.records import Article, iso
+from storage.telling import Found
+
+VERSION = 1  # of the document; docs/watches.md
+MOST = 500  # hits that one message names; a storm says how many more there are
+LINES = 20  # of them in the text
+_WORDS = {"new": "new", "edited": "edited", "silent": "edited silently", "vanished": "gone"}
+
+
+def of_watch(
+    name: str, hits: Sequence[tuple[Found, Article | None, Mapping[str, Any] | None]], now: datetime
+) -> dict[str, Any]:
+    """The document of a watch: what was found, oldest first.
+
+    Args:
+        name: the watch's.
+        hits: what was found, each with its article (None where it was pruned meanwhile) and, of an edit, its row of Store.edits.
+        now: the clock.
+    """
+    counts = Counter(_WORDS[hit.event] for hit, _, _ in hits)
+    told = ", ".join(f"{count} {word}" for word, count in counts.items())
+    rows = [_hit(hit, article, edit) for hit, article, edit in hits[:MOST]]
+    lines = [f"{name}: {told}", *(_line(row) for row in rows[:LINES])]
+    if len(hits) > LINES:
+        lines.append(f"… and {len(hits) - LINES} more")
+    return {
+        "newsdesk": "watch", "version": VERSION, "watch": name, "at": iso(now), "count": len(hits), "more": max(0, len(hits) - MOST),
+        "title": f"{name}: {told}", "text": "\n".join(lines), "hits": rows,
+    }  # fmt: skip
+
+
+def _hit(hit: Found, article: Article | None, edit: Mapping[str, Any] | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"event": hit.event, "at": hit.at, "id": hit.article_id, "revision": hit.revision}
+    if article is not None:
+        names = (
+            "uid",
+            "source",
+            "url",
+            "title",
+            "language",
+            "published_at",
+            "first_seen_at",
+            "story_id",
+            "completeness",
+        )
+        row |= {name: getattr(article, name) for name in names}
+        row |= {"authors": list(article.authors), "summary": one_line(article.summary or article.text or "", 300)}
+    if article is not None and hit.event == "vanished":
+        row["vanished_reason"] = article.vanished_reason
+    if edit is not None:
+        row |= {name: edit[name] for name in ("words_added", "words_removed")}
+        row |= {"silent": bool(edit["silent"]), "title": edit["title"], "title_before": edit["title_before"]}
+    return row
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    title = one_line(row.get("title") or "(no title)", 200)
+    before = row.get("title_before")
+    if before and before != row.get("title"):
+        title = f"{one_line(before, 200)} → {title}"
+    words = f", +{row['words_added']} −{row['words_removed']} words" if "words_added" in row else ""
+    return f"- {_WORDS[row['event']]}: {title} ({row.get('source') or 'fetched alone'}{words}) {row.get('url') or ''}".rstrip()
+
+
+def of_health(new: Sequence[str], over: Sequence[str], now: datetime) -> dict[str, Any]:
+    """The document of `[health] notify`: what became wrong, and what is right again."""
+    lines = [*(f"- {line}" for line in new), *(f"- no longer so: {line}" for line in over)]
+    title = f"newsdesk: {len(new)} new troubles" if len(new) != 1 else "newsdesk: 1 new trouble"
+    if not new:
+        title = f"newsdesk: {len(over)} troubles are over" if len(over) != 1 else "newsdesk: 1 trouble is over"
+    return {
+        "newsdesk": "health", "version": VERSION, "at": iso(now), "title": title, "text": "\n".join([title, *lines]), "troubles": list(new), "over": list(over),
+    }  # fmt: skip

@@ -1,0 +1,327 @@
+"""What watches look at, what they found, and the messages that tell of it. Functions over one connection; the writing ones inside a transaction of the caller's."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlite_utils.db import sqlite3
+
+from storage.articles import by_id
+from storage.connection import explained
+from storage.queries import last_seq
+from storage.records import Article, iso, moment
+from storage.words import match_query, segment
+
+if TYPE_CHECKING:
+    from storage.writer import Writer
+
+Event = Literal["new", "edited", "vanished"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """One change that a watch may tell of."""
+
+    seq: int
+    at: str
+    event: Event
+    article: Article
+    edit: Mapping[str, Any] | None = None  # of an edit: the version's row,
+    before: Mapping[str, Any] | None = None  # and that of the version before
+    quiet: str | None = None  # why a new article is no news: it is of a first crawl, or of a backfill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a watch found: told once for `once`."""
+
+    watch: str
+    once: str
+    event: str
+    article_id: int
+    revision: int
+    seq: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message to one receiver, as it is sent; `target` is a hash of the receiver."""
+
+    id: int
+    uid: str
+    watch: str
+    target: str
+    body: str
+    created_at: str
+    attempts: int
+
+
+def happened(db: Any, after: int, until: int) -> Iterator[Happened]:
+    """What was stored, edited and found gone after a seq, up to another, in order. Of a reprocess, a merge, a regrouping nothing is told."""
+    firsts: dict[str, str] = {}
+    rows = db.conn.execute(
+        "SELECT seq, article_id, at, op FROM changes WHERE seq > ? AND seq <= ? AND op IN ('new', 'revised', 'vanished') ORDER BY seq",
+        (after, until),
+    ).fetchall()
+    for seq, article_id, at, op in rows:
+        article = by_id(db, article_id)
+        if article is None:
+            continue
+        make = partial(Happened, seq=seq, at=at, article=article)
+        if op == "vanished":
+            yield make(event="vanished")
+            continue
+        edit = _edit(db, article_id, at) if op == "revised" else None
+        if edit is not None:
+            yield make(event="edited", edit=edit[1], before=edit[0])
+        else:  # new, or a fuller view of what was a headline
+            yield make(event="new", quiet=_quiet(db, article, firsts))
+
+
+def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The publisher's version that was seen then, behind the one before it."""
+    cursor = db.conn.execute(
+        "SELECT * FROM revisions WHERE article_id = :id AND number IN (SELECT number FROM revisions WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher' "
+        "UNION SELECT number - 1 FROM revisions WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher') ORDER BY number",
+        {"id": article_id, "at": at},
+    )
+    names = [column[0] for column in cursor.description]
+    found = [dict(zip(names, row, strict=True)) for row in cursor]
+    return (found[-2], found[-1]) if len(found) > 1 else None
+
+
+def _quiet(db: Any, article: Article, firsts: dict[str, str]) -> str | None:
+    """Why a new article is no news. It is where every listing of it was a backfill's, or its feed's first."""
+    entries = db.conn.execute(
+        "SELECT e.feed_url, e.first_seen_at, e.found_by, e.backfill, f.parent_url FROM entries e LEFT JOIN feeds f ON f.url = e.feed_url WHERE e.article_id = ?",
+        (article.id,),
+    ).fetchall()
+    why = [_quiet_entry(db, article.source, entry, firsts) for entry in entries]
+    return why[0] if why and all(why) else None
+
+
+def _quiet_entry(db: Any, source: str | None, entry: Sequence[Any], firsts: dict[str, str]) -> str | None:
+    feed_url, seen, found_by, backfill, parent = entry
+    if found_by == "user":
+        return None
+    if backfill or found_by == "backfill":
+        return "of a backfill"
+    # A part of a sitemap comes and goes with its days: what counts is the source's first.
+    column, value = ("source", source) if parent else ("feed_url", feed_url)
+    key = f"{column} {value}"
+    if key not in firsts:
+        firsts[key] = db.conn.execute(
+            f"SELECT min(first_seen_at) FROM entries WHERE {column} = ?", (value,)
+        ).fetchone()[0]
+    late = moment(seen) - moment(firsts[key])
+    return "of a first crawl" if late <= (timedelta(hours=1) if parent else timedelta()) else None
+
+
+def edit(db: Any, article_id: int, number: int) -> dict[str, Any] | None:
+    """One version of an article, with the headline of the one before it as `title_before`."""
+    row = db.conn.execute(
+        "SELECT r.title, p.title, r.words_added, r.words_removed, r.silent, r.seen_at FROM revisions r JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 "
+        "WHERE r.article_id = ? AND r.number = ?",
+        (article_id, number),
+    ).fetchone()
+    names = ("title", "title_before", "words_added", "words_removed", "silent", "seen_at")
+    return dict(zip(names, row, strict=True)) if row else None
+
+
+def matching(queries: Sequence[str], texts: Sequence[tuple[str, str, str]]) -> list[set[int]]:
+    """For each query the indexes of the texts that it finds, by the very index that `search` asks; an empty query finds all.
+
+    Args:
+        queries: as in `newsdesk search`.
+        texts: (title, text, authors).
+    """
+    found: list[set[int]] = []
+    db = sqlite3.connect(":memory:")
+    try:
+        db.execute(
+            "CREATE VIRTUAL TABLE t USING fts5(title, text, authors, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
+        )
+        db.executemany(
+            "INSERT INTO t (rowid, title, text, authors) VALUES (?, ?, ?, ?)",
+            [(n, *map(segment, text)) for n, text in enumerate(texts)],
+        )
+        for query in queries:
+            if not query.strip():
+                found.append(set(range(len(texts))))
+                continue
+            match = match_query(query)
+            rows = db.execute("SELECT rowid FROM t WHERE t MATCH ?", (match,)).fetchall() if match else []
+            found.append({row[0] for row in rows})
+    finally:
+        db.close()
+    return found
+
+
+def seq_before(db: Any, at: str) -> int:
+    """The last seq before a time."""
+    return int(db.conn.execute("SELECT coalesce(max(seq), 0) FROM changes WHERE at < ?", (at,)).fetchone()[0])
+
+
+def add_found(db: Any, found: Iterable[Found]) -> int:
+    """Write what watches found; what was told before, and is the same, is not told again. How many are new."""
+    before = db.conn.total_changes
+    db.conn.executemany(
+        "INSERT INTO hits (watch, once, event, article_id, revision, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(f.watch, f.once, f.event, f.article_id, f.revision, f.seq, f.at) for f in found],
+    )
+    return int(db.conn.total_changes - before)
+
+
+def waiting(db: Any) -> dict[str, list[Found]]:
+    """What was found and is not told yet, by watch, oldest first."""
+    rows = db.conn.execute(
+        "SELECT watch, once, event, article_id, revision, seq, at FROM hits WHERE told_at IS NULL ORDER BY watch, seq"
+    )
+    found: dict[str, list[Found]] = {}
+    for row in rows:
+        hit = Found(**dict(zip(("watch", "once", "event", "article_id", "revision", "seq", "at"), row, strict=True)))
+        found.setdefault(hit.watch, []).append(hit)
+    return found
+
+
+def last_told(db: Any, watch: str) -> str | None:
+    """When a message of a watch was last made."""
+    found: str | None = db.conn.execute("SELECT max(created_at) FROM messages WHERE watch = ?", (watch,)).fetchone()[0]
+    return found
+
+
+def put_messages(
+    db: Any, watch: str, targets: Sequence[str], body: Mapping[str, Any], told: Sequence[Found], now: datetime
+) -> None:
+    """Make one message a receiver, and what it tells of told."""
+    at = iso(now)
+    for target in targets:
+        uid = secrets.token_hex(16)
+        db.conn.execute(
+            "INSERT INTO messages (uid, watch, target, body, created_at, next_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (uid, watch, target, json.dumps({**body, "id": uid}, ensure_ascii=False), at, at),
+        )
+    db.conn.executemany(
+        "UPDATE hits SET told_at = ? WHERE watch = ? AND once = ?", [(at, f.watch, f.once) for f in told]
+    )
+
+
+def due_messages(db: Any, now: datetime) -> list[Message]:
+    """The oldest unsent message of each receiver whose time has come; a later one waits for those before it."""
+    rows = db.conn.execute(
+        "SELECT id, uid, watch, target, body, created_at, attempts FROM messages m WHERE next_at <= ? "
+        "AND NOT EXISTS (SELECT 1 FROM messages o WHERE o.target = m.target AND o.next_at IS NOT NULL AND o.id < m.id) ORDER BY id",
+        (iso(now),),
+    )
+    names = ("id", "uid", "watch", "target", "body", "created_at", "attempts")
+    return [Message(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def settle(db: Any, message: Message, now: datetime, error: str | None, next_at: datetime | None) -> None:
+    """Write what became of a message: sent, to be tried again, or given up (an error and no next time)."""
+    db.conn.execute(
+        "UPDATE messages SET attempts = attempts + 1, error = ?, sent_at = ?, next_at = ? WHERE id = ?",
+        (error, iso(now) if error is None else None, iso(next_at) if next_at else None, message.id),
+    )
+
+
+def outbox(db: Any) -> list[dict[str, Any]]:
+    """Each watch that ever spoke: messages sent, waiting, given up, the newest, the last error."""
+    cursor = db.conn.execute(
+        "SELECT watch, sum(sent_at IS NOT NULL) AS sent, sum(next_at IS NOT NULL) AS waiting, sum(sent_at IS NULL AND next_at IS NULL) AS given_up, "
+        "max(sent_at) AS sent_at, (SELECT error FROM messages e WHERE e.watch = m.watch AND e.error IS NOT NULL AND e.sent_at IS NULL ORDER BY id DESC LIMIT 1) AS error FROM messages m GROUP BY watch"
+    )
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def forget(db: Any, before: datetime) -> None:
+    """Take out messages that were sent or given up before a time. What was told stays known, so that it is not told again."""
+    db.conn.execute("DELETE FROM messages WHERE next_at IS NULL AND created_at < ?", (iso(before),))
+
+
+_SEQ = "watched_seq"  # of meta: up to here watches have looked
+
+
+class Outbox:
+    """What watches found and the messages of it, for the database's one writer: every method is one transaction."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def watching(self, *, on: bool) -> None:
+        """Begin to watch from here on, if nobody did; or stop, and forget how far it was: who watches again tells of nothing that was before."""
+        held = self._writer.meta(_SEQ)
+        with self._writer.transaction():
+            if on and held is None:
+                self._note_seq(last_seq(self._writer.db))
+            elif not on and held is not None:
+                self._writer.db.conn.execute("DELETE FROM meta WHERE key = ?", (_SEQ,))
+
+    def unseen(self) -> tuple[int, int] | None:
+        """The seq up to which watches looked, and the newest; None where there is nothing new, or nobody watches."""
+        seen, newest = self._writer.meta(_SEQ), self._writer.last_seq()
+        return (int(seen), newest) if seen is not None and newest > int(seen) else None
+
+    def note(self, found: Sequence[Found], seq: int) -> None:
+        """Write what was found, and how far watches have looked."""
+        with self._writer.transaction():
+            add_found(self._writer.db, found)
+            self._note_seq(seq)
+
+    def _note_seq(self, seq: int) -> None:
+        self._writer.db.conn.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (_SEQ, str(seq))
+        )
+
+    def compose(
+        self,
+        make: Callable[[str, Sequence[Found], str | None], tuple[Sequence[str], Mapping[str, Any]] | None],
+        now: datetime,
+    ) -> int:
+        """Make messages of what waits; how many.
+
+        Args:
+            make: given a watch's name, what waits, and when it last spoke: the receivers (as hashes) and the document, or None where it is not time yet.
+            now: the clock.
+        """
+        count = 0
+        with self._writer.transaction():
+            for watch, found in waiting(self._writer.db).items():
+                made = make(watch, found, last_told(self._writer.db, watch))
+                if made is not None:
+                    put_messages(self._writer.db, watch, *made, found, now)
+                    count += len(made[0])
+        return count
+
+    def put(
+        self, watch: str, targets: Sequence[str], body: Mapping[str, Any], meta: tuple[str, str], now: datetime
+    ) -> None:
+        """Make a message that is no watch's, and keep a word in meta with it."""
+        with self._writer.transaction():
+            put_messages(self._writer.db, watch, targets, body, (), now)
+            self._writer.db.conn.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", meta
+            )
+
+    def due(self, now: datetime) -> list[Message]:
+        """See due_messages."""
+        with explained(self._writer.path):
+            return due_messages(self._writer.db, now)
+
+    def settle(self, message: Message, now: datetime, error: str | None, next_at: datetime | None) -> None:
+        """See settle."""
+        with self._writer.transaction():
+            settle(self._writer.db, message, now, error, next_at)
+
+    def forget(self, before: datetime) -> None:
+        """See forget."""
+        with self._writer.transaction():
+            forget(self._writer.db, before)

@@ -1,0 +1,255 @@
+"""What a watch tells of, and when: values in, values out, on a real file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler.settings import Source, Watch
+from crawler.watches.judging import Judged, due_at, judge, once_each
+from crawler.watches.messages import LINES, MOST, of_health, of_watch
+from storage.records import Article, FeedCheck, Listed, Verdict, iso
+from storage.telling import Found, Outbox, matching
+from storage.writer import Writer, open_writer
+from tests.conftest import NOW
+from tests.outputs.test_exports import article, verdict
+
+FEED = "https://a.example/rss"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Writer]:
+    writer = open_writer(tmp_path / "news.db")
+    writer.sync_sources(
+        [Source(id="a", name="A", url="https://a.example/", feeds=(FEED,), tags=("harbour",))], {FEED: "a.example"}
+    )
+    yield writer
+    writer.close()
+
+
+def put(store: Writer, found: Verdict) -> int:
+    with store.transaction():
+        made = store.apply_verdict(found)
+    return made or 0
+
+
+def listed(store: Writer, n: int, at: Any) -> int:
+    entry = Listed(
+        identity=f"g{n}",
+        url=f"https://a.example/{n}",
+        url_key=f"a.example/{n}",
+        host="a.example",
+        title=f"T{n}",
+        fingerprint="f",
+    )
+    with store.transaction():
+        store.apply_check(
+            FeedCheck(feed_url=FEED, at=at, outcome="changed", kind="rss", listed=(entry,), due_at=at), "a"
+        )
+    return int(store.db.conn.execute("SELECT id FROM entries WHERE identity = ?", (f"g{n}",)).fetchone()[0])
+
+
+def judged(store: Writer, **watch: Any) -> Judged:
+    tags = {"a": ("harbour",)}
+    return judge([Watch(**{"name": "w", "query": "", **watch})], store.happened(0, store.last_seq()), tags)
+
+
+def events(found: Judged) -> list[tuple[str, int]]:
+    return [(hit.event, hit.article_id) for hit in found.found]
+
+
+def recent(n: int, title: str, text: str, **more: Any) -> Article:
+    return article(n, title, text, published_at=iso(NOW - timedelta(hours=1)), **more)
+
+
+def test_a_query_finds_what_search_finds(store: Writer) -> None:
+    texts = [
+        ("Grüße aus Łódź", "the harbour is closed", "Ada"),
+        ("北京大桥通车", "长江上的大桥", ""),
+        ("Other", "nothing", "B. Grey"),
+    ]
+    assert matching(["harbour", "gruße", "大桥", '"harbour is"', "grey", "", "harbour nothing", '"', "((("], texts) == [
+        {0},
+        {0},
+        {1},
+        {0},
+        {2},
+        {0, 1, 2},
+        set(),
+        set(),
+        set(),
+    ]
+
+
+def test_new_articles_are_told_and_a_first_crawl_a_backfill_and_old_ones_are_quiet(store: Writer) -> None:
+    first = listed(store, 1, NOW - timedelta(hours=3))
+    put(store, verdict(1, recent(1, "First crawl", "harbour"), entry_ids=(first,)))
+    later = listed(store, 2, NOW)
+    put(store, verdict(2, recent(2, "News", "harbour"), entry_ids=(later,)))
+    old = listed(store, 3, NOW)
+    put(store, verdict(3, article(5, "Old", "harbour", published_at="2026-11-01T00:00:00Z"), entry_ids=(old,)))
+    back = listed(store, 4, NOW)
+    store.db.conn.execute("UPDATE entries SET backfill = 1, found_by = 'backfill' WHERE id = ?", (back,))
+    store.db.conn.commit()
+    put(store, verdict(4, recent(4, "Backfilled", "harbour"), entry_ids=(back,)))
+    found = judged(store, query="harbour")
+    assert events(found) == [("new", 2)]
+    assert found.quiet == {"of a first crawl": 1, "older than max_age": 1, "of a backfill": 1}
+    assert events(judged(store, query="bridge")) == []
+    assert events(judged(store, query="harbour", sources=("b",))) == []
+    assert events(judged(store, query="harbour", tags=("harbour",))) == [("new", 2)]
+
+
+def test_a_day_alone_is_as_old_as_its_end(store: Writer) -> None:
+    put(store, verdict(1, article(1, "T", "x", published_at=iso(NOW - timedelta(days=2))[:10])))
+    assert events(judged(store)) == [("new", 1)]
+
+
+def test_once_a_story(store: Writer) -> None:
+    put(store, verdict(1, recent(1, "Wire", "harbour")))
+    put(
+        store,
+        verdict(
+            2, recent(2, "Wire copy", "harbour", source="b", url="https://b.example/2", story_id=1, duplicate_of=1)
+        ),
+    )
+    found = judged(store)
+    assert [hit.article_id for hit in once_each(found.found)] == [1]
+    outbox = Outbox(store)
+    outbox.watching(on=True)
+    outbox.note(found.found, store.last_seq())
+    outbox.note(found.found, store.last_seq())
+    made: list[int] = []
+    for _ in range(2):
+        outbox.compose(lambda watch, hits, last: made.append(len(hits)) or (["t"], {"x": 1}), NOW)  # type: ignore[func-returns-value]
+    assert made == [1]
+
+
+def test_edits_are_told_by_either_version_and_by_their_words(store: Writer) -> None:
+    one = put(store, verdict(1, recent(1, "Minister names Idlib", "the minister said harbour")))
+    put(
+        store,
+        verdict(
+            2,
+            article(1, "Minister names nobody", "the minister said bridge"),
+            outcome="revised",
+            article_id=one,
+            silent=True,
+            words_added=4,
+            words_removed=3,
+            addresses=(),
+        ),
+    )
+    put(
+        store,
+        verdict(
+            3,
+            article(1, "Minister names nobody", "the minister said the bridge"),
+            outcome="revised",
+            article_id=one,
+            words_added=1,
+            addresses=(),
+        ),
+    )
+    assert events(judged(store, query="Idlib", on=("edited",))) == [("silent", 1)]
+    assert events(judged(store, query="bridge", on=("silent",))) == [("silent", 1)]
+    assert events(judged(store, on=("edited",), min_words=0)) == [("silent", 1), ("edited", 1)]
+    assert events(judged(store, on=("edited", "silent"))) == [("silent", 1)]
+    assert events(judged(store, on=("vanished",))) == []
+
+
+def test_a_reprocess_is_quiet_and_a_fuller_view_of_a_headline_is_news(store: Writer) -> None:
+    one = put(store, verdict(1, recent(1, "Only a headline", "", completeness="headline"), outcome="headline"))
+    assert events(judged(store, query="harbour")) == []
+    put(
+        store,
+        verdict(
+            2,
+            recent(1, "Only a headline", "the harbour in full"),
+            outcome="new",
+            article_id=one,
+            replace=True,
+            addresses=(),
+        ),
+    )
+    assert events(judged(store, query="harbour")) == [("new", 1)] * 2
+    assert len(once_each(judged(store, query="harbour").found)) == 1
+    put(
+        store,
+        verdict(
+            3,
+            recent(1, "Read otherwise", "the harbour read otherwise"),
+            outcome="revised",
+            cause="reprocess",
+            article_id=one,
+            words_added=9,
+            addresses=(),
+        ),
+    )
+    assert events(judged(store, query="harbour", on=("edited",))) == []
+
+
+def test_what_vanished_is_told(store: Writer) -> None:
+    one = put(store, verdict(1, recent(1, "T", "harbour")))
+    put(store, Verdict(outcome="gone", at=NOW + timedelta(hours=1), article_id=one, reason="HTTP 410"))
+    assert events(judged(store, query="harbour", on=("vanished",))) == [("vanished", 1)]
+
+
+def test_who_watches_first_is_told_nothing_of_what_was_before(store: Writer) -> None:
+    put(store, verdict(1, recent(1, "Before", "x")))
+    outbox = Outbox(store)
+    assert outbox.unseen() is None
+    outbox.watching(on=True)
+    assert outbox.unseen() is None
+    put(store, verdict(2, recent(2, "After", "y")))
+    outbox.watching(on=True)
+    assert outbox.unseen() == (1, 2)
+    outbox.watching(on=False)
+    outbox.watching(on=True)
+    assert outbox.unseen() is None
+
+
+def test_when_a_digest_is_due() -> None:
+    def found(*seconds: int) -> list[Found]:
+        return [
+            Found(
+                watch="w", once=str(s), event="new", article_id=1, revision=1, seq=s, at=iso(NOW + timedelta(seconds=s))
+            )
+            for s in seconds
+        ]
+
+    def due(watch: Watch, hits: list[Found], last: str | None = None) -> float:
+        return (due_at(watch, hits, last, 3600) - NOW).total_seconds()
+
+    instant, hourly, daily = (Watch(name="w", digest=digest) for digest in ("instant", "hourly", "daily"))
+    assert due(instant, found(0)) == 10
+    assert due(instant, found(0, 8)) == 18
+    assert due(instant, found(0, 20, 40, 59)) == 60
+    assert due(instant, found(0), iso(NOW - timedelta(seconds=100))) == 200
+    assert due(hourly, found(100)) == 3600
+    at = due_at(daily, found(0), None, 3600).astimezone()
+    assert (at.hour, at.minute) == (7, 0)
+    assert 0 < (at - NOW).total_seconds() <= 86400
+
+
+def test_a_storm_names_some_and_counts_the_others() -> None:
+    hits = [
+        (
+            Found(watch="w", once=str(n), event="new", article_id=n, revision=1, seq=n, at=iso(NOW)),
+            article(n, f"Title {n}", "x"),
+            None,
+        )
+        for n in range(600)
+    ]
+    body = of_watch("w", hits, NOW)
+    assert (body["count"], body["more"], len(body["hits"])) == (600, 600 - MOST, MOST)
+    assert len(body["text"].splitlines()) == LINES + 2
+    assert body["text"].endswith("… and 580 more")
+    assert (
+        of_health(["a: gap"], ["b: silent"], NOW)["text"]
+        == "newsdesk: 1 new trouble\n- a: gap\n- no longer so: b: silent"
+    )

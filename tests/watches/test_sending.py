@@ -1,0 +1,224 @@
+"""From an edit to its receiver: the command, a crawl, a real webhook."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from crawler.watches.sending import NotSentError, send, shown, target_of
+from storage.records import iso
+from storage.telling import Outbox
+from storage.writer import open_writer
+from tests.conftest import NOW, Desk, source
+from tests.running import SCHEDULE, Running, until
+from tests.site import Site, story
+from tests.watches.receiver import Receiver
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
+
+
+def watch(receiver: Receiver, *, more: str = "", query: str = "", on: str = '"new"') -> str:
+    return f'[[watch]]\nname = "w"\nquery = "{query}"\non = [{on}]\nmax_age = "9999d"\nmin_words = 1\nnotify = ["{receiver.url}"]\n{more}\n'
+
+
+def test_a_silent_edit_is_told_within_one_recheck(
+    desk: Desk, site: Site, receiver: Receiver, start: Callable[..., Running]
+) -> None:
+    site.news(3)
+    often = f'{SCHEDULE}recheck = ["3s"]\n'
+    desk.configure(source(site), watch(receiver, on='"edited", "silent"'), extra=often)
+    running = start()
+    assert until(lambda: len(running.rows("SELECT id FROM articles")) == 3), running.text()
+    changed = [*story(1)[:-1], "The minister now says something quite different about the harbour and its bridge."]
+    site.page("/2026/11/20/story-number-1", "Story number 1 of the week", changed)
+    assert until(lambda: receiver.hits, 20), running.text()
+    hit = receiver.hits[0]
+    assert (hit["event"], hit["silent"], hit["title"]) == ("silent", True, "Story number 1 of the week")
+    assert receiver.headers[0]["idempotency-key"] == receiver.got[0]["id"]
+    assert "s3cret" not in running.text()
+    assert "s3cret" not in str(desk.rows("SELECT * FROM messages"))
+
+
+def test_a_crawl_of_one_pass_tells_at_its_end_and_a_first_one_is_quiet(
+    desk: Desk, site: Site, receiver: Receiver
+) -> None:
+    site.news(5)
+    desk.configure(source(site), watch(receiver))
+    assert desk.run("crawl").code == 0
+    assert receiver.got == []
+    quiet = desk.run("watch", "test", "w")
+    assert "0 things would have been told" in quiet.err
+    assert "5 of a first crawl" in quiet.err
+    site.news(505)  # a storm
+    assert desk.run("crawl", timeout=200).code == 0
+    assert [(body["count"], body["more"]) for body in receiver.got] == [(500, 0)]
+    assert desk.run("crawl").code == 0
+    assert len(receiver.got) == 1
+    told = desk.run("watch", "test", "w", "--since", "1d", "--json")
+    assert len(json.loads(told.out)) == 500
+    assert "500 things" in told.err
+    listed = desk.run("watch", "list", "--json")
+    assert json.loads(listed.out)[0]["sent"] == 1
+    assert "s3cret" not in listed.out
+
+
+def test_a_receiver_that_was_down_gets_all_of_it_once(
+    desk: Desk, site: Site, receiver: Receiver, start: Callable[..., Running]
+) -> None:
+    site.news(2)
+    desk.configure(source(site), watch(receiver), extra=f"{SCHEDULE}")
+    receiver.status = 503
+    running = start()
+    assert until(lambda: len(running.rows("SELECT id FROM articles")) == 2), running.text()
+    for n in range(3, 7):
+        site.news(n)
+        assert until(lambda n=n: len(running.rows("SELECT id FROM articles")) == n), running.text()  # type: ignore[misc]
+    assert until(lambda: receiver.tries >= 3), running.text()
+    assert receiver.got == []
+    receiver.status = 200
+    assert until(lambda: len(receiver.hits) == 4, 30), running.text()
+    assert len({body["id"] for body in receiver.got}) == len(receiver.got)
+    assert running.stop() == 0
+    assert len(receiver.hits) == len({hit["id"] for hit in receiver.hits}) == 4
+    assert "503; it is tried again" in running.text()
+
+
+def test_a_receiver_that_hangs_holds_up_no_crawl(desk: Desk, site: Site, receiver: Receiver) -> None:
+    site.news(1)
+    desk.configure(source(site), watch(receiver))
+    desk.run("crawl")
+    receiver.delay = 60
+    site.news(2)
+    done = desk.run("crawl", timeout=30)
+    assert done.code == 0
+    assert "does not answer" in done.err
+    assert desk.rows("SELECT attempts, sent_at FROM messages") == [{"attempts": 0, "sent_at": None}]
+
+
+def test_a_command_gets_the_document_on_its_stdin(desk: Desk, site: Site, receiver: Receiver) -> None:
+    taker = desk.folder / "take.py"
+    taker.write_text(
+        "import json, os, sys, pathlib\npathlib.Path(sys.argv[1]).write_text(json.load(sys.stdin)['title'] + os.environ['NEWSDESK_TEXT'])\n"
+    )
+    command = f'notify = ["exec:{sys.executable} {taker} {desk.folder / "taken.txt"}", "exec:false"]'
+    site.news(1)
+    desk.configure(source(site), watch(receiver).replace(f'notify = ["{receiver.url}"]', command))
+    desk.run("crawl")
+    site.news(2)
+    done = desk.run("crawl")
+    assert (desk.folder / "taken.txt").read_text().startswith("w: 1 neww: 1 new\n- new: Story number 1")
+    assert "exec:false ended with 1; it is tried again" in done.err
+    sent = desk.rows("SELECT sent_at IS NOT NULL AS sent, next_at IS NOT NULL AS waiting FROM messages ORDER BY id")
+    assert sorted((row["sent"], row["waiting"]) for row in sent) == [(0, 1), (1, 0)]
+
+
+def test_health_tells_of_a_gap_once(desk: Desk, site: Site, receiver: Receiver) -> None:
+    site.news(1)
+    desk.configure(source(site), extra=f'[health]\nnotify = ["{receiver.url}"]\n')
+    desk.run("crawl")
+    assert receiver.got == []
+    with open_writer(desk.database) as store:
+        store.db.conn.execute(
+            "INSERT INTO gaps (feed_url, source, from_at, to_at, found_at) VALUES ('https://f', 'post', '2026-11-20T00:00:00Z', '2026-11-21T00:00:00Z', ?)",
+            (iso(NOW),),
+        )
+        store.db.conn.commit()
+    desk.run("crawl")
+    desk.run("crawl")
+    assert [body["newsdesk"] for body in receiver.got] == ["health"]
+    assert "post: a gap between 2026-11-20T00:00:00Z" in receiver.got[0]["text"]
+
+
+def test_what_goes_wrong_is_said_in_one_line_and_without_secrets(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def why(where: str) -> str:
+        with pytest.raises(NotSentError) as caught:
+            send(where, '{"title": "t", "text": "x"}', user_agent="newsdesk", uid="u")
+        assert "s3cret" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    receiver.status = 302
+    assert "name where it leads to" in why(receiver.url)
+    assert receiver.tries == 1
+    receiver.status = 500
+    assert "answered 500" in why(receiver.url)
+    assert "refused" in why("http://127.0.0.1:9/s3cret")
+    assert "NEWS_HOOK is not set" in why("env:NEWS_HOOK")
+    monkeypatch.setenv("NEWS_HOOK", receiver.url)
+    assert "answered 500" in why("env:NEWS_HOOK")
+    assert "No such file" in why("exec:/no/such/program s3cret")
+    assert "ended with 3: told" in why('exec:sh -c "echo told >&2; exit 3"')
+    assert "knows no such receiver" in why("nosuch://s3cret")
+    assert shown("https://user:s3cret@hooks.example.org/s3cret") == "https://hooks.example.org/…"
+    assert shown("tgram://s3cret/1") == "tgram://…"
+    assert target_of("a") != target_of("b")
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    assert "pip install 'newsdesk[notify]'" in why("tgram://s3cret/1")
+
+
+def test_apprise_delivers(receiver: Receiver) -> None:
+    pytest.importorskip("apprise")
+    send(
+        receiver.url.replace("http://", "json://").split("?")[0],
+        '{"title": "t", "text": "x"}',
+        user_agent="newsdesk",
+        uid="u",
+    )
+    assert receiver.got[0]["title"] == "t"
+
+
+def test_messages_of_a_watch_that_is_no_more_are_not_sent_and_old_ones_are_forgotten(
+    desk: Desk, site: Site, receiver: Receiver
+) -> None:
+    site.news(1)
+    desk.configure(source(site), watch(receiver))
+    desk.run("crawl")
+    receiver.status = 500
+    site.news(2)
+    desk.run("crawl")
+    receiver.status = 200
+    desk.configure(source(site), watch(receiver).replace(receiver.url, "exec:true"))
+    with open_writer(desk.database) as store:
+        store.db.conn.execute("UPDATE messages SET next_at = created_at")
+        store.db.conn.commit()
+    desk.run("crawl")
+    assert receiver.got == []
+    row = desk.rows("SELECT error, next_at FROM messages")[0]
+    assert row == {"error": "its receiver is in the configuration no more", "next_at": None}
+    with open_writer(desk.database) as store:
+        Outbox(store).forget(NOW.replace(year=2100))
+    assert desk.rows("SELECT id FROM messages") == []
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('name = "w"\nnotify = ["just words"]', "is no receiver"),
+        ('name = "w"\non = ["changed"]', "is no event"),
+        ('name = "w"\ndigest = "weekly"', "instant"),
+        ('name = "w"\n[[watch]]\nname = "w"', "two watches have the name"),
+    ],
+)
+def test_a_watch_that_cannot_be_is_refused_with_its_line(desk: Desk, table: str, words: str) -> None:
+    desk.configure(f"[[watch]]\n{table}\n")
+    done = desk.run("config", "check")
+    assert done.code == 3
+    assert words in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_a_watch_that_nobody_named_is_told(desk: Desk, site: Site) -> None:
+    desk.configure(source(site))
+    assert "no watch yet" in desk.run("watch", "list").err
+    done = desk.run("watch", "test", "nope")
+    assert (done.code, "no watch is called 'nope'" in done.err) == (2, True)
