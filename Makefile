@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: crawl demo test torture check quality short bench lint types imports install constraints clean help
+.PHONY: crawl demo test torture check quality short screenshots bench lint types imports install constraints clean help
 .DEFAULT_GOAL := help
 
 help:  ## what each target does
@@ -48,6 +48,9 @@ quality: $(STAMP)  ## how right the records are, against pinned floors (needs th
 
 short: $(STAMP)  ## a small crawl that fails on a lost article, a request too many, or memory; never on time
 	$(BIN)/python -m benchmarks.crawl --short
+
+screenshots: $(STAMP)  ## the pictures of docs/images drawn anew from the demo's news (needs a Chromium)
+	$(BIN)/python -m tests.outputs.screenshots
 
 bench: $(STAMP)  ## a crawl beside a naive one and the reference bound: wall, CPU, memory, text (two free cores, three minutes)
 	$(BIN)/python -m benchmarks.crawl

@@ -26,13 +26,34 @@ def choices(db: Any) -> dict[str, list[Any]]:
     }
 
 
+def published(db: Any, since: str, source: str | None = None) -> dict[str, dict[str, int]]:
+    """For each source how many of its articles were published on each UTC day from a day on; where the time is unknown, first seen.
+
+    Args:
+        db: the connection.
+        since: the first day.
+        source: this one alone.
+    """
+    rows = db.conn.execute(
+        "SELECT s.id, substr(coalesce(a.published_at, a.first_seen_at), 1, 10) AS day, count(*) FROM sources s CROSS JOIN articles a "
+        "ON a.source = s.id AND coalesce(a.published_at, a.first_seen_at) >= :since "  # the index articles_source alone
+        "WHERE :source IS NULL OR s.id = :source GROUP BY s.id, day",
+        {"since": since, "source": source},
+    )
+    found: dict[str, dict[str, int]] = {}
+    for name, day, count in rows:
+        found.setdefault(name, {})[day] = count
+    return found
+
+
 def lags(db: Any, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
-    """(day it was first seen, seconds from the publisher's own time to ours) of a source's newest articles; of those whose time is known."""
+    """(day it was first seen, seconds from the publisher's own time to ours) of a source's newest articles; of those whose time is known, and that were published since it is watched."""
     rows = db.conn.execute(
         "SELECT first_seen_at, unixepoch(first_seen_at) - unixepoch(published_at) AS lag FROM articles a "
-        "WHERE source = ? AND coalesce(a.published_at, a.first_seen_at) >= ? AND length(published_at) = 20 "
-        "ORDER BY coalesce(a.published_at, a.first_seen_at) DESC LIMIT ?",
-        (source, iso(now - timedelta(days=days)), _LAGS),
+        "WHERE source = :source AND coalesce(a.published_at, a.first_seen_at) >= :since AND length(published_at) = 20 "
+        "AND published_at >= (SELECT first_seen_at FROM articles WHERE id = (SELECT min(id) FROM articles WHERE source = :source)) "
+        "ORDER BY coalesce(a.published_at, a.first_seen_at) DESC LIMIT :most",
+        {"source": source, "since": iso(now - timedelta(days=days)), "most": _LAGS},
     )
     return [(row[0][:10], float(row[1])) for row in rows if 0 <= row[1] <= _LONGEST]
 

@@ -1,6 +1,6 @@
 """Useful questions in SQL, for Datasette, sqlite3 and notebooks: each with what it is good for. docs/queries.md is made of them, and the tests run them all.
 
-Parameters are named (:source, :days, :word…); Datasette asks for them. A parameter left empty asks of all.
+Parameters are named (:source, :days, :word…); Datasette asks for them. A parameter left empty asks of all, but for those that are given an example.
 """
 
 from __future__ import annotations

@@ -149,6 +149,10 @@ class Store:
         """What articles can be chosen by; see storage.overview.choices."""
         return self._read(overview.choices)
 
+    def published(self, since: str, source: str | None = None) -> dict[str, dict[str, int]]:
+        """Articles of each day, by source; see storage.overview.published."""
+        return self._read(overview.published, since, source)
+
     def lags(self, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
         """How long a source's articles took to get here; see storage.overview.lags."""
         return self._read(overview.lags, source, now, days)

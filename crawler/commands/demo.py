@@ -19,8 +19,8 @@ from crawler.commands.app import App, now, pass_app
 def demo_command(app: App, browse: bool) -> int:
     """Serve a bundled news web of a few invented outlets on this machine, crawl it twice, and show what was kept.
 
-    Three outlets run one wire story, one article is edited between the crawls, one feed is broken, one outlet stands behind a
-    consent wall, one writes Chinese.
+    Three outlets run two wire stories, articles are edited between the crawls, one page is taken away, one feed is broken, one
+    outlet stands behind a consent wall, others write Chinese, Arabic, Spanish.
     """
     from crawler.config import shipped
     from crawler.demo.web import HOUR, configuration, news_web
@@ -30,10 +30,10 @@ def demo_command(app: App, browse: bool) -> int:
         (folder / "newsdesk.toml").write_text(configuration(outlets), encoding="utf-8")
         say = _Teller(folder)
         say.told(
-            f"Six invented outlets now stand on 127.0.0.1, and one whose feed is broken. Everything is kept in {folder}."
+            f"Seven invented outlets now stand on 127.0.0.1, and one whose feed is broken. Everything is kept in {folder}."
         )
         say.run("crawl", expected=4)
-        say.told("Somebody edits an article without saying so. An hour later:")
+        say.told("Somebody edits articles without saying so, one page is taken away. An hour later:")
         for outlet in outlets:
             outlet.edited = True
         time.sleep(HOUR)

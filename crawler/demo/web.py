@@ -52,18 +52,22 @@ class Outlet:
                 f'<!doctype html><title>{escape(self.said["name"])}</title><link rel="alternate" type="application/rss+xml" href="{self.feed_path}">',
             )
         for article in self.articles:
-            if path == f"/{article['slug']}":
+            if path == f"/{article['slug']}" and not (self.edited and article.get("gone")):
                 return 200, "text/html; charset=utf-8", _WALL if self.said.get("consent_wall") else self.page(article)
         return 404, "text/html; charset=utf-8", "<!doctype html><title>404</title><h1>Page not found</h1>"
 
     @property
     def articles(self) -> list[dict[str, Any]]:
-        """Its articles, as told."""
-        return list(self.said.get("article", []))
+        """Its articles, now."""
+        return [article for article in self.said.get("article", []) if self.edited or not article.get("late")]
 
     def published(self, article: dict[str, Any]) -> datetime:
         """When an article was published: so many hours before the demo."""
         return self.now - timedelta(hours=article["hours"], minutes=7)
+
+    def title(self, article: dict[str, Any]) -> str:
+        """Its headline, now."""
+        return str(article.get("edited_title", article["title"]) if self.edited else article["title"])
 
     def text(self, article: dict[str, Any]) -> list[str]:
         """Its paragraphs, now."""
@@ -71,24 +75,32 @@ class Outlet:
 
     def page(self, article: dict[str, Any]) -> str:
         """The article's page."""
-        when = self.published(article).isoformat()
+        when, title, caption = self.published(article).isoformat(), self.title(article), article.get("caption")
+        modified = self.now.isoformat() if self.edited and article.get("admitted") else when
+        picture = f"{self.base}/{article['slug']}.jpg"
         about = {
-            "@context": "https://schema.org", "@type": "NewsArticle", "headline": article["title"], "datePublished": when, "dateModified": when, "articleSection": article["section"],
+            "@context": "https://schema.org", "@type": "NewsArticle", "headline": title, "datePublished": when, "dateModified": modified, "articleSection": article["section"],
             "author": [{"@type": "Person", "name": name} for name in article["authors"]], "inLanguage": self.said["language"], "publisher": {"@type": "Organization", "name": self.said["name"]},
         }  # fmt: skip
         text = "".join(f"<p>{escape(paragraph)}</p>\n" for paragraph in self.text(article))
+        figure = (
+            f'<figure><img src="{picture}" alt=""><figcaption>{escape(caption)}</figcaption></figure>\n'
+            if caption
+            else ""
+        )
+        image = f'<meta property="og:image" content="{picture}">' if caption else ""
         return (
-            f'<!doctype html><html lang="{self.said["language"]}"><head><meta charset="utf-8"><title>{escape(article["title"])} - {escape(self.said["name"])}</title>'
-            f'<link rel="canonical" href="{self.base}/{article["slug"]}"><meta property="og:site_name" content="{escape(self.said["name"])}"><meta property="og:type" content="article">'
+            f'<!doctype html><html lang="{self.said["language"]}"><head><meta charset="utf-8"><title>{escape(title)} - {escape(self.said["name"])}</title>'
+            f'<link rel="canonical" href="{self.base}/{article["slug"]}"><meta property="og:site_name" content="{escape(self.said["name"])}"><meta property="og:type" content="article">{image}'
             f'<script type="application/ld+json">{json.dumps(about)}</script></head><body><nav><a href="/">Home</a> <a href="/search">Search</a></nav>'
-            f'<article><h1>{escape(article["title"])}</h1><p class="byline">By {escape(" and ".join(article["authors"]))}</p>\n{text}</article>'
+            f'<article><h1>{escape(title)}</h1><p class="byline">By {escape(" and ".join(article["authors"]))}</p>\n{figure}{text}</article>'
             f"<footer><p>© {escape(self.said['name'])}. All rights reserved.</p></footer></body></html>"
         )
 
 
 def _rss(outlet: Outlet) -> tuple[str, str]:
     items = "".join(
-        f"<item><title>{escape(a['title'])}</title><link>{outlet.base}/{a['slug']}</link><guid>{outlet.base}/{a['slug']}</guid>"
+        f"<item><title>{escape(outlet.title(a))}</title><link>{outlet.base}/{a['slug']}</link><guid>{outlet.base}/{a['slug']}</guid>"
         f"<pubDate>{format_datetime(outlet.published(a))}</pubDate><description>{escape(a.get('summary') or outlet.text(a)[0])}</description></item>"
         for a in outlet.articles
     )
@@ -101,7 +113,7 @@ def _rss(outlet: Outlet) -> tuple[str, str]:
 
 def _atom(outlet: Outlet) -> tuple[str, str]:
     entries = "".join(
-        f'<entry><id>{outlet.base}/{a["slug"]}</id><title>{escape(a["title"])}</title><link href="{outlet.base}/{a["slug"]}"/><updated>{outlet.published(a).isoformat()}</updated>'
+        f'<entry><id>{outlet.base}/{a["slug"]}</id><title>{escape(outlet.title(a))}</title><link href="{outlet.base}/{a["slug"]}"/><updated>{outlet.published(a).isoformat()}</updated>'
         f"<published>{outlet.published(a).isoformat()}</published><summary>{escape(outlet.text(a)[0])}</summary></entry>"
         for a in outlet.articles
     )
@@ -116,7 +128,7 @@ def _json(outlet: Outlet) -> tuple[str, str]:
         {
             "id": a["slug"],
             "url": f"{outlet.base}/{a['slug']}",
-            "title": a["title"],
+            "title": outlet.title(a),
             "date_published": outlet.published(a).isoformat(),
             "summary": outlet.text(a)[0],
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -185,9 +185,17 @@ def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # no
         "first_outlet": names.get(first.source or "", first.source or first.url) if first else None,
         "seen_outlet": names.get(seen.source or "", seen.source or seen.url),
         "timeline": plots.timeline(
-            moments, label="When each outlet published the story, and when it was first seen here"
+            moments,
+            label="When each outlet published the story, and when it was first seen here",
+            ends=_ends(members),
         ),
     }
+
+
+def _ends(members: Sequence[Article]) -> tuple[str, str]:
+    """The first and the last of what a timeline shows."""
+    times = [at for m in members for at in (m.published_at, m.first_seen_at) if at and len(at) > 10]
+    return local(min(times, default="")), local(max(times, default=""))
 
 
 def _grams(of: Article) -> frozenset[int]:
@@ -198,15 +206,13 @@ def sources(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noq
     """A row a source: what it brings, how well, what is wrong."""
     health = store.health(now)
     fills = store.fills(now, WEEKS)
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for day in store.days(since=_days_ago(now, WEEKS - 1)):
-        counts[day["source"]][day["day"]] += day["articles"] + day["headline_only"]
+    counts = store.published(_days_ago(now, WEEKS - 1))
     gaps = Counter(gap.source for gap in store.gaps(states=("open",)))
     calendar = _calendar(now, WEEKS)
     rows = []
     for row in health:
         name = row["source"]
-        values = [counts[name][day] for day in calendar]
+        values = [counts.get(name, {}).get(day, 0) for day in calendar]
         rows.append(
             {
                 **row,
@@ -224,7 +230,9 @@ def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
     if row is None:
         return None
     days = {day["day"]: day for day in store.days(sources=(name,), since=_days_ago(now, DAYS - 1))}
-    calendar = [day for day in _calendar(now, DAYS) if not days or day >= min(days)]
+    counts = store.published(_days_ago(now, DAYS - 1), name).get(name, {})
+    began = min([*days, *counts], default="")
+    calendar = [day for day in _calendar(now, DAYS) if day >= began]
     calendar = calendar if len(calendar) > 13 else _calendar(now, 14)
     found = [days.get(day) for day in calendar]
     lags: dict[str, list[float]] = defaultdict(list)
@@ -237,12 +245,8 @@ def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
             [
                 plots.Bar(
                     label=day,
-                    value=(d["articles"] + d["headline_only"]) if d else 0,
-                    note=f", {d['headline_only']} of them headlines only"
-                    if d and d["headline_only"]
-                    else ""
-                    if d
-                    else ", nobody watched",
+                    value=counts.get(day, 0),
+                    note="" if d else ", nobody watched",
                     blind=bool(days) and day >= min(days) and (d is None or not d["polls_ok"]),
                 )
                 for day, d in zip(calendar, found, strict=True)

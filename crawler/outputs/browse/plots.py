@@ -78,12 +78,12 @@ class Moment:
     note: str
 
 
-def timeline(moments: Sequence[Moment], *, label: str) -> Markup:
+def timeline(moments: Sequence[Moment], *, label: str, ends: tuple[str, str]) -> Markup:
     """A line an outlet: a full dot where it says that it published, a ring where it was first seen here."""
     times = [at for m in moments for at in (m.published, m.seen) if at is not None]
     start, end = min(times), max(times)
     span, left, row = max(end - start, 1.0), 200.0, 26.0
-    height = row * len(moments) + 14
+    height = row * len(moments) + 26
 
     def x(at: float) -> float:
         return left + 10 + (WIDTH - left - 24) * (at - start) / span
@@ -91,15 +91,16 @@ def timeline(moments: Sequence[Moment], *, label: str) -> Markup:
     drawn = []
     for i, m in enumerate(moments):
         y = row * i + 18
-        ends = [x(at) for at in (m.published, m.seen) if at is not None]
+        span_ends = [x(at) for at in (m.published, m.seen) if at is not None]
         dot = f'<circle class="told" cx="{x(m.published):.1f}" cy="{y}" r="5"/>' if m.published is not None else ""
         drawn.append(
             f'<g><title>{escape(m.name)}: {escape(m.note)}</title><text x="{left}" y="{y + 4}" text-anchor="end">{escape(_short(m.name))}</text>'
-            f'<line class="axis" x1="{left + 10}" x2="{WIDTH - 14}" y1="{y}" y2="{y}"/><line class="span" x1="{min(ends):.1f}" x2="{max(ends):.1f}" y1="{y}" y2="{y}"/>'
+            f'<line class="axis" x1="{left + 10}" x2="{WIDTH - 14}" y1="{y}" y2="{y}"/><line class="span" x1="{min(span_ends):.1f}" x2="{max(span_ends):.1f}" y1="{y}" y2="{y}"/>'
             f'<circle class="seen" cx="{x(m.seen):.1f}" cy="{y}" r="5"/>{dot}</g>'
         )
+    names = f'<text x="{left + 10}" y="{height - 6}">{escape(ends[0])}</text><text x="{WIDTH - 14}" y="{height - 6}" text-anchor="end">{escape(ends[1])}</text>'
     return Markup(
-        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH:.0f} {height:.0f}">{"".join(drawn)}</svg>'
+        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH:.0f} {height:.0f}">{"".join(drawn)}{names}</svg>'
     )
 
 
@@ -108,10 +109,10 @@ def _short(name: str) -> str:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 5, 10, 20, 50… that is not below."""
+    """The next of 1, 2, 4, 10, 20, 40… that is not below: half of it is a whole number, but for 1."""
     step = 1.0
     while True:
-        for factor in (1, 2, 5):
+        for factor in (1, 2, 4):
             if step * factor >= value:
                 return step * factor
         step *= 10
