@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 from storage.records import iso
 
-_LAGS = 3_000  # of a source's newest articles, for its lag
+_NEWEST = 1_000  # of a source's articles: those that its lag and its fill rates are of
 _LONGEST = 7 * 86_400  # seconds: what was found later than this was looked for, not watched
 
 
@@ -26,23 +27,26 @@ def choices(db: Any) -> dict[str, list[Any]]:
     }
 
 
-def published(db: Any, since: str, source: str | None = None) -> dict[str, dict[str, int]]:
-    """For each source how many of its articles were published on each UTC day from a day on; where the time is unknown, first seen.
+def published(db: Any, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
+    """For each source how many of its articles were published on each UTC day; where the time is unknown, first seen.
 
     Args:
         db: the connection.
-        since: the first day.
+        now: the clock.
+        days: so many, with today.
         source: this one alone.
     """
-    rows = db.conn.execute(
-        "SELECT s.id, substr(coalesce(a.published_at, a.first_seen_at), 1, 10) AS day, count(*) FROM sources s CROSS JOIN articles a "
-        "ON a.source = s.id AND coalesce(a.published_at, a.first_seen_at) >= :since "  # the index articles_source alone
-        "WHERE :source IS NULL OR s.id = :source GROUP BY s.id, day",
-        {"since": since, "source": source},
+    calendar = [iso(now + timedelta(days=1 - back))[:10] for back in range(days + 1)]
+    rows = db.conn.execute(  # seeks in the index articles_source alone: a grouping of the same rows takes fifteen times as long
+        "SELECT s.id, d.value, (SELECT count(*) FROM articles a WHERE a.source = s.id AND coalesce(a.published_at, a.first_seen_at) >= d.value "
+        "AND coalesce(a.published_at, a.first_seen_at) < date(d.value, '+1 day')) AS found "
+        "FROM sources s CROSS JOIN json_each(:days) d WHERE (:source IS NULL OR s.id = :source)",
+        {"days": json.dumps(calendar[1:]), "source": source},
     )
     found: dict[str, dict[str, int]] = {}
     for name, day, count in rows:
-        found.setdefault(name, {})[day] = count
+        if count:
+            found.setdefault(name, {})[day] = count
     return found
 
 
@@ -53,7 +57,7 @@ def lags(db: Any, source: str, now: datetime, days: int) -> list[tuple[str, floa
         "WHERE source = :source AND coalesce(a.published_at, a.first_seen_at) >= :since AND length(published_at) = 20 "
         "AND published_at >= (SELECT first_seen_at FROM articles WHERE id = (SELECT min(id) FROM articles WHERE source = :source)) "
         "ORDER BY coalesce(a.published_at, a.first_seen_at) DESC LIMIT :most",
-        {"source": source, "since": iso(now - timedelta(days=days)), "most": _LAGS},
+        {"source": source, "since": iso(now - timedelta(days=days)), "most": _NEWEST},
     )
     return [(row[0][:10], float(row[1])) for row in rows if 0 <= row[1] <= _LONGEST]
 
@@ -68,12 +72,15 @@ def feeds(db: Any, source: str) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def fills(db: Any, now: datetime, days: int) -> dict[str, dict[str, float]]:
-    """For each source: the shares of its articles of the last days that have an author, a date, their full text."""
+def fills(db: Any, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, float]]:
+    """For each source: the shares of its articles of the last days that have an author, a date, their full text; of one alone, of its newest."""
+    which = "articles INDEXED BY articles_seen WHERE first_seen_at >= :since AND source IS NOT NULL"  # answered by that index alone; the planner prefers a slower one
+    if source is not None:
+        when = "coalesce(a.published_at, a.first_seen_at)"
+        which = f"(SELECT * FROM articles a WHERE source = :source AND {when} >= :since ORDER BY {when} DESC LIMIT {_NEWEST})"
     rows = db.conn.execute(
-        "SELECT source, count(*), sum(authors <> '[]'), sum(published_at IS NOT NULL), sum(completeness = 'full') FROM articles "
-        "WHERE first_seen_at >= ? AND source IS NOT NULL GROUP BY source",  # answered by the index articles_seen alone
-        (iso(now - timedelta(days=days)),),
+        f"SELECT source, count(*), sum(authors <> '[]'), sum(published_at IS NOT NULL), sum(completeness = 'full') FROM {which} GROUP BY source",
+        {"since": iso(now - timedelta(days=days)), "source": source},
     )
     return {
         row[0]: {name: row[i] / row[1] for i, name in ((2, "author"), (3, "date"), (4, "full text"))} for row in rows

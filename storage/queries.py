@@ -278,12 +278,18 @@ def edits(
         "p.title IS NOT r.title": title,
         "r.words_added + r.words_removed >= :words": min_words > 0,
         "a.source IN (SELECT value FROM json_each(:sources))": bool(sources),
-        "r.seen_at <= :before_at AND (r.seen_at, a.id) < (:before_at, :before_id)": before is not None,
+        "r.seen_at <= :before_at AND (r.seen_at, r.article_id) < (:before_at, :before_id)": before is not None,
     }
+    tables = "revisions r JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 JOIN articles a ON a.id = r.article_id"
+    if sources:  # from the source's edited articles on: in the list of all edits those of one source stand far apart
+        tables = (
+            "articles a INDEXED BY articles_edited CROSS JOIN revisions r ON r.article_id = a.id AND a.revision > 1 "
+            "CROSS JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1"
+        )
     sql = (
-        "SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, p.title AS old_title, r.title AS title, r.silent, "
-        "r.words_added, r.words_removed FROM revisions r JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 JOIN articles a ON a.id = r.article_id "
-        f"WHERE {' AND '.join(['r.cause = :cause', *(c for c, asked in conditions.items() if asked)])} ORDER BY r.seen_at DESC, a.id DESC LIMIT :limit"
+        f"SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, p.title AS old_title, r.title AS title, r.silent, "
+        f"r.words_added, r.words_removed FROM {tables} "
+        f"WHERE {' AND '.join(['r.number > 1 AND r.cause = :cause', *(c for c, asked in conditions.items() if asked)])} ORDER BY r.seen_at DESC, r.article_id DESC LIMIT :limit"
     )
     before_at, before_id = before or ("", 0)
     values = {
@@ -365,25 +371,27 @@ _VERDICTS = (
 )
 
 
-def source_health(db: Any, now: str) -> list[dict[str, Any]]:
-    """A row a source: its feeds, when they last answered, what it has, what is owed. Each table is read once, not once a source."""
+def source_health(db: Any, now: str, source: str | None = None) -> list[dict[str, Any]]:
+    """A row a source (or of one alone): its feeds, when they last answered, what it has, what is owed. Each table is read once, not once a source."""
+    one = "AND source = :source" if source is not None else ""
     found = _dicts(
         db,
         "WITH f AS (SELECT source, sum(state = 'active') AS feeds, sum(state <> 'disabled' AND (failures > 0 OR state = 'gone')) AS feeds_failing, max(checked_at) AS checked_at, "
-        "max(changed_at) AS changed_at, min(CASE WHEN state = 'active' THEN due_at END) AS due_at FROM feeds GROUP BY source), "
-        "a AS (SELECT source, count(*) AS articles FROM articles GROUP BY source), "
-        "i AS (SELECT source, count(*) AS incomplete FROM articles WHERE completeness <> 'full' GROUP BY source), "
-        "o AS (SELECT source, count(*) AS owed FROM entries WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state <> 'gone' GROUP BY source), "
-        "r AS (SELECT source, count(*) AS rejected FROM entries WHERE state IN ('rejected', 'gone') GROUP BY source), "
+        f"max(changed_at) AS changed_at, min(CASE WHEN state = 'active' THEN due_at END) AS due_at FROM feeds WHERE true {one} GROUP BY source), "
+        f"a AS (SELECT source, count(*) AS articles FROM articles WHERE true {one} GROUP BY source), "
+        f"i AS (SELECT source, count(*) AS incomplete FROM articles WHERE completeness <> 'full' {one} GROUP BY source), "
+        f"o AS (SELECT source, count(*) AS owed FROM entries WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state <> 'gone' {one} GROUP BY source), "
+        f"r AS (SELECT source, count(*) AS rejected FROM entries WHERE state IN ('rejected', 'gone') {one} GROUP BY source), "
         "e AS (SELECT source, url || ': ' || last_error AS last_error, row_number() OVER (PARTITION BY source ORDER BY parent_url IS NOT NULL, checked_at DESC) AS n FROM feeds WHERE last_error IS NOT NULL) "
         "SELECT s.id AS source, s.name, s.enabled, coalesce(f.feeds, 0) AS feeds, coalesce(f.feeds_failing, 0) AS feeds_failing, f.checked_at, f.changed_at, f.due_at, "
         "coalesce(a.articles, 0) AS articles, coalesce(i.incomplete, 0) AS incomplete, coalesce(o.owed, 0) AS owed, coalesce(r.rejected, 0) AS rejected, e.last_error "
         "FROM sources s LEFT JOIN f ON f.source = s.id LEFT JOIN a ON a.source = s.id LEFT JOIN i ON i.source = s.id LEFT JOIN o ON o.source = s.id LEFT JOIN r ON r.source = s.id "
-        "LEFT JOIN e ON e.source = s.id AND e.n = 1 WHERE s.enabled = 1 OR a.articles > 0 ORDER BY s.id",
+        "LEFT JOIN e ON e.source = s.id AND e.n = 1 WHERE (s.enabled = 1 OR a.articles > 0) AND (:source IS NULL OR s.id = :source) ORDER BY s.id",
+        {"source": source},
     )
     verdicts: dict[str, dict[str, int]] = {}
-    for source, reason, count in db.conn.execute(_VERDICTS):
-        verdicts.setdefault(source, {})[reason] = verdicts.get(source, {}).get(reason, 0) + count
+    for name, reason, count in db.conn.execute(_VERDICTS):
+        verdicts.setdefault(name, {})[reason] = verdicts.get(name, {}).get(reason, 0) + count
     for row in found:
         row["verdicts"] = verdicts.get(row["source"], {})
         row["overdue_seconds"] = (

@@ -190,6 +190,8 @@ def flat_cost(db: Any) -> None:
 _TAKEN_AWAY = """
 ALTER TABLE changes ADD COLUMN uid TEXT;
 CREATE INDEX changes_at ON changes(at);
+CREATE INDEX articles_edited ON articles(source) WHERE revision > 1;
+CREATE INDEX revisions_silent ON revisions(seen_at) WHERE silent;
 CREATE TABLE pruned_urls (url_key TEXT PRIMARY KEY, url TEXT NOT NULL, article_id INTEGER NOT NULL, pruned_at TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL, watch TEXT NOT NULL, target TEXT NOT NULL, body TEXT NOT NULL, created_at TEXT NOT NULL,

@@ -149,17 +149,17 @@ class Store:
         """What articles can be chosen by; see storage.overview.choices."""
         return self._read(overview.choices)
 
-    def published(self, since: str, source: str | None = None) -> dict[str, dict[str, int]]:
+    def published(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
         """Articles of each day, by source; see storage.overview.published."""
-        return self._read(overview.published, since, source)
+        return self._read(overview.published, now, days, source)
 
     def lags(self, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
         """How long a source's articles took to get here; see storage.overview.lags."""
         return self._read(overview.lags, source, now, days)
 
-    def fills(self, now: datetime, days: int) -> dict[str, dict[str, float]]:
+    def fills(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, float]]:
         """How complete each source's newest articles are; see storage.overview.fills."""
-        return self._read(overview.fills, now, days)
+        return self._read(overview.fills, now, days, source)
 
     def feeds(self, source: str) -> list[dict[str, Any]]:
         """The feeds of a source, as they were last answered."""
@@ -190,9 +190,9 @@ class Store:
         finally:
             self.db.conn.execute("ROLLBACK")
 
-    def health(self, now: datetime) -> list[dict[str, Any]]:
-        """A row a source."""
-        return self._read(queries.source_health, iso(now))
+    def health(self, now: datetime, source: str | None = None) -> list[dict[str, Any]]:
+        """A row a source, or of one alone."""
+        return self._read(queries.source_health, iso(now), source)
 
     def gaps(self, **which: Any) -> list[Gap]:
         """The holes in what was watched, newest first; see storage.gaps.gaps."""

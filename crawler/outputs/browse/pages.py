@@ -27,6 +27,7 @@ MEMBERS = 100  # articles of one story
 LONG = 20_000  # words of a text beyond which no likeness is measured
 DAYS = 90  # of a source's plots
 WEEKS = 30  # days of a sparkline
+LATELY = 7  # days whose articles say how full a source's fields are, in the list of all
 Asked = Mapping[str, str]
 
 
@@ -205,8 +206,8 @@ def _grams(of: Article) -> frozenset[int]:
 def sources(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001
     """A row a source: what it brings, how well, what is wrong."""
     health = store.health(now)
-    fills = store.fills(now, WEEKS)
-    counts = store.published(_days_ago(now, WEEKS - 1))
+    fills = store.fills(now, LATELY)
+    counts = store.published(now, WEEKS)
     gaps = Counter(gap.source for gap in store.gaps(states=("open",)))
     calendar = _calendar(now, WEEKS)
     rows = []
@@ -226,11 +227,11 @@ def sources(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noq
 
 def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
     """One source: its days as plots, how full its fields are, its lag, feeds, gaps and rejected entries; None where there is none."""
-    row = next((found for found in store.health(now) if found["source"] == name), None)
+    row = next(iter(store.health(now, name)), None)
     if row is None:
         return None
     days = {day["day"]: day for day in store.days(sources=(name,), since=_days_ago(now, DAYS - 1))}
-    counts = store.published(_days_ago(now, DAYS - 1), name).get(name, {})
+    counts = store.published(now, DAYS, name).get(name, {})
     began = min([*days, *counts], default="")
     calendar = [day for day in _calendar(now, DAYS) if day >= began]
     calendar = calendar if len(calendar) > 13 else _calendar(now, 14)
@@ -269,7 +270,7 @@ def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
         )
         if any(d and d["polls_failed"] for d in found)
         else None,
-        "fills": _percents(store.fills(now, WEEKS).get(name, {})),
+        "fills": _percents(store.fills(now, WEEKS, name).get(name, {})),
         "feeds": store.feeds(name),
         "gaps": store.gaps(sources=(name,))[:20],
         "days": DAYS,

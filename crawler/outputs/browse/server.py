@@ -155,7 +155,9 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
     import uvicorn
 
     let_in()  # plugins of Datasette's may want what newsdesk itself leaves out
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends at once (TCP_NODELAY) only what says that it is TCP; else each page waits 40 ms for the reader's ACK
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
