@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,11 @@ def show_settings(app: App, origin: bool) -> None:
     """The settings in force, as TOML; secrets stay `env:NAME`."""
     from crawler.configtext import section_lines
     from crawler.settings import SECTIONS
+    from crawler.watches.sending import shown
 
     config = app.config
+    receivers = tuple(shown(receiver) for receiver in config.health.notify)  # an address of these is often a secret
+    config = dataclasses.replace(config, health=dataclasses.replace(config.health, notify=receivers))
     print(f"# {config.path or 'built-in defaults with the shipped sources'}")
     for section in SECTIONS:
         print(f"\n[{section}]")

@@ -166,6 +166,13 @@ def test_what_goes_wrong_is_said_in_one_line_and_without_secrets(
     assert "pip install 'newsdesk[notify]'" in why("tgram://s3cret/1")
 
 
+def test_the_settings_show_receivers_without_what_is_secret(desk: Desk) -> None:
+    desk.configure(extra='[health]\nnotify = ["https://hooks.example.org/s3cret", "exec:tell s3cret", "env:HOOK"]\n')
+    done = desk.run("config", "show", "--origin")
+    assert 'notify = ["https://hooks.example.org/…", "exec:tell", "env:HOOK"]' in done.out
+    assert "s3cret" not in done.out
+
+
 def test_apprise_delivers(receiver: Receiver) -> None:
     pytest.importorskip("apprise")
     send(
