@@ -42,7 +42,7 @@ def name_of(path: Path) -> str:
 
 
 def test_row_31_one_way_out() -> None:
-    """Nothing but the engine's downloader opens a connection; a socket is opened to listen, and to tell systemd."""
+    """Nothing but the engine's downloader fetches, and nothing but one module sends messages; a socket is opened to listen, and to tell systemd."""
     clients = {
         "requests",
         "httpx",
@@ -64,6 +64,8 @@ def test_row_31_one_way_out() -> None:
         "storage/lock.py",
     }
     for path in ROOMS:
+        if name_of(path) == "crawler/watches/sending.py":  # to receivers that the operator named
+            continue
         assert not clients & imports(path), path
         if "socket" in imports(path):
             assert name_of(path) in listening, path
