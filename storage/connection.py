@@ -6,6 +6,7 @@ library and none of the versions with the WAL-reset bug (3.7.0 to 3.51.2) where 
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,6 @@ from storage.schema import APPLICATION_ID, SCHEMA, migrations
 SQLITE_VERSION: str = sqlite3.sqlite_version
 BUSY_SECONDS = 60.0  # another program (a sqlite3 shell, a backup) may hold SQLite's write lock for a while
 _MAGIC = b"SQLite format 3\0"
-_written: set[Path] = set()  # files that this process has open for writing; see _inspect
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def open_writer(path: Path) -> Any:
         _inspect(path)
     elif not path.parent.exists():
         raise DiskProblem(f"{path}: the folder {path.parent} does not exist; make it, or name another file with --db")
-    with explained(path):
+    with _opening(path):
         connection = sqlite3.connect(str(path), timeout=BUSY_SECONDS, check_same_thread=False)
         try:
             if exists:
@@ -98,7 +98,6 @@ def open_writer(path: Path) -> Any:
             connection.execute("PRAGMA journal_size_limit=67108864")
             _functions(connection)
             _migrate(connection)
-            _written.add(path.resolve())
         except BaseException:
             connection.close()
             raise
@@ -117,7 +116,7 @@ def open_reader(path: Path) -> Any:
             f"no database at {path}; `newsdesk crawl` makes one there, or name yours with --db or NEWSDESK_DB"
         )
     _inspect(path)
-    with explained(path):
+    with _opening(path):
         connection = _connect_reader(path)
         connection.execute("PRAGMA query_only=ON")
         _functions(connection)
@@ -134,7 +133,7 @@ def version_of(path: Path) -> int:
     if not path.exists():
         raise MissingDatabase(f"no database at {path}; `newsdesk crawl` makes one there")
     _inspect(path)
-    with explained(path):
+    with _opening(path):
         connection = _connect_reader(path)
         try:
             return int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -157,24 +156,32 @@ def _connect_reader(path: Path) -> Any:
 
 
 def _inspect(path: Path) -> None:
-    """Look at the first bytes before SQLite does: it takes an empty file for a new database.
+    """Look at a file before SQLite does: it takes an empty one for a new database.
 
-    Never while this process writes the file: closing any descriptor of it drops the locks that SQLite holds (POSIX), and the next
-    reader to leave takes the WAL's index away under the writer.
+    Its bytes are not read: closing any descriptor of it drops the locks (POSIX) that every connection of this process holds, and the next
+    reader to leave would take the write-ahead log away under them.
     """
-    if path.resolve() in _written:
-        return
-    try:
-        with path.open("rb") as file:
-            head = file.read(16)
-    except OSError as error:
-        raise DiskProblem(f"{path}: cannot be read: {error.strerror}") from error
-    if not head:
+    if not os.access(path, os.R_OK):
+        raise DiskProblem(f"{path}: cannot be read: Permission denied")
+    if path.stat().st_size == 0:
         raise NotOurs(
             f"{path}: the file is empty (0 bytes); a crash or a copy may have cut it: restore a backup, or delete it to start anew"
         )
-    if not head.startswith(_MAGIC):
-        raise NotOurs(f"{path}: not a SQLite database; newsdesk leaves it alone: name another file with --db")
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """As explained; what SQLite cannot open at all is looked at: a file that is no database is another's, and left alone."""
+    try:
+        with explained(path):
+            yield
+    except DamagedDatabase:
+        with path.open("rb") as file:  # nobody in this process can have it open
+            if not file.read(16).startswith(_MAGIC):
+                raise NotOurs(
+                    f"{path}: not a SQLite database; newsdesk leaves it alone: name another file with --db"
+                ) from None
+        raise
 
 
 def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -> None:

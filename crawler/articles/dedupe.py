@@ -6,12 +6,11 @@ Wire stories are cut and edited, so Jaccard falls to .1-.5 and the usual setting
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TypeVar
 
 from crawler.articles.words import words
@@ -96,21 +95,3 @@ def content_hash(title: str | None, subtitle: str | None, text: str | None) -> s
     """What makes a version: headline, subtitle and text, but for spaces and forms of the same character."""
     parts = (re.sub(r"\s+", " ", unicodedata.normalize("NFC", part or "")).strip() for part in (title, subtitle, text))
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()
-
-
-_DIFF_LIMIT = 4000  # words; beyond, words are counted without their order, as difflib is quadratic
-
-
-def words_changed(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> tuple[int, int]:
-    """(words added, words removed) between two versions, over title, subtitle and text."""
-    added = removed = 0
-    for name in ("title", "subtitle", "text"):
-        old, new = words(before.get(name) or ""), words(after.get(name) or "")
-        if len(old) + len(new) > 2 * _DIFF_LIMIT:
-            a, b = Counter(old), Counter(new)
-            added, removed = added + (b - a).total(), removed + (a - b).total()
-            continue
-        for op, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-            if op != "equal":
-                added, removed = added + j2 - j1, removed + i2 - i1
-    return added, removed

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from crawler.articles.dedupe import CONTAINED, containment, content_hash, fingerprints, normal, shingles, words_changed
+from crawler.articles.comparison import words_changed
+from crawler.articles.dedupe import CONTAINED, containment, content_hash, fingerprints, normal, shingles
 from crawler.articles.extraction import WALLS, Extraction
 from crawler.settings import PublisherRules
 from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key

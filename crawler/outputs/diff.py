@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.text import Text
 
+from crawler.articles.comparison import Budget, opcodes
 from crawler.outputs.terminal import local, on_terminal, out, safe, zone_name
 
 Piece = tuple[str, str]  # ("equal" | "insert" | "delete", words)
 
 
-def word_diff(old: str, new: str) -> Iterator[Piece]:
-    """The pieces of new against old, in reading order."""
+_SHORT = 300_000  # steps for what is compared by itself: a headline
+
+
+def word_diff(old: str, new: str, budget: Budget | None = None) -> Iterator[Piece]:
+    """The pieces of new against old, in reading order; all of both where a comparison takes more steps than are left."""
     a, b = re.findall(r"\S+\s*", old), re.findall(r"\S+\s*", new)
-    for op, i1, i2, j1, j2 in difflib.SequenceMatcher(
-        None, [w.strip() for w in a], [w.strip() for w in b], autojunk=False
-    ).get_opcodes():
+    found = opcodes([w.strip() for w in a], [w.strip() for w in b], budget or Budget(_SHORT))
+    for op, i1, i2, j1, j2 in found if found is not None else [("replace", 0, len(a), 0, len(b))]:
         if op == "equal":
             yield "equal", "".join(b[j1:j2])
             continue
@@ -29,25 +31,17 @@ def word_diff(old: str, new: str) -> Iterator[Piece]:
             yield "insert", "".join(b[j1:j2])
 
 
-MOST_WORDS = (
-    4_000  # of one changed stretch that is compared word by word; the comparison is quadratic in the worst case
-)
-
-
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, list[Piece]]]:
     """What differs between two versions: (title, subtitle or text, its pieces); of the text a stretch of paragraphs at a time."""
+    budget = Budget()
     for name in ("title", "subtitle"):
         if (old[name] or "") != (new[name] or ""):
-            yield name, list(word_diff(old[name] or "", new[name] or ""))
+            yield name, list(word_diff(old[name] or "", new[name] or "", budget))
     before, after = (old["text"] or "").split("\n\n"), (new["text"] or "").split("\n\n")
-    for op, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if op == "equal":
-            continue
-        gone, come = "\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2])
-        if len(gone.split()) + len(come.split()) > MOST_WORDS:
-            yield "text", [("delete", gone), ("insert", come)]
-        else:
-            yield "text", list(word_diff(gone, come))
+    found = opcodes(before, after, budget)
+    for op, i1, i2, j1, j2 in found if found is not None else [("replace", 0, len(before), 0, len(after))]:
+        if op != "equal":
+            yield "text", list(word_diff("\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2]), budget))
 
 
 def print_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

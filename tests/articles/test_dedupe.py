@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.articles.comparison import words_changed
 from crawler.articles.dedupe import (
     SAMPLE,
     containment,
@@ -14,7 +15,6 @@ from crawler.articles.dedupe import (
     fingerprints,
     group_stories,
     shingles,
-    words_changed,
 )
 from tests.site import story
 
