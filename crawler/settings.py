@@ -223,6 +223,12 @@ class Config:
         """The database in force."""
         return Path(self.storage.database or "news.db")
 
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """What no output may replace: the database with what belongs to it, and the configuration."""
+        beside = tuple(self.database.with_name(self.database.name + end) for end in ("", "-wal", "-shm", ".lock"))
+        return (*beside, *self.files, *((self.path,) if self.path else ()))
+
     def source(self, source_id: str) -> Source | None:
         """The source of that id."""
         return next((s for s in self.sources if s.id == source_id), None)

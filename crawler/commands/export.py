@@ -63,14 +63,16 @@ def export_command(
     fields: tuple[str, ...],
 ) -> None:
     """What is kept, into a file (`-` is stdout), with the filters of `list`; the file appears when all of it is written."""
-    from crawler.outputs.cursors import read_cursor, write_cursor, write_whole
+    from crawler.outputs.cursors import read_cursor, write_cursor
     from crawler.outputs.exports import export
+    from crawler.outputs.files import refuse_clashes, whole
     from crawler.outputs.manifest import as_text, manifest
     from crawler.outputs.terminal import counted
 
     if cursor_file and since_seq is not None:
         raise click.UsageError("--since-cursor and --since-seq exclude one another")
     which = dataclasses.replace(which, query=query)
+    refuse_clashes([path for path in (file, cursor_file, manifest_file) if path], app.config.own_files)
     since: Callable[[Cursor], int] | None = None
     if cursor_file:
         since = lambda here: read_cursor(cursor_file, here)  # noqa: E731 - the one line says it
@@ -80,7 +82,8 @@ def export_command(
 
         def also(done: Exported) -> None:
             if manifest_file:
-                write_whole(manifest_file, as_text(manifest(done, store, app.config)))
+                with whole(manifest_file, advice="the export is whole, the manifest is not") as out:
+                    out.write(as_text(manifest(done, store, app.config)))
 
         done = export(store, which, file, form, fields=fields, since=since, now=now(), also=also)
         every = store.count(which) if which.limit is not None else done.articles

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError
+from crawler.outputs.files import whole
 from storage.records import Filter
 from storage.store import Store
 
@@ -55,21 +54,23 @@ def read_cursor(path: Path, now_here: Cursor) -> int:
         CrawlerError: it is no cursor, or one of another database, another query, or of a time before a backup was restored.
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        cursor = Cursor(**{name: said[name] for name in ("database_id", "generation", "seq", "query")})
-        seq = int(cursor.seq)
+        cursor = _cursor(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return 0
     except OSError as error:
         raise CrawlerError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CrawlerError(
             f"{path}: not a cursor that newsdesk wrote; name another file with --since-cursor"
         ) from error
     anew = "delete it, and the next export gives everything anew"
     if cursor.database_id != now_here.database_id:
         raise CrawlerError(f"{path}: a cursor of another database ({cursor.database_id}); {anew}")
-    if cursor.generation != now_here.generation or seq > now_here.seq:
+    if cursor.generation == now_here.generation and cursor.seq > now_here.seq:
+        raise CrawlerError(
+            f"{path}: it stands at seq {cursor.seq}, the database at {now_here.seq} only: an older copy of the database took its place; {anew}; drop what the consumer holds"
+        )
+    if cursor.generation != now_here.generation:
         raise CrawlerError(
             f"{path}: a backup was restored since it was written (generation {cursor.generation}, now {now_here.generation}), so what it vouches for may not be so: "
             f"{anew}; drop what the consumer holds, as it may hold what is no longer there"
@@ -78,7 +79,22 @@ def read_cursor(path: Path, now_here: Cursor) -> int:
         raise CrawlerError(
             f"{path}: it follows another query ({json.dumps(cursor.query, ensure_ascii=False)}); keep a cursor a query, with times that stand still (2026-11-01, not 7d)"
         )
-    return seq
+    return cursor.seq
+
+
+def _cursor(said: Any) -> Cursor:
+    """A cursor as it stood in its file.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is none.
+    """
+    if "newsdesk" in said or not isinstance(said["query"], dict):
+        raise ValueError("a manifest, say")
+    if type(said["seq"]) is not int or not 0 <= said["seq"] < 2**63:
+        raise ValueError("no seq")
+    return Cursor(
+        database_id=str(said["database_id"]), generation=str(said["generation"]), seq=said["seq"], query=said["query"]
+    )
 
 
 def write_cursor(path: Path, cursor: Cursor) -> None:
@@ -87,34 +103,5 @@ def write_cursor(path: Path, cursor: Cursor) -> None:
     Raises:
         CrawlerError: it cannot be written.
     """
-    try:
-        write_whole(path, (json.dumps(asdict(cursor), ensure_ascii=False, indent=1) + "\n").encode())
-    except OSError as error:
-        raise CrawlerError(
-            f"{path}: cannot be written: {error.strerror}; the export is whole, the cursor is not"
-        ) from error
-
-
-def write_whole(path: Path, body: bytes) -> None:
-    """A file that is there as a whole or not at all, and on the disk."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Let a name that was given in a folder outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with whole(path, advice="the export is whole, the cursor is not: the next export gives the same again") as file:
+        file.write((json.dumps(asdict(cursor), ensure_ascii=False, indent=1) + "\n").encode())

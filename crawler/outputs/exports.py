@@ -5,20 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from crawler.errors import CrawlerError, UsageError
+from crawler.errors import UsageError
 from crawler.outputs.atom import atom_lines
-from crawler.outputs.cursors import Cursor, here, sync_folder
+from crawler.outputs.cursors import Cursor, here
+from crawler.outputs.files import Out, whole
 from crawler.outputs.folder import write_folder
 from crawler.outputs.parquet import write_parquet
 from crawler.outputs.rows import ORDER, TOLD, Item, as_csv, as_jsonl, item_row
@@ -95,7 +93,7 @@ def export(
             if following:
                 os.sync()  # thousands of small files: one call for all
         else:
-            with _whole(path) as file:
+            with whole(path) as file:
                 _write(form, items, file, done)
                 done.sha256 = file.hash.hexdigest()
         also(done)
@@ -134,7 +132,7 @@ def _counted(items: Iterable[Item], done: Exported) -> Iterator[Item]:
         yield item
 
 
-def _write(form: str, items: Iterable[Item], file: _Out, done: Exported) -> None:
+def _write(form: str, items: Iterable[Item], file: Out, done: Exported) -> None:
     columns = (*(done.fields or ORDER), *(TOLD if done.since is not None else ()))
     rows = (item_row(item, done.fields) for item in items)
     if form == "parquet":
@@ -158,54 +156,3 @@ def _write(form: str, items: Iterable[Item], file: _Out, done: Exported) -> None
 
 def _said(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-class _Out:
-    """A binary file that knows the hash of what went into it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.hash = hashlib.sha256()
-        self.closed = False
-
-    def write(self, data: Any) -> int:
-        """Write bytes, or what can be seen as such."""
-        piece = bytes(data)
-        self.hash.update(piece)
-        return self._file.write(piece)
-
-    def flush(self) -> None:
-        """Hand on what waits."""
-        self._file.flush()
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[_Out]:
-    """A file that appears only when all of it is written, and is on the disk then."""
-    if str(path) == "-":
-        out = _Out(sys.stdout.buffer)
-        yield out
-        out.flush()
-        with suppress(OSError):  # a pipe cannot be synced
-            os.fsync(sys.stdout.fileno())
-        return
-    if path.is_dir():
-        raise CrawlerError(f"{path} is a folder; name the file to write")
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    except OSError as error:
-        raise CrawlerError(f"{path}: cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield _Out(file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise CrawlerError(f"{path}: cannot be written: {error.strerror}") from error
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -1,0 +1,133 @@
+"""Files that are there as a whole or not at all, and on the disk when they are; and what may not be written over."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from crawler.errors import CrawlerError, UsageError
+
+STDOUT = Path("-")
+
+
+def refuse_clashes(targets: Sequence[Path], kept: Sequence[Path]) -> None:
+    """Refuse to write over what is kept, or two outputs into one file.
+
+    Args:
+        targets: what is to be written.
+        kept: files that no output may replace: the database, the configuration.
+
+    Raises:
+        UsageError: which, and why.
+    """
+    held = {_end_of(path): path for path in kept}
+    taken: set[Path] = set()
+    for target in targets:
+        if target == STDOUT:
+            continue
+        end = _end_of(target)
+        if end in held:
+            raise UsageError(f"{target} is newsdesk's own file; an output written there would destroy it: name another")
+        if end in taken:
+            raise UsageError(f"{target} is named twice; each output needs a file of its own")
+        taken.add(end)
+
+
+def _end_of(path: Path) -> Path:
+    with suppress(OSError, RuntimeError):  # a loop of links
+        return path.resolve()
+    return path.absolute()
+
+
+class Out:
+    """A binary file that knows the hash of what went into it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.hash = hashlib.sha256()
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        """Write bytes, or what can be seen as such."""
+        piece = bytes(data)
+        self.hash.update(piece)
+        return self._file.write(piece)
+
+    def flush(self) -> None:
+        """Hand on what waits."""
+        self._file.flush()
+
+
+@contextmanager
+def whole(path: Path, *, advice: str = "nothing was written; make room, or name another file") -> Iterator[Out]:
+    """A file to write that takes its place in one step at the end, synced. `-` is stdout; a device or a pipe is written as it comes.
+
+    Raises:
+        CrawlerError: it cannot be written; nothing is left of it.
+    """
+    if path == STDOUT:
+        yield from _stream("stdout", sys.stdout.buffer if sys.stdout is not None else None)
+        return
+    if path.is_dir():
+        raise CrawlerError(f"{path} is a folder; name the file to write")
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        with _told(path, advice), path.open("wb") as file:
+            yield from _stream(str(path), file)
+        return
+    end = _end_of(path)  # a link stays, and leads to the new file
+    if not end.parent.is_dir():
+        raise CrawlerError(f"{path}: the folder {end.parent} does not exist; make it, or name another file")
+    with _told(path, advice):
+        descriptor, name = tempfile.mkstemp(dir=end.parent, prefix=f".{end.name}-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield Out(file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(end)
+            sync_folder(end.parent)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def _stream(name: str, file: IO[bytes] | None) -> Iterator[Out]:
+    if file is None:
+        raise CrawlerError(f"{name} is closed; name a file")
+    out = Out(file)
+    try:
+        yield out
+        out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CrawlerError(f"{name}: cannot be written: {error.strerror}; what came before is not whole") from error
+    with suppress(OSError, ValueError):  # a pipe cannot be synced
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _told(path: Path, advice: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CrawlerError(f"{path}: cannot be written: {error.strerror}; {advice}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Let a name that was given in a folder outlast a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
