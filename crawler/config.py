@@ -295,7 +295,8 @@ def _convert(kind: Callable[[Any], Any], value: Any, where: _Place | str) -> Any
     try:
         return kind(value)
     except ValueError as error:
-        raise ConfigError(f"{where} = {str(value)[:80]!r} {error}") from error
+        said = "" if kind is values.receivers else f" = {str(value)[:80]!r}"  # a receiver's address is often a secret
+        raise ConfigError(f"{where}{said} {error}") from error
 
 
 def _unknown(file: Path, text: str, section: str | None, key: str, known: list[str]) -> str:

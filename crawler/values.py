@@ -144,10 +144,10 @@ def texts(value: Any) -> tuple[str, ...]:
 def receivers(value: Any) -> tuple[str, ...]:
     """Where messages go: "https://…" (a webhook), "exec:COMMAND", an address that Apprise knows, or `env:NAME` of any of them."""
     found = texts(value)
-    for receiver in found:
-        if not re.match(r"(?:exec:\s*\S|env:\w+$|[A-Za-z][A-Za-z0-9+.-]*://\S)", receiver):
+    for n, receiver in enumerate(found, 1):
+        if not re.fullmatch(r"exec:\s*\S.*|env:\w+|[A-Za-z][A-Za-z0-9+.-]*://[^\s\x00-\x1f]+", receiver):
             raise ValueError(
-                f'{receiver!r} is no receiver; write "https://…", "exec:COMMAND", an Apprise address ("mailto://…"), or "env:NAME"'
+                f'number {n} is no receiver; write "https://…" (without spaces), "exec:COMMAND", an Apprise address ("mailto://…"), or "env:NAME"'
             )
     return found
 
@@ -155,6 +155,8 @@ def receivers(value: Any) -> tuple[str, ...]:
 def events(value: Any) -> tuple[str, ...]:
     """What a watch tells of."""
     found = texts(value)
+    if not found:
+        raise ValueError('names nothing that is told; name "new", "edited", "silent" or "vanished"')
     for event in found:
         if event not in {"new", "edited", "silent", "vanished"}:
             raise ValueError(f'{event!r} is no event; known are "new", "edited", "silent", "vanished"')

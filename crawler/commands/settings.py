@@ -46,10 +46,16 @@ def show_settings(app: App, origin: bool) -> None:
 @pass_app
 def check_settings(app: App) -> None:
     """Read the configuration and say whether it holds; exit 3 where it does not, with file and line."""
+    from crawler.watches.judging import never
+
     config = app.config
     missing = _unset_secrets(config)
     for name in missing:
         app.say(f"the environment variable {name} is named by a setting and is not set")
+    tags = {source.id: source.tags for source in config.sources}
+    for watch in config.watches:
+        if why := never(watch, tags):
+            app.say(f"watch {watch.name!r} can never tell of anything: {why}")
     print(f"{config.path or 'built-in defaults'}: holds; {len(config.sources)} sources, {len(config.watches)} watches")
 
 

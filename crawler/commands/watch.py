@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +28,7 @@ def watch_command() -> None:
 def list_watches(app: App, form: str) -> None:
     """The watches, what each looks for, and what became of its messages."""
     from crawler.outputs.terminal import local, table, zone_name
+    from crawler.watches.judging import never
     from crawler.watches.sending import shown
     from storage.errors import MissingDatabase
 
@@ -38,7 +41,7 @@ def list_watches(app: App, form: str) -> None:
     rows = [
         {
             "name": w.name, "query": w.query, "sources": list(w.sources), "tags": list(w.tags), "on": list(w.on), "digest": w.digest, "notify": [shown(r) for r in w.notify],
-            **{name: sent.get(w.name, empty)[name] for name in empty},
+            **{name: sent.get(w.name, empty)[name] for name in empty}, "never": never(w, _tags(app)),
         }
         for w in app.config.watches
     ]  # fmt: skip
@@ -55,7 +58,7 @@ def list_watches(app: App, form: str) -> None:
     ]  # fmt: skip
     table(
         columns,
-        ([r["name"], r["query"], ", ".join(r["on"]), r["digest"], ", ".join(r["notify"]) or "nobody", r["sent"], local(r["sent_at"]), r["waiting"], r["error"] or ""] for r in rows),
+        ([r["name"], r["query"], ", ".join(r["on"]), r["digest"], ", ".join(r["notify"]) or "nobody", r["sent"], local(r["sent_at"]), r["waiting"], r["never"] or r["error"] or ""] for r in rows),
         caption=f"times are {zone_name()}; `newsdesk watch test NAME --since 7d` shows what would have gone out",
     )  # fmt: skip
 
@@ -63,20 +66,22 @@ def list_watches(app: App, form: str) -> None:
 @watch_command.command("test")
 @click.argument("name")
 @click.option("--since", type=When(), help="Of what happened since: 7d, today, 2020-02-11 [default: 7d].")
+@click.option("--send", is_flag=True, help="Send it to the watch's receivers now, as one message: to try them.")
 @machine_options(csv=False)
 @pass_app
-def test_watch(app: App, name: str, since: str | None, form: str) -> None:
-    """What a watch would have told of; nothing is sent."""
+def test_watch(app: App, name: str, since: str | None, send: bool, form: str) -> int:
+    """What a watch would have told of; without --send nothing is sent."""
     from datetime import timedelta
 
     from crawler.outputs.terminal import counted, local, table, zone_name
-    from crawler.watches.judging import judge, once_each
+    from crawler.watches.judging import judge, never, once_each
+    from crawler.watches.messages import message_of
 
     watch = _watch(app, name)
     began = moment(since) if since else now() - timedelta(days=7)
     with app.reader() as store:
         changes = store.happened(store.seq_before(began), store.last_seq())
-        judged = judge([watch], changes, {s.id: s.tags for s in app.config.sources})
+        judged = judge([watch], changes, _tags(app))
         found = once_each(judged.found)
         rows = []
         for hit in found:
@@ -87,6 +92,7 @@ def test_watch(app: App, name: str, since: str | None, form: str) -> None:
                     "title": article.title if article else None, "url": article.url if article else None,
                 }
             )  # fmt: skip
+        body = message_of(store, watch, found, now())
     if form:
         emit(rows, form)
     else:
@@ -104,6 +110,33 @@ def test_watch(app: App, name: str, since: str | None, form: str) -> None:
     stories = f"{counted(len(rows), 'thing')} would have been told since {local(iso(began))}"
     quiet = ", ".join(f"{count} {why}" for why, count in judged.quiet.items())
     app.say(f"{stories}{f'; what fits and stays quiet: {quiet}' if quiet else ''}")
+    if why := never(watch, _tags(app)):
+        app.say(f"it can never tell of anything: {why}")
+    return _send(app, watch, body) if send else 0
+
+
+def _send(app: App, watch: Watch, body: dict[str, Any]) -> int:
+    """One message to each receiver, now; 1 where one did not take it."""
+    from crawler.watches.sending import NotSentError, send, shown
+
+    if not watch.notify:
+        raise UsageError(f'watch {watch.name!r} names no receiver; add notify = ["…"] to it')
+    failed = 0
+    for receiver in watch.notify:
+        uid = secrets.token_hex(16)
+        try:
+            send(
+                receiver, json.dumps({**body, "id": uid}, ensure_ascii=False), user_agent=app.config.user_agent, uid=uid
+            )
+            app.say(f"sent to {shown(receiver)}")
+        except NotSentError as error:
+            failed = 1
+            app.say(f"not sent: {error}")
+    return failed
+
+
+def _tags(app: App) -> dict[str, tuple[str, ...]]:
+    return {source.id: source.tags for source in app.config.sources}
 
 
 def _watch(app: App, name: str) -> Watch:

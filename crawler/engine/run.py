@@ -197,11 +197,11 @@ class OwnSpider(NewsSpider):
 
         self.resolver = guard.install(reactor, self.config)
 
-    async def closed_down(self) -> None:
-        """The last request is settled."""
+    async def closed_down(self, reason: str) -> None:
+        """The last request is settled. A crawl that came to its end tells what watches found; after a fetch, or Ctrl-C, the next one does."""
         assert self.live is not None
         self.frontier.stop()
-        if not self.live.plan.endless:
+        if self.live.plan.feeds and not self.live.plan.endless and reason == "finished":
             await telling.Teller(self.live).finish()
         await self.live.end()
         if self.own:

@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from crawler.settings import Config, Watch
-from crawler.watches import messages, sending
-from crawler.watches.judging import Judged, due_at, judge
+from crawler.settings import Config
+from crawler.watches import sending
+from crawler.watches.judging import Judged, due_at, judge, never
+from crawler.watches.messages import message_of, of_health
 from storage.errors import StorageError
-from storage.store import Store, open_store
+from storage.store import open_store
 from storage.telling import Found, Message, Outbox
 from storage.writer import Writer
 
@@ -33,6 +34,9 @@ _TOLD = "health_told"  # of meta: the troubles that were told, and the newest ga
 
 def begin(writer: Writer, config: Config) -> None:
     """Watch from here on, where there are watches."""
+    for watch in config.watches:
+        if why := never(watch, tags_of(config)):
+            log.warning("watch %s tells of nothing: %s", watch.name, why)
     Outbox(writer).watching(on=bool(config.watches))
 
 
@@ -127,7 +131,7 @@ class Teller:
         if not new and not over:
             return
         now = self.live.now()
-        body = messages.of_health(new, over, now)
+        body = of_health(new, over, now)
         keep = json.dumps(
             {"lines": dict(lines), "gap": max([told["gap"], *(gap.id for gap in new_gaps)])}, ensure_ascii=False
         )
@@ -164,20 +168,6 @@ class Teller:
 
     async def _ask(self, question: Callable[[Outbox], Any]) -> Any:
         return await self.live.desk.call(lambda writer: question(Outbox(writer)))
-
-
-def message_of(store: Store, watch: Watch, found: Sequence[Found], now: datetime) -> dict[str, Any]:
-    """The document that tells of what a watch found."""
-    named = found[: messages.MOST]
-    rows = [
-        (
-            hit,
-            store.article(hit.article_id),
-            store.edit(hit.article_id, hit.revision) if hit.event in {"edited", "silent"} else None,
-        )
-        for hit in named
-    ]
-    return messages.of_watch(watch.name, [*rows, *((hit, None, None) for hit in found[messages.MOST :])], now)
 
 
 async def _in_thread(work: Callable[[], None]) -> None:

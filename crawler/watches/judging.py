@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from crawler.settings import Watch
 from storage.records import moment
 from storage.telling import Found, Happened, matching
+from storage.words import match_query
 
 _BATCH = 200  # changes whose texts are indexed at once
 
@@ -157,3 +159,23 @@ def due_at(watch: Watch, found: Sequence[Found], last: str | None, hour: float) 
     local = first.astimezone()
     morning = local.replace(hour=7, minute=0, second=0, microsecond=0)
     return morning if morning > local else (morning + timedelta(days=1))
+
+
+def never(watch: Watch, sources: Mapping[str, Sequence[str]]) -> str | None:
+    """Why a watch cannot ever tell of anything: a name that nobody has, a query without a word. None where it can.
+
+    Args:
+        watch: the watch.
+        sources: the tags of each source.
+    """
+    for kind, named, known in (
+        ("source is called", watch.sources, set(sources)),
+        ("source has the tag", watch.tags, {tag for tags in sources.values() for tag in tags}),
+    ):
+        for name in named:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                return f"no {kind} {name!r}{f'; did you mean {near[0]!r}?' if near else ''}"
+    if watch.query.strip() and not match_query(watch.query):
+        return f"its query {watch.query!r} holds no word; leave it out to find all"
+    return None

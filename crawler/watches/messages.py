@@ -1,4 +1,4 @@
-"""What a message says: one JSON document, the same for every receiver, with a plain text in it for who shows it to a person. Pure."""
+"""What a message says: one JSON document, the same for every receiver, with a plain text in it for who shows it to a person."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from crawler.settings import Watch
 from crawler.text import one_line
 from storage.records import Article, iso
+from storage.store import Store
 from storage.telling import Found
 
 VERSION = 1  # of the document; docs/watches.md
@@ -28,7 +30,7 @@ def of_watch(
         now: the clock.
     """
     counts = Counter(_WORDS[hit.event] for hit, _, _ in hits)
-    told = ", ".join(f"{count} {word}" for word, count in counts.items())
+    told = ", ".join(f"{count} {word}" for word, count in counts.items()) or "nothing was found; this is a try"
     rows = [_hit(hit, article, edit) for hit, article, edit in hits[:MOST]]
     lines = [f"{name}: {told}", *(_line(row) for row in rows[:LINES])]
     if len(hits) > LINES:
@@ -81,3 +83,17 @@ def of_health(new: Sequence[str], over: Sequence[str], now: datetime) -> dict[st
     return {
         "newsdesk": "health", "version": VERSION, "at": iso(now), "title": title, "text": "\n".join([title, *lines]), "troubles": list(new), "over": list(over),
     }  # fmt: skip
+
+
+def message_of(store: Store, watch: Watch, found: Sequence[Found], now: datetime) -> dict[str, Any]:
+    """The document that tells of what a watch found."""
+    named = found[:MOST]
+    rows = [
+        (
+            hit,
+            store.article(hit.article_id),
+            store.edit(hit.article_id, hit.revision) if hit.event in {"edited", "silent"} else None,
+        )
+        for hit in named
+    ]
+    return of_watch(watch.name, [*rows, *((hit, None, None) for hit in found[MOST:])], now)

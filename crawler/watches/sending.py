@@ -6,6 +6,7 @@ followed, and no proxy is taken from the environment.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -13,8 +14,9 @@ import shlex
 import subprocess
 import urllib.error
 import urllib.request
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from crawler.errors import CrawlerError
 from crawler.values import secret
@@ -36,7 +38,7 @@ def target_of(receiver: str) -> str:
 def shown(receiver: str) -> str:
     """A receiver without what may be secret in it."""
     if receiver.startswith(EXEC):
-        return f"{EXEC}{receiver.removeprefix(EXEC).split()[0]}"
+        return f"{EXEC}{(receiver.removeprefix(EXEC).split() or ['?'])[0]}"
     if receiver.startswith("env:"):
         return receiver
     scheme, _, rest = receiver.partition("://")
@@ -77,7 +79,12 @@ def _post(url: str, body: str, user_agent: str, uid: str) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": user_agent, "Idempotency-Key": uid}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
-        request = urllib.request.Request(url, data=body.encode(), headers=headers, method="POST")
+        parts = urlsplit(url)
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        where = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        request = urllib.request.Request(where, data=body.encode(), headers=headers, method="POST")
         with opener.open(request, timeout=SECONDS):
             return
     except urllib.error.HTTPError as error:
@@ -85,8 +92,19 @@ def _post(url: str, body: str, user_agent: str, uid: str) -> None:
             further = "; name where it leads to" if 300 <= error.code < 400 else ""
             raise NotSentError(f"{shown(url)} answered {error.code}{further}") from error
     except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise NotSentError(f"{shown(url)}: {getattr(reason, 'strerror', None) or reason}") from error
+        raise NotSentError(f"{shown(url)}: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, without what an exception may quote of the address."""
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, TimeoutError):
+        return f"no answer within {SECONDS:.0f} s"
+    if isinstance(reason, OSError):
+        return str(getattr(reason, "verify_message", "") or reason.strerror or type(reason).__name__)
+    if isinstance(reason, InvalidURL | ValueError):
+        return "its address cannot be asked; look at its host, its port and its path"
+    return f"it broke off ({type(reason).__name__})"
 
 
 def _run(command: str, body: str, uid: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -166,6 +168,62 @@ def test_what_goes_wrong_is_said_in_one_line_and_without_secrets(
     assert "pip install 'newsdesk[notify]'" in why("tgram://s3cret/1")
 
 
+def test_a_user_and_a_password_go_into_a_header_and_nowhere_else(receiver: Receiver) -> None:
+    url = receiver.url.replace("http://", "http://us%40er:s3cret@")
+    send(url, "{}", user_agent="newsdesk", uid="u")
+    assert receiver.headers[0]["authorization"] == f"Basic {base64.b64encode(b'us@er:s3cret').decode()}"
+    assert receiver.headers[0]["host"] == urlsplit(receiver.url).netloc
+    for wrong in (
+        "http://user:s3cret@127.0.0.1:port/x",
+        "http://[::zz/s3cret",
+        "http://127.0.0.1/a\x01s3cret",
+        "http://s3cret@:80/",
+    ):
+        with pytest.raises(NotSentError) as caught:
+            send(wrong, "{}", user_agent="newsdesk", uid="u")
+        assert "s3cret" not in str(caught.value)
+
+
+def test_a_receiver_can_be_tried(desk: Desk, site: Site, receiver: Receiver) -> None:
+    site.news(1)
+    desk.configure(source(site), watch(receiver))
+    desk.run("crawl")
+    done = desk.run("watch", "test", "w", "--send")
+    assert (done.code, "sent to http://127.0.0.1" in done.err) == (0, True)
+    assert receiver.got[0]["title"] == "w: nothing was found; this is a try"
+    receiver.status = 500
+    done = desk.run("watch", "test", "w", "--send")
+    assert (done.code, "not sent" in done.err, "s3cret" in done.err) == (1, True, False)
+    assert desk.rows("SELECT 1 FROM messages") == []
+
+
+def test_what_fetch_finds_is_told_by_the_next_crawl(desk: Desk, site: Site, receiver: Receiver) -> None:
+    site.news(1)
+    desk.configure(source(site), watch(receiver))
+    desk.run("crawl")
+    url = site.page("/2026/11/21/by-hand", "By hand", story(9))
+    assert desk.run("fetch", url).code == 0
+    assert receiver.got == []
+    desk.run("crawl")
+    assert [hit["title"] for hit in receiver.hits] == ["By hand"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ('sources = ["pots"]', "did you mean 'post'"),
+        ('tags = ["nope"]', "has the tag 'nope'"),
+        ('query = "---"', "holds no word"),
+    ],
+)
+def test_a_watch_that_can_never_speak_is_told(desk: Desk, site: Site, more: str, words: str) -> None:
+    site.news(1)
+    desk.configure(source(site), f'[[watch]]\nname = "w"\n{more}\n')
+    for arguments in (["config", "check"], ["crawl"], ["watch", "test", "w"], ["doctor"]):
+        done = desk.run(*arguments)
+        assert words in done.err + done.out, arguments
+
+
 def test_the_settings_show_receivers_without_what_is_secret(desk: Desk) -> None:
     desk.configure(extra='[health]\nnotify = ["https://hooks.example.org/s3cret", "exec:tell s3cret", "env:HOOK"]\n')
     done = desk.run("config", "show", "--origin")
@@ -212,6 +270,7 @@ def test_messages_of_a_watch_that_is_no_more_are_not_sent_and_old_ones_are_forgo
     [
         ('name = "w"\nnotify = ["just words"]', "is no receiver"),
         ('name = "w"\non = ["changed"]', "is no event"),
+        ('name = "w"\non = []', "names nothing"),
         ('name = "w"\ndigest = "weekly"', "instant"),
         ('name = "w"\n[[watch]]\nname = "w"', "two watches have the name"),
     ],
