@@ -70,7 +70,7 @@ def flag(value: Any) -> bool:
 def count(value: Any) -> int:
     """A whole number, zero or more."""
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,18}", str(value).strip()):
-        raise ValueError("must be a whole number")
+        raise ValueError("must be a whole number, 0 or more")
     return int(value)
 
 

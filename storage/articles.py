@@ -30,12 +30,26 @@ COLUMNS = ", ".join(f"a.{name}" for name in FIELDS)
 
 
 def article_from(row: Sequence[Any]) -> Article:
-    """The record of a row of COLUMNS."""
+    """The record of a row of COLUMNS. A cell that another program damaged is read as empty: `db check` names it."""
     found = dict(zip(FIELDS, row, strict=True))
     for name in _LISTS:
-        found[name] = tuple(json.loads(found[name]))
-    found["provenance"] = json.loads(found["provenance"])
+        found[name] = tuple(_parsed(found[name], list))
+    found["provenance"] = _parsed(found["provenance"], dict)
+    for name in ("published_at", "modified_at"):
+        if found[name] is not None and len(str(found[name])) not in _TIMES:
+            found[name] = None
     return Article(**found)
+
+
+_TIMES = (10, 20)  # characters of a day, and of a time
+
+
+def _parsed(cell: Any, kind: type) -> Any:
+    try:
+        found = json.loads(cell)
+    except (ValueError, TypeError, RecursionError):
+        return kind()
+    return found if isinstance(found, kind) else kind()
 
 
 def by_id(db: Any, article_id: int) -> Article | None:

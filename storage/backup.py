@@ -70,6 +70,10 @@ def backups(path: Path) -> list[Path]:
 
 _QUESTIONS = (
     (
+        "articles with a cell that cannot be read (authors, tags, provenance: JSON; published_at, modified_at: a day or a UTC time): another program wrote it",
+        "SELECT count(*) FROM articles WHERE NOT (json_valid(authors) AND json_valid(tags) AND json_valid(provenance)) OR published_at IS NOT NULL AND julianday(published_at) IS NULL OR modified_at IS NOT NULL AND julianday(modified_at) IS NULL",
+    ),
+    (
         "articles without an address of their own",
         "SELECT count(*) FROM articles a WHERE NOT EXISTS (SELECT 1 FROM article_urls u WHERE u.article_id = a.id)",
     ),

@@ -1,6 +1,6 @@
 """Useful questions in SQL, for Datasette, sqlite3 and notebooks: each with what it is good for. docs/queries.md is made of them, and the tests run them all.
 
-Parameters are named (:source, :days, :word…); Datasette asks for them. A parameter left empty asks of all, but for those that are given an example.
+Parameters are named (:source, :days, :word…); Datasette asks for them. A parameter left empty asks of all, or of what stands behind it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ FROM many m ORDER BY m.outlets DESC, m.story_id DESC""",
         about="Articles that credit an agency, e.g. Reuters, or copy one that does.",
         sql="""SELECT a.source, coalesce(a.published_at, a.first_seen_at) AS at, a.title, coalesce(a.agency, o.agency) AS agency, a.url
 FROM articles a LEFT JOIN articles o ON o.id = a.duplicate_of
-WHERE a.agency = :agency OR o.agency = :agency
+WHERE a.agency = coalesce(nullif(:agency, ''), 'Reuters') OR o.agency = coalesce(nullif(:agency, ''), 'Reuters')
 ORDER BY a.id DESC LIMIT 200""",
         example=(("agency", "Reuters"),),
     ),
@@ -89,7 +89,7 @@ GROUP BY 1, 2 ORDER BY articles DESC LIMIT 100""",
         title="How much of an outlet is its own",
         about="Articles with their full text of the last days, and the share that is no copy and credits no agency.",
         sql="""SELECT source, count(*) AS articles, sum(duplicate_of IS NULL AND agency IS NULL) AS own, round(100.0 * sum(duplicate_of IS NULL AND agency IS NULL) / count(*), 1) AS own_percent
-FROM articles WHERE completeness = 'full' AND first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || :days || ' days')
+FROM articles WHERE completeness = 'full' AND first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || coalesce(nullif(:days, ''), '30') || ' days')
 GROUP BY source ORDER BY articles DESC""",
         example=(("days", "30"),),
     ),
@@ -113,7 +113,7 @@ FROM source_days WHERE :source = '' OR source = :source ORDER BY day DESC, sourc
         title="Articles a day",
         about="By the day of publication (else of first sight), a column to plot.",
         sql="""SELECT substr(coalesce(published_at, first_seen_at), 1, 10) AS day, count(*) AS articles, count(DISTINCT source) AS sources
-FROM articles WHERE coalesce(published_at, first_seen_at) >= date('now', '-' || :days || ' days')
+FROM articles WHERE coalesce(published_at, first_seen_at) >= date('now', '-' || coalesce(nullif(:days, ''), '30') || ' days')
 GROUP BY day ORDER BY day DESC""",
         example=(("days", "30"),),
     ),
@@ -123,8 +123,8 @@ GROUP BY day ORDER BY day DESC""",
         about="How many articles of a day hold a word: attention over time. Phrases go in double quotes, as FTS5 has it.",
         sql="""SELECT substr(coalesce(a.published_at, a.first_seen_at), 1, 10) AS day, count(*) AS articles, group_concat(DISTINCT a.source) AS sources
 FROM articles_fts f JOIN articles a ON a.id = f.rowid
-WHERE articles_fts MATCH :word GROUP BY day ORDER BY day DESC LIMIT 366""",
-        example=(("word", "tunnel"),),
+WHERE articles_fts MATCH coalesce(nullif(:word, ''), 'news') GROUP BY day ORDER BY day DESC LIMIT 366""",
+        example=(("word", "news"),),
     ),
     Question(
         name="gone",
@@ -153,7 +153,7 @@ WHERE state IN ('rejected', 'gone') AND source > '' GROUP BY source, reason ORDE
         about="Minutes from the publisher's own time to ours, for articles of the last days that were found within a day.",
         sql="""WITH lag AS (
   SELECT source, (unixepoch(first_seen_at) - unixepoch(published_at)) / 60.0 AS minutes FROM articles
-  WHERE length(published_at) = 20 AND first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || :days || ' days'))
+  WHERE length(published_at) = 20 AND first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || coalesce(nullif(:days, ''), '7') || ' days'))
 SELECT source, count(*) AS articles, round(avg(minutes), 1) AS mean_minutes, round(max(minutes), 1) AS longest FROM lag
 WHERE minutes BETWEEN 0 AND 1440 GROUP BY source ORDER BY mean_minutes""",
         example=(("days", "7"),),
@@ -164,7 +164,7 @@ WHERE minutes BETWEEN 0 AND 1440 GROUP BY source ORDER BY mean_minutes""",
         about="Authors of the last days with their articles; authors are a JSON list, json_each opens it.",
         sql="""SELECT w.value AS author, count(*) AS articles, group_concat(DISTINCT a.source) AS sources
 FROM articles a, json_each(a.authors) w
-WHERE a.first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || :days || ' days')
+WHERE a.first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || coalesce(nullif(:days, ''), '30') || ' days')
 GROUP BY author ORDER BY articles DESC LIMIT 100""",
         example=(("days", "30"),),
     ),
@@ -172,7 +172,7 @@ GROUP BY author ORDER BY articles DESC LIMIT 100""",
         name="where_fields_come_from",
         title="Where a field came from",
         about="Of the newest 5,000 articles: which evidence gave a field, by source; provenance is JSON.",
-        sql="""SELECT source, coalesce(json_extract(provenance, '$.' || :field || '.source'), 'nowhere') AS came_from, count(*) AS articles
+        sql="""SELECT source, coalesce(json_extract(provenance, '$.' || coalesce(nullif(:field, ''), 'published_at') || '.source'), 'nowhere') AS came_from, count(*) AS articles
 FROM (SELECT source, provenance FROM articles ORDER BY id DESC LIMIT 5000)
 GROUP BY 1, 2 ORDER BY 1, articles DESC""",
         example=(("field", "published_at"),),
@@ -181,7 +181,7 @@ GROUP BY 1, 2 ORDER BY 1, articles DESC""",
         name="every_address",
         title="Every address of an article",
         about="Redirects, AMP pages, tracking variants: all lead to one article.",
-        sql="""SELECT kind, url, first_seen_at FROM article_urls WHERE article_id = :id ORDER BY first_seen_at""",
+        sql="""SELECT kind, url, first_seen_at FROM article_urls WHERE article_id = coalesce(nullif(:id, ''), '1') ORDER BY first_seen_at""",
         example=(("id", "1"),),
     ),
     Question(
@@ -196,7 +196,7 @@ FROM fetches WHERE at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day') GROUP B
         name="what_happened_since",
         title="What happened since",
         about="The last word on each article after a seq; `newsdesk export --since-seq` hands out the articles themselves.",
-        sql="""SELECT max(seq) AS seq, article_id, at, op, merged_into FROM changes WHERE seq > :seq GROUP BY article_id ORDER BY 1 LIMIT 500""",
+        sql="""SELECT max(seq) AS seq, article_id, at, op, merged_into FROM changes WHERE seq > coalesce(nullif(:seq, ''), '0') GROUP BY article_id ORDER BY 1 LIMIT 500""",
         example=(("seq", "0"),),
     ),
     Question(
@@ -204,7 +204,7 @@ FROM fetches WHERE at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day') GROUP B
         title="How long texts are",
         about="Articles, mean and longest text by source and kind, of what is kept in full in the last days.",
         sql="""SELECT source, kind, count(*) AS articles, round(avg(word_count)) AS mean_words, max(word_count) AS longest FROM articles
-WHERE completeness = 'full' AND first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || :days || ' days')
+WHERE completeness = 'full' AND first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || coalesce(nullif(:days, ''), '30') || ' days')
 GROUP BY source, kind ORDER BY articles DESC""",
         example=(("days", "30"),),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from crawler.commands.app import App, pass_app
+from crawler.errors import UsageError
 
 
 @click.command("browse")
@@ -22,5 +23,7 @@ def browse_command(app: App, host: str, port: int, allowed: tuple[str, ...]) -> 
     """Datasette on the file: read-only, on this machine only unless told otherwise, while newsdesk writes."""
     from crawler.outputs.browse.server import serve
 
+    if not host.strip():  # to a socket that is every interface
+        raise UsageError("--host names nothing; 127.0.0.1 is this machine alone, 0.0.0.0 every interface")
     app.reader().close()
     serve(app.config.database, host=host, port=port, allowed=allowed, say=app.say)

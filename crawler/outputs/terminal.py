@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,9 @@ def local(kept: str | None) -> str:
     """A kept time in the reader's zone, without seconds; a day alone stays a day."""
     if not kept:
         return ""
-    return kept if len(kept) == 10 else moment(kept).astimezone().strftime("%Y-%m-%d %H:%M")
+    with suppress(ValueError, OverflowError):  # what another program wrote into the file is shown as it stands
+        return kept if len(kept) == 10 else moment(kept).astimezone().strftime("%Y-%m-%d %H:%M")
+    return kept
 
 
 def zone_name() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import threading
 import time
 import urllib.parse
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from storage.writer import open_writer
 from tests import torture
 from tests.conftest import Desk, source
+from tests.outputs.test_exports import article, put, verdict
 from tests.running import browsing
 from tests.site import Site
 
@@ -25,10 +28,11 @@ class Browsed:
     port: int
 
     def ask(
-        self, path: str, *, method: str = "GET", host: str = "", body: bytes | None = None
+        self, path: str, *, method: str = "GET", host: str = "", body: bytes | None = None, **headers: str
     ) -> tuple[int, str, dict[str, str]]:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
-        connection.request(method, path, body=body, headers={"Host": host or f"{self.host}:{self.port}"})
+        sent = {"Host": host or f"{self.host}:{self.port}", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        connection.request(method, path, body=body, headers=sent)
         answer = connection.getresponse()
         found = answer.status, answer.read().decode("utf-8", "replace"), {k.lower(): v for k, v in answer.getheaders()}
         connection.close()
@@ -145,3 +149,94 @@ def test_row_34_readers_in_a_crowd_hold_up_no_crawl(browsed: Browsed) -> None:
     assert len(browsed.desk.rows("SELECT 1 FROM articles")) == 60
     assert statuses
     assert set(statuses) == {200}
+
+
+def test_row_34_another_site_cannot_ask_behind_the_readers_back(browsed: Browsed) -> None:
+    """Fetch Metadata: an image, a frame or a script of another site is refused, a link that a reader follows is not."""
+    for wanted in ("image", "iframe", "empty", "script"):
+        asked = browsed.ask("/news.json?sql=select+1", Sec_Fetch_Site="cross-site", Sec_Fetch_Dest=wanted)
+        assert asked[0] == 403, wanted
+    assert browsed.ask("/", Sec_Fetch_Site="cross-site", Sec_Fetch_Dest="document")[0] == 200
+    assert browsed.ask("/static/newsdesk.css", Sec_Fetch_Site="same-origin", Sec_Fetch_Dest="style")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("select length(hex(randomblob(500000)))", "not authorized"),
+        ("select instr(zeroblob(1000000), 'x')", "not authorized"),
+        ("select length(printf('%900000000c', 'x'))", ""),
+        (
+            "with r(n) as (select 1 union all select n + 1 from r limit 900) select length(group_concat(printf('%1000000c', 'x'))) from r",
+            "",
+        ),
+    ],
+)
+def test_row_34_sql_takes_no_memory_out_of_nothing(browsed: Browsed, sql: str, said: str) -> None:
+    status, page, _ = browsed.ask("/news.json?" + urllib.parse.urlencode({"sql": sql}))
+    assert (status, said in page) == (400, True), page[:300]
+    assert browsed.ask("/news/articles?_size=1")[0] == 200
+
+
+def serve_of(desk: Desk, base: str) -> Browsed:
+    where = urllib.parse.urlsplit(base)
+    return Browsed(desk, None, where.hostname or "", where.port or 0)  # type: ignore[arg-type]  # no site is asked
+
+
+def test_row_34_a_restored_backup_is_what_every_page_shows(desk: Desk) -> None:
+    desk.configure()
+    with open_writer(desk.database) as writer:
+        put(writer, verdict(1, article(1, "In the backup", "The harbour.")))
+    assert desk.run("db", "backup", "kept.db").code == 0
+    with open_writer(desk.database) as writer:
+        put(writer, verdict(2, article(2, "After it", "The bridge.")))
+    with browsing(desk) as base:
+        server = serve_of(desk, base)
+        for path in ("/", "/news/articles"):
+            assert "After it" in server.ask(path)[1]
+        assert desk.run("db", "restore", "kept.db").code == 0
+        for path in ("/", "/news/articles"):
+            status, page, _ = server.ask(path)
+            assert (status, "In the backup" in page, "After it" in page) == (200, True, False), path
+
+
+@pytest.mark.parametrize("name", ["news.2026.db", "sources.db", "a b%c.db"])
+def test_every_file_name_has_its_tables(desk: Desk, name: str) -> None:
+    desk.configure()
+    with open_writer(desk.folder / name) as writer:
+        put(writer, verdict(1, article(1, "Kept", "The harbour.")))
+    desk.env["NEWSDESK_DB"] = str(desk.folder / name)
+    with browsing(desk) as base:
+        server = serve_of(desk, base)
+        page = server.ask("/article/1")[1]
+        links = re.findall(r'href="(/[A-Za-z0-9_-]+|/[A-Za-z0-9_-]+/articles/1)"', page)
+        assert len(links) >= 4
+        assert {server.ask(link)[0] for link in links} == {200}
+
+
+def test_a_row_that_another_program_damaged_takes_nothing_down(desk: Desk) -> None:
+    desk.configure()
+    with open_writer(desk.database) as writer:
+        for n in range(1, 5):
+            put(writer, verdict(n, article(n, f"Kept {n}", "The harbour.")))
+        for n, cell in enumerate(
+            ("authors = 'no json'", "provenance = '{bad'", "published_at = 'garbage'", "tags = '7'"), 1
+        ):
+            writer.db.conn.execute(f"UPDATE articles SET {cell} WHERE id = {n}")
+        writer.db.conn.commit()
+    assert desk.run("list", "--json").code == 0
+    assert desk.run("search", "harbour").code == 0
+    for form in ("jsonl", "csv", "atom", "markdown"):
+        assert desk.run("export", "--format", form, f"out-{form}").code == 0
+    checked = desk.run("db", "check")
+    assert (checked.code, "3 articles with a cell that cannot be read" in checked.out + checked.err) == (1, True)
+    with browsing(desk) as base:
+        server = serve_of(desk, base)
+        for path in ("/", "/sources", *(f"/{page}/{n}" for page in ("article", "story") for n in range(1, 5))):
+            assert server.ask(path)[0] == 200, path
+
+
+def test_a_host_that_is_empty_is_not_every_interface(desk: Desk) -> None:
+    desk.configure()
+    done = desk.run("browse", "--host", "")
+    assert (done.code, "names nothing" in done.err) == (2, True)

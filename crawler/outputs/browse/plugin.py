@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode
 
 from datasette import hookimpl
+from datasette.database import Database
 from datasette.utils.asgi import Response
+from datasette.utils.sqlite import sqlite3 as sqlite
 
 from crawler.errors import UsageError
 from crawler.outputs.browse import pages
@@ -21,11 +25,22 @@ from storage.errors import SlowQuestion, StorageError
 from storage.records import moment
 from storage.store import Store, open_store
 
+HEAP = 268_435_456  # bytes that SQLite may hold for all readers together
+LONGEST = 20_000_000  # bytes of a value, and of a row, in SQL of a reader's own
+_MAKERS = {"randomblob", "zeroblob"}
 LIMIT = 5.0  # seconds that the questions of one page may take: of a large archive that is not in the system's cache yet
 # Stricter than Datasette's own pages can be: no script at all.
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+
+
+def inode_of(path: Path) -> int | None:
+    """What tells a file from another that took its place; None where there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 class Shelf:
@@ -37,11 +52,12 @@ class Shelf:
         self._held = threading.local()
 
     def _store(self) -> Store:
-        mark = self.path.stat()
-        if getattr(self._held, "inode", None) != mark.st_ino:
+        inode = inode_of(self.path)
+        if inode is None or getattr(self._held, "inode", None) != inode:
+            self._held.inode = None
             if (old := getattr(self._held, "store", None)) is not None:
                 old.close()
-            self._held.store, self._held.inode = open_store(self.path), mark.st_ino
+            self._held.store, self._held.inode = open_store(self.path), inode
         store: Store = self._held.store
         return store
 
@@ -85,6 +101,30 @@ def register_routes() -> list[tuple[str, Callable[..., Any]]]:
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
+def prepare_connection(conn: Any) -> None:
+    """SQL of a reader's own makes no huge value out of nothing: a single function over one cannot be cut off, and takes the server's memory."""
+    conn.execute(f"PRAGMA hard_heap_limit={HEAP}")
+    conn.set_authorizer(_allowed)
+    if hasattr(conn, "setlimit"):  # pysqlite3 has none
+        conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+
+
+class OurDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
+    """Datasette's, that tells a question which took too much memory from a fault of its own."""
+
+    async def execute(self, *arguments: Any, **more: Any) -> Any:
+        """As Datasette's."""
+        try:
+            return await super().execute(*arguments, **more)
+        except MemoryError as error:
+            raise sqlite.OperationalError("this question takes more memory than one may have here") from error
+
+
+def _allowed(action: int, _: str | None, name: str | None, *__: object) -> int:
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_FUNCTION and name in _MAKERS else sqlite3.SQLITE_OK
+
+
+@hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def prepare_jinja2_environment(env: Any) -> None:
     """What our templates call."""
     env.filters.update(local=local, utc=_utc, web=_web, plural=_plural)
@@ -103,7 +143,9 @@ def menu_links() -> list[dict[str, str]]:
 
 def _utc(kept: str | None) -> str:
     """A kept time as <time datetime> wants it."""
-    return "" if not kept else kept if len(kept) == 10 else moment(kept).isoformat()
+    with suppress(ValueError, OverflowError):
+        return "" if not kept else kept if len(kept) == 10 else moment(kept).isoformat()
+    return ""
 
 
 def _web(url: str | None) -> str:
@@ -179,9 +221,7 @@ async def _answer(datasette: Any, request: Any, template: str, page: Callable[..
             status, template, context = 404, "problem.html", {"problem": "Nothing is kept under this address."}
     except SlowQuestion:
         status, template = 503, "problem.html"
-        context = {
-            "problem": "This question takes longer than a second here; ask for less: a source, a day, a rarer word."
-        }
+        context = {"problem": "This question takes too long here; ask for less: a source, a day, a rarer word."}
     except UsageError as error:
         status, template, context = 400, "problem.html", {"problem": f"{error}."}
     except (StorageError, OSError) as error:

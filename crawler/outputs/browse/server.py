@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,6 @@ _HEADERS = [
 def application(path: Path, allowed: set[str]) -> _App:
     """The ASGI application: Datasette behind a check of the Host header (a page elsewhere may not rebind its name to us)."""
     from datasette.app import Datasette
-    from datasette.database import Database
     from datasette.plugins import pm
 
     from crawler.outputs.browse import plugin
@@ -50,12 +51,14 @@ def application(path: Path, allowed: set[str]) -> _App:
     desk = Datasette(
         [], settings=SETTINGS, metadata=describe(path), template_dir=str(_HERE / "templates"), static_mounts=mounts
     )
-    desk.add_database(Database(desk, path=str(path), is_mutable=True), name=_name(path))
+    desk.add_database(plugin.OurDatabase(desk, path=str(path), is_mutable=True), name=_name(path))
     inner: _App = desk.app()
+    inode = plugin.inode_of(path)
 
     async def guarded(
         scope: _Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
+        nonlocal inode
         if scope["type"] == "http":
             host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
             if host.rsplit(":", 1)[0].strip("[]").lower() not in allowed:
@@ -64,14 +67,31 @@ def application(path: Path, allowed: set[str]) -> _App:
             if scope["method"] not in {"GET", "HEAD"}:
                 await _refuse(send, 405)
                 return
+            if _elsewhere(scope):
+                await _refuse(send)
+                return
+            now = plugin.inode_of(path)
+            if (
+                now != inode and now is not None
+            ):  # a backup was restored: Datasette's threads hold connections to what was there before
+                threads, desk.executor = desk.executor, ThreadPoolExecutor(SETTINGS["num_sql_threads"])
+                threads.shutdown(wait=False)
+                inode = now
         await inner(scope, receive, _with_headers(send))
 
     return guarded
 
 
 def _name(path: Path) -> str:
-    """What Datasette calls the database: as its file, unless one of our pages is called so."""
-    return f"{path.stem}.db" if path.stem in {"article", "story", "edits", "sources", "source", "static"} else path.stem
+    """What Datasette calls the database: as its file, in letters that stand for themselves in an address, unless one of our pages is called so."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem) or "news"
+    return f"{name}_db" if name in {"article", "story", "edits", "sources", "source", "static"} else name
+
+
+def _elsewhere(scope: _Scope) -> bool:
+    """Whether a page of another site asks behind the reader's back (Fetch Metadata, W3C); a link that a reader follows may lead here."""
+    said = {name: value for name, value in scope["headers"] if name.startswith(b"sec-fetch-")}
+    return said.get(b"sec-fetch-site") == b"cross-site" and said.get(b"sec-fetch-dest") != b"document"
 
 
 def _with_headers(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
