@@ -119,7 +119,7 @@ def test_export_writes_whole_files(kept: Desk) -> None:
     assert kept.run("export", "--format", "csv", "-", "--source", "post").out.count("\n") >= 5
     failed = kept.run("export", "--format", "csv", "no/such/folder.csv")
     assert failed.code == 1
-    assert "cannot be written" in failed.err
+    assert "does not exist; make it" in failed.err
 
 
 def test_status_doctor_config(kept: Desk) -> None:

@@ -83,7 +83,7 @@ def whole(path: Path, *, advice: str = "nothing was written; make room, or name 
         return
     end = _end_of(path)  # a link stays, and leads to the new file
     if not end.parent.is_dir():
-        raise CrawlerError(f"{path}: the folder {end.parent} does not exist; make it, or name another file")
+        raise CrawlerError(f"{path}: its folder does not exist; make it, or name another file")
     with _told(path, advice):
         descriptor, name = tempfile.mkstemp(dir=end.parent, prefix=f".{end.name}-")
         try:
