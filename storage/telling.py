@@ -65,7 +65,6 @@ class Message:
 
 def happened(db: Any, after: int, until: int) -> Iterator[Happened]:
     """What was stored, edited and found gone after a seq, up to another, in order. Of a reprocess, a merge, a regrouping nothing is told."""
-    firsts: dict[str, str] = {}
     rows = db.conn.execute(
         "SELECT seq, article_id, at, op FROM changes WHERE seq > ? AND seq <= ? AND op IN ('new', 'revised', 'vanished') ORDER BY seq",
         (after, until),
@@ -82,7 +81,7 @@ def happened(db: Any, after: int, until: int) -> Iterator[Happened]:
         if edit is not None:
             yield make(event="edited", edit=edit[1], before=edit[0])
         else:  # new, or a fuller view of what was a headline
-            yield make(event="new", quiet=_quiet(db, article, firsts))
+            yield make(event="new", quiet=_quiet(db, article))
 
 
 def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -97,31 +96,30 @@ def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, 
     return (found[-2], found[-1]) if len(found) > 1 else None
 
 
-def _quiet(db: Any, article: Article, firsts: dict[str, str]) -> str | None:
+def _quiet(db: Any, article: Article) -> str | None:
     """Why a new article is no news. It is where every listing of it was a backfill's, or its feed's first."""
     entries = db.conn.execute(
         "SELECT e.feed_url, e.first_seen_at, e.found_by, e.backfill, f.parent_url FROM entries e LEFT JOIN feeds f ON f.url = e.feed_url WHERE e.article_id = ?",
         (article.id,),
     ).fetchall()
-    why = [_quiet_entry(db, article.source, entry, firsts) for entry in entries]
+    why = [_quiet_entry(db, article.source, entry) for entry in entries]
     return why[0] if why and all(why) else None
 
 
-def _quiet_entry(db: Any, source: str | None, entry: Sequence[Any], firsts: dict[str, str]) -> str | None:
+def _quiet_entry(db: Any, source: str | None, entry: Sequence[Any]) -> str | None:
     feed_url, seen, found_by, backfill, parent = entry
     if found_by == "user":
         return None
     if backfill or found_by == "backfill":
         return "of a backfill"
-    # A part of a sitemap comes and goes with its days: what counts is the source's first.
-    column, value = ("source", source) if parent else ("feed_url", feed_url)
-    key = f"{column} {value}"
-    if key not in firsts:
-        firsts[key] = db.conn.execute(
-            f"SELECT min(first_seen_at) FROM entries WHERE {column} = ?", (value,)
-        ).fetchone()[0]
-    late = moment(seen) - moment(firsts[key])
-    return "of a first crawl" if late <= (timedelta(hours=1) if parent else timedelta()) else None
+    # Whether anything was listed before is found with the first row that was; when the first was would read them all. A part of a sitemap comes and
+    # goes with its days: what counts is the source's first hour.
+    if parent:
+        sql = "SELECT 1 FROM feeds f CROSS JOIN entries e ON e.feed_url = f.url WHERE f.source = ? AND e.first_seen_at < ? LIMIT 1"
+        asked = (source, iso(moment(seen) - timedelta(hours=1)))
+    else:
+        sql, asked = "SELECT 1 FROM entries WHERE feed_url = ? AND first_seen_at < ? LIMIT 1", (feed_url, seen)
+    return None if db.conn.execute(sql, asked).fetchone() else "of a first crawl"
 
 
 def edit(db: Any, article_id: int, number: int) -> dict[str, Any] | None:
