@@ -33,6 +33,8 @@ from storage.schema import APPLICATION_ID, SCHEMA, migrations
 
 SQLITE_VERSION: str = sqlite3.sqlite_version
 BUSY_SECONDS = 60.0  # another program (a sqlite3 shell, a backup) may hold SQLite's write lock for a while
+HEAP = 268_435_456  # bytes that SQLite may hold for all readers of a server together
+LONGEST = 20_000_000  # bytes of a value, and of a row, in SQL of a stranger
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -122,6 +124,19 @@ def open_reader(path: Path) -> Any:
         _functions(connection)
         _check_version(path, connection, empty_allowed=False)
     return Database(connection)
+
+
+def bound(connection: Any) -> None:
+    """Let strangers' SQL make no huge value out of nothing: a single function over one cannot be cut off, and takes the process's memory."""
+    connection.execute(f"PRAGMA hard_heap_limit={HEAP}")
+    connection.set_authorizer(_allowed)
+    if hasattr(connection, "setlimit"):  # pysqlite3 has none
+        connection.setlimit(0, LONGEST)  # SQLITE_LIMIT_LENGTH
+
+
+def _allowed(action: int, _: str | None, name: str | None, *__: object) -> int:
+    making = action == sqlite3.SQLITE_FUNCTION and name in {"randomblob", "zeroblob"}
+    return int(sqlite3.SQLITE_DENY if making else sqlite3.SQLITE_OK)
 
 
 def version_of(path: Path) -> int:

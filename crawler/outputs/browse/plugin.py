@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +20,11 @@ from datasette.utils.sqlite import sqlite3 as sqlite
 from crawler.errors import UsageError
 from crawler.outputs.browse import pages
 from crawler.outputs.terminal import local, zone_name
+from storage.connection import bound
 from storage.errors import SlowQuestion, StorageError
 from storage.records import moment
 from storage.store import Store, open_store
 
-HEAP = 268_435_456  # bytes that SQLite may hold for all readers together
-LONGEST = 20_000_000  # bytes of a value, and of a row, in SQL of a reader's own
-_MAKERS = {"randomblob", "zeroblob"}
 LIMIT = 5.0  # seconds that the questions of one page may take: of a large archive that is not in the system's cache yet
 # Stricter than Datasette's own pages can be: no script at all.
 POLICY = (
@@ -102,26 +99,19 @@ def register_routes() -> list[tuple[str, Callable[..., Any]]]:
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def prepare_connection(conn: Any) -> None:
-    """SQL of a reader's own makes no huge value out of nothing: a single function over one cannot be cut off, and takes the server's memory."""
-    conn.execute(f"PRAGMA hard_heap_limit={HEAP}")
-    conn.set_authorizer(_allowed)
-    if hasattr(conn, "setlimit"):  # pysqlite3 has none
-        conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+    """SQL of a reader's own has bounds."""
+    bound(conn)
 
 
 class OurDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
     """Datasette's, that tells a question which took too much memory from a fault of its own."""
 
-    async def execute(self, *arguments: Any, **more: Any) -> Any:
+    async def execute_fn(self, question: Callable[[Any], Any]) -> Any:
         """As Datasette's."""
         try:
-            return await super().execute(*arguments, **more)
+            return await super().execute_fn(question)
         except MemoryError as error:
             raise sqlite.OperationalError("this question takes more memory than one may have here") from error
-
-
-def _allowed(action: int, _: str | None, name: str | None, *__: object) -> int:
-    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_FUNCTION and name in _MAKERS else sqlite3.SQLITE_OK
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
