@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from crawler.settings import CONTACT, Config
-from crawler.watches.judging import never
 
 # The first version of each without what is said of the older ones (RELIABILITY 2 and 5; the projects' own advisories).
 _LEAST = {
@@ -92,12 +91,6 @@ def of_settings(config: Config) -> list[Advice]:
                 must=False,
             )
         )
-    tags = {source.id: source.tags for source in config.sources}
-    advice += [
-        Advice(f"watch {watch.name!r} can never tell of anything: {why}")
-        for watch in config.watches
-        if (why := never(watch, tags))
-    ]
     if not config.politeness.obey_robots:
         advice.append(
             Advice(

@@ -33,6 +33,7 @@ _NAMED = (
 @pass_app
 def doctor_command(app: App) -> int:
     """Versions, limits and settings, what of them is unsafe, and what to do; exit 1 where something must be mended."""
+    from crawler.watches.judging import never
     from storage.connection import SQLITE_VERSION
     from storage.errors import StorageError
     from storage.lock import holder
@@ -56,7 +57,10 @@ def doctor_command(app: App) -> int:
     if held := holder(config.database):
         print(f"held by       newsdesk {held.command}, pid {held.pid} on {held.host}, since {held.since}")
     place = config.database.resolve()
+    tags = {source.id: source.tags for source in config.sources}
+    mute = {watch.name: never(watch, tags) for watch in config.watches}
     advice += [*of_place(place, mounted(place, _mounts())), *of_settings(config)]
+    advice += [Advice(f"watch {name!r} can never tell of anything: {why}") for name, why in mute.items() if why]
     for one in advice:
         print(f"! {one}")
     print("nothing to mend" if not advice else f"{len(advice)} to look at")
