@@ -236,6 +236,8 @@ def shift(db: Any, seconds: int, *, now: datetime) -> None:
         ("articles", ("recheck_at",)),
         ("steps", ("retry_at",)),
         ("throttles", ("until",)),
+        ("messages", ("next_at", "created_at")),
+        ("hits", ("at",)),
     ):
         for column in columns:
             db.conn.execute(f"UPDATE {table} SET {column} = {form.format(column)} WHERE {column} > ?", (by, iso(now)))

@@ -211,12 +211,19 @@ def put_messages(
     )
 
 
+PATIENCE = 6  # tries, half an hour, for which a message holds up those behind it
+
+
 def due_messages(db: Any, now: datetime) -> list[Message]:
-    """The oldest unsent message of each receiver whose time has come; a later one waits for those before it."""
+    """Of each receiver the oldest unsent message, if its time has come: later ones wait for it, so that a receiver that is down is asked for one thing.
+
+    What a receiver refused so often (it may be this very message that it does not like) waits by itself: of those one at a time goes along.
+    """
     rows = db.conn.execute(
-        "SELECT id, uid, watch, target, body, created_at, attempts FROM messages m WHERE next_at <= ? "
-        "AND NOT EXISTS (SELECT 1 FROM messages o WHERE o.target = m.target AND o.next_at IS NOT NULL AND o.id < m.id) ORDER BY id",
-        (iso(now),),
+        "SELECT id, uid, watch, target, body, created_at, attempts FROM messages WHERE next_at <= :now AND id IN ("
+        "SELECT min(id) FROM messages WHERE next_at IS NOT NULL AND attempts < :patience GROUP BY target "
+        "UNION ALL SELECT min(id) FROM messages WHERE next_at <= :now AND attempts >= :patience GROUP BY target) ORDER BY id",
+        {"now": iso(now), "patience": PATIENCE},
     )
     names = ("id", "uid", "watch", "target", "body", "created_at", "attempts")
     return [Message(**dict(zip(names, row, strict=True))) for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from crawler.settings import Source, Watch
 from crawler.watches.judging import Judged, due_at, judge, once_each
 from crawler.watches.messages import LINES, MOST, of_health, of_watch
 from storage.records import Article, FeedCheck, Listed, Verdict, iso
-from storage.telling import Found, Outbox, matching
+from storage.telling import PATIENCE, Found, Outbox, matching
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
 from tests.outputs.test_exports import article, verdict
@@ -253,3 +254,18 @@ def test_a_storm_names_some_and_counts_the_others() -> None:
         of_health(["a: gap"], ["b: silent"], NOW)["text"]
         == "newsdesk: 1 new trouble\n- a: gap\n- no longer so: b: silent"
     )
+
+
+def test_a_message_that_its_receiver_refuses_holds_up_the_others_for_a_while_only(store: Writer) -> None:
+    outbox = Outbox(store)
+    for n in range(3):
+        outbox.put("w", ["a", "b"] if n == 0 else ["a"], {"n": n}, ("told", "x"), NOW)
+    later = NOW + timedelta(hours=1)
+    for _ in range(PATIENCE):
+        due = [m for m in outbox.due(later) if m.target == "a"]
+        assert [json.loads(m.body)["n"] for m in due] == [0]
+        outbox.settle(due[0], NOW, "400", NOW)
+    due = outbox.due(later)
+    assert [(m.target, json.loads(m.body)["n"]) for m in due] == [("a", 0), ("b", 0), ("a", 1)]
+    store.clock_set(-7200, NOW - timedelta(hours=2), 0)
+    assert len(outbox.due(NOW - timedelta(hours=1, minutes=59))) == 3
