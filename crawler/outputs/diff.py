@@ -31,9 +31,11 @@ def word_diff(old: str, new: str, budget: Budget | None = None) -> Iterator[Piec
             yield "insert", "".join(b[j1:j2])
 
 
-def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, list[Piece]]]:
+def changed(
+    old: Mapping[str, Any], new: Mapping[str, Any], budget: Budget | None = None
+) -> Iterator[tuple[str, list[Piece]]]:
     """What differs between two versions: (title, subtitle or text, its pieces); of the text a stretch of paragraphs at a time."""
-    budget = Budget()
+    budget = budget or Budget()
     for name in ("title", "subtitle"):
         if (old[name] or "") != (new[name] or ""):
             yield name, list(word_diff(old[name] or "", new[name] or "", budget))
@@ -42,6 +44,23 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[st
     for op, i1, i2, j1, j2 in found if found is not None else [("replace", 0, len(before), 0, len(after))]:
         if op != "equal":
             yield "text", list(word_diff("\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2]), budget))
+
+
+def excerpt(pieces: Iterable[Piece], most: int = 320, before: int = 90) -> list[Piece]:
+    """The part of a diff around its first change, of about so many characters."""
+    found: list[Piece] = []
+    left = most
+    for op, words in pieces:
+        if op == "equal" and not found:
+            lead = words if len(words) <= before else f"…{words[-before:].partition(' ')[2]}"
+            found.append((op, lead))
+            continue
+        if len(words) > left:
+            found.append((op, f"{words[:left].rpartition(' ')[0] or words[:left]}…"))
+            break
+        found.append((op, words))
+        left -= len(words)
+    return found
 
 
 def print_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

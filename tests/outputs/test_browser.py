@@ -80,6 +80,7 @@ def test_a_reader_opens_searches_reads_compares(opened: Any) -> None:
     seen.go("/edits")
     row = page.locator("main", has_text="Lighthouse Lens")
     assert row.locator("text=silent").count() >= 1
+    assert "six of nine keepers" in " ".join(page.locator(".said ins").all_inner_texts())
     page.get_by_role("link", name=re.compile("Lighthouse Lens")).first.click()
     assert "six of nine keepers" in " ".join(page.locator("ins").all_inner_texts())
     assert "no jobs" in " ".join(page.locator("del").all_inner_texts())

@@ -11,10 +11,11 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from crawler.articles.comparison import Budget
 from crawler.articles.dedupe import containment, shingles
 from crawler.errors import UsageError
 from crawler.outputs.browse import plots
-from crawler.outputs.diff import changed, word_diff
+from crawler.outputs.diff import Piece, changed, excerpt, word_diff
 from crawler.outputs.story import first_by_outlets, first_seen
 from crawler.outputs.terminal import local
 from crawler.values import readable
@@ -23,6 +24,7 @@ from storage.store import Store
 
 SHOWN = 30  # stories on a page; hits of a search
 EDITS = 50
+EXCERPTS = 600_000  # steps of comparing that the excerpts of a page may take together
 MEMBERS = 100  # articles of one story
 LONG = 20_000  # words of a text beyond which no likeness is measured
 DAYS = 90  # of a source's plots
@@ -136,7 +138,9 @@ def edits(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa:
     )
     more, rows = len(rows) > EDITS, rows[:EDITS]
     names = _names(store)
+    budget = Budget(EXCERPTS)
     for row in rows:
+        row["excerpt"] = _changed_words(store, row, budget)
         row["outlet"] = names.get(row["source"] or "", row["source"])
         row["headline"] = (
             list(word_diff(row["old_title"] or "", row["title"] or "")) if row["old_title"] != row["title"] else None
@@ -147,6 +151,15 @@ def edits(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa:
         "choices": store.choices(),
         "asked": dict(asked),
     }
+
+
+def _changed_words(store: Store, row: Mapping[str, Any], budget: Budget) -> list[Piece]:
+    """What the first change of a text was."""
+    versions = {version["number"]: version for version in store.revisions(row["id"])}
+    old, new = versions.get(row["number"] - 1), versions.get(row["number"])
+    if old is None or new is None:
+        return []
+    return next((excerpt(pieces) for name, pieces in changed(old, new, budget) if name == "text"), [])
 
 
 def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # noqa: ARG001
