@@ -220,7 +220,7 @@ def opening(path: Path) -> float:
     return round(statistics.median(times), 2)
 
 
-def _read_through(path: Path) -> None:
+def read_through(path: Path) -> None:
     """Into the system's cache, as it is beside a crawler; what a cold file costs is the disk's affair."""
     with path.open("rb") as file:
         while file.read(1 << 24):
@@ -232,7 +232,7 @@ def measure(path: Path, articles: int, seed: int) -> dict[str, Any]:
         seconds = archive.build(path, articles)
         print(f"{articles:,} articles made in {seconds:.0f} s", file=sys.stderr)
     size = path.stat().st_size
-    _read_through(path)
+    read_through(path)
     found = {
         "articles": articles,
         "bytes_an_article": round(size / articles),

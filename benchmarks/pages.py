@@ -27,7 +27,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from benchmarks import archive
-from benchmarks.growth import listed, visits
+from benchmarks.growth import listed, read_through, visits
 from benchmarks.process import machine
 from benchmarks.prose import Prose
 from crawler.engine.answers import look_up_and_decide
@@ -150,6 +150,7 @@ def asking(connection: http.client.HTTPConnection, pages: dict[str, Callable[[],
 def measure(path: Path, seed: int) -> dict[str, Any]:
     """All pages of one archive, at rest and beside a writer."""
     open_writer(path).close()  # brings an older file up to date
+    read_through(path)
     pages = addresses(path, seed)
     with browsing(path) as connection:
         rest = asking(connection, pages)
