@@ -165,11 +165,12 @@ def restore(source: Path, path: Path, now: datetime) -> int:
     problems = check(source)
     if problems:
         raise DamagedDatabase(f"{source}: not restored, the backup itself is damaged: {problems[0]}")
-    generation = 1
-    if path.exists():
-        generation = _generation(path)
+    held = _generation(path) if path.exists() else None
     with open_store(source) as backup_store:
-        generation = max(generation, int(backup_store.meta("generation") or 1)) + 1
+        generation = max(held or 1, int(backup_store.meta("generation") or 1)) + 1
+    if held is None:
+        # A file that is lost or damaged does not tell its own: by the clock no two restores have the same, and a cursor of the one is none of the other's.
+        generation = max(generation, int(now.timestamp()))
     try:
         part = path.with_name(f".{path.name}-restore")
         part.unlink(missing_ok=True)
@@ -216,14 +217,14 @@ def _same_file(a: Path, b: Path) -> bool:
     return a.exists() and b.exists() and a.samefile(b)
 
 
-def _generation(path: Path) -> int:
+def _generation(path: Path) -> int | None:
     from storage.errors import StorageError
 
     try:
         with open_store(path) as held:
             return int(held.meta("generation") or 1)
-    except StorageError:  # it is being restored because it is damaged
-        return 1
+    except (StorageError, ValueError):  # it is being restored because it is damaged
+        return None
 
 
 def _fold_wal(path: Path) -> None:

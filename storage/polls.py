@@ -64,13 +64,26 @@ class CheckCounts:
     refused: Mapping[str, int] = field(default_factory=dict)
 
 
-def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str]) -> None:
+def _regroup(db: Any, source: str, now: str) -> None:
+    """Write of each article of a source that it may be in another selection now: a cursor with --tag or --country follows the log."""
+    db.conn.execute(
+        "INSERT INTO changes (article_id, at, op) SELECT id, ?, 'regrouped' FROM articles WHERE source = ? ORDER BY id",
+        (now, source),
+    )
+
+
+def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str], now: str) -> None:
     """Make the sources and feeds tables say what the configuration says; feeds that it no longer names are disabled, never deleted."""
     named: set[str] = set()
     ids: list[str] = []
     known = {row[0]: (row[1], row[2]) for row in db.conn.execute("SELECT url, source, state FROM feeds").fetchall()}
+    chosen_by = {
+        row[0]: (row[1], row[2]) for row in db.conn.execute("SELECT id, tags, country FROM sources").fetchall()
+    }
     for s in sources:
         ids.append(s.id)
+        if s.id in chosen_by and chosen_by[s.id] != (_list(s.tags), s.country or None):
+            _regroup(db, s.id, now)
         db.conn.execute(
             "INSERT INTO sources (id, name, url, language, country, tags, enabled) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "name = excluded.name, url = excluded.url, language = excluded.language, country = excluded.country, tags = excluded.tags, enabled = excluded.enabled",
@@ -285,7 +298,9 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
         if check.window is not None:
             values.update(archive_url=check.archive_url, skips=check.skips)
     assignments = ", ".join(f"{name} = :{name}" for name in values)
-    if failed:
+    if not failed:
+        assignments += ", first_ok_at = coalesce(first_ok_at, :checked_at)"
+    else:
         assignments += ", failures = failures + 1, failing_since = coalesce(failing_since, :checked_at)"
         if check.lost:
             assignments += ", lost_polls = lost_polls + 1, lost_since = coalesce(lost_since, :checked_at)"

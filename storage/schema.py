@@ -202,7 +202,10 @@ CREATE TABLE hits (
   watch TEXT NOT NULL, once TEXT NOT NULL, event TEXT NOT NULL, article_id INTEGER NOT NULL, revision INTEGER NOT NULL, seq INTEGER NOT NULL,
   at TEXT NOT NULL, told_at TEXT, PRIMARY KEY (watch, once)
 ) WITHOUT ROWID;
-CREATE INDEX hits_waiting ON hits(watch) WHERE told_at IS NULL
+CREATE INDEX hits_waiting ON hits(watch) WHERE told_at IS NULL;
+CREATE INDEX messages_watch ON messages(watch, created_at);
+ALTER TABLE feeds ADD COLUMN first_ok_at TEXT;
+UPDATE feeds SET first_ok_at = coalesce((SELECT min(first_seen_at) FROM entries e WHERE e.feed_url = feeds.url), ok_at)
 """
 
 

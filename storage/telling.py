@@ -97,29 +97,26 @@ def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, 
 
 
 def _quiet(db: Any, article: Article) -> str | None:
-    """Why a new article is no news. It is where every listing of it was a backfill's, or its feed's first."""
+    """Why a new article is no news. It is where every listing of it was a backfill's, or stood in its feed's first good answer."""
     entries = db.conn.execute(
-        "SELECT e.feed_url, e.first_seen_at, e.found_by, e.backfill, f.parent_url FROM entries e LEFT JOIN feeds f ON f.url = e.feed_url WHERE e.article_id = ?",
+        "SELECT e.first_seen_at, e.found_by, e.backfill, f.first_ok_at, p.first_ok_at FROM entries e LEFT JOIN feeds f ON f.url = e.feed_url "
+        "LEFT JOIN feeds p ON p.url = f.parent_url WHERE e.article_id = ?",
         (article.id,),
     ).fetchall()
-    why = [_quiet_entry(db, article.source, entry) for entry in entries]
+    why = [_quiet_entry(*entry) for entry in entries]
     return why[0] if why and all(why) else None
 
 
-def _quiet_entry(db: Any, source: str | None, entry: Sequence[Any]) -> str | None:
-    feed_url, seen, found_by, backfill, parent = entry
+def _quiet_entry(seen: str, found_by: str, backfill: int, began: str | None, parents: str | None) -> str | None:
     if found_by == "user":
         return None
     if backfill or found_by == "backfill":
         return "of a backfill"
-    # Whether anything was listed before is found with the first row that was; when the first was would read them all. A part of a sitemap comes and
-    # goes with its days: what counts is the source's first hour.
-    if parent:
-        sql = "SELECT 1 FROM feeds f CROSS JOIN entries e ON e.feed_url = f.url WHERE f.source = ? AND e.first_seen_at < ? LIMIT 1"
-        asked = (source, iso(moment(seen) - timedelta(hours=1)))
-    else:
-        sql, asked = "SELECT 1 FROM entries WHERE feed_url = ? AND first_seen_at < ? LIMIT 1", (feed_url, seen)
-    return None if db.conn.execute(sql, asked).fetchone() else "of a first crawl"
+    if (
+        parents is not None
+    ):  # the parts of a sitemap come and go with their days: what counts is the index, and the hour in which its parts are read first
+        began = iso(moment(parents) + timedelta(hours=1))
+    return "of a first crawl" if began is not None and seen <= began else None
 
 
 def edit(db: Any, article_id: int, number: int) -> dict[str, Any] | None:
@@ -229,10 +226,15 @@ def due_messages(db: Any, now: datetime) -> list[Message]:
     return [Message(**dict(zip(names, row, strict=True))) for row in rows]
 
 
+def attempt(db: Any, message: Message, next_at: datetime) -> None:
+    """Write that a message is sent now, and when it is tried again should nothing be heard of it."""
+    db.conn.execute("UPDATE messages SET attempts = attempts + 1, next_at = ? WHERE id = ?", (iso(next_at), message.id))
+
+
 def settle(db: Any, message: Message, now: datetime, error: str | None, next_at: datetime | None) -> None:
     """Write what became of a message: sent, to be tried again, or given up (an error and no next time)."""
     db.conn.execute(
-        "UPDATE messages SET attempts = attempts + 1, error = ?, sent_at = ?, next_at = ? WHERE id = ?",
+        "UPDATE messages SET error = ?, sent_at = ?, next_at = ? WHERE id = ?",
         (error, iso(now) if error is None else None, iso(next_at) if next_at else None, message.id),
     )
 
@@ -272,8 +274,11 @@ class Outbox:
 
     def unseen(self) -> tuple[int, int] | None:
         """The seq up to which watches looked, and the newest; None where there is nothing new, or nobody watches."""
-        seen, newest = self._writer.meta(_SEQ), self._writer.last_seq()
-        return (int(seen), newest) if seen is not None and newest > int(seen) else None
+        held, newest = self._writer.meta(_SEQ), self._writer.last_seq()
+        if held is None:
+            return None
+        seen = int(held) if held.isdecimal() else newest  # another program wrote it: from here on
+        return (seen, newest) if newest > seen or not held.isdecimal() else None
 
     def note(self, found: Sequence[Found], seq: int) -> None:
         """Write what was found, and how far watches have looked."""
@@ -298,6 +303,9 @@ class Outbox:
             now: the clock.
         """
         count = 0
+        with explained(self._writer.path):
+            if not self._writer.db.conn.execute("SELECT 1 FROM hits WHERE told_at IS NULL LIMIT 1").fetchone():
+                return 0
         with self._writer.transaction():
             for watch, found in waiting(self._writer.db).items():
                 made = make(watch, found, last_told(self._writer.db, watch))
@@ -320,6 +328,11 @@ class Outbox:
         """See due_messages."""
         with explained(self._writer.path):
             return due_messages(self._writer.db, now)
+
+    def attempt(self, message: Message, next_at: datetime) -> None:
+        """See attempt."""
+        with self._writer.transaction():
+            attempt(self._writer.db, message, next_at)
 
     def settle(self, message: Message, now: datetime, error: str | None, next_at: datetime | None) -> None:
         """See settle."""

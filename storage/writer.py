@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,12 @@ class Writer(Store):
 
     pages: RawPages | None = None  # where raw pages go, if they are kept
 
-    def sync_sources(self, sources: Iterable[polls.SourceLike], hosts: dict[str, str]) -> None:
-        """Make the tables say what the configuration says."""
+    def sync_sources(
+        self, sources: Iterable[polls.SourceLike], hosts: dict[str, str], now: datetime | None = None
+    ) -> None:
+        """Make the tables say what the configuration says; `now` is the clock."""
         with self.transaction():
-            polls.sync_sources(self.db, sources, hosts)
+            polls.sync_sources(self.db, sources, hosts, iso(now or datetime.now(UTC)))
 
     def release_leases(self) -> int:
         """Give back the leases of a holder that is gone; how many there were."""

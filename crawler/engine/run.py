@@ -92,7 +92,7 @@ class LiveRun:
                 ):  # the clock was wrong then, or is now
                     writer.clock_set(-round((newest - clock()).total_seconds()), clock(), 0)
                 writer.sync_sources(
-                    config.sources, {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
+                    config.sources, {url: host_of(url) for s in config.sources for _, url in s.feed_urls}, clock()
                 )
                 if config.extract.keep_raw:
                     writer.keep_raw()
@@ -202,7 +202,10 @@ class OwnSpider(NewsSpider):
         assert self.live is not None
         self.frontier.stop()
         if self.live.plan.feeds and not self.live.plan.endless and reason == "finished":
-            await telling.Teller(self.live).finish()
+            try:
+                await telling.Teller(self.live).finish()
+            except Exception as error:  # the crawl came to its end whatever a watch did
+                logging.getLogger("newsdesk").error("watches: %s", error)  # noqa: TRY400 - one line
         await self.live.end()
         if self.own:
             run = self.live.summary(None)

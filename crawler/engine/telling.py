@@ -9,11 +9,14 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from crawler.settings import Config
+from crawler.text import one_line
 from crawler.watches import sending
 from crawler.watches.judging import Judged, due_at, judge, never
 from crawler.watches.messages import message_of, of_health
@@ -28,7 +31,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("newsdesk")
 HEALTH = "[health]"  # what messages of the crawler's own health go by
 GIVE_UP = timedelta(days=7)
-AT_THE_END = 8.0  # seconds that a crawl of one pass gives its receivers, fewer than a webhook has
+AT_THE_END = 8.0  # seconds that a crawl of one pass gives its receivers
+LOOKING = 30.0  # seconds that it looks
+PIECE = 500  # changes that are judged, and noted, at once
+MOST_SECONDS = 45.0  # for one message, whatever its receiver does
 _TOLD = "health_told"  # of meta: the troubles that were told, and the newest gap
 
 
@@ -50,46 +56,67 @@ class Teller:
 
     def __init__(self, live: LiveRun) -> None:
         self.live = live
+        self._sending: dict[str, asyncio.Task[None]] = {}
 
     @property
     def config(self) -> Config:
         """The settings in force."""
         return self.live.config
 
-    async def turn(self, *, ending: bool = False) -> None:
-        """Look at what is new, make what is due into messages, send what is due.
-
-        Args:
-            ending: the run is over: what is instant is told now, as nobody looks again.
-        """
-        await self.look()
-        await self._ask(
-            lambda outbox: outbox.compose(lambda *found: self._made(*found, ending=ending), self.live.now())
-        )
+    async def turn(self) -> None:
+        """Look at what is new, make what is due into messages, begin to send what is due: no receiver is waited for."""
+        await self._look_and_compose(ending=False)
         await self.send()
 
+    async def _look_and_compose(self, *, ending: bool) -> None:
+        try:
+            await self.look(LOOKING if ending else None)
+            await self._ask(
+                lambda outbox: outbox.compose(lambda *found: self._made(*found, ending=ending), self.live.now())
+            )
+        except Exception as error:  # what waits is sent all the same, and the crawl is not its
+            log.error("watches could not look: %s", one_line(error) or type(error).__name__)  # noqa: TRY400 - one line
+
     async def finish(self) -> None:
-        """The last turn of a crawl of one pass, within AT_THE_END seconds; what was not sent goes out with the next."""
+        """The last turn of a crawl of one pass; what is instant is told now, as nobody looks again. What was not sent goes out with the next."""
         if not (self.config.watches or self.config.health.notify):
             return
-        try:
-            if self.config.health.notify:
-                from crawler.engine.upkeep import look
+        if self.config.health.notify:
+            from crawler.engine.upkeep import look
 
-                trouble = await asyncio.to_thread(look, self.config, self.live.now(), running=True)
-                await self.health(trouble.lines)
-            await asyncio.wait_for(self.turn(ending=True), AT_THE_END)
-        except TimeoutError:
-            log.warning("a receiver of messages does not answer; what was not sent goes out with the next crawl")
-        except StorageError as error:
-            log.error("watches could not look: %s", error)  # noqa: TRY400 - one line
+            trouble = await asyncio.to_thread(look, self.config, self.live.now(), running=True)
+            await self.health(trouble.lines)
+        await self._look_and_compose(ending=True)
+        until = time.monotonic() + AT_THE_END
+        while sending_now := await self.send():
+            _, late = await asyncio.wait(sending_now, timeout=max(0.0, until - time.monotonic()))
+            if late:
+                log.warning("a receiver of messages does not answer; what was not sent goes out with the next crawl")
+                break
+        self.stop()
+        before = self.live.now() - timedelta(seconds=self.config.storage.fetches_retain)
+        await self._ask(lambda outbox: outbox.forget(before))
 
-    async def look(self) -> None:
-        """Let the watches look at what was written since they last did."""
-        if not self.config.watches or (span := await self._ask(Outbox.unseen)) is None:
-            return
-        judged = await asyncio.to_thread(self._judge, *span)
-        await self._ask(lambda outbox: outbox.note(judged.found, span[1]))
+    def stop(self) -> None:
+        """Wait for no receiver any longer."""
+        for task in self._sending.values():
+            task.cancel()
+
+    async def look(self, seconds: float | None = None) -> None:
+        """Let the watches look at what was written since they last did, a piece at a time, each noted with what was found in it.
+
+        Args:
+            seconds: after which the rest is left to the next time.
+        """
+        until = time.monotonic() + seconds if seconds is not None else None
+        while self.config.watches and (span := await self._ask(Outbox.unseen)):
+            after, newest = span
+            upto = min(newest, after + PIECE)
+            judged = await asyncio.to_thread(self._judge, after, upto)
+            await self._ask(partial(Outbox.note, found=judged.found, seq=upto))
+            if until is not None and time.monotonic() > until and upto < newest:
+                log.warning("watches are %d changes behind; the next crawl goes on with them", newest - upto)
+                return
 
     def _judge(self, after: int, until: int) -> Judged:
         with open_store(self.config.database) as store:
@@ -100,14 +127,14 @@ class Teller:
     ) -> tuple[Sequence[str], Mapping[str, Any]] | None:
         """In the writer's thread: the message of a watch, if it is time."""
         watch = next((w for w in self.config.watches if w.name == name), None)
-        if watch is None:  # it is watched no more
+        if watch is None:
+            log.warning("watch %s is in the configuration no more; %d that it found are not told", name, len(found))
             return (), {}
         now, hour = self.live.now(), self.config.schedule.hour
         if not (ending and watch.digest == "instant") and due_at(watch, found, last, hour) > now:
             return None
-        return [sending.target_of(receiver) for receiver in watch.notify], message_of(
-            self.live.writer, watch, found, now
-        )
+        body = message_of(self.live.writer, watch, found, now)
+        return ([sending.target_of(receiver) for receiver in watch.notify] if body["count"] else []), body
 
     async def health(self, lines: Mapping[str, str]) -> None:
         """Tell `[health] notify` of troubles that are new, gaps among them, and of those that are over.
@@ -138,33 +165,57 @@ class Teller:
         targets = [sending.target_of(receiver) for receiver in receivers]
         await self._ask(lambda outbox: outbox.put(HEALTH, targets, body, (_TOLD, keep), now))
 
-    async def send(self) -> None:
-        """Send what is due, to every receiver at once, one message each."""
-        due = await self._ask(lambda outbox: outbox.due(self.live.now()))
-        await asyncio.gather(*(self._send(message) for message in due))
+    async def send(self) -> list[asyncio.Task[None]]:
+        """Begin to send what is due: one message a receiver, each by itself; a receiver that is being sent to is left alone. What was begun."""
+        begun = []
+        for message in await self._ask(lambda outbox: outbox.due(self.live.now())):
+            if message.target not in self._sending:
+                task = asyncio.create_task(self._send(message))
+                self._sending[message.target] = task
+                task.add_done_callback(partial(self._sent, message.target))
+                begun.append(task)
+        return begun
+
+    def _sent(self, target: str, _: asyncio.Task[None]) -> None:
+        self._sending.pop(target, None)
 
     async def _send(self, message: Message) -> None:
-        receivers = {
-            sending.target_of(receiver): receiver
-            for receiver in (*self.config.health.notify, *(r for watch in self.config.watches for r in watch.notify))
-        }
-        receiver = receivers.get(message.target)
-        error: str | None = "its receiver is in the configuration no more"
-        if receiver is not None:
-            agent = self.config.user_agent
-            try:
-                await _in_thread(lambda: sending.send(receiver, message.body, user_agent=agent, uid=message.uid))
-                error = None
-            except sending.NotSentError as problem:
-                error = str(problem)
-        now, scale = self.live.now(), self.config.schedule.hour / 3600
-        again: datetime | None = None
-        if error is not None and receiver is not None:
+        """Send one message. That it was tried is written before: who ends this half-way has it sent later, not at once and for ever."""
+        try:
+            receiver = self._receivers().get(message.target)
+            now, scale = self.live.now(), self.config.schedule.hour / 3600
+            if receiver is None:
+                log.warning("%s: a message is given up, as its receiver is in the configuration no more", message.watch)
+                gone = "its receiver is in the configuration no more"
+                await self._ask(lambda outbox: outbox.settle(message, now, gone, None))
+                return
             again = now + min(timedelta(hours=1), timedelta(minutes=2 ** min(message.attempts, 10))) * scale
-            if datetime.fromisoformat(message.created_at) + GIVE_UP * scale < now:
-                again = None
-            log.warning("%s: %s%s", message.watch, error, "; it is tried again" if again else "; it is given up")
-        await self._ask(lambda outbox: outbox.settle(message, now, error, again))
+            await self._ask(lambda outbox: outbox.attempt(message, again))
+            error = await self._try(receiver, message)
+            last = error is not None and datetime.fromisoformat(message.created_at) + GIVE_UP * scale < now
+            if error is not None:
+                log.warning("%s: %s; it is %s", message.watch, error, "given up" if last else "tried again")
+            later = None if error is None or last else again
+            await self._ask(lambda outbox: outbox.settle(message, self.live.now(), error, later))
+        except StorageError as error:
+            log.error("a message could not be noted: %s", error)  # noqa: TRY400 - one line
+
+    async def _try(self, receiver: str, message: Message) -> str | None:
+        """Why a receiver did not take a message; None where it did."""
+        agent = self.config.user_agent
+        try:
+            work = _in_thread(lambda: sending.send(receiver, message.body, user_agent=agent, uid=message.uid))
+            await asyncio.wait_for(work, MOST_SECONDS)
+        except sending.NotSentError as problem:
+            return str(problem)
+        except TimeoutError:
+            return f"{sending.shown(receiver)}: no end within {MOST_SECONDS:.0f} s"
+        return None
+
+    def _receivers(self) -> dict[str, str]:
+        """Every receiver of the configuration, by what the database knows it by."""
+        watched = (receiver for watch in self.config.watches for receiver in watch.notify)
+        return {sending.target_of(receiver): receiver for receiver in (*self.config.health.notify, *watched)}
 
     async def _ask(self, question: Callable[[Outbox], Any]) -> Any:
         return await self.live.desk.call(lambda writer: question(Outbox(writer)))

@@ -82,6 +82,7 @@ class Upkeep:
         """The spider is closed."""
         notify(STOPPING=1)
         self.keeper.stop()
+        self.teller.stop()
 
     def _hung_up(self) -> None:
         self._stamps = ()
@@ -148,7 +149,7 @@ class Upkeep:
             if before != after
         ]
         hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
-        await self.frontier.desk.call(lambda writer: writer.sync_sources(config.sources, hosts))
+        await self.frontier.desk.call(lambda writer: writer.sync_sources(config.sources, hosts, self.live.now()))
         await self.frontier.desk.call(lambda writer: telling.begin(writer, config))
         if (
             old.database != config.database

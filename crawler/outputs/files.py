@@ -91,12 +91,21 @@ def whole(path: Path, *, advice: str = "nothing was written; make room, or name 
                 yield Out(file)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(0o644)
+            Path(name).chmod(_mode(end))
             Path(name).replace(end)
             sync_folder(end.parent)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def _mode(path: Path) -> int:
+    """The permissions that a file has, or that one would get that is made here."""
+    with suppress(OSError):
+        return stat.S_IMODE(path.stat().st_mode)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def _stream(name: str, file: IO[bytes] | None) -> Iterator[Out]:

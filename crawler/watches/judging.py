@@ -125,7 +125,10 @@ def _tell(watch: Watch, change: Happened, judged: Judged) -> None:
 def _age(change: Happened) -> float:
     """Seconds from an article's publication until it was stored; of a day alone from its end."""
     said = change.article.published_at or change.article.first_seen_at or change.at
-    since = moment(said) + (timedelta(days=1) if len(said) == 10 else timedelta())
+    try:
+        since = moment(said) + (timedelta(days=1) if len(said) == 10 else timedelta())
+    except (ValueError, OverflowError):  # another program wrote it
+        return 0.0
     return (moment(change.at) - since).total_seconds()
 
 
@@ -153,12 +156,15 @@ def due_at(watch: Watch, found: Sequence[Found], last: str | None, hour: float) 
     if watch.digest == "instant":
         ready = min(newest + timedelta(seconds=hour / 360), first + timedelta(seconds=hour / 60))
         return max(ready, moment(last) + timedelta(seconds=hour / 12)) if last else ready
+    local = first.astimezone().replace(
+        tzinfo=None
+    )  # by the wall's clock: the zone's offset may change before it is time
     if watch.digest == "hourly":
-        passed = first.timestamp()
-        return first + timedelta(seconds=hour - passed % hour)
-    local = first.astimezone()
+        if hour < 3600:
+            return first + timedelta(seconds=hour - first.timestamp() % hour)
+        return (local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)).astimezone()
     morning = local.replace(hour=7, minute=0, second=0, microsecond=0)
-    return morning if morning > local else (morning + timedelta(days=1))
+    return (morning if morning > local else morning + timedelta(days=1)).astimezone()
 
 
 def never(watch: Watch, sources: Mapping[str, Sequence[str]]) -> str | None:

@@ -96,4 +96,5 @@ def message_of(store: Store, watch: Watch, found: Sequence[Found], now: datetime
         )
         for hit in named
     ]
+    rows = [row for row in rows if row[1] is not None]  # what was merged or pruned meanwhile is no news
     return of_watch(watch.name, [*rows, *((hit, None, None) for hit in found[MOST:])], now)

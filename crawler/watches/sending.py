@@ -11,9 +11,12 @@ import hashlib
 import json
 import os
 import shlex
+import signal
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -36,14 +39,20 @@ def target_of(receiver: str) -> str:
 
 
 def shown(receiver: str) -> str:
-    """A receiver without what may be secret in it."""
+    """A receiver without what may be secret in it: its kind, and the host of a webhook."""
     if receiver.startswith(EXEC):
         return f"{EXEC}{(receiver.removeprefix(EXEC).split() or ['?'])[0]}"
     if receiver.startswith("env:"):
         return receiver
-    scheme, _, rest = receiver.partition("://")
-    host = rest.rsplit("@", 1)[-1].split("/", 1)[0] if scheme in {"http", "https"} else ""
-    return f"{scheme}://{host}/…" if host else f"{scheme}://…"
+    scheme, found, _ = receiver.partition("://")
+    if not found or not scheme.isascii() or not scheme.isprintable():
+        return "a receiver"
+    host = ""
+    if scheme.lower() in {"http", "https"}:
+        with suppress(ValueError):
+            parts = urlsplit(receiver)
+            host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    return f"{scheme.lower()}://{host}/…" if host else f"{scheme.lower()}://…"
 
 
 def send(receiver: str, body: str, *, user_agent: str, uid: str) -> None:
@@ -62,12 +71,13 @@ def send(receiver: str, body: str, *, user_agent: str, uid: str) -> None:
         where = secret(receiver)
     except KeyError as error:
         raise NotSentError(f"the environment variable {receiver[4:]} is not set") from error
+    named = receiver if receiver.startswith("env:") else shown(where)
     if where.startswith(EXEC):
-        _run(where.removeprefix(EXEC), body, uid)
-    elif where.startswith(("http://", "https://")):
-        _post(where, body, user_agent, uid)
+        _run(where.removeprefix(EXEC), body, uid, named)
+    elif where.lower().startswith(("http://", "https://")):
+        _post(where, body, user_agent, uid, named)
     else:
-        _apprise(where, body)
+        _apprise(where, body, named)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -75,7 +85,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """A redirect is an answer like any other."""
 
 
-def _post(url: str, body: str, user_agent: str, uid: str) -> None:
+def _post(url: str, body: str, user_agent: str, uid: str, named: str) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": user_agent, "Idempotency-Key": uid}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
@@ -90,9 +100,9 @@ def _post(url: str, body: str, user_agent: str, uid: str) -> None:
     except urllib.error.HTTPError as error:
         with error:
             further = "; name where it leads to" if 300 <= error.code < 400 else ""
-            raise NotSentError(f"{shown(url)} answered {error.code}{further}") from error
+            raise NotSentError(f"{named} answered {error.code}{further}") from error
     except (OSError, HTTPException, ValueError) as error:
-        raise NotSentError(f"{shown(url)}: {_why(error)}") from error
+        raise NotSentError(f"{named}: {_why(error)}") from error
 
 
 def _why(error: Exception) -> str:
@@ -107,33 +117,41 @@ def _why(error: Exception) -> str:
     return f"it broke off ({type(reason).__name__})"
 
 
-def _run(command: str, body: str, uid: str) -> None:
-    try:
-        done = subprocess.run(
-            shlex.split(command), input=body.encode(), capture_output=True, timeout=COMMAND_SECONDS, check=False,
-            env={**os.environ, "NEWSDESK_MESSAGE": uid, "NEWSDESK_TEXT": str(json.loads(body).get("text", ""))[:100_000]},
-        )  # fmt: skip
-    except (OSError, ValueError) as error:
-        raise NotSentError(f"{shown(EXEC + command)}: {getattr(error, 'strerror', None) or error}") from error
-    except subprocess.TimeoutExpired as error:
-        raise NotSentError(f"{shown(EXEC + command)} did not end within {COMMAND_SECONDS:.0f} s") from error
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise NotSentError(
-            f"{shown(EXEC + command)} ended with {done.returncode}{f': {said[-1][:200]}' if said else ''}"
-        )
+def _run(command: str, body: str, uid: str, named: str) -> None:
+    text = (
+        str(json.loads(body).get("text", "")).encode("utf-8", "replace")[:100_000].decode("utf-8", "ignore")
+    )  # Linux: 128 KiB a variable
+    with tempfile.TemporaryFile() as said:  # not a pipe: a child that is left behind would hold it open
+        try:
+            process = subprocess.Popen(
+                shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True,
+                env={**os.environ, "NEWSDESK_MESSAGE": uid, "NEWSDESK_TEXT": text.replace("\0", "")},
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise NotSentError(f"{named}: {getattr(error, 'strerror', None) or error}") from error
+        try:
+            process.communicate(body.encode(), timeout=COMMAND_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise NotSentError(f"{named} did not end within {COMMAND_SECONDS:.0f} s") from error
+        if process.returncode:
+            said.seek(max(0, said.seek(0, os.SEEK_END) - 2_000))
+            lines = said.read().decode("utf-8", "replace").strip().splitlines()
+            raise NotSentError(f"{named} ended with {process.returncode}{f': {lines[-1][:200]}' if lines else ''}")
 
 
-def _apprise(where: str, body: str) -> None:
+def _apprise(where: str, body: str, named: str) -> None:
     try:
         import apprise
     except ImportError as error:
         raise NotSentError(
-            f"{shown(where)} needs Apprise: pip install 'newsdesk[notify]'; webhooks and exec: need nothing"
+            f"{named} needs Apprise: pip install 'newsdesk[notify]'; webhooks and exec: need nothing"
         ) from error
     said = json.loads(body)
     service = apprise.Apprise()
     if not service.add(where):
-        raise NotSentError(f"{shown(where)}: Apprise knows no such receiver")
+        raise NotSentError(f"{named}: Apprise knows no such receiver")
     if not service.notify(title=said["title"], body=said["text"]):
-        raise NotSentError(f"{shown(where)}: Apprise could not deliver it")
+        raise NotSentError(f"{named}: Apprise could not deliver it")

@@ -21,6 +21,7 @@ from crawler.outputs import exports
 from crawler.outputs.cursors import read_cursor, write_cursor
 from crawler.outputs.exports import export
 from crawler.outputs.rows import FIELDS, ORDER, article_row
+from crawler.settings import Source
 from storage.backup import backup, check, restore
 from storage.records import Address, Article, Filter, Verdict
 from storage.store import open_store
@@ -481,3 +482,16 @@ def test_two_held_articles_that_turn_out_to_be_one_become_the_older_one(desk: De
     told = desk.rows("SELECT article_id, op, merged_into, uid IS NOT NULL AS named FROM changes WHERE op = 'merged'")
     assert told == [{"article_id": 2, "op": "merged", "merged_into": 1, "named": 1}]
     assert desk.run("db", "check").code == 0
+
+
+def test_a_source_that_gets_a_tag_comes_into_the_selections_that_ask_for_it(tmp_path: Path) -> None:
+    with open_writer(tmp_path / "news.db") as store:
+        put(store, verdict(1, article(1, "Kept", "The harbour.")))
+        store.sync_sources([Source(id="a", name="A")], {}, NOW)
+        which, seq = Filter(tags=("harbour",)), store.last_seq()
+        for tags, told in ((("harbour",), ["regrouped"]), ((), ["left"])):
+            store.sync_sources([Source(id="a", name="A", tags=tags)], {}, NOW)
+            path = tmp_path / "out.jsonl"
+            done = export(store, which, path, "jsonl", since=lambda _, seq=seq: seq, now=NOW)
+            assert [json.loads(line)["op"] for line in path.read_text().splitlines()] == told
+            seq = done.cursor.seq

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,14 @@ def test_prune_takes_the_ledger_and_no_article(store: Writer) -> None:
 
 def test_damaged_database_is_one_line() -> None:
     assert "\n" not in str(DamagedDatabase("x"))
+
+
+def test_two_restores_of_a_lost_file_are_two_generations(store: Writer, tmp_path: Path) -> None:
+    """A cursor of the history that was lost must not be taken for one of the new."""
+    backup(store.path, tmp_path / "b.db")
+    store.close()
+    found = []
+    for days in (0, 1):
+        store.path.unlink()
+        found.append(restore(tmp_path / "b.db", store.path, NOW + timedelta(days=days)))
+    assert found[0] < found[1]

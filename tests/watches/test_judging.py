@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -264,8 +265,27 @@ def test_a_message_that_its_receiver_refuses_holds_up_the_others_for_a_while_onl
     for _ in range(PATIENCE):
         due = [m for m in outbox.due(later) if m.target == "a"]
         assert [json.loads(m.body)["n"] for m in due] == [0]
+        outbox.attempt(due[0], NOW)
         outbox.settle(due[0], NOW, "400", NOW)
     due = outbox.due(later)
     assert [(m.target, json.loads(m.body)["n"]) for m in due] == [("a", 0), ("b", 0), ("a", 1)]
     store.clock_set(-7200, NOW - timedelta(hours=2), 0)
     assert len(outbox.due(NOW - timedelta(hours=1, minutes=59))) == 3
+
+
+@pytest.mark.parametrize(("zone", "day"), [("Europe/Berlin", 28), ("Asia/Kolkata", 1)])
+def test_a_digest_is_told_by_the_clock_on_the_wall(zone: str, day: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on the day on which the clocks change (29 March 2026)."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        at = datetime(2026, 3, day, 20, 20, tzinfo=UTC)
+        hit = Found(watch="w", once="x", event="new", article_id=1, revision=1, seq=1, at=iso(at))
+        daily = due_at(Watch(name="w", digest="daily"), [hit], None, 3600).astimezone()
+        hourly = due_at(Watch(name="w", digest="hourly"), [hit], None, 3600).astimezone()
+        assert (daily.hour, daily.minute) == (7, 0)
+        assert hourly.minute == 0
+        assert 0 < (hourly - at).total_seconds() <= 3600
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from storage.writer import open_writer
 from tests.conftest import NOW, Desk, source
 from tests.outputs.test_exports import article, put, verdict
 from tests.running import SCHEDULE, Running, until
-from tests.site import Site, story
+from tests.site import Answer, Site, story
 from tests.watches.receiver import Receiver
 
 
@@ -74,7 +75,7 @@ def test_a_crawl_of_one_pass_tells_at_its_end_and_a_first_one_is_quiet(
     assert [(body["count"], body["more"]) for body in receiver.got] == [(500, 0)]
     assert desk.run("crawl").code == 0
     assert len(receiver.got) == 1
-    told = desk.run("watch", "test", "w", "--since", "1d", "--json")
+    told = desk.run("watch", "test", "w", "--since", "9d", "--json")
     assert len(json.loads(told.out)) == 500
     assert "500 things" in told.err
     listed = desk.run("watch", "list", "--json")
@@ -112,7 +113,7 @@ def test_a_receiver_that_hangs_holds_up_no_crawl(desk: Desk, site: Site, receive
     done = desk.run("crawl", timeout=30)
     assert done.code == 0
     assert "does not answer" in done.err
-    assert desk.rows("SELECT attempts, sent_at FROM messages") == [{"attempts": 0, "sent_at": None}]
+    assert desk.rows("SELECT attempts, sent_at FROM messages") == [{"attempts": 1, "sent_at": None}]
 
 
 def test_a_command_gets_the_document_on_its_stdin(desk: Desk, site: Site, receiver: Receiver) -> None:
@@ -298,3 +299,65 @@ def test_a_watch_that_nobody_named_is_told(desk: Desk, site: Site) -> None:
     assert "no watch yet" in desk.run("watch", "list").err
     done = desk.run("watch", "test", "nope")
     assert (done.code, "no watch is called 'nope'" in done.err) == (2, True)
+
+
+def test_several_watches_of_one_receiver_are_all_told_at_the_end_of_a_crawl(
+    desk: Desk, site: Site, receiver: Receiver
+) -> None:
+    site.news(1)
+    three = "".join(watch(receiver).replace('"w"', f'"w{n}"') for n in range(3))
+    desk.configure(source(site), three)
+    desk.run("crawl")
+    site.news(2)
+    desk.run("crawl")
+    assert sorted(body["watch"] for body in receiver.got) == ["w0", "w1", "w2"]
+
+
+def test_the_first_item_of_a_feed_that_was_empty_is_news(desk: Desk, site: Site, receiver: Receiver) -> None:
+    site.answers["/feed.xml"] = Answer(
+        b'<rss version="2.0"><channel><title>P</title><item><title>No address</title></item></channel></rss>',
+        kind="application/rss+xml",
+    )
+    desk.configure(source(site), watch(receiver))
+    desk.run("crawl")
+    assert desk.rows("SELECT first_ok_at IS NOT NULL AS ok FROM feeds") == [{"ok": 1}]
+    time.sleep(1)
+    site.news(1)
+    desk.run("crawl")
+    assert [hit["title"] for hit in receiver.hits] == ["Story number 0 of the week"]
+
+
+def test_what_a_command_leaves_behind_or_says_holds_nothing_up() -> None:
+    body = json.dumps({"title": "t", "text": "Ж" * 70_000})
+    began = time.monotonic()
+    send("exec:sh -c 'sleep 20 & exit 0'", body, user_agent="newsdesk", uid="u")
+    assert time.monotonic() - began < 10
+    send("exec:sh -c 'head -c 50000000 /dev/zero'", body, user_agent="newsdesk", uid="u")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://h.example/hook/user@s3cret",
+        "https://h.example?token=s3cret",
+        "HTTPS://u:s3cret@h.example/x",
+        "hooks.example.org/services/s3cret",
+        "https://h.example:s3cret/x",
+        "tgram://s3cret/x",
+    ],
+)
+def test_no_form_of_an_address_shows_what_is_secret(address: str) -> None:
+    assert "s3cret" not in shown(address)
+
+
+def test_a_look_that_fails_is_told_and_the_crawl_ends_well(desk: Desk, site: Site, receiver: Receiver) -> None:
+    site.news(1)
+    desk.configure(source(site), watch(receiver))
+    desk.run("crawl")
+    with open_writer(desk.database) as store:
+        store.db.conn.execute("UPDATE meta SET value = 'x' WHERE key = 'watched_seq'")
+        store.db.conn.commit()
+    assert desk.run("crawl").code == 0
+    site.news(2)
+    assert desk.run("crawl").code == 0
+    assert [hit["title"] for hit in receiver.hits] == ["Story number 1 of the week"]
