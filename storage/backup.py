@@ -13,6 +13,7 @@ from sqlite_utils.db import sqlite3
 
 from storage import connection
 from storage.articles import rebuild_index
+from storage.disk import sync
 from storage.errors import DamagedDatabase, DiskProblem
 from storage.records import iso
 from storage.store import open_store
@@ -143,7 +144,7 @@ def backup(path: Path, target: Path) -> int:
                     copy.execute("PRAGMA journal_mode=DELETE").fetchone()
                 finally:
                     copy.close()
-            _sync(part)
+            sync(part)
             part.chmod(0o644)
             part.replace(target)
         except BaseException:
@@ -197,7 +198,7 @@ def _raise_generation(path: Path, generation: int) -> None:
             held.commit()
         finally:
             held.close()
-    _sync(path)
+    sync(path)
 
 
 def _set_aside(path: Path, name: str) -> None:
@@ -241,14 +242,6 @@ def _fold_wal(path: Path) -> None:
         return
     if busy:
         raise DiskProblem(f"{path}: something is reading it (`newsdesk browse`?); close it and restore again")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def prune(writer: Writer, *, fetches_before: str, rejected_before: str, runs_before: str) -> dict[str, int]:

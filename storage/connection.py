@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from urllib.parse import quote
 from sqlite_utils import Database
 from sqlite_utils.db import sqlite3
 
+from storage.disk import sync
 from storage.errors import (
     DamagedDatabase,
     DatabaseBusy,
@@ -81,16 +82,13 @@ def open_writer(path: Path) -> Any:
     Raises:
         StorageError: not ours, damaged, newer, read-only, on a full disk; the file is left as it was.
     """
-    exists = path.exists()
-    if exists:
-        _inspect(path)
-    elif not path.parent.exists():
-        raise DiskProblem(f"{path}: the folder {path.parent} does not exist; make it, or name another file with --db")
+    if not path.exists():
+        _create(path)
+    _inspect(path)
     with _opening(path):
         connection = sqlite3.connect(str(path), timeout=BUSY_SECONDS, check_same_thread=False)
         try:
-            if exists:
-                _check_version(path, connection)
+            _check_version(path, connection)
             connection.execute("PRAGMA journal_mode=WAL").fetchone()
             connection.execute("PRAGMA synchronous=FULL")  # acknowledged means durable: measured 1 sync a commit
             connection.execute("PRAGMA foreign_keys=ON")
@@ -104,6 +102,45 @@ def open_writer(path: Path) -> Any:
             connection.close()
             raise
     return WritingDatabase(connection)
+
+
+def _create(path: Path) -> None:
+    """Make the file aside, and give it its name when it is whole: what a kill leaves is never taken for another's, or for a cut one.
+
+    Whoever makes a database holds its lock, so there is one at a time. A write-ahead log whose file is gone is taken away: SQLite, which does
+    so for an empty file, would play it into a new one.
+    """
+    if not path.parent.exists():
+        raise DiskProblem(f"{path}: the folder {path.parent} does not exist; make it, or name another file with --db")
+    whole = path.resolve()  # a link may lead to where it shall be
+    aside = whole.with_name(f".{whole.name}-new")
+    try:
+        _forget(aside)
+        with explained(path):
+            connection = sqlite3.connect(str(aside))
+            try:
+                connection.execute("PRAGMA synchronous=FULL")
+                _migrate(connection)
+            finally:
+                connection.close()
+        _forget(whole, but_itself=True)
+        try:
+            os.link(aside, whole)
+        except FileExistsError:  # made without the lock, by another program: it is looked at as any that is there
+            return
+        except OSError:  # a file system without links
+            aside.rename(whole)
+        sync(whole.parent)
+    except OSError as error:
+        raise DiskProblem(f"{path}: cannot be made: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            _forget(aside)
+
+
+def _forget(path: Path, *, but_itself: bool = False) -> None:
+    for suffix in ("-wal", "-shm", "-journal") if but_itself else ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def open_reader(path: Path) -> Any:

@@ -18,6 +18,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
+from storage.disk import sync
 from storage.errors import DiskProblem, StorageError
 from storage.records import iso
 
@@ -136,11 +137,7 @@ class RawPages:
         self._file = (self.folder / self._name).open("xb", buffering=0)
         self._began = 0
         self._write(self._file, 0, _member(_info(self._name, at)))
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)  # the name, too
-        finally:
-            os.close(descriptor)
+        sync(self.folder)  # the name, too
         return self._file
 
 

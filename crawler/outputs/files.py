@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from crawler.errors import CrawlerError, UsageError
+from storage.disk import sync
 
 STDOUT = Path("-")
 
@@ -93,7 +94,7 @@ def whole(path: Path, *, advice: str = "nothing was written; make room, or name 
                 os.fsync(file.fileno())
             Path(name).chmod(_mode(end))
             Path(name).replace(end)
-            sync_folder(end.parent)
+            sync(end.parent)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -131,12 +132,3 @@ def _told(path: Path, advice: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise CrawlerError(f"{path}: cannot be written: {error.strerror}; {advice}") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Let a name that was given in a folder outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

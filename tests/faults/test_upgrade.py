@@ -18,7 +18,7 @@ from storage import connection, open_store
 from storage.articles import rebuild_index
 from storage.backup import backup, check, restore
 from storage.connection import open_writer as open_database
-from storage.errors import NewerDatabase
+from storage.errors import MissingDatabase, NewerDatabase
 from storage.fulltext import WritingDatabase, flush
 from storage.schema import APPLICATION_ID, SCHEMA, SET, migrations
 from storage.writer import open_writer
@@ -142,6 +142,38 @@ def _upgrade_until(path: Path, statement: int) -> None:
         open_database(path)
     finally:
         os._exit(0)
+
+
+def test_row_21_a_file_whose_making_is_killed_is_made_anew(tmp_path: Path) -> None:
+    """Its identity is written after its first table: what was killed between the two was taken for another program's file."""
+    path = tmp_path / "news.db"
+    for statement in range(1, 1000):
+        pid = os.fork()
+        if pid == 0:
+            _upgrade_until(path, statement)
+        status = os.waitpid(pid, 0)[1]
+        if path.exists():
+            break
+        with pytest.raises(MissingDatabase):
+            open_store(path)
+    assert statement > 30
+    assert os.WIFSIGNALED(status)  # killed when it was whole already
+    open_writer(path).close()
+    assert check(path) == []
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_log_without_its_file_is_not_played_into_a_new_one(tmp_path: Path) -> None:
+    kept, path = tmp_path / "kept.db", tmp_path / "news.db"
+    with open_writer(path) as writer:
+        with writer.transaction():
+            writer.db.conn.execute("INSERT INTO meta VALUES ('of', 'the lost file')")
+        shutil.copyfile(f"{path}-wal", kept)
+    path.unlink()
+    kept.rename(f"{path}-wal")
+    with open_writer(path) as writer:
+        assert writer.meta("of") is None
+    assert check(path) == []
 
 
 def test_row_28_a_newer_file_is_refused_in_one_line(tmp_path: Path, desk: Desk) -> None:
