@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -174,6 +175,14 @@ class Source:
         kinds = (("feed", self.feeds), ("sitemap", self.sitemaps), ("page", self.pages))
         return tuple((kind, url) for kind, urls in kinds for url in urls)
 
+    def leaves_out(self, url: str) -> str | None:
+        """Why its own include and exclude patterns leave an address out; None where they do not."""
+        if self.include and not any(re.search(pattern, url) for pattern in self.include):
+            return "left out by the source's include patterns"
+        if any(re.search(pattern, url) for pattern in self.exclude):
+            return "left out by the source's exclude patterns"
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
@@ -228,6 +237,11 @@ class Config:
         """What no output may replace: the database with what belongs to it, and the configuration."""
         beside = tuple(self.database.with_name(self.database.name + end) for end in ("", "-wal", "-shm", ".lock"))
         return (*beside, *self.files, *((self.path,) if self.path else ()))
+
+    @property
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """The tags of each source, by its id."""
+        return {source.id: source.tags for source in self.sources}
 
     def source(self, source_id: str) -> Source | None:
         """The source of that id."""

@@ -57,8 +57,7 @@ def doctor_command(app: App) -> int:
     if held := holder(config.database):
         print(f"held by       newsdesk {held.command}, pid {held.pid} on {held.host}, since {held.since}")
     place = config.database.resolve()
-    tags = {source.id: source.tags for source in config.sources}
-    mute = {watch.name: never(watch, tags) for watch in config.watches}
+    mute = {watch.name: never(watch, config.tags) for watch in config.watches}
     advice += [*of_place(place, mounted(place, _mounts())), *of_settings(config)]
     advice += [Advice(f"watch {name!r} can never tell of anything: {why}") for name, why in mute.items() if why]
     for one in advice:

@@ -52,9 +52,8 @@ def check_settings(app: App) -> None:
     missing = _unset_secrets(config)
     for name in missing:
         app.say(f"the environment variable {name} is named by a setting and is not set")
-    tags = {source.id: source.tags for source in config.sources}
     for watch in config.watches:
-        if why := never(watch, tags):
+        if why := never(watch, config.tags):
             app.say(f"watch {watch.name!r} can never tell of anything: {why}")
     print(f"{config.path or 'built-in defaults'}: holds; {len(config.sources)} sources, {len(config.watches)} watches")
 

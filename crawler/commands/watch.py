@@ -41,7 +41,7 @@ def list_watches(app: App, form: str) -> None:
     rows = [
         {
             "name": w.name, "query": w.query, "sources": list(w.sources), "tags": list(w.tags), "on": list(w.on), "digest": w.digest, "notify": [shown(r) for r in w.notify],
-            **{name: sent.get(w.name, empty)[name] for name in empty}, "never": never(w, _tags(app)),
+            **{name: sent.get(w.name, empty)[name] for name in empty}, "never": never(w, app.config.tags),
         }
         for w in app.config.watches
     ]  # fmt: skip
@@ -81,7 +81,7 @@ def test_watch(app: App, name: str, since: str | None, send: bool, form: str) ->
     began = moment(since) if since else now() - timedelta(days=7)
     with app.reader() as store:
         changes = store.happened(store.seq_before(began), store.last_seq())
-        judged = judge([watch], changes, _tags(app))
+        judged = judge([watch], changes, app.config.tags)
         found = once_each(judged.found)
         rows = []
         for hit in found:
@@ -110,7 +110,7 @@ def test_watch(app: App, name: str, since: str | None, send: bool, form: str) ->
     stories = f"{counted(len(rows), 'thing')} would have been told since {local(iso(began))}"
     quiet = ", ".join(f"{count} {why}" for why, count in judged.quiet.items())
     app.say(f"{stories}{f'; what fits and stays quiet: {quiet}' if quiet else ''}")
-    if why := never(watch, _tags(app)):
+    if why := never(watch, app.config.tags):
         app.say(f"it can never tell of anything: {why}")
     return _send(app, watch, body) if send else 0
 
@@ -133,10 +133,6 @@ def _send(app: App, watch: Watch, body: dict[str, Any]) -> int:
             failed = 1
             app.say(f"not sent: {error}")
     return failed
-
-
-def _tags(app: App) -> dict[str, tuple[str, ...]]:
-    return {source.id: source.tags for source in app.config.sources}
 
 
 def _watch(app: App, name: str) -> Watch:

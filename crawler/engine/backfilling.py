@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from crawler.engine.frontier import Plan
+from crawler.engine.leasing import Plan
 from crawler.engine.run import LiveRun, run
 from crawler.feeds.backfill import ways
 from crawler.settings import Config

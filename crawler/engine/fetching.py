@@ -77,20 +77,20 @@ def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], da
                 ),
                 urls,
             )
-    if _serves(config):
-        return _through_holder(config, urls, now)
-    try:
-        return _alone(config, urls)
-    except HeldDatabase:  # somebody was faster
-        if not _serves(config):
-            raise
-        return _through_holder(config, urls, now)
+    while True:
+        if _serves(config) and (found := _through_holder(config, urls, now)) is not None:
+            return found
+        try:
+            return _alone(config, urls)
+        except HeldDatabase:  # somebody was faster
+            if not _serves(config):
+                raise
 
 
 def _serves(config: Config) -> bool:
     """Whether the holder of the database fetches what others ask for; one that restores or renames does not."""
     held = holder(config.database)
-    return held is not None and held.command.startswith(("crawl", "run", "scrapy"))
+    return held is not None and held.command.startswith(("crawl", "run", "scrapy", "backfill", "fetch"))
 
 
 def _alone(config: Config, urls: list[str]) -> list[Fetched]:
@@ -111,9 +111,13 @@ def _fetched(reader: Store, url: str, entry_id: int) -> Fetched:
     return Fetched(url=url, article=article, outcome=_OUTCOMES[entry["verdict"]])
 
 
-def _through_holder(config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Fetched]:
-    """Leave urgent entries; the holder takes them within two seconds. If it goes away meanwhile, ask ourselves."""
+def _through_holder(config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Fetched] | None:
+    """Leave urgent entries; the holder takes them within two seconds. None where it went away."""
     index = SourceIndex(config.sources)
+    while not config.database.exists():  # the holder makes it
+        if not _serves(config):
+            return None
+        time.sleep(0.05)
     writer = open_writer(config.database)
     try:
         entries = {url: urgent_entry(writer, url, index.at(url), now()) for url in urls}
@@ -122,13 +126,11 @@ def _through_holder(config: Config, urls: list[str], now: Callable[[], datetime]
             states = [writer.entry(entry_id) for entry_id in entries.values()]
             if all(state and state["state"] not in {"pending", "leased"} for state in states):
                 return [_fetched(writer, url, entry_id) for url, entry_id in entries.items()]
-            if holder(config.database) is None:
-                break
+            if not _serves(config):
+                return None
             time.sleep(0.1)
     finally:
         writer.close()
-    if holder(config.database) is None:
-        return _alone(config, urls)
     held = holder(config.database)
     raise StorageError(
         f"`newsdesk {held.command if held else '?'}` holds {config.database} and did not answer within {PATIENCE:.0f} s; the addresses are kept as urgent and will be fetched"

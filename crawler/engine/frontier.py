@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crawler.articles import outcomes
 from crawler.engine.asking import Asked, ask_entry, ask_feed, ask_step
 from crawler.engine.desk import WriterThread
+from crawler.engine.leasing import PER_HOST, Known, Plan, lease
 from crawler.engine.tally import Tally
+from crawler.engine.throttles import Throttles
 from crawler.errors import CrawlerError
 from crawler.feeds.backfill import ways
 from crawler.feeds.revisit import wants_all
@@ -29,42 +30,8 @@ from storage.polls import CheckCounts
 from storage.records import Entry, Feed, FeedCheck, FetchRecord, Step, StepFound, Verdict, moment
 from storage.writer import Writer
 
-LEASE = timedelta(
-    minutes=10
-)  # longer than any one request with its queue; a lease of the dead is given back at once anyway
-PER_HOST = 3  # leased for one host: one in flight, two behind it
 IN_FLIGHT = 192  # requests inside Scrapy; its queue is O(hosts) a pop (SCRAPY.md 2)
 LOOK = 0.2  # seconds between two looks at the store while plenty is under way: a look costs as much as some polls
-RECHECKS = 20  # taken at a time: what is new comes first
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What one run is to do."""
-
-    command: str
-    sources: tuple[str, ...] = ()
-    feeds: bool = True
-    due_only: bool = False
-    limit: int | None = None  # at most so many of the newest new articles a source
-    entries: tuple[int, ...] = ()  # a fetch: these entries and no other
-    endless: bool = False  # the background crawler: it ends when it is told to
-    backfill: bool = False  # older articles, listed by steps; and nothing else
-    dry: bool = False  # a backfill that only counts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """What the loop knows of the run, as it stood when the writer's thread was asked."""
-
-    sources: tuple[str, ...]
-    feeds_done: tuple[str, ...]
-    tried: tuple[int, ...]
-    tried_keys: tuple[str, ...]
-    busy: frozenset[str]
-    taken: dict[str, int]
-    hosts: dict[str, int]
-    rechecks: bool
 
 
 class Frontier:
@@ -80,8 +47,7 @@ class Frontier:
         self.clock = clock
         self.stopped = False
         self.sources = plan.sources
-        self.held_hosts: dict[str, datetime] = {}  # hosts that asked to be left alone, and until when
-        self._throttled: dict[str, dict[str, datetime]] = {}  # which addresses of a host said so
+        self.throttles = Throttles(clock)
         self.rechecks_due = True
         self.listed = False  # of a backfill: every step is walked
         self.on_listed: Callable[[], Awaitable[None]] | None = None
@@ -119,11 +85,6 @@ class Frontier:
         return [asked.entry.id for asked in self._in_flight if asked.entry is not None]
 
     @property
-    def _depth(self) -> int:
-        """Feeds leased for one host: where a delay stands between them anyway, the room is better given to other hosts."""
-        return 1 if self.config.politeness.delay >= 2 * LOOK else PER_HOST
-
-    @property
     def in_flight(self) -> int:
         """Requests that are not settled."""
         return len(self._in_flight)
@@ -140,30 +101,33 @@ class Frontier:
         self._wake.clear()  # what is settled from here on wakes the loop again
         now = self.clock()
         idle = not self._in_flight  # before the look: an answer may be settled while it is made
-        feeds, steps, entries = await self.desk.call(functools.partial(self._lease, now, room, self._known()))
-        asked = [
-            ask_feed(
-                f,
-                self.source_of(f.source, f.url),
-                now,
-                unconditional=wants_all(f, schedule=self.config.schedule, now=now),
-            )
-            for f in feeds
-        ]
-        for feed, request in zip(feeds, asked, strict=True):
+        leased = await self.desk.call(functools.partial(lease, plan=self.plan, known=self._known(room), now=now))
+        if leased.no_rechecks:
+            self.rechecks_due = False
+        asked = [*self._ask_feeds(leased.feeds, now), *self._ask_steps(leased.steps, now)]
+        if not self.plan.endless:
+            self._taken.update(entry.source or "" for entry in leased.entries if entry.id)
+        asked += await self._ask_entries(leased.entries, now)
+        self.tally.asked += len(asked)
+        nothing = not (leased.feeds or leased.steps or leased.entries)
+        if nothing and idle and not self.plan.endless:
+            return None if await self._over() else []
+        return asked
+
+    def _ask_feeds(self, feeds: list[Feed], now: datetime) -> list[Asked]:
+        asked: list[Asked] = []
+        for feed in feeds:
+            source = self.source_of(feed.source, feed.url)
+            whole = wants_all(feed, schedule=self.config.schedule, now=now)
+            asked.append(ask_feed(feed, source, now, unconditional=whole))
+            self._in_flight[asked[-1]] = feed.source or ""
             if not self.plan.endless:
                 self._feeds_done.add(feed.url)
-            self._in_flight[request] = feed.source or ""
-        for step in steps:
-            request = ask_step(step, self.source_of(step.source, step.url), now)
-            self._in_flight[request] = step.source
-            asked.append(request)
-        if not self.plan.endless:
-            self._taken.update(entry.source or "" for entry in entries if entry.id)
-        asked += await self._ask_entries(entries, now)
-        self.tally.asked += len(asked)
-        if not feeds and not steps and not entries and idle and not self.plan.endless:
-            return None if await self._over() else []
+        return asked
+
+    def _ask_steps(self, steps: list[Step], now: datetime) -> list[Asked]:
+        asked = [ask_step(step, self.source_of(step.source, step.url), now) for step in steps]
+        self._in_flight.update((request, step.source) for request, step in zip(asked, steps, strict=True))
         return asked
 
     async def _over(self) -> bool:
@@ -175,25 +139,30 @@ class Frontier:
             await self.on_listed()
         return self.plan.dry
 
-    def _known(self) -> _Known:
-        return _Known(
+    def _known(self, room: int) -> Known:
+        in_flight = tuple(asked.feed.url for asked in self._in_flight if asked.feed)
+        crowded = self.config.politeness.delay >= 2 * LOOK  # then the room is better given to other hosts
+        return Known(
+            room=room,
+            feeds_per_host=1 if crowded else PER_HOST,
             sources=self.sources,
-            feeds_done=tuple(a.feed.url for a in self._in_flight if a.feed)
-            if self.plan.endless
-            else tuple(self._feeds_done),
+            feeds_done=in_flight if self.plan.endless else tuple(self._feeds_done),
             tried=tuple(self._tried),
             tried_keys=tuple(self._tried_keys),
             busy=frozenset(self._in_flight.values()),
             taken=dict(self._taken),
             hosts=dict(Counter(host_of(asked.url) for asked in self._in_flight)),
             rechecks=self.rechecks_due,
+            listed=self.listed,
         )
 
     async def _ask_entries(self, entries: list[Entry], now: datetime) -> list[Asked]:
         asked: list[Asked] = []
         for entry in entries:
             source = self.source_of(entry.source, entry.url)
-            refusal = left_out(source, entry.url) if entry.found_by != "user" else None  # a person's word goes first
+            refusal = (
+                source.leaves_out(entry.url) if source and entry.found_by != "user" else None
+            )  # a person's word goes first
             request = Asked(url=entry.url, at=now, source=source, entry=entry)
             try:
                 request = ask_entry(entry, source, now, unconditional=entry.id in self.plan.entries)
@@ -206,104 +175,13 @@ class Frontier:
                 asked.append(request)
         return asked
 
-    def _lease(
-        self, now: datetime, room: int, known: _Known, writer: Writer
-    ) -> tuple[list[Feed], list[Step], list[Entry]]:
-        """Runs in the writer's thread: urgent addresses first, then feeds, then what they listed."""
-        until = now + LEASE
-        entries = writer.lease_urgent(now=now, until=until)
-        if not self.plan.feeds:
-            return [], [], entries
-        sources = list(known.sources)
-        if self.plan.backfill:
-            return [], *self._lease_backfill(writer, now, until, room, known)
-        feeds: list[Feed] = []
-        steps: list[Step] = []
-        if not self.plan.endless or writer.anything_due(now):
-            due_only = self.plan.due_only
-            feeds = writer.lease_feeds(
-                now=now,
-                until=until,
-                limit=room,
-                due_only=due_only,
-                sources=sources,
-                done=known.feeds_done,
-                per_host=self._depth,
-            )
-            steps = writer.lease_steps(
-                now=now, limit=max(0, room - len(feeds)), sources=sources, backfill=False, per_host=1
-            )
-            room -= len(feeds) + len(entries) + len(steps)
-            found = self._lease_entries(
-                writer, now, until, room, known, {f.source for f in feeds} | {s.source for s in steps}
-            )
-            room -= len(found)
-            entries += found
-        if room > 0 and known.rechecks:
-            hosts = (
-                Counter(known.hosts) + Counter(host_of(e.url) for e in entries) + Counter(host_of(f.url) for f in feeds)
-            )
-            rechecks = writer.lease_rechecks(
-                now=now,
-                until=until,
-                limit=min(room, RECHECKS),
-                sources=sources,
-                busy=hosts,
-                per_host=1 if self.plan.endless else PER_HOST,
-            )
-            self.rechecks_due = bool(rechecks) or not self.plan.endless
-            entries += rechecks
-        return feeds, steps, entries
-
-    def _lease_entries(
-        self, writer: Writer, now: datetime, until: datetime, room: int, known: _Known, polled: set[str | None]
-    ) -> list[Entry]:
-        which = {
-            "now": now,
-            "until": until,
-            "per_host": PER_HOST,
-            "ignore_retry": not self.plan.due_only,
-            "skip": known.tried,
-            "skip_keys": known.tried_keys,
-        }
-        if self.plan.limit is None:
-            return writer.lease_entries(limit=room, sources=list(known.sources), **which) if room > 0 else []
-        entries: list[Entry] = []
-        busy = known.busy | polled
-        for source in (s for s in known.sources if s not in busy):
-            left = self.plan.limit - known.taken.get(source, 0)
-            if left > 0 and room > 0:
-                found = writer.lease_entries(limit=min(left, room), newest=left, sources=[source], **which)
-                room -= len(found)
-                entries += found
-        return entries
-
-    def _lease_backfill(
-        self, writer: Writer, now: datetime, until: datetime, room: int, known: _Known
-    ) -> tuple[list[Step], list[Entry]]:
-        """First every page that lists older articles, then the articles."""
-        sources = list(known.sources)
-        if not self.listed:
-            return writer.lease_steps(now=now, limit=room, sources=sources, backfill=True, per_host=1), []
-        return [], writer.lease_entries(
-            now=now,
-            until=until,
-            limit=room,
-            sources=sources,
-            per_host=PER_HOST,
-            ignore_retry=True,
-            skip=known.tried,
-            skip_keys=known.tried_keys,
-            backfill=True,
-        )
-
     async def settle_feed(
         self, asked: Asked, decide: Callable[[Writer], FeedCheck], record: FetchRecord, throttle: datetime | None
     ) -> tuple[FeedCheck, CheckCounts]:
         """Look up what was listed before, decide, and write what a poll found, in one transaction; a hole comes with the steps that may fill it."""
         feed = asked.feed
         assert feed is not None
-        self._leave_alone(record, throttle)
+        self.throttles.note(record, throttle)
 
         def job(writer: Writer) -> tuple[FeedCheck, CheckCounts]:
             check = decide(writer)
@@ -339,7 +217,7 @@ class Frontier:
         """Write what a page of older articles brought; how many entries are new."""
         step = asked.step
         assert step is not None
-        self._leave_alone(record, throttle)
+        self.throttles.note(record, throttle)
 
         def job(writer: Writer) -> int:
             writer.insert_fetches([record])
@@ -353,35 +231,17 @@ class Frontier:
         finally:
             self._done(asked)
 
-    def _leave_alone(self, record: FetchRecord | None, until: datetime | None) -> None:
-        """From this moment on, not from when it is written: requests to that host wait behind this answer."""
-        if record is None or until is None:
-            return
-        now = self.clock()
-        said = {url: t for url, t in self._throttled.get(record.host, {}).items() if t > now} | {record.url: until}
-        self._throttled = {h: urls for h, urls in self._throttled.items() if max(urls.values()) > now} | {
-            record.host: said
-        }
-        if len(said) > 1:
-            held = max(*said.values(), self.held_hosts.get(record.host, now))
-            self.held_hosts = {h: t for h, t in self.held_hosts.items() if t > now} | {record.host: held}
-
     def _note(self, writer: Writer, record: FetchRecord, until: datetime | None) -> None:
         """Runs in the writer's thread: a server that asked to be left alone, for this address, and from the second on for its host."""
         if until is None:
             return
         writer.note_throttle(host=record.host, url=record.url, until=until, now=self.clock())
 
-    def held_for(self, host: str) -> float:
-        """Seconds for which a host asked to be left alone; 0 for one that did not."""
-        until = self.held_hosts.get(host)
-        return max(0.0, (until - self.clock()).total_seconds()) if until else 0.0
-
     async def settle(
         self, asked: Asked, verdict: Verdict, record: FetchRecord | None = None, throttle: datetime | None = None
     ) -> None:
         """Write a verdict that needs no look at what is held."""
-        self._leave_alone(record, throttle)
+        self.throttles.note(record, throttle)
 
         def job(writer: Writer) -> int | None:
             if record:
@@ -434,8 +294,7 @@ class Frontier:
         by = timedelta(seconds=seconds)
         for asked in self._in_flight:
             asked.at += by
-        self.held_hosts = {host: until + by for host, until in self.held_hosts.items()}
-        self._throttled.clear()  # the store's own stay
+        self.throttles.clock_set(by)
 
     def steps_asked(self) -> list[int]:
         """The steps that are being asked for."""
@@ -473,17 +332,6 @@ class Frontier:
 
     def _count_owed(self, source: str, writer: Writer) -> int:
         return writer.count_owed(now=self.clock(), sources=[source], ignore_retry=False)
-
-
-def left_out(source: Source | None, url: str) -> str | None:
-    """Why the source's own include and exclude patterns leave an address out; None where they do not."""
-    if source is None:
-        return None
-    if source.include and not any(re.search(pattern, url) for pattern in source.include):
-        return "left out by the source's include patterns"
-    if any(re.search(pattern, url) for pattern in source.exclude):
-        return "left out by the source's exclude patterns"
-    return None
 
 
 def urgent_entry(writer: Writer, url: str, source: Source | None, now: datetime) -> int:

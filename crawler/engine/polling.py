@@ -14,7 +14,7 @@ from scrapy.http import Response
 from crawler.engine import worker
 from crawler.engine.answers import header
 from crawler.engine.asking import Asked
-from crawler.engine.frontier import Frontier, left_out
+from crawler.engine.frontier import Frontier
 from crawler.engine.guard import Refused
 from crawler.engine.pool import PageFailed, Pool
 from crawler.engine.wire import weight_of
@@ -218,7 +218,7 @@ def _marked(parsed: ParsedFeed, source: Source | None) -> ParsedFeed:
     if source is None or not (source.include or source.exclude):
         return parsed
     return replace(
-        parsed, entries=tuple(replace(e, refused=left_out(source, e.url) if e.url else None) for e in parsed.entries)
+        parsed, entries=tuple(replace(e, refused=source.leaves_out(e.url) if e.url else None) for e in parsed.entries)
     )
 
 

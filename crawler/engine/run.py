@@ -22,7 +22,8 @@ from crawler.config import load_config
 from crawler.engine import guard, telling
 from crawler.engine.addon import config_of, settings_of
 from crawler.engine.desk import WriterThread
-from crawler.engine.frontier import Frontier, Plan, urgent_entry
+from crawler.engine.frontier import Frontier, urgent_entry
+from crawler.engine.leasing import Plan
 from crawler.engine.polling import Polls
 from crawler.engine.pool import Pool
 from crawler.engine.spider import NewsSpider

@@ -41,14 +41,9 @@ _TOLD = "health_told"  # of meta: the troubles that were told, and the newest ga
 def begin(writer: Writer, config: Config) -> None:
     """Watch from here on, where there are watches."""
     for watch in config.watches:
-        if why := never(watch, tags_of(config)):
+        if why := never(watch, config.tags):
             log.warning("watch %s tells of nothing: %s", watch.name, why)
     Outbox(writer).watching(on=bool(config.watches))
-
-
-def tags_of(config: Config) -> dict[str, tuple[str, ...]]:
-    """The tags of each source."""
-    return {source.id: source.tags for source in config.sources}
 
 
 class Teller:
@@ -120,7 +115,7 @@ class Teller:
 
     def _judge(self, after: int, until: int) -> Judged:
         with open_store(self.config.database) as store:
-            return judge(self.config.watches, store.happened(after, until), tags_of(self.config))
+            return judge(self.config.watches, store.happened(after, until), self.config.tags)
 
     def _made(
         self, name: str, found: Sequence[Found], last: str | None, *, ending: bool

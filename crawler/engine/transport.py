@@ -174,7 +174,7 @@ class PoliteHandler(HTTP11DownloadHandler):
         """
         host = host_of(request.url)
         frontier = getattr(self._crawler.spider, "frontier", None)
-        if frontier is not None and (seconds := frontier.held_for(host)) > 0:
+        if frontier is not None and (seconds := frontier.throttles.seconds(host)) > 0:
             raise Refused("its host asked to be left alone (429 or 503)", kind="deferred", retry_after=seconds)
         try:
             return await super().download_request(request)

@@ -342,6 +342,37 @@ def test_a_backfill_says_how_much_it_is_goes_on_and_keeps_to_itself(desk: Desk, 
     assert "no article of that time is missing" in desk.run(*asked).err
 
 
+def older(site: Site, count: int) -> None:
+    """A sitemap of the year's older articles, for a backfill."""
+    pages = [f"/2026/10/06/older-story-{n}" for n in range(count)]
+    for n, path in enumerate(pages):
+        site.page(path, f"Older story {n}", story(100 + n), published="2026-10-06T10:00:00+00:00")
+    locs = "".join(f"<url><loc>{site.base}{path}</loc><lastmod>2026-10-06</lastmod></url>" for path in pages)
+    site.answers["/sitemap.xml"] = Answer(f"<urlset>{locs}</urlset>".encode(), kind="application/xml")
+    site.answers["/robots.txt"] = Answer(f"Sitemap: {site.base}/sitemap.xml\n".encode(), kind="text/plain")
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [("backfill", "post", "--since", "2026-10-06"), ("fetch", *(f"/2026/10/06/older-story-{n}" for n in range(6)))],
+)
+def test_a_fetch_beside_any_that_fetches_is_answered_by_it(desk: Desk, site: Site, holder: tuple[str, ...]) -> None:
+    """A backfill leased what others asked for and forgot it; beside a fetch, another one was refused."""
+    site.news(1)
+    older(site, 6)
+    address = site.page("/2026/11/21/asked-for-now", "Asked for now", story(5))
+    desk.configure(source(site), delay=0.7)
+    held = desk.start(*(site.base + a if a.startswith("/") else a for a in holder))
+    try:
+        assert until(lambda: any("older-story" in p for p in site.paths()))
+        done = desk.run("fetch", address)
+        assert done.code == 0, done.err
+    finally:
+        assert held.wait(60) == 0
+    assert desk.rows("SELECT count(*) AS n FROM articles") == [{"n": 7}]
+    assert desk.rows("SELECT id FROM entries WHERE state = 'leased'") == []
+
+
 def test_a_signal_that_comes_in_the_middle_of_a_line_still_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """sys.stderr raises RuntimeError when a signal handler writes while the program does: the run went on for ever, once in a thousand."""
     import scrapy.crawler
