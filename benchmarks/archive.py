@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.prose import Prose
 from crawler.articles.dedupe import fingerprints, shingles
-from storage.articles import WINDOW
+from storage.fingerprints import WINDOW
 from storage.writer import open_writer
 
 A_DAY = 2_000

@@ -1,6 +1,6 @@
-"""Articles, their addresses, revisions, copies and the full-text index: look-ups for a decision, and writing the decision (a Verdict).
+"""Articles, their addresses, revisions, copies and the full-text index: a decision (a Verdict) is written.
 
-Functions over one connection; the writing ones run inside a transaction that the caller opened (storage.writer).
+Functions over one connection; they run inside a transaction that the caller opened (storage.writer).
 """
 
 from __future__ import annotations
@@ -12,105 +12,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from storage import fingerprints
+from storage.days import count_verdict
 from storage.fulltext import flush, index, unindex
-from storage.polls import count_rejected
-from storage.records import Address, Article, Cause, Twin, Verdict, iso, iso_after, moment
+from storage.held import COLUMNS, FIELDS, LISTS, article_from, by_id
+from storage.records import Address, Article, Cause, Verdict, cell, iso, iso_after, moment
 
-WINDOW = timedelta(
-    days=30
-)  # syndication is bounded in time; a rolling window keeps the look-up's cost flat (DUPLICATES: 14 to 30 days)
 SECOND_LOOK = timedelta(minutes=10)  # a 404 seen twice within this time is one look
-_COMMON_OF_SOURCE = (
-    4  # articles of one source within the window; a wire story is updated so often, a footer stands in all
-)
-_COMMON = 50  # a fingerprint that stands in more articles than this is a footer, not a story
-FIELDS = tuple(f.name for f in dataclasses.fields(Article))
-_LISTS = ("authors", "tags")
-COLUMNS = ", ".join(f"a.{name}" for name in FIELDS)
-
-
-def article_from(row: Sequence[Any]) -> Article:
-    """The record of a row of COLUMNS. A cell that another program damaged is read as empty: `db check` names it."""
-    found = dict(zip(FIELDS, row, strict=True))
-    for name in _LISTS:
-        found[name] = tuple(_parsed(found[name], list))
-    found["provenance"] = _parsed(found["provenance"], dict)
-    for name in ("published_at", "modified_at"):
-        if found[name] is not None and len(str(found[name])) not in _TIMES:
-            found[name] = None
-    return Article(**found)
-
-
-_TIMES = (10, 20)  # characters of a day, and of a time
-
-
-def _parsed(cell: Any, kind: type) -> Any:
-    try:
-        found = json.loads(cell)
-    except (ValueError, TypeError, RecursionError):
-        return kind()
-    return found if isinstance(found, kind) else kind()
-
-
-def by_id(db: Any, article_id: int) -> Article | None:
-    """The article of that id."""
-    row = db.conn.execute(f"SELECT {COLUMNS} FROM articles a WHERE a.id = ?", (article_id,)).fetchone()
-    return article_from(row) if row else None
-
-
-def by_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """For each key that is known: (article id, how the address came to be known)."""
-    rows = db.conn.execute(
-        "SELECT url_key, article_id, kind FROM article_urls WHERE url_key IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(keys)),),
-    )
-    return {row[0]: (row[1], row[2]) for row in rows}
-
-
-def same_text(db: Any, source: str | None, content_hash: str) -> list[Article]:
-    """Articles of that source with that very text."""
-    rows = db.conn.execute(
-        f"SELECT {COLUMNS} FROM articles a WHERE a.content_hash = ? AND a.source IS ? ORDER BY a.id LIMIT 5",
-        (content_hash, source),
-    )
-    return [article_from(row) for row in rows]
-
-
-def twins(db: Any, prints: Sequence[int], *, now: datetime, source: str | None = None, at_least: int = 2) -> list[Twin]:
-    """Held articles that share at least that many fingerprints, most first.
-
-    A fingerprint that stands in many articles, or in some of the source's own, is a footer's (DUPLICATES: footers of 60 to 80 words give
-    unrelated stories a containment of .2 to .42) and does not count.
-    """
-    if not prints:
-        return []
-    since = int((now - WINDOW).timestamp() // 86400)
-    hashes = json.dumps([_signed(p) for p in prints])
-    rows = db.conn.execute(
-        "WITH found AS MATERIALIZED (SELECT hash, article_id FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) AND seen_day >= :since), "
-        "rare AS MATERIALIZED (SELECT hash FROM found GROUP BY hash HAVING count(*) <= :common), "
-        # Rows of articles are read of these only: reading those of all that share some phrase cost a millisecond.
-        "likely AS MATERIALIZED (SELECT article_id FROM found WHERE hash IN rare GROUP BY article_id HAVING count(*) >= :least), "
-        "footer AS MATERIALIZED (SELECT f.hash FROM found f JOIN articles a ON a.id = f.article_id AND a.source = :source WHERE f.article_id IN likely "
-        "GROUP BY f.hash HAVING count(*) > :common_of_source) "
-        "SELECT article_id, count(*) AS shared FROM found WHERE article_id IN likely AND hash IN rare AND hash NOT IN footer "
-        "GROUP BY article_id HAVING shared >= :least ORDER BY shared DESC, article_id LIMIT 20",
-        {
-            "prints": hashes,
-            "since": since,
-            "common": _COMMON,
-            "common_of_source": _COMMON_OF_SOURCE,
-            "source": source,
-            "least": at_least,
-        },
-    ).fetchall()
-    ids = json.dumps([row[0] for row in rows])
-    found = db.conn.execute(
-        "SELECT id, story_id, source, url, title, text, published_at, first_seen_at FROM articles WHERE text IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY id",
-        (ids,),
-    )
-    names = ("id", "story_id", "source", "url", "title", "text", "published_at", "first_seen_at")
-    return [Twin(**dict(zip(names, row, strict=True))) for row in found]
 
 
 def apply_verdict(db: Any, verdict: Verdict) -> int | None:
@@ -142,10 +50,10 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
         _set_recheck(db, article_id, verdict.recheck_at)
     if verdict.fingerprints and article_id is not None and verdict.outcome in {"new", "revised"}:
         if verdict.article_id is not None:
-            _forget_fingerprints(db, article_id)
-        _add_fingerprints(db, article_id, verdict.fingerprints, verdict.at)
+            fingerprints.forget(db, article_id)
+        fingerprints.add(db, article_id, verdict.fingerprints, verdict.at)
     _settle_entries(db, verdict, article_id)
-    _count_day(db, verdict, at)
+    count_verdict(db, verdict, at)
     return article_id
 
 
@@ -174,9 +82,9 @@ def _mark_presence(db: Any, verdict: Verdict, at: str) -> None:
 def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
     left_out = {"id", *skip}
     found = {name: getattr(article, name) for name in FIELDS if name not in left_out}
-    for name in _LISTS:
+    for name in LISTS:
         if name in found:
-            found[name] = json.dumps(list(found[name]), ensure_ascii=False)
+            found[name] = cell(found[name])
     if "provenance" in found:
         found["provenance"] = json.dumps(found["provenance"], ensure_ascii=False, sort_keys=True)
     return found
@@ -238,7 +146,7 @@ def _add_revision(
         "INSERT INTO revisions (article_id, number, title, subtitle, authors, text, published_at, modified_at, content_hash, seen_at, last_same_at, silent, "
         "cause, words_added, words_removed, extractor, warc_file, warc_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            article_id, number, version.title, version.subtitle, json.dumps(list(version.authors), ensure_ascii=False), version.text, version.published_at,
+            article_id, number, version.title, version.subtitle, cell(version.authors), version.text, version.published_at,
             version.modified_at, version.content_hash, seen_at, last_same_at, int(silent), cause, *words, version.extractor, version.warc_file, version.warc_offset,
         ),
     )  # fmt: skip
@@ -277,18 +185,9 @@ def reprocess(
         )
     _overwrite(db, article_id, dataclasses.replace(article, revision=number), held.fetched_at or iso(at), held=held)
     db.conn.execute("UPDATE articles SET last_same_at = ? WHERE id = ?", (held.last_same_at, article_id))
-    _forget_fingerprints(db, article_id)
-    _add_fingerprints(db, article_id, prints, moment(held.first_seen_at) if held.first_seen_at else at)
+    fingerprints.forget(db, article_id)
+    fingerprints.add(db, article_id, prints, moment(held.first_seen_at) if held.first_seen_at else at)
     change(db, article_id, iso(at), "reprocessed")
-
-
-def to_reprocess(db: Any, sources: Sequence[str], after: int, limit: int) -> list[Article]:
-    """Articles whose raw page is kept, by id, beyond an id."""
-    rows = db.conn.execute(
-        f"SELECT {COLUMNS} FROM articles a WHERE a.warc_file IS NOT NULL AND a.id > :after AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) ORDER BY a.id LIMIT :limit",
-        {"after": after, "any": not sources, "sources": json.dumps(list(sources)), "limit": limit},
-    )
-    return [article_from(row) for row in rows]
 
 
 def forget_raw(db: Any, files: Sequence[str]) -> None:
@@ -335,7 +234,7 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
             (
                 new.title,
                 new.subtitle,
-                json.dumps(list(new.authors), ensure_ascii=False),
+                cell(new.authors),
                 new.text,
                 new.content_hash,
                 new.extractor,
@@ -384,42 +283,6 @@ def _set_recheck(db: Any, article_id: int, recheck_at: datetime | None) -> None:
     )
 
 
-def _add_fingerprints(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
-    day = int(at.timestamp() // 86400)
-    db.conn.executemany(
-        "INSERT INTO fingerprints (hash, article_id, seen_day) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        [(_signed(p), article_id, day) for p in prints],
-    )
-
-
-def _forget_fingerprints(db: Any, article_id: int) -> None:
-    db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article_id,))
-
-
-def forget_old_fingerprints(db: Any, now: datetime) -> int:
-    """Take out those that no look-up asks for any more, so that look-ups cost the same in a large archive; how many they were."""
-    newest = db.conn.execute("SELECT max(first_seen_at) FROM articles").fetchone()[0]
-    if newest is None:
-        return 0
-    since = min(now, moment(newest) + timedelta(days=1)) - WINDOW  # not by a clock that ran ahead
-    last = db.conn.execute(
-        "SELECT max(id) FROM articles WHERE first_seen_at = (SELECT max(first_seen_at) FROM articles WHERE first_seen_at < ?)",
-        (iso(since),),
-    ).fetchone()
-    if last[0] is None:
-        return 0
-    # An article that was revised since has prints of that day, and keeps them.
-    gone = db.conn.execute(
-        "DELETE FROM fingerprints WHERE article_id <= ? AND seen_day < ?", (last[0], int(since.timestamp() // 86400))
-    )
-    return int(gone.rowcount)
-
-
-def _signed(value: int) -> int:
-    """A 64-bit hash as SQLite's signed integer."""
-    return value - (1 << 64) if value >= 1 << 63 else value
-
-
 _STATES = {
     "new": "fetched",
     "revised": "fetched",
@@ -464,17 +327,3 @@ def change(
         "INSERT INTO changes (article_id, at, op, uid, merged_into) VALUES (?, ?, ?, ?, ?)",
         (article_id, at, op, uid, merged_into),
     )
-
-
-def _count_day(db: Any, verdict: Verdict, at: str) -> None:
-    if not verdict.source or verdict.outcome not in {"new", "headline", "rejected", "gone"}:
-        return
-    db.conn.execute(
-        "INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", (verdict.source, at[:10])
-    )
-    where = (verdict.source, at[:10])
-    if verdict.outcome in {"new", "headline"} and verdict.article_id is None:
-        column = "articles" if verdict.outcome == "new" else "headline_only"
-        db.conn.execute(f"UPDATE source_days SET {column} = {column} + 1 WHERE source = ? AND day = ?", where)
-    elif verdict.outcome in {"rejected", "gone"}:
-        count_rejected(db, verdict.source, at, verdict.reason or "unknown")

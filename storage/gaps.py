@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.polls import insert_entry, throttled_hosts
+from storage.entries import insert_entry
+from storage.polls import throttled_hosts
 from storage.records import Gap, GapFound, Listed, Step, StepFound, iso, iso_after, moment
 
 RETRIES = 5  # times that a step is asked that does not answer

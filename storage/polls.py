@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from storage.records import Feed, FeedCheck, FoundBy, Listed, iso, iso_after, moment
-
-NO_ADDRESS = "the feed gives no address for it"
+from storage.days import count_rejected, watch_day
+from storage.entries import CheckCounts, list_entries
+from storage.records import Feed, FeedCheck, cell, iso, iso_after, moment
 
 
 class SourceLike(Protocol):
@@ -55,15 +53,6 @@ class SourceLike(Protocol):
         """(kind, address) of all that is polled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckCounts:
-    """What a FeedCheck changed; `refused` tells how many of the new ones are never asked for, by reason."""
-
-    new: int = 0
-    changed: int = 0
-    refused: Mapping[str, int] = field(default_factory=dict)
-
-
 def _regroup(db: Any, source: str, now: str) -> None:
     """Write of each article of a source that it may be in another selection now: a cursor with --tag or --country follows the log."""
     db.conn.execute(
@@ -82,12 +71,12 @@ def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str], 
     }
     for s in sources:
         ids.append(s.id)
-        if s.id in chosen_by and chosen_by[s.id] != (_list(s.tags), s.country or None):
+        if s.id in chosen_by and chosen_by[s.id] != (cell(s.tags), s.country or None):
             _regroup(db, s.id, now)
         db.conn.execute(
             "INSERT INTO sources (id, name, url, language, country, tags, enabled) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "name = excluded.name, url = excluded.url, language = excluded.language, country = excluded.country, tags = excluded.tags, enabled = excluded.enabled",
-            (s.id, s.name, s.url or None, s.language or None, s.country or None, _list(s.tags), int(s.enabled)),
+            (s.id, s.name, s.url or None, s.language or None, s.country or None, cell(s.tags), int(s.enabled)),
         )
         for kind, url in s.feed_urls:
             if url in named:  # of two sources with one feed the first has it
@@ -222,21 +211,6 @@ def feeds_to_replace(db: Any, *, now: datetime, day: timedelta) -> list[Feed]:
     return [_feed(row) for row in rows]
 
 
-def known_entries(db: Any, feed_url: str, listed: Sequence[Listed]) -> set[str]:
-    """Which of the entries a feed lists it has listed before: their identities; one with a new guid is known by its address."""
-    rows = db.conn.execute(
-        "SELECT identity, url_key FROM entries WHERE feed_url = :feed AND (identity IN (SELECT value FROM json_each(:ids)) "
-        "OR (url_key IN (SELECT value FROM json_each(:keys)) AND url_key <> ''))",
-        {
-            "feed": feed_url,
-            "ids": json.dumps([e.identity for e in listed]),
-            "keys": json.dumps([e.url_key for e in listed]),
-        },
-    ).fetchall()
-    ids, keys = {row[0] for row in rows}, {row[1] for row in rows if row[1]}
-    return {e.identity for e in listed if e.identity in ids or e.url_key in keys}
-
-
 def note_throttle(db: Any, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:
     """A server asked to leave an address alone; from the second address on its whole host is (PEERS F 14). Returns until when the host is."""
     db.conn.execute("DELETE FROM throttles WHERE until <= ?", (iso(now),))
@@ -261,7 +235,7 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
     counts = CheckCounts()
     at = iso(check.at)
     if check.outcome == "changed":
-        counts = _list_entries(db, check, source)
+        counts = list_entries(db, check, source)
         for url in check.children:
             db.conn.execute(
                 "INSERT INTO feeds (url, source, kind, host, parent_url) VALUES (?, ?, 'sitemap', ?, ?) "
@@ -306,154 +280,3 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
             assignments += ", lost_polls = lost_polls + 1, lost_since = coalesce(lost_since, :checked_at)"
     db.conn.execute(f"UPDATE feeds SET {assignments} WHERE url = :url", {**values, "url": check.feed_url})
     return counts
-
-
-def _list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
-    new = changed = 0
-    refused: Counter[str] = Counter()
-    for listed in check.listed:
-        identity = listed.identity
-        row = _known(db, check.feed_url, identity)
-        if row and row[1] != listed.title and row[2] != listed.url_key and listed.guid and listed.url_key:
-            # A guid whose title and link both changed is another article (measured: outlets number from 1 again); both are kept.
-            identity = f"{identity} {listed.url_key}"
-            row = _known(db, check.feed_url, identity)
-        if row is None:
-            insert_entry(
-                db,
-                feed_url=check.feed_url,
-                source=source,
-                listed=listed,
-                at=check.at,
-                found_by=check.found_by,
-                identity=identity,
-            )
-            new += 1
-            refused.update(filter(None, [why_not(listed)]))
-        elif row[5] and row[4] != "fetched":  # a backfill listed it first, and left it to itself; now it is news
-            db.conn.execute("UPDATE entries SET backfill = 0, found_by = ? WHERE id = ?", (check.found_by, row[0]))
-            new += 1
-        elif row[3] != listed.fingerprint:
-            _update_entry(db, row[0], listed, row[4])
-            changed += 1
-    return CheckCounts(new=new, changed=changed, refused=refused)
-
-
-def why_not(listed: Listed) -> str | None:
-    """Why an entry is never asked for; None where it may be."""
-    return listed.refused if listed.url else NO_ADDRESS
-
-
-def _known(db: Any, feed_url: str, identity: str) -> Any:
-    return db.conn.execute(
-        "SELECT id, title, url_key, fingerprint, state, backfill FROM entries WHERE feed_url = ? AND identity = ?",
-        (feed_url, identity),
-    ).fetchone()
-
-
-def insert_entry(
-    db: Any,
-    *,
-    feed_url: str,
-    source: str | None,
-    listed: Listed,
-    at: datetime,
-    found_by: FoundBy,
-    identity: str | None = None,
-    backfill: bool = False,
-) -> int:
-    """Put an entry into the frontier, unless it is there; one whose article is held owes nothing. Returns 1 if it is owed or refused, and 0 else."""
-    held = (
-        db.conn.execute(
-            "SELECT article_id FROM article_urls WHERE url_key = ? AND kind <> 'canonical'", (listed.url_key,)
-        ).fetchone()
-        if listed.url_key
-        else None
-    )
-    if found_by == "backfill" and (
-        held
-        or db.conn.execute("SELECT 1 FROM entries WHERE url_key = ? AND url_key <> ''", (listed.url_key,)).fetchone()
-    ):
-        return 0
-    state, reason = ("fetched", "already held") if held else ("pending", None)
-    if not held and was_pruned(db, listed.url_key):
-        state, reason = "rejected", "pruned"
-    if why := why_not(listed):
-        state, reason = "rejected", why
-    added = db.conn.execute(
-        "INSERT INTO entries (feed_url, identity, guid, url, title, authors, published_at, published_raw, summary, state, reason, found_by, article_id, "
-        "first_seen_at, source, url_key, host, content, fingerprint, tags, language, image_url, backfill) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (
-            feed_url, identity or listed.identity, listed.guid, listed.url, listed.title, _list(listed.authors), listed.published_at, listed.published_raw,
-            listed.summary, state, reason, found_by, held[0] if held else None, iso(at), source, listed.url_key, listed.host,
-            listed.content, listed.fingerprint, _list(listed.tags), listed.language, listed.image_url, int(backfill),
-        ),
-    )  # fmt: skip
-    return int(added.rowcount)
-
-
-def was_pruned(db: Any, url_key: str) -> bool:
-    """Whether an article of that address was taken out because a person asked."""
-    return db.conn.execute("SELECT 1 FROM pruned_urls WHERE url_key = ?", (url_key,)).fetchone() is not None
-
-
-def _update_entry(db: Any, entry_id: int, listed: Listed, state: str) -> None:
-    """The feed says something else of an entry that is known: what it says is taken over, and the article is owed again."""
-    owed = listed.url and state != "leased" and not was_pruned(db, listed.url_key)
-    db.conn.execute(
-        "UPDATE entries SET url = ?, title = ?, authors = ?, published_at = ?, published_raw = ?, summary = ?, content = ?, fingerprint = ?, tags = ?, url_key = ?, host = ?, "
-        "state = CASE WHEN ? THEN 'pending' ELSE state END, attempts = CASE WHEN ? THEN 0 ELSE attempts END, retry_at = CASE WHEN ? THEN NULL ELSE retry_at END WHERE id = ?",
-        (
-            listed.url, listed.title, _list(listed.authors), listed.published_at, listed.published_raw, listed.summary, listed.content,
-            listed.fingerprint, _list(listed.tags), listed.url_key, listed.host, owed, owed, owed, entry_id,
-        ),
-    )  # fmt: skip
-
-
-def count_rejected(db: Any, source: str, at: str, reason: str, number: int = 1) -> None:
-    """Count entries that came to nothing in their source's day, by reason."""
-    where = (source, at[:10])
-    db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", where)
-    row = db.conn.execute("SELECT rejected FROM source_days WHERE source = ? AND day = ?", where).fetchone()
-    reasons = json.loads(row[0])
-    reasons[reason] = reasons.get(reason, 0) + number
-    db.conn.execute(
-        "UPDATE source_days SET rejected = ? WHERE source = ? AND day = ?",
-        (json.dumps(reasons, ensure_ascii=False), *where),
-    )
-
-
-def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None:
-    """Count a poll in its source's days. A good one ends a blind time: since the good poll before it, day by day, also for days nobody watched."""
-    day = iso(at)[:10]
-    db.conn.execute(
-        "INSERT INTO source_days (source, day, polls_ok, polls_failed, entries_new) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
-        "polls_ok = polls_ok + excluded.polls_ok, polls_failed = polls_failed + excluded.polls_failed, entries_new = entries_new + excluded.entries_new",
-        (source, day, int(ok), int(not ok), new),
-    )
-    if not ok:
-        return
-    last = db.conn.execute("SELECT max(ok_at) FROM feeds WHERE source = ?", (source,)).fetchone()[0]
-    for blind_day, seconds in blind_days(moment(last), at) if last else []:
-        db.conn.execute(
-            "INSERT INTO source_days (source, day, longest_blind_seconds) VALUES (?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
-            "longest_blind_seconds = max(coalesce(longest_blind_seconds, 0), excluded.longest_blind_seconds)",
-            (source, blind_day, seconds),
-        )
-
-
-def blind_days(since: datetime, until: datetime) -> list[tuple[str, int]]:
-    """(day, seconds of it) of a time; the last five years of it where a clock was wrong."""
-    found: list[tuple[str, int]] = []
-    at = max(since, until - timedelta(days=5 * 366))
-    while at < until:
-        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-        end = min(until, midnight)
-        found.append((iso(at)[:10], int((end - at).total_seconds())))
-        at = end
-    return found
-
-
-def _list(values: Iterable[str]) -> str:
-    return json.dumps(list(values), ensure_ascii=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from storage.articles import COLUMNS, FIELDS, article_from
+from storage.held import COLUMNS, FIELDS, article_from
 from storage.records import Article, Filter, moment
 from storage.words import match_query, snippet
 

@@ -5,7 +5,8 @@ Times are aware UTC datetimes, or text where a day may be known without its time
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -26,6 +27,11 @@ def iso(moment: datetime) -> str:
 def iso_after(moment: datetime) -> str:
     """The first whole second that is not before a moment: what is due must not be early by a fraction."""
     return iso(moment + timedelta(microseconds=999_999))
+
+
+def cell(values: Iterable[str]) -> str:
+    """A list as a cell of a row keeps it: JSON, its letters as they are."""
+    return json.dumps(list(values), ensure_ascii=False)
 
 
 def moment(text: str) -> datetime:

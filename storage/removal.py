@@ -9,8 +9,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from storage.articles import by_id, change
+from storage.articles import change
 from storage.fulltext import unindex
+from storage.held import by_id
 from storage.records import Article
 
 PRUNED = "pruned"  # the reason of entries whose article was

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage import articles, connection, coverage, frontier, gaps, overview, polls, queries, telling
+from storage import connection, coverage, fingerprints, frontier, gaps, held, overview, polls, queries, telling
 from storage.records import (
     Article,
     Entry,
@@ -66,9 +66,9 @@ class Store:
     def article(self, key: int | str) -> Article | None:
         """The article of that id, uid or url key; None where there is none."""
         if isinstance(key, int):
-            return self._read(articles.by_id, key)
-        found = self._read(articles.by_keys, [key]).get(key)
-        return self._read(articles.by_id, found[0]) if found else None
+            return self._read(held.by_id, key)
+        found = self._read(held.by_keys, [key]).get(key)
+        return self._read(held.by_id, found[0]) if found else None
 
     def article_at(self, url: str) -> Article | None:
         """The article whose address of record, or uid, is exactly this text."""
@@ -269,7 +269,7 @@ class Store:
     def twins(self, prints: Sequence[int], now: datetime, source: str | None = None) -> list[Twin]:
         """Held articles that a text with these fingerprints may be a copy of."""
         with connection.explained(self.path):
-            return articles.twins(self.db, prints, now=now, source=source)
+            return fingerprints.twins(self.db, prints, now=now, source=source)
 
     def entry_of(self, article_id: int) -> Entry | None:
         """What a feed said of an article; None where it was never listed."""
@@ -277,7 +277,7 @@ class Store:
 
     def to_reprocess(self, sources: Sequence[str], after: int, limit: int) -> list[Article]:
         """Articles whose raw page is kept, by id, beyond an id."""
-        return self._read(articles.to_reprocess, sources, after, limit)
+        return self._read(held.to_reprocess, sources, after, limit)
 
     def _read(self, question: Callable[..., _T], *args: Any) -> _T:
         with connection.explained(self.path):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlite_utils.db import sqlite3
 
-from storage.articles import by_id
 from storage.connection import explained
+from storage.held import by_id
 from storage.queries import last_seq
 from storage.records import Article, iso, moment
 from storage.words import match_query, segment

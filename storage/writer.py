@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from storage import articles, connection, frontier, gaps, polls, raw, removal
+from storage import articles, connection, entries, fingerprints, frontier, gaps, held, polls, raw, removal
 from storage.raw import RawPages
 from storage.records import (
     Article,
@@ -256,13 +256,13 @@ class Writer(Store):
             yield
 
     # Inside a transaction that the caller opened: look up, decide, apply.
-    def apply_check(self, check: FeedCheck, source: str | None) -> polls.CheckCounts:
+    def apply_check(self, check: FeedCheck, source: str | None) -> entries.CheckCounts:
         """Write what a poll found."""
         return polls.apply_check(self.db, check, source)
 
     def known_entries(self, feed_url: str, listed: Sequence[Listed]) -> set[str]:
         """Which entries of a listing its feed has listed before."""
-        return polls.known_entries(self.db, feed_url, listed)
+        return entries.known_entries(self.db, feed_url, listed)
 
     def note_throttle(self, **which: Any) -> datetime | None:
         """See polls.note_throttle."""
@@ -299,7 +299,7 @@ class Writer(Store):
     def forget_fingerprints(self, now: datetime) -> int:
         """Take out fingerprints that no look-up asks for any more; how many they were."""
         with self.transaction():
-            return articles.forget_old_fingerprints(self.db, now)
+            return fingerprints.forget_old(self.db, now)
 
     def note_extractor(self, article_id: int, extractor: str, now: datetime) -> None:
         """Another extractor read the same: the record is its own from now on."""
@@ -326,11 +326,11 @@ class Writer(Store):
 
     def by_keys(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
         """For each known url key: (article id, kind of address)."""
-        return articles.by_keys(self.db, keys)
+        return held.by_keys(self.db, keys)
 
     def same_text(self, source: str | None, content_hash: str) -> list[Article]:
         """Articles of that source with that very text."""
-        return articles.same_text(self.db, source, content_hash)
+        return held.same_text(self.db, source, content_hash)
 
 
 def open_writer(path: str | Path) -> Writer:

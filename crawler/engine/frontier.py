@@ -25,8 +25,8 @@ from crawler.feeds.backfill import ways
 from crawler.feeds.revisit import wants_all
 from crawler.settings import Config, Source, SourceIndex
 from crawler.urls import canonical_url, host_of, url_key
+from storage.entries import CheckCounts
 from storage.errors import StorageError
-from storage.polls import CheckCounts
 from storage.records import Entry, Feed, FeedCheck, FetchRecord, Step, StepFound, Verdict, moment
 from storage.writer import Writer
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
-from storage.polls import CheckCounts
+from storage.entries import CheckCounts
 from storage.records import FeedCheck, SourceCounts, Verdict
 
 MOST_REASONS = 200  # kept a source: a run without an end meets many

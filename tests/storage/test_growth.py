@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import archive, growth
 from storage import queries
-from storage.articles import WINDOW
+from storage.fingerprints import WINDOW
 from storage.records import Entry, Filter
 from storage.store import open_store
 from storage.writer import Writer, open_writer

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from crawler.settings import Source
+from storage.entries import CheckCounts
 from storage.errors import DamagedDatabase, HeldDatabase, MissingDatabase, NewerDatabase, NotOurs, StorageError
 from storage.lock import Lock, holder
-from storage.polls import CheckCounts
 from storage.records import Address, Article, FeedCheck, FetchRecord, Filter, Listed, Verdict, iso
 from storage.schema import SCHEMA
 from storage.store import open_store

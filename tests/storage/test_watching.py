@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from crawler.settings import Source
-from storage.polls import blind_days
+from storage.days import blind_days
 from storage.records import FeedCheck, GapFound, Listed, Step, StepFound, iso
 from storage.store import open_store
 from storage.writer import Writer, open_writer

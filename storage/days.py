@@ -1,0 +1,68 @@
+"""The days of each source: polls, entries, articles, what came to nothing and why, and for how long nobody watched."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from storage.records import Verdict, iso, moment
+
+
+def count_rejected(db: Any, source: str, at: str, reason: str, number: int = 1) -> None:
+    """Count entries that came to nothing in their source's day, by reason."""
+    where = (source, at[:10])
+    db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", where)
+    row = db.conn.execute("SELECT rejected FROM source_days WHERE source = ? AND day = ?", where).fetchone()
+    reasons = json.loads(row[0])
+    reasons[reason] = reasons.get(reason, 0) + number
+    db.conn.execute(
+        "UPDATE source_days SET rejected = ? WHERE source = ? AND day = ?",
+        (json.dumps(reasons, ensure_ascii=False), *where),
+    )
+
+
+def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None:
+    """Count a poll in its source's days. A good one ends a blind time: since the good poll before it, day by day, also for days nobody watched."""
+    day = iso(at)[:10]
+    db.conn.execute(
+        "INSERT INTO source_days (source, day, polls_ok, polls_failed, entries_new) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
+        "polls_ok = polls_ok + excluded.polls_ok, polls_failed = polls_failed + excluded.polls_failed, entries_new = entries_new + excluded.entries_new",
+        (source, day, int(ok), int(not ok), new),
+    )
+    if not ok:
+        return
+    last = db.conn.execute("SELECT max(ok_at) FROM feeds WHERE source = ?", (source,)).fetchone()[0]
+    for blind_day, seconds in blind_days(moment(last), at) if last else []:
+        db.conn.execute(
+            "INSERT INTO source_days (source, day, longest_blind_seconds) VALUES (?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
+            "longest_blind_seconds = max(coalesce(longest_blind_seconds, 0), excluded.longest_blind_seconds)",
+            (source, blind_day, seconds),
+        )
+
+
+def blind_days(since: datetime, until: datetime) -> list[tuple[str, int]]:
+    """(day, seconds of it) of a time; the last five years of it where a clock was wrong."""
+    found: list[tuple[str, int]] = []
+    at = max(since, until - timedelta(days=5 * 366))
+    while at < until:
+        midnight = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        end = min(until, midnight)
+        found.append((iso(at)[:10], int((end - at).total_seconds())))
+        at = end
+    return found
+
+
+def count_verdict(db: Any, verdict: Verdict, at: str) -> None:
+    """Count what a page turned out to be."""
+    if not verdict.source or verdict.outcome not in {"new", "headline", "rejected", "gone"}:
+        return
+    db.conn.execute(
+        "INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", (verdict.source, at[:10])
+    )
+    where = (verdict.source, at[:10])
+    if verdict.outcome in {"new", "headline"} and verdict.article_id is None:
+        column = "articles" if verdict.outcome == "new" else "headline_only"
+        db.conn.execute(f"UPDATE source_days SET {column} = {column} + 1 WHERE source = ? AND day = ?", where)
+    elif verdict.outcome in {"rejected", "gone"}:
+        count_rejected(db, verdict.source, at, verdict.reason or "unknown")

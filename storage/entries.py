@@ -1,0 +1,145 @@
+"""The entries that feeds list: which are new, which changed, which are never asked for.
+
+Functions over one writing connection; each runs inside a transaction that the caller opened (storage.writer).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from storage.records import FeedCheck, FoundBy, Listed, cell, iso
+
+NO_ADDRESS = "the feed gives no address for it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckCounts:
+    """What a FeedCheck changed; `refused` tells how many of the new ones are never asked for, by reason."""
+
+    new: int = 0
+    changed: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+
+def known_entries(db: Any, feed_url: str, listed: Sequence[Listed]) -> set[str]:
+    """Which of the entries a feed lists it has listed before: their identities; one with a new guid is known by its address."""
+    rows = db.conn.execute(
+        "SELECT identity, url_key FROM entries WHERE feed_url = :feed AND (identity IN (SELECT value FROM json_each(:ids)) "
+        "OR (url_key IN (SELECT value FROM json_each(:keys)) AND url_key <> ''))",
+        {
+            "feed": feed_url,
+            "ids": json.dumps([e.identity for e in listed]),
+            "keys": json.dumps([e.url_key for e in listed]),
+        },
+    ).fetchall()
+    ids, keys = {row[0] for row in rows}, {row[1] for row in rows if row[1]}
+    return {e.identity for e in listed if e.identity in ids or e.url_key in keys}
+
+
+def list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
+    """Write the new and changed entries of one poll."""
+    new = changed = 0
+    refused: Counter[str] = Counter()
+    for listed in check.listed:
+        identity = listed.identity
+        row = _known(db, check.feed_url, identity)
+        if row and row[1] != listed.title and row[2] != listed.url_key and listed.guid and listed.url_key:
+            # A guid whose title and link both changed is another article (measured: outlets number from 1 again); both are kept.
+            identity = f"{identity} {listed.url_key}"
+            row = _known(db, check.feed_url, identity)
+        if row is None:
+            insert_entry(
+                db,
+                feed_url=check.feed_url,
+                source=source,
+                listed=listed,
+                at=check.at,
+                found_by=check.found_by,
+                identity=identity,
+            )
+            new += 1
+            refused.update(filter(None, [why_not(listed)]))
+        elif row[5] and row[4] != "fetched":  # a backfill listed it first, and left it to itself; now it is news
+            db.conn.execute("UPDATE entries SET backfill = 0, found_by = ? WHERE id = ?", (check.found_by, row[0]))
+            new += 1
+        elif row[3] != listed.fingerprint:
+            _update_entry(db, row[0], listed, row[4])
+            changed += 1
+    return CheckCounts(new=new, changed=changed, refused=refused)
+
+
+def why_not(listed: Listed) -> str | None:
+    """Why an entry is never asked for; None where it may be."""
+    return listed.refused if listed.url else NO_ADDRESS
+
+
+def _known(db: Any, feed_url: str, identity: str) -> Any:
+    return db.conn.execute(
+        "SELECT id, title, url_key, fingerprint, state, backfill FROM entries WHERE feed_url = ? AND identity = ?",
+        (feed_url, identity),
+    ).fetchone()
+
+
+def insert_entry(
+    db: Any,
+    *,
+    feed_url: str,
+    source: str | None,
+    listed: Listed,
+    at: datetime,
+    found_by: FoundBy,
+    identity: str | None = None,
+    backfill: bool = False,
+) -> int:
+    """Put an entry into the frontier, unless it is there; one whose article is held owes nothing. Returns 1 if it is owed or refused, and 0 else."""
+    held = (
+        db.conn.execute(
+            "SELECT article_id FROM article_urls WHERE url_key = ? AND kind <> 'canonical'", (listed.url_key,)
+        ).fetchone()
+        if listed.url_key
+        else None
+    )
+    if found_by == "backfill" and (
+        held
+        or db.conn.execute("SELECT 1 FROM entries WHERE url_key = ? AND url_key <> ''", (listed.url_key,)).fetchone()
+    ):
+        return 0
+    state, reason = ("fetched", "already held") if held else ("pending", None)
+    if not held and was_pruned(db, listed.url_key):
+        state, reason = "rejected", "pruned"
+    if why := why_not(listed):
+        state, reason = "rejected", why
+    added = db.conn.execute(
+        "INSERT INTO entries (feed_url, identity, guid, url, title, authors, published_at, published_raw, summary, state, reason, found_by, article_id, "
+        "first_seen_at, source, url_key, host, content, fingerprint, tags, language, image_url, backfill) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            feed_url, identity or listed.identity, listed.guid, listed.url, listed.title, cell(listed.authors), listed.published_at, listed.published_raw,
+            listed.summary, state, reason, found_by, held[0] if held else None, iso(at), source, listed.url_key, listed.host,
+            listed.content, listed.fingerprint, cell(listed.tags), listed.language, listed.image_url, int(backfill),
+        ),
+    )  # fmt: skip
+    return int(added.rowcount)
+
+
+def was_pruned(db: Any, url_key: str) -> bool:
+    """Whether an article of that address was taken out because a person asked."""
+    return db.conn.execute("SELECT 1 FROM pruned_urls WHERE url_key = ?", (url_key,)).fetchone() is not None
+
+
+def _update_entry(db: Any, entry_id: int, listed: Listed, state: str) -> None:
+    """The feed says something else of an entry that is known: what it says is taken over, and the article is owed again."""
+    owed = listed.url and state != "leased" and not was_pruned(db, listed.url_key)
+    db.conn.execute(
+        "UPDATE entries SET url = ?, title = ?, authors = ?, published_at = ?, published_raw = ?, summary = ?, content = ?, fingerprint = ?, tags = ?, url_key = ?, host = ?, "
+        "state = CASE WHEN ? THEN 'pending' ELSE state END, attempts = CASE WHEN ? THEN 0 ELSE attempts END, retry_at = CASE WHEN ? THEN NULL ELSE retry_at END WHERE id = ?",
+        (
+            listed.url, listed.title, cell(listed.authors), listed.published_at, listed.published_raw, listed.summary, listed.content,
+            listed.fingerprint, cell(listed.tags), listed.url_key, listed.host, owed, owed, owed, entry_id,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,90 @@
+"""Shared phrases of texts, to find copies of a story; forgotten when no look-up asks for them any more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from storage.records import Twin, iso, moment
+
+# Syndication is bounded in time; a rolling window keeps the look-up's cost flat (DUPLICATES: 14 to 30 days).
+WINDOW = timedelta(days=30)
+_COMMON_OF_SOURCE = 4  # articles of one source within the window; a wire story is updated so often, a footer is in all
+_COMMON = 50  # a fingerprint that stands in more articles than this is a footer, not a story
+
+
+def twins(db: Any, prints: Sequence[int], *, now: datetime, source: str | None = None, at_least: int = 2) -> list[Twin]:
+    """Held articles that share at least that many fingerprints, most first.
+
+    A fingerprint that stands in many articles, or in some of the source's own, is a footer's (DUPLICATES: footers of 60 to 80 words give
+    unrelated stories a containment of .2 to .42) and does not count.
+    """
+    if not prints:
+        return []
+    since = int((now - WINDOW).timestamp() // 86400)
+    hashes = json.dumps([_signed(p) for p in prints])
+    rows = db.conn.execute(
+        "WITH found AS MATERIALIZED (SELECT hash, article_id FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) AND seen_day >= :since), "
+        "rare AS MATERIALIZED (SELECT hash FROM found GROUP BY hash HAVING count(*) <= :common), "
+        # Rows of articles are read of these only: reading those of all that share some phrase cost a millisecond.
+        "likely AS MATERIALIZED (SELECT article_id FROM found WHERE hash IN rare GROUP BY article_id HAVING count(*) >= :least), "
+        "footer AS MATERIALIZED (SELECT f.hash FROM found f JOIN articles a ON a.id = f.article_id AND a.source = :source WHERE f.article_id IN likely "
+        "GROUP BY f.hash HAVING count(*) > :common_of_source) "
+        "SELECT article_id, count(*) AS shared FROM found WHERE article_id IN likely AND hash IN rare AND hash NOT IN footer "
+        "GROUP BY article_id HAVING shared >= :least ORDER BY shared DESC, article_id LIMIT 20",
+        {
+            "prints": hashes,
+            "since": since,
+            "common": _COMMON,
+            "common_of_source": _COMMON_OF_SOURCE,
+            "source": source,
+            "least": at_least,
+        },
+    ).fetchall()
+    ids = json.dumps([row[0] for row in rows])
+    found = db.conn.execute(
+        "SELECT id, story_id, source, url, title, text, published_at, first_seen_at FROM articles WHERE text IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (ids,),
+    )
+    names = ("id", "story_id", "source", "url", "title", "text", "published_at", "first_seen_at")
+    return [Twin(**dict(zip(names, row, strict=True))) for row in found]
+
+
+def add(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
+    """Keep those of an article's text, as seen at that time."""
+    day = int(at.timestamp() // 86400)
+    db.conn.executemany(
+        "INSERT INTO fingerprints (hash, article_id, seen_day) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(_signed(p), article_id, day) for p in prints],
+    )
+
+
+def forget(db: Any, article_id: int) -> None:
+    """Take out an article's: its text is another now."""
+    db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article_id,))
+
+
+def forget_old(db: Any, now: datetime) -> int:
+    """Take out those that no look-up asks for any more, so that look-ups cost the same in a large archive; how many they were."""
+    newest = db.conn.execute("SELECT max(first_seen_at) FROM articles").fetchone()[0]
+    if newest is None:
+        return 0
+    since = min(now, moment(newest) + timedelta(days=1)) - WINDOW  # not by a clock that ran ahead
+    last = db.conn.execute(
+        "SELECT max(id) FROM articles WHERE first_seen_at = (SELECT max(first_seen_at) FROM articles WHERE first_seen_at < ?)",
+        (iso(since),),
+    ).fetchone()
+    if last[0] is None:
+        return 0
+    # An article that was revised since has prints of that day, and keeps them.
+    gone = db.conn.execute(
+        "DELETE FROM fingerprints WHERE article_id <= ? AND seen_day < ?", (last[0], int(since.timestamp() // 86400))
+    )
+    return int(gone.rowcount)
+
+
+def _signed(value: int) -> int:
+    """A 64-bit hash as SQLite's signed integer."""
+    return value - (1 << 64) if value >= 1 << 63 else value
