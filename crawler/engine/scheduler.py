@@ -35,6 +35,15 @@ class Job:
     work: Callable[[], Awaitable[None]]
 
 
+class Every(IntervalTrigger):
+    """What was missed is missed. APScheduler lists every slot since the last run, which takes minutes once a clock without a battery is set forth by years."""
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """One interval after the last time it was done, and not before the last interval."""
+        last = previous_fire_time and max(previous_fire_time, now - self.interval)
+        return super().get_next_fire_time(last, now)  # type: ignore[no-any-return]
+
+
 class Timekeeper:
     """Runs jobs, and keeps them running whatever the wall clock does."""
 
@@ -59,7 +68,7 @@ class Timekeeper:
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a job that is late says so in `status`
         for job in self.jobs:
             self._scheduler.add_job(
-                functools.partial(_edge, job), IntervalTrigger(seconds=job.seconds, timezone=UTC), id=job.name,
+                functools.partial(_edge, job), Every(seconds=job.seconds, timezone=UTC), id=job.name,
                 coalesce=True, misfire_grace_time=None, max_instances=1,
             )  # fmt: skip
         self._scheduler.start()

@@ -10,9 +10,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from apscheduler.triggers.interval import IntervalTrigger
 
-from crawler.engine.scheduler import Job, Timekeeper
+from crawler.engine.scheduler import Every, Job, Timekeeper
 from crawler.settings import Source
 from storage.records import FeedCheck, iso
 from storage.writer import open_writer
@@ -61,6 +60,26 @@ def test_row_25_jobs_go_on_whatever_the_clock_does(change: str, seconds: float) 
     assert runs >= 2
 
 
+def test_row_25_a_job_that_is_years_late_is_done_once_and_at_once() -> None:
+    """A machine without a battery wakes in 1970 and hears the time a minute later; the slots since were counted one by one."""
+    runs = []
+
+    async def work() -> None:
+        runs.append(1)
+
+    async def main() -> None:
+        jobs = (Job(name="work", seconds=60.0, work=work), Job(name="tick", seconds=30.0, work=work))
+        keeper = Timekeeper(jobs, _nothing)
+        keeper.start()
+        for job in jobs:
+            keeper._scheduler.modify_job(job.name, next_run_time=datetime(1970, 1, 1, tzinfo=UTC))
+        await asyncio.sleep(0.2)
+        keeper.stop()
+
+    asyncio.run(main())
+    assert len(runs) == 2
+
+
 def test_a_job_that_fails_is_tried_again() -> None:
     runs = []
 
@@ -93,7 +112,7 @@ async def _nothing(_: float) -> None:
 )
 def test_row_25_no_slot_is_lost_or_doubled_when_the_clocks_change(zone: str, day: str) -> None:
     start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)) - timedelta(hours=6)
-    trigger = IntervalTrigger(seconds=900, timezone=UTC, start_date=start.astimezone(UTC))
+    trigger = Every(seconds=900, timezone=UTC, start_date=start.astimezone(UTC))
     fired, last = [], None
     for _ in range(96):
         last = trigger.get_next_fire_time(last, (last or start).astimezone(UTC))
