@@ -24,6 +24,7 @@ from storage.schema import APPLICATION_ID, SCHEMA, SET, migrations
 from storage.writer import open_writer
 from tests import torture
 from tests.conftest import NOW, Desk, source
+from tests.running import until
 from tests.site import Site
 
 LATER = {1: "watching", 2: "flat_cost", 3: "taken_away"}  # the migration that came after each schema
@@ -202,14 +203,10 @@ def test_row_29_backups_while_a_crawl_writes_are_whole(desk: Desk, site: Site) -
     ended = threading.Event()
     threading.Thread(target=lambda: (crawl.wait(), ended.set()), daemon=True).start()
     made = []
+    assert until(lambda: desk.database.exists() and desk.rows("SELECT 1 FROM articles"), 60)
     for n in range(runs):
-        time.sleep(0.6)
-        acknowledged = (
-            {row["url"] for row in desk.rows("SELECT url FROM articles")} if desk.database.exists() else set()
-        )
+        acknowledged = {row["url"] for row in desk.rows("SELECT url FROM articles")}
         target = desk.folder / f"backup-{n}.db"
-        if not desk.database.exists():
-            continue
         assert desk.run("db", "backup", str(target)).code == 0
         assert check(target) == []
         with sqlite3.connect(target) as db:
@@ -217,8 +214,8 @@ def test_row_29_backups_while_a_crawl_writes_are_whole(desk: Desk, site: Site) -
         db.close()
         assert acknowledged <= held
         made.append(target)
+        time.sleep(0.3)
     assert ended.wait(120)
-    assert made
     restored = desk.run("db", "restore", str(made[-1]))
     assert restored.code == 0, restored.err
     assert desk.run("crawl").code == 0
