@@ -146,6 +146,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _failed(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _failed("interrupted", INTERRUPTED)
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):  # what comes of Ctrl-C while a class is made
+            raise
+        return _failed("interrupted", INTERRUPTED)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -504,3 +504,21 @@ def test_an_analysts_pandas_is_not_loaded_by_commands(desk: Desk) -> None:
         check=True,
     )
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_a_stop_in_the_middle_of_an_import_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python makes another error of a KeyboardInterrupt that comes while a class is made: it was a traceback, once in a few hundred."""
+    import crawler.cli
+
+    class Interrupting:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise KeyboardInterrupt
+
+    def importing(**_: object) -> None:
+        type("Settings", (), {"field": Interrupting()})
+
+    monkeypatch.setattr(crawler.cli.cli, "main", importing)
+    assert crawler.cli.run(["crawl"]) == 130
+    assert capsys.readouterr().err == "newsdesk: interrupted\n"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from crawler.commands.app import App, pass_app
 
-
-def _not_yet(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(0)
+if TYPE_CHECKING:
+    from crawler.engine.stopping import Stopping
 
 
 @click.command("run")
@@ -31,11 +29,13 @@ def run_command(app: App, metrics: str | None, form: str) -> int:
     Edits of the configuration are picked up within ten seconds, SIGHUP takes them at once; a file that cannot be read leaves the old settings in
     force. The first signal drains within ten seconds and exits 0, a second one ends at once. Exit 6 when another newsdesk holds the database.
     """
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # until the engine has its own: a stop during the start is a clean one too
-        signal.signal(number, _not_yet)
+    from crawler.engine.stopping import Stopping
+
+    with Stopping() as stopping:
+        return _run(app, metrics, form, stopping)
+
+
+def _run(app: App, metrics: str | None, form: str, stopping: Stopping) -> int:
     from crawler.config import load_config
     from crawler.engine.metrics import serve_metrics
     from crawler.engine.run import LiveRun, plan_run, run
@@ -54,5 +54,6 @@ def run_command(app: App, metrics: str | None, form: str) -> int:
         spider="feed",
         reload=lambda: load_config(app.config_path or app.config.path, database=app.database),
         ready=ready,
+        signals_heard=stopping,
     )
     return result.run.exit_code or 0

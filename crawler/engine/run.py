@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -27,8 +23,9 @@ from crawler.engine.leasing import Plan
 from crawler.engine.polling import Polls
 from crawler.engine.pool import Pool
 from crawler.engine.spider import NewsSpider
+from crawler.engine.stopping import Stopping
 from crawler.engine.tally import Tally
-from crawler.errors import DONE, FAILED, INTERRUPTED, ConfigError, CrawlerError, UsageError
+from crawler.errors import FAILED, ConfigError, CrawlerError, UsageError
 from crawler.settings import Config, SourceIndex
 from crawler.urls import host_of
 from storage.errors import StorageError
@@ -37,8 +34,6 @@ from storage.records import CrawlRun, iso
 from storage.writer import Writer, open_writer
 
 log = logging.getLogger("newsdesk")
-DRAIN = 8.0  # seconds after a signal until what did not answer is given up; ten are promised,
-LAST = 1.5  # and so many are left to write that down
 NEWS = timedelta(minutes=10)  # since the last poll: then there will be pages to read, and workers are prepared
 
 
@@ -271,6 +266,7 @@ def run(
     observer: Callable[[Tally], None] | None = None,
     reload: Callable[[], Config] = load_config,
     ready: Callable[[LiveRun], None] | None = None,
+    signals_heard: Stopping | None = None,
 ) -> Result:
     """Run one crawl in this process, to its end. Once a process: Twisted's reactor does not start twice.
 
@@ -282,94 +278,33 @@ def run(
         observer: told after each change of the counts.
         reload: reads the configuration anew, for a run without an end.
         ready: told before the engine starts.
+        signals_heard: listens already, of a command that did so before the slow imports; else the run listens itself.
 
     Raises:
         StorageError: the file is held or cannot be written.
     """
-    live = LiveRun.begin(config, plan, command=command, observer=observer, reload=reload)
     settings = Settings()
     settings.setmodule("crawler.engine.settings", priority="project")
     settings.setdict({**settings_of(config), "LOG_INSTALL_ROOT_HANDLER": False}, priority="cmdline")
     logging.getLogger("scrapy").setLevel(logging.ERROR)
     logging.getLogger("twisted").setLevel(logging.CRITICAL)
     logging.getLogger("py.warnings").setLevel(logging.ERROR)
-    received: list[int] = []
-    try:
-        if ready is not None:
-            ready(live)
-        process = AsyncCrawlerProcess(settings)
-        process.crawl(spider, live=live)
-        with _remembered(received, live):
-            process.start()
-    except BaseException:
-        with contextlib.suppress(StorageError):
-            live.summary(FAILED)
-        raise
-    code = _code(received, live.plan)
-    if process.bootstrap_failed and code is None:
-        code = FAILED
-    return Result(run=live.summary(code), entries=live.plan.entries)
-
-
-def _code(received: list[int], plan: Plan) -> int | None:
-    """The exit code that a signal asks for; None without one. A run without an end is ended by its first one, as it should be."""
-    if not received:
-        return None
-    if plan.endless and len(received) == 1:
-        return DONE
-    return INTERRUPTED if signal.SIGINT in received else 143
-
-
-@contextlib.contextmanager
-def _remembered(received: list[int], live: LiveRun) -> Iterator[None]:
-    """Note which signal ended the run; Scrapy drains on the first one and stops at once on the second. Draining ends after DRAIN seconds."""
-    import scrapy.crawler as scrapy_crawler
-
-    install = scrapy_crawler.install_shutdown_handlers
-    last_resort = threading.Timer(DRAIN + LAST, _leave, (received, live.plan))
-    last_resort.daemon = True
-
-    def installing(function: Any, *args: Any, **kwargs: Any) -> Any:
-        def noted(signum: int, frame: Any) -> Any:
-            received.append(signum)
-            if len(received) > 1:
-                _leave(received, live.plan)
-            from twisted.internet import reactor
-
-            live.frontier.stop()
-            last_resort.start()
-            reactor.callLater(DRAIN, lambda: asyncio.ensure_future(_cut(live, received)))
-            _say("newsdesk: stopping; what is under way is finished and kept (a second signal ends it at once)\n")
-            return function(signum, frame)
-
-        return install(noted if callable(function) else function, *args, **kwargs)
-
-    scrapy_crawler.install_shutdown_handlers = installing
-    try:
-        yield
-    finally:
-        if not received:  # else it stays armed: a look at the file in a thread of its own may outlast the run
-            last_resort.cancel()
-        scrapy_crawler.install_shutdown_handlers = install
-
-
-def _say(line: str) -> None:
-    """Tell from within a signal handler: sys.stderr may be in the middle of a line, and then raises at a second writer."""
-    with contextlib.suppress(OSError, ValueError):
-        os.write(sys.stderr.fileno(), line.encode())
-
-
-async def _cut(live: LiveRun, received: list[int]) -> None:
-    """Somebody does not answer: write down how the run ended, and go. The next holder gives back what was not settled."""
-    if not live.ended:
-        live.ended = True
-        with contextlib.suppress(Exception):  # the last resort ends it otherwise
-            await asyncio.wait_for(live.desk.close(), LAST / 2)
-            live.summary(_code(received, live.plan))
-    _leave(received, live.plan)
-
-
-def _leave(received: list[int], plan: Plan) -> None:
-    """End the process now; all that was acknowledged is on the disk, and its workers end with it."""
-    code = _code(received, plan)
-    os._exit(code if code is not None else FAILED)
+    with contextlib.ExitStack() as stack:
+        stopping = signals_heard or stack.enter_context(Stopping())
+        live = LiveRun.begin(config, plan, command=command, observer=observer, reload=reload)
+        stopping.begun(live)
+        try:
+            if ready is not None:
+                ready(live)
+            process = AsyncCrawlerProcess(settings)
+            process.crawl(spider, live=live)
+            stopping.drains(process)
+            process.start(install_signal_handlers=False)
+        except BaseException:
+            with contextlib.suppress(StorageError):
+                live.summary(FAILED)
+            raise
+        code = stopping.code
+        if process.bootstrap_failed and code is None:
+            code = FAILED
+        return Result(run=live.summary(code), entries=live.plan.entries)

@@ -216,7 +216,7 @@ def test_a_slow_page_ends_in_time(desk: Desk, site: Site) -> None:
     desk.env["NEWSDESK_HTTP__TIMEOUT"] = "1"
     started = time.monotonic()
     assert desk.run("crawl").code == 0
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 25
     assert "in time" in entries(desk)["2026/a-slow-story-indeed"]["reason"]
 
 

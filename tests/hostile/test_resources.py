@@ -123,7 +123,7 @@ def test_row_13_a_server_that_speaks_no_tls(field_of: Field) -> None:
 
 def test_row_13_pages(field_of: Field) -> None:
     of_pages(field_of, {name: attacks.packed(body) for name, body in attacks.pages().items()}, 7)
-    process, peak, _ = field_of.crawl(timeout=8)
+    process, peak, _ = field_of.crawl(timeout=20)
     assert process.returncode == 0
     assert peak.megabytes <= MOST_MB, peak.worst
     all_good_arrived(field_of)
