@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.running import Running
 from tests.site import Site
+
+settings.register_profile("newsdesk", deadline=None)  # a busy machine is no bug
+settings.load_profile("newsdesk")
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

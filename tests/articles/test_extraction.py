@@ -293,7 +293,7 @@ def test_a_canonical_link_elsewhere_is_evidence_only() -> None:
     assert (found.canonical_url, found.canonical_elsewhere) == (None, "https://wire.example.net/a")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=400), st.integers(0, 800))
 def test_row_11_no_bytes_break_it(junk: bytes, at: int) -> None:
     whole = article_html("https://www.example.org", "/x", "A story", story(9)).encode()

@@ -260,7 +260,7 @@ def test_a_section_page_gives_its_article_links() -> None:
     assert feed.entries[0].title == "A long story about the harbour"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_damaged_feed_is_read_or_refused_but_never_breaks_the_parser(data: st.DataObject) -> None:
     body = bytearray(
