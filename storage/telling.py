@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from sqlite_utils.db import sqlite3
 
-from storage.connection import explained
 from storage.held import by_id
-from storage.queries import last_seq
 from storage.records import Article, iso, moment
 from storage.words import match_query, segment
-
-if TYPE_CHECKING:
-    from storage.writer import Writer
 
 Event = Literal["new", "edited", "vanished"]
 
@@ -252,94 +247,3 @@ def outbox(db: Any) -> list[dict[str, Any]]:
 def forget(db: Any, before: datetime) -> None:
     """Take out messages that were sent or given up before a time. What was told stays known, so that it is not told again."""
     db.conn.execute("DELETE FROM messages WHERE next_at IS NULL AND created_at < ?", (iso(before),))
-
-
-_SEQ = "watched_seq"  # of meta: up to here watches have looked
-
-
-class Outbox:
-    """What watches found and the messages of it, for the database's one writer: every method is one transaction."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    def watching(self, *, on: bool) -> None:
-        """Begin to watch from here on, if nobody did; or stop, and forget how far it was: who watches again tells of nothing that was before."""
-        held = self._writer.meta(_SEQ)
-        with self._writer.transaction():
-            if on and held is None:
-                self._note_seq(last_seq(self._writer.db))
-            elif not on and held is not None:
-                self._writer.db.conn.execute("DELETE FROM meta WHERE key = ?", (_SEQ,))
-
-    def unseen(self) -> tuple[int, int] | None:
-        """The seq up to which watches looked, and the newest; None where there is nothing new, or nobody watches."""
-        held, newest = self._writer.meta(_SEQ), self._writer.last_seq()
-        if held is None:
-            return None
-        seen = int(held) if held.isdecimal() else newest  # another program wrote it: from here on
-        return (seen, newest) if newest > seen or not held.isdecimal() else None
-
-    def note(self, found: Sequence[Found], seq: int) -> None:
-        """Write what was found, and how far watches have looked."""
-        with self._writer.transaction():
-            add_found(self._writer.db, found)
-            self._note_seq(seq)
-
-    def _note_seq(self, seq: int) -> None:
-        self._writer.db.conn.execute(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (_SEQ, str(seq))
-        )
-
-    def compose(
-        self,
-        make: Callable[[str, Sequence[Found], str | None], tuple[Sequence[str], Mapping[str, Any]] | None],
-        now: datetime,
-    ) -> int:
-        """Make messages of what waits; how many.
-
-        Args:
-            make: given a watch's name, what waits, and when it last spoke: the receivers (as hashes) and the document, or None where it is not time yet.
-            now: the clock.
-        """
-        count = 0
-        with explained(self._writer.path):
-            if not self._writer.db.conn.execute("SELECT 1 FROM hits WHERE told_at IS NULL LIMIT 1").fetchone():
-                return 0
-        with self._writer.transaction():
-            for watch, found in waiting(self._writer.db).items():
-                made = make(watch, found, last_told(self._writer.db, watch))
-                if made is not None:
-                    put_messages(self._writer.db, watch, *made, found, now)
-                    count += len(made[0])
-        return count
-
-    def put(
-        self, watch: str, targets: Sequence[str], body: Mapping[str, Any], meta: tuple[str, str], now: datetime
-    ) -> None:
-        """Make a message that is no watch's, and keep a word in meta with it."""
-        with self._writer.transaction():
-            put_messages(self._writer.db, watch, targets, body, (), now)
-            self._writer.db.conn.execute(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", meta
-            )
-
-    def due(self, now: datetime) -> list[Message]:
-        """See due_messages."""
-        with explained(self._writer.path):
-            return due_messages(self._writer.db, now)
-
-    def attempt(self, message: Message, next_at: datetime) -> None:
-        """See attempt."""
-        with self._writer.transaction():
-            attempt(self._writer.db, message, next_at)
-
-    def settle(self, message: Message, now: datetime, error: str | None, next_at: datetime | None) -> None:
-        """See settle."""
-        with self._writer.transaction():
-            settle(self._writer.db, message, now, error, next_at)
-
-    def forget(self, before: datetime) -> None:
-        """See forget."""
-        with self._writer.transaction():
-            forget(self._writer.db, before)

@@ -37,8 +37,9 @@ def run_command(app: App, metrics: str | None, form: str) -> int:
 
 def _run(app: App, metrics: str | None, form: str, stopping: Stopping) -> int:
     from crawler.config import load_config
+    from crawler.engine.live import LiveRun
     from crawler.engine.metrics import serve_metrics
-    from crawler.engine.run import LiveRun, plan_run, run
+    from crawler.engine.run import plan_run, run
     from crawler.outputs.logs import log_to_stderr
 
     log_to_stderr(form, quiet=app.quiet, verbose=app.verbose)

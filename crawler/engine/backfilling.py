@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from crawler.engine.leasing import Plan
-from crawler.engine.run import LiveRun, run
+from crawler.engine.live import LiveRun
+from crawler.engine.run import run
 from crawler.feeds.backfill import ways
 from crawler.settings import Config
 from crawler.values import readable

@@ -14,7 +14,7 @@ from storage.records import moment
 from storage.store import open_store
 
 if TYPE_CHECKING:
-    from crawler.engine.run import LiveRun
+    from crawler.engine.live import LiveRun
 
 _COUNTS = {
     "feeds": ("polls", "Feeds asked."),

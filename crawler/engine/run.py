@@ -6,8 +6,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import Any, Self
 
 from scrapy import signals
@@ -17,140 +16,18 @@ from scrapy.settings import Settings
 from crawler.config import load_config
 from crawler.engine import guard, telling
 from crawler.engine.addon import config_of, settings_of
-from crawler.engine.desk import WriterThread
-from crawler.engine.frontier import Frontier, urgent_entry
+from crawler.engine.frontier import urgent_entry
 from crawler.engine.leasing import Plan
+from crawler.engine.live import LiveRun, clock
 from crawler.engine.polling import Polls
-from crawler.engine.pool import Pool
 from crawler.engine.spider import NewsSpider
 from crawler.engine.stopping import Stopping
 from crawler.engine.tally import Tally
 from crawler.errors import FAILED, ConfigError, CrawlerError, UsageError
 from crawler.settings import Config, SourceIndex
-from crawler.urls import host_of
 from storage.errors import StorageError
-from storage.lock import Lock
-from storage.records import CrawlRun, iso
-from storage.writer import Writer, open_writer
-
-log = logging.getLogger("newsdesk")
-NEWS = timedelta(minutes=10)  # since the last poll: then there will be pages to read, and workers are prepared
-
-
-def clock() -> datetime:
-    """Now."""
-    return datetime.now(UTC)
-
-
-@dataclass(slots=True, kw_only=True)
-class LiveRun:
-    """One run under way: the lock, the file, the frontier, the counts."""
-
-    config: Config
-    plan: Plan
-    lock: Lock
-    writer: Writer
-    desk: WriterThread
-    pool: Pool
-    tally: Tally
-    frontier: Frontier
-    run_id: int = 0
-    started_at: datetime = field(default_factory=clock)
-    existed: bool = True  # the file was there before
-    reload: Callable[[], Config] = load_config
-    now: Callable[[], datetime] = clock
-    ended: bool = False
-
-    @classmethod
-    def begin(
-        cls,
-        config: Config,
-        plan: Callable[[Writer, Config], Plan],
-        *,
-        command: str,
-        observer: Callable[[Tally], None] | None = None,
-        reload: Callable[[], Config] = load_config,
-    ) -> Self:
-        """Take the lock, open the file, give back what a dead holder had.
-
-        Raises:
-            StorageError: it is held, or cannot be opened.
-        """
-        lock = Lock(config.database, command=command, now=clock())
-        existed = config.database.exists()
-        try:
-            writer = open_writer(config.database)
-            try:
-                writer.release_leases()
-                newest = writer.newest_poll()
-                if newest is not None and newest > clock() + timedelta(
-                    seconds=60
-                ):  # the clock was wrong then, or is now
-                    writer.clock_set(-round((newest - clock()).total_seconds()), clock(), 0)
-                writer.sync_sources(
-                    config.sources, {url: host_of(url) for s in config.sources for _, url in s.feed_urls}, clock()
-                )
-                if config.extract.keep_raw:
-                    writer.keep_raw()
-                telling.begin(writer, config)
-                what = plan(writer, config)
-                run_id = writer.begin_run(command, clock()) if what.feeds else 0
-            except BaseException:
-                writer.close()
-                raise
-        except BaseException:
-            lock.close()
-            raise
-        tally = Tally(observer)
-        desk = WriterThread(writer, patient=what.endless)
-        pool = Pool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
-        if not what.endless and (newest is None or clock() - newest > NEWS):  # a crawl of months is in no hurry
-            pool.prepare()
-        return cls(
-            config=config,
-            plan=what,
-            lock=lock,
-            writer=writer,
-            desk=desk,
-            pool=pool,
-            tally=tally,
-            frontier=Frontier(config, desk, what, tally, clock),
-            run_id=run_id,
-            existed=existed,
-            reload=reload,
-        )
-
-    async def end(self) -> None:
-        """Finish what waits, stop the processes, give back the leases."""
-        if self.ended:
-            return
-        self.ended = True
-        await self.desk.close()
-        self.pool.close()
-        with contextlib.suppress(StorageError):
-            self.writer.release_leases()
-            self.writer.forget_fingerprints(self.now())
-
-    def summary(self, exit_code: int | None) -> CrawlRun:
-        """Write down how it went, close the file, free the lock."""
-        code = self.tally.exit_code() if exit_code is None else exit_code
-        run = CrawlRun(
-            id=self.run_id,
-            command=self.plan.command,
-            started_at=iso(self.started_at),
-            finished_at=iso(clock()),
-            exit_code=code,
-            sources=self.tally.sources(),
-        )
-        try:
-            if self.run_id and self.desk.broken is None:
-                self.writer.finish_run(run)
-        finally:
-            self.writer.close()
-            self.lock.close()
-        if self.desk.broken is not None:
-            raise self.desk.broken
-        return run
+from storage.records import CrawlRun
+from storage.writer import Writer
 
 
 class OwnSpider(NewsSpider):

@@ -14,12 +14,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
-from scrapy import signals
-from scrapy.exceptions import NotConfigured
 
 TICK = 1.0  # seconds between two looks at what is due: a `fetch` waits at most two
 JUMP = 5.0  # seconds by which wall and monotonic clock may part before it is a jump; NTP slews by far less
@@ -109,37 +106,3 @@ async def _edge(job: Job) -> None:
         await job.work()
     except Exception as error:
         log.error("%s could not be done: %s: %s", job.name, type(error).__name__, error)  # noqa: TRY400
-
-
-class SchedulerExtension:
-    """Scrapy's hook: starts the jobs of a background crawler with its engine, and stops them with its spider."""
-
-    def __init__(self, crawler: Any) -> None:
-        self.crawler = crawler
-        self.upkeep: Any = None
-        crawler.signals.connect(self.start, signal=signals.engine_started)
-        crawler.signals.connect(self.stop, signal=signals.spider_closed)
-
-    @classmethod
-    def from_crawler(cls, crawler: Any) -> Self:
-        """Only for a run without an end.
-
-        Raises:
-            NotConfigured: the spider is another.
-        """
-        live = getattr(crawler.spider, "live", None)
-        if live is None or not live.plan.endless:
-            raise NotConfigured
-        return cls(crawler)
-
-    def start(self) -> None:
-        """The loop runs."""
-        from crawler.engine.upkeep import Upkeep
-
-        self.upkeep = Upkeep(self.crawler)
-        self.upkeep.start()
-
-    def stop(self) -> None:
-        """The spider is closed."""
-        if self.upkeep is not None:
-            self.upkeep.stop()

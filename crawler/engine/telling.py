@@ -15,18 +15,19 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from crawler.engine.checkup import look
 from crawler.settings import Config
 from crawler.text import one_line
 from crawler.watches import sending
-from crawler.watches.judging import Judged, due_at, judge, never
+from crawler.watches.judging import Judged, due_at, judge
 from crawler.watches.messages import message_of, of_health
 from storage.errors import StorageError
+from storage.outbox import Outbox
 from storage.store import open_store
-from storage.telling import Found, Message, Outbox
-from storage.writer import Writer
+from storage.telling import Found, Message
 
 if TYPE_CHECKING:
-    from crawler.engine.run import LiveRun
+    from crawler.engine.live import LiveRun
 
 log = logging.getLogger("newsdesk")
 HEALTH = "[health]"  # what messages of the crawler's own health go by
@@ -36,14 +37,6 @@ LOOKING = 30.0  # seconds that it looks
 PIECE = 500  # changes that are judged, and noted, at once
 MOST_SECONDS = 45.0  # for one message, whatever its receiver does
 _TOLD = "health_told"  # of meta: the troubles that were told, and the newest gap
-
-
-def begin(writer: Writer, config: Config) -> None:
-    """Watch from here on, where there are watches."""
-    for watch in config.watches:
-        if why := never(watch, config.tags):
-            log.warning("watch %s tells of nothing: %s", watch.name, why)
-    Outbox(writer).watching(on=bool(config.watches))
 
 
 class Teller:
@@ -77,8 +70,6 @@ class Teller:
         if not (self.config.watches or self.config.health.notify):
             return
         if self.config.health.notify:
-            from crawler.engine.upkeep import look
-
             trouble = await asyncio.to_thread(look, self.config, self.live.now(), running=True)
             await self.health(trouble.lines)
         await self._look_and_compose(ending=True)

@@ -8,29 +8,30 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import shutil
 import signal
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from crawler.engine import guard, telling
+from scrapy import signals
+from scrapy.exceptions import NotConfigured
+
+from crawler.engine import guard
+from crawler.engine.checkup import look
+from crawler.engine.live import begin_watching
 from crawler.engine.politeness import RobotsMiddleware
 from crawler.engine.probe import Discovery, ask, discover
 from crawler.engine.scheduler import TICK, Job, Timekeeper
 from crawler.engine.service import notify, reloading
 from crawler.engine.telling import Teller
 from crawler.errors import CrawlerError
-from crawler.health import Disk, Trouble, assess
 from crawler.settings import Config
 from crawler.urls import host_of
 from storage import backup as files
 from storage.errors import DamagedDatabase, StorageError
-from storage.raw import raw_size
+from storage.outbox import Outbox
 from storage.records import iso, moment
-from storage.store import open_store
-from storage.telling import Outbox
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
@@ -150,7 +151,7 @@ class Upkeep:
         ]
         hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
         await self.frontier.desk.call(lambda writer: writer.sync_sources(config.sources, hosts, self.live.now()))
-        await self.frontier.desk.call(lambda writer: telling.begin(writer, config))
+        await self.frontier.desk.call(lambda writer: begin_watching(writer, config))
         if (
             old.database != config.database
         ):  # until the restart the old file is the one that is written, looked at and backed up
@@ -315,30 +316,33 @@ def _stamps(config: Config) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def look(config: Config, now: datetime, *, running: bool) -> Trouble:
-    """The health of what a configuration watches, read from its file."""
-    with open_store(config.database) as store:
-        run = next((r for r in store.runs(20) if r["command"] == "run"), None)
-        newest = next(iter(store.runs(1)), None)
-        expected = bool(run and newest and run["finished_at"] is None and (running or run["id"] == newest["id"]))
-        return assess(
-            sources=store.health(now), trends=store.trends(now), feeds=store.troubled_feeds(now), gaps_open=store.queue(now)["gaps_open"],
-            disk=disk_of(config, store, now), settings=config.health, schedule=config.schedule, expected=expected, running=running,
-            damage=store.meta("damage") or None, now=now,
-        )  # fmt: skip
+class SchedulerExtension:
+    """Scrapy's hook: starts the jobs of a background crawler with its engine, and stops them with its spider."""
 
+    def __init__(self, crawler: Any) -> None:
+        self.crawler = crawler
+        self.upkeep: Upkeep | None = None
+        crawler.signals.connect(self.start, signal=signals.engine_started)
+        crawler.signals.connect(self.stop, signal=signals.spider_closed)
 
-def disk_of(config: Config, store: Any, now: datetime) -> Disk:
-    """How much room the database has, how fast it grows, how old its backup is."""
-    path = config.database
-    raw = raw_size(path)
-    used = raw + sum(f.stat().st_size for suffix in ("", "-wal") if (f := path.with_name(path.name + suffix)).exists())
-    week = (now - timedelta(days=7)).strftime("%Y-%m-%d")
-    days = store.days(since=week)
-    came = sum(d["articles"] + d["headline_only"] for d in days)
-    watched = len({d["day"] for d in days if d["polls_ok"]})
-    total = store.totals()["articles"]
-    growth = used / total * came / watched if total and came and watched else None
-    newest = files.backups(path)
-    age = now.timestamp() - newest[-1].stat().st_mtime if newest else None
-    return Disk(free=shutil.disk_usage(path.parent).free, used=used, raw=raw, growth=growth, backup_age=age)
+    @classmethod
+    def from_crawler(cls, crawler: Any) -> Self:
+        """Only for a run without an end.
+
+        Raises:
+            NotConfigured: the spider is another.
+        """
+        live = getattr(crawler.spider, "live", None)
+        if live is None or not live.plan.endless:
+            raise NotConfigured
+        return cls(crawler)
+
+    def start(self) -> None:
+        """The loop runs."""
+        self.upkeep = Upkeep(self.crawler)
+        self.upkeep.start()
+
+    def stop(self) -> None:
+        """The spider is closed."""
+        if self.upkeep is not None:
+            self.upkeep.stop()

@@ -34,6 +34,7 @@ def main() -> None:
     time.time = lambda: real_time() + shift()
     dt.datetime = Shifted  # type: ignore[misc]
     import crawler.commands.run
+    import crawler.engine.live
     import crawler.engine.run
     import crawler.engine.service
     import crawler.engine.upkeep
@@ -42,7 +43,7 @@ def main() -> None:
     dt.datetime = (
         real  # who has read the name keeps the shifted one; what is sent to other processes must be found by its name
     )
-    assert crawler.engine.run.datetime is not real
+    assert crawler.engine.live.datetime is not real
     newsdesk()
 
 

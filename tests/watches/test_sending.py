@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from crawler.watches.sending import NotSentError, send, shown, target_of
+from storage.outbox import Outbox
 from storage.records import iso
-from storage.telling import Outbox
 from storage.writer import open_writer
 from tests.conftest import NOW, Desk, source
 from tests.outputs.test_exports import article, put, verdict

@@ -1,0 +1,42 @@
+"""How a configuration's sources and its database are doing, read from the file; for `status`, and for the background crawler to tell of."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timedelta
+from typing import Any
+
+from crawler.health import Disk, Trouble, assess
+from crawler.settings import Config
+from storage import backup as files
+from storage.raw import raw_size
+from storage.store import open_store
+
+
+def look(config: Config, now: datetime, *, running: bool) -> Trouble:
+    """The health of what a configuration watches, read from its file."""
+    with open_store(config.database) as store:
+        run = next((r for r in store.runs(20) if r["command"] == "run"), None)
+        newest = next(iter(store.runs(1)), None)
+        expected = bool(run and newest and run["finished_at"] is None and (running or run["id"] == newest["id"]))
+        return assess(
+            sources=store.health(now), trends=store.trends(now), feeds=store.troubled_feeds(now), gaps_open=store.queue(now)["gaps_open"],
+            disk=disk_of(config, store, now), settings=config.health, schedule=config.schedule, expected=expected, running=running,
+            damage=store.meta("damage") or None, now=now,
+        )  # fmt: skip
+
+
+def disk_of(config: Config, store: Any, now: datetime) -> Disk:
+    """How much room the database has, how fast it grows, how old its backup is."""
+    path = config.database
+    raw = raw_size(path)
+    used = raw + sum(f.stat().st_size for suffix in ("", "-wal") if (f := path.with_name(path.name + suffix)).exists())
+    week = (now - timedelta(days=7)).strftime("%Y-%m-%d")
+    days = store.days(since=week)
+    came = sum(d["articles"] + d["headline_only"] for d in days)
+    watched = len({d["day"] for d in days if d["polls_ok"]})
+    total = store.totals()["articles"]
+    growth = used / total * came / watched if total and came and watched else None
+    newest = files.backups(path)
+    age = now.timestamp() - newest[-1].stat().st_mtime if newest else None
+    return Disk(free=shutil.disk_usage(path.parent).free, used=used, raw=raw, growth=growth, backup_age=age)

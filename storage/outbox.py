@@ -1,0 +1,103 @@
+"""What watches found and the messages of it, as the database's one writer keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from storage import telling
+from storage.connection import explained
+from storage.queries import last_seq
+from storage.telling import Found, Message
+from storage.writer import Writer
+
+_SEQ = "watched_seq"  # of meta: up to here watches have looked
+
+
+class Outbox:
+    """What watches found and the messages of it, for the database's one writer: every method is one transaction."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def watching(self, *, on: bool) -> None:
+        """Begin to watch from here on, if nobody did; or stop, and forget how far it was: who watches again tells of nothing that was before."""
+        held = self._writer.meta(_SEQ)
+        with self._writer.transaction():
+            if on and held is None:
+                self._note_seq(last_seq(self._writer.db))
+            elif not on and held is not None:
+                self._writer.db.conn.execute("DELETE FROM meta WHERE key = ?", (_SEQ,))
+
+    def unseen(self) -> tuple[int, int] | None:
+        """The seq up to which watches looked, and the newest; None where there is nothing new, or nobody watches."""
+        held, newest = self._writer.meta(_SEQ), self._writer.last_seq()
+        if held is None:
+            return None
+        seen = int(held) if held.isdecimal() else newest  # another program wrote it: from here on
+        return (seen, newest) if newest > seen or not held.isdecimal() else None
+
+    def note(self, found: Sequence[Found], seq: int) -> None:
+        """Write what was found, and how far watches have looked."""
+        with self._writer.transaction():
+            telling.add_found(self._writer.db, found)
+            self._note_seq(seq)
+
+    def _note_seq(self, seq: int) -> None:
+        self._writer.db.conn.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (_SEQ, str(seq))
+        )
+
+    def compose(
+        self,
+        make: Callable[[str, Sequence[Found], str | None], tuple[Sequence[str], Mapping[str, Any]] | None],
+        now: datetime,
+    ) -> int:
+        """Make messages of what waits; how many.
+
+        Args:
+            make: given a watch's name, what waits, and when it last spoke: the receivers (as hashes) and the document, or None where it is not time yet.
+            now: the clock.
+        """
+        count = 0
+        with explained(self._writer.path):
+            if not self._writer.db.conn.execute("SELECT 1 FROM hits WHERE told_at IS NULL LIMIT 1").fetchone():
+                return 0
+        with self._writer.transaction():
+            for watch, found in telling.waiting(self._writer.db).items():
+                made = make(watch, found, telling.last_told(self._writer.db, watch))
+                if made is not None:
+                    telling.put_messages(self._writer.db, watch, *made, found, now)
+                    count += len(made[0])
+        return count
+
+    def put(
+        self, watch: str, targets: Sequence[str], body: Mapping[str, Any], meta: tuple[str, str], now: datetime
+    ) -> None:
+        """Make a message that is no watch's, and keep a word in meta with it."""
+        with self._writer.transaction():
+            telling.put_messages(self._writer.db, watch, targets, body, (), now)
+            self._writer.db.conn.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", meta
+            )
+
+    def due(self, now: datetime) -> list[Message]:
+        """See telling.due_messages."""
+        with explained(self._writer.path):
+            return telling.due_messages(self._writer.db, now)
+
+    def attempt(self, message: Message, next_at: datetime) -> None:
+        """See telling.attempt."""
+        with self._writer.transaction():
+            telling.attempt(self._writer.db, message, next_at)
+
+    def settle(self, message: Message, now: datetime, error: str | None, next_at: datetime | None) -> None:
+        """See telling.settle."""
+        with self._writer.transaction():
+            telling.settle(self._writer.db, message, now, error, next_at)
+
+    def forget(self, before: datetime) -> None:
+        """See telling.forget."""
+        with self._writer.transaction():
+            telling.forget(self._writer.db, before)
