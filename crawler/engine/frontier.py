@@ -94,6 +94,7 @@ class Frontier:
         most = min(IN_FLIGHT, 2 * self.config.http.concurrency)
         room = max(0, most - len(self._in_flight))
         if self.stopped:
+            self._wake.clear()  # else `wait` comes back at once: from Python 3.12 on without a turn for anybody else
             return [] if self._in_flight else None
         if len(self._in_flight) > most // 4 and time.monotonic() - self._looked < LOOK:
             return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import signal
@@ -16,9 +17,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from crawler.engine.frontier import Frontier
+from crawler.engine.leasing import Plan
+from crawler.engine.tally import Tally
+from crawler.settings import Config
 from storage.records import moment
 from tests import torture
-from tests.conftest import Desk, source
+from tests.conftest import NOW, Desk, source
 from tests.running import SCHEDULE, Running, until
 from tests.site import Answer, Site, rss, story
 
@@ -373,6 +378,24 @@ def test_a_fetch_beside_any_that_fetches_is_answered_by_it(desk: Desk, site: Sit
         assert held.wait(60) == 0
     assert desk.rows("SELECT count(*) AS n FROM articles") == [{"n": 7}]
     assert desk.rows("SELECT id FROM entries WHERE state = 'leased'") == []
+
+
+def test_a_loop_that_was_stopped_waits_for_what_is_under_way() -> None:
+    """It came back at once; from Python 3.12 on that gives no other task a turn, and the run hung until it was cut off."""
+    asked: list[int] = []
+
+    async def main() -> None:
+        frontier = Frontier(Config(), SimpleNamespace(), Plan(command="crawl"), Tally(None), lambda: NOW)  # type: ignore[arg-type]
+        frontier._in_flight[object()] = "post"  # type: ignore[index]
+        frontier.stop()
+        for _ in range(3):
+            assert await frontier.next_requests() == []
+            await frontier.wait()
+            asked.append(1)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(main(), 1.5))
+    assert len(asked) <= 1
 
 
 def test_a_signal_that_comes_in_the_middle_of_a_line_still_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -9,20 +10,15 @@ from hypothesis import strategies as st
 from storage.words import match_query, segment, snippet
 
 
-def _index(*texts: str) -> sqlite3.Connection:
-    db = sqlite3.connect(":memory:")
-    db.execute(
-        "CREATE VIRTUAL TABLE t USING fts5(x, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
-    )
-    db.executemany("INSERT INTO t VALUES (?)", [(segment(t),) for t in texts])
-    return db
-
-
-def _found(db: sqlite3.Connection, query: str) -> list[int]:
+def _found(query: str, *texts: str) -> list[int]:
     match = match_query(query)
-    return (
-        [row[0] for row in db.execute("SELECT rowid FROM t WHERE t MATCH ? ORDER BY rowid", (match,))] if match else []
-    )
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute(
+            "CREATE VIRTUAL TABLE t USING fts5(x, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
+        )
+        db.executemany("INSERT INTO t VALUES (?)", [(segment(t),) for t in texts])
+        rows = db.execute("SELECT rowid FROM t WHERE t MATCH ? ORDER BY rowid", (match,)) if match else []
+        return [row[0] for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +30,7 @@ def _found(db: sqlite3.Connection, query: str) -> list[int]:
     ],
 )  # fmt: skip
 def test_words_of_every_script_are_found(text: str, query: str) -> None:
-    assert _found(_index("nothing of the kind", text), query) == [2]
+    assert _found(query, "nothing of the kind", text) == [2]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +38,7 @@ def test_words_of_every_script_are_found(text: str, query: str) -> None:
     [("跨海大桥", "海桥"), ("the quick fox brown", '"quick brown"'), ("one two", "one three"), ("abc", '"')],
 )
 def test_what_is_not_there_is_not_found(text: str, query: str) -> None:
-    assert _found(_index(text), query) == []
+    assert _found(query, text) == []
 
 
 @pytest.mark.parametrize(
@@ -71,7 +67,7 @@ def test_what_is_not_there_is_not_found(text: str, query: str) -> None:
     ],
 )
 def test_no_query_raises(query: str) -> None:
-    _found(_index("a b c"), query)
+    _found(query, "a b c")
 
 
 @given(st.text(max_size=60))
@@ -80,7 +76,7 @@ def test_any_text_is_a_query(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         return
-    _found(_index("a b c"), text)
+    _found(text, "a b c")
     snippet("some text of an article", text)
 
 
