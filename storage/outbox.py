@@ -10,7 +10,7 @@ from storage import telling
 from storage.connection import explained
 from storage.queries import last_seq
 from storage.telling import Found, Message
-from storage.writer import Writer
+from storage.writer import SET_META, Writer
 
 _SEQ = "watched_seq"  # of meta: up to here watches have looked
 
@@ -45,9 +45,7 @@ class Outbox:
             self._note_seq(seq)
 
     def _note_seq(self, seq: int) -> None:
-        self._writer.db.conn.execute(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (_SEQ, str(seq))
-        )
+        self._writer.db.conn.execute(SET_META, (_SEQ, str(seq)))
 
     def compose(
         self,
@@ -78,9 +76,7 @@ class Outbox:
         """Make a message that is no watch's, and keep a word in meta with it."""
         with self._writer.transaction():
             telling.put_messages(self._writer.db, watch, targets, body, (), now)
-            self._writer.db.conn.execute(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", meta
-            )
+            self._writer.db.conn.execute(SET_META, meta)
 
     def due(self, now: datetime) -> list[Message]:
         """See telling.due_messages."""

@@ -27,7 +27,7 @@ from storage.records import (
 )
 from storage.store import Store
 
-_SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class Writer(Store):
@@ -130,7 +130,7 @@ class Writer(Store):
     def set_meta(self, key: str, value: str) -> None:
         """Keep a word in the meta table."""
         with self.transaction():
-            self.db.conn.execute(_SET_META, (key, value))
+            self.db.conn.execute(SET_META, (key, value))
 
     def optimize(self) -> None:
         """Let SQLite look at its statistics, and fold the WAL into the file."""
@@ -226,7 +226,7 @@ class Writer(Store):
         with connection.transaction(self.path, self.db), self._pages_too():
             yield
             if self.pages is not None and (end := self.pages.sync()) is not None:
-                self.db.conn.execute(_SET_META, ("warc_end", end))
+                self.db.conn.execute(SET_META, ("warc_end", end))
 
     @contextmanager
     def _pages_too(self) -> Iterator[None]:

@@ -161,9 +161,8 @@ class Frontier:
         asked: list[Asked] = []
         for entry in entries:
             source = self.source_of(entry.source, entry.url)
-            refusal = (
-                source.leaves_out(entry.url) if source and entry.found_by != "user" else None
-            )  # a person's word goes first
+            listed = entry.found_by != "user"  # a person's word goes first
+            refusal = source.leaves_out(entry.url) if source and listed else None
             request = Asked(url=entry.url, at=now, source=source, entry=entry)
             try:
                 request = ask_entry(entry, source, now, unconditional=entry.id in self.plan.entries)
