@@ -1,65 +1,88 @@
-# `make crawl` does the main job, `make test` passes the tests; both install what they need into .venv first.
+# `make crawl` does the main job, `make test` passes the tests. Both first install what they need into .venv, from hashed pins;
+# the installation resolves nothing, so a release that comes out tomorrow cannot break it.
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed
+RUN := .venv/.installed-run
+DEVELOP := .venv/.installed-develop
+# --no-deps: the pins are the whole set (tests/test_pins.py). --only-binary: a source package would resolve what builds it.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: crawl demo test torture check quality short screenshots bench lint types imports install constraints clean help
+.PHONY: crawl demo test torture check checks container quality short newest screenshots bench lint types imports install constraints clean help
 .DEFAULT_GOAL := help
 
-help:  ## what each target does
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(STAMP): constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "newsdesk needs Python 3.11 or newer; say which with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "newsdesk needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+
+$(RUN): constraints/run.txt pyproject.toml | .venv/bin/python
+	$(PIP) --only-binary :all: --require-hashes -r constraints/run.txt
+	$(PIP) --no-build-isolation --editable .
 	@touch $@
 
-install: $(STAMP)  ## the pinned dependencies and newsdesk itself, in .venv
+$(DEVELOP): constraints/develop.txt pyproject.toml | .venv/bin/python
+	$(PIP) --only-binary :all: --require-hashes -r constraints/develop.txt
+	$(PIP) --no-build-isolation --editable .
+	@touch $(RUN) $@
 
-crawl: $(STAMP)  ## one pass over the default sources, the newest articles of each, into news.db
+install: $(RUN)  ## what running needs, pinned, and newsdesk itself, in .venv
+
+crawl: $(RUN)  ## one pass over the default sources, the newest articles of each, into news.db
 	$(BIN)/newsdesk crawl --limit 3
 
-demo: $(STAMP)  ## a bundled news web, crawled twice in seconds, no network
+demo: $(RUN)  ## a bundled local news site, crawled twice in seconds, no network
 	$(BIN)/newsdesk demo
 
-test: $(STAMP)  ## the tests
+test: $(DEVELOP)  ## the tests
 	$(BIN)/python -m pytest -q
 
 TIME ?= 120
 SEED ?= $(shell date +%s)
 
-torture: $(STAMP)  ## the long hostile and fault tests, TIME seconds of fuzzing each, with SEED
+torture: $(DEVELOP)  ## the long hostile and fault tests, TIME seconds of fuzzing each, with SEED
 	NEWSDESK_TORTURE=$(TIME) NEWSDESK_SEED=$(SEED) $(BIN)/python -m pytest -q --timeout 1800 tests/hostile tests/faults
 
-lint: $(STAMP)
+lint: $(DEVELOP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(STAMP)
+types: $(DEVELOP)
 	$(BIN)/mypy
 
-imports: $(STAMP)
+imports: $(DEVELOP)
 	$(BIN)/lint-imports
 
-quality: $(STAMP)  ## how right the records are, against pinned floors (needs the corpus, NEWSDESK_CORPUS)
+quality: $(DEVELOP)  ## how right the records are, against pinned floors (needs the corpus, NEWSDESK_CORPUS)
 	$(BIN)/python -m benchmarks.quality
 
-short: $(STAMP)  ## a small crawl that fails on a lost article, a request too many, or memory; never on time
+short: $(DEVELOP)  ## a small crawl that fails on a lost article, a request too many, or memory; never on time
 	$(BIN)/python -m benchmarks.crawl --short
 
-screenshots: $(STAMP)  ## the pictures of docs/images drawn anew from the demo's news (needs a Chromium)
+screenshots: $(DEVELOP)  ## redraw the pictures of docs/images from the demo (needs a Chromium)
 	$(BIN)/python -m tests.outputs.screenshots
 
-bench: $(STAMP)  ## a crawl beside a naive one and the reference bound: wall, CPU, memory, text (two free cores, three minutes)
+bench: $(DEVELOP)  ## a crawl beside a naive one and the reference bound: wall, CPU, memory, text (two free cores, three minutes)
 	$(BIN)/python -m benchmarks.crawl
 
-check: lint types imports test quality short  ## what CI runs: lint, types, import rules, tests, quality, a small crawl
+check: test checks  ## what CI runs
 
-constraints:  ## resolve pyproject.toml anew into constraints.txt (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-emit-index-url --no-annotate --no-header \
-		--output-file constraints.txt pyproject.toml
+container: $(DEVELOP)  ## the steps of deploy/Containerfile, into a folder: installs the pinned set once more
+	NEWSDESK_INSTALL=1 $(BIN)/python -m pytest -q -n 0 tests/test_package.py -k containers_steps
+
+checks: lint types imports quality short container  ## the part of `make check` that is not `make test`
+
+newest:  ## the tests against the newest releases that pyproject.toml allows, in .venv-newest; resolves anew, so it may fail
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --group dev --editable .
+	.venv-newest/bin/python -m pip list --outdated --disable-pip-version-check
+	.venv-newest/bin/python -m pytest -q
+
+constraints:  ## resolve pyproject.toml into constraints/, keeping the pins that still fit; UPGRADE=--upgrade takes newer ones (needs uv)
+	for set in build:run dev:develop; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras $(UPGRADE) \
+		--no-emit-index-url --no-annotate --no-header --group "$${set%%:*}" --output-file "constraints/$${set##*:}.txt" pyproject.toml >/dev/null || exit 1; done
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-newest build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from crawler.version import __version__
+
 if TYPE_CHECKING:
     from crawler.api import crawl, extract, fetch, fetch_many, parse_feed
     from crawler.articles.dedupe import group_stories
@@ -45,6 +47,7 @@ __all__ = [
     "Article",
     "CrawlerError",
     "Extraction",
+    "__version__",
     "canonical_url",
     "crawl",
     "discover_feeds",

@@ -24,9 +24,8 @@ _Record = TypeVar("_Record")
 
 
 def shipped(name: str) -> Path:
-    """A file that newsdesk ships: from the checkout's config/, else from the wheel."""
-    checkout = Path(__file__).resolve().parent.parent / "config" / name
-    return checkout if checkout.exists() else Path(__file__).resolve().parent / "shipped" / name
+    """A file that newsdesk ships. crawler/shipped is a link to config/ in a checkout and a folder of copies in a wheel."""
+    return Path(__file__).resolve().parent / "shipped" / name
 
 
 def find_config() -> Path | None:

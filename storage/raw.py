@@ -51,7 +51,8 @@ def folder_of(database: Path) -> Path:
 class RawPages:
     """The raw pages of one database, for its one writer. Appends; `sync` makes what was appended durable."""
 
-    def __init__(self, database: Path, *, ends: Callable[[], str | None]) -> None:
+    def __init__(self, database: Path, *, ends: Callable[[], str | None], software: str = "newsdesk") -> None:
+        self._software = software  # who writes them, for the head of each file
         self.folder = folder_of(database)
         self._ends = ends  # "file:size" as the database knows it
         self._file: IO[bytes] | None = None
@@ -136,7 +137,7 @@ class RawPages:
         self._name = f"newsdesk-{day}-{number:05d}.warc.gz"
         self._file = (self.folder / self._name).open("xb", buffering=0)
         self._began = 0
-        self._write(self._file, 0, _member(_info(self._name, at)))
+        self._write(self._file, 0, _member(_info(self._name, at, self._software)))
         sync(self.folder)  # the name, too
         return self._file
 
@@ -234,13 +235,13 @@ def _response(page: RawPage) -> Callable[[Any], None]:
 _REASONS = {200: "OK", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden"}
 
 
-def _info(name: str, at: datetime) -> Callable[[Any], None]:
+def _info(name: str, at: datetime, software: str) -> Callable[[Any], None]:
     from warcio.warcwriter import WARCWriter
 
     def write(out: Any) -> None:
         writer = WARCWriter(out, gzip=False, warc_version="1.1")
         about = {
-            "software": f"newsdesk/{version('newsdesk')} warcio/{version('warcio')}",
+            "software": f"{software} warcio/{version('warcio')}",
             "format": "WARC File Format 1.1",
         }
         record = writer.create_warcinfo_record(name, about)

@@ -118,9 +118,16 @@ class Writer(Store):
         """Articles that backfills of these sources owe, by host."""
         return self._read(gaps.owed_by_host, sources)
 
-    def step_errors(self, sources: Sequence[str]) -> list[tuple[str, str]]:
-        """(address, why) of the pages of older articles that could not be read."""
-        return self._read(gaps.step_errors, sources)
+    def steps_looked(
+        self, sources: Sequence[str], since: str, until: str
+    ) -> dict[str, tuple[int, list[tuple[str, str]]]]:
+        """How many pages of a backfill each source let us read, and why not the others; see gaps.steps_looked."""
+        return self._read(gaps.steps_looked, sources, since, until)
+
+    def retry_steps(self, source: str, since: str, until: str) -> None:
+        """Walk again what could not be read the last time a person asked for this."""
+        with self.transaction():
+            gaps.retry_steps(self.db, source, since, until)
 
     def note_archive(self, url: str, archive_url: str, kind: str) -> None:
         """Where a feed's older entries are listed."""
@@ -239,9 +246,9 @@ class Writer(Store):
                 self.pages.back_to(mark)
             raise
 
-    def keep_raw(self) -> None:
-        """Keep raw pages from here on."""
-        self.pages = RawPages(self.path, ends=lambda: self.meta("warc_end"))
+    def keep_raw(self, software: str = "newsdesk") -> None:
+        """Keep raw pages from here on; software: who writes them, for the head of each file."""
+        self.pages = RawPages(self.path, ends=lambda: self.meta("warc_end"), software=software)
 
     def close(self) -> None:
         """Close the files."""

@@ -11,7 +11,8 @@ from typing import Any
 from crawler.configtext import to_toml
 from crawler.outputs.exports import Exported
 from crawler.outputs.rows import ORDER, SCHEMA
-from crawler.settings import Config, own_version
+from crawler.settings import Config
+from crawler.version import __version__
 from storage.connection import SQLITE_VERSION
 from storage.records import iso
 from storage.store import Store
@@ -44,7 +45,7 @@ def manifest(done: Exported, store: Store, config: Config) -> dict[str, Any]:
 def _versions() -> Mapping[str, str]:
     from importlib.metadata import version
 
-    return {"newsdesk": own_version(), **{name: version(name) for name in ("trafilatura", "scrapy", "sqlite-utils")}}
+    return {"newsdesk": __version__, **{name: version(name) for name in ("trafilatura", "scrapy", "sqlite-utils")}}
 
 
 def configuration_hash(config: Config) -> str:
