@@ -48,32 +48,45 @@ def explained(path: Path) -> Iterator[None]:
         raise explain(path, error) from error
 
 
+# What SQLite's primary result codes mean to a user; its words are not read: "no such table: fulltext" is no full disk (sqlite.org/rescode.html).
+_CAUSES: dict[int, tuple[type[StorageError], str]] = {
+    sqlite3.SQLITE_FULL: (
+        DiskProblem, "the disk is full; nothing acknowledged is lost: make room and run the command again",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        DiskProblem, "read-only; newsdesk needs to write the file and its folder (reading commands still work)",
+    ),
+    sqlite3.SQLITE_BUSY: (
+        DatabaseBusy, f"another program has been writing for {BUSY_SECONDS:.0f} s; close it (a sqlite3 shell with an open transaction?) and try again",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (DiskProblem, "cannot be opened; does its folder exist, and may newsdesk write there?"),
+    sqlite3.SQLITE_INTERRUPT: (
+        SlowQuestion, "this question takes too long here; ask for less: a source, a day, a rarer word",
+    ),
+    sqlite3.SQLITE_IOERR: (DiskProblem, "the disk failed ({text}); check it, then `newsdesk db check`"),
+    sqlite3.SQLITE_CORRUPT: (
+        DamagedDatabase, "damaged ({text}); `newsdesk db restore BACKUP` brings a backup back, `sqlite3 {path} .recover` saves what can be read",
+    ),
+}  # fmt: skip
+_SAME = {
+    sqlite3.SQLITE_LOCKED: sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_PROTOCOL: sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_PERM: sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOTADB: sqlite3.SQLITE_CORRUPT,
+}
+
+
 def explain(path: Path, error: Exception) -> StorageError:
     """The StorageError for what SQLite raised about that file."""
-    text = str(error)
-    if "full" in text:
-        return DiskProblem(
-            f"{path}: the disk is full; nothing acknowledged is lost: make room and run the command again"
-        )
-    if "readonly" in text or "read-only" in text:
-        return DiskProblem(
-            f"{path}: read-only; newsdesk needs to write the file and its folder (reading commands still work)"
-        )
-    if "locked" in text or "busy" in text:
-        return DatabaseBusy(
-            f"{path}: another program has been writing for {BUSY_SECONDS:.0f} s; close it (a sqlite3 shell with an open transaction?) and try again"
-        )
-    if "unable to open" in text:
-        return DiskProblem(f"{path}: cannot be opened; does its folder exist, and may newsdesk write there?")
-    if "interrupted" in text:
-        return SlowQuestion(f"{path}: this question takes too long here; ask for less: a source, a day, a rarer word")
-    if "I/O" in text:
-        return DiskProblem(f"{path}: the disk failed ({text}); check it, then `newsdesk db check`")
-    if any(word in text for word in ("malformed", "not a database", "corrupt")):
-        return DamagedDatabase(
-            f"{path}: damaged ({text}); `newsdesk db restore BACKUP` brings a backup back, `sqlite3 {path} .recover` saves what can be read"
-        )
-    return StorageError(f"{path}: {text}")
+    code = _code(error)
+    kind, text = _CAUSES.get(_SAME.get(code, code), (StorageError, "{text}"))
+    return kind(f"{path}: {text.format(text=error, path=path)}")
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary result code; -1 for what its Python module raised by itself."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return -1 if code is None else int(code) & 0xFF
 
 
 def open_writer(path: Path) -> Any:
@@ -201,7 +214,7 @@ def _connect_reader(path: Path) -> Any:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        if "unable to open" not in str(error) and "readonly" not in str(error):
+        if _code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
         connection = sqlite3.connect(f"{name}?mode=ro&immutable=1", uri=True, check_same_thread=False)
     return connection
