@@ -1,0 +1,188 @@
+"""Runs commands in processes that are forked from one which has imported newsdesk already.
+
+A command of its own Python spends a second on imports; a suite runs hundreds. What runs is the same: the command line's own entry in a process of
+its own, with its own folder, environment, streams, signals and exit code. Long-lived crawlers, and what a test says of imports, memory or the
+interpreter, run in a Python of their own (tests/running.py).
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+_MOST = 1 << 20  # bytes of one request
+
+
+class Forkserver:
+    """The client's side: one server a test process, started with the first command."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            environment = {k: v for k, v in os.environ.items() if not k.startswith("NEWSDESK_")}
+            environment["PYTHONPATH"] = str(ROOT)
+            environment.pop("PYTHONDONTWRITEBYTECODE", None)
+            self.server = subprocess.Popen(
+                [sys.executable, "-P", "-m", "tests.forked", str(theirs.fileno())],
+                env=environment, cwd=ROOT, pass_fds=[theirs.fileno()],
+            )  # fmt: skip
+        self._socket = ours
+        self._sending = threading.Lock()
+        self._news = threading.Condition()
+        self._started: list[int] = []
+        self._codes: dict[int, int] = {}
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while message := self._socket.recv(_MOST):
+            said = json.loads(message)
+            with self._news:
+                if "code" in said:
+                    self._codes[said["pid"]] = said["code"]
+                else:
+                    self._started.append(said["pid"])
+                self._news.notify_all()
+
+    def run(
+        self, arguments: list[str], *, cwd: Path, env: dict[str, str], hour: float | None, stdin: str, timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """As subprocess.run with captured text.
+
+        Raises:
+            subprocess.TimeoutExpired: it was killed after so many seconds.
+        """
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            given.write(stdin.encode())
+            given.seek(0)
+            request = json.dumps({"arguments": arguments, "cwd": str(cwd), "env": env, "hour": hour}).encode()
+            with self._sending:
+                before = len(self._started)
+                socket.send_fds(self._socket, [request], [given.fileno(), out.fileno(), err.fileno()])
+                with self._news:
+                    self._news.wait_for(lambda: len(self._started) > before or self.server.poll() is not None, 60)
+                    pid = self._started[before]
+            with self._news:
+                ended = self._news.wait_for(lambda: pid in self._codes, timeout)
+            if not ended:
+                os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(arguments, timeout)
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(
+                arguments, self._codes.pop(pid), out.read().decode("utf-8"), err.read().decode("utf-8")
+            )
+
+    def close(self) -> None:
+        """End the server; a command that still runs goes on."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self.server.wait(10)
+        self._socket.close()
+
+
+def _preload() -> None:
+    """What the commands import, but for the reactor, which is chosen when a crawl starts."""
+    import importlib
+
+    from crawler.collecting import collect_seldom
+    from crawler.lean import keep_out
+
+    collect_seldom()
+    keep_out()
+    for folder in ("crawler/commands", "crawler/engine", "crawler/outputs", "storage"):
+        for file in sorted((ROOT / folder).glob("*.py")):
+            name = ".".join((*Path(folder).parts, file.stem))
+            if file.stem not in {"__init__", "warmed", "settings"} or folder == "crawler/commands":
+                importlib.import_module(name)
+    assert "twisted.internet.reactor" not in sys.modules
+    gc.collect()
+    gc.freeze()
+
+
+def _serve(channel: socket.socket) -> dict[str, Any]:
+    """Fork for each request; returns it in the child alone."""
+    wake, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the tests' Ctrl-C ends them, and so this
+    while True:
+        ready, _, _ = select.select([channel, wake], [], [])
+        if wake in ready:
+            os.read(wake, 4096)
+            _reap(channel)
+        if channel not in ready:
+            continue
+        request, fds, _, _ = socket.recv_fds(channel, _MOST, 3)
+        if not request:
+            os._exit(0)
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            channel.close()
+            os.close(wake)
+            os.close(woken)
+            for number, fd in enumerate(fds):
+                os.dup2(fd, number)
+                os.close(fd)
+            found: dict[str, Any] = json.loads(request)
+            return found
+        for fd in fds:
+            os.close(fd)
+        channel.send(json.dumps({"pid": pid}).encode())
+
+
+def _reap(channel: socket.socket) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        channel.send(json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
+
+
+def _become(request: dict[str, Any]) -> None:
+    """Make this process what a new one would be."""
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    time.tzset()
+    tempfile.tempdir = None
+    random.seed()
+    sys.argv = ["newsdesk", *request["arguments"]]
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, "rb", closefd=False), encoding="utf-8")
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "wb", closefd=False)), encoding="utf-8")
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(2, "wb", closefd=False)), encoding="utf-8", errors="backslashreplace", line_buffering=True
+    )  # fmt: skip
+    main = types.ModuleType("__main__")  # multiprocessing looks at it, and would import this file in each worker
+    main.__spec__ = None
+    sys.modules["__main__"] = main
+
+
+if __name__ == "__main__":
+    _preload()
+    asked = _serve(socket.socket(fileno=int(sys.argv[1])))
+    _become(asked)
+    from crawler.cli import main as newsdesk
+    from crawler.settings import Pace
+
+    newsdesk(asked["arguments"], pace=Pace(hour=asked["hour"]) if asked["hour"] else None)
