@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,6 +14,7 @@ from crawler.config import load_config, shipped_sources
 from crawler.configtext import to_toml
 from crawler.errors import CrawlerError, FetchError
 from crawler.settings import Config, PublisherRules
+from crawler.startup import own_command
 from crawler.urls import site
 from storage.records import Article, CrawlRun, SourceCounts
 
@@ -151,7 +151,7 @@ def _ask(request: dict[str, Any], config: Config | str | Path | None, database: 
     request["config"] = to_toml(settings)
     request["database"] = str(Path(database or settings.database).absolute())
     done = subprocess.run(
-        [sys.executable, "-m", "crawler.engine.child"],
+        own_command("crawler.engine.child"),
         input=json.dumps(request),
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,11 @@ from crawler.collecting import collect_seldom
 from crawler.commands.app import App
 from crawler.errors import FAILED, INTERRUPTED, USAGE, CrawlerError
 from crawler.lean import keep_out
+from crawler.startup import foreign, foreign_packages
+from crawler.version import __version__
+
+if TYPE_CHECKING:
+    from crawler.settings import Pace
 
 # name: (module in crawler.commands, what it does). The order is the order of the day.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -85,7 +91,7 @@ class _Lazy(click.Group):
 )
 @click.option("-q", "--quiet", is_flag=True, help="Only data and errors.")
 @click.option("-v", "--verbose", is_flag=True, help="What is done, step by step, on stderr.")
-@click.version_option(package_name="newsdesk", prog_name="newsdesk")
+@click.version_option(__version__, prog_name="newsdesk")
 @click.pass_context
 def cli(ctx: click.Context, database: str | None, config_path: str | None, quiet: bool, verbose: bool) -> None:
     """Newsdesk watches news sources, fetches every new article once, and keeps clean, deduplicated, versioned, searchable
@@ -96,7 +102,7 @@ def cli(ctx: click.Context, database: str | None, config_path: str | None, quiet
     Exit codes: 0 done, 1 error, 2 usage, 3 configuration, 4 some sources failed, 5 all failed, 6 another newsdesk holds the
     database, 130/143 interrupted.
     """
-    ctx.obj = App(config_path=config_path, database=database, quiet=quiet, verbose=verbose)
+    ctx.obj = App(config_path=config_path, database=database, quiet=quiet, verbose=verbose, pace=ctx.obj)
     _log(quiet=quiet, verbose=verbose)
 
 
@@ -105,43 +111,55 @@ def _log(*, quiet: bool, verbose: bool) -> None:
     import logging
     import warnings
 
+    from crawler.outputs.logs import ShortLines
+
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what a library deprecates is for its developers
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    handler.setFormatter(ShortLines(tracebacks=verbose))
     logging.getLogger("newsdesk").handlers = [handler]
     logging.getLogger("newsdesk").propagate = False
     logging.getLogger("newsdesk").setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; every failure that a user, a feed, a page, a disk or a network caused is one line and the contract's exit code."""
+def main(arguments: Sequence[str] | None = None, *, pace: Pace | None = None) -> None:
+    """Run a command; every failure that a user, a feed, a page, a disk or a network caused is one line and the contract's exit code.
+
+    Args:
+        arguments: the command line; that of the process where none is given.
+        pace: shorter waiting times, for tests.
+    """
     collect_seldom()
     keep_out()
+    if "storage" in (others := foreign_packages()):
+        print(f"newsdesk: {foreign('storage', others['storage'])}", file=sys.stderr)
+        sys.exit(FAILED)
     try:
-        sys.exit(run(arguments))
+        sys.exit(run(arguments, pace=pace))
     except BrokenPipeError:  # `newsdesk list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str] | None = None, *, pace: Pace | None = None) -> int:
     """The command's exit code."""
     from storage.errors import StorageError
 
     try:
         code = cli.main(
-            args=list(arguments) if arguments is not None else None, prog_name="newsdesk", standalone_mode=False
+            args=list(arguments) if arguments is not None else None,
+            prog_name="newsdesk",
+            standalone_mode=False,
+            obj=pace,
         )
         sys.stdout.flush()
     except (CrawlerError, StorageError) as error:
-        return _failed(str(error), error.exit_code)
+        return _failed(str(error), error.exit_code, error.__cause__)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "newsdesk"
-        return _failed(f"{error.format_message()} (`{where} --help` says how)", USAGE)
+        return _misused(error)
     except click.ClickException as error:
         return _failed(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -157,8 +175,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _failed(message: str, code: int) -> int:
+def _misused(error: click.UsageError) -> int:
+    """One line; the help, with its line breaks, where nothing was asked for."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        print(error.format_message(), file=sys.stderr)
+        return USAGE
+    where = error.ctx.command_path if error.ctx else "newsdesk"
+    return _failed(f"{error.format_message()} (`{where} --help` says how)", USAGE)
+
+
+def _failed(message: str, code: int, cause: BaseException | None = None) -> int:
     from crawler.outputs.terminal import safe
+
+    if cause is not None:
+        import logging
+
+        logging.getLogger("newsdesk").debug("the error below came of this one:", exc_info=cause)
 
     print(f"newsdesk: {safe(' '.join(message.split()))}", file=sys.stderr)
     return code

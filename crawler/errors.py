@@ -51,3 +51,10 @@ class BlockedAddress(CrawlerError):  # noqa: N818 - the name says what was met, 
 
 class FetchError(CrawlerError):
     """An address that could not be fetched, or that held no article."""
+
+
+def unexpected(error: Exception) -> Exception | None:
+    """The error where it is a fault of newsdesk's own, to be logged with its traceback; None where a user, a disk or a network did it."""
+    from storage.errors import StorageError
+
+    return None if isinstance(error, CrawlerError | StorageError | OSError) else error

@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from crawler.settings import Health, Schedule
+from crawler.settings import Health
 from crawler.values import readable
 from storage.records import moment
 
 USUAL = 3.0  # times its usual gap: then a source is silent
 FELL, FROM = 0.3, 0.6  # a field that stood in most articles and now stands in a third of that share
 SHORTER = 0.4  # of the usual median length
+NO_TEXT_LEAST = 5  # articles, before "no full text" is said
 FORBIDDEN_LEAST = 5  # entries, before "robots forbids all" is said
 LEAST_FREE = 200e6  # bytes
 FULL_SOON = 3.0  # days
@@ -63,7 +64,7 @@ def assess(
     gaps_open: int,
     disk: Disk,
     settings: Health,
-    schedule: Schedule,
+    hour: float = 3600.0,
     expected: bool,
     running: bool,
     damage: str | None,
@@ -78,7 +79,7 @@ def assess(
         gaps_open: holes that are being filled.
         disk: see Disk.
         settings: [health].
-        schedule: [schedule].
+        hour: seconds that an hour of the waiting times lasts (settings.Pace).
         expected: a `newsdesk run` was started and did not end by itself.
         running: somebody holds the database.
         damage: what the last check of the file found.
@@ -109,7 +110,7 @@ def assess(
         found.append(
             f"the database is damaged: {damage}; stop newsdesk, then `newsdesk db check` and `newsdesk db restore BACKUP`"
         )
-    warnings = [*_feed_lines(feeds, schedule, now), *(line for t in trends for line in _trend_lines(t))]
+    warnings = [*_feed_lines(feeds, hour, now), *(line for t in trends for line in _trend_lines(t))]
     if gaps_open:
         warnings.append(
             (
@@ -124,10 +125,10 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _feed_lines(feeds: Sequence[Mapping[str, Any]], schedule: Schedule, now: datetime) -> list[tuple[str, str]]:
+def _feed_lines(feeds: Sequence[Mapping[str, Any]], hour: float, now: datetime) -> list[tuple[str, str]]:
     """A line for a feed that is gone, has failed for a day, has moved for good, or lies."""
     found: list[tuple[str, str]] = []
-    day = timedelta(hours=24 * schedule.hour / 3600)
+    day = timedelta(seconds=24 * hour)
     for feed in feeds:
         source, url = str(feed["source"]), feed["url"]
         instead = (
@@ -185,6 +186,10 @@ def _trend_lines(trend: Mapping[str, Any]) -> list[tuple[str, str]]:
         )
     if trend["settled"] >= FORBIDDEN_LEAST and trend["forbidden"] == trend["settled"]:
         found.append("robots.txt forbids 100 % of its articles: headlines only")
+    elif trend["newest"] >= NO_TEXT_LEAST and not trend["newest_in_full"]:
+        found.append(
+            f"no full text: none of its newest {trend['newest']} articles could be read in full (a consent wall, a paywall, a page that needs JavaScript?); `newsdesk list --source {trend['source']}` shows them"
+        )
     return [(str(trend["source"]), line) for line in found]
 
 

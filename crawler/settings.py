@@ -6,19 +6,35 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from crawler import values
 from crawler.errors import ConfigError
 from crawler.urls import netloc_of, site
+from crawler.version import __version__
 
 CONTACT = "https://github.com/newsdesk/newsdesk"
 
 
 def _setting(default: Any, kind: Callable[[Any], Any], doc: str) -> Any:
     return field(default=default, metadata={"kind": kind, "doc": doc})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long the waiting times last that no setting changes: Retry-After that a server did not give, robots.txt kept, retries, maintenance.
+
+    Handed to a run. Neither a setting nor an environment variable: an hour is 3600 seconds in every installation. Tests hand in a shorter
+    one through an entry module of their own.
+    """
+
+    hour: float = 3600.0  # seconds
+
+    @property
+    def scale(self) -> float:
+        """The factor by which a waiting time is shorter."""
+        return self.hour / 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +86,6 @@ class Schedule:
         "Ages at which a held article is asked for again.",
     )
 
-    @property
-    def hour(self) -> float:
-        """Seconds that count as an hour: 3600; less where `min` is under a minute, so that months of the etiquette can be rehearsed in seconds."""
-        return 3600.0 if self.min >= 60 else max(6 * self.min, 0.05)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extract:
@@ -97,12 +108,11 @@ class Storage:
     backup_keep: int = _setting(2, values.count, "Backups kept.")
     fetches_retain: float = _setting(14 * 86400.0, values.seconds, "How long the ledger of requests is kept.")
 
-    def backup_every(self, hour: float) -> float | None:
-        """Seconds between two backups, with so many seconds an hour; None for none."""
+    def backup_every(self, pace: Pace) -> float | None:
+        """Seconds between two backups; None for none. "daily" follows the pace, "10s" is what it says."""
         if self.backup == "off":
             return None
-        named = self.backup.isalpha()  # "daily" is a day of the schedule, "10s" is what it says
-        return values.seconds(self.backup) * (hour / 3600 if named else 1.0)
+        return values.seconds(self.backup) * (pace.scale if self.backup.isalpha() else 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,11 +231,12 @@ class Config:
     path: Path | None = None
     files: tuple[Path, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def user_agent(self) -> str:
         """The User-Agent that is sent."""
-        return self.http.user_agent or f"newsdesk/{own_version()} (+{self.http.contact})"
+        return self.http.user_agent or f"newsdesk/{__version__} (+{self.http.contact})"
 
     @property
     def database(self) -> Path:
@@ -286,11 +297,3 @@ class SourceIndex:
     def at(self, url: str) -> Source | None:
         """The source of an address, if any."""
         return self._by_netloc.get(netloc_of(url)) or self._by_site.get(site(url))
-
-
-def own_version() -> str:
-    """The installed version."""
-    try:
-        return version("newsdesk")
-    except PackageNotFoundError:
-        return "0.1.0"

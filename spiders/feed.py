@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crawler.engine.run import OwnSpider
+from crawler.values import flag, some
 
 
 class FeedSpider(OwnSpider):
@@ -14,8 +15,11 @@ class FeedSpider(OwnSpider):
 
     def __init__(self, sources: str = "", due: str = "", limit: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.wanted = {
-            "sources": tuple(s for s in sources.split(",") if s),
-            "due_only": due.lower() in {"1", "true", "yes"},
-            "limit": int(limit) if limit else None,
-        }
+        try:
+            self.wanted = {
+                "sources": tuple(s.strip() for s in sources.split(",") if s.strip()),
+                "due_only": flag(due or "0"),
+                "limit": some(limit) if limit else None,
+            }
+        except ValueError as error:
+            self.refused.append(f"-a due={due} -a limit={limit}: {error}")

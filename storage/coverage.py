@@ -56,7 +56,7 @@ def trends(db: Any, now: datetime) -> list[dict[str, Any]]:
             {
                 "source": source, "seen": [row[0] for row in rows], "ok_at": asked,
                 "fields": {name: _fill([row[i] for row in rows]) for i, name in ((1, "author"), (2, "date"), (3, "full text"))},
-                "words": _medians([row[4] for row in rows if row[3]]), "settled": settled.get(source, (0, 0))[0], "forbidden": settled.get(source, (0, 0))[1],
+                "words": _medians([row[4] for row in rows if row[3]]), "newest": len(rows[:NEWEST]), "newest_in_full": sum(row[3] for row in rows[:NEWEST]), "settled": settled.get(source, (0, 0))[0], "forbidden": settled.get(source, (0, 0))[1],
                 "changed_since": rows[min(len(rows), NEWEST) - 1][0] if rows else None,
             }
         )  # fmt: skip

@@ -181,13 +181,40 @@ def forget_steps(db: Any, before: datetime) -> int:
     )
 
 
-def step_errors(db: Any, sources: Sequence[str]) -> list[tuple[str, str]]:
-    """(address, why) of the backfill steps that brought nothing, the newest first."""
-    rows = db.conn.execute(
-        "SELECT url, error FROM steps WHERE gap_id IS NULL AND state = 'failed' AND error IS NOT NULL AND source IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT 50",
-        (json.dumps(list(sources)),),
+def retry_steps(db: Any, source: str, since: str, until: str) -> None:
+    """The backfill steps of a source and time that failed are pending again."""
+    db.conn.execute(
+        "UPDATE steps SET state = 'pending', attempts = 0, retry_at = NULL, error = NULL "
+        "WHERE gap_id IS NULL AND state = 'failed' AND source = ? AND since = ? AND until = ?",
+        (source, since, until),
     )
-    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def steps_looked(
+    db: Any, sources: Sequence[str], since: str, until: str
+) -> dict[str, tuple[int, list[tuple[str, str]]]]:
+    """For each source: how many pages of a backfill were read, and (address, why) of those that could not be.
+
+    Args:
+        db: a connection.
+        sources: their ids.
+        since: the beginning of the time that was asked for.
+        until: its end.
+    """
+    found: dict[str, tuple[int, list[tuple[str, str]]]] = {source: (0, []) for source in sources}
+    rows = db.conn.execute(
+        "SELECT source, url, kind, state, error FROM steps WHERE gap_id IS NULL AND since = ? AND until = ? "
+        "AND source IN (SELECT value FROM json_each(?)) ORDER BY rank, id",
+        (since, until, json.dumps(list(sources))),
+    )
+    for source, url, kind, state, error in rows:
+        read, problems = found[source]
+        if error is not None:
+            problems.append((url, error))
+        elif state == "done" and kind != "robots":  # which lists no articles itself
+            read += 1
+        found[source] = (read, problems)
+    return found
 
 
 def owed_by_host(db: Any, sources: Sequence[str]) -> dict[str, int]:

@@ -390,7 +390,10 @@ class CrawlRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which articles; the filters of list, search and export. Times are ISO 8601 UTC."""
+    """Which articles; the filters of list, search and export.
+
+    Times are ISO 8601, or what the command line takes: "7d" (counted back when the question is asked), "today", "2020-02-11" in local time.
+    """
 
     sources: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

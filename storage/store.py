@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,6 +20,7 @@ from storage.records import (
     Twin,
     iso,
 )
+from storage.times import resolved, time_of
 
 _T = TypeVar("_T")
 
@@ -49,11 +50,11 @@ class Store:
         Raises:
             StorageError: the file cannot be read.
         """
-        return self._explained(queries.articles(self.db, which or Filter()))
+        return self._explained(queries.articles(self.db, _at_now(which)))
 
     def search(self, query: str, which: Filter | None = None) -> Iterator[queries.Hit]:
         """The articles that hold every word of the query, best first, with a snippet each; any text is a query, none raises."""
-        return self._explained(queries.search(self.db, query, which or Filter()))
+        return self._explained(queries.search(self.db, query, _at_now(which)))
 
     def _explained(self, hits: Iterator[_T]) -> Iterator[_T]:
         with connection.explained(self.path):
@@ -61,7 +62,7 @@ class Store:
 
     def count(self, which: Filter | None = None, query: str | None = None) -> int:
         """How many articles fit, the limit aside."""
-        return self._read(queries.count, which or Filter(), query)
+        return self._read(queries.count, _at_now(which), query)
 
     def article(self, key: int | str) -> Article | None:
         """The article of that id, uid or url key; None where there is none."""
@@ -103,7 +104,7 @@ class Store:
         with connection.explained(self.path):
             return queries.edits(
                 self.db,
-                since=since,
+                since=time_of("since", since, datetime.now(UTC)),
                 sources=sources,
                 silent=silent,
                 title=title,
@@ -115,7 +116,7 @@ class Store:
     def vanished(self, *, since: str | None = None, sources: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Held articles that are gone from where they stood, newest first."""
         with connection.explained(self.path):
-            return queries.vanished(self.db, since=since, sources=sources)
+            return queries.vanished(self.db, since=time_of("since", since, datetime.now(UTC)), sources=sources)
 
     def changes(self, since_seq: int = 0) -> Iterator[dict[str, Any]]:
         """What changed after that seq, the last word on each article only; see storage.queries.changes."""
@@ -282,6 +283,11 @@ class Store:
     def _read(self, question: Callable[..., _T], *args: Any) -> _T:
         with connection.explained(self.path):
             return question(self.db, *args)
+
+
+def _at_now(which: Filter | None) -> Filter:
+    """A caller's filter; "7d" in it counts back from now."""
+    return resolved(which, datetime.now(UTC)) if which else Filter()
 
 
 def open_store(path: str | Path = "news.db") -> Store:

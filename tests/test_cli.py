@@ -428,7 +428,7 @@ def test_a_closed_pipe_is_no_error(kept: Desk) -> None:
 
 
 def test_paths_of_this_machine_are_not_in_the_repository() -> None:
-    for name in ("pyproject.toml", "Makefile", "README.md", "constraints.txt"):
+    for name in ("pyproject.toml", "Makefile", "README.md", "constraints/run.txt"):
         assert str(Path.home()) not in (ROOT / name).read_text(encoding="utf-8")
 
 

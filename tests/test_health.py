@@ -7,7 +7,7 @@ import pytest
 
 from crawler.health import Disk, Trouble, assess, usual_gap
 from crawler.outputs.health import coverage_rows
-from crawler.settings import Health, Schedule
+from crawler.settings import Health
 from storage.records import iso
 from tests.conftest import NOW
 
@@ -21,7 +21,7 @@ def a_source(name: str = "a", **changes: Any) -> dict[str, Any]:
 def a_trend(**changes: Any) -> dict[str, Any]:
     fields = dict.fromkeys(("author", "date", "full text"))
     return {
-        "source": "a", "seen": [], "ok_at": iso(NOW), "fields": fields, "words": None, "settled": 0, "forbidden": 0, "changed_since": iso(NOW - timedelta(hours=1)), **changes,
+        "source": "a", "seen": [], "ok_at": iso(NOW), "fields": fields, "words": None, "settled": 0, "forbidden": 0, "newest": 20, "newest_in_full": 20, "changed_since": iso(NOW - timedelta(hours=1)), **changes,
     }  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def a_feed(**changes: Any) -> dict[str, Any]:
 
 def assessed(**changes: Any) -> Trouble:
     facts: dict[str, Any] = {
-        "sources": [a_source()], "trends": [], "feeds": [], "gaps_open": 0, "disk": Disk(free=100 * GB, used=GB), "settings": Health(), "schedule": Schedule(),
+        "sources": [a_source()], "trends": [], "feeds": [], "gaps_open": 0, "disk": Disk(free=100 * GB, used=GB), "settings": Health(),
         "expected": True, "running": True, "damage": None, "now": NOW, **changes,
     }  # fmt: skip
     return assess(**facts)
@@ -156,3 +156,13 @@ def test_coverage_tells_a_quiet_day_from_one_on_which_nobody_watched() -> None:
 def test_a_crawler_that_stopped_is_blind_since() -> None:
     (row,) = coverage_rows([a_day("2026-11-22", polls_ok=1, ok_at="2026-11-22T01:00:00Z")], by="day", now=NOW)
     assert row["longest_blind_seconds"] == 11 * 3600
+
+
+@pytest.mark.parametrize(
+    ("newest", "in_full", "forbidden", "told"),
+    [(14, 0, 0, True), (5, 0, 0, True), (4, 0, 0, False), (20, 1, 0, False), (20, 0, 20, False)],
+)
+def test_a_source_without_any_full_text_is_told(newest: int, in_full: int, forbidden: int, told: bool) -> None:
+    trend = a_trend(newest=newest, newest_in_full=in_full, settled=20, forbidden=forbidden)
+    lines = [line for _, line in assessed(trends=[trend]).warnings]
+    assert any(f"none of its newest {newest} articles could be read in full" in line for line in lines) == told

@@ -79,7 +79,7 @@ def failed(
         recheck_at: when a held article is asked for again anyway.
         later: not before this time, at the server's word.
         hard: the page itself is at fault.
-        hour: seconds of an hour; fewer where months are rehearsed.
+        hour: seconds that an hour of the waiting times lasts (settings.Pace).
     """
     tries = entry.tries("failed")
     old = entry.first_seen_at is not None and at - moment(entry.first_seen_at) > PATIENCE * (hour / 3600)

@@ -42,7 +42,7 @@ class Visit:
     rechecks: tuple[float, ...] = ()
     recheck_at: datetime | None = None  # of the held article that was asked for, whatever the answer
     id_site: str = ""
-    hour: float = 3600.0  # seconds of an hour; fewer where months are rehearsed
+    hour: float = 3600.0  # seconds that an hour of the waiting times lasts (settings.Pace)
 
     @cached_property
     def prints(self) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from crawler.settings import Config
+    from crawler.settings import Config, Pace
     from storage.store import Store
 
 
@@ -24,16 +25,22 @@ class App:
     database: str | None = None
     quiet: bool = False
     verbose: bool = False
+    pace: Pace | None = None  # of tests; see settings.Pace
     _config: Config | None = None
 
     @property
     def config(self) -> Config:
         """The settings in force."""
         if self._config is None:
-            from crawler.config import load_config
-
-            self._config = load_config(self.config_path, database=self.database)
+            self._config = self.load(self.config_path)
         return self._config
+
+    def load(self, path: str | Path | None) -> Config:
+        """Read the settings anew."""
+        from crawler.config import load_config
+
+        config = load_config(path, database=self.database)
+        return dataclasses.replace(config, pace=self.pace) if self.pace else config
 
     def reader(self) -> Store:
         """The store, for reading; never created."""

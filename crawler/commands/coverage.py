@@ -93,7 +93,8 @@ def gaps_command(app: App, sources: tuple[str, ...], states: tuple[str, ...], si
 def backfill_command(app: App, sources: tuple[str, ...], since: str, until: str | None, dry_run: bool) -> int:
     """Older articles, from archive pages, sitemaps and section pages; first how many they are and how long it takes.
 
-    Interrupt it as you like: the same command goes on where it was. `crawl` and `run` leave what it listed to it.
+    Interrupt it as you like: the same command goes on where it was, and asks again for the lists that failed. `crawl` and `run` leave what it
+    listed to it. Exit 4 where no list of a source could be read: that says nothing of what is missing.
     """
     from crawler.engine.backfilling import backfill
     from crawler.errors import UsageError
@@ -108,7 +109,7 @@ def backfill_command(app: App, sources: tuple[str, ...], since: str, until: str 
             app.config, sources, since=moment(since), until=end, dry=dry_run, say=app.say, observer=observer
         )
     if dry_run:
-        return 0
+        return result.exit_code or 0
     print_run(result)
     app.say(f"{result.total('articles_new')} new; kept in {app.config.database}")
     return result.exit_code or 0

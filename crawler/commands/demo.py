@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from crawler.commands.app import App, now, pass_app
+from crawler.startup import own_command
 
 
 @click.command("demo")
@@ -30,7 +31,7 @@ def demo_command(app: App, browse: bool) -> int:
         (folder / "newsdesk.toml").write_text(configuration(outlets), encoding="utf-8")
         say = _Teller(folder)
         say.told(
-            f"Seven invented outlets now stand on 127.0.0.1, and one whose feed is broken. Everything is kept in {folder}."
+            f"{len(outlets)} invented outlets are served on 127.0.0.1, one of them with a broken feed. Everything is stored in {folder}."
         )
         say.run("crawl", expected=4)
         say.told("Somebody edits articles without saying so, one page is taken away. An hour later:")
@@ -70,7 +71,7 @@ class _Teller:
     def run(self, *arguments: str, expected: int = 0) -> None:
         """Run a command of ours on the demo's folder, its output straight to the user."""
         print(f"\n$ newsdesk {' '.join(arguments)}", flush=True)
-        command = [sys.executable, "-m", "crawler", "--config", str(self.folder / "newsdesk.toml"), *arguments]
+        command = [*own_command("crawler.cli"), "--config", str(self.folder / "newsdesk.toml"), *arguments]
         done = subprocess.run(command, check=False, stderr=subprocess.STDOUT if not sys.stderr.isatty() else None)
         self.failed |= done.returncode != expected
 

@@ -13,6 +13,8 @@ import click
 
 from crawler.commands.app import App, pass_app
 from crawler.soundness import Advice, mounted, of_place, of_settings, of_sqlite, of_versions
+from crawler.startup import foreign, foreign_packages
+from crawler.version import __version__
 
 _NAMED = (
     "scrapy",
@@ -39,13 +41,18 @@ def doctor_command(app: App) -> int:
     from storage.lock import holder
 
     config = app.config
-    print(f"newsdesk      {_version('newsdesk')} on Python {sys.version.split()[0]}")
+    print(f"newsdesk      {__version__} on Python {sys.version.split()[0]}")
     found = {name: _version(name) for name in _NAMED}
     for name, installed in found.items():
         print(f"{name:13} {installed}")
     module = "pysqlite3" if importlib.util.find_spec("pysqlite3") else "Python's own"
     print(f"SQLite        {SQLITE_VERSION} ({module})")
-    advice = [*of_versions(found), *of_sqlite(SQLITE_VERSION), *_limits()]
+    advice = [
+        *(Advice(foreign(name, place)) for name, place in foreign_packages().items()),
+        *of_versions(found),
+        *of_sqlite(SQLITE_VERSION),
+        *_limits(),
+    ]
     print(f"configuration {config.path or 'built in'}, {sum(s.enabled for s in config.sources)} sources enabled")
     print(f"database      {config.database}" + ("" if config.database.exists() else " (not there yet)"))
     print(f"User-Agent    {config.user_agent}")

@@ -18,13 +18,34 @@ if TYPE_CHECKING:
     from crawler.outputs.exports import Exported
 
 
+_FORMS = ("jsonl", "csv", "parquet", "markdown", "atom")
+_ENDINGS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".atom": "atom",
+    ".xml": "atom",
+}
+
+
+def _form_of(file: Path) -> str:
+    """The format that a file's name asks for.
+
+    Raises:
+        click.UsageError: its ending is that of none.
+    """
+    if (form := _ENDINGS.get(file.suffix.lower())) is None:
+        raise click.UsageError(f"{str(file)!r} does not tell its format; say --format {'|'.join(_FORMS)}")
+    return form
+
+
 @click.command("export")
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "csv", "parquet", "markdown", "atom"]),
-    required=True,
-    help="jsonl: an object a line; csv: a header first; parquet: for pandas and DuckDB (needs newsdesk[parquet]); markdown: a folder, a file an article; atom: a feed.",
+    type=click.Choice(_FORMS),
+    help="[default: by the file's ending] jsonl: an object a line; csv: a header first; parquet: for pandas and DuckDB (needs pyarrow); markdown: a folder, a file an article; atom: a feed.",
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--query", metavar="TEXT", help="Only articles that `newsdesk search TEXT` finds.")
@@ -52,7 +73,7 @@ if TYPE_CHECKING:
 @pass_app
 def export_command(
     app: App,
-    form: str,
+    form: str | None,
     file: Path,
     query: str | None,
     cursor_file: Path | None,
@@ -69,6 +90,7 @@ def export_command(
     from crawler.outputs.manifest import as_text, manifest
     from crawler.outputs.terminal import counted
 
+    form = form or _form_of(file)
     if cursor_file and since_seq is not None:
         raise click.UsageError("--since-cursor and --since-seq exclude one another")
     which = dataclasses.replace(which, query=query)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from storage.records import Filter
 
 if TYPE_CHECKING:
     from storage.queries import Hit
+    from storage.store import Store
 
 ON_TERMINAL = 50  # articles shown to a person who named no limit
 KINDS = ("article", "opinion", "brief", "gallery", "video", "live", "podcast", "advertorial")
@@ -97,36 +99,54 @@ def for_reader(which: Filter, fold: bool | None, form: str) -> Filter:
 def list_command(app: App, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str) -> None:
     """What is kept, newest first: by the time of publication, else the time it was first seen."""
     with app.reader() as store:
-        _named(app, store, which)
+        unknown_names(app, store, sources=which.sources, tags=which.tags)
         which = for_reader(which, fold, form)
         shown = _show(store.articles(which), form, fields)
         _cut(app, which, shown, lambda: store.count(which))
+        if not shown:
+            app.say("no article matches")
 
 
 @click.command("search")
-@click.argument("query")
+@click.argument("query", nargs=-1, required=True, metavar="QUERY…")
 @filter_options
 @machine_options(csv=True)
 @pass_app
-def search_command(app: App, query: str, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str) -> None:
+def search_command(
+    app: App, query: tuple[str, ...], which: Filter, fold: bool | None, fields: tuple[str, ...], form: str
+) -> None:
     """Full-text search in titles, texts and authors: all words must occur, "…" is a phrase; best first, with snippets."""
+    words = " ".join(query)
+    _operators(app, words)
     with app.reader() as store:
-        _named(app, store, which)
+        unknown_names(app, store, sources=which.sources, tags=which.tags)
         which = for_reader(which, fold, form)
-        shown = _show(store.search(query, which), form, fields, snippets=True)
-        _cut(app, which, shown, lambda: store.count(which, query))
+        shown = _show(store.search(words, which), form, fields, snippets=True)
+        _cut(app, which, shown, lambda: store.count(which, words))
         if not shown:
-            app.say(f"nothing kept matches {query[:80]!r}")
+            app.say(f"no article matches {words[:80]!r}")
 
 
-def _named(app: App, store: Any, which: Filter) -> None:
-    """A source that nobody knows is told, not answered with nothing."""
-    if not which.sources:
-        return
-    known = {s.id for s in app.config.sources} | {row["source"] for row in store.health(now())}
-    for name in which.sources:
-        if name not in known:
-            app.say(f"no source is called {name!r}; `newsdesk sources list` shows them")
+def _operators(app: App, query: str) -> None:
+    """Say that operators of other searches are words here."""
+    outside = re.sub(r'"[^"]*"', " ", query)
+    found = list(dict.fromkeys(re.findall(r"(?<!\S)(?:OR|NOT|AND)(?!\S)|\*", outside)))
+    if found:
+        app.say(f"{', '.join(found)} taken as words, not as operators: all words of a query must occur")
+
+
+def unknown_names(app: App, store: Store, *, sources: tuple[str, ...], tags: tuple[str, ...]) -> None:
+    """Say which of these sources and tags nobody knows: an empty answer would be taken for no news."""
+    if sources:
+        known = {s.id for s in app.config.sources} | {row["source"] for row in store.health(now())}
+        for name in sources:
+            if name not in known:
+                app.say(f"no source is called {name!r}; `newsdesk sources list` shows them")
+    if tags:
+        every = {tag for s in app.config.sources for tag in s.tags} | set(store.choices()["tags"])
+        for tag in tags:
+            if tag not in every:
+                app.say(f"no source has the tag {tag!r}; `newsdesk sources list` shows them")
 
 
 def _cut(app: App, which: Filter, shown: int, count: Callable[[], int]) -> None:

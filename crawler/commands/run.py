@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import click
 
 from crawler.commands.app import App, pass_app
+from crawler.errors import CrawlerError
 
 if TYPE_CHECKING:
     from crawler.engine.stopping import Stopping
 
 
 @click.command("run")
-@click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there, e.g. 127.0.0.1:9464.")
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Serve /metrics for Prometheus there, and /healthz for a probe (200, or 503 and why), e.g. 127.0.0.1:9464.",
+)
 @click.option(
     "--log",
     "form",
@@ -30,19 +36,25 @@ def run_command(app: App, metrics: str | None, form: str) -> int:
     force. The first signal drains within ten seconds and exits 0, a second one ends at once. Exit 6 when another newsdesk holds the database.
     """
     from crawler.engine.stopping import Stopping
+    from crawler.outputs.logs import line_of, log_to_stderr
+    from storage.errors import StorageError
 
-    with Stopping() as stopping:
-        return _run(app, metrics, form, stopping)
+    log_to_stderr(form, quiet=app.quiet, verbose=app.verbose)
+    with Stopping(line_of(form)) as stopping:
+        try:
+            return _run(app, metrics, stopping)
+        except (
+            CrawlerError,
+            StorageError,
+        ) as error:  # in the form of the log: a collector of JSON reads the last line too
+            logging.getLogger("newsdesk").error("%s", error)
+            return error.exit_code
 
 
-def _run(app: App, metrics: str | None, form: str, stopping: Stopping) -> int:
-    from crawler.config import load_config
+def _run(app: App, metrics: str | None, stopping: Stopping) -> int:
     from crawler.engine.live import LiveRun
     from crawler.engine.metrics import serve_metrics
     from crawler.engine.run import plan_run, run
-    from crawler.outputs.logs import log_to_stderr
-
-    log_to_stderr(form, quiet=app.quiet, verbose=app.verbose)
 
     def ready(live: LiveRun) -> None:
         if metrics:
@@ -53,7 +65,7 @@ def _run(app: App, metrics: str | None, form: str, stopping: Stopping) -> int:
         plan_run,
         command="run",
         spider="feed",
-        reload=lambda: load_config(app.config_path or app.config.path, database=app.database),
+        reload=lambda: app.load(app.config_path or app.config.path),
         ready=ready,
         signals_heard=stopping,
     )

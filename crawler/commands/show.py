@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler.commands.app import App, emit, machine_options, pass_app
+from crawler.commands.query import unknown_names
 from crawler.commands.when import When
 from crawler.errors import UsageError
 
@@ -259,9 +260,10 @@ def edits_command(
     """What publishers changed after publication, newest first."""
     from crawler.outputs.terminal import local, table, zone_name
 
-    if tags:
-        sources = (*sources, *(s.id for s in app.config.sources if set(tags) & set(s.tags)))
     with app.reader() as store:
+        unknown_names(app, store, sources=sources, tags=tags)
+        if tags:  # of no source: a name that none has
+            sources = (*sources, *(s.id for s in app.config.sources if set(tags) & set(s.tags))) or ("",)
         rows = (
             store.vanished(since=since, sources=sources)
             if vanished
@@ -269,6 +271,9 @@ def edits_command(
         )
     if form:
         emit(rows, form)
+        return
+    if not rows:
+        app.say("no vanished article matches" if vanished else "no edit matches")
         return
     if vanished:
         table(
@@ -298,7 +303,4 @@ def edits_command(
                 changed,
             ]
         )
-    if shown:
-        table(columns, shown, caption=f"times are {zone_name()}; `newsdesk show ID --diff` shows the words")
-    else:
-        app.say("no edit is known")
+    table(columns, shown, caption=f"times are {zone_name()}; `newsdesk show ID --diff` shows the words")

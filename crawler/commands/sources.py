@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from crawler.commands.app import App, emit, existing, machine_options, now, pass_app
+from crawler.errors import unexpected
 
 if TYPE_CHECKING:
     from crawler.engine.probe import Discovery, Get
+
+log = logging.getLogger("newsdesk")
 
 
 @click.group("sources")
@@ -148,6 +152,7 @@ async def _discover_all(get: Get, urls: list[str]) -> list[Discovery]:
             try:
                 return await discover(get, url, now())
             except Exception as error:  # one site's bytes must not cost the others
+                log.error("%s: cannot be read: %s", url, type(error).__name__, exc_info=unexpected(error))
                 return Discovery(url=url, error=f"cannot be read: {type(error).__name__}: {error}")
 
     return list(await asyncio.gather(*(one(url) for url in urls)))

@@ -15,7 +15,7 @@ from crawler.engine.run import run
 from crawler.feeds.backfill import ways
 from crawler.settings import Config
 from crawler.values import readable
-from storage.records import CrawlRun
+from storage.records import CrawlRun, iso
 from storage.store import open_store
 from storage.writer import Writer
 
@@ -56,18 +56,24 @@ def backfill(
             source = config.source(source_id)
             assert source is not None
             feeds = tuple(f for f in (writer.feed(url) for _, url in source.feed_urls) if f is not None)
+            writer.retry_steps(source_id, iso(since), iso(until))
             writer.add_steps(ways(source, feeds, since=since, until=until))
         return Plan(command="backfill", sources=chosen, backfill=True, dry=dry)
 
     def ready(live: LiveRun) -> None:
         async def listed() -> None:
-            hosts, errors = await live.desk.call(
-                lambda writer: (writer.owed_by_host(chosen), writer.step_errors(chosen))
+            hosts, looked = await live.desk.call(
+                lambda writer: (writer.owed_by_host(chosen), writer.steps_looked(chosen, iso(since), iso(until)))
             )
             held = _held(config, live) if dry else 0
-            say(_estimate(config, hosts, held, dry=dry))
-            for url, error in errors:
+            unread = {source: problems for source, (read, problems) in looked.items() if not read}
+            for source, problems in unread.items():
+                live.tally.not_looked(source, _not_looked(problems))
+                say(f"{source}: could not look: {_not_looked(problems)}")
+            for url, error in (row for source, (_, rows) in looked.items() if source not in unread for row in rows):
                 say(f"{url}: {error}")
+            if hosts or len(unread) < len(chosen):
+                say(_estimate(config, hosts, held, dry=dry))
 
         live.frontier.on_listed = listed
 
@@ -83,6 +89,14 @@ def backfill(
             return plan(writer, config_)
 
         return run(elsewhere, copied, command="backfill --dry-run", spider="feed", observer=observer, ready=ready).run
+
+
+def _not_looked(problems: Sequence[tuple[str, str]]) -> str:
+    """Why no page of a source that lists older articles was read."""
+    if not problems:
+        return "it has no archive page, sitemap or section page that is known; `newsdesk sources test` looks for one"
+    (url, error), more = problems[0], len(problems) - 1
+    return f"{url}: {error}" + (f", and {more} more" if more else "")
 
 
 def _take_feeds(config: Config, writer: Writer) -> None:

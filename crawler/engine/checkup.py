@@ -21,7 +21,7 @@ def look(config: Config, now: datetime, *, running: bool) -> Trouble:
         expected = bool(run and newest and run["finished_at"] is None and (running or run["id"] == newest["id"]))
         return assess(
             sources=store.health(now), trends=store.trends(now), feeds=store.troubled_feeds(now), gaps_open=store.queue(now)["gaps_open"],
-            disk=disk_of(config, store, now), settings=config.health, schedule=config.schedule, expected=expected, running=running,
+            disk=disk_of(config, store, now), settings=config.health, hour=config.pace.hour, expected=expected, running=running,
             damage=store.meta("damage") or None, now=now,
         )  # fmt: skip
 

@@ -74,7 +74,7 @@ class WriterThread:
                 if not self.patient:
                     raise
                 if waited % TOLD == 0:
-                    log.error("%s (waiting; nothing more is asked for meanwhile)", error)  # noqa: TRY400 - one line
+                    log.error("%s (waiting; nothing more is asked for meanwhile)", error)
                 await asyncio.sleep(PATIENCE)
                 waited += PATIENCE
             else:

@@ -110,16 +110,32 @@ class Frontier:
             self._taken.update(entry.source or "" for entry in leased.entries if entry.id)
         asked += await self._ask_entries(leased.entries, now)
         self.tally.asked += len(asked)
+        await self._expect(leased.feeds, now)
         nothing = not (leased.feeds or leased.steps or leased.entries)
         if nothing and idle and not self.plan.endless:
             return None if await self._over() else []
         return asked
 
+    async def _expect(self, feeds: list[Feed], now: datetime) -> None:
+        """Once all feeds of a pass are read it is known how many requests there will be, for whoever shows progress."""
+        reading = feeds or any(request.feed is not None and request.step is None for request in self._in_flight)
+        if self.tally.expected is not None or self.plan.endless or reading or (self.plan.backfill and not self.listed):
+            return
+        taken, most = dict(self._taken), self.plan.limit
+
+        def left(writer: Writer) -> int:
+            if self.plan.backfill:
+                return sum(writer.owed_by_host(self.sources).values())
+            owed = {s: writer.count_owed(now=now, sources=[s], ignore_retry=False) for s in self.sources}
+            return sum(n if most is None else min(n, max(0, most - taken.get(s, 0))) for s, n in owed.items())
+
+        self.tally.expected = self.tally.asked + await self.desk.call(left)
+
     def _ask_feeds(self, feeds: list[Feed], now: datetime) -> list[Asked]:
         asked: list[Asked] = []
         for feed in feeds:
             source = self.source_of(feed.source, feed.url)
-            whole = wants_all(feed, schedule=self.config.schedule, now=now)
+            whole = wants_all(feed, now=now, hour=self.config.pace.hour)
             asked.append(ask_feed(feed, source, now, unconditional=whole))
             self._in_flight[asked[-1]] = feed.source or ""
             if not self.plan.endless:
@@ -322,16 +338,6 @@ class Frontier:
         """Hand out nothing more."""
         self.stopped = True
         self._wake.set()
-
-    async def count_waiting(self) -> None:
-        """Tell the tally what is left for a later run."""
-        for source in self.plan.sources if not self.plan.endless and not self.plan.backfill else ():
-            left = await self.desk.call(functools.partial(self._count_owed, source))
-            if left:
-                self.tally.waiting(source, left)
-
-    def _count_owed(self, source: str, writer: Writer) -> int:
-        return writer.count_owed(now=self.clock(), sources=[source], ignore_retry=False)
 
 
 def urgent_entry(writer: Writer, url: str, source: Source | None, now: datetime) -> int:

@@ -17,6 +17,7 @@ from crawler.engine.pool import Pool
 from crawler.engine.tally import Tally
 from crawler.settings import Config
 from crawler.urls import host_of
+from crawler.version import __version__
 from crawler.watches.judging import never
 from storage.errors import StorageError
 from storage.lock import Lock
@@ -50,7 +51,7 @@ def _brought_up_to_date(writer: Writer, config: Config) -> datetime | None:
     hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
     writer.sync_sources(config.sources, hosts, clock())
     if config.extract.keep_raw:
-        writer.keep_raw()
+        writer.keep_raw(f"newsdesk/{__version__}")
     begin_watching(writer, config)
     return newest
 
@@ -131,7 +132,14 @@ class LiveRun:
         self.pool.close()
         with contextlib.suppress(StorageError):
             self.writer.release_leases()
+            self._count_waiting()
             self.writer.forget_fingerprints(self.now())
+
+    def _count_waiting(self) -> None:
+        """Tell the tally what is left for a later run, however this one ended."""
+        for source in self.plan.sources if self.plan.feeds and not (self.plan.endless or self.plan.backfill) else ():
+            if left := self.writer.count_owed(now=self.now(), sources=[source], ignore_retry=False):
+                self.tally.waiting(source, left)
 
     def summary(self, exit_code: int | None) -> CrawlRun:
         """Write down how it went, close the file, free the lock."""

@@ -1,13 +1,18 @@
-"""Prometheus metrics of a running crawler, served by prometheus_client in a thread of its own; counted where the frontier counts."""
+"""Metrics for Prometheus and a health check of a running crawler, over HTTP in a thread of its own; counted where the frontier counts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from crawler.engine.checkup import look
 from crawler.errors import CrawlerError, UsageError
 from storage.errors import StorageError
 from storage.records import moment
@@ -79,9 +84,54 @@ def serve_metrics(where: str, live: LiveRun) -> int:
     registry = CollectorRegistry()
     registry.register(LiveCollector(live))
     try:
-        server, _ = start_http_server(int(port), addr=host.strip("[]") or "127.0.0.1", registry=registry)
+        server = _server(host.strip("[]") or "127.0.0.1", int(port), _application(registry, live))
     except OSError as error:
         raise CrawlerError(
             f"cannot serve metrics at {where}: {error.strerror or error}; name another HOST:PORT with --metrics"
         ) from error
+    threading.Thread(target=server.serve_forever, daemon=True, name="metrics").start()
     return int(server.server_port)
+
+
+def _server(host: str, port: int, application: Any) -> WSGIServer:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    kind = type("_Server", (_Threads,), {"address_family": family})
+    return make_server(host, port, application, kind, handler_class=_Silent)
+
+
+class _Threads(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Silent(WSGIRequestHandler):
+    timeout = 10  # seconds that a client may take to ask
+
+    def log_message(self, *_: Any) -> None:
+        """A scrape is no news."""
+
+
+def _application(registry: CollectorRegistry, live: LiveRun) -> Callable[..., Iterable[bytes]]:
+    """/metrics for Prometheus, /healthz for a probe: 200, or 503 and why; 404 for anything else."""
+    metrics = make_wsgi_app(registry)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            found: Iterable[bytes] = metrics(environ, start_response)
+            return found
+        status: str = "404 Not Found"
+        lines: tuple[str, ...] = ("nothing is here; see /metrics and /healthz",)
+        if path == "/healthz":
+            status, lines = _health(live)
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")])
+        return ["".join(f"{line}\n" for line in lines).encode("utf-8", "replace")]
+
+    return application
+
+
+def _health(live: LiveRun) -> tuple[str, tuple[str, ...]]:
+    try:
+        unhealthy = look(live.config, live.now(), running=True).unhealthy
+    except StorageError as error:
+        unhealthy = (str(error),)
+    return ("503 Service Unavailable", unhealthy) if unhealthy else ("200 OK", ("healthy",))

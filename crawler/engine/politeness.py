@@ -124,7 +124,7 @@ class RobotsMiddleware:
                 dont_filter=True,
             )
         )
-        now, hour = time.monotonic(), self.config.schedule.hour
+        now, hour = time.monotonic(), self.config.pace.hour
         if response.status >= 500 or response.status == 429:
             return Robots(
                 until=now + DEFERRED * hour,

@@ -82,9 +82,14 @@ class Polls:
         content_type = header(response.headers, "Content-Type") or ""
         kind = "page" if feed.kind == "page" else ""
         if len(response.body) > LARGE_FEED or is_packed(response.body):
-            found: ParsedFeed = await self.pool.run(
-                worker.read_feed, response.body, response.url, content_type, at, kind
-            )
+            try:
+                found: ParsedFeed = await self.pool.run(
+                    worker.read_feed, response.body, response.url, content_type, at, kind
+                )
+            except PageFailed as error:
+                if error.trace:
+                    log.error("%s: %s", response.url, error, extra={"traceback": error.trace})
+                raise
             return found
         return parse_feed(response.body, response.url, content_type=content_type, now=at, kind=kind)
 
@@ -110,7 +115,7 @@ class Polls:
         throttle = None
         if answer.status in {429, 503}:
             throttle = retry_after(answer.retry_after, now=asked.now) or asked.now + timedelta(
-                seconds=THROTTLED * self.config.schedule.hour
+                seconds=THROTTLED * self.config.pace.hour
             )
             answer = replace(answer, not_before=throttle)
         decide = functools.partial(self._decide, asked, answer)
@@ -149,6 +154,7 @@ class Polls:
             now=at,
             spread=spread,
             seen=Seen(known=len(known), times=times),
+            hour=self.config.pace.hour,
         )
 
     # Steps of gaps and backfills
@@ -165,7 +171,7 @@ class Polls:
             later = retry_after(header(response.headers, "Retry-After"), now=asked.now)
             throttle = None
             if response.status in {429, 503}:
-                throttle = later or asked.now + timedelta(seconds=THROTTLED * self.config.schedule.hour)
+                throttle = later or asked.now + timedelta(seconds=THROTTLED * self.config.pace.hour)
             hard = 400 <= response.status < 500 and response.status != 429
             found = StepFound(
                 error=f"the server answered {response.status}", hard=hard, retry_at=later or self._step_retry(asked)
@@ -202,7 +208,7 @@ class Polls:
 
     def _step_retry(self, asked: Asked) -> datetime:
         attempts = asked.step.attempts if asked.step else 0
-        return asked.now + timedelta(seconds=self.config.schedule.hour / 4 * 2**attempts)
+        return asked.now + timedelta(seconds=self.config.pace.hour / 4 * 2**attempts)
 
     def record(self, asked: Asked, response: Response | None, outcome: str) -> FetchRecord:
         """The line of the ledger for a request."""

@@ -9,7 +9,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
@@ -32,7 +33,25 @@ log = logging.getLogger("newsdesk")
 
 
 class PageFailed(Exception):  # noqa: N818 - named for what was met
-    """A page that could not be extracted: too slow, too large, or it took its worker down."""
+    """A page that could not be extracted: too slow, too large, or it took its worker down; with a traceback where that is a fault of ours."""
+
+    def __init__(self, reason: str, trace: str = "") -> None:
+        super().__init__(reason)
+        self.trace = trace
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Both servers are started with `python -c`, which would import a stray selectors.py of the current folder before Python's own."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _end(pool: ProcessPool) -> None:
@@ -119,7 +138,8 @@ class Pool:
         if isinstance(error, MemoryError):
             return PageFailed("its extraction took too much memory")
         said = str(error) if isinstance(error, worker.ReadFailed) else f"{type(error).__name__}: {error}"
-        return PageFailed(f"its extraction failed ({said})")  # whatever else strangers' bytes do to a worker
+        trace = error.trace if isinstance(error, worker.ReadFailed) else "".join(traceback.format_exception(error))
+        return PageFailed(f"its extraction failed ({said})", trace)  # whatever else strangers' bytes do to a worker
 
     def _drop(self) -> None:
         """Let a broken pool go, and end its workers beside: it may take them a moment."""
@@ -133,12 +153,13 @@ class Pool:
         """Let the fork server load what workers need, because they will be needed: half a second, beside other things."""
         _CONTEXT.set_forkserver_preload([worker.__name__, *worker.NEEDED])
         # Ctrl-C is the parent's to answer, also while the server still loads; its workers ignore it. The tracker starts first: starting, it unblocks signals.
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            forkserver.ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with _safe_path():
+            resource_tracker.ensure_running()
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                forkserver.ensure_running()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _started(self) -> ProcessPool:
         if self._pool is None:

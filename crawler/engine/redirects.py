@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from scrapy import Request
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware as ScrapyRedirects
@@ -13,6 +13,17 @@ from crawler.urls import canonical_url
 
 class RedirectMiddleware(ScrapyRedirects):
     """Follows a redirect with headers made for where it leads."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Any) -> Self:
+        """As Scrapy's, without its look for a RefererMiddleware, which warns at each start that there is none."""
+        middleware = cls(crawler.settings)
+        middleware.crawler = crawler
+        return middleware
+
+    def handle_referer(self, request: Request, response: Any) -> None:  # noqa: ARG002 - Scrapy's signature
+        """No Referer is sent."""
+        request.headers.pop("Referer", None)
 
     def process_response(self, request: Request, response: Any, spider: Any = None) -> Any:  # noqa: ARG002 - Scrapy's signature
         """A redirected request is made anew: validators and the source's own headers go only where they belong."""

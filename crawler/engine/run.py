@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from scrapy import signals
 from scrapy.crawler import AsyncCrawlerProcess
@@ -23,7 +24,7 @@ from crawler.engine.polling import Polls
 from crawler.engine.spider import NewsSpider
 from crawler.engine.stopping import Stopping
 from crawler.engine.tally import Tally
-from crawler.errors import FAILED, ConfigError, CrawlerError, UsageError
+from crawler.errors import FAILED, ConfigError, CrawlerError, UsageError, unexpected
 from crawler.settings import Config, SourceIndex
 from storage.errors import StorageError
 from storage.records import CrawlRun
@@ -34,8 +35,15 @@ class OwnSpider(NewsSpider):
     """A spider that begins its own run where none was handed in: Scrapy's own way in."""
 
     wanted: dict[str, Any]
+    exit_code: ClassVar[int] = 0  # of the crawl that ended in this process, for engine/scrapy_commands
 
     def __init__(self, live: LiveRun | None = None, **kwargs: Any) -> None:
+        # Scrapy keeps what it does not know, and every source would be polled. Refused where the run begins, in one line.
+        known = [n for n in inspect.signature(type(self).__init__).parameters if n not in {"self", "kwargs"}]
+        self.refused = [
+            f"it has no argument {name!r}; it has {', '.join(f'-a {n}=…' for n in known)}"
+            for name in kwargs.keys() - {"name"}
+        ]
         super().__init__(**kwargs)
         self.live = live
         self.own = live is None
@@ -46,6 +54,8 @@ class OwnSpider(NewsSpider):
         spider: Self = super().from_crawler(crawler, *args, **kwargs)
         if spider.live is None:
             try:
+                if spider.refused:
+                    raise UsageError(f"the spider {cls.name!r}: {spider.refused[0]}")
                 config = config_of(crawler.settings)  # a spider is made before the add-ons have run
                 spider.live = LiveRun.begin(config, spider.plan, command=f"scrapy crawl {cls.name}")
             except (CrawlerError, StorageError) as error:
@@ -78,7 +88,7 @@ class OwnSpider(NewsSpider):
             try:
                 await telling.Teller(self.live).finish()
             except Exception as error:  # the crawl came to its end whatever a watch did
-                logging.getLogger("newsdesk").error("watches: %s", error)  # noqa: TRY400 - one line
+                logging.getLogger("newsdesk").error("watches: %s", error, exc_info=unexpected(error))
         await self.live.end()
         if self.own:
             run = self.live.summary(None)
@@ -87,6 +97,7 @@ class OwnSpider(NewsSpider):
                 for name in ("articles_new", "revised", "copies", "rejected", "failed")
             )
             print(f"newsdesk: {counted}; exit {run.exit_code}", file=sys.stderr)
+            type(self).exit_code = run.exit_code or 0
 
 
 def plan_crawl(

@@ -18,6 +18,8 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from crawler.errors import unexpected
+
 TICK = 1.0  # seconds between two looks at what is due: a `fetch` waits at most two
 JUMP = 5.0  # seconds by which wall and monotonic clock may part before it is a jump; NTP slews by far less
 log = logging.getLogger("newsdesk")
@@ -105,4 +107,4 @@ async def _edge(job: Job) -> None:
     try:
         await job.work()
     except Exception as error:
-        log.error("%s could not be done: %s: %s", job.name, type(error).__name__, error)  # noqa: TRY400
+        log.error("%s could not be done: %s: %s", job.name, type(error).__name__, error, exc_info=unexpected(error))

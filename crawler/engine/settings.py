@@ -7,6 +7,7 @@ from __future__ import annotations
 
 BOT_NAME = "newsdesk"
 SPIDER_MODULES = ["spiders"]
+COMMANDS_MODULE = "crawler.engine.scrapy_commands"
 ADDONS = {"crawler.engine.addon.NewsdeskAddon": 0}
 
 # Code execution surfaces that are on by default.

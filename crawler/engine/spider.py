@@ -60,10 +60,10 @@ class NewsSpider(scrapy.Spider):
                         yield request
                 if not batch:
                     await self.frontier.wait()
-            await self.frontier.count_waiting()
         except (CrawlerError, StorageError) as error:
             self.frontier.break_off(error)
         except Exception as error:  # the edge for a run: it ends with what went wrong, not as if all were done
+            log.error("the crawl broke off", exc_info=error)
             self.frontier.break_off(CrawlerError(f"the crawl broke off: {type(error).__name__}: {error}"))
 
     async def _request(self, asked: Asked) -> Request | None:
@@ -95,6 +95,7 @@ class NewsSpider(scrapy.Spider):
         except (StorageError, CrawlerError) as error:
             self.frontier.break_off(error)
         except Exception as error:
+            log.error("%s: cannot be read: %s: %s", asked.url, type(error).__name__, error, exc_info=error)
             await self._broken(asked, f"cannot be read: {type(error).__name__}: {error}")
 
     async def on_feed(self, response: Response) -> None:
@@ -123,12 +124,12 @@ class NewsSpider(scrapy.Spider):
             await self._settle(asked, outcomes.same(entry, at, recheck), response)
         elif status in {404, 410}:
             await self._settle(
-                asked, outcomes.not_found(entry, status, at, recheck, hour=self.config.schedule.hour), response
+                asked, outcomes.not_found(entry, status, at, recheck, hour=self.config.pace.hour), response
             )
         elif status >= 400 and status not in {*outcomes.WALL_STATUS, 403}:
             later = retry_after(header(response.headers, "Retry-After"), now=asked.now)
             if later is None and status in {429, 503}:
-                later = asked.now + timedelta(seconds=THROTTLED * self.config.schedule.hour)
+                later = asked.now + timedelta(seconds=THROTTLED * self.config.pace.hour)
             throttle = later if status in {429, 503} else None
             await self._fail(asked, f"the server answered {status}", response, later=later, throttle=throttle)
         elif status >= 300 and status not in {*outcomes.WALL_STATUS, 403}:
@@ -160,11 +161,13 @@ class NewsSpider(scrapy.Spider):
                 page,
             )
         except (PageFailed, BrokenBody) as error:
+            if isinstance(error, PageFailed) and error.trace:
+                log.error("%s: %s", asked.url, error, extra={"traceback": error.trace})
             await self._fail(asked, str(error), response, hard=isinstance(error, PageFailed))
             return
         extraction = found.reading.extraction
         if extraction is None:
-            again = outcomes.forbidden(entry, asked.at, self._recheck(asked), hour=self.config.schedule.hour)
+            again = outcomes.forbidden(entry, asked.at, self._recheck(asked), hour=self.config.pace.hour)
             await self._settle(asked, again, response)
             return
         visit = self._visit(asked, response, source, entry, found)
@@ -190,7 +193,7 @@ class NewsSpider(scrapy.Spider):
         return Visit(
             entry=entry, requested=asked.url, final=response.url, hops=tuple(response.meta.get("redirect_urls", ()))[1:], source=entry.source,
             extraction=extraction, article=article, grams=found.reading.grams, rechecks=() if entry.backfill else self._ages(source),
-            recheck_at=self._recheck(asked), id_site=rules_site(entry.source, response.url, rules), hour=self.config.schedule.hour,
+            recheck_at=self._recheck(asked), id_site=rules_site(entry.source, response.url, rules), hour=self.config.pace.hour,
         )  # fmt: skip
 
     async def on_page_failed(self, failure: Any) -> None:
@@ -226,7 +229,7 @@ class NewsSpider(scrapy.Spider):
         entry = asked.entry
         assert entry is not None
         verdict = outcomes.failed(
-            entry, reason, asked.at, self._recheck(asked), later=later, hard=hard, hour=self.config.schedule.hour
+            entry, reason, asked.at, self._recheck(asked), later=later, hard=hard, hour=self.config.pace.hour
         )
         await self._settle(asked, verdict, response, throttle)
 
@@ -253,7 +256,7 @@ class NewsSpider(scrapy.Spider):
         except (StorageError, CrawlerError) as error:
             self.frontier.break_off(error)
         except Exception as error:
-            log.error("%s: could not be stored: %s: %s", asked.url, type(error).__name__, error)  # noqa: TRY400
+            log.error("%s: could not be stored: %s: %s", asked.url, type(error).__name__, error, exc_info=error)
             if asked.entry is None:
                 return
             later = asked.at + timedelta(hours=6)

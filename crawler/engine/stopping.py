@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,8 +31,10 @@ LAST = 1.5  # and so many are left to write that down
 class Stopping:
     """The signals of one run, which notes those it received; in the main thread, as a context."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: Callable[[str], str] = "newsdesk: {}".format) -> None:
+        """line: makes a line of a message, as the log of this run has them; called in a signal handler."""
         self.received: list[int] = []
+        self._line = line
         self._live: LiveRun | None = None
         self._process: AsyncCrawlerProcess | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -79,7 +82,7 @@ class Stopping:
             self._live.frontier.stop()
         if self._process is not None:
             self._begin()
-        _say("newsdesk: stopping; what is under way is finished and kept (a second signal ends it at once)\n")
+        _say(self._line("stopping; what is under way is finished and kept (a second signal ends it at once)"))
 
     def _begin(self) -> None:
         from twisted.internet import reactor
@@ -111,4 +114,4 @@ class Stopping:
 def _say(line: str) -> None:
     """Tell from within a signal handler: sys.stderr may be in the middle of a line, and then raises at a second writer."""
     with contextlib.suppress(OSError, ValueError):
-        os.write(sys.stderr.fileno(), line.encode())
+        os.write(sys.stderr.fileno(), f"{line}\n".encode())

@@ -27,6 +27,8 @@ class Tally:
         self.rows: defaultdict[str, _Row] = defaultdict(_Row)
         self.asked = 0
         self.answered = 0
+        self.expected: int | None = None  # requests of the whole pass; known when its feeds are read
+        self._unread: set[str] = set()
         self._observer = observer or (lambda _: None)
 
     def changed(self) -> None:
@@ -90,6 +92,14 @@ class Tally:
         """How many entries are left for a later run."""
         self.rows[source].counts["waiting"] = count
 
+    def not_looked(self, source: str, reason: str) -> None:
+        """Count a source of whose older articles no list could be read: that nothing was found says nothing of what there is."""
+        row = self.rows[source]
+        row.counts["feeds"] = max(1, row.counts["feeds"])
+        row.counts["feeds_read"] = 0
+        row.error = reason
+        self._unread.add(source)
+
     def total(self, name: str) -> int:
         """A count over all sources."""
         return sum(row.counts[name] for row in self.rows.values())
@@ -129,6 +139,8 @@ class Tally:
         """A source failed when no feed of it could be read; single articles that fail do not count."""
         polled = [row for row in self.rows.values() if row.counts["feeds"]]
         failed = [row for row in polled if not row.counts["feeds_read"]]
+        if self._unread:  # of a backfill, which found out nothing about some or all of them
+            return SOME_FAILED
         if not failed:
             return DONE
         return ALL_FAILED if len(failed) == len(polled) else SOME_FAILED

@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from crawler.engine.checkup import look
+from crawler.errors import unexpected
 from crawler.settings import Config
 from crawler.text import one_line
 from crawler.watches import sending
@@ -63,7 +64,7 @@ class Teller:
                 lambda outbox: outbox.compose(lambda *found: self._made(*found, ending=ending), self.live.now())
             )
         except Exception as error:  # what waits is sent all the same, and the crawl is not its
-            log.error("watches could not look: %s", one_line(error) or type(error).__name__)  # noqa: TRY400 - one line
+            log.error("watches could not look: %s", one_line(error) or type(error).__name__, exc_info=unexpected(error))
 
     async def finish(self) -> None:
         """The last turn of a crawl of one pass; what is instant is told now, as nobody looks again. What was not sent goes out with the next."""
@@ -116,7 +117,7 @@ class Teller:
         if watch is None:
             log.warning("watch %s is in the configuration no more; %d that it found are not told", name, len(found))
             return (), {}
-        now, hour = self.live.now(), self.config.schedule.hour
+        now, hour = self.live.now(), self.config.pace.hour
         if not (ending and watch.digest == "instant") and due_at(watch, found, last, hour) > now:
             return None
         body = message_of(self.live.writer, watch, found, now)
@@ -169,7 +170,7 @@ class Teller:
         """Send one message. That it was tried is written before: who ends this half-way has it sent later, not at once and for ever."""
         try:
             receiver = self._receivers().get(message.target)
-            now, scale = self.live.now(), self.config.schedule.hour / 3600
+            now, scale = self.live.now(), self.config.pace.scale
             if receiver is None:
                 log.warning("%s: a message is given up, as its receiver is in the configuration no more", message.watch)
                 gone = "its receiver is in the configuration no more"
@@ -184,7 +185,7 @@ class Teller:
             later = None if error is None or last else again
             await self._ask(lambda outbox: outbox.settle(message, self.live.now(), error, later))
         except StorageError as error:
-            log.error("a message could not be noted: %s", error)  # noqa: TRY400 - one line
+            log.error("a message could not be noted: %s", error)
 
     async def _try(self, receiver: str, message: Message) -> str | None:
         """Why a receiver did not take a message; None where it did."""
@@ -220,12 +221,11 @@ async def _in_thread(work: Callable[[], None]) -> None:
         error: BaseException | None = None
         try:
             work()
-        except BaseException as problem:
-            error = (
-                problem
-                if isinstance(problem, sending.NotSentError)
-                else sending.NotSentError(f"{type(problem).__name__}: {problem}")
-            )
+        except sending.NotSentError as problem:
+            error = problem
+        except Exception as problem:
+            log.error("a message could not be sent: %s", problem, exc_info=unexpected(problem))
+            error = sending.NotSentError(f"{type(problem).__name__}: {problem}")
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, error)
 

@@ -51,14 +51,17 @@ class Upkeep:
         self.frontier = self.live.frontier
         self._stamps: tuple[Any, ...] = ()
         self._said: dict[str, str] = {}
+        self._counted: dict[str, int] = {}
+        self._greeting: asyncio.Future[None] | None = None
         self.teller = Teller(self.live)
-        hour = self.config.schedule.hour
+        hour = self.config.pace.hour
         self.keeper = Timekeeper(
             (
                 Job(name="look for what is due", seconds=TICK, work=self.tick),
                 Job(name="rechecks", seconds=max(TICK, hour / 360), work=self.rechecks),
                 Job(name="configuration", seconds=RELOAD, work=self.follow),
                 Job(name="watches", seconds=max(TICK, hour / 720), work=self.teller.turn),
+                Job(name="counts", seconds=max(TICK, hour / 360), work=self.count),
                 Job(name="health", seconds=max(2.0, hour / 60), work=self.health),
                 Job(name="maintenance", seconds=max(2.0, hour / 12), work=self.maintain),
                 Job(name="successors", seconds=max(5.0, hour), work=self.successors),
@@ -78,6 +81,17 @@ class Upkeep:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
         self.keeper.start()
         notify(READY=1, STATUS=f"watching {len(self.frontier.sources)} sources")
+        self._greeting = asyncio.ensure_future(self._greet())
+
+    async def _greet(self) -> None:
+        """Say that it is at work, where nothing may be due for hours."""
+        try:
+            queue = await self.frontier.desk.call(lambda writer: writer.queue(self.live.now()))
+        except StorageError:  # the frontier's own look meets it too, and ends the run
+            return
+        due = queue["feeds_due"]
+        following = f"{due} of their feeds are due now" if due else f"next poll at {queue['next_due_at'] or '(none)'}"
+        log.info("watching %d sources, %s", len(self.frontier.sources), following, extra={"event": "start"})
 
     def stop(self) -> None:
         """The spider is closed."""
@@ -94,13 +108,20 @@ class Upkeep:
         self.frontier.nudge()
         notify(WATCHDOG=1)
 
+    async def count(self) -> None:
+        """Write down what this run brought so far, for `status`."""
+        totals = self.frontier.tally.totals()
+        if self.live.run_id and totals != self._counted:
+            await self.frontier.desk.call(lambda writer: writer.progress(self.live.run_id, totals))
+            self._counted = totals
+
     async def rechecks(self) -> None:
         """Let the frontier take articles whose recheck is due."""
         self.frontier.rechecks_due = True
 
     async def clock_jumped(self, seconds: float) -> None:
         """The wall clock was set back (negative), or time passed unseen."""
-        over = STAGGER * self.config.schedule.hour
+        over = STAGGER * self.config.pace.hour
         if seconds < 0:
             log.warning("the wall clock was set back by %.0f s: what is due moves with it", -seconds)
         else:
@@ -129,7 +150,7 @@ class Upkeep:
         try:
             config: Config = self.live.reload()
         except (CrawlerError, OSError) as error:
-            log.error("the configuration was changed and cannot be read; the old one stays in force: %s", error)  # noqa: TRY400
+            log.error("the configuration was changed and cannot be read; the old one stays in force: %s", error)
             notify(READY=1)
             return
         await self.apply(config)
@@ -167,23 +188,25 @@ class Upkeep:
             middleware = self.crawler.get_downloader_middleware(kind)
             if middleware is not None:
                 middleware.apply(config)
-        log.warning(
+        log.log(
+            logging.WARNING if stuck else logging.INFO,
             "the configuration was read anew: %d sources%s",
             len(self.frontier.sources),
             f"; a restart is needed for {', '.join(stuck)}" if stuck else "",
+            extra={"event": "configuration"},
         )
 
     # The file
 
     async def maintain(self) -> None:
         """What is due of: optimizing, checks, the backup, retention; at most one long thing at a time."""
-        day = timedelta(hours=24 * self.config.schedule.hour / 3600)
+        day = timedelta(hours=24 * self.config.pace.scale)
         await self.frontier.desk.call(self._small_things)
         await self._every("pruned_at", day, lambda: self.frontier.desk.call(self._prune))
         await self._every("optimized_at", day, lambda: self.frontier.desk.call(lambda writer: writer.optimize()))
         await self._every("quick_checked_at", day, lambda: self._checked(files.quick_check))
         await self._every("checked_at", 7 * day, lambda: self._checked(files.check))
-        if (interval := self.config.storage.backup_every(self.config.schedule.hour)) is not None:
+        if (interval := self.config.storage.backup_every(self.config.pace)) is not None:
             await self._every("backed_up_at", timedelta(seconds=interval), self._backup)
 
     async def _every(self, key: str, interval: timedelta, work: Callable[[], Any]) -> None:
@@ -205,10 +228,8 @@ class Upkeep:
             now=now,
             asked=self.frontier.entries_asked(),
             steps=self.frontier.steps_asked(),
-            give_up_gaps=GIVE_UP_GAPS * (self.config.schedule.hour / 3600),
+            give_up_gaps=GIVE_UP_GAPS * self.config.pace.scale,
         )
-        if self.live.run_id:
-            writer.progress(self.live.run_id, self.frontier.tally.totals())
 
     def _prune(self, writer: Writer) -> None:
         now = self.live.now()
@@ -235,7 +256,7 @@ class Upkeep:
         try:
             size = await asyncio.to_thread(files.backup, path, target)
         except (StorageError, OSError) as error:
-            log.error("the backup could not be written: %s", error)  # noqa: TRY400
+            log.error("the backup could not be written: %s", error)
             return False
         for old in files.backups(path)[: -max(1, storage.backup_keep)]:
             old.unlink(missing_ok=True)
@@ -260,7 +281,7 @@ class Upkeep:
 
     async def successors(self) -> None:
         """For feeds that have failed for a day: where does their site list its news now?"""
-        day = timedelta(hours=24 * self.config.schedule.hour / 3600)
+        day = timedelta(hours=24 * self.config.pace.scale)
         now = self.live.now()
         failing = await self.frontier.desk.call(lambda writer: writer.feeds_to_replace(now, day))
         for feed in failing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any, Self
 
@@ -66,10 +67,11 @@ class QuietFormatter(LogFormatter):
         return None
 
 
+_UNRESOLVED = "its host name cannot be resolved"
 _SAID = {
-    "CannotResolveHostError": "its host name cannot be resolved",
-    "UnknownHostError": "its host name cannot be resolved",
-    "DNSLookupError": "its host name cannot be resolved",
+    "CannotResolveHostError": _UNRESOLVED,
+    "UnknownHostError": _UNRESOLVED,
+    "DNSLookupError": _UNRESOLVED,
     "DownloadTimeoutError": "it did not answer in time",
     "TimeoutError": "it did not answer in time",
     "TCPTimedOutError": "it did not answer in time",
@@ -86,6 +88,14 @@ _SAID = {
 }
 
 
+def _ignored_proxy() -> str:
+    """A hint for those whose way out is a proxy: names are resolved here only where `[http] proxy` names none."""
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        if os.environ.get(name):
+            return f" ({name} is set, but newsdesk takes a proxy from `[http] proxy` alone)"
+    return ""
+
+
 def reason_of(error: BaseException, refused: dict[str, str], host: str) -> str:
     """Why a request brought nothing, as an end to "ADDRESS: "."""
     if isinstance(error, Refused | BrokenBody | BadCertificate):
@@ -93,11 +103,10 @@ def reason_of(error: BaseException, refused: dict[str, str], host: str) -> str:
     name, text = type(error).__name__, str(error)
     if host in refused and name in {"CannotResolveHostError", "DNSLookupError"}:
         return refused[host]
-    if name in _SAID:
-        return _SAID[name]
     inner = re.search(r"twisted\.\S+\.(\w+): ", text)  # Scrapy wraps what Twisted saw
-    if inner and inner[1] in _SAID:
-        return _SAID[inner[1]]
+    for said in (name, inner[1] if inner else ""):
+        if said in _SAID:
+            return _SAID[said] + (_ignored_proxy() if _SAID[said] == _UNRESOLVED else "")
     for words, said in _TELLING:
         if re.search(words, text, re.IGNORECASE):
             return said

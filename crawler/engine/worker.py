@@ -9,6 +9,7 @@ import importlib
 import os
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -56,6 +57,13 @@ def _end_with_parent(parent: int) -> None:
 class ReadFailed(Exception):  # noqa: N818 - named for what was met
     """What a page or feed made a parser trip over, as text: not every library's errors travel between processes."""
 
+    def __init__(self, text: str, trace: str) -> None:
+        super().__init__(text, trace)
+        self.trace = trace
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
 
 def _full() -> bool:
     """Whether this process came near its limit."""
@@ -74,7 +82,7 @@ def _as_text() -> Iterator[None]:
         text = f"{type(error).__name__}: {error}"[:300]
         if "alloc" in text.lower() or _full():  # libxml2 says many things where memory is what it lacks
             raise MemoryError(text) from None
-        raise ReadFailed(text) from None
+        raise ReadFailed(text, traceback.format_exc()) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from crawler.feeds.waits import after_skips, retry_after, ttl_seconds
 from crawler.settings import Schedule
 from storage.records import Feed, FeedCheck, FoundBy, GapFound, Listed, Move, iso, moment
 
-# In hours of the schedule, so that months can be rehearsed (Schedule.hour).
+# In hours, whose length is an argument (settings.Pace).
 THROTTLED = 1.0  # to leave a server alone that says 429 or 503 without saying how long
 FORBIDDEN = 4.0  # 401 and 403: no retry storm
 LONGEST = 24.0  # what a feed or its headers may ask for, and the longest back-off
@@ -62,9 +62,9 @@ def taken(answer: Answer, *, schedule: Schedule, now: datetime) -> tuple[Listed,
     return recent(parsed.entries, now=now, max_age=schedule.max_age) if parsed.kind == "sitemap" else parsed.entries
 
 
-def wants_all(feed: Feed, *, schedule: Schedule, now: datetime) -> bool:
+def wants_all(feed: Feed, *, now: datetime, hour: float = 3600.0) -> bool:
     """Whether a poll goes without validators: once a day, as validators may lie (PEERS F 5)."""
-    return feed.full_at is not None and now - moment(feed.full_at) >= timedelta(hours=FULL * schedule.hour / 3600)
+    return feed.full_at is not None and now - moment(feed.full_at) >= timedelta(seconds=FULL * hour)
 
 
 def check(
@@ -76,6 +76,7 @@ def check(
     now: datetime,
     spread: float = 0.0,
     seen: Seen | None = None,
+    hour: float = 3600.0,
 ) -> FeedCheck:
     """What one answer means for its feed.
 
@@ -87,19 +88,20 @@ def check(
         now: the clock.
         spread: -1..1, by which the due time varies within a tenth, so that feeds do not beat in step.
         seen: what is known of the entries that the answer lists.
+        hour: seconds that an hour of the waiting times lasts (settings.Pace).
     """
     seen = seen or Seen()
     if answer.error is not None or answer.status is None or answer.status >= 400:
-        return _failed(feed, answer, every, schedule, now)
+        return _failed(feed, answer, every, schedule, now, hour)
     parsed = answer.parsed
     same = answer.status == 304 or (feed.body_hash is not None and answer.body_hash == feed.body_hash)
     listed = () if same else taken(answer, schedule=schedule, now=now)
     partial = answer.status == 226  # RFC 3229: what is new alone, not a window
     gap = None if same or partial or parsed is None else _gap(feed, parsed, listed, seen, now)
     since = moment(gap.to_at).timestamp() if gap else None
-    rhythm = learn(read_rhythm(feed.rhythm), seen.times, now.timestamp(), since=since, hour=schedule.hour)
+    rhythm = learn(read_rhythm(feed.rhythm), seen.times, now.timestamp(), since=since, hour=hour)
     window = feed.window if same or partial or parsed is None else len(parsed.entries)
-    wait = _interval(every, rhythm, window, schedule, now)
+    wait = _interval(every, rhythm, window, schedule, now, hour)
     asked_for = max(
         answer.fresh_for, ttl_seconds(parsed.ttl) if parsed else 0.0, (parsed.period or 0.0) if parsed else 0.0
     )
@@ -107,13 +109,13 @@ def check(
         asked_for = max(asked_for, feed.asked_wait or 0.0)  # a 304 has no body to repeat it
     due = now + timedelta(seconds=max(schedule.min, wait * (1 + 0.1 * spread)))
     if every is None:
-        due = max(due, now + timedelta(seconds=min(asked_for, LONGEST * schedule.hour)))
+        due = max(due, now + timedelta(seconds=min(asked_for, LONGEST * hour)))
         due = after_skips(due, *_skips(feed, parsed))
     found_by: dict[str, FoundBy] = {"sitemap": "sitemap", "page": "page"}
     good = FeedCheck(
         feed_url=feed.url, at=now, outcome="unchanged" if same or parsed is None else "changed", due_at=due, interval_seconds=wait,
         final_url=answer.final_url or feed.url, etag=answer.etag, last_modified=answer.last_modified, body_hash=answer.body_hash, rhythm=rhythm.kept(),
-        ok_at=now, full_at=now, lies=feed.lies, move=_move(feed, answer, schedule, now),
+        ok_at=now, full_at=now, lies=feed.lies, move=_move(feed, answer, now, hour),
     )  # fmt: skip
     if answer.status == 304:
         return replace(
@@ -139,7 +141,9 @@ def _skips(feed: Feed, parsed: ParsedFeed | None) -> tuple[tuple[str, ...], tupl
     return tuple(hours), tuple(days)
 
 
-def _interval(every: float | None, rhythm: Rhythm, window: int, schedule: Schedule, now: datetime) -> float:
+def _interval(
+    every: float | None, rhythm: Rhythm, window: int, schedule: Schedule, now: datetime, hour: float
+) -> float:
     if every is not None:
         return max(every, schedule.min)
     if not schedule.adaptive or not window:
@@ -152,7 +156,7 @@ def _interval(every: float | None, rhythm: Rhythm, window: int, schedule: Schedu
         pace=max(schedule.default, schedule.min),
         least=schedule.min,
         most=most,
-        hour=schedule.hour,
+        hour=hour,
     )
 
 
@@ -177,22 +181,23 @@ def _gap(feed: Feed, parsed: ParsedFeed, listed: tuple[Listed, ...], seen: Seen,
     return GapFound(from_at=feed.ok_at, to_at=oldest if feed.ok_at < oldest <= iso(now) else iso(now))
 
 
-def _move(feed: Feed, answer: Answer, schedule: Schedule, now: datetime) -> Move:
+def _move(feed: Feed, answer: Answer, now: datetime, hour: float) -> Move:
     """How often, and since when, a feed says that it has moved for good, to the same place; its address once that is believed."""
     if not answer.moved or answer.final_url is None:
         return feed.move if feed.address is not None else Move()
     again = answer.final_url == feed.moved_to
     since = moment(feed.moved_since) if again and feed.moved_since else now
     polls = feed.moved_polls + 1 if again else 1
-    believed = polls >= MOVED_POLLS and now - since >= timedelta(hours=MOVED_AFTER * schedule.hour / 3600)
+    believed = polls >= MOVED_POLLS and now - since >= timedelta(seconds=MOVED_AFTER * hour)
     return Move(
         to=answer.final_url, since=iso(since), polls=polls, address=answer.final_url if believed else feed.address
     )
 
 
-def _failed(feed: Feed, answer: Answer, every: float | None, schedule: Schedule, now: datetime) -> FeedCheck:
+def _failed(
+    feed: Feed, answer: Answer, every: float | None, schedule: Schedule, now: datetime, hour: float
+) -> FeedCheck:
     """Back off linearly, up to a day; a server in trouble is asked again before the feed's window may have rolled over."""
-    hour = schedule.hour
     status = answer.status or 0
     reason = answer.error or f"the server answered {status}"
     move = feed.move
@@ -205,7 +210,7 @@ def _failed(feed: Feed, answer: Answer, every: float | None, schedule: Schedule,
         return FeedCheck(feed_url=feed.url, at=now, outcome="gone", error="gone for good (410)", lies=feed.lies)
     failures = feed.failures + 1
     since = moment(feed.lost_since) if feed.lost_since else now
-    if status == 404 and feed.lost_polls + 1 >= LOST_POLLS and now - since >= timedelta(hours=LOST_AFTER * hour / 3600):
+    if status == 404 and feed.lost_polls + 1 >= LOST_POLLS and now - since >= timedelta(seconds=LOST_AFTER * hour):
         return FeedCheck(
             feed_url=feed.url,
             at=now,

@@ -72,7 +72,7 @@ def learn(
         times: when each new entry was published, in seconds; later than now counts as now, and so does what was listed late.
         now: the clock, in seconds.
         since: from when on the poll tells of all; else from the poll before.
-        hour: seconds of an hour; fewer where months are rehearsed.
+        hour: seconds that an hour of the waiting times lasts (settings.Pace).
     """
     day = 24 * hour
     found = [min(time, now) for time in times]

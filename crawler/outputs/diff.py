@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from rich.text import Text
@@ -21,14 +22,41 @@ def word_diff(old: str, new: str, budget: Budget | None = None) -> Iterator[Piec
     """The pieces of new against old, in reading order; all of both where a comparison takes more steps than are left."""
     a, b = re.findall(r"\S+\s*", old), re.findall(r"\S+\s*", new)
     found = opcodes([w.strip() for w in a], [w.strip() for w in b], budget or Budget(_SHORT))
-    for op, i1, i2, j1, j2 in found if found is not None else [("replace", 0, len(a), 0, len(b))]:
+    steps = list(found) if found is not None else [("replace", 0, len(a), 0, len(b))]
+    for (op, i1, i2, j1, j2), following in zip_longest(steps, steps[1:]):
         if op == "equal":
-            yield "equal", "".join(b[j1:j2])
+            words = "".join(b[j1:j2])
+            if following is not None and following[3] == following[4]:  # words were taken out behind them
+                words = words.rstrip() + _breaks(a, b, i2, following[2], j2)[0]
+            yield "equal", words
             continue
         if i2 > i1:
-            yield "delete", "".join(a[i1:i2])
+            yield "delete", "".join(a[i1:i2]).rstrip() + (" " if j2 > j1 else _breaks(a, b, i1, i2, j1)[1])
         if j2 > j1:
             yield "insert", "".join(b[j1:j2])
+
+
+def _breaks(a: list[str], b: list[str], i1: int, i2: int, j: int) -> tuple[str, str]:
+    """What stands before and after words that were taken out, so that the paragraphs around them are those of the new version.
+
+    Args:
+        a: the old words, each with the space behind it.
+        b: the new ones.
+        i1: the first of a that was taken out.
+        i2: the first behind them.
+        j: the first of b behind them.
+    """
+    before, after, now = (_space(words, at) for words, at in ((a, i1), (a, i2), (b, j)))
+    if i1 == 0 or j == 0:  # nothing stands before them
+        return "", after
+    if "\n" not in now:
+        return " ", " "
+    return (before, after) if "\n" in before + after else (before, now)
+
+
+def _space(words: list[str], at: int) -> str:
+    """The space before a word."""
+    return words[at - 1][len(words[at - 1].rstrip()) :] if at else ""
 
 
 def changed(

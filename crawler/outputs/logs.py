@@ -1,4 +1,4 @@
-"""The background crawler's log on stderr: a line a message, as text for people and journals, or as JSON for machines."""
+"""newsdesk's log on stderr: a line a message, as text for people and journals, or as JSON for machines; the traceback of a fault of ours below or in it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 import logging
 import os
 import sys
+import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from crawler.outputs.terminal import safe
 
+_TIME = "%Y-%m-%dT%H:%M:%SZ"  # of every time in a log
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -21,7 +24,20 @@ class TextLines(logging.Formatter):
         """One line."""
         at = "" if os.environ.get("JOURNAL_STREAM") else f"{_time(record)} "
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        return safe(f"{at}{level}{' '.join(record.getMessage().split())}")
+        return safe(f"{at}{level}{' '.join(record.getMessage().split())}") + _below(record)
+
+
+class ShortLines(logging.Formatter):
+    """`newsdesk: message`, of a command; with the traceback where it was asked for."""
+
+    def __init__(self, *, tracebacks: bool) -> None:
+        super().__init__()
+        self.tracebacks = tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        line = safe(f"{record.name}: {' '.join(record.getMessage().split())}")
+        return line + _below(record) if self.tracebacks else line
 
 
 class JsonLines(logging.Formatter):
@@ -30,17 +46,42 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One object."""
         more = {name: _plain(value) for name, value in vars(record).items() if name not in _OWN}
+        if trace := _traceback(record):
+            more["traceback"] = trace
         return json.dumps(
             {"at": _time(record), "level": record.levelname.lower(), "message": record.getMessage(), **more},
             ensure_ascii=False,
         )
 
 
+def _traceback(record: logging.LogRecord) -> str:
+    """Of an exception that is logged with its record, or of one in a worker process, which comes as text."""
+    if record.exc_info and record.exc_info[0] is not None:
+        return "".join(traceback.format_exception(*record.exc_info)).rstrip()
+    return str(vars(record).get("traceback") or "").rstrip()
+
+
+def _below(record: logging.LogRecord) -> str:
+    """A traceback, below a message's line; escape sequences of strangers taken out."""
+    trace = _traceback(record)
+    return "".join(f"\n{safe(line)}" for line in trace.splitlines())
+
+
 def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(record.created, UTC).strftime(_TIME)
+
+
+def line_of(form: str) -> Callable[[str], str]:
+    """What makes one line of a message at this moment, in the log's own form, without the log: for a signal handler."""
+    formatter = JsonLines() if form == "json" else TextLines()
+    return lambda text: formatter.format(
+        logging.makeLogRecord({"msg": text, "levelno": logging.INFO, "levelname": "INFO"})
+    )
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime(_TIME)
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -151,25 +152,39 @@ def progress(enabled: bool) -> Iterator[Any]:
     if not enabled or not sys.stderr.isatty():
         yield None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         SpinnerColumn(),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TextColumn("{task.description}"),
+        TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
+    began = time.monotonic()
     with Progress(*columns, console=err(), transient=True) as bar:
-        task = bar.add_task("asking feeds", total=None)
+        task = bar.add_task("reading feeds", total=None, rate="")
 
         def observe(tally: Any) -> None:
             new, revised, failed = tally.total("articles_new"), tally.total("revised"), tally.total("failed")
+            known = tally.expected is not None
             bar.update(
                 task,
-                total=max(tally.asked, 1),
+                total=max(tally.expected, tally.asked) if known else None,
                 completed=tally.answered,
-                description=f"{new} new, {revised} revised, {failed} failed",
+                description=f"{'' if known else 'reading feeds, '}{new} new, {revised} revised, {failed} failed",
+                rate=f"{tally.answered / max(time.monotonic() - began, 0.1):.1f}/s",
             )
 
         yield observe

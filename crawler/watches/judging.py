@@ -150,7 +150,7 @@ def due_at(watch: Watch, found: Sequence[Found], last: str | None, hour: float) 
         watch: the watch.
         found: what waits; not empty.
         last: when it last spoke.
-        hour: seconds of an hour; fewer where months are rehearsed.
+        hour: seconds that an hour of the waiting times lasts (settings.Pace).
     """
     first, newest = moment(found[0].at), moment(max(hit.at for hit in found))
     if watch.digest == "instant":

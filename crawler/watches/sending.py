@@ -9,19 +9,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import os
+import re
 import shlex
 import signal
 import subprocess
 import tempfile
+import threading
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from crawler.errors import CrawlerError
+from crawler.text import one_line
 from crawler.values import secret
 
 SECONDS = 10.0  # a webhook's
@@ -147,11 +152,41 @@ def _apprise(where: str, body: str, named: str) -> None:
         import apprise
     except ImportError as error:
         raise NotSentError(
-            f"{named} needs Apprise: pip install 'newsdesk[notify]'; webhooks and exec: need nothing"
+            f"{named} needs Apprise: `pip install apprise` in newsdesk's environment (of pipx: `pipx inject newsdesk apprise`); webhooks and exec: need nothing"
         ) from error
     said = json.loads(body)
     service = apprise.Apprise()
-    if not service.add(where):
-        raise NotSentError(f"{named}: Apprise knows no such receiver")
-    if not service.notify(title=said["title"], body=said["text"]):
-        raise NotSentError(f"{named}: Apprise could not deliver it")
+    with _overheard("apprise") as heard:
+        if not service.add(where):
+            raise NotSentError(f"{named}: Apprise knows no such receiver{_reason(heard, where)}")
+        if not service.notify(title=said["title"], body=said["text"]):
+            raise NotSentError(f"{named}: Apprise could not deliver it{_reason(heard, where)}")
+
+
+@contextmanager
+def _overheard(name: str) -> Iterator[list[str]]:
+    """What a library logs as a warning or worse in this thread meanwhile: Apprise says nowhere else why it failed."""
+    heard: list[str] = []
+    thread = threading.get_ident()
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == thread:
+                heard.append(one_line(record.getMessage()))
+
+    ear, log = Ear(logging.WARNING), logging.getLogger(name)
+    log.addHandler(ear)
+    try:
+        yield heard
+    finally:
+        log.removeHandler(ear)
+
+
+def _reason(heard: list[str], where: str) -> str:
+    """The first thing that a library said, as an end to a message, without any part of the receiver's address that may be a secret."""
+    text = next(iter(heard), "")
+    parts = set(re.split(r"[/:@?&=#,]", where))
+    for part in sorted(parts | set(map(unquote, parts)), key=len, reverse=True):
+        if len(part) > 3:
+            text = text.replace(part, "…")
+    return f": {text[:200].rstrip('.')}" if text else ""

@@ -185,7 +185,7 @@ def build(world: World) -> None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     found = World(Desk(tmp_path_factory.mktemp("etiquette")))
     build(found)
-    found.desk.configure(*found.sources, extra=SCHEDULE)
+    found.desk.configure(*found.sources, extra=SCHEDULE, hour=6)
     run = found.desk.start("run")
     time.sleep(WATCHED)
     run.send_signal(signal.SIGTERM)
@@ -221,7 +221,7 @@ def test_f3_validators_belong_to_the_final_address(world: World) -> None:
 def test_f4_a_restart_is_conditional_and_asks_nothing_before_its_time(tmp_path: Path) -> None:
     desk, site = Desk(tmp_path), Site()
     site.rss("/feed.xml", [{"title": "One", "link": "/1"}])
-    desk.configure(source(site, more='every = "9s"'), extra=SCHEDULE)
+    desk.configure(source(site, more='every = "9s"'), extra=SCHEDULE, hour=6)
     for _ in range(2):
         run = desk.start("run")
         time.sleep(3)
@@ -253,7 +253,9 @@ def test_f5_one_unconditional_request_a_day_finds_out_validators_that_lie(tmp_pa
 
     site.live["/feed.xml"] = lying
     desk.configure(
-        source(site), extra=SCHEDULE.replace('"2s"', '"0.2s"').replace('"1s"', '"0.1s"').replace('"4s"', '"0.6s"')
+        source(site),
+        extra=SCHEDULE.replace('"2s"', '"0.2s"').replace('"1s"', '"0.1s"').replace('"4s"', '"0.6s"'),
+        hour=0.6,
     )  # a day is 14.4 s
     run = desk.start("run")
     time.sleep(20)
@@ -319,6 +321,7 @@ def test_f12_a_busy_feed_is_asked_more_often_than_a_quiet_one(tmp_path: Path) ->
         source(busy, id="busy"),
         source(quiet, id="quiet"),
         extra=SCHEDULE.replace('"4s"', '"9s"').replace('"2s"', '"6s"'),
+        hour=6,
     )
     run = desk.start("run")
     time.sleep(16)
@@ -354,7 +357,7 @@ def test_row_27_f15_410_ends_a_feed_at_once_and_404_does_not(world: World) -> No
 
 def test_f15_404_ends_a_feed_after_30_failures_and_14_days(tmp_path: Path) -> None:
     desk, site = Desk(tmp_path), Site()
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     desk.run("crawl")
     with sqlite3.connect(desk.database) as db:
         db.execute("UPDATE feeds SET lost_polls = 29, lost_since = '2026-01-01T00:00:00Z'")
@@ -368,7 +371,7 @@ def test_f16_a_permanent_move_is_believed_after_three_polls_and_seven_days(tmp_p
     desk, site = Desk(tmp_path), Site()
     site.answers["/feed.xml"] = Answer(b"", 301, headers={"Location": "/new.xml"})
     site.answers["/new.xml"] = Answer(a_feed(site), kind=RSS)
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     for _ in range(3):
         assert desk.run("crawl").code == 0
     assert site.paths().count("/feed.xml") == 3

@@ -46,7 +46,7 @@ def roll(site: Site, start: int, stop: int) -> None:
 
 def test_row_26_the_first_signal_drains_and_exits_0(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.news(3)
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     run = start()
     assert until(lambda: len(run.rows("SELECT id FROM articles")) == 3)
     assert run.stop() == 0
@@ -58,7 +58,7 @@ def test_row_26_a_server_that_does_not_answer_holds_up_no_end(
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:
     site.answers["/feed.xml"] = Answer(b"", delay=40)
-    desk.configure(source(site), extra=SCHEDULE.replace("[schedule]", "[schedule]\n"))
+    desk.configure(source(site), extra=SCHEDULE.replace("[schedule]", "[schedule]\n"), hour=6)
     desk.env["NEWSDESK_HTTP__TIMEOUT"] = "60"
     run = start()
     assert until(lambda: "/feed.xml" in site.paths())
@@ -68,7 +68,7 @@ def test_row_26_a_server_that_does_not_answer_holds_up_no_end(
 
 def test_row_26_a_second_signal_ends_at_once(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.answers["/feed.xml"] = Answer(b"", delay=40)
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     desk.env["NEWSDESK_HTTP__TIMEOUT"] = "60"
     run = start()
     assert until(lambda: "/feed.xml" in site.paths())
@@ -83,7 +83,7 @@ def test_edits_of_the_configuration_are_picked_up_and_a_broken_file_is_told(
 ) -> None:
     site.news(1)
     site.rss("/other.xml", [{"title": "Other", "link": "/2026/11/20/story-number-0"}])
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     run = start()
     assert until(lambda: "/feed.xml" in site.paths())
     config = desk.folder / "newsdesk.toml"
@@ -107,7 +107,7 @@ def test_edits_of_the_configuration_are_picked_up_and_a_broken_file_is_told(
 def test_a_fetch_beside_it_is_taken_within_two_seconds(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.news(1)
     address = site.page("/2026/11/21/asked-for-now", "Asked for now", story(5))
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     run = start()
     assert until(lambda: run.rows("SELECT id FROM articles"))
     done = desk.run("fetch", address)
@@ -123,7 +123,7 @@ def test_a_window_that_rolled_over_is_a_gap_that_a_sitemap_fills(
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:
     roll(site, 0, 10)
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     run = start()
     assert until(lambda: len(run.rows("SELECT id FROM articles")) == 10)
     roll(site, 10, 30)
@@ -154,7 +154,7 @@ def test_a_gap_is_filled_from_archive_pages_up_to_what_was_known(
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:
     roll(site, 0, 5)
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     run = start()
     assert until(lambda: len(run.rows("SELECT id FROM articles")) == 5)
     roll(site, 5, 20)
@@ -175,7 +175,7 @@ def test_a_gap_is_filled_from_archive_pages_up_to_what_was_known(
 
 def test_a_gap_that_nothing_fills_is_lost_and_stays_told(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     roll(site, 0, 5)
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     run = start()
     assert until(lambda: len(run.rows("SELECT id FROM articles")) == 5)
     roll(site, 10, 15)
@@ -188,7 +188,9 @@ def test_a_feed_that_failed_for_a_day_gets_its_successor_told(
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:
     site.rss("/feed.xml", [{"title": "One", "link": "/1"}])
-    desk.configure(source(site), extra='[schedule]\ndefault = "0.2s"\nmin = "0.1s"\nmax = "0.6s"\n')  # a day is 14.4 s
+    desk.configure(
+        source(site), extra='[schedule]\ndefault = "0.2s"\nmin = "0.1s"\nmax = "0.6s"\n', hour=0.6
+    )  # a day is 14.4 s
     run = start()
     assert until(lambda: run.rows("SELECT ok_at FROM feeds WHERE ok_at IS NOT NULL"))
     del site.answers["/feed.xml"]
@@ -206,7 +208,9 @@ def test_row_27_a_source_that_was_down_for_a_week_comes_back_with_all_of_its_win
 ) -> None:
     site = Site()
     site.news(5)
-    desk.configure(source(site), extra='[schedule]\ndefault = "0.1s"\nmin = "0.05s"\nmax = "0.3s"\n')  # a day is 7.2 s
+    desk.configure(
+        source(site), extra='[schedule]\ndefault = "0.1s"\nmin = "0.05s"\nmax = "0.3s"\n', hour=0.3
+    )  # a day is 7.2 s
     run = start()
     assert until(lambda: len(run.rows("SELECT id FROM articles")) == 5)
     port = int(site.base.rsplit(":", 1)[1])
@@ -223,7 +227,7 @@ def test_row_27_a_source_that_was_down_for_a_week_comes_back_with_all_of_its_win
 
 def test_backups_are_made_and_the_old_ones_taken_away(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.news(1)
-    desk.configure(source(site), extra=f'{SCHEDULE}\n[storage]\nbackup = "2s"\nbackup_keep = 2\n')
+    desk.configure(source(site), extra=f'{SCHEDULE}\n[storage]\nbackup = "2s"\nbackup_keep = 2\n', hour=6)
     run = start()
     assert until(lambda: run.text().count("backed up to") >= 3, 20)
     assert run.stop() == 0
@@ -234,7 +238,7 @@ def test_backups_are_made_and_the_old_ones_taken_away(desk: Desk, site: Site, st
 
 def test_metrics_and_systemd_are_told(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.news(2)
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(desk.folder / "notify"))
         listener.settimeout(15)
@@ -264,7 +268,7 @@ def test_row_21_kill_9_of_a_run_loses_nothing_and_asks_nothing_twice_or_too_earl
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:
     site.news(60)
-    desk.configure(source(site, more='every = "5s"'), extra=SCHEDULE, delay=0.02)
+    desk.configure(source(site, more='every = "5s"'), extra=SCHEDULE, hour=6, delay=0.02)
     rng = random.Random(7)
     for _ in range(6):
         run = start()
@@ -287,7 +291,7 @@ def test_row_21_kill_9_of_a_run_loses_nothing_and_asks_nothing_twice_or_too_earl
 def test_row_26_a_stop_during_the_start_is_clean(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     """What a handler raised while Twisted put its own in place was swallowed, and the run went on."""
     site.news(1)
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     lock = desk.folder / "news.db.lock"
     moments = torture.times(4, 100)
     for part in range(moments):
@@ -300,7 +304,7 @@ def test_row_26_a_stop_during_the_start_is_clean(desk: Desk, site: Site, start: 
 
 def test_status_says_when_it_was_killed(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.news(1)
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     run = start()
     assert until(lambda: run.rows("SELECT id FROM articles"))
     run.process.kill()

@@ -44,7 +44,9 @@ def main() -> None:
         real  # who has read the name keeps the shifted one; what is sent to other processes must be found by its name
     )
     assert crawler.engine.live.datetime is not real
-    newsdesk()
+    from crawler.settings import Pace
+
+    newsdesk(pace=Pace(hour=6))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def polls(site: Site) -> int:
 
 def test_row_24_of_two_started_at_once_exactly_one_runs(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.news(1)
-    desk.configure(source(site), extra=SCHEDULE)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
     for _ in range(torture.times(3, 20)):
         pair = [start(), start()]
         assert until(lambda pair=pair: any(r.process.poll() is not None for r in pair), 6)
@@ -39,7 +39,7 @@ def test_row_25_after_a_sleep_there_is_one_poll_and_not_a_burst(
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:
     site.news(2)
-    desk.configure(source(site, more='every = "2s"'), extra=SCHEDULE)
+    desk.configure(source(site, more='every = "2s"'), extra=SCHEDULE, hour=6)
     run = start()
     assert until(lambda: polls(site) >= 2)
     run.process.send_signal(signal.SIGSTOP)
@@ -63,7 +63,7 @@ def test_row_25_a_clock_that_is_set_stops_nothing(tmp_path: Path, site: Site, ju
     clock.write_text("0")
     desk.env[CLOCK] = str(clock)
     site.news(2)
-    desk.configure(source(site, more='every = "2s"'), extra=SCHEDULE)
+    desk.configure(source(site, more='every = "2s"'), extra=SCHEDULE, hour=6)
     run = Running(desk)
     try:
         assert until(lambda: polls(site) >= 2, 20), run.text()

@@ -102,7 +102,7 @@ def test_row_22_every_acknowledged_article_was_synced_before(desk: Desk, site: S
 
 def test_row_23_a_full_disk_is_waited_out(small: Desk, site: Site, running: Callable[[Desk], Running]) -> None:
     site.news(80)
-    small.configure(source(site), extra=SCHEDULE)
+    small.configure(source(site), extra=SCHEDULE, hour=6)
     run = running(small)
     assert until(lambda: "the disk is full" in run.text(), 40), run.text()
     before = count(run)
@@ -139,7 +139,7 @@ def test_row_23_a_lock_that_another_program_holds_is_waited_out(
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:
     site.news(30)
-    desk.configure(source(site), extra=SCHEDULE, delay=0.05)
+    desk.configure(source(site), extra=SCHEDULE, hour=6, delay=0.05)
     run = start()
     assert until(lambda: count(run) > 3, 20), run.text()
     with sqlite3.connect(desk.database, timeout=10, isolation_level=None) as other:
@@ -158,7 +158,7 @@ def test_row_23_too_few_files_cost_time_and_nothing_else(desk: Desk, tmp_path: P
     sites = [Site(f"127.0.11.{n + 1}") for n in range(60)]
     for n, site in enumerate(sites):
         site.news(1, start=n)
-    desk.configure(*(source(site, id=f"s{n}") for n, site in enumerate(sites)), extra=SCHEDULE)
+    desk.configure(*(source(site, id=f"s{n}") for n, site in enumerate(sites)), extra=SCHEDULE, hour=6)
     few = ["sh", "-c", 'ulimit -S -n 40; exec "$@"', "sh", *desk.command("run")]
     with (tmp_path / "run.log").open("w") as log:
         process = subprocess.Popen(few, cwd=desk.folder, env=desk.environment(), stderr=log)

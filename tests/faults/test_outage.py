@@ -26,7 +26,7 @@ def test_row_27_an_hour_without_names_loses_nothing(tmp_path: Path, site: Site) 
     desk.env[PLAN] = str(tmp_path / "plan.json")
     site.base = "http://news.test"
     site.news(3)
-    desk.configure(source(site, more='every = "2s"'), extra=SCHEDULE)
+    desk.configure(source(site, more='every = "2s"'), extra=SCHEDULE, hour=6)
     run = Running(desk)
     try:
         assert until(lambda: len(run.rows("SELECT 1 FROM articles")) == 3, 20), run.text()
@@ -48,7 +48,7 @@ def test_row_27_a_feed_that_moves_for_good_keeps_its_entries(
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:
     site.news(4)
-    desk.configure(source(site, more='every = "1s"'), extra=SCHEDULE)
+    desk.configure(source(site, more='every = "1s"'), extra=SCHEDULE, hour=6)
     run = start()
     assert until(lambda: len(run.rows("SELECT 1 FROM articles")) == 4, 20), run.text()
     site.answers["/new.xml"] = site.answers["/feed.xml"]

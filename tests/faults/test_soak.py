@@ -60,7 +60,9 @@ def test_row_35_nothing_grows(desk: Desk, site: Site, start: Callable[..., Runni
     """Rounds by the second, each with something new, something edited, something broken."""
     rounds = max(30, int(torture.SECONDS)) if torture.SECONDS else 10
     desk.configure(
-        source(site, more='every = "1s"'), extra='[schedule]\nmin = "1s"\nmax = "1s"\ndefault = "1s"\nrecheck = []\n'
+        source(site, more='every = "1s"'),
+        extra='[schedule]\nmin = "1s"\nmax = "1s"\ndefault = "1s"\nrecheck = []\n',
+        hour=6,
     )
     listed: list[int] = []
 

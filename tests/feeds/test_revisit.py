@@ -210,10 +210,10 @@ def test_no_overlap_with_a_window_that_held_something_is_a_gap() -> None:
 
 
 def test_an_unconditional_request_goes_out_once_a_day() -> None:
-    assert not wants_all(FEED, schedule=Schedule(), now=NOW)
+    assert not wants_all(FEED, now=NOW)
     young = dataclasses.replace(FEED, full_at=iso(NOW - timedelta(hours=23)))
     old = dataclasses.replace(FEED, full_at=iso(NOW - timedelta(hours=24)))
-    assert [wants_all(f, schedule=Schedule(), now=NOW) for f in (young, old)] == [False, True]
+    assert [wants_all(f, now=NOW) for f in (young, old)] == [False, True]
 
 
 def test_validators_that_stayed_while_entries_came_lie() -> None:
@@ -234,11 +234,15 @@ def test_a_server_in_trouble_is_asked_again_before_its_window_rolls_over() -> No
     assert hard - NOW == timedelta(days=1)
 
 
-def test_a_schedule_of_seconds_rehearses_the_same_manners() -> None:
-    quick = Schedule(default=6, min=1, max=36)
-    assert quick.hour == 6
-    found = check(FEED, Answer(status=429), schedule=quick, every=None, now=NOW)
+def test_a_pace_of_seconds_shortens_the_waiting_times() -> None:
+    found = check(FEED, Answer(status=429), schedule=Schedule(), every=None, now=NOW, hour=6)
     assert found.not_before == NOW + timedelta(seconds=6)
+
+
+@pytest.mark.parametrize("least", [0.05, 1, 30, 59])
+def test_no_interval_of_the_schedule_shortens_a_wait_after_429(least: float) -> None:
+    found = check(FEED, Answer(status=429), schedule=Schedule(default=least, min=least), every=None, now=NOW)
+    assert found.not_before == NOW + timedelta(hours=1)
 
 
 def test_timeouts_are_no_404s() -> None:

@@ -1,0 +1,1 @@
+"""Scrapy's own commands where newsdesk's differ (COMMANDS_MODULE)."""

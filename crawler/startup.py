@@ -1,0 +1,44 @@
+"""Starting newsdesk: whether its packages are its own, and the command line of a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# The path of this process comes last: it is needed only where the caller found newsdesk by a path of its own, a notebook's for one.
+_CODE = """
+import sys
+from importlib import import_module
+path, module = sys.argv.pop(1), sys.argv.pop(1)
+if path not in sys.path:
+    sys.path.append(path)
+import_module(module).main()
+"""
+
+
+def foreign_packages() -> dict[str, Path | None]:
+    """`storage` and `spiders`, names that other projects use too: the folders of those that are imported from elsewhere than newsdesk's; None for one not found."""
+    places: dict[str, Path | None] = {}
+    for name in ("storage", "spiders"):
+        spec = find_spec(name)
+        places[name] = Path(spec.origin).resolve().parent if spec and spec.origin else None
+    return {name: place for name, place in places.items() if place != ROOT / name}
+
+
+def foreign(name: str, place: Path | None) -> str:
+    """What is wrong with one of foreign_packages, and what to do."""
+    found = f"is imported from {place}" if place else "is not found"
+    return f"the package {name!r} {found}, not newsdesk's own in {ROOT / name}; rename the other one, or run newsdesk in an environment of its own"
+
+
+def own_command(module: str) -> list[str]:
+    """The command line that runs a module's `main` in a new Python, with the newsdesk of this one.
+
+    Not `python -m`: the current folder would come first on its path, and a stray json.py or storage/ there would be executed.
+
+    Args:
+        module: the module's name; what is appended to the list are its arguments.
+    """
+    return [sys.executable, "-P", "-c", _CODE, str(ROOT), module]

@@ -1,0 +1,372 @@
+"""What users met on their first day: each fault that was found, and what newsdesk says now."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from crawler.outputs.diff import changed
+from storage.errors import StorageError
+from storage.records import Filter
+from storage.store import open_store
+from storage.writer import open_writer
+from tests.conftest import ROOT, Desk, source
+from tests.running import SCHEDULE, Running, until
+from tests.site import Answer, Site, story
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Six articles, crawled."""
+    desk, site = Desk(tmp_path_factory.mktemp("kept")), Site()
+    site.news(6)
+    desk.configure(source(site, more='tags = ["local"]'))
+    assert desk.run("crawl").code == 0
+    yield desk
+    site.close()
+
+
+@pytest.mark.parametrize("arguments", [(), ("db",), ("sources",), ("watch",), ("config",)], ids=" ".join)
+def test_a_group_alone_prints_its_help(desk: Desk, arguments: tuple[str, ...]) -> None:
+    done = desk.run(*arguments)
+    assert done.code == 2
+    assert done.out == ""
+    lines = done.err.splitlines()
+    assert lines[0].startswith("Usage: newsdesk")
+    assert "Commands:" in lines
+    assert len(lines) > 8
+
+
+def test_search_takes_all_its_words_as_one_query(kept: Desk) -> None:
+    one = kept.run("search", "Story number", "--json").out
+    assert json.loads(one)
+    assert kept.run("search", "Story", "number", "--json").out == one
+    assert kept.run("search", "--json", "Story", "number").out == one
+
+
+@pytest.mark.parametrize(
+    ("query", "named"), [("week NOT zebra", "NOT"), ("a OR b", "OR"), ("stor*", "*"), ("x AND y*", "AND, *")]
+)
+def test_operators_are_said_to_be_words(kept: Desk, query: str, named: str) -> None:
+    assert f"{named} taken as words" in kept.run("search", query).err
+
+
+@pytest.mark.parametrize("query", ["not a word", '"this OR that"', "ORANGE", "andante"])
+def test_words_that_look_like_operators_are_left_alone(kept: Desk, query: str) -> None:
+    assert "taken as words" not in kept.run("search", query).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "--tag", "nosuch"), "no source has the tag 'nosuch'"),
+        (("list", "--source", "nope"), "no source is called 'nope'"),
+        (("search", "x", "--tag", "nosuch"), "no source has the tag 'nosuch'"),
+        (("edits", "--tag", "nosuch"), "no source has the tag 'nosuch'"),
+        (("edits", "--source", "nope"), "no source is called 'nope'"),
+        (("list", "--until", "2001-01-01"), "no article matches"),
+        (("search", "zzzz"), "no article matches 'zzzz'"),
+        (("edits",), "no edit matches"),
+        (("edits", "--vanished"), "no vanished article matches"),
+    ],
+)
+def test_an_empty_answer_says_why(kept: Desk, arguments: tuple[str, ...], said: str) -> None:
+    done = kept.run(*arguments)
+    assert (done.code, done.out) == (0, "")
+    assert said in done.err
+
+
+def test_edits_of_a_tag_that_no_source_has_are_none(desk: Desk, site: Site) -> None:
+    """They were all edits: the filter was empty."""
+    desk.configure(source(site))
+    address = site.page("/2026/11/20/one", "One story of the week", story(1))
+    desk.run("fetch", address)
+    site.page("/2026/11/20/one", "One story of the week", [*story(1)[:-1], "The ferry was late by two hours."])
+    desk.run("fetch", address)
+    assert len(json.loads(desk.run("edits", "--json").out)) == 1
+    assert json.loads(desk.run("edits", "--json", "--tag", "nosuch").out) == []
+
+
+def test_a_filter_in_python_takes_times_as_the_command_line_does(kept: Desk) -> None:
+    with open_store(kept.database) as store:
+        every = [hit.article.id for hit in store.articles(Filter(since="3650d"))]
+        assert len(every) == 6
+        assert store.count(Filter(seen_since="1h", until="today")) == 6
+        assert store.count(Filter(since=datetime.fromisoformat("2026-11-20T08:30:00Z"))) == 0  # type: ignore[arg-type]
+        assert store.edits(since="7d") == []
+        for broken in (Filter(since="whenever"), Filter(until="7 parsecs"), Filter(seen_since="99999999w")):
+            with pytest.raises(StorageError, match="this is no time; write 7d, 12h, today"):
+                list(store.articles(broken))
+
+
+@pytest.mark.parametrize(("name", "starts"), [("n.csv", "id,"), ("n.jsonl", "{"), ("n.atom", "<?xml")])
+def test_export_goes_by_the_files_ending(kept: Desk, name: str, starts: str) -> None:
+    assert kept.run("export", name).code == 0
+    assert (kept.folder / name).read_text(encoding="utf-8-sig").startswith(starts)
+
+
+@pytest.mark.parametrize("name", ["news", "news.txt", "-"])
+def test_export_without_a_format_says_so(kept: Desk, name: str) -> None:
+    done = kept.run("export", name)
+    assert done.code == 2
+    assert "--format jsonl|csv|parquet|markdown|atom" in done.err
+
+
+@pytest.mark.parametrize("robots", [200, 500])
+def test_a_backfill_that_could_not_look_says_so(desk: Desk, site: Site, robots: int) -> None:
+    """A study would take "no article of that time is missing" for an answer."""
+    site.news(2)
+    desk.configure(source(site))
+    desk.run("crawl")
+    site.answers["/robots.txt"] = Answer(b"", robots, kind="text/plain")
+    for arguments in (("--dry-run",), ()):
+        done = desk.run("backfill", "post", "--since", "2026-10-01", *arguments)
+        assert done.code == 4, done.err
+        assert "post: could not look: " in done.err
+        assert "is missing" not in done.err
+
+
+def test_a_backfill_that_looked_and_found_nothing_says_that(desk: Desk, site: Site) -> None:
+    site.news(2)
+    site.answers["/news.xml"] = Answer(
+        b'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"><url><loc>'
+        + site.base.encode()
+        + b"/2020/01/02/an-old-story</loc><lastmod>2020-01-02</lastmod></url></urlset>",
+        kind="application/xml",
+    )
+    site.answers["/robots.txt"] = Answer(
+        f"User-agent: *\nAllow: /\nSitemap: {site.base}/news.xml".encode(), kind="text/plain"
+    )
+    desk.configure(source(site))
+    desk.run("crawl")
+    done = desk.run("backfill", "post", "--since", "2026-10-01")
+    assert done.code == 0
+    assert "no article of that time is missing" in done.err
+
+
+def test_a_backfill_that_failed_is_tried_again(desk: Desk, site: Site) -> None:
+    site.news(1)
+    desk.configure(source(site, more=f'sitemaps = ["{site.base}/map.xml"]'))
+    assert desk.run("backfill", "post", "--since", "2026-10-01").code == 4
+    site.page("/2026/11/02/an-older-story", "An older story", ["The pier was painted green in the spring."] * 4)
+    listed = f"<url><loc>{site.base}/2026/11/02/an-older-story</loc><lastmod>2026-11-02</lastmod></url>"
+    site.answers["/map.xml"] = Answer(
+        f'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{listed}</urlset>'.encode(),
+        kind="application/xml",
+    )
+    done = desk.run("backfill", "post", "--since", "2026-10-01")
+    assert done.code == 0, done.err
+    assert "1 new" in done.err
+
+
+def test_an_interrupted_crawl_counts_what_waits(desk: Desk, site: Site) -> None:
+    site.news(40)
+    desk.configure(source(site), delay=0.3)
+    process = subprocess.Popen(
+        desk.command("crawl"),
+        cwd=desk.folder,
+        env=desk.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert until(lambda: len(site.paths()) > 4, 30)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    stored = desk.rows("SELECT count(*) AS n FROM articles")[0]["n"]
+    assert f"interrupted: {stored} new" in err
+    assert f"{40 - stored} more wait for the next" in err, (out, err)
+
+
+def test_a_source_behind_a_consent_wall_is_a_warning(desk: Desk, site: Site) -> None:
+    wall = b"<html><head><title>Consent</title></head><body><h1>We value your privacy</h1><p>We and our partners store cookies. Accept all cookies to continue.</p><button>Accept all</button><button>Reject all</button></body></html>"
+    items = [{"title": f"Story number {n} of the week", "link": f"/2026/11/20/story-{n}"} for n in range(14)]
+    for item in items:
+        site.answers[item["link"]] = Answer(wall)
+    site.rss("/feed.xml", items)
+    desk.configure(source(site))
+    desk.run("crawl")
+    assert desk.rows("SELECT count(*) AS n FROM articles WHERE completeness <> 'full'")[0]["n"] == 14
+    done = desk.run("status")
+    assert "! post: no full text: none of its newest 14 articles" in done.out
+    assert done.code == 0
+    assert desk.run("status", "--strict").code == 1
+
+
+def test_a_log_in_json_is_json_to_the_last_line(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.news(2)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
+    run = start("--log", "json")
+    assert until(lambda: len(run.rows("SELECT 1 FROM articles")) == 2, 30)
+    assert run.stop() == 0
+    lines = [json.loads(line) for line in run.text().splitlines()]
+    assert "stopping" in lines[-1]["message"]
+    times = [str(value) for line in lines for name, value in line.items() if name == "at" or name.endswith("_at")]
+    assert times
+    assert all(len(time) == 20 and time[10] == "T" and time[19] == "Z" for time in times if time != "None"), times
+
+
+def test_a_run_that_cannot_begin_says_so_in_json(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
+    first = start()
+    assert until(lambda: desk.database.exists() and "watching" in first.text(), 30)
+    second = desk.run("run", "--log", "json")
+    assert second.code == 6
+    assert "pid" in json.loads(second.err)["message"]
+
+
+def test_a_run_says_what_it_watches_and_when_it_polls_next(
+    desk: Desk, site: Site, start: Callable[..., Running]
+) -> None:
+    site.news(1)
+    desk.configure(source(site))
+    assert desk.run("crawl").code == 0
+    run = start()
+    assert until(lambda: "watching 1 sources, next poll at 20" in run.text(), 20), run.text()
+    with (desk.folder / "newsdesk.toml").open("a", encoding="utf-8") as file:
+        file.write("\n# a remark\n")
+    run.process.send_signal(signal.SIGHUP)
+    assert until(lambda: "was read anew" in run.text(), 20), run.text()
+    assert "warning" not in run.text()
+    run.stop()
+
+
+def test_status_tells_what_a_run_brought_so_far(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
+    site.news(5)
+    desk.configure(source(site), hour=60)  # minutes of its own counts last a second
+    start()
+    assert until(lambda: "5 new" in desk.run("status").out, 30), desk.run("status").out
+
+
+def _get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_the_metrics_port_has_metrics_health_and_nothing_else(
+    desk: Desk, site: Site, start: Callable[..., Running]
+) -> None:
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    site.news(2)
+    desk.configure(source(site), extra=SCHEDULE, hour=6)
+    run = start("--metrics", f"127.0.0.1:{port}")
+    assert until(lambda: len(run.rows("SELECT 1 FROM articles")) == 2, 30), run.text()
+    base = f"http://127.0.0.1:{port}"
+    status, text = _get(f"{base}/metrics")
+    assert status == 200
+    assert "newsdesk_articles_total 2.0" in text
+    assert _get(f"{base}/healthz") == (200, "healthy\n")
+    assert [_get(f"{base}{path}")[0] for path in ("/", "/metric", "/metrics/x", "/favicon.ico")] == [404] * 4
+    with open_writer(desk.database) as writer:
+        writer.set_meta("damage", "page 7 is bad")
+    status, text = _get(f"{base}/healthz")
+    assert status == 503
+    assert "page 7 is bad" in text
+
+
+def test_a_proxy_of_the_environment_is_named(desk: Desk) -> None:
+    desk.configure(
+        '[[source]]\nid = "x"\nname = "x"\nurl = "https://no-such-name.invalid/"\nfeeds = ["https://no-such-name.invalid/f"]\n'
+    )
+    desk.env["HTTPS_PROXY"] = "http://127.0.0.1:3128"
+    done = desk.run("crawl")
+    assert done.code == 5
+    assert "HTTPS_PROXY is set, but newsdesk takes a proxy from `[http] proxy` alone" in " ".join(done.out.split())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        (
+            "One here. Gone now.\n\nThree old.",
+            "One here.\n\nThree new.",
+            "One here. [Gone now.]\n\nThree [old.] {new.}",
+        ),
+        ("Intro x.\n\nGone now. Next words.", "Intro y.\n\nNext words.", "Intro [x.\n\nGone now.] {y.}\n\nNext words."),
+        ("One. Gone.\n\nAlso. Four z.", "One. Four y.", "One. [Gone.\n\nAlso.] Four [z.] {y.}"),
+        ("Gone now. Next words.", "Next words.", "[Gone now.] Next words."),
+        ("Aa bb cc.\n\nEe ff.", "Aa bb.\n\nEe ff.", "Aa [bb cc.] {bb.}"),
+        ("Same a.\n\nGone para.\n\nEnd b.", "Same c.\n\nEnd d.", "Same [a.\n\nGone para.] {c.}\n\nEnd [b.] {d.}"),
+    ],
+)
+def test_what_was_removed_begins_no_paragraph(old: str, new: str, shown: str) -> None:
+    versions = [{"title": "t", "subtitle": "", "text": text} for text in (old, new)]
+    ((_, pieces),) = changed(*versions)
+    said = ""
+    for op, words in pieces:
+        body, space = words.rstrip(), words[len(words.rstrip()) :]
+        left, right = {"delete": "[]", "insert": "{}"}.get(op, ("", ""))
+        said += f"{left}{body}{right}{space}"
+    assert said.rstrip() == shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("-a", "source=post"), 2, "it has no argument 'source'; it has -a sources=…, -a due=…, -a limit=…"),
+        (("-a", "limit=many"), 2, "must be a whole number"),
+        (("-a", "due=perhaps"), 2, "must be true or false"),
+        (("-a", "sources=gone"), 5, "exit 5"),
+        (("-a", "sources=post"), 0, "2 articles new"),
+    ],
+)
+def test_scrapys_command_refuses_what_it_does_not_know_and_exits_as_it_prints(
+    desk: Desk, site: Site, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    site.news(2)
+    desk.configure(source(site), source("http://127.0.0.1:9", id="gone"))
+    (desk.folder / "scrapy.cfg").write_text("[settings]\ndefault = crawler.engine.settings\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "scrapy", "crawl", "feed", *arguments],
+        cwd=desk.folder, env=desk.environment(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr  # no warning of a middleware
+
+
+STRAY = "raise SystemExit('a stray file of the current folder was executed')\n"
+
+
+@pytest.mark.parametrize("name", ["json.py", "selectors.py", "storage/__init__.py", "signal.py", "crawler/__init__.py"])
+def test_a_stray_file_of_the_current_folder_is_not_executed(desk: Desk, site: Site, name: str) -> None:
+    """The API's child and the servers of its worker processes were started with the current folder first on their path."""
+    site.news(1)
+    desk.configure(source(site))
+    (desk.folder / name).parent.mkdir(exist_ok=True)
+    (desk.folder / name).write_text(STRAY)
+    code = f"import crawler; print(crawler.fetch({site.base + '/2026/11/20/story-number-0'!r}).title)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=desk.folder, env=desk.environment(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "Story number 0 of the week\n"), done.stderr
+
+
+def test_a_package_of_somebody_else_is_named(desk: Desk, tmp_path: Path) -> None:
+    for name, code in (("spiders", 1), ("storage", 1)):
+        (tmp_path / "theirs" / name).mkdir(parents=True)
+        (tmp_path / "theirs" / name / "__init__.py").touch()
+        desk.env["PYTHONPATH"] = f"{tmp_path / 'theirs'}{os.pathsep}{ROOT}"
+        done = desk.run("doctor")
+        assert done.code == code
+        assert f"the package '{name}' is imported from {tmp_path / 'theirs' / name}" in done.out + done.err
