@@ -98,9 +98,16 @@ class Desk:
         return [sys.executable, "-m", *start, *arguments]
 
     def run(self, *arguments: str, stdin: str = "", timeout: float = 100) -> Done:
-        done = _forkserver().run(
-            list(arguments), cwd=self.folder, env=self.environment(), hour=self.hour, stdin=stdin, timeout=timeout
-        )
+        own = type(self).command is not Desk.command or "PYTHONPATH" in self.env  # what only a Python of its own has
+        if own:
+            done = subprocess.run(
+                self.command(*arguments), cwd=self.folder, env=self.environment(), input=stdin,
+                capture_output=True, text=True, timeout=timeout, check=False,
+            )  # fmt: skip
+        else:
+            done = _forkserver().run(
+                list(arguments), cwd=self.folder, env=self.environment(), hour=self.hour, stdin=stdin, timeout=timeout
+            )
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
