@@ -6,6 +6,7 @@ no longer than it can be in earnest (`LIMITS`). What is taken out, and why, is t
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -81,6 +82,14 @@ def clean_text(text: str) -> str:
     """A document without what XML 1.0 (2.2) forbids: control characters, lone surrogates, noncharacters, and references to them."""
     text = _legal(text)
     return _REFERENCE.sub(_reference, text) if "&#" in text else text
+
+
+_ENDLESS = re.compile(r"&#(?:[0-9]{10,}|[xX][0-9a-fA-F]{10,});?")
+
+
+def unescaped(text: str) -> str:
+    """Text with character references undone; html.unescape raises for a number of more than 4,300 digits, which no character has."""
+    return html.unescape(_ENDLESS.sub("", text) if "&#" in text else text)
 
 
 def _legal(text: str) -> str:

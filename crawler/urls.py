@@ -43,7 +43,7 @@ _VIEW = re.compile(
 )
 # Noise on these hosts alone; elsewhere such a name may be an article's own id.
 _VIEW_AT = {"youtube.com": {"feature", "t"}, "twitter.com": {"s", "t"}, "x.com": {"s", "t"}}
-_JUNK = re.compile(r"[\x00-\x1f\x7f]|[\"<>]+$")  # what a bad parser left at an address's end, or in it
+_JUNK = re.compile(r"[\x00-\x1f\x7f]")  # what a bad parser left in an address
 _AMP_VALUES = {"amp", "amphtml", "amp=1"}
 _PORTS = {"http": 80, "https": 443}
 _INDEX = re.compile(
@@ -163,7 +163,7 @@ def url_key(url: str) -> str:
     Raises:
         ValueError: not an http(s) address.
     """
-    text = _JUNK.sub("", _tidy(url))
+    text = _JUNK.sub("", _tidy(url)).rstrip('"<>')
     if "://" not in text[:12]:
         text = f"http:{text}" if text.startswith("//") else f"http://{text}"
     text = _unwrap(text)

@@ -23,8 +23,8 @@ def seconds(value: Any) -> float:
     named = {"hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0}
     if text in named:
         return named[text]
-    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", text)
-    if not parts or re.sub(r"(\d+(?:\.\d+)?)\s*([smhdw]?)\s*", "", text):
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s?([smhdw]?)", text)
+    if not parts or re.sub(r"(\d+(?:\.\d+)?)\s?([smhdw]?)\s?", "", text):
         raise ValueError('is not a duration; write seconds or "90s", "10m", "1h", "7d"')
     return _positive(sum(float(number) * _UNITS[unit] for number, unit in parts))
 

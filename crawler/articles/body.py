@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
@@ -19,7 +18,7 @@ from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured
 from crawler.articles.words import words
 from crawler.settings import PublisherRules
-from crawler.text import one_line
+from crawler.text import one_line, unescaped
 
 _BLOCKS = {
     "p",
@@ -143,7 +142,7 @@ def article_body(said: Structured) -> str:
     """The articleBody of the page's JSON-LD as paragraphs; "" where there is none."""
     value = said.article.get("articleBody")
     text = "\n".join(map(str, value)) if isinstance(value, list) else value if isinstance(value, str) else ""
-    return html_text(html.unescape(text)) if text else ""
+    return html_text(unescaped(text)) if text else ""
 
 
 def html_text(content: str | None) -> str:

@@ -135,7 +135,7 @@ def _text(page: Page, selectors: tuple[str, ...]) -> str | None:
     return first_text(select(page.tree, selectors)) if selectors else None
 
 
-_SEPARATOR = re.compile(r"\s*[|•·»]\s*|\s+[-–—:]\s+|\s*[-–—:]\s+|\s+[-–—]")
+_SEPARATOR = re.compile(r"\s{0,9}[|•·»]\s{0,9}|\s{1,9}[-–—:]\s{1,9}|\s{0,9}[-–—:]\s{1,9}|\s{1,9}[-–—]")
 _SECTION = 25  # characters of a section's name between a headline and the outlet's
 
 

@@ -15,21 +15,22 @@ from crawler.text import one_line
 
 MOST = 20  # names of one article; more is a masthead
 _BY = re.compile(
-    r"^(?:by|von|par|por|di|da|door|av|af|от|van|przez|yazan|haber|text|texte|texto|testo|tekst|foto)\s*:?\s+(?=\S)|^(?:written|reported|posted|published)\s+by\s*:?\s+|"
+    r"^(?:by|von|par|por|di|da|door|av|af|от|van|przez|yazan|haber|text|texte|texto|testo|tekst|foto)(?:\s*+:)?\s++(?=\S)|^(?:written|reported|posted|published)\s++by(?:\s*+:)?\s++|"
     r"^(?:автор|текст|autor|author|autore|auteur|autorin|verfasser|escrito por|publicado por|written by)\s*:\s*|^作者\s*[:：]\s*|^文\s*[:：/]\s*",
     re.IGNORECASE,
 )
 _AND = re.compile(
-    r"\s*(?:;|\||\n|\s[&+]\s|\s(?:and|und|et|y|e|i|og|och|en|ja|ve|и|та|és|a)\s(?=\w+\s\w|\w+$)|,(?!\s*(?:Jr|Sr|PhD|M\.?D|II|III)\b)|、)\s*"
+    r"\s{0,9}(?:;|\||\n|\s[&+]\s|\s(?:and|und|et|y|e|i|og|och|en|ja|ve|и|та|és|a)\s(?=\w+\s\w|\w+$)|,(?!\s*(?:Jr|Sr|PhD|M\.?D|II|III)\b)|、)\s{0,9}"
 )
 _NOT_NAMES = re.compile(
     r"https?:|^@|www\.|^(?:admin|editor|editorial|staff|redaktion|redazione|redacción|redacção|redactie|redakce|redakcja|newsroom|unserer redaktion|news|nachrichten|unknown|none|null|anonymous|author|general|no author|guest|"
     r"twitter|facebook|instagram|linkedin|email|e-mail|mail|follow|weiter|mehr|more|updated|published|share|website|view|reporter|correspondent|journalist|contributor|photographer|autor|autorin|autor/in|edit)$|"
-    r"\S+@\S+|^\(|(?:image|photo|foto|getty)\s*:|^(?:zeige alle|view all|see all|all posts|weitere artikel|more from|alle artikel|read more|posts by)|\bcookies?\b|^posted\b|^updated\b|\d{1,2}[:.]\d{2}|\d{4}",
+    r"\S@\S|^\(|(?:image|photo|foto|getty)\s*:|^(?:zeige alle|view all|see all|all posts|weitere artikel|more from|alle artikel|read more|posts by)|\bcookies?\b|^posted\b|^updated\b|\d{1,2}[:.]\d{2}|\d{4}",
     re.IGNORECASE,
 )
 _TITLE = re.compile(
-    r"\s+@\w+$|\s+(?:기자|특파원|記者|特派員)$|\s*\((?:text|words|foto|photos?|pictures)[^)]*\)$", re.IGNORECASE
+    r"\s{1,9}@\w{1,60}$|\s{1,9}(?:기자|특파원|記者|特派員)$|\s{0,9}\((?:text|words|foto|photos?|pictures)[^()]{0,300}\)$",
+    re.IGNORECASE,
 )
 _SMALL = re.compile(r"[a-zà-ÿ]{1,12}$")  # "and", "mit", "unserer": no name among several parts
 _SLUG = re.compile(r"[a-z]+(?:-[a-z]+)+$")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crawler.articles.page import Page
+from crawler.text import unescaped
 
 MAX_JSON = 1_000_000  # characters of one block; 5 MB of JSON-LD cost 700 MB (RELIABILITY 3.3)
 _ARTICLE = re.compile(
@@ -48,7 +48,7 @@ def _meta(page: Page) -> dict[str, tuple[str, ...]]:
         name = (node.get("property") or node.get("name") or node.get("itemprop") or "").strip().lower()
         content = " ".join((node.get("content") or "").split())
         if name and content:
-            found.setdefault(name, []).append(html.unescape(content) if "&" in content else content)
+            found.setdefault(name, []).append(unescaped(content) if "&" in content else content)
     return {name: tuple(dict.fromkeys(values)) for name, values in found.items()}
 
 
@@ -64,7 +64,7 @@ def _blocks(page: Page) -> Iterator[Any]:
 def read_json(text: str) -> Any:
     """JSON as sites really send it: in comments or CDATA, with trailing commas, raw newlines, HTML entities; None where nothing can be read."""
     text = _unwrapped(text)
-    for attempt in (lambda t: t, _mended, lambda t: _mended(html.unescape(t))):
+    for attempt in (lambda t: t, _mended, lambda t: _mended(unescaped(t))):
         try:
             return json.loads(attempt(text), strict=False)
         except (ValueError, RecursionError):
@@ -151,7 +151,7 @@ def text_value(value: Any) -> str | None:
         return None
     text = str(value)
     if "&" in text:
-        text = html.unescape(text)
+        text = unescaped(text)
     return " ".join(re.sub(r"</?[a-zA-Z][^<>]*>", "", text).split()) or None
 
 

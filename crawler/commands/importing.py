@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crawler import sourcefile
 from crawler.commands.app import App
-from crawler.errors import DONE, FAILED, SOME_FAILED, UsageError
+from crawler.errors import DONE, FAILED, SOME_FAILED, FeedError, UsageError
 from crawler.feeds.discovery import looks_like_feed
-from crawler.feeds.opml import Imported, Wanted, read_csv, read_lines, read_opml
+from crawler.feeds.opml import Imported, Wanted
 from crawler.urls import host_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def import_file(app: App, path: Path, tags: tuple[str, ...], discover: Callable[
     """Read the list, discover home pages, write the configuration, tell what came of it."""
     if path.suffix.lower() == ".toml":
         return _import_toml(app, path)
-    found = _read(path)
+    found = _read(app, path)
     for line, message in found.warnings:
         app.say(f"{path}:{line}: {message}")
     known = {address for s in app.config.sources for _, address in s.feed_urls}
@@ -58,12 +59,27 @@ def import_file(app: App, path: Path, tags: tuple[str, ...], discover: Callable[
     return DONE if not failures else SOME_FAILED if tables else FAILED
 
 
-def _read(path: Path) -> Imported:
+def _read(app: App, path: Path) -> Imported:
+    """The list, read in a process with limits: it may come from anybody.
+
+    Raises:
+        FeedError: it cannot be read, or not within its limits.
+    """
+    from crawler.engine import worker
+    from crawler.engine.pool import PageFailed, Pool
+
     body = path.read_bytes()
-    head = body[:2000].lstrip().lower()
-    if path.suffix.lower() in {".opml", ".xml"} or b"<opml" in head or b"<outline" in body[:100_000].lower():
-        return read_opml(body)
-    return read_csv(body) if path.suffix.lower() in {".csv", ".tsv"} else read_lines(body)
+
+    async def read() -> Imported:
+        pool = Pool(1, app.config.extract.page_timeout)
+        try:
+            return await pool.run(worker.read_list, body, path.name, source=path.name)
+        except PageFailed as error:
+            raise FeedError(f"{path}: {error}") from error
+        finally:
+            pool.close()
+
+    return asyncio.run(read())
 
 
 def _table(wanted: Wanted, feeds: list[str], taken: set[str], tags: tuple[str, ...]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from crawler.commands.app import App, emit, existing, machine_options, now, pass
 from crawler.errors import unexpected
 
 if TYPE_CHECKING:
-    from crawler.engine.probe import Discovery, Get
+    from crawler.engine.probe import Discovery, Web
 
 log = logging.getLogger("newsdesk")
 
@@ -96,7 +96,7 @@ def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: st
         raise UsageError("--id names one source; add several addresses without it, or one at a time")
     addresses = [_address(url) for url in urls]
     known = {address: s.id for s in app.config.sources for _, address in s.feed_urls}
-    found = probe(app.config, lambda get: _discover_all(get, addresses), now)
+    found = probe(app.config, lambda web: _discover_all(web, addresses), now)
     taken = {s.id for s in app.config.sources}
     tables = []
     for discovery in found:
@@ -141,7 +141,7 @@ def _address(url: str) -> str:
     return address
 
 
-async def _discover_all(get: Get, urls: list[str]) -> list[Discovery]:
+async def _discover_all(web: Web, urls: list[str]) -> list[Discovery]:
     """Side by side, eight at a time; each host still one request at a time."""
     from crawler.engine.probe import Discovery, discover
 
@@ -150,7 +150,7 @@ async def _discover_all(get: Get, urls: list[str]) -> list[Discovery]:
     async def one(url: str) -> Discovery:
         async with room:
             try:
-                return await discover(get, url, now())
+                return await discover(web, url, now())
             except Exception as error:  # one site's bytes must not cost the others
                 log.error("%s: cannot be read: %s", url, type(error).__name__, exc_info=unexpected(error))
                 return Discovery(url=url, error=f"cannot be read: {type(error).__name__}: {error}")
@@ -188,7 +188,7 @@ def test_source(app: App, url: str) -> int:
 
     source = app.config.source(url)
     addresses = [address for _, address in source.feed_urls] if source else [_address(url)]
-    found = probe(app.config, lambda get: run_test(get, app.config, addresses, now), now)
+    found = probe(app.config, lambda web: run_test(web, app.config, addresses, now), now)
     return print_test(found)
 
 
@@ -252,7 +252,7 @@ def import_sources(app: App, file: str, tags: tuple[str, ...]) -> int:
     from crawler.engine.probe import probe
 
     return import_file(
-        app, existing(file), tags, lambda urls: probe(app.config, lambda get: _discover_all(get, urls), now)
+        app, existing(file), tags, lambda urls: probe(app.config, lambda web: _discover_all(web, urls), now)
     )
 
 

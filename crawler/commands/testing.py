@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from crawler.articles.extraction import Extraction
-from crawler.articles.extractor import extract
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
 from crawler.feeds.revisit import Answer, check
 from crawler.settings import Config, PublisherRules, SourceIndex
@@ -16,7 +15,7 @@ from crawler.urls import canonical_url
 from storage.records import Feed, FeedCheck, Listed, iso
 
 if TYPE_CHECKING:
-    from crawler.engine.probe import Discovery, Get
+    from crawler.engine.probe import Discovery, Web
 
 TRIED = 3  # newest entries that are asked for until one answers
 
@@ -33,14 +32,15 @@ class Tested:
     skipped: int = 0
 
 
-async def run_test(get: Get, config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Tested]:
+async def run_test(web: Web, config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Tested]:
     """Ask each address, and the newest article it lists."""
+    from crawler.engine.pool import PageFailed
     from crawler.engine.probe import discover
 
     tested = []
     index = SourceIndex(config.sources)
     for url in urls:
-        found = await discover(get, url, now())
+        found = await discover(web, url, now())
         lists = (*found.feeds, *found.sitemaps, *found.pages)
         if not lists:
             tested.append(Tested(found=found))
@@ -58,10 +58,13 @@ async def run_test(get: Get, config: Config, urls: list[str], now: Callable[[], 
         for entry in sorted((e for e in parsed.entries if e.url), key=lambda e: e.published_at or "", reverse=True)[
             :TRIED
         ]:
-            newest, got = entry, await get(canonical_url(entry.url or ""))
+            newest, got = entry, await web.get(canonical_url(entry.url or ""))
             error = got.error
             if not error:
-                article = extract(got.body, got.url, rules=source.article if source else PublisherRules(), now=now())
+                try:
+                    article = await web.extraction(got, source.article if source else PublisherRules(), now())
+                except PageFailed as failure:
+                    error = str(failure)
                 break
             skipped += 1
         tested.append(

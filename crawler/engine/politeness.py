@@ -4,44 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Self
 
-from protego import Protego
 from scrapy import Request
 
+from crawler.engine import worker
 from crawler.engine.addon import CONFIG
 from crawler.engine.asking import Asked, netloc
 from crawler.engine.guard import Refused
+from crawler.engine.pool import PageFailed, Pool
+from crawler.feeds.robots import MAX_BYTES, Rules, read_rules
 from crawler.settings import Config
 from crawler.urls import host_of
 
 FRESH = 24.0  # hours; RFC 9309, 2.4: a crawler should not use a cached version for more than 24
-DEFERRED = 1.0  # hours until a host is asked again whose robots.txt failed with 5xx
+DEFERRED = 1.0  # hours until a host is asked again whose robots.txt failed with 5xx, or could not be read
 LONGEST_DELAY = 120.0  # seconds; a longer Crawl-delay is taken as this
-MAX_BYTES = 512 * 1024  # RFC 9309, 2.5: at least 500 KiB are read
-MAX_HOSTS = 50_000  # robots.txt files kept, compressed: 200 bytes for the usual one
-PARSED = 256  # of them kept parsed; one of 60 rules takes 16 KB
+MAX_HOSTS = 50_000  # robots.txt files kept,
+MAX_KEPT = 32 * 1024**2  # in so many bytes; one of 60 rules takes 14 KB
+SMALL = 64 * 1024  # bytes of a robots.txt that is read where it came in, in 8 ms at most; a larger one by a worker
+FEW = 2_000  # rules that an address is compared with at once, in 12 ms at most; more by a worker
 
 
 @dataclass(frozen=True, slots=True)
 class Robots:
-    """What a host's robots.txt came to: rules (its text, compressed), or none at all, or a reason to stay away."""
+    """What a host's robots.txt came to: rules, few or packed, or none at all, or a reason to stay away."""
 
     until: float
-    text: bytes = b""
+    rules: Rules | None = None
+    packed: bytes = b""  # where they are many
+    delay: float = 0.0
     deferred: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory."""
+        return 300 + (self.rules.size if self.rules else 0) + len(self.packed)
 
 
 def allowed(robots_txt: bytes, url: str, user_agent: str) -> bool:
     """Whether a robots.txt lets that user agent ask for that address."""
-    return bool(_parsed(robots_txt).can_fetch(url, user_agent))
-
-
-def _parsed(body: bytes) -> Any:
-    return Protego.parse(body[:MAX_BYTES].decode("utf-8", "replace").lstrip("\ufeff"))
+    return read_rules(robots_txt, user_agent).allows(url)
 
 
 class RobotsMiddleware:
@@ -51,8 +56,8 @@ class RobotsMiddleware:
         self.crawler = crawler
         self.apply(config)
         self._known: OrderedDict[str, Robots] = OrderedDict()
+        self._kept = 0  # bytes
         self._asking: dict[str, asyncio.Future[Robots]] = {}
-        self._rules: OrderedDict[str, Any] = OrderedDict()
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
@@ -72,16 +77,15 @@ class RobotsMiddleware:
         source = asked.source
         delay = source.delay if source and source.delay is not None else self.config.politeness.delay
         if self.config.politeness.obey_robots and (source is None or source.obey_robots):
-            rules = await self._obeyed(request.url)
-            if rules is not None:
-                delay = max(delay, min(float(rules.crawl_delay(self.agent) or 0.0), LONGEST_DELAY))
+            robots = await self._obeyed(request.url)
+            delay = max(delay, min(robots.delay, LONGEST_DELAY))
         self._set_delay(host_of(request.url), delay)
 
-    async def _obeyed(self, url: str) -> Any:
-        """The rules of an address' host, or None where it has none.
+    async def _obeyed(self, url: str) -> Robots:
+        """The robots.txt of an address' host, which allows the address.
 
         Raises:
-            Refused: they forbid the address, or could not be had for now.
+            Refused: it forbids the address, or could not be had for now.
         """
         key = netloc(url)
         robots = self._known.get(key)
@@ -89,16 +93,26 @@ class RobotsMiddleware:
             robots = await self._renewed(key)
         if robots.deferred:
             raise Refused(robots.deferred, kind="deferred", retry_after=max(1.0, robots.until - time.monotonic()))
-        if not robots.text:
-            return None
-        rules = self._rules.get(key)
-        if rules is None:
-            rules = self._rules[key] = _parsed(zlib.decompress(robots.text))
-            while len(self._rules) > PARSED:
-                self._rules.popitem(last=False)
-        if not rules.can_fetch(url, self.agent):
+        if not await self._allows(robots, url):
             raise Refused("robots.txt forbids it", kind="robots")
-        return rules
+        return robots
+
+    async def _allows(self, robots: Robots, url: str) -> bool:
+        if robots.rules is not None:
+            return robots.rules.allows(url)
+        if not robots.packed:
+            return True
+        try:
+            return await self._pool.run(
+                worker.allows, robots.packed, url, source=host_of(url), seconds=self._pool.seconds_for(0)
+            )
+        except PageFailed as error:
+            raise Refused(f"robots.txt has too many rules ({error})", kind="deferred", retry_after=3600.0) from error
+
+    @property
+    def _pool(self) -> Pool:
+        pool: Pool = self.crawler.spider.pool
+        return pool
 
     async def _renewed(self, key: str) -> Robots:
         """Ask for a host's robots.txt, once for all who wait for it."""
@@ -107,11 +121,13 @@ class RobotsMiddleware:
             asking = self._asking[key] = asyncio.ensure_future(self._fetch(f"{key}/robots.txt"))
             asking.add_done_callback(lambda _: self._asking.pop(key, None))
         robots = await asyncio.shield(asking)
+        if (before := self._known.pop(key, None)) is not None:
+            self._kept -= before.size
         self._known[key] = robots
-        self._known.move_to_end(key)
-        self._rules.pop(key, None)
-        while len(self._known) > MAX_HOSTS:
-            self._known.popitem(last=False)
+        self._kept += robots.size
+        while len(self._known) > MAX_HOSTS or (self._kept > MAX_KEPT and len(self._known) > 1):
+            _, oldest = self._known.popitem(last=False)
+            self._kept -= oldest.size
         return robots
 
     async def _fetch(self, url: str) -> Robots:
@@ -132,7 +148,23 @@ class RobotsMiddleware:
             )
         if response.status >= 400:
             return Robots(until=now + FRESH * hour)
-        return Robots(until=now + FRESH * hour, text=zlib.compress(response.body[:MAX_BYTES], 1))
+        return await self._read(response, now, hour)
+
+    async def _read(self, response: Any, now: float, hour: float) -> Robots:
+        body = response.body[:MAX_BYTES]
+        if len(body) <= SMALL:
+            rules = read_rules(body, self.agent)
+        else:
+            try:
+                rules = await self._pool.run(
+                    worker.read_robots, body, self.agent, source=host_of(response.url), seconds=self._pool.seconds_for(len(body))
+                )  # fmt: skip
+            except PageFailed as error:
+                return Robots(until=now + DEFERRED * hour, deferred=f"robots.txt cannot be read: {error}")
+        until = now + FRESH * hour
+        if len(rules.rules) <= FEW:
+            return Robots(until=until, rules=rules, delay=rules.delay)
+        return Robots(until=until, packed=rules.packed(), delay=rules.delay)
 
     def _set_delay(self, host: str, delay: float) -> None:
         """Give a host its delay: its source's or the general one, and never less than its Crawl-delay."""

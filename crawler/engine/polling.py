@@ -21,16 +21,13 @@ from crawler.engine.wire import weight_of
 from crawler.errors import FeedError
 from crawler.feeds.backfill import read_robots, read_step
 from crawler.feeds.listing import ParsedFeed
-from crawler.feeds.parser import parse_feed
 from crawler.feeds.revisit import FORBIDDEN, SOFT, THROTTLED, Answer, Seen, check, taken
 from crawler.feeds.waits import fresh_for, retry_after
 from crawler.settings import Config, Source
-from crawler.transfer import is_packed
 from crawler.urls import host_of
 from storage.records import Feed, FeedCheck, FetchRecord, StepFound, moment
 from storage.writer import Writer
 
-LARGE_FEED = 200_000  # bytes; a larger one is parsed in a process: 163 KB cost 23 to 74 ms
 log = logging.getLogger("newsdesk.polls")
 
 
@@ -52,6 +49,8 @@ class Polls:
             await self._step_answered(asked, response)
             return
         answer = answer_of(response, unconditional=asked.unconditional)
+        if answer.fresh_for:  # counts from the answer, not from the lease: a request may have waited for its turn
+            answer = replace(answer, fresh_for=answer.fresh_for + (asked.now - asked.at).total_seconds())
         if response.status in {200, 226}:
             try:
                 answer = await self._read(asked, response, answer)
@@ -81,17 +80,10 @@ class Polls:
     async def _parse(self, feed: Feed, response: Response, at: datetime) -> ParsedFeed:
         content_type = header(response.headers, "Content-Type") or ""
         kind = "page" if feed.kind == "page" else ""
-        if len(response.body) > LARGE_FEED or is_packed(response.body):
-            try:
-                found: ParsedFeed = await self.pool.run(
-                    worker.read_feed, response.body, response.url, content_type, at, kind
-                )
-            except PageFailed as error:
-                if error.trace:
-                    log.error("%s: %s", response.url, error, extra={"traceback": error.trace})
-                raise
-            return found
-        return parse_feed(response.body, response.url, content_type=content_type, now=at, kind=kind)
+        return await self.pool.run(
+            worker.read_feed, response.body, response.url, content_type, at, kind,
+            source=feed.source or host_of(feed.url), seconds=self.pool.seconds_for(len(response.body)),
+        )  # fmt: skip
 
     async def failed(self, asked: Asked, reason: str, error: BaseException | None = None) -> None:
         """A feed did not answer, was not asked, or cannot be read."""

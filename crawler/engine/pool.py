@@ -19,12 +19,15 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from crawler.engine import worker
+from crawler.engine.turns import Turns
 from crawler.errors import CrawlerError, FeedError
 from crawler.transfer import BrokenBody
 
 # A forked worker would keep the lock's descriptor alive after a kill.
 _CONTEXT = multiprocessing.get_context("forkserver")
 LOOK = 5.0  # seconds between two looks whether the pool still lives
+FEED_SECONDS = 2.0  # for reading a feed, a sitemap or a robots.txt, and
+FEED_PACE = 500_000  # bytes for each further second: an honest sitemap of 50,000 entries takes six
 POISON = 3  # pools that one page may end
 MENDING = 60  # tries, a second apart
 RECYCLE = 2000  # pages after which a worker is replaced: long-lived parsers fragment memory
@@ -61,18 +64,44 @@ def _end(pool: ProcessPool) -> None:
         pool.join()
 
 
+def _failure(error: Exception, seconds: float) -> Exception:
+    """What a failure in a worker means for what was read."""
+    if isinstance(error, FeedError | BrokenBody):
+        return error
+    if isinstance(error, FutureTimeout | TimeoutError):
+        return PageFailed(f"reading it took longer than {seconds:.3g} s")
+    if isinstance(error, ProcessExpired):
+        return PageFailed("reading it took the worker down")
+    if isinstance(error, MemoryError):
+        return PageFailed("reading it took too much memory")
+    said = str(error) if isinstance(error, worker.ReadFailed) else f"{type(error).__name__}: {error}"
+    trace = error.trace if isinstance(error, worker.ReadFailed) else "".join(traceback.format_exception(error))
+    return PageFailed(f"reading it failed ({said})", trace)  # whatever else strangers' bytes do to a worker
+
+
 class Pool:
     """Processes for work that would hold up the event loop. Started on first use: a crawl that finds nothing new starts none."""
 
     def __init__(self, workers: int, timeout: float) -> None:
         self.workers = workers or os.cpu_count() or 1
-        self.timeout = timeout
+        self.timeout = timeout  # seconds for a page; see `seconds_for` for what is smaller
+        self._turns = Turns(self.workers)
         self._pool: ProcessPool | None = None
         self._closed = False
         self._ending: list[threading.Thread] = []
 
-    async def run(self, work: Callable[..., _T], *args: Any) -> _T:
-        """Run work in a process.
+    def seconds_for(self, size: int) -> float:
+        """The time limit for reading a feed, a sitemap or a robots.txt of so many bytes; no more than a page has."""
+        return min(self.timeout, FEED_SECONDS + size / FEED_PACE)
+
+    async def run(self, work: Callable[..., _T], *args: Any, source: str, seconds: float | None = None) -> _T:
+        """Run work in a process, when it is its source's turn.
+
+        Args:
+            work: a function of engine/worker.py.
+            args: what it is given.
+            source: whose bytes these are: a source's id, or a host.
+            seconds: the time limit; a page's where none is given.
 
         A pool that broke, because the system had no file or process left for it, is built anew and the work given to it again: that is not the
         page's fault (RELIABILITY 3.7: an executor that broke once fails every later job).
@@ -82,15 +111,25 @@ class Pool:
             FeedError, BrokenBody: what the work itself found wrong.
             CrawlerError: no process could be started for MENDING seconds.
         """
+        async with self._turns.turn(source):
+            try:
+                return await self._run(work, args, self.timeout if seconds is None else seconds)
+            except PageFailed as error:
+                self._turns.was_slow(source)
+                if error.trace:
+                    log.error("%s: %s", source, error, extra={"traceback": error.trace})
+                raise
+
+    async def _run(self, work: Callable[..., _T], args: tuple[Any, ...], seconds: float) -> _T:
         broke, mended = 0, 0
         while True:
             try:
-                return await self._tried(work, *args)
+                return await self._tried(work, args, seconds)
             except BrokenProcessPool as error:
                 if error.__cause__ is None:  # its workers ended, and this may be why
                     broke += 1
                     if broke >= POISON:
-                        raise PageFailed("its extraction took the worker down") from error
+                        raise PageFailed("reading it took the worker down") from error
                 mended += 1
                 if mended > MENDING:
                     raise CrawlerError(
@@ -100,12 +139,12 @@ class Pool:
                     log.warning("the extraction processes ended (%s); they are started anew", error.__cause__ or error)
                 await asyncio.sleep(1.0)
 
-    async def _tried(self, work: Callable[..., _T], *args: Any) -> _T:
+    async def _tried(self, work: Callable[..., _T], args: tuple[Any, ...], seconds: float) -> _T:
         if self._closed:  # nobody waits for it any more; its lease brings it back
             raise asyncio.CancelledError
         try:
             pool = self._started()
-            future: asyncio.Future[_T] = asyncio.wrap_future(pool.schedule(work, args=args, timeout=self.timeout))
+            future: asyncio.Future[_T] = asyncio.wrap_future(pool.schedule(work, args=args, timeout=seconds))
         except (OSError, EOFError, RuntimeError) as error:
             self._drop()
             raise BrokenProcessPool(str(error)) from error
@@ -117,7 +156,7 @@ class Pool:
                 self._drop()
             raise
         except Exception as error:
-            raise self._failure(error) from error
+            raise _failure(error, seconds) from error
 
     async def _ended(self, pool: Any, future: asyncio.Future[Any]) -> None:
         """Wait for it, and look now and then whether its pool still lives: what waits in the queue of a broken one is told nothing."""
@@ -126,20 +165,6 @@ class Pool:
             if not ours or not pool.active:
                 future.cancel()
                 raise BrokenProcessPool("the pool ended")
-
-    def _failure(self, error: Exception) -> Exception:
-        """What a failure in a worker means for the page."""
-        if isinstance(error, FeedError | BrokenBody):
-            return error
-        if isinstance(error, FutureTimeout | TimeoutError):
-            return PageFailed(f"its extraction took longer than {self.timeout:g} s")
-        if isinstance(error, ProcessExpired):
-            return PageFailed("its extraction took the worker down")
-        if isinstance(error, MemoryError):
-            return PageFailed("its extraction took too much memory")
-        said = str(error) if isinstance(error, worker.ReadFailed) else f"{type(error).__name__}: {error}"
-        trace = error.trace if isinstance(error, worker.ReadFailed) else "".join(traceback.format_exception(error))
-        return PageFailed(f"its extraction failed ({said})", trace)  # whatever else strangers' bytes do to a worker
 
     def _drop(self) -> None:
         """Let a broken pool go, and end its workers beside: it may take them a moment."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
 import scrapy
@@ -15,17 +15,20 @@ from scrapy import signals
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
 
-from crawler.engine import guard
+from crawler.engine import guard, worker
 from crawler.engine.addon import settings_of
 from crawler.engine.asking import Asked
+from crawler.engine.pool import PageFailed, Pool
 from crawler.engine.wire import reason_of
 from crawler.errors import FeedError
-from crawler.feeds.discovery import Candidate, discover_feeds, robots_sitemaps, usual_maps, usual_places
+from crawler.feeds.discovery import Candidate, robots_sitemaps, usual_maps, usual_places
 from crawler.feeds.listing import ParsedFeed
-from crawler.feeds.parser import parse_feed
-from crawler.settings import Config, SourceIndex
+from crawler.settings import Config, PublisherRules, SourceIndex
 from crawler.urls import host_of
 from storage.records import Feed
+
+if TYPE_CHECKING:
+    from crawler.articles.extraction import Extraction
 
 ENOUGH = 4  # feeds of one site that are taken without a word from the user
 _T = TypeVar("_T")
@@ -44,6 +47,43 @@ class Got:
 
 
 Get = Callable[[str], Awaitable[Got]]
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """What discovery asks: addresses by one downloader, and the processes that read what they answer."""
+
+    get: Get
+    pool: Pool
+
+    async def feed(self, got: Got, now: datetime, kind: str = "") -> ParsedFeed:
+        """Read an answer as a feed.
+
+        Raises:
+            FeedError: it is none, or cannot be read within its limits.
+        """
+        try:
+            return await self.pool.run(
+                worker.read_feed, got.body, got.url, got.content_type, now, kind,
+                source=host_of(got.url), seconds=self.pool.seconds_for(len(got.body)),
+            )  # fmt: skip
+        except PageFailed as error:
+            raise FeedError(f"{got.url}: {error}") from error
+
+    async def named(self, got: Got) -> list[Candidate]:
+        """The feeds that a page names; none where it cannot be read within its limits."""
+        try:
+            return await self.pool.run(worker.read_candidates, got.body, got.url, source=host_of(got.url))
+        except (PageFailed, FeedError):
+            return []
+
+    async def extraction(self, got: Got, rules: PublisherRules, now: datetime) -> Extraction | None:
+        """An answer as an article.
+
+        Raises:
+            PageFailed: it cannot be read within its limits.
+        """
+        return await self.pool.run(worker.extract_page, got.body, got.url, rules, now, source=host_of(got.url))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +109,11 @@ class _ProbeSpider(scrapy.Spider):
     name = "probe"
 
     def __init__(
-        self, work: Callable[[Get], Awaitable[Any]], config: Config, now: Callable[[], datetime], into: list[Any]
+        self, work: Callable[[Web], Awaitable[Any]], config: Config, now: Callable[[], datetime], into: list[Any]
     ) -> None:
         super().__init__()
         self.work, self.config, self.now, self.into = work, config, now, into
+        self.pool = Pool(config.extract.workers, config.extract.page_timeout)
         self.index = SourceIndex(config.sources)
 
     @classmethod
@@ -88,9 +129,11 @@ class _ProbeSpider(scrapy.Spider):
 
     async def start(self) -> AsyncIterator[Any]:
         try:
-            self.into.append(await self.work(self.get))
+            self.into.append(await self.work(Web(self.get, self.pool)))
         except Exception as error:  # handed to the caller, who is not on this loop
             self.into.append(error)
+        finally:
+            self.pool.close()
         nothing: tuple[Any, ...] = ()
         for request in nothing:  # an asynchronous generator that yields no request
             yield request
@@ -126,7 +169,7 @@ async def ask(
     )
 
 
-def probe(config: Config, work: Callable[[Get], Awaitable[_T]], now: Callable[[], datetime]) -> _T:
+def probe(config: Config, work: Callable[[Web], Awaitable[_T]], now: Callable[[], datetime]) -> _T:
     """Run an asynchronous piece of work that asks the web, to its end. Once a process, as Twisted's reactor does not start twice."""
     settings = Settings()
     settings.setmodule("crawler.engine.settings", priority="project")
@@ -145,12 +188,12 @@ def probe(config: Config, work: Callable[[Get], Awaitable[_T]], now: Callable[[]
     return found
 
 
-async def discover(get: Get, url: str, now: datetime) -> Discovery:
+async def discover(web: Web, url: str, now: datetime) -> Discovery:
     """Find where a site lists its news: it may be a feed itself, a page that names feeds, a site with feeds at the usual places or in robots.txt, or a section page."""
-    first = await get(url)
+    first = await web.get(url)
     if first.error:
         return Discovery(url=url, error=first.error)
-    itself = _parsed(first, now)
+    itself = await _parsed(web, first, now)
     if itself is not None:
         found = ((url, itself),)
         is_map = itself.kind == "sitemap"
@@ -162,14 +205,10 @@ async def discover(get: Get, url: str, now: datetime) -> Discovery:
             sitemaps=found if is_map else (),
             feeds=() if is_map else found,
         )
-    page = (
-        parse_feed(first.body, first.url, content_type=first.content_type, now=now, kind="page")
-        if first.body.strip()
-        else None
-    )
+    page = await _parsed(web, first, now, "page")
     title, language = (page.title, page.language) if page else (None, None)
-    for candidates in (discover_feeds(first.body, first.url), usual_places(first.url)):
-        feeds = await _verified(get, candidates, now)
+    for candidates in (await web.named(first), usual_places(first.url)):
+        feeds = await _verified(web, candidates, now)
         if feeds:
             return Discovery(
                 url=url,
@@ -178,9 +217,9 @@ async def discover(get: Get, url: str, now: datetime) -> Discovery:
                 home=first.url,
                 feeds=feeds,
             )
-    robots = await get(urljoin(first.url, "/robots.txt"))
+    robots = await web.get(urljoin(first.url, "/robots.txt"))
     named = robots_sitemaps(robots.body, first.url) if not robots.error else []
-    maps = await _verified(get, named[:ENOUGH] or usual_maps(first.url), now, most=1)
+    maps = await _verified(web, named[:ENOUGH] or usual_maps(first.url), now, most=1)
     if maps:
         return Discovery(url=url, title=title, language=language, home=first.url, sitemaps=maps)
     pages = ((first.url, page),) if page and len(page.entries) >= 3 else ()
@@ -195,13 +234,13 @@ async def discover(get: Get, url: str, now: datetime) -> Discovery:
 
 
 async def _verified(
-    get: Get, candidates: list[Candidate], now: datetime, most: int = ENOUGH
+    web: Web, candidates: list[Candidate], now: datetime, most: int = ENOUGH
 ) -> tuple[tuple[str, ParsedFeed], ...]:
     """The candidates that really are feeds and hold something, by asking them."""
-    answers = await asyncio.gather(*(get(candidate.url) for candidate in candidates))
+    answers = await asyncio.gather(*(web.get(candidate.url) for candidate in candidates))
     found: dict[frozenset[str], tuple[str, ParsedFeed]] = {}
     for candidate, answer in zip(candidates, answers, strict=True):
-        parsed = None if answer.error else _parsed(answer, now)
+        parsed = None if answer.error else await _parsed(web, answer, now)
         if parsed is not None and (parsed.entries or parsed.children):
             found.setdefault(
                 frozenset(e.identity for e in parsed.entries) or frozenset({candidate.url}), (candidate.url, parsed)
@@ -209,8 +248,8 @@ async def _verified(
     return tuple(found.values())[:most]
 
 
-def _parsed(got: Got, now: datetime) -> ParsedFeed | None:
+async def _parsed(web: Web, got: Got, now: datetime, kind: str = "") -> ParsedFeed | None:
     try:
-        return parse_feed(got.body, got.url, content_type=got.content_type, now=now)
-    except (FeedError, ValueError, RecursionError):
+        return await web.feed(got, now, kind)
+    except FeedError:
         return None

@@ -13,6 +13,7 @@ from crawler.articles.verdict import prints_of
 from crawler.engine import worker
 from crawler.engine.pool import PageFailed, Pool
 from crawler.settings import Config, PublisherRules, SourceIndex
+from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.raw import read_raw
 from storage.records import COMPLETENESS, Article, Entry
@@ -89,7 +90,8 @@ async def _one(store: Store, index: SourceIndex, held: Article, pool: Pool) -> R
         "now": raw.at,
     }
     try:
-        found = await pool.run(functools.partial(worker.read_page, most=len(raw.body), keep=False, **how), raw)
+        read = functools.partial(worker.read_page, most=len(raw.body), keep=False, **how)
+        found = await pool.run(read, raw, source=held.source or host_of(raw.url))
     except PageFailed as error:
         return Reread(held=held, new=None, error=str(error))
     extraction, new = found.reading.extraction, found.reading.article

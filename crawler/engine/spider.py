@@ -159,10 +159,9 @@ class NewsSpider(scrapy.Spider):
                     worker.read_page, most=self.config.http.max_bytes, keep=self.config.extract.keep_raw, **how
                 ),
                 page,
+                source=entry.source or host_of(response.url),
             )
         except (PageFailed, BrokenBody) as error:
-            if isinstance(error, PageFailed) and error.trace:
-                log.error("%s: %s", asked.url, error, extra={"traceback": error.trace})
             await self._fail(asked, str(error), response, hard=isinstance(error, PageFailed))
             return
         extraction = found.reading.extraction

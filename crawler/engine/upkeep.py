@@ -21,7 +21,7 @@ from crawler.engine import guard
 from crawler.engine.checkup import look
 from crawler.engine.live import begin_watching
 from crawler.engine.politeness import RobotsMiddleware
-from crawler.engine.probe import Discovery, ask, discover
+from crawler.engine.probe import Discovery, Web, ask, discover
 from crawler.engine.scheduler import TICK, Job, Timekeeper
 from crawler.engine.service import notify, reloading
 from crawler.engine.telling import Teller
@@ -300,7 +300,7 @@ class Upkeep:
                 )
 
             try:
-                found = await discover(get, source.url, now)
+                found = await discover(Web(get, self.live.pool), source.url, now)
             except CrawlerError as error:  # its home page cannot be read either; another day
                 found = Discovery(url=source.url, error=str(error))
             parts = (("feeds", found.feeds), ("sitemaps", found.sitemaps), ("pages", found.pages))

@@ -103,7 +103,7 @@ def reason_of(error: BaseException, refused: dict[str, str], host: str) -> str:
     name, text = type(error).__name__, str(error)
     if host in refused and name in {"CannotResolveHostError", "DNSLookupError"}:
         return refused[host]
-    inner = re.search(r"twisted\.\S+\.(\w+): ", text)  # Scrapy wraps what Twisted saw
+    inner = re.search(r"twisted\.[\w.]{1,200}\.(\w{1,60}): ", text)  # Scrapy wraps what Twisted saw
     for said in (name, inner[1] if inner else ""):
         if said in _SAID:
             return _SAID[said] + (_ignored_proxy() if _SAID[said] == _UNRESOLVED else "")

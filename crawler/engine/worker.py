@@ -20,8 +20,13 @@ from crawler.errors import FeedError
 from crawler.transfer import BrokenBody, unpack
 
 if TYPE_CHECKING:
+    from crawler.articles.extraction import Extraction
     from crawler.articles.reading import Reading
+    from crawler.feeds.discovery import Candidate
     from crawler.feeds.listing import ParsedFeed
+    from crawler.feeds.opml import Imported
+    from crawler.feeds.robots import Rules
+    from crawler.settings import PublisherRules
     from storage.raw import RawPage
 
 # What a worker needs: half a second, loaded once for all of them by the fork server.
@@ -135,8 +140,48 @@ def _give_back() -> None:
 
 
 @_as_text()
+def read_candidates(body: bytes, url: str) -> list[Candidate]:
+    """The feeds that a page names."""
+    from crawler.feeds.discovery import discover_feeds
+
+    return discover_feeds(body, url)
+
+
+@_as_text()
+def extract_page(body: bytes, url: str, rules: PublisherRules, now: datetime) -> Extraction | None:
+    """One page by itself, for a look that keeps nothing."""
+    from crawler.articles.extractor import extract
+
+    return extract(body, url, rules=rules, now=now)
+
+
+@_as_text()
+def read_list(body: bytes, name: str) -> Imported:
+    """A source list of others."""
+    from crawler.feeds.opml import read_any
+
+    return read_any(body, name)
+
+
+@_as_text()
+def read_robots(body: bytes, agent: str) -> Rules:
+    """What a large robots.txt says to a crawler."""
+    from crawler.feeds.robots import read_rules
+
+    return read_rules(body, agent)
+
+
+@_as_text()
+def allows(packed: bytes, url: str) -> bool:
+    """Whether many rules, packed, let an address be requested."""
+    from crawler.feeds.robots import unpacked
+
+    return unpacked(packed).allows(url)
+
+
+@_as_text()
 def read_feed(body: bytes, url: str, content_type: str, now: datetime, kind: str) -> ParsedFeed:
-    """Parse one large feed."""
+    """Parse one feed, sitemap or section page."""
     from crawler.feeds.parser import parse_feed
 
     parsed = parse_feed(body, url, content_type=content_type, now=now, kind=kind)

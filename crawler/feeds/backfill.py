@@ -22,7 +22,7 @@ from storage.records import Feed, Listed, Step, StepFound, iso, moment
 ARCHIVE, SITEMAP, ROBOTS, PAGE = 1, 2, 3, 4  # ranks: what proves most comes first
 EARLIER = timedelta(hours=6)  # an entry may carry a date from before it was listed
 MAX_PAGES = 2000  # archive pages walked for one purpose
-_PAGED = re.compile(r"([?&](?:paged|page)=)(\d+)")
+_PAGED = re.compile(r"([?&](?:paged|page)=)(\d{1,6})(?!\d)")
 
 
 def ways(

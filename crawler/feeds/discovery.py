@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from crawler.feeds.links import parse_html
 from crawler.feeds.listing import plain
 from crawler.feeds.repair import decode_feed
+from crawler.feeds.robots import read_sitemaps
 from crawler.urls import canonical_url, join, site
 
 COMMON_PATHS = (
@@ -101,8 +102,7 @@ def usual_places(url: str) -> list[Candidate]:
 
 def robots_sitemaps(body: bytes, url: str) -> list[Candidate]:
     """The sitemaps that a robots.txt names, those for news first."""
-    found = re.findall(r"^\s*sitemap\s*:\s*(\S+)", body.decode("utf-8", "replace"), re.IGNORECASE | re.MULTILINE)
-    addresses = dict.fromkeys(address for loc in found if (address := _asked(loc, url)))
+    addresses = dict.fromkeys(address for loc in read_sitemaps(body) if (address := _asked(loc, url)))
     ranked = sorted(
         addresses,
         key=lambda address: (

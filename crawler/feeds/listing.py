@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import nh3
 
-from crawler.text import clean_text, fitted, one_line, without_asides
+from crawler.text import clean_text, fitted, one_line, unescaped, without_asides
 from crawler.urls import canonical_url, host_of, join, url_key
 from storage.records import Listed
 
@@ -18,6 +18,7 @@ MAX_ENTRIES = 50_000  # the sitemap protocol's own limit; no feed comes near
 MAX_FIELD = 20_000  # characters of a title or summary that are kept
 MAX_RAW = 200_000  # characters of markup from which such a line is made
 MAX_CONTENT = 1_000_000
+MAX_DEPTH = 250  # elements in one another in a feed's content: HTML's own algorithm is quadratic in it (195 KB of <ul><li>: 4 s)
 MAX_NAME = 300
 MAX_GUID = 4_000
 MAX_IDENTITY = 1_000
@@ -27,6 +28,8 @@ _KEPT = {
 }  # fmt: skip
 _TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!--[^<>]{0,2000}--|!\[CDATA\[|\?[^<>]*)>|\]\]>")
 _MARKUP = re.compile(r"<[a-zA-Z/!?]")  # what a browser may take for a tag; else it is text
+_NESTING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
+_SELF_ENDING = {"p", "li", "dt", "dd", "tr", "td", "th", "br", "img", "hr", "input", "source", "wbr", "col", "meta", "link", "option", "area", "embed", "track"}  # fmt: skip
 _BLOCK = re.compile(r"<(?:/?(?:p|div|br|li|ul|ol|h[1-6]|tr|blockquote|section|article|figure)\b)[^<>]*>", re.IGNORECASE)
 
 
@@ -54,20 +57,16 @@ def plain(value: object, *, html: bool = False) -> str | None:
     """One line of text: markup and entities undone where it is HTML, spaces folded; None where nothing is left."""
     text = str(value or "")[:MAX_RAW]
     if html or "&" in text:
-        text = _unmarked(text) if html else _unescaped(text)
+        text = _unmarked(text) if html else unescaped(text)
     return one_line(text, MAX_FIELD) or None
-
-
-def _unescaped(text: str) -> str:
-    return html.unescape(text)
 
 
 def _unmarked(text: str) -> str:
     """Without tags; entities undone, twice where a feed escaped twice."""
     text = _TAG.sub("", _BLOCK.sub(" ", without_asides(text)))
-    text = html.unescape(text)
-    if "&" in text and re.search(r"&(?:#\d+|#x[0-9a-f]+|[a-z]+);", text, re.IGNORECASE):
-        text = html.unescape(text)
+    text = unescaped(text)
+    if "&" in text and re.search(r"&(?:#\d{1,9}|#x[0-9a-f]{1,9}|[a-z]{1,40});", text, re.IGNORECASE):
+        text = unescaped(text)
     return text
 
 
@@ -107,7 +106,22 @@ def listed(
 
 def harmless(content: str) -> str:
     """A feed's own HTML as it is kept: the elements that make paragraphs, and nothing that acts, links or loads."""
-    return str(nh3.clean(content, tags=_KEPT, attributes={}, link_rel=None)) if _MARKUP.search(content) else content
+    if not _MARKUP.search(content):
+        return content
+    if _depth(content) > MAX_DEPTH:
+        lines = (one_line(_unmarked(part)) for part in _BLOCK.split(content))
+        return "".join(f"<p>{html.escape(line)}</p>" for line in lines if line)
+    return str(nh3.clean(content, tags=_KEPT, attributes={}, link_rel=None))
+
+
+def _depth(content: str) -> int:
+    """How deep elements stand in one another at most, those aside that end by themselves where the next begins."""
+    depth = deepest = 0
+    for match in _NESTING.finditer(content):
+        if match[2].lower() not in _SELF_ENDING:
+            depth = max(0, depth + (-1 if match[1] else 1))
+            deepest = max(deepest, depth)
+    return deepest
 
 
 def _address(url: str | None, base: str) -> tuple[str | None, str]:

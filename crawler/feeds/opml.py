@@ -7,7 +7,6 @@ read out of one comes in: each `<outline …>` is read by itself, with the parse
 from __future__ import annotations
 
 import csv
-import html
 import io
 import re
 from collections.abc import Iterator
@@ -17,7 +16,9 @@ from xml.sax.saxutils import quoteattr
 
 from crawler.errors import FeedError
 from crawler.feeds.listing import plain
+from crawler.feeds.prolog import without_prolog
 from crawler.feeds.repair import decode_feed
+from crawler.text import unescaped
 from crawler.urls import canonical_url
 
 
@@ -41,24 +42,37 @@ class Imported:
     warnings: tuple[tuple[int, str], ...] = ()
 
 
-# An outline's tag: quoted values may hold > and <; one that is never closed ends at the next tag.
-_OUTLINE = re.compile(
-    r"<\s*(?P<end>/)?\s*(?:\w+:)?outline\b(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)(?P<close>/?>|(?=<)|\Z)",
-    re.IGNORECASE,
-)
-_LOOSE = re.compile(
-    r"<\s*(?P<end>/)?\s*(?:\w+:)?outline\b(?P<attributes>.*?)(?P<close>/?>(?=\s*(?:<|\Z))|(?=<\s*/?\s*(?:\w+:)?outline\b)|\Z)",
-    re.IGNORECASE | re.DOTALL,
-)
-_ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")
+# An outline's tag begins; what is its own ends at the next one, however broken it is.
+_BEGIN = re.compile(r"<\s{0,20}(?P<end>/?)\s{0,20}(?:\w{1,40}:)?outline\b", re.IGNORECASE)
+# Its attributes: quoted values may hold > and <; one that is never closed ends at the next tag.
+_STRICT = re.compile(r"(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)(?P<close>/?>|(?=<)|\Z)")
+_CLOSE = re.compile(r"/?>(?=\s{0,99}(?:<|\Z))")
+MAX_OUTLINE = 10_000  # characters of one; a quote that never closes is looked for no further
+_ATTRIBUTE = re.compile(r"""(?<![\w:.-])([\w:.-]{1,100})\s{0,20}=\s{0,20}(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")
 # A value that itself holds a bare quote ends only where another attribute or the tag's end follows.
-_TOLERANT = re.compile(r"""([\w:.-]+)\s*=\s*(["'])(.*?)\2(?=\s*(?:/?>|[\w:.-]+\s*=\s*["']|/?\s*\Z))""", re.DOTALL)
+_TOLERANT = re.compile(
+    r"""(?<![\w:.-])([\w:.-]{1,100})\s{0,20}=\s{0,20}(["'])(.*?)\2(?=\s{0,99}(?:/?>|[\w:.-]{1,100}\s{0,20}=\s{0,20}["']|/?\Z))""",
+    re.DOTALL,
+)
+MAX_QUOTES = 200  # of an outline that is read tolerantly: that is quadratic in them
+
+
+def read_any(body: bytes, name: str) -> Imported:
+    """Read a list by its name's ending and its beginning: OPML, CSV, plain lines.
+
+    Raises:
+        FeedError: it is named as CSV, and is none.
+    """
+    head, ending = body[:2000].lstrip().lower(), name.lower().rpartition(".")[2]
+    if ending in {"opml", "xml"} or b"<opml" in head or b"<outline" in body[:100_000].lower():
+        return read_opml(body)
+    return read_csv(body) if ending in {"csv", "tsv"} else read_lines(body)
 
 
 def read_opml(body: bytes) -> Imported:
     """Read an OPML file; folders become tags."""
     text = decode_feed(body)
-    blanked = re.sub(r"<!--.*?-->", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.DOTALL)
+    blanked = _without_comments(text)
     warnings = list(_not_well_formed(text))
     found: list[Wanted] = []
     folders: list[str | None] = []
@@ -77,29 +91,42 @@ def read_opml(body: bytes) -> Imported:
     return Imported(wanted=_merged(found), warnings=tuple(sorted(warnings)))
 
 
+def _without_comments(text: str) -> str:
+    """With spaces in the place of comments, so that lines stay; one that never ends is none."""
+    kept: list[str] = []
+    at = 0
+    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin + 4)) >= 0:
+        kept += [text[at:begin], re.sub(r"[^\n]", " ", text[begin : end + 3])]
+        at = end + 3
+    return "".join([*kept, text[at:]])
+
+
 def _outlines(text: str) -> Iterator[tuple[int, dict[str, str], bool, bool]]:
     """(line, attributes by lower-case name, is an end tag, opens a folder)."""
-    position = 0
-    while (strict := _OUTLINE.search(text, position)) or _LOOSE.search(text, position):
-        match = strict
-        loose = _LOOSE.search(text, position)
-        if match is None or (loose is not None and loose.start() < match.start()):
-            match = loose
-        assert match is not None
-        position = max(match.end(), match.start() + 1)
-        line = text.count("\n", 0, match.start()) + 1
-        raw = match["attributes"].rstrip()
-        if raw.endswith("/"):
-            raw, closed = raw[:-1], True
+    line, counted = 1, 0
+    begins = _BEGIN.finditer(text)
+    following = next(begins, None)
+    while following is not None:
+        begin, following = following, next(begins, None)
+        end = following.start() if following is not None else len(text)
+        rest = text[begin.end() : min(end, begin.end() + MAX_OUTLINE)]
+        line += text.count("\n", counted, begin.start())
+        counted = begin.start()
+        if match := _STRICT.match(rest):
+            raw, close = match["attributes"].rstrip(), match["close"]
         else:
-            closed = match["close"] == "/>"
-        yield line, _attributes(raw), bool(match["end"]), not closed and match["close"] == ">"
+            loose = _CLOSE.search(rest)
+            raw, close = (rest[: loose.start()].rstrip(), loose[0]) if loose else (rest.rstrip(), "")
+        if raw.endswith("/"):
+            raw, close = raw[:-1], "/>"
+        yield line, _attributes(raw), bool(begin["end"]), close == ">"
 
 
 def _attributes(raw: str) -> dict[str, str]:
-    strict = {m[1].lower(): html.unescape(next(filter(None, m.groups()[1:]), "")) for m in _ATTRIBUTE.finditer(raw)}
-    tolerant = {m[1].lower(): html.unescape(m[3]) for m in _TOLERANT.finditer(raw)}
-    return {**strict, **tolerant}
+    found = {m[1].lower(): unescaped(next(filter(None, m.groups()[1:]), "")) for m in _ATTRIBUTE.finditer(raw)}
+    if raw.count('"') + raw.count("'") <= MAX_QUOTES:
+        found.update({m[1].lower(): unescaped(m[3]) for m in _TOLERANT.finditer(raw)})
+    return found
 
 
 def _wanted(attributes: dict[str, str], tags: tuple[str, ...], line: int) -> Wanted | str | None:
@@ -176,11 +203,12 @@ def _not_well_formed(text: str) -> Iterator[tuple[int, str]]:
     from xml.parsers import expat
 
     parser = expat.ParserCreate()
-    body = re.sub(r"\A\s*<\?xml[^>]*\?>", lambda m: "\n" * m[0].count("\n"), text)
+    document = without_prolog(text)  # no document type: expat recurses into its entities
+    before = max(0, text.count("\n") - document.count("\n"))
     try:
-        parser.Parse(body.encode("utf-8", "replace"), True)
+        parser.Parse(document.encode("utf-8", "replace"), True)
     except expat.ExpatError as error:
-        yield error.lineno, f"not well-formed XML ({expat.ErrorString(error.code)}); read all the same"
+        yield before + error.lineno, f"not well-formed XML ({expat.ErrorString(error.code)}); read all the same"
 
 
 def read_lines(body: bytes) -> Imported:

@@ -18,13 +18,13 @@ from crawler.errors import FeedError
 from crawler.feeds import jsonfeed, links, sitemap
 from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
 from crawler.feeds.moments import read_date
+from crawler.feeds.prolog import without_prolog
 from crawler.feeds.repair import decode_feed
 from crawler.markup import without_floods
 from crawler.urls import join
 from storage.records import Listed
 
-_ROOT = re.compile(r"<\s*(?:[\w.-]+:)?([A-Za-z][\w.-]*)")
-_SKIP = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*+(?:\[.*?\]\s*+)?>|\s+)", re.DOTALL | re.IGNORECASE)
+_ROOT = re.compile(r"<(?:[\w.-]{1,100}:)?([A-Za-z_][\w.-]{0,100})")
 _FEED_ROOTS = {"rss": "rss", "rdf": "rss", "channel": "rss", "feed": "atom", "entry": "atom"}
 _HTML_ROOTS = {"html", "head", "body", "script", "div", "meta", "title", "p"}
 
@@ -68,11 +68,7 @@ def _kind(text: str) -> str:
     head = text.lstrip("\ufeff \t\r\n")
     if head.startswith(("{", "[")):
         return "json"
-    at = 0
-    while (skipped := _SKIP.match(head, at)) and skipped.end() > at:
-        at = skipped.end()
-    head = head[at : at + 5000]
-    match = _ROOT.search(head)
+    match = _ROOT.match(without_prolog(head)[:5000])
     if not match:
         return "sitemap" if re.match(r"https?://\S+\s*$", head.split("\n", 1)[0]) else ""
     root = match[1].lower()
@@ -88,9 +84,9 @@ def _kind(text: str) -> str:
 
 
 MAX_ITEMS = 10_000
+MAX_SKIPS = 24  # hours of a day
 MAX_AUTHOR = 1_000  # characters; a name and an address, or a list of both
 _ITEM_END = re.compile(r"</(?:[\w.-]{1,20}:)?(?:item|entry)\s*>", re.IGNORECASE)
-_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>", re.IGNORECASE)
 
 
 @cache
@@ -122,12 +118,12 @@ def _feedparser() -> Any:
 def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
     """RSS and Atom, by feedparser: its cases are the fullest there are, and it reads what is not well-formed."""
     feedparser = _feedparser()
+    text = without_prolog(text)
     if "<rss:item" in text:  # a prefix for RSS itself, which has no namespace
-        text = re.sub(r"\A.*?(?=<rss\b)", "", re.sub(r"<(/?)rss:", r"<\1", text), flags=re.DOTALL)
+        text = re.sub(r"<(/?)rss:", r"<\1", text)
+        text = text[max(0, text.find("<rss")) :]
     text, cut = _first_items(without_floods(text))
-    body = b'<?xml version="1.0" encoding="utf-8"?>' + _DECLARATION.sub("", text.lstrip("\ufeff")).lstrip().encode(
-        "utf-8", "replace"
-    )
+    body = b'<?xml version="1.0" encoding="utf-8"?>' + text.encode("utf-8", "replace")
     try:
         found = feedparser.parse(
             io.BytesIO(body),
@@ -272,12 +268,13 @@ def _period(feed: Any) -> float | None:
 
 def _skip(text: str, outer: str, inner: str) -> tuple[str, ...]:
     """RSS 2.0 skipHours (GMT) and skipDays; feedparser drops them."""
-    block = re.search(rf"<{outer}>(.*?)</{outer}>", text[:50000], re.DOTALL | re.IGNORECASE)
-    return (
-        tuple(value.strip() for value in re.findall(rf"<{inner}>([^<]{{1,12}})</{inner}>", block[1], re.IGNORECASE))
-        if block
-        else ()
-    )
+    head = text[:50_000]
+    begin = re.search(f"<{outer}>", head, re.IGNORECASE)
+    end = re.search(f"</{outer}>", head, re.IGNORECASE)
+    if begin is None or end is None:
+        return ()
+    found = re.findall(rf"<{inner}>([^<]{{1,12}})</{inner}>", head[begin.end() : end.start()], re.IGNORECASE)
+    return tuple(value.strip() for value in found[:MAX_SKIPS])
 
 
 _READERS: dict[str, Callable[[str, str, datetime], ParsedFeed]] = {

@@ -11,10 +11,12 @@ from lxml import etree
 from crawler.errors import FeedError
 from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
 from crawler.feeds.moments import read_date
+from crawler.feeds.prolog import without_prolog
 from crawler.urls import canonical_url, join
 from storage.records import Listed, moment
 
 MAX_CHILDREN = 2_000  # maps opened of one index; a larger index has lastmod, or belongs to backfill
+MAX_ELEMENTS = 10_000  # looked at below one <url>; a news sitemap with images and video has some hundred
 MAX_UNDATED = 1_000  # entries taken of a map that dates none of them, as many as a news sitemap may hold
 _NAME_DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_/]?(\d{1,2})(?:[-_/]?(\d{1,2}))?(?!\d)")
 
@@ -26,7 +28,7 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
         FeedError: nothing of the kind.
     """
     if "<" not in text[:1000]:
-        lines = [line.strip() for line in text.splitlines() if re.match(r"\s*https?://\S+\s*$", line)]
+        lines = [line.strip() for line in text.splitlines() if re.fullmatch(r"https?://\S+", line.strip())]
         return ParsedFeed(kind="sitemap", entries=distinct(listed(url=line, base=url) for line in lines[:MAX_ENTRIES]))
     root = _root(text, url)
     children: list[tuple[str, str | None]] = []
@@ -56,12 +58,11 @@ def _address(loc: str, base: str) -> str | None:
 
 
 def _root(text: str, url: str) -> Any:
-    body = re.sub(r"\A\s*<\?xml[^>]*\?>", "", text.lstrip("\ufeff \t\r\n")).encode("utf-8", "replace")
     parser = etree.XMLParser(
         recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, encoding="utf-8"
     )
     try:
-        root = etree.fromstring(body, parser)
+        root = etree.fromstring(without_prolog(text).encode("utf-8", "replace"), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise FeedError(f"{url}: cannot be read as a sitemap: {error}") from error
     if root is None:
@@ -74,20 +75,33 @@ def _local(node: Any) -> str:
 
 
 def _fields(node: Any) -> dict[str, str]:
-    """The first text of each element below, by local name; an image's or video's own loc and title do not count."""
+    """The first text of each element below, by local name; an image's or video's own loc and title do not count.
+
+    A `<url>` inside of it is one of its own, so that no element is looked at for more than one of them.
+    """
     found: dict[str, str] = {}
-    for child in node.iter():
-        if not isinstance(child.tag, str) or child is node:
+    below = [(node, child) for child in reversed(node)]
+    seen = 0
+    while below and seen < MAX_ELEMENTS:
+        parent, child = below.pop()
+        seen += 1
+        if not isinstance(child.tag, str) or (name := _local(child)) in {"url", "sitemap"}:
             continue
-        name = _local(child)
-        parent = _local(child.getparent())
-        if parent in {"image", "video"} and not (parent == "image" and name == "loc"):
+        below += [(child, inner) for inner in reversed(child)]
+        above = _local(parent)
+        if above in {"image", "video"} and not (above == "image" and name == "loc"):
             continue
-        key = "image" if parent == "image" else name
-        text = " ".join("".join(child.itertext()).split())
-        if text and key not in found:
+        key = "image" if above == "image" else name
+        if key not in found and (text := " ".join(_text_of(child).split())):
             found[key] = text
     return found
+
+
+def _text_of(node: Any) -> str:
+    """What stands in an element, up to its first child elements; a title may hold a CDATA section, and no more."""
+    if not len(node):
+        return node.text or ""
+    return "".join([node.text or "", *((child.text or "") + (child.tail or "") for child in node[:20])])
 
 
 def _entry(found: dict[str, str], base: str, now: datetime) -> Listed:

@@ -330,9 +330,9 @@ def test_only_the_same_hard_failure_thrice_gives_an_entry_up() -> None:
         reason="it did not answer in time",
         first_seen_at=iso(NOW),
     )
-    assert outcomes.failed(entry, "its extraction took too long", NOW, None, hard=True).outcome == "failed"
-    same = dataclasses.replace(entry, reason="its extraction took too long")
-    assert outcomes.failed(same, "its extraction took too long", NOW, None, hard=True).outcome == "rejected"
+    assert outcomes.failed(entry, "reading it took too long", NOW, None, hard=True).outcome == "failed"
+    same = dataclasses.replace(entry, reason="reading it took too long")
+    assert outcomes.failed(same, "reading it took too long", NOW, None, hard=True).outcome == "rejected"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""Whose work the processes do next: sources take turns, and one whose work ran out of time or memory waits behind those that behave."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+PENALTY = 60.0  # seconds that a source waits behind others after its work was ended; twice as long each time
+LONGEST = 3600.0
+FORGOTTEN = 4096  # sources whose penalties are remembered
+
+
+@dataclass(slots=True)
+class _Slow:
+    times: int = 0
+    until: float = 0.0
+
+
+@dataclass(slots=True)
+class Turns:
+    """So many pieces of work at once; each source has a queue, and the queues are served in turn.
+
+    Pieces of sources that were slow take a free place only where no other source waits, and never the last one where there are several: a source
+    that was not seen before finds one at once, however many bad ones there are.
+    """
+
+    places: int
+    _busy: int = 0
+    _busy_slow: int = 0
+    _waiting: OrderedDict[str, deque[asyncio.Future[bool]]] = field(default_factory=OrderedDict)
+    _slow: OrderedDict[str, _Slow] = field(default_factory=OrderedDict)
+
+    @asynccontextmanager
+    async def turn(self, source: str) -> AsyncIterator[None]:
+        """Wait for a place, and give it back at the end."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(source, deque()).append(future)
+        self._serve()
+        try:
+            slow = await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():  # it was given a place already
+                self._leave(slow=future.result())
+            raise
+        try:
+            yield
+        finally:
+            self._leave(slow=slow)
+
+    def was_slow(self, source: str) -> None:
+        """A piece of this source's was ended."""
+        known = self._slow.setdefault(source, _Slow())
+        known.times += 1
+        known.until = time.monotonic() + min(LONGEST, PENALTY * 2 ** min(known.times - 1, 10))
+        self._slow.move_to_end(source)
+        while len(self._slow) > FORGOTTEN:
+            self._slow.popitem(last=False)
+
+    def _is_slow(self, source: str) -> bool:
+        known = self._slow.get(source)
+        return known is not None and known.until > time.monotonic()
+
+    def _leave(self, *, slow: bool) -> None:
+        self._busy -= 1
+        self._busy_slow -= slow
+        self._serve()
+
+    def _serve(self) -> None:
+        """Give free places to those who wait."""
+        while (source := self._next()) is not None:
+            queue = self._waiting[source]
+            future = queue.popleft()
+            if queue:
+                self._waiting.move_to_end(source)
+            else:
+                del self._waiting[source]
+            if not future.done():  # else who waited was cancelled
+                slow = self._is_slow(source)
+                self._busy += 1
+                self._busy_slow += slow
+                future.set_result(slow)
+
+    def _next(self) -> str | None:
+        """The source whose turn it is, if there is a place for it."""
+        if self._busy >= self.places:
+            return None
+        for source in self._waiting:
+            if not self._is_slow(source):
+                return source
+        room = self._busy_slow < max(1, self.places - 1)
+        return next(iter(self._waiting), None) if room else None
