@@ -161,6 +161,8 @@ def _feed_lines(feeds: Sequence[Mapping[str, Any]], hour: float, now: datetime) 
                     f"{url} says that nothing changed when it did (its validators lie); it is asked in full once a day",
                 )
             )
+        if feed["capped"]:
+            found.append((source, f"{url}: {feed['capped']}; the rest is not stored (`newsdesk gaps`)"))
     return found
 
 

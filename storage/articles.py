@@ -308,8 +308,8 @@ def _settle_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
     for entry_id in verdict.entry_ids:
         db.conn.execute(
             "UPDATE entries SET state = ?, reason = ?, verdict = ?, attempts = CASE WHEN verdict = ? THEN attempts + 1 ELSE 1 END, retry_at = ?, not_before = ?, leased_until = NULL, "
-            "article_id = coalesce(?, article_id) WHERE id = ?",
-            (state, verdict.reason, verdict.outcome, verdict.outcome, retry, not_before, article_id, entry_id),
+            "content = CASE WHEN ? = 'rejected' THEN NULL ELSE content END, article_id = coalesce(?, article_id) WHERE id = ?",
+            (state, verdict.reason, verdict.outcome, verdict.outcome, retry, not_before, state, article_id, entry_id),
         )
     if article_id is not None and state == "fetched":
         keys = json.dumps([a.url_key for a in verdict.addresses if a.kind != "canonical"])

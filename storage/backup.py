@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
-from datetime import datetime
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from sqlite_utils.db import sqlite3
 
 from storage import connection
 from storage.articles import rebuild_index
-from storage.disk import sync
+from storage.disk import aside, forget_leftovers, sync
+from storage.entries import MAX_UNLINKED
 from storage.errors import DamagedDatabase, DiskProblem
 from storage.records import iso
 from storage.store import open_store
@@ -56,12 +59,6 @@ def quick_check(path: Path) -> list[str]:
 def backup_name(path: Path, now: datetime) -> Path:
     """Where a backup of that time stands: beside the database."""
     return path.with_name(f"{path.name}.backup-{iso(now).replace(':', '').replace('-', '')}")
-
-
-def forget_parts(path: Path) -> None:
-    """Take away what backups left that were killed half-way."""
-    for part in path.parent.glob(f".{glob.escape(path.name)}.backup-*"):
-        part.unlink(missing_ok=True)
 
 
 def backups(path: Path) -> list[Path]:
@@ -129,28 +126,37 @@ def backup(path: Path, target: Path) -> int:
         raise DiskProblem(f"{target} is the database itself; name another file for the backup")
     if target.exists() and target.is_dir():
         raise DiskProblem(f"{target} is a folder; name the backup's file")
-    with open_store(path) as store:
-        try:
-            descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-        except OSError as error:
-            raise DiskProblem(f"{target}: cannot be written: {error.strerror}") from error
-        os.close(descriptor)
-        part = Path(name)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
+    with open_store(path) as store, _beside(target) as part:
         try:
             with connection.explained(target):
-                copy = sqlite3.connect(name)
+                copy = sqlite3.connect(str(part))
                 try:
                     store.db.conn.backup(copy)
                     copy.execute("PRAGMA journal_mode=DELETE").fetchone()
                 finally:
                     copy.close()
             sync(part)
-            part.chmod(0o644)
+            part.chmod(mode)  # a copy may be read by whom the database may be read by
             part.replace(target)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
     return target.stat().st_size
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """An empty file that becomes the target, for its owner alone; what others left that were killed is taken away first."""
+    forget_leftovers(target)
+    try:
+        descriptor, name = aside(target)
+    except OSError as error:
+        raise DiskProblem(f"{target}: cannot be written: {error.strerror}") from error
+    try:
+        yield Path(name)
+    finally:
+        os.close(descriptor)
 
 
 def restore(source: Path, path: Path, now: datetime) -> int:
@@ -174,8 +180,11 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         generation = max(generation, int(now.timestamp()))
     try:
         part = path.with_name(f".{path.name}-restore")
-        part.unlink(missing_ok=True)
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            part.with_name(part.name + suffix).unlink(missing_ok=True)
         backup(source, part)  # by SQLite, so that what stands in the backup's own WAL comes along
+        if path.exists():
+            part.chmod(stat.S_IMODE(path.stat().st_mode))
         _raise_generation(part, generation)  # before it takes the place: a kill must not leave the old one
         if path.exists():
             _fold_wal(path)
@@ -244,14 +253,32 @@ def _fold_wal(path: Path) -> None:
         raise DiskProblem(f"{path}: something is reading it (`newsdesk browse`?); close it and restore again")
 
 
-def prune(writer: Writer, *, fetches_before: str, rejected_before: str, runs_before: str) -> dict[str, int]:
-    """Take out by age what is not the record: the request ledger, old runs, entries that were rejected."""
+def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, int]:
+    """Take out by age what is not the record: the request ledger, old runs, entries that were rejected, and what they hold.
+
+    Args:
+        writer: the database.
+        now: the clock.
+        fetches_before: requests before this time go, as the settings say.
+    """
+    year = iso(now - timedelta(days=365))
     questions: dict[str, tuple[str, tuple[Any, ...]]] = {
         "fetches": ("DELETE FROM fetches WHERE at < ?", (fetches_before,)),
-        "runs": ("DELETE FROM crawl_runs WHERE started_at < ?", (runs_before,)),
+        "runs": ("DELETE FROM crawl_runs WHERE started_at < ?", (year,)),
         "rejected entries": (
             "DELETE FROM entries WHERE state = 'rejected' AND first_seen_at < ? AND feed_url NOT IN (SELECT url FROM feeds WHERE state = 'active')",
-            (rejected_before,),
+            (year,),
+        ),
+        "contents of rejected entries": (
+            "UPDATE entries SET content = NULL WHERE state = 'rejected' AND content IS NOT NULL",
+            (),
+        ),
+        "entries without an address": (  # of feeds that list more of them than are stored: the others may list theirs for ever
+            (
+                "DELETE FROM entries WHERE url_key = '' AND state = 'rejected' AND first_seen_at < ? AND feed_url IN "
+                "(SELECT feed_url FROM entries WHERE url_key = '' AND state = 'rejected' GROUP BY feed_url HAVING count(*) >= ?)"
+            ),
+            (iso(now - timedelta(days=7)), MAX_UNLINKED),
         ),
     }
     with writer.transaction():

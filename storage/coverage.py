@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from storage.gaps import CAPPED
 from storage.records import iso
 
 USUAL_DAYS = 28  # that tell what is usual for a source
@@ -125,12 +126,14 @@ def queue(db: Any, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def troubled_feeds(db: Any, now: datetime) -> list[dict[str, Any]]:  # noqa: ARG001 - one shape for all questions
+def troubled_feeds(db: Any, now: datetime) -> list[dict[str, Any]]:
     """Feeds of enabled sources that fail, are gone, have moved for good, or whose validators lie."""
     cursor = db.conn.execute(
-        "SELECT f.url, f.source, f.state, f.failures, f.failing_since, f.last_error, f.ok_at, f.due_at, f.address, f.lies, f.successor, f.kind, f.parent_url "
-        "FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.state <> 'disabled' AND (f.failures > 0 OR f.state = 'gone' OR f.address IS NOT NULL OR f.lies) "
-        "ORDER BY f.failing_since IS NULL, f.failing_since, f.url"
+        "SELECT f.url, f.source, f.state, f.failures, f.failing_since, f.last_error, f.ok_at, f.due_at, f.address, f.lies, f.successor, f.kind, f.parent_url, c.how AS capped "
+        "FROM feeds f JOIN sources s ON s.id = f.source LEFT JOIN (SELECT DISTINCT feed_url, how FROM gaps WHERE how = ? AND found_at > ?) c ON c.feed_url = f.url "
+        "WHERE s.enabled = 1 AND f.state <> 'disabled' AND (f.failures > 0 OR f.state = 'gone' OR f.address IS NOT NULL OR f.lies OR c.how IS NOT NULL) "
+        "ORDER BY f.failing_since IS NULL, f.failing_since, f.url",
+        (CAPPED, iso(now - timedelta(days=8))),
     )
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]

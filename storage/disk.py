@@ -1,8 +1,13 @@
-"""What outlives a loss of power."""
+"""What outlives a loss of power, or a kill."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import glob
 import os
+import re
+import tempfile
 from pathlib import Path
 
 
@@ -11,5 +16,37 @@ def sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def aside(target: Path) -> tuple[int, str]:
+    """A new file beside a target, that is to take its place: (descriptor, name). Locked while the descriptor is open, for forget_leftovers.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor, name
+
+
+def forget_leftovers(target: Path) -> None:
+    """Take away the files that `aside` made for a target, and whose makers were killed."""
+    made = re.compile(re.escape(f".{target.name}-") + r"[a-z0-9_]{8}")
+    for path in target.parent.glob(f".{glob.escape(target.name)}-*"):
+        base = next(
+            (path.name.removesuffix(end) for end in ("-wal", "-shm", "-journal") if path.name.endswith(end)), path.name
+        )
+        if made.fullmatch(base):
+            with contextlib.suppress(OSError):
+                _forget(path)
+
+
+def _forget(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where somebody writes it
+        path.unlink()
     finally:
         os.close(descriptor)

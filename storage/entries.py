@@ -14,6 +14,7 @@ from typing import Any
 
 from storage.records import FeedCheck, FoundBy, Listed, cell, iso
 
+MAX_UNLINKED = 2_000  # entries without an address that are stored of one feed; with one there is no limit
 NO_ADDRESS = "the feed gives no address for it"
 
 
@@ -24,6 +25,7 @@ class CheckCounts:
     new: int = 0
     changed: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
+    capped: int = 0  # entries that are not stored: see MAX_UNLINKED
 
 
 def known_entries(db: Any, feed_url: str, listed: Sequence[Listed]) -> set[str]:
@@ -43,15 +45,23 @@ def known_entries(db: Any, feed_url: str, listed: Sequence[Listed]) -> set[str]:
 
 def list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
     """Write the new and changed entries of one poll."""
-    new = changed = 0
+    new = changed = capped = 0
     refused: Counter[str] = Counter()
+    renamed = _renamed(db, check)
+    room: int | None = None  # for entries without an address, once there is one
     for listed in check.listed:
-        identity = listed.identity
+        identity = renamed.get(listed.identity, listed.identity)
         row = _known(db, check.feed_url, identity)
         if row and row[1] != listed.title and row[2] != listed.url_key and listed.guid and listed.url_key:
             # A guid whose title and link both changed is another article (measured: outlets number from 1 again); both are kept.
             identity = f"{identity} {listed.url_key}"
             row = _known(db, check.feed_url, identity)
+        if row is None and not listed.url_key:
+            room = room if room is not None else MAX_UNLINKED - _unlinked(db, check.feed_url)
+            if room <= 0:
+                capped += 1
+                continue
+            room -= 1
         if row is None:
             insert_entry(
                 db,
@@ -70,7 +80,39 @@ def list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
         elif row[3] != listed.fingerprint:
             _update_entry(db, row[0], listed, row[4])
             changed += 1
-    return CheckCounts(new=new, changed=changed, refused=refused)
+    return CheckCounts(new=new, changed=changed, refused=refused, capped=capped)
+
+
+def _renamed(db: Any, check: FeedCheck) -> dict[str, str]:
+    """New ids of entries that are known by their address: identity -> the one it is stored with.
+
+    Where more than half of a feed's ids are new and their links are not, the ids are no identity: such a feed changes them at each poll, and
+    each poll was stored anew.
+    """
+    ids = {listed.identity for listed in check.listed}
+    places = Counter(listed.url_key for listed in check.listed if listed.url_key)
+    known = {row[0] for row in _rows(db, check.feed_url, "identity", ids)}
+    unknown = [listed for listed in check.listed if listed.identity not in known and places[listed.url_key] == 1]
+    if 2 * len(unknown) <= len(check.listed):
+        return {}
+    stored = {key: identity for identity, key in _rows(db, check.feed_url, "url_key", {u.url_key for u in unknown})}
+    moved = {listed.identity: stored[listed.url_key] for listed in unknown if listed.url_key in stored}
+    return moved if 2 * len(moved) > len(check.listed) else {}
+
+
+def _rows(db: Any, feed_url: str, column: str, values: set[str]) -> list[tuple[str, str]]:
+    """(identity, url_key) of the entries of a feed that have one of these values in a column, the oldest last."""
+    found: list[tuple[str, str]] = db.conn.execute(
+        f"SELECT identity, url_key FROM entries WHERE feed_url = ? AND {column} IN (SELECT value FROM json_each(?)) ORDER BY id DESC",
+        (feed_url, json.dumps(list(values))),
+    ).fetchall()
+    return found
+
+
+def _unlinked(db: Any, feed_url: str) -> int:
+    """How many entries without an address are stored of a feed."""
+    sql = "SELECT count(*) FROM entries WHERE feed_url = ? AND url_key = ''"
+    return int(db.conn.execute(sql, (feed_url,)).fetchone()[0])
 
 
 def why_not(listed: Listed) -> str | None:
@@ -121,7 +163,7 @@ def insert_entry(
         (
             feed_url, identity or listed.identity, listed.guid, listed.url, listed.title, cell(listed.authors), listed.published_at, listed.published_raw,
             listed.summary, state, reason, found_by, held[0] if held else None, iso(at), source, listed.url_key, listed.host,
-            listed.content, listed.fingerprint, cell(listed.tags), listed.language, listed.image_url, int(backfill),
+            None if state == "rejected" else listed.content, listed.fingerprint, cell(listed.tags), listed.language, listed.image_url, int(backfill),
         ),
     )  # fmt: skip
     return int(added.rowcount)

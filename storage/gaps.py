@@ -7,20 +7,61 @@ transaction that the caller opened (storage.store).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.entries import insert_entry
+from storage.entries import MAX_UNLINKED, insert_entry
 from storage.polls import throttled_hosts
 from storage.records import Gap, GapFound, Listed, Step, StepFound, iso, iso_after, moment
 
+AGAIN = timedelta(days=1)  # until what was looked for in vain is looked for again
+NO_ANSWER = "no way to it answered"
+CAPPED = f"it lists more than {MAX_UNLINKED:,} entries without an address"
 RETRIES = 5  # times that a step is asked that does not answer
 _STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "rank", "feed_url", "host", "attempts")
 
 
-def open_gap(db: Any, *, feed_url: str, source: str | None, gap: GapFound, now: datetime) -> int:
-    """Write down a hole; its id."""
+def open_gap(
+    db: Any, *, feed_url: str, source: str | None, gap: GapFound, steps: Callable[[int], Sequence[Step]], now: datetime
+) -> bool:
+    """Write down a hole, and where to look for what was in it; whether it is another one.
+
+    A feed has one open gap: what it loses meanwhile makes that one longer, and is looked for by the steps that are left. What was looked for in
+    vain in the last day is not looked for again so soon: the new gap is lost.
+    """
+    is_open = db.conn.execute("SELECT id FROM gaps WHERE feed_url = ? AND state = 'open'", (feed_url,)).fetchone()
+    if is_open:
+        db.conn.execute("UPDATE gaps SET to_at = max(to_at, ?) WHERE id = ?", (gap.to_at, is_open[0]))
+        db.conn.execute(
+            "UPDATE steps SET until = ? WHERE gap_id = ? AND state = 'pending' AND until < ?",
+            (gap.to_at, is_open[0], gap.to_at),
+        )
+        return False
+    in_vain = db.conn.execute(
+        "SELECT 1 FROM gaps WHERE feed_url = ? AND state = 'lost' AND closed_at > ? AND (how IS NULL OR how = ?)",
+        (feed_url, iso(now - AGAIN), NO_ANSWER),
+    ).fetchone()
+    gap_id = _insert_gap(db, feed_url, source, gap, now)
+    if in_vain:
+        gap_without_steps(db, gap_id, now, "not looked for: in vain within the last day")
+    elif not add_steps(db, steps(gap_id)):
+        gap_without_steps(db, gap_id, now)
+    return True
+
+
+def cap_reached(db: Any, *, feed_url: str, source: str | None, since: str | None, now: datetime) -> None:
+    """Write down, once a week, that a feed lists more entries without an address than are stored: a gap that nothing fills."""
+    known = db.conn.execute(
+        "SELECT 1 FROM gaps WHERE feed_url = ? AND how = ? AND found_at > ?",
+        (feed_url, CAPPED, iso(now - timedelta(days=7))),
+    ).fetchone()
+    if not known:
+        found = GapFound(from_at=since or iso(now), to_at=iso(now))
+        gap_without_steps(db, _insert_gap(db, feed_url, source, found, now), now, CAPPED)
+
+
+def _insert_gap(db: Any, feed_url: str, source: str | None, gap: GapFound, now: datetime) -> int:
     gap_id = db.conn.execute(
         "INSERT INTO gaps (feed_url, from_at, to_at, found_at, source) VALUES (?, ?, ?, ?, ?)",
         (feed_url, gap.from_at, gap.to_at, iso(now), source),
@@ -145,11 +186,11 @@ def _close(db: Any, gap_id: int, rank: int, found: StepFound, new: int, now: dat
         _count_gap(db, source, found_at[:10], -1)
 
 
-def gap_without_steps(db: Any, gap_id: int, now: datetime) -> None:
+def gap_without_steps(db: Any, gap_id: int, now: datetime, how: str = "nowhere to look") -> None:
     """There is no other place to look: what was in it is lost."""
     db.conn.execute(
-        "UPDATE gaps SET state = 'lost', closed_at = ?, how = 'nowhere to look' WHERE id = ? AND state = 'open'",
-        (iso(now), gap_id),
+        "UPDATE gaps SET state = 'lost', closed_at = ?, how = ? WHERE id = ? AND state = 'open'",
+        (iso(now), how, gap_id),
     )
 
 
@@ -247,7 +288,7 @@ def expire_gaps(db: Any, now: datetime, after: timedelta) -> int:
     for (gap_id,) in rows:
         db.conn.execute("DELETE FROM steps WHERE gap_id = ? AND state <> 'leased'", (gap_id,))
         db.conn.execute(
-            "UPDATE gaps SET state = 'lost', closed_at = ?, how = 'no way to it answered' WHERE id = ?",
-            (iso(now), gap_id),
+            "UPDATE gaps SET state = 'lost', closed_at = ?, how = ? WHERE id = ?",
+            (iso(now), NO_ANSWER, gap_id),
         )
     return len(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -80,7 +81,7 @@ def holder(database: Path) -> Holder | None:
     """Who holds the lock of that database now; None where nobody does."""
     path = _lock_path(database)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return None
     try:
@@ -105,8 +106,13 @@ def _lock_path(database: Path) -> Path:
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # A link would have its target truncated.
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise DiskProblem(
+                f"the lock {path} is a symbolic link, which newsdesk does not follow; delete it"
+            ) from error
         raise DiskProblem(
             f"cannot write the lock {path}: {error.strerror}; newsdesk needs a folder that it can write to (--db names another)"
         ) from error

@@ -262,11 +262,11 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
     else:
         values.update(
             final_url=check.final_url, etag=check.etag, last_modified=check.last_modified, failures=0, failing_since=None, lost_polls=0, lost_since=None, ok_at=at,
-            rhythm=check.rhythm, overlap=check.overlap, successor=None,
+            rhythm=check.rhythm, successor=None,
         )  # fmt: skip
         kept = {
             "kind": check.kind, "interval_seconds": check.interval_seconds, "body_hash": check.body_hash, "window": check.window,
-            "asked_wait": check.asked_wait, "full_at": iso_after(check.full_at) if check.full_at else None, "changed_at": at if counts.new else None,
+            "asked_wait": check.asked_wait, "overlap": check.overlap, "full_at": iso_after(check.full_at) if check.full_at else None, "changed_at": at if counts.new else None,
         }  # fmt: skip
         values.update({name: value for name, value in kept.items() if value is not None})
         if check.window is not None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import stat
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from storage.disk import sync
 from storage.errors import DiskProblem, StorageError
 from storage.records import iso
 
+_OURS = re.compile(r"newsdesk-[0-9]{8}-[0-9]{5}\.warc\.gz")
 ROTATE = 1024**3  # bytes; the size that web archives agree on
 _LEVEL = (
     4  # of zlib, for a page that came unpacked: 6 takes 3.9 ms a page of 213 KB where 4 takes 2.3, for a twentieth less
@@ -54,6 +57,7 @@ class RawPages:
     def __init__(self, database: Path, *, ends: Callable[[], str | None], software: str = "newsdesk") -> None:
         self._software = software  # who writes them, for the head of each file
         self.folder = folder_of(database)
+        self._database = database
         self._ends = ends  # "file:size" as the database knows it
         self._file: IO[bytes] | None = None
         self._name = ""
@@ -128,18 +132,36 @@ class RawPages:
             os.fsync(self._file.fileno())  # the transaction that points at it is committed with the next file's sync
         self.close()
         self.folder.mkdir(exist_ok=True)
-        known = sorted(self.folder.glob(f"newsdesk-{day}-*.warc.gz"))
+        known = sorted(path for path in files_in(self.folder) if path.name.startswith(f"newsdesk-{day}-"))
         if known and (size := known[-1].stat().st_size) < ROTATE and self._ends() == f"{known[-1].name}:{size}":
             self._name, self._file = known[-1].name, known[-1].open("ab", buffering=0)
             self._began = size
             return self._file
-        number = int(known[-1].name.split("-")[2].split(".")[0]) + 1 if known else 1
-        self._name = f"newsdesk-{day}-{number:05d}.warc.gz"
-        self._file = (self.folder / self._name).open("xb", buffering=0)
-        self._began = 0
+        self._file = self._new(day, int(known[-1].name[18:23]) + 1 if known else 1)
+        self._name, self._began = Path(self._file.name).name, 0
         self._write(self._file, 0, _member(_info(self._name, at, self._software)))
         sync(self.folder)  # the name, too
         return self._file
+
+    def _new(self, day: str, number: int) -> IO[bytes]:
+        """Another file of a day; a name that something else has is passed over."""
+        mode = stat.S_IMODE(self._database.stat().st_mode) & 0o666 if self._database.exists() else 0o644
+        for n in range(number, number + 1000):
+            with contextlib.suppress(FileExistsError):
+                path = self.folder / f"newsdesk-{day}-{n:05d}.warc.gz"
+                file = path.open("xb", buffering=0)
+                path.chmod(mode)  # the pages may be read by whom the database may be read by
+                return file
+        raise FileExistsError(errno.EEXIST, "too many files of other programs", str(self.folder))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of raw pages in a folder; whatever else is there is none of newsdesk's."""
+    return [
+        path
+        for path in folder.glob("newsdesk-*.warc.gz")
+        if _OURS.fullmatch(path.name) and path.is_file() and not path.is_symlink()
+    ]
 
 
 def read_raw(database: Path, name: str, offset: int) -> RawPage:
@@ -180,7 +202,7 @@ def read_raw(database: Path, name: str, offset: int) -> RawPage:
 def older_files(database: Path, before: datetime) -> list[str]:
     """The names of the files of days before a time."""
     limit = f"newsdesk-{before.astimezone(UTC):%Y%m%d}"
-    return [p.name for p in sorted(folder_of(database).glob("newsdesk-*.warc.gz")) if p.name[: len(limit)] < limit]
+    return [p.name for p in sorted(files_in(folder_of(database))) if p.name[: len(limit)] < limit]
 
 
 def delete_files(database: Path, names: Sequence[str]) -> None:
@@ -191,7 +213,7 @@ def delete_files(database: Path, names: Sequence[str]) -> None:
 
 def raw_size(database: Path) -> int:
     """Bytes of all raw pages."""
-    return sum(path.stat().st_size for path in folder_of(database).glob("newsdesk-*.warc.gz"))
+    return sum(path.stat().st_size for path in files_in(folder_of(database)))
 
 
 def record_of(page: RawPage) -> bytes:

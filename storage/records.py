@@ -106,6 +106,7 @@ class Feed:
     address: str | None = None  # asked instead of url, once a permanent move is believed
     archive_url: str | None = None  # RFC 5005: the page before this one
     skips: str | None = None  # its skipHours and skipDays, as JSON
+    overlap: int | None = None  # entries of its last new window that were known
     lost_polls: int = 0  # answers of 404 since the last good one,
     lost_since: str | None = None  # and since when
 

@@ -265,7 +265,13 @@ class Writer(Store):
     # Inside a transaction that the caller opened: look up, decide, apply.
     def apply_check(self, check: FeedCheck, source: str | None) -> entries.CheckCounts:
         """Write what a poll found."""
-        return polls.apply_check(self.db, check, source)
+        before = polls.feed(self.db, check.feed_url)
+        counts = polls.apply_check(self.db, check, source)
+        if counts.capped:
+            gaps.cap_reached(
+                self.db, feed_url=check.feed_url, source=source, since=before.ok_at if before else None, now=check.at
+            )
+        return counts
 
     def known_entries(self, feed_url: str, listed: Sequence[Listed]) -> set[str]:
         """Which entries of a listing its feed has listed before."""
@@ -275,12 +281,9 @@ class Writer(Store):
         """See polls.note_throttle."""
         return polls.note_throttle(self.db, **which)
 
-    def open_gap(self, gap: GapFound, steps: Callable[[int], Sequence[Step]], **where: Any) -> int:
-        """Write down a hole and where to look for what was in it."""
-        gap_id = gaps.open_gap(self.db, gap=gap, **where)
-        if not gaps.add_steps(self.db, steps(gap_id)):
-            gaps.gap_without_steps(self.db, gap_id, where["now"])
-        return gap_id
+    def open_gap(self, gap: GapFound, steps: Callable[[int], Sequence[Step]], **where: Any) -> bool:
+        """Write down a hole and where to look for what was in it; see gaps.open_gap."""
+        return gaps.open_gap(self.db, gap=gap, steps=steps, **where)
 
     def apply_step(self, step: Step, found: StepFound, now: datetime) -> int:
         """Write what a step of a gap or a backfill brought."""

@@ -34,7 +34,7 @@ def a_feed(**changes: Any) -> dict[str, Any]:
         "failing_since": None,
         "last_error": None,
     }
-    return {**known, "address": None, "lies": 0, "successor": None, "parent_url": None, **changes}
+    return {**known, "address": None, "lies": 0, "successor": None, "parent_url": None, "capped": None, **changes}
 
 
 def assessed(**changes: Any) -> Trouble:
@@ -90,8 +90,9 @@ def test_lateness_counts_only_where_a_crawler_is_expected() -> None:
         ),
         ({"address": "https://new.org/rss"}, "has moved to https://new.org/rss for good"),
         ({"lies": 1}, "its validators lie"),
+        ({"capped": "it lists more than 2,000 entries without an address"}, "the rest is not stored"),
     ],
-    ids=["gone", "failing", "moved", "lying"],
+    ids=["gone", "failing", "moved", "lying", "capped"],
 )
 def test_feeds_in_trouble_are_named(feed: dict[str, Any], words: str) -> None:
     ((source, line),) = assessed(feeds=[a_feed(**feed)]).warnings

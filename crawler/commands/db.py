@@ -107,7 +107,6 @@ def prune_file(app: App, articles_before: str | None, sources: tuple[str, ...]) 
         if articles_before is not None:
             found["articles"] = writer.prune_articles(articles_before, sources, moment)
         ledger = iso(moment - timedelta(seconds=app.config.storage.fetches_retain))
-        year = iso(moment - timedelta(days=365))
-        found |= prune(writer, fetches_before=ledger, rejected_before=year, runs_before=year)
+        found |= prune(writer, now=moment, fetches_before=ledger)
         found["files of raw pages"] = writer.forget_raw(moment - timedelta(seconds=app.config.extract.raw_retain))
     print(", ".join(f"{count:,} {name}" for name, count in found.items()) + " taken out")

@@ -209,13 +209,14 @@ class Frontier:
                     feed, archive_url=check.archive_url, kind=check.kind or feed.kind, final_url=check.final_url
                 )
                 source = asked.source
-                writer.open_gap(
+                another = writer.open_gap(
                     check.gap,
                     lambda gap_id: ways(source, (now_known,), since=since, until=until, gap_id=gap_id),
                     feed_url=feed.url,
                     source=feed.source,
                     now=check.at,
                 )
+                check = check if another else replace(check, gap=None)  # one is open already, and was told
             self._note(writer, record, throttle)
             return check, counts
 

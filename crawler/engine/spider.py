@@ -120,7 +120,9 @@ class NewsSpider(scrapy.Spider):
         entry = asked.entry
         assert entry is not None
         status, at, recheck = response.status, asked.at, self._recheck(asked)
-        if status == 304:
+        if status == 304 and (entry.article_id is None or not asked.validators):
+            await self._fail(asked, "the server answered 304 (not modified) to a request without validators", response)
+        elif status == 304:
             await self._settle(asked, outcomes.same(entry, at, recheck), response)
         elif status in {404, 410}:
             await self._settle(
@@ -255,6 +257,7 @@ class NewsSpider(scrapy.Spider):
         except (StorageError, CrawlerError) as error:
             self.frontier.break_off(error)
         except Exception as error:
+            self.frontier.tally.not_stored += 1
             log.error("%s: could not be stored: %s: %s", asked.url, type(error).__name__, error, exc_info=error)
             if asked.entry is None:
                 return

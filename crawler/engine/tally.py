@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
+from crawler.errors import ALL_FAILED, DONE, FAILED, SOME_FAILED
 from storage.entries import CheckCounts
 from storage.records import FeedCheck, SourceCounts, Verdict
 
@@ -27,6 +27,7 @@ class Tally:
         self.rows: defaultdict[str, _Row] = defaultdict(_Row)
         self.asked = 0
         self.answered = 0
+        self.not_stored = 0  # answers that the database refused, for no fault of theirs
         self.expected: int | None = None  # requests of the whole pass; known when its feeds are read
         self._unread: set[str] = set()
         self._observer = observer or (lambda _: None)
@@ -139,6 +140,10 @@ class Tally:
         """A source failed when no feed of it could be read; single articles that fail do not count."""
         polled = [row for row in self.rows.values() if row.counts["feeds"]]
         failed = [row for row in polled if not row.counts["feeds_read"]]
+        if self.not_stored and not any(
+            row.counts["articles_new"] or row.counts["revised"] for row in self.rows.values()
+        ):
+            return FAILED
         if self._unread:  # of a backfill, which found out nothing about some or all of them
             return SOME_FAILED
         if not failed:

@@ -38,7 +38,6 @@ log = logging.getLogger("newsdesk")
 RELOAD = 5.0  # seconds between two looks at the configuration's files
 STAGGER = 1 / 60  # hours over which a catch-up is spread
 GIVE_UP_GAPS = timedelta(days=7)  # after which a gap that nothing fills is lost
-YEAR = timedelta(days=365)
 
 
 class Upkeep:
@@ -235,7 +234,7 @@ class Upkeep:
         now = self.live.now()
         writer.forget_fingerprints(now)
         ledger = iso(now - timedelta(seconds=self.config.storage.fetches_retain))
-        files.prune(writer, fetches_before=ledger, rejected_before=iso(now - YEAR), runs_before=iso(now - YEAR))
+        files.prune(writer, now=now, fetches_before=ledger)
         writer.forget_raw(now - timedelta(seconds=self.config.extract.raw_retain))
         Outbox(writer).forget(now - timedelta(seconds=self.config.storage.fetches_retain))
 
@@ -251,7 +250,6 @@ class Upkeep:
 
     async def _backup(self) -> bool:
         storage, path = self.config.storage, self.config.database
-        files.forget_parts(path)
         target = files.backup_name(path, self.live.now())
         try:
             size = await asyncio.to_thread(files.backup, path, target)

@@ -24,6 +24,7 @@ LONGEST = 24.0  # what a feed or its headers may ask for, and the longest back-o
 FULL = 24.0  # an unconditional request at most so often: some servers say 304 although the feed changed
 LOST_AFTER, LOST_POLLS = 14 * 24.0, 30  # a 404 ends a feed only after both: many come back
 MOVED_AFTER, MOVED_POLLS = 7 * 24.0, 3  # and a permanent redirect is believed only after both
+EARLIER = timedelta(hours=6)  # an entry may be dated from before it was listed
 SOFT, TEMPORARY = 0.5, 0.25  # of a failure: a server in trouble; no network at all
 
 
@@ -173,10 +174,17 @@ def _lies(feed: Feed, answer: Answer, fresh: int) -> bool:
 
 
 def _gap(feed: Feed, parsed: ParsedFeed, listed: tuple[Listed, ...], seen: Seen, now: datetime) -> GapFound | None:
-    """No entry of this window was known, though the last one held some: what was listed between is not known. A trimmed map proves nothing."""
+    """No entry of this window was known, though the last one held some: what was listed between is not known. A trimmed map proves nothing.
+
+    Nor does a window of entries from before the last poll, nor one without dates of a feed whose last window was not known either: what has new
+    ids at each poll, and new addresses, loses nothing by it.
+    """
     if not feed.window or not feed.ok_at or not listed or seen.known or len(listed) < len(parsed.entries):
         return None
     dates = [e.published_at for e in listed if e.published_at and len(e.published_at) > 10]
+    before = iso(moment(feed.ok_at) - EARLIER)
+    if 2 * sum(date > before for date in dates) < len(dates) or (not dates and feed.overlap == 0):
+        return None
     oldest = min(dates, default=iso(now))
     return GapFound(from_at=feed.ok_at, to_at=oldest if feed.ok_at < oldest <= iso(now) else iso(now))
 

@@ -66,22 +66,29 @@ def read_rules(body: bytes, agent: str) -> Rules:
     named = False  # a group of ours is there, if without a rule
     group: set[str] = set()  # whom the group that is being read is for
     began = False  # a rule of it was read: the next agent begins another
+    slow: set[str] = set()  # whom a delay is for: it is no record of RFC 9309, so it ends no group, but the next agent's is its own
+    slowed = False
     for key, value in _records(body):
         if key in _AGENTS:
             if began:
                 group, began = set(), False
-            group |= {"all"} if _is_all(value) else {"ours"} if ours.meets(value) else set()
+            if slowed:
+                slow, slowed = set(), False
+            whom = {"all"} if _is_all(value) else {"ours"} if ours.meets(value) else set()
+            group, slow = group | whom, slow | whom
             named |= "ours" in group
         elif key in _DISALLOW or key == "allow":
-            began = True
+            began = slowed = True
             if value and group:
                 rule = (key == "allow", _normal(value))
-                for whom in group:
-                    found[whom].append(rule)
-        elif key == "crawl-delay" and group and (delay := _seconds(value)) is not None:
-            delays.update(dict.fromkeys(group, delay))
-    whom = "ours" if named else "all"
-    return Rules(rules=tuple(dict.fromkeys(found[whom])), delay=delays.get(whom, 0.0))
+                for each in group:
+                    found[each].append(rule)
+        elif key == "crawl-delay":
+            slowed = True
+            if (delay := _seconds(value)) is not None:
+                delays.update(dict.fromkeys(slow, delay))
+    chosen = "ours" if named else "all"
+    return Rules(rules=tuple(dict.fromkeys(found[chosen])), delay=delays.get(chosen, 0.0))
 
 
 def unpacked(packed: bytes) -> Rules:

@@ -6,14 +6,13 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from crawler.errors import CrawlerError, UsageError
-from storage.disk import sync
+from storage.disk import aside, forget_leftovers, sync
 
 STDOUT = Path("-")
 
@@ -86,14 +85,15 @@ def whole(path: Path, *, advice: str = "nothing was written; make room, or name 
     if not end.parent.is_dir():
         raise CrawlerError(f"{path}: its folder does not exist; make it, or name another file")
     with _told(path, advice):
-        descriptor, name = tempfile.mkstemp(dir=end.parent, prefix=f".{end.name}-")
+        forget_leftovers(end)
+        descriptor, name = aside(end)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 yield Out(file)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(_mode(end))
-            Path(name).replace(end)
+                Path(name).chmod(_mode(end))
+                Path(name).replace(end)  # while it is locked: see forget_leftovers
             sync(end.parent)
         except BaseException:
             Path(name).unlink(missing_ok=True)

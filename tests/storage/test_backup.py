@@ -119,7 +119,7 @@ def test_prune_takes_the_ledger_and_no_article(store: Writer) -> None:
         store.db.conn.execute(
             "INSERT INTO fetches (at, url, host, bytes, ms, conditional, outcome) VALUES ('2020-01-01T00:00:00Z', 'u', 'h', 1, 1, 0, 'x')"
         )
-    found = prune(store, fetches_before="2026-01-01", rejected_before="2026-01-01", runs_before="2026-01-01")
+    found = prune(store, now=NOW, fetches_before="2026-01-01")
     assert found["fetches"] == 1
     assert store.count() == 20
 

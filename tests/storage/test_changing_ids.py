@@ -1,0 +1,181 @@
+"""A feed that changes its ids at each poll: what is stored of it, and what is taken for a gap."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from crawler.feeds.revisit import Answer, Seen, check
+from crawler.health import Disk, assess
+from crawler.settings import Health, Schedule, Source
+from storage.backup import prune
+from storage.entries import MAX_UNLINKED
+from storage.gaps import CAPPED
+from storage.records import Feed, FeedCheck, GapFound, Listed, Step, iso
+from storage.writer import Writer, open_writer
+from tests.conftest import NOW
+from tests.feeds.test_revisit import PARSED
+
+FEED = "https://a.org/rss"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Writer]:
+    with open_writer(tmp_path / "x.db") as writer:
+        writer.sync_sources([Source(id="a", name="A", url="https://a.org/", feeds=(FEED,))], {FEED: "a.org"}, NOW)
+        yield writer
+
+
+def entry(guid: str, link: str | None, **more: str) -> Listed:
+    key = (link or "").removeprefix("https://")
+    said = f"{more}"
+    return Listed(
+        identity=guid or key,
+        guid=guid,
+        url=link,
+        url_key=key,
+        host="a.org",
+        title=f"Title of {link or guid}",
+        fingerprint=said,
+        **more,
+    )  # type: ignore[arg-type]
+
+
+def poll(store: Writer, entries: list[Listed], at: datetime = NOW) -> int:
+    found = FeedCheck(feed_url=FEED, at=at, outcome="changed", listed=tuple(entries), window=len(entries), due_at=at)
+    with store.transaction():
+        return store.apply_check(found, "a").new
+
+
+def count(store: Writer) -> int:
+    return int(store.db.conn.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+
+def test_ids_that_change_at_each_poll_store_nothing_anew(store: Writer) -> None:
+    for n in range(30):
+        new = poll(store, [entry(f"{n}-{i}", f"https://a.org/s{i}") for i in range(20)], NOW + timedelta(minutes=n))
+        assert new == (20 if n == 0 else 0)
+    assert count(store) == 20
+    assert poll(store, [entry(f"x-{i}", f"https://a.org/s{i}") for i in range(5, 25)]) == 5  # what is new comes in
+    assert count(store) == 25
+
+
+def test_a_changed_entry_is_found_under_its_changed_id(store: Writer) -> None:
+    poll(store, [entry(f"1-{i}", f"https://a.org/s{i}") for i in range(4)])
+    store.db.conn.execute("UPDATE entries SET state = 'fetched'")
+    store.db.conn.commit()
+    poll(store, [entry(f"2-{i}", f"https://a.org/s{i}", **({"summary": "other"} if i == 2 else {})) for i in range(4)])
+    rows = store.db.conn.execute("SELECT url FROM entries WHERE state = 'pending'").fetchall()
+    assert [row[0] for row in rows] == ["https://a.org/s2"]
+
+
+def test_a_new_id_on_a_known_link_is_an_entry_where_most_ids_stay(store: Writer) -> None:
+    poll(store, [entry(f"{i}", f"https://a.org/s{i}") for i in range(10)])
+    assert poll(store, [entry("new" if i == 0 else f"{i}", f"https://a.org/s{i}") for i in range(10)]) == 1
+
+
+def test_entries_that_share_one_link_keep_their_ids(store: Writer) -> None:
+    poll(store, [entry(f"1-{i}", "https://a.org/changes") for i in range(5)])
+    assert poll(store, [entry(f"2-{i}", "https://a.org/changes") for i in range(5)]) == 5
+
+
+def test_an_honest_feed_of_thousands_and_a_first_map_of_fifty_thousand_lose_nothing(store: Writer) -> None:
+    for day in range(3):
+        assert poll(store, [entry(f"{day}-{i}", f"https://a.org/{day}/s{i}") for i in range(5_000)]) == 5_000
+    assert poll(store, [entry("", f"https://a.org/map/{i}") for i in range(50_000)]) == 50_000
+
+
+def test_entries_without_a_link_are_bounded_and_the_bound_is_told(store: Writer) -> None:
+    for n in range(6):
+        poll(store, [entry(f"{n}-{i}", None, content="x" * 5_000) for i in range(500)], NOW + timedelta(minutes=n))
+    assert count(store) == MAX_UNLINKED
+    assert store.db.conn.execute("SELECT count(*) FROM entries WHERE content IS NOT NULL").fetchone()[0] == 0
+    assert [(g.state, g.how) for g in store.gaps()] == [("lost", CAPPED)]
+    feeds = store.troubled_feeds(NOW)
+    found = assess(
+        sources=[], trends=[], feeds=feeds, gaps_open=0, disk=Disk(free=10**12, used=1), settings=Health(), expected=False, running=False,
+        damage=None, now=NOW,
+    )  # fmt: skip
+    assert any("more than 2,000 entries without an address" in line for _, line in found.warnings)
+    prune(store, now=NOW + timedelta(days=8), fetches_before=iso(NOW))
+    assert count(store) == 0
+    assert poll(store, [entry(f"y-{i}", None) for i in range(10)]) == 10
+
+
+def test_a_few_entries_without_a_link_stay_however_old(store: Writer) -> None:
+    poll(store, [entry(f"{i}", None) for i in range(50)])
+    prune(store, now=NOW + timedelta(days=80), fetches_before=iso(NOW))
+    assert count(store) == 50
+
+
+def test_prune_takes_the_content_of_what_was_rejected(store: Writer) -> None:
+    poll(
+        store,
+        [
+            entry("1", "https://a.org/s1", content="<p>words</p>"),
+            entry("2", "https://a.org/s2", content="<p>words</p>"),
+        ],
+    )
+    store.db.conn.execute("UPDATE entries SET state = 'rejected' WHERE guid = '1'")
+    store.db.conn.commit()
+    assert prune(store, now=NOW, fetches_before=iso(NOW))["contents of rejected entries"] == 1
+    rows = dict(store.db.conn.execute("SELECT guid, content FROM entries").fetchall())
+    assert rows == {"1": None, "2": "<p>words</p>"}
+
+
+def test_a_feed_has_one_open_gap(store: Writer) -> None:
+    def steps(gap_id: int) -> tuple[Step, ...]:
+        return (
+            Step(
+                source="a",
+                since=iso(NOW),
+                until=iso(NOW),
+                url="https://a.org/map",
+                kind="sitemap",
+                rank=2,
+                feed_url=FEED,
+                gap_id=gap_id,
+                host="a.org",
+            ),
+        )
+
+    opened = []
+    for n in range(5):
+        until = iso(NOW + timedelta(minutes=n + 1))
+        with store.transaction():
+            opened.append(
+                store.open_gap(GapFound(from_at=iso(NOW), to_at=until), steps, feed_url=FEED, source="a", now=NOW)
+            )
+    assert opened == [True, False, False, False, False]
+    (gap,) = store.gaps()
+    assert (gap.state, gap.to_at) == ("open", iso(NOW + timedelta(minutes=5)))
+    assert store.db.conn.execute("SELECT until FROM steps").fetchall() == [(iso(NOW + timedelta(minutes=5)),)]
+
+
+KNOWN = Feed(url=FEED, source="a", kind="rss", window=10, ok_at=iso(NOW - timedelta(hours=5)), interval_seconds=3600.0)
+
+
+@pytest.mark.parametrize(
+    ("hours", "overlap", "gap"),
+    [
+        ([1, 2, 3, 4], None, True), ([1, 2, 3, 30], None, True), ([20, 30, 40], None, False), ([20, 30, 1], None, False),
+        ([1, 2, 3, 4], 0, True), ([None, None], 3, True), ([None, None], None, True), ([None, None], 0, False),
+    ],
+)  # fmt: skip
+def test_a_gap_needs_evidence_of_loss(hours: list[int | None], overlap: int | None, gap: bool) -> None:
+    """Entries of before the last poll under new ids are no loss; nor is a window without dates of a feed that never knows its own."""
+    entries = tuple(
+        dataclasses.replace(
+            PARSED.entries[0], identity=str(n), published_at=iso(NOW - timedelta(hours=h)) if h is not None else None
+        )
+        for n, h in enumerate(hours)
+    )
+    answer = Answer(status=200, body_hash="h2", parsed=dataclasses.replace(PARSED, entries=entries))
+    found = check(
+        dataclasses.replace(KNOWN, overlap=overlap), answer, schedule=Schedule(), every=None, now=NOW, seen=Seen()
+    )
+    assert (found.gap is not None) == gap
