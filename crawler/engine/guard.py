@@ -29,22 +29,19 @@ _NEVER = [
     for n in (
         "0.0.0.0/8",
         "100.64.0.0/10",
+        "168.63.129.16/32",  # public by its number, and the host of every virtual machine of one provider
         "192.0.0.0/24",
         "192.88.99.0/24",
         "198.18.0.0/15",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "::/128",
-        "fec0::/10",
-        "ff00::/8",
-        "100::/64",
         "2001::/23",
         "2001:db8::/32",
         "3fff::/20",
-        "5f00::/16",
     )
 ]
-_NAT64 = [ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48")]
+_UNICAST = ipaddress.ip_network("2000::/3")  # all that IANA gives out of IPv6 for the public (RFC 4291, 2.4)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052; 64:ff9b:1::/48 (RFC 8215) is for local use
 _NUMERIC = re.compile(r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?$", re.IGNORECASE)
 
 
@@ -89,19 +86,17 @@ class Policy:
 
 
 def embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 one stands for: mapped, NAT64, 6to4, Teredo, compatible; else itself."""
+    """The IPv4 address that an IPv6 one stands for: mapped, NAT64, 6to4, Teredo; else itself."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped:
         return address.ipv4_mapped
-    if any(address in network for network in _NAT64):
+    if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     if address.sixtofour:
         return address.sixtofour
     if address.teredo:
         return address.teredo[1]
-    if int(address) >> 32 == 0 and int(address) > 1:
-        return IPv4Address(int(address))
     return address
 
 
@@ -112,6 +107,7 @@ def is_public(address: IPv4Address | IPv6Address, *, embedding: bool = False) ->
     return (
         address.is_global
         and not address.is_multicast
+        and (address.version == 4 or address in _UNICAST)
         and not any(address.version == n.version and address in n for n in _NEVER)
     )
 

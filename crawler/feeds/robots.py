@@ -66,7 +66,9 @@ def read_rules(body: bytes, agent: str) -> Rules:
     named = False  # a group of ours is there, if without a rule
     group: set[str] = set()  # whom the group that is being read is for
     began = False  # a rule of it was read: the next agent begins another
-    slow: set[str] = set()  # whom a delay is for: it is no record of RFC 9309, so it ends no group, but the next agent's is its own
+    slow: set[str] = (
+        set()
+    )  # whom a delay is for: it is no record of RFC 9309, so it ends no group, but the next agent's is its own
     slowed = False
     for key, value in _records(body):
         if key in _AGENTS:

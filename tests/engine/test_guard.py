@@ -43,6 +43,25 @@ def test_allow_networks_opens_what_it_names_on_any_port_and_nothing_else() -> No
     assert LOOPBACK.refusal(ipaddress.ip_address("10.0.0.1"), 80) is not None
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["168.63.129.16", "::ffff:168.63.129.16", "64:ff9b::a83f:8110", "::ffff:0:8.8.8.8", "::ffff:0:127.0.0.1", "64:ff9b:1::8.8.8.8", "64:ff9b:1:808:8:800::", "64:ff9b:1:7f00:0:100::",
+     "::8.8.8.8", "::2", "1::1", "1fff::1", "4000::1", "6000::1", "8000::1", "a000::1", "c000::1", "e000::1", "100::1", "fec0::1", "ff0e::1", "5f00::1"],
+)  # fmt: skip
+def test_row_09_what_is_not_given_out_for_the_public_is_refused(host: str) -> None:
+    """IANA gives out 2000::/3; of the rest only mapped addresses and the well-known NAT64 prefix are judged by what they hold."""
+    assert PUBLIC.refusal(ipaddress.ip_address(host), 80) is not None
+    opened = Policy.of(Http(allow_networks=(f"{host}/{ipaddress.ip_address(host).max_prefixlen}",)))
+    assert opened.refusal(ipaddress.ip_address(host), 80) is None
+
+
+@given(st.ip_addresses(v=6))
+def test_row_09_no_address_outside_of_unicast_passes(address: ipaddress.IPv6Address) -> None:
+    inside = address in ipaddress.ip_network("2000::/3")
+    judged = any(address in ipaddress.ip_network(n) for n in ("::ffff:0:0/96", "64:ff9b::/96"))
+    assert inside or judged or PUBLIC.refusal(address, 80) is not None
+
+
 @pytest.mark.parametrize("name", ["example.org", "localhost", "1.2.3.4.5", "0x7g", "a1", ""])
 def test_a_name_is_no_address(name: str) -> None:
     assert numeric_host(name) is None

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import http.client
 import re
+import signal
+import subprocess
 import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from storage.writer import open_writer
 from tests import torture
 from tests.conftest import Desk, source
+from tests.hostile.measure import tree
 from tests.outputs.test_exports import article, put, verdict
-from tests.running import browsing
+from tests.running import browsing, until
 from tests.site import Site
 
 
@@ -176,6 +180,87 @@ def test_row_34_sql_takes_no_memory_out_of_nothing(browsed: Browsed, sql: str, s
     status, page, _ = browsed.ask("/news.json?" + urllib.parse.urlencode({"sql": sql}))
     assert (status, said in page) == (400, True), page[:300]
     assert browsed.ask("/news/articles?_size=1")[0] == 200
+
+
+SLOW = "select instr(x, substr(x, 1, 500000) || 'b') from (select printf('%1000000c', 'a') as x union all select printf('%1000001c', 'a'))"
+
+
+def test_row_34_a_function_that_nobody_can_interrupt_is_ended_with_its_process(browsed: Browsed) -> None:
+    """instr() over megabytes: three links held all of Datasette's threads for minutes."""
+    path = "/news.json?" + urllib.parse.urlencode({"sql": SLOW})
+    answers: list[tuple[int, str]] = []
+    threads = [threading.Thread(target=lambda: answers.append(browsed.ask(path)[:2]), daemon=True) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    assert browsed.ask("/")[0] == 200
+    assert browsed.ask("/news/articles?_size=1")[0] == 200
+    for thread in threads:
+        thread.join(30)
+    assert [status for status, _ in answers] == [400] * 3
+    assert all("interrupted" in page.lower() or "time limit" in page.lower() for _, page in answers)
+
+
+def test_row_34_ctrl_c_ends_it_whatever_is_asked(desk: Desk) -> None:
+    desk.configure()
+    open_writer(desk.database).close()
+    server = subprocess.Popen(
+        desk.command("browse", "--port", "0"),
+        cwd=desk.folder,
+        env=desk.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stderr is not None
+    where = serve_of(desk, server.stderr.readline().split()[0].rstrip("/"))
+    path = "/news.json?" + urllib.parse.urlencode({"sql": SLOW})
+    threads = [threading.Thread(target=lambda: where.ask(path), daemon=True) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    below = tree(server.pid)
+    server.send_signal(signal.SIGINT)
+    assert server.wait(20) == 130 or server.returncode == 0
+    server.stderr.close()
+    assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), 10)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("[::1]", 200),
+        ("[::1]:8001", 200),
+        ("LOCALHOST:9", 200),
+        ("127.0.0.1", 200),
+        ("[::2]", 403),
+        ("[::1].evil.example", 403),
+        ("evil.example:80", 403),
+    ],
+)
+def test_row_34_hosts_by_every_form_of_their_names(browsed: Browsed, host: str, status: int) -> None:
+    assert browsed.ask("/", host=host)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("host", "warned"), [("0.0.0.0", True), ("::", True), ("127.0.0.1", False), ("localhost", False)]
+)
+def test_row_34_a_host_beyond_this_machine_is_warned_of(desk: Desk, host: str, warned: bool) -> None:
+    desk.configure()
+    open_writer(desk.database).close()
+    server = subprocess.Popen(
+        desk.command("browse", "--port", "0", "--host", host),
+        cwd=desk.folder,
+        env=desk.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stderr is not None
+    server.stderr.readline()
+    time.sleep(1.5)
+    server.send_signal(signal.SIGINT)
+    _, said = server.communicate(timeout=20)
+    assert ("has no login" in said) == warned, said
+    assert len([line for line in said.splitlines() if "login" in line]) == int(warned)
 
 
 def serve_of(desk: Desk, base: str) -> Browsed:

@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from datasette import hookimpl
-from datasette.database import Database
+from datasette.database import Database, QueryInterrupted, Results
 from datasette.utils.asgi import Response
 from datasette.utils.sqlite import sqlite3 as sqlite
 
 from crawler.errors import UsageError
 from crawler.outputs.browse import pages
+from crawler.outputs.browse.answerer import Answerer, Killed
 from crawler.outputs.terminal import local, zone_name
 from storage.connection import bound
 from storage.errors import SlowQuestion, StorageError
@@ -105,15 +106,46 @@ def prepare_connection(conn: Any) -> None:
     bound(conn)
 
 
+_TOO_LARGE = "this question takes more memory than one may have here"
+
+
 class OurDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
-    """Datasette's, that tells a question which took too much memory from a fault of its own."""
+    """Datasette's, whose SQL is answered in processes that can be killed, and that tells a question which took too much memory from a fault of its own."""
+
+    def __init__(self, datasette: Any, answerer: Answerer) -> None:
+        super().__init__(datasette, path=str(answerer.path), is_mutable=True)
+        self.answerer = answerer
+
+    async def execute(
+        self,
+        sql: str,
+        params: Any = None,
+        truncate: bool = False,
+        custom_time_limit: float | None = None,
+        page_size: int | None = None,
+        log_sql_errors: bool = True,  # noqa: ARG002 - a reader's SQL that is wrong is nothing for the log
+    ) -> Results:
+        """As Datasette's."""
+        most = self.ds.max_returned_rows + (self.ds.max_returned_rows == (page_size or self.ds.page_size))
+        limit = min(filter(None, (self.ds.sql_time_limit_ms, custom_time_limit)))
+        try:
+            columns, rows, more = await self.answerer.ask(
+                sql, params, most=most if truncate else None, milliseconds=limit
+            )
+        except MemoryError as error:
+            raise sqlite.OperationalError(_TOO_LARGE) from error
+        except (Killed, sqlite.DatabaseError) as error:
+            if error.args == ("interrupted",):
+                raise QueryInterrupted(error, sql, params) from error
+            raise
+        return Results(rows, more, [(name, *(None,) * 6) for name in columns])
 
     async def execute_fn(self, question: Callable[[Any], Any]) -> Any:
         """As Datasette's."""
         try:
             return await super().execute_fn(question)
         except MemoryError as error:
-            raise sqlite.OperationalError("this question takes more memory than one may have here") from error
+            raise sqlite.OperationalError(_TOO_LARGE) from error
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import socket
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 from crawler.errors import CrawlerError
 from crawler.lean import let_in
+from crawler.outputs.browse.answerer import Answerer
 from storage.errors import StorageError
 from storage.questions import QUESTIONS
 from storage.store import open_store
@@ -22,6 +24,8 @@ from storage.store import open_store
 _Scope = MutableMapping[str, Any]
 _App = Callable[[_Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 _HERE = Path(__file__).parent
+_AUTHORITY = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:]+))(?::[0-9]{0,5})?")
+GRACEFUL = 3  # seconds that answers under way have when it is ended
 SETTINGS = {
     "sql_time_limit_ms": 1000,
     "max_returned_rows": 1000,
@@ -41,7 +45,7 @@ _HEADERS = [
 ]
 
 
-def application(path: Path, allowed: set[str]) -> _App:
+def application(answerer: Answerer, allowed: set[str]) -> _App:
     """The ASGI application: Datasette behind a check of the Host header (a page elsewhere may not rebind its name to us)."""
     from datasette.app import Datasette
     from datasette.plugins import pm
@@ -53,10 +57,11 @@ def application(path: Path, allowed: set[str]) -> _App:
     if not pm.is_registered(plugin):
         pm.register(plugin)
     mounts = [("static", str(_HERE / "static"))]
+    path = answerer.path
     desk = Datasette(
         [], settings=SETTINGS, metadata=describe(path), template_dir=str(_HERE / "templates"), static_mounts=mounts
     )
-    desk.add_database(plugin.OurDatabase(desk, path=str(path), is_mutable=True), name=_name(path))
+    desk.add_database(plugin.OurDatabase(desk, answerer), name=_name(path))
     inner: _App = desk.app()
     inode = plugin.inode_of(path)
 
@@ -66,7 +71,7 @@ def application(path: Path, allowed: set[str]) -> _App:
         nonlocal inode
         if scope["type"] == "http":
             host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-            if host.rsplit(":", 1)[0].strip("[]").lower() not in allowed:
+            if _host_of(host) not in allowed:
                 await _refuse(send)
                 return
             if scope["method"] not in {"GET", "HEAD"}:
@@ -91,6 +96,12 @@ def _name(path: Path) -> str:
     """What Datasette calls the database: as its file, in letters that stand for themselves in an address, unless one of our pages is called so."""
     name = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem) or "news"
     return f"{name}_db" if name in {"article", "story", "edits", "sources", "source", "static"} else name
+
+
+def _host_of(header: str) -> str:
+    """The host of a Host header, without its port: an IPv6 address stands in brackets (RFC 9110, 7.2)."""
+    match = _AUTHORITY.fullmatch(header)
+    return (match[1] or match[2]).lower() if match else ""
 
 
 def _elsewhere(scope: _Scope) -> bool:
@@ -193,12 +204,31 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
     names = {"127.0.0.1", "localhost", "::1", host.lower(), *(name.lower() for name in allowed)}
     shown = f"[{host}]" if ":" in host else host
     say(f"http://{shown}:{listener.getsockname()[1]}/  (read-only; Ctrl-C ends it)")
+    if not _is_loopback(host):
+        say(
+            f"warning: it listens on {host}, beyond this machine, and has no login: whoever reaches it reads all of {path}"
+        )
     threading.Thread(target=_warm, args=(path,), daemon=True).start()
-    server = uvicorn.Server(uvicorn.Config(application(path, names), log_level="warning", lifespan="on"))
+    answerer = Answerer(path)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application(answerer, names), log_level="warning", lifespan="on", timeout_graceful_shutdown=GRACEFUL
+        )
+    )
     try:
         server.run(sockets=[listener])
     finally:
+        answerer.close()
         listener.close()
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether an address, or all that a name leads to, is this machine alone."""
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
+        return bool(found) and all(ipaddress.ip_address(str(address).split("%")[0]).is_loopback for address in found)
+    except (OSError, ValueError):
+        return False
 
 
 def _warm(path: Path) -> None:
