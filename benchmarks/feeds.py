@@ -105,8 +105,17 @@ class Crawler:
         os.sched_setaffinity(self.process.pid, {min(os.sched_getaffinity(0))})
 
     def cpu(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Seconds of the crawler and of every process below it, those that ended included: feeds are read by workers."""
+        stats: dict[int, list[str]] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                stats[int(path.parent.name)] = path.read_text().rsplit(") ", 1)[1].split()
+            except OSError:  # it ended meanwhile
+                continue
+        ours = [self.process.pid]
+        for pid in ours:
+            ours += [child for child, fields in stats.items() if int(fields[1]) == pid]
+        return sum(int(field) for pid in ours for field in stats[pid][11:15]) / os.sysconf("SC_CLK_TCK")
 
     def rss_mb(self) -> float:
         text = Path(f"/proc/{self.process.pid}/status").read_text()

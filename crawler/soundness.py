@@ -16,6 +16,7 @@ _LEAST = {
     "brotli": ((1, 2), "unpack a bomb in one piece (CVE-2025-6176)"),
     "sqlite-utils": ((4, 0), "have no migrations"),
 }
+_EXPAT = (2, 7, 0)
 # SQLite 3.7.0 to 3.51.2 may lose or damage what was committed where two connections write or checkpoint at the wrong moment (the WAL-reset bug);
 # mended in 3.51.3, and in these branches from that patch on.
 _WAL_MENDED = (3, 51, 3)
@@ -66,6 +67,22 @@ def of_sqlite(version: str) -> list[Advice]:
         Advice(
             f"SQLite {version} has the WAL-reset bug (mended in 3.51.3, 3.50.7 and 3.44.6): `pip install pysqlite3` brings a newer one where there is a wheel; "
             "until then let no other program write the database",
+            must=False,
+        )
+    ]
+
+
+def of_expat(version: str) -> list[Advice]:
+    """Whether this expat, which Python brings, reads XML within bounds; newsdesk gives it no document type, other programs may.
+
+    Args:
+        version: as pyexpat says it, "expat_2.7.1".
+    """
+    if numbers(version.removeprefix("expat_")) >= _EXPAT:
+        return []
+    return [
+        Advice(
+            f"{version.replace('_', ' ')} recurses into entities until the process ends (CVE-2024-8176, mended in 2.7.0); newsdesk takes document types off before, but a newer Python is better",
             must=False,
         )
     ]

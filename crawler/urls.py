@@ -153,7 +153,9 @@ def _tracks(name: str, value: str) -> bool:
     return bool(_TRACKING.match(name))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(
+    maxsize=4096
+)  # one crawl asks for a few addresses again and again; 65,536 were 25 MB of a crawler that runs for months
 def url_key(url: str) -> str:
     """A key that is equal for two addresses of one article. For comparing only, never for asking.
 

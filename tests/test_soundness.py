@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from crawler.settings import Config, Http, Politeness, Source
-from crawler.soundness import mounted, of_place, of_settings, of_sqlite, of_versions
+from crawler.soundness import mounted, of_expat, of_place, of_settings, of_sqlite, of_versions
 
 
 @pytest.mark.parametrize(("name", "bad", "good"), [
@@ -32,6 +32,14 @@ def test_row_33_sqlite_with_the_wal_reset_bug(version: str) -> None:
 @pytest.mark.parametrize("version", ["3.44.6", "3.44.7", "3.50.7", "3.50.10", "3.51.3", "3.52.0", "3.53.1", "4.0.0"])
 def test_row_33_sqlite_without_it(version: str) -> None:
     assert of_sqlite(version) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "named"),
+    [("expat_2.4.9", True), ("expat_2.6.4", True), ("expat_2.7.0", False), ("expat_2.10.1", False)],
+)
+def test_row_33_an_expat_that_recurses(version: str, named: bool) -> None:
+    assert [("2.7.0" in advice.text) for advice in of_expat(version)] == [True] * named
 
 
 def config(**http: object) -> Config:

@@ -8,11 +8,12 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from pyexpat import EXPAT_VERSION
 
 import click
 
 from crawler.commands.app import App, pass_app
-from crawler.soundness import Advice, mounted, of_place, of_settings, of_sqlite, of_versions
+from crawler.soundness import Advice, mounted, of_expat, of_place, of_settings, of_sqlite, of_versions
 from crawler.startup import foreign, foreign_packages
 from crawler.version import __version__
 
@@ -51,8 +52,10 @@ def doctor_command(app: App) -> int:
         *(Advice(foreign(name, place)) for name, place in foreign_packages().items()),
         *of_versions(found),
         *of_sqlite(SQLITE_VERSION),
+        *of_expat(EXPAT_VERSION),
         *_limits(),
     ]
+    print(f"expat         {EXPAT_VERSION.removeprefix('expat_')}")
     print(f"configuration {config.path or 'built in'}, {sum(s.enabled for s in config.sources)} sources enabled")
     print(f"database      {config.database}" + ("" if config.database.exists() else " (not there yet)"))
     print(f"User-Agent    {config.user_agent}")
