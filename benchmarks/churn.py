@@ -1,6 +1,7 @@
 """A crawler among feeds that never rest: resident memory and the size of its database, minute by minute. Runs `newsdesk run` beside a local server.
 
     python -m benchmarks.churn [--minutes 30] [--json FILE]
+    python -m benchmarks.churn --month        # a month of polls of two such feeds, one after another without waiting: the size of the database day by day
 
 Eight sources on addresses of 127/8, polled each second: each brings a new article every five seconds and edits an older one; two give every entry a
 new id at each poll, one gives it a new address too, one lists entries without any address. What is asked of it: memory that grows less than 5 % after
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -179,11 +181,73 @@ def _counts(database: Path) -> dict[str, int]:
     return found
 
 
+def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
+    """A month of polls each ten minutes, of a feed whose ids change each time and of one that has no links either, with the daily pruning."""
+    from crawler.feeds.parser import parse_feed
+    from crawler.feeds.revisit import Answer, Seen, check
+    from crawler.settings import Schedule, Source
+    from storage.backup import prune
+    from storage.records import FetchRecord, iso
+    from storage.writer import open_writer
+
+    rows: list[dict[str, float]] = []
+    urls = ("https://ids.example/feed", "https://unlinked.example/feed")
+    sources = [Source(id=u[8:].split(".")[0], name="x", url=u, feeds=(u,)) for u in urls]
+    with tempfile.TemporaryDirectory(prefix="newsdesk-month-") as name:
+        path = Path(name) / "news.db"
+        with open_writer(path) as writer:
+            now = datetime(2026, 11, 1, tzinfo=UTC)
+            writer.sync_sources(sources, {u: u[8:] for u in urls}, now)
+            for poll in range(days * polls):
+                now += timedelta(days=1) / polls
+                for source, url in zip(sources, urls, strict=True):
+                    links = url == urls[0]
+                    items = "".join(
+                        f"<item><title>Story {n}</title><guid isPermaLink='false'>{poll}-{n}</guid>"
+                        + (f"<link>https://ids.example/2026/story-number-{n}</link>" if links else "")
+                        + f"<description>{'What happened, in a sentence or two. ' * 8}</description></item>"
+                        for n in range(50)
+                    )
+                    parsed = parse_feed(
+                        f"<rss version='2.0'><channel><title>x</title>{items}</channel></rss>".encode(), url, now=now
+                    )
+                    feed = writer.feed(url)
+                    assert feed is not None
+                    known = writer.known_entries(url, parsed.entries)
+                    answer = Answer(status=200, final_url=url, body_hash=str(poll), parsed=parsed)
+                    found = check(feed, answer, schedule=Schedule(), every=600.0, now=now, seen=Seen(known=len(known)))
+                    record = FetchRecord(
+                        at=now,
+                        url=url,
+                        host=url[8:],
+                        status=200,
+                        outcome="changed",
+                        bytes=9000,
+                        ms=9,
+                        conditional=False,
+                    )
+                    with writer.transaction():
+                        writer.apply_check(found, source.id)
+                        writer.insert_fetches([record])
+                if (poll + 1) % polls == 0:
+                    prune(writer, now=now, fetches_before=iso(now - timedelta(days=14)))
+                    writer.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    day = (poll + 1) // polls
+                    rows.append({"day": day, "database_mb": round(path.stat().st_size / 1e6, 2), **_counts(path)})
+                    if day in {1, 2, 3, 5, 7, 8, 10, 14, 15, 20, 25, 30}:
+                        print(rows[-1], file=sys.stderr, flush=True)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--json", help="- is stdout")
+    parser.add_argument("--month", action="store_true", help="polls of a month instead, without waiting between them")
     options = parser.parse_args()
+    if options.month:
+        month()
+        return
     found = measure(options.minutes)
     print(f"memory grew by {found['growth']:.1%} after the first five minutes")
     if options.json:
