@@ -131,6 +131,8 @@ def _split(text: str) -> SplitResult:
 def _ascii_host(host: str) -> str:
     """IDNA, lower case, no trailing dot; a name that no name server may hold (RFC 1035, 2.3.4) is none."""
     host = host.rstrip(".").lower()
+    if len(host) > 1_000:  # 253 octets at most, and IDNA reads each letter
+        raise ValueError(f"not a host name, it is too long: {host[:100]!r}")
     if host.isascii():
         if len(host) > 253 or any(len(label) > 63 for label in host.split(".")):
             raise ValueError(f"not a host name, a part of it is too long: {host[:100]!r}")

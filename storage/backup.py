@@ -269,6 +269,10 @@ def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, in
             "DELETE FROM entries WHERE state = 'rejected' AND first_seen_at < ? AND feed_url NOT IN (SELECT url FROM feeds WHERE state = 'active')",
             (year,),
         ),
+        "maps that no index names": (  # its entries stay: listed again, they are known
+            "DELETE FROM feeds WHERE parent_url IS NOT NULL AND state = 'disabled' AND coalesce(checked_at, '') < ?",
+            (iso(now - timedelta(days=7)),),
+        ),
         "contents of rejected entries": (
             "UPDATE entries SET content = NULL WHERE state = 'rejected' AND content IS NOT NULL",
             (),

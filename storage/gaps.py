@@ -18,6 +18,7 @@ from storage.records import Gap, GapFound, Listed, Step, StepFound, iso, iso_aft
 AGAIN = timedelta(days=1)  # until what was looked for in vain is looked for again
 NO_ANSWER = "no way to it answered"
 CAPPED = f"it lists more than {MAX_UNLINKED:,} entries without an address"
+MAX_STEPS = 500  # pages walked for one gap: an index may lead to another for ever
 RETRIES = 5  # times that a step is asked that does not answer
 _STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "rank", "feed_url", "host", "attempts")
 
@@ -160,7 +161,12 @@ def apply_step(db: Any, step: Step, found: StepFound, *, now: datetime) -> int:
         step.gap_id is None
         or db.conn.execute("SELECT 1 FROM gaps WHERE id = ? AND state = 'open'", (step.gap_id,)).fetchone()
     )
-    if is_open and not repeated:  # a page that lists what another did leads round in a circle
+    walked = (
+        db.conn.execute("SELECT count(*) FROM steps WHERE gap_id = ?", (step.gap_id,)).fetchone()[0]
+        if step.gap_id is not None
+        else 0
+    )
+    if is_open and not repeated and walked < MAX_STEPS:  # a page that lists what another did leads round in a circle
         add_steps(db, found.further)
     if step.gap_id is not None and is_open:
         _close(db, step.gap_id, step.rank, found, new, now)

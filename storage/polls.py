@@ -247,6 +247,11 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
                 "UPDATE feeds SET state = 'disabled' WHERE parent_url = ? AND url NOT IN (SELECT value FROM json_each(?))",
                 (check.feed_url, json.dumps(check.children)),
             )
+            # An index may name other maps each time: of one that was never polled nothing is known, and nothing is lost.
+            db.conn.execute(
+                "DELETE FROM feeds WHERE parent_url = ? AND state = 'disabled' AND checked_at IS NULL AND leased_until IS NULL",
+                (check.feed_url,),
+            )
     failed = check.outcome in {"failed", "gone"}
     if source:
         watch_day(db, source, check.at, ok=not failed, new=counts.new)

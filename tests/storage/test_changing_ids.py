@@ -14,8 +14,8 @@ from crawler.health import Disk, assess
 from crawler.settings import Health, Schedule, Source
 from storage.backup import prune
 from storage.entries import MAX_UNLINKED
-from storage.gaps import CAPPED
-from storage.records import Feed, FeedCheck, GapFound, Listed, Step, iso
+from storage.gaps import CAPPED, MAX_STEPS
+from storage.records import Feed, FeedCheck, GapFound, Listed, Step, StepFound, iso
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
 from tests.feeds.test_revisit import PARSED
@@ -179,3 +179,47 @@ def test_a_gap_needs_evidence_of_loss(hours: list[int | None], overlap: int | No
         dataclasses.replace(KNOWN, overlap=overlap), answer, schedule=Schedule(), every=None, now=NOW, seen=Seen()
     )
     assert (found.gap is not None) == gap
+
+
+def test_an_index_that_names_other_maps_each_time_fills_nothing(store: Writer) -> None:
+    for n in range(10):
+        children = tuple(f"https://a.org/maps/{n}-{i}.xml" for i in range(50))
+        found = FeedCheck(feed_url=FEED, at=NOW, outcome="changed", children=children, window=0, due_at=NOW)
+        with store.transaction():
+            store.apply_check(found, "a")
+    assert store.db.conn.execute("SELECT count(*) FROM feeds WHERE parent_url IS NOT NULL").fetchone()[0] == 50
+    store.db.conn.execute(
+        "UPDATE feeds SET state = 'disabled', checked_at = ? WHERE parent_url IS NOT NULL", (iso(NOW),)
+    )
+    store.db.conn.commit()
+    assert prune(store, now=NOW + timedelta(days=1), fetches_before=iso(NOW))["maps that no index names"] == 0
+    assert prune(store, now=NOW + timedelta(days=8), fetches_before=iso(NOW))["maps that no index names"] == 50
+
+
+def test_a_gap_is_looked_for_in_so_many_pages(store: Writer) -> None:
+    def step(gap_id: int, n: int) -> Step:
+        return Step(
+            source="a",
+            since=iso(NOW),
+            until=iso(NOW),
+            url=f"https://a.org/map/{n}",
+            kind="sitemap",
+            rank=2,
+            feed_url=FEED,
+            gap_id=gap_id,
+            host="a.org",
+        )
+
+    with store.transaction():
+        store.open_gap(
+            GapFound(from_at=iso(NOW), to_at=iso(NOW)),
+            lambda gap_id: (step(gap_id, 0),),
+            feed_url=FEED,
+            source="a",
+            now=NOW,
+        )
+    for n in range(1, 40):
+        (one, *_) = store.lease_steps(now=NOW, limit=1, sources=None, backfill=False, per_host=1)
+        with store.transaction():
+            store.apply_step(one, StepFound(further=tuple(step(one.gap_id or 0, 100 * n + i) for i in range(100))), NOW)
+    assert store.db.conn.execute("SELECT count(*) FROM steps").fetchone()[0] <= MAX_STEPS + 100
