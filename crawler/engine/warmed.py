@@ -1,4 +1,4 @@
-"""Imported by the fork server alone: reads a few pages once, so that each worker begins with what reading loads on its first page.
+"""Imported by the fork server alone: reads a few pages and a feed once, so that each worker begins with what reading loads on its first page.
 
 Lists of words in forty languages, of top-level domains, compiled patterns: 0.3 s of CPU, and memory that all workers share.
 """
@@ -11,6 +11,7 @@ import sys
 from datetime import UTC, datetime
 
 from crawler.articles.extractor import extract
+from crawler.feeds.parser import parse_feed
 
 _WORDS = "The council met on Monday and agreed that the old bridge over the river would be closed for repairs until the spring, said the mayor of the town."
 _PARAGRAPHS = "".join(
@@ -22,6 +23,7 @@ _PAGES = (
     f"<html><body><div>{_PARAGRAPHS}</div></body></html>",
     f"<html><body><ul><li><a href='/a'>{_WORDS}</a></li></ul><p>{_WORDS}</p></body></html>",
 )
+_FEED = b"<rss version='2.0'><channel><title>x</title><item><title>A bridge</title><link>/a-bridge</link></item></channel></rss>"
 
 
 def _in_one_line(kind: type[BaseException], error: BaseException, _: object) -> None:
@@ -36,6 +38,9 @@ sys.excepthook = _in_one_line  # what ends this process is the machine's doing: 
 for _page in _PAGES:
     with contextlib.suppress(Exception):  # a worker that begins cold is a worker
         extract(_page.encode(), "https://www.example.org/2026/11/22/a-bridge", now=datetime(2026, 11, 22, tzinfo=UTC))
+
+with contextlib.suppress(Exception):
+    parse_feed(_FEED, "https://www.example.org/feed.xml", now=datetime(2026, 11, 22, tzinfo=UTC))
 
 gc.collect()
 gc.freeze()  # a collection in a worker would write to the memory of all that was loaded, and so make it its own

@@ -19,6 +19,8 @@ _AGENTS = {"user-agent", "useragent", "user agent"}
 _DISALLOW = {"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"}  # as they are met
 _TOKEN = re.compile(r"[a-zA-Z_-]*")  # RFC 9309, 2.2.1: a product token
 _UNRESERVED = frozenset((string.ascii_letters + string.digits + "-._~").encode())
+_BARE = re.compile(r"(user-agent|user agent|useragent|disallow|allow|crawl-delay|sitemap)[ \t]", re.IGNORECASE)
+_NEVER = re.compile(r"[^!-~]|[\"<>\\^`{|}]")  # what stands in no address but percent-encoded (RFC 3986, 2)
 _TRIPLET = re.compile(r"%([0-9a-fA-F]{2})")
 
 
@@ -82,9 +84,9 @@ def read_rules(body: bytes, agent: str) -> Rules:
         elif key in _DISALLOW or key == "allow":
             began = slowed = True
             if value and group:
-                rule = (key == "allow", _normal(value))
+                rules = [(key == "allow", pattern) for pattern in _patterns(value, allow=key == "allow")]
                 for each in group:
-                    found[each].append(rule)
+                    found[each] += rules
         elif key == "crawl-delay":
             slowed = True
             if (delay := _seconds(value)) is not None:
@@ -117,7 +119,8 @@ def _records(body: bytes) -> Iterator[tuple[str, str]]:
         record = line.partition("#")[0].strip()
         key, colon, value = record.partition(":")
         if not colon:  # "Disallow /private": met, and meant
-            key, _, value = record.partition(" ")
+            known = _BARE.match(record)
+            key, value = (known[1], record[known.end() :]) if known else ("", "")
         if key and len(key) <= 20:
             yield key.strip().lower(), value.strip()
 
@@ -157,17 +160,23 @@ def _seconds(value: str) -> float | None:
 
 
 def path_of(url: str) -> str:
-    """What patterns are compared with: path and query, octets beyond ASCII and reserved ones percent-encoded, others as they are."""
+    """What patterns are compared with: path and query, in one form of percent-encoding; `*` and `$`, special in patterns, are encoded too (2.2.3)."""
     parts = urlsplit(url)
-    return _normal((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    path = _normal((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    return path.replace("*", "%2A").replace("$", "%24")
+
+
+def _patterns(value: str, *, allow: bool) -> list[str]:
+    """A rule's pattern as it is compared; where an index file is allowed its folder is meant too, as the large crawlers read it."""
+    pattern = _normal(value)
+    pattern = pattern[:-1].replace("$", "%24") + pattern[-1:]  # at the end alone it is special
+    folder, _, name = pattern.rpartition("/")
+    return [pattern, f"{folder}/$"] if allow and name in {"index.html", "index.htm"} else [pattern]
 
 
 def _normal(text: str) -> str:
-    """A path or pattern in one form of percent-encoding (RFC 9309, 2.2.2)."""
-    if not text.isascii():
-        text = "".join(
-            c if c.isascii() else "".join(f"%{octet:02X}" for octet in c.encode("utf-8", "replace")) for c in text
-        )
+    """A path or pattern in one form of percent-encoding (RFC 9309, 2.2.2): unreserved octets as they are, all that need it encoded."""
+    text = _NEVER.sub(lambda m: "".join(f"%{octet:02X}" for octet in m[0].encode("utf-8", "replace")), text)
     return _TRIPLET.sub(_triplet, text) if "%" in text else text
 
 

@@ -196,7 +196,7 @@ def test_row_23_a_page_that_takes_a_workers_memory_fails_alone(desk: Desk, site:
     desk.configure(source(site))
     desk.env["PYTHONPATH"] = f"{desk.folder}:{desk.environment()['PYTHONPATH']}"
     (desk.folder / "sitecustomize.py").write_text(
-        "import crawler.engine.worker as w\nw.MEMORY['RLIMIT_DATA'] = 120 * 1024 ** 2\n"
+        "import crawler.engine.worker as w\nw.MEMORY['RLIMIT_DATA'] = 140 * 1024 ** 2\n"
     )
     done = desk.run("crawl")
     assert done.code == 0
@@ -239,7 +239,7 @@ def test_row_23_a_pool_that_is_mended_leaves_nothing_behind(tmp_path: Path) -> N
         body = b"<rss><channel><title>x</title></channel></rss>"
 
         async def work() -> None:
-            await pool.run(worker.read_feed, body, "https://a.example/f", "", NOW, "")
+            await pool.run(worker.read_feed, body, "https://a.example/f", "", NOW, "", source="a")
 
         await work()
         before = _children(), open_files(os.getpid())

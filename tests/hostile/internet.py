@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import socket
+import sys
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,9 @@ def main() -> None:
     socket.getaddrinfo = getaddrinfo
     socket.socket.connect_ex = connect_ex  # type: ignore[method-assign]
     from crawler.cli import main as newsdesk
+    from crawler.settings import Pace
 
-    newsdesk()
+    newsdesk(sys.argv[2:], pace=Pace(hour=float(sys.argv[1])))
 
 
 if __name__ == "__main__":

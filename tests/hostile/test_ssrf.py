@@ -93,7 +93,7 @@ class Wired(Desk):
     names: dict[str, list[list[str]]] = field(default_factory=lambda: dict(NAMES))
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "tests.hostile.internet", *arguments]
+        return [sys.executable, "-m", "tests.hostile.internet", str(self.hour or 3600), *arguments]
 
     def connect(self, site: Site) -> None:
         plan = {"names": self.names, "server": [HOME, site.server.server_address[1]], "log": str(self.folder / "log")}

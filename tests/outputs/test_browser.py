@@ -62,12 +62,12 @@ def test_a_reader_opens_searches_reads_compares(opened: Any) -> None:
     seen = visit(opened)
     page = seen.page
     seen.go("/")
-    card = page.locator(".card", has_text="Weather Satellite Falls Silent")
+    card = page.locator(".card", has_text="Satellite")  # under the headline of whichever outlet was stored first
     assert card.get_by_text("+2 copies").count() == 1
     assert page.locator(".card", has_text="Bergbahn bleibt").locator("text=teaser").count() == 1
-    page.get_by_role("searchbox").fill("fishing fleets")
+    page.get_by_role("searchbox").fill("61 degrees")  # which one of the three has
     page.keyboard.press("Enter")
-    assert page.locator("mark").first.inner_text().lower() in {"fishing", "fleets"}
+    assert page.locator("mark").first.inner_text().lower() in {"61", "degrees"}
     page.get_by_role("link", name=re.compile("Weather Satellite Falls Silent")).first.click()
     assert page.locator("h1").inner_text() == "Weather Satellite Falls Silent Over the Northern Sea"
     assert "61 degrees" in page.locator("main").inner_text()

@@ -7,10 +7,10 @@ end is ended with its process, which is replaced.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import resource
 import signal
-import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -19,11 +19,14 @@ from typing import Any, overload
 
 from pebble import ProcessExpired, ProcessPool
 
+from storage.errors import StorageError
+from storage.strangers import answer, connect
+
 WORKERS = 3  # questions at a time
-GRACE = 1.0  # seconds after its time limit, until a question's process is killed
-MOST_BYTES = 64 * 1024**2  # of one answer
+GRACE = 2.0  # seconds after its time limit, until a question's process is killed
 MEMORY = 1024**3  # bytes of address space of one process
 _CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload([__name__, "datasette.sql_functions"])
 
 
 class Killed(Exception):  # noqa: N818 - named for what was met
@@ -87,9 +90,11 @@ class Answerer:
         """
         async with self._turns:
             if self._pool is None:
-                self._pool = ProcessPool(max_workers=WORKERS, initializer=_begin, context=_CONTEXT)
+                self._pool = ProcessPool(
+                    max_workers=WORKERS, initializer=_begin, initargs=(str(self.path),), context=_CONTEXT
+                )
             future = self._pool.schedule(
-                _answer, args=(str(self.path), sql, params, most, milliseconds), timeout=milliseconds / 1000 + GRACE
+                answer, args=(str(self.path), sql, params, most, milliseconds), timeout=milliseconds / 1000 + GRACE
             )
             try:
                 columns, rows, more = await asyncio.wrap_future(future)
@@ -105,44 +110,10 @@ class Answerer:
             self._pool = None
 
 
-def _begin() -> None:
+def _begin(path: str) -> None:
+    """In a new process, before its first question: what takes long must not take of that one's time."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server's to answer
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
-
-
-_open: dict[str, Any] = {}  # of this process: the connection, and the file that it is of
-
-
-def _connection(path: str) -> Any:
-    """A connection to the file that is there now: a restored backup is another one."""
-    inode = Path(path).stat().st_ino
-    if _open.get("inode") != inode:
-        from datasette.sql_functions import prepare_connection
-
-        from storage.connection import bound, open_reader
-
-        connection = open_reader(Path(path)).conn
-        connection.text_factory = lambda raw: str(raw, "utf-8", "replace")
-        prepare_connection(connection)
-        bound(connection)
-        _open.update(inode=inode, connection=connection)
-    return _open["connection"]
-
-
-def _answer(
-    path: str, sql: str, params: Any, most: int | None, milliseconds: float
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]], bool]:
-    connection = _connection(path)
-    end = time.perf_counter() + milliseconds / 1000
-    connection.set_progress_handler(lambda: time.perf_counter() >= end, 1000)
-    try:
-        cursor = connection.execute(sql, params if params is not None else {})
-        columns = tuple(column[0] for column in cursor.description or ())
-        rows = cursor.fetchall() if most is None else cursor.fetchmany(most + 1)
-    finally:
-        connection.set_progress_handler(None, 0)
-    if sum(len(cell) for row in rows for cell in row if isinstance(cell, str | bytes)) > MOST_BYTES:
-        raise MemoryError
-    more = most is not None and len(rows) > most
-    return columns, [tuple(row) for row in (rows[:most] if more else rows)], more
+    with contextlib.suppress(StorageError, OSError):  # the question will meet it too, and say so
+        connect(path)
