@@ -370,3 +370,56 @@ def test_a_package_of_somebody_else_is_named(desk: Desk, tmp_path: Path) -> None
         done = desk.run("doctor")
         assert done.code == code
         assert f"the package '{name}' is imported from {tmp_path / 'theirs' / name}" in done.out + done.err
+
+
+def test_the_progress_bar_knows_its_end_once_the_feeds_are_read(desk: Desk, site: Site) -> None:
+    import pty
+    import re
+
+    site.news(20)
+    desk.configure(source(site), delay=0.15)
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        desk.command("crawl"), cwd=desk.folder, env={**desk.environment(), "COLUMNS": "160", "TERM": "xterm"}, stdout=subprocess.DEVNULL, stderr=slave
+    )  # fmt: skip
+    os.close(slave)
+    shown = b""
+    try:
+        while part := os.read(master, 65536):
+            shown += part
+    except OSError:  # the other end is closed
+        pass
+    os.close(master)
+    assert process.wait(30) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode("utf-8", "replace"))
+    totals = [int(total) for total in re.findall(r"\d+/(\d+) ", text)]
+    assert totals
+    assert set(totals) == {21}, totals  # a feed and its articles; it grew with each request
+    assert "reading feeds" in text
+    assert re.search(r"\d\.\d/s", text)
+
+
+def test_a_failure_of_apprise_says_why_and_tells_no_secret(desk: Desk) -> None:
+    from crawler.watches.sending import NotSentError, send
+
+    body = json.dumps({"title": "t", "text": "x"})
+    with pytest.raises(NotSentError) as failed:
+        send("json://127.0.0.1:9/s3cretpath", body, user_agent="x", uid="1")
+    assert "Apprise could not deliver it: " in str(failed.value)
+    assert "onnection" in str(failed.value)
+    assert "s3cret" not in str(failed.value)
+    with pytest.raises(NotSentError) as unknown:
+        send("mailto://user:passw0rd@127.0.0.1:9?to=a@example.org", body, user_agent="x", uid="1")
+    assert "Apprise knows no such receiver: " in str(unknown.value)
+    assert "passw0rd" not in str(unknown.value)
+
+
+def test_the_documents_say_what_the_program_says() -> None:
+    service = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    assert "--config /etc/newsdesk/newsdesk.toml --db /var/lib/newsdesk/news.db status" in service
+    for name in ("README.md", "docs/tutorial.md", "CHANGELOG.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert "UTC (UTC" not in text
+        for number in ("six", "seven", "eight", "forty-five"):
+            assert f"{number} invented" not in text
+            assert f"{number} outlets" not in text

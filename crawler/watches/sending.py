@@ -159,13 +159,15 @@ def _apprise(where: str, body: str, named: str) -> None:
     with _overheard("apprise") as heard:
         if not service.add(where):
             raise NotSentError(f"{named}: Apprise knows no such receiver{_reason(heard, where)}")
-        if not service.notify(title=said["title"], body=said["text"]):
-            raise NotSentError(f"{named}: Apprise could not deliver it{_reason(heard, where)}")
+    result = service.notify(title=said["title"], body=said["text"])
+    if not result:
+        reasons = [one_line(entry.message) for entry in result.logs() if entry.level != "INFO"]
+        raise NotSentError(f"{named}: Apprise could not deliver it{_reason(reasons, where)}")
 
 
 @contextmanager
 def _overheard(name: str) -> Iterator[list[str]]:
-    """What a library logs as a warning or worse in this thread meanwhile: Apprise says nowhere else why it failed."""
+    """What a library logs as a warning or worse in this thread meanwhile: Apprise says nowhere else what is wrong with an address."""
     heard: list[str] = []
     thread = threading.get_ident()
 
