@@ -141,13 +141,19 @@ def remove(config: Config, source_id: str) -> Path:
     return path
 
 
-def free_id(wanted: str, taken: set[str]) -> str:
-    """An id that no source has: the wanted one, else with a number behind it."""
-    number, found = 1, wanted
+def free_id(wanted: str, taken: dict[str, int]) -> str:
+    """An id that no source has: the wanted one, else with a number behind it.
+
+    Args:
+        wanted: the id that it would have alone.
+        taken: the ids that sources have, with the last number that was put behind each; what is found is added.
+    """
+    number, found = taken.get(wanted, 1), wanted
     while found in taken:
         number += 1
         found = f"{wanted}-{number}"
-    taken.add(found)
+    taken[wanted] = number
+    taken[found] = max(1, taken.get(found, 1))
     return found
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from importlib.util import find_spec
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,6 +19,28 @@ if path not in sys.path:
     sys.path.append(path)
 import_module(module).main()
 """
+
+
+def start_servers() -> None:
+    """Start multiprocessing's resource tracker and fork server, if they are not running.
+
+    They are started by `python -c`, which would import a stray selectors.py of the current folder before Python's own. Ctrl-C is the parent's to
+    answer, also while the server still loads; its workers ignore it. The tracker comes first: starting, it unblocks signals.
+    """
+    path = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        resource_tracker.ensure_running()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    finally:
+        if path is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = path
 
 
 def foreign_packages() -> dict[str, Path | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from itertools import accumulate, takewhile
 from typing import Any
 
 from crawler.markup import Asides
@@ -38,6 +39,7 @@ LIMITS = {
     "published_raw": 300, "updated_raw": 300, "guid": 4_000, "authors": 300, "tags": 200,
 }  # fmt: skip
 MOST_AUTHORS, MOST_TAGS = 100, 100
+MOST_LISTED = 4_000  # characters of them together
 
 
 def one_line(value: object, most: int = 0) -> str:
@@ -66,8 +68,10 @@ def _fitted(name: str, value: Any) -> Any:
         return value
     if isinstance(value, str):
         return one_line(value, most) or None
-    room = MOST_AUTHORS if name == "authors" else MOST_TAGS
-    return tuple(dict.fromkeys(text for item in value if (text := one_line(item, most))))[:room]
+    kept = dict.fromkeys(text for item in value if (text := one_line(item, most)))
+    room = accumulate(map(len, kept))
+    fits = takewhile(lambda pair: pair[1] <= MOST_LISTED, zip(kept, room, strict=True))
+    return tuple(text for text, _ in fits)[: MOST_AUTHORS if name == "authors" else MOST_TAGS]
 
 
 _ASIDES = Asides("script", "style", "noscript", "template")

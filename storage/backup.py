@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import stat
@@ -127,6 +128,8 @@ def backup(path: Path, target: Path) -> int:
     if target.exists() and target.is_dir():
         raise DiskProblem(f"{target} is a folder; name the backup's file")
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
+    with contextlib.suppress(OSError):  # of dated backups: no later one has the name of one that was killed
+        forget_leftovers(path)
     with open_store(path) as store, _beside(target) as part:
         try:
             with connection.explained(target):
@@ -183,9 +186,12 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         for suffix in ("", "-wal", "-shm", "-journal"):
             part.with_name(part.name + suffix).unlink(missing_ok=True)
         backup(source, part)  # by SQLite, so that what stands in the backup's own WAL comes along
-        if path.exists():
-            part.chmod(stat.S_IMODE(path.stat().st_mode))
+        held_mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+        # An archived backup may be for reading only; a database is written
+        part.chmod((stat.S_IMODE(part.stat().st_mode) if held_mode is None else held_mode) | stat.S_IWUSR)
         _raise_generation(part, generation)  # before it takes the place: a kill must not leave the old one
+        if held_mode is not None:
+            part.chmod(held_mode)
         if path.exists():
             _fold_wal(path)
             _set_aside(path, f"{path.name}.before-restore-{iso(now).replace(':', '')}")

@@ -75,6 +75,18 @@ _SAME = {
     sqlite3.SQLITE_NOTADB: sqlite3.SQLITE_CORRUPT,
 }
 
+# The backup API's errors come without a code, in SQLite's own words (sqlite3_errstr), and in no others.
+_SAID = {
+    "database or disk is full": sqlite3.SQLITE_FULL,
+    "disk I/O error": sqlite3.SQLITE_IOERR,
+    "database disk image is malformed": sqlite3.SQLITE_CORRUPT,
+    "file is not a database": sqlite3.SQLITE_NOTADB,
+    "database is locked": sqlite3.SQLITE_BUSY,
+    "database table is locked": sqlite3.SQLITE_LOCKED,
+    "attempt to write a readonly database": sqlite3.SQLITE_READONLY,
+    "unable to open database file": sqlite3.SQLITE_CANTOPEN,
+}
+
 
 def explain(path: Path, error: Exception) -> StorageError:
     """The StorageError for what SQLite raised about that file."""
@@ -86,7 +98,7 @@ def explain(path: Path, error: Exception) -> StorageError:
 def _code(error: Exception) -> int:
     """SQLite's primary result code; -1 for what its Python module raised by itself."""
     code = getattr(error, "sqlite_errorcode", None)
-    return -1 if code is None else int(code) & 0xFF
+    return _SAID.get(str(error), -1) if code is None else int(code) & 0xFF
 
 
 def open_writer(path: Path) -> Any:

@@ -26,25 +26,33 @@ def aside(target: Path) -> tuple[int, str]:
     Raises:
         OSError: it cannot be made.
     """
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor, name
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, name
+        os.close(descriptor)  # somebody who tidied up locked it first
 
 
 def forget_leftovers(target: Path) -> None:
-    """Take away the files that `aside` made for a target, and whose makers were killed."""
-    made = re.compile(re.escape(f".{target.name}-") + r"[a-z0-9_]{8}")
-    for path in target.parent.glob(f".{glob.escape(target.name)}-*"):
+    """Take away the files that `aside` made for a target, or for a dated backup of it, and whose makers were killed."""
+    made = re.compile(re.escape(f".{target.name}") + r"(?:\.backup-[0-9TZ]{1,20})?-[a-z0-9_]{8}")
+    for path in target.parent.glob(f".{glob.escape(target.name)}*-*"):
         base = next(
             (path.name.removesuffix(end) for end in ("-wal", "-shm", "-journal") if path.name.endswith(end)), path.name
         )
         if made.fullmatch(base):
             with contextlib.suppress(OSError):
-                _forget(path)
+                _forget(path, path.with_name(base))
 
 
-def _forget(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _forget(path: Path, base: Path) -> None:
+    """Take away a file, or what SQLite keeps beside it, if nobody writes it."""
+    try:
+        descriptor = os.open(base, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        path.unlink()
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where somebody writes it
         path.unlink()

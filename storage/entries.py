@@ -86,24 +86,29 @@ def list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
 def _renamed(db: Any, check: FeedCheck) -> dict[str, str]:
     """New ids of entries that are known by their address: identity -> the one it is stored with.
 
-    Where more than half of a feed's ids are new and their links are not, the ids are no identity: such a feed changes them at each poll, and
-    each poll was stored anew.
+    Where more than half of a feed's ids are new and their links and titles are not, the ids are no identity: such a feed changes them at each poll,
+    and each poll was stored anew. A page that always holds the latest bulletin has a new title with each id.
     """
     ids = {listed.identity for listed in check.listed}
     places = Counter(listed.url_key for listed in check.listed if listed.url_key)
-    known = {row[0] for row in _rows(db, check.feed_url, "identity", ids)}
+    known = {identity for identity, _, _ in _rows(db, check.feed_url, "identity", ids)}
     unknown = [listed for listed in check.listed if listed.identity not in known and places[listed.url_key] == 1]
     if 2 * len(unknown) <= len(check.listed):
         return {}
-    stored = {key: identity for identity, key in _rows(db, check.feed_url, "url_key", {u.url_key for u in unknown})}
-    moved = {listed.identity: stored[listed.url_key] for listed in unknown if listed.url_key in stored}
+    rows = _rows(db, check.feed_url, "url_key", {u.url_key for u in unknown})
+    stored = {(key, said): identity for identity, key, said in rows}
+    moved = {u.identity: stored[u.url_key, _said(u)] for u in unknown if (u.url_key, _said(u)) in stored}
     return moved if 2 * len(moved) > len(check.listed) else {}
 
 
-def _rows(db: Any, feed_url: str, column: str, values: set[str]) -> list[tuple[str, str]]:
-    """(identity, url_key) of the entries of a feed that have one of these values in a column, the oldest last."""
-    found: list[tuple[str, str]] = db.conn.execute(
-        f"SELECT identity, url_key FROM entries WHERE feed_url = ? AND {column} IN (SELECT value FROM json_each(?)) ORDER BY id DESC",
+def _said(listed: Listed) -> str:
+    return listed.title or listed.fingerprint
+
+
+def _rows(db: Any, feed_url: str, column: str, values: set[str]) -> list[tuple[str, str, str]]:
+    """(identity, url_key, title or else fingerprint) of the entries of a feed that have one of these values in a column, the oldest last."""
+    found: list[tuple[str, str, str]] = db.conn.execute(
+        f"SELECT identity, url_key, coalesce(title, fingerprint) FROM entries WHERE feed_url = ? AND {column} IN (SELECT value FROM json_each(?)) ORDER BY id DESC",
         (feed_url, json.dumps(list(values))),
     ).fetchall()
     return found

@@ -362,6 +362,22 @@ def test_a_stray_file_of_the_current_folder_is_not_executed(desk: Desk, site: Si
     assert (done.returncode, done.stdout) == (0, "Story number 0 of the week\n"), done.stderr
 
 
+@pytest.mark.parametrize("name", ["selectors.py", "signal.py"])
+def test_a_stray_file_is_not_executed_by_what_answers_browse(desk: Desk, name: str) -> None:
+    open_writer(desk.database).close()
+    (desk.folder / name).write_text(STRAY)
+    code = (
+        "import asyncio, pathlib\nfrom crawler.outputs.browse.answerer import Answerer\n"
+        "asked = Answerer(pathlib.Path('news.db'))\n"
+        "print(asyncio.run(asked.ask('SELECT 1 AS one', {}, most=None, milliseconds=5000))[1])\nasked.close()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=desk.folder, env=desk.environment(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "[(1,)]\n"), done.stderr
+
+
 def test_a_package_of_somebody_else_is_named(desk: Desk, tmp_path: Path) -> None:
     for name, code in (("spiders", 1), ("storage", 1)):
         (tmp_path / "theirs" / name).mkdir(parents=True)

@@ -16,6 +16,7 @@ MAX_PAGE = (
 MAX_DATA = 1024**2  # characters of one block of structured data; 5 million took 700 MB
 MAX_TAGS = 60_000  # the most of 487 real pages is 19,437; extraction takes 100,000 links 4 seconds
 MAX_SPAN = 1_000  # columns or rows of a table's cell, as HTML itself says (colspan: at most 1,000)
+MAX_LISTS = 50  # lists within one another: trafilatura calls itself for each
 MAX_TABLES = 8  # tables within one another: trafilatura walks all cells of each
 LEVELS = 2_000  # of elements within elements; libxml2 gives up at 2,048
 
@@ -63,13 +64,25 @@ def tame_tables(tree: Any) -> None:
             span = cell.get(name)
             if span and (len(span) > 4 or not span.isdecimal() or int(span) > MAX_SPAN):
                 del cell.attrib[name]
-    tables = list(tree.iter("table"))
-    if len(tables) <= MAX_TABLES:
+    _flatten(tree, ("table",), MAX_TABLES)
+
+
+def tame_lists(tree: Any) -> None:
+    """Take lists apart that stand in many others."""
+    _flatten(tree, ("ul", "ol", "dl"), MAX_LISTS, parts=("li", "dt", "dd"))
+
+
+def _flatten(tree: Any, names: tuple[str, ...], most: int, parts: tuple[str, ...] = ()) -> None:
+    """Make plain blocks of elements that stand in more than so many of their kind, and of their parts."""
+    found = list(tree.iter(*names))
+    if len(found) <= most:
         return
     depth: dict[Any, int] = {}
-    for table in tables:
-        outer = next(table.iterancestors("table"), None)
-        depth[table] = 1 + depth.get(outer, 0)
-    for table, levels in depth.items():
-        if levels > MAX_TABLES:
-            table.tag = "div"
+    for element in found:
+        outer = next(element.iterancestors(*names), None)
+        depth[element] = 1 + depth.get(outer, 0)
+    for element, levels in depth.items():
+        if levels > most:
+            element.tag = "div"
+            for part in element.iterchildren(*parts) if parts else ():
+                part.tag = "div"

@@ -26,7 +26,7 @@ def import_file(app: App, path: Path, tags: tuple[str, ...], discover: Callable[
     for line, message in found.warnings:
         app.say(f"{path}:{line}: {message}")
     known = {address for s in app.config.sources for _, address in s.feed_urls}
-    taken = {s.id for s in app.config.sources}
+    taken = dict.fromkeys((s.id for s in app.config.sources), 1)
     direct = [w for w in found.wanted if w.feed or (w.home and looks_like_feed(w.home))]
     homes = [w for w in found.wanted if w not in direct]
     tables = [_table(w, [w.feed or w.home or ""], taken, tags) for w in direct if (w.feed or w.home) not in known]
@@ -82,7 +82,7 @@ def _read(app: App, path: Path) -> Imported:
     return asyncio.run(read())
 
 
-def _table(wanted: Wanted, feeds: list[str], taken: set[str], tags: tuple[str, ...]) -> dict[str, Any]:
+def _table(wanted: Wanted, feeds: list[str], taken: dict[str, int], tags: tuple[str, ...]) -> dict[str, Any]:
     home = wanted.home if wanted.feed else None
     host = host_of(home or feeds[0]).removeprefix("www.")
     return {
@@ -91,7 +91,7 @@ def _table(wanted: Wanted, feeds: list[str], taken: set[str], tags: tuple[str, .
     }  # fmt: skip
 
 
-def _discovered(wanted: Wanted, found: Discovery, taken: set[str], tags: tuple[str, ...]) -> dict[str, Any]:
+def _discovered(wanted: Wanted, found: Discovery, taken: dict[str, int], tags: tuple[str, ...]) -> dict[str, Any]:
     values = _table(wanted, [u for u, _ in found.feeds] or [found.url], taken, tags)
     values.update(
         url=found.home or found.url, feeds=[u for u, _ in found.feeds], sitemaps=[u for u, _ in found.sitemaps], pages=[u for u, _ in found.pages],

@@ -97,7 +97,7 @@ def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: st
     addresses = [_address(url) for url in urls]
     known = {address: s.id for s in app.config.sources for _, address in s.feed_urls}
     found = probe(app.config, lambda web: _discover_all(web, addresses), now)
-    taken = {s.id for s in app.config.sources}
+    taken = dict.fromkeys((s.id for s in app.config.sources), 1)
     tables = []
     for discovery in found:
         if not discovery.found:

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from crawler.engine.addon import CONFIG
 from crawler.settings import Config, Http
+from crawler.urls import MAX_URL
 from crawler.values import secret
 
 _PORTS = {"http": 80, "https": 443}
@@ -155,7 +156,9 @@ class GuardMiddleware:
         self.policy = Policy.of(config.http)
 
     def process_request(self, request: Request) -> None:
-        """Refuse what cannot be right: a scheme, a user name, a port, a literal address."""
+        """Refuse what cannot be right: a length, a scheme, a user name, a port, a literal address."""
+        if len(request.url) > MAX_URL:  # a redirect's may be anything
+            raise Refused(f"an address of more than {MAX_URL:,} characters is not asked", kind="guard")
         parts = urlsplit(request.url)
         if parts.scheme not in _PORTS:
             raise Refused(f"only http and https are asked, not {parts.scheme}:", kind="guard")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from socketserver import ThreadingMixIn
@@ -17,6 +19,8 @@ from crawler.errors import CrawlerError, UsageError
 from storage.errors import StorageError
 from storage.records import moment
 from storage.store import open_store
+
+log = logging.getLogger("newsdesk")
 
 if TYPE_CHECKING:
     from crawler.engine.live import LiveRun
@@ -101,6 +105,11 @@ def _server(host: str, port: int, application: Any) -> WSGIServer:
 
 class _Threads(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
+        """A client that is silent, or gone, is no news; what is a fault of ours is told in the log."""
+        if not isinstance(sys.exception(), OSError):
+            log.error("answering a request for metrics failed", exc_info=True)  # noqa: LOG014 - called where it is handled
 
 
 class _Silent(WSGIRequestHandler):

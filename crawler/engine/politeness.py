@@ -25,7 +25,10 @@ LONGEST_DELAY = 120.0  # seconds; a longer Crawl-delay is taken as this
 MAX_HOSTS = 50_000  # robots.txt files kept,
 MAX_KEPT = 32 * 1024**2  # in so many bytes; one of 60 rules takes 14 KB
 SMALL = 64 * 1024  # bytes of a robots.txt that is read where it came in, in 8 ms at most; a larger one by a worker
-FEW = 2_000  # rules that an address is compared with at once, in 12 ms at most; more by a worker
+FEW = 2_000  # rules that an address is compared with at once,
+WORK = (
+    20_000_000  # if their wildcards times its length come to no more than this: 12 ms at most; what is more by a worker
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +101,16 @@ class RobotsMiddleware:
         return robots
 
     async def _allows(self, robots: Robots, url: str) -> bool:
+        packed = robots.packed
         if robots.rules is not None:
-            return robots.rules.allows(url)
-        if not robots.packed:
+            if robots.rules.wild * len(url) <= WORK:
+                return robots.rules.allows(url)
+            packed = robots.rules.packed()
+        if not packed:
             return True
         try:
             return await self._pool.run(
-                worker.allows, robots.packed, url, source=host_of(url), seconds=self._pool.seconds_for(0)
+                worker.allows, packed, url, source=host_of(url), seconds=self._pool.seconds_for(b"")
             )
         except PageFailed as error:
             raise Refused(f"robots.txt has too many rules ({error})", kind="deferred", retry_after=3600.0) from error
@@ -157,7 +163,7 @@ class RobotsMiddleware:
         else:
             try:
                 rules = await self._pool.run(
-                    worker.read_robots, body, self.agent, source=host_of(response.url), seconds=self._pool.seconds_for(len(body))
+                    worker.read_robots, body, self.agent, source=host_of(response.url), seconds=self._pool.seconds_for(body)
                 )  # fmt: skip
             except PageFailed as error:
                 return Robots(until=now + DEFERRED * hour, deferred=f"robots.txt cannot be read: {error}")

@@ -82,7 +82,7 @@ class Polls:
         kind = "page" if feed.kind == "page" else ""
         return await self.pool.run(
             worker.read_feed, response.body, response.url, content_type, at, kind,
-            source=feed.source or host_of(feed.url), seconds=self.pool.seconds_for(len(response.body)),
+            source=feed.source or host_of(feed.url), seconds=self.pool.seconds_for(response.body),
         )  # fmt: skip
 
     async def failed(self, asked: Asked, reason: str, error: BaseException | None = None) -> None:

@@ -7,13 +7,11 @@ import contextlib
 import logging
 import multiprocessing
 import os
-import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver, resource_tracker
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -21,7 +19,8 @@ from pebble import ProcessExpired, ProcessPool
 from crawler.engine import worker
 from crawler.engine.turns import Turns
 from crawler.errors import CrawlerError, FeedError
-from crawler.transfer import BrokenBody
+from crawler.startup import start_servers
+from crawler.transfer import BrokenBody, is_packed
 
 # A forked worker would keep the lock's descriptor alive after a kill.
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -41,20 +40,6 @@ class PageFailed(Exception):  # noqa: N818 - named for what was met
     def __init__(self, reason: str, trace: str = "") -> None:
         super().__init__(reason)
         self.trace = trace
-
-
-@contextlib.contextmanager
-def _safe_path() -> Iterator[None]:
-    """Both servers are started with `python -c`, which would import a stray selectors.py of the current folder before Python's own."""
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONSAFEPATH"]
-        else:
-            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _end(pool: ProcessPool) -> None:
@@ -90,9 +75,9 @@ class Pool:
         self._closed = False
         self._ending: list[threading.Thread] = []
 
-    def seconds_for(self, size: int) -> float:
-        """The time limit for reading a feed, a sitemap or a robots.txt of so many bytes; no more than a page has."""
-        return min(self.timeout, FEED_SECONDS + size / FEED_PACE)
+    def seconds_for(self, body: bytes) -> float:
+        """The time limit for reading a feed, a sitemap or a robots.txt, by its size; no more than a page has, and as much where it is packed still."""
+        return self.timeout if is_packed(body) else min(self.timeout, FEED_SECONDS + len(body) / FEED_PACE)
 
     async def run(self, work: Callable[..., _T], *args: Any, source: str, seconds: float | None = None) -> _T:
         """Run work in a process, when it is its source's turn.
@@ -177,14 +162,7 @@ class Pool:
     def prepare(self) -> None:
         """Let the fork server load what workers need, because they will be needed: half a second, beside other things."""
         _CONTEXT.set_forkserver_preload([worker.__name__, *worker.NEEDED])
-        # Ctrl-C is the parent's to answer, also while the server still loads; its workers ignore it. The tracker starts first: starting, it unblocks signals.
-        with _safe_path():
-            resource_tracker.ensure_running()
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
-                forkserver.ensure_running()
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        start_servers()
 
     def _started(self) -> ProcessPool:
         if self._pool is None:

@@ -65,7 +65,7 @@ class Web:
         try:
             return await self.pool.run(
                 worker.read_feed, got.body, got.url, got.content_type, now, kind,
-                source=host_of(got.url), seconds=self.pool.seconds_for(len(got.body)),
+                source=host_of(got.url), seconds=self.pool.seconds_for(got.body),
             )  # fmt: skip
         except PageFailed as error:
             raise FeedError(f"{got.url}: {error}") from error

@@ -13,6 +13,8 @@ from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, pla
 from crawler.feeds.moments import read_date
 from storage.records import Listed
 
+MOST_SHARED = 10  # authors of a whole feed that each entry without its own is given
+
 
 def read(text: str, url: str, now: datetime) -> ParsedFeed:
     """Read a JSON feed.
@@ -35,7 +37,7 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
     ):
         raise FeedError(f"{url}: JSON, but not a JSON feed (no version of jsonfeed.org)")
     items = [item for item in document["items"][:MAX_ENTRIES] if isinstance(item, dict)]
-    fallback = _authors(document)
+    fallback = _authors(document)[:MOST_SHARED]
     return ParsedFeed(
         kind="json",
         title=plain(_text(document.get("title"))),

@@ -104,6 +104,21 @@ def listed(
     )
 
 
+def size_of(entry: Listed) -> int:
+    """Characters of an entry."""
+    texts = (
+        entry.identity,
+        entry.url,
+        entry.guid,
+        entry.title,
+        entry.summary,
+        entry.content,
+        entry.image_url,
+        entry.url_key,
+    )
+    return sum(len(text) for text in (*texts, *entry.authors, *entry.tags) if text)
+
+
 def harmless(content: str) -> str:
     """A feed's own HTML as it is kept: the elements that make paragraphs, and nothing that acts, links or loads."""
     if not _MARKUP.search(content):

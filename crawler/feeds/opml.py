@@ -54,6 +54,8 @@ _TOLERANT = re.compile(
     r"""(?<![\w:.-])([\w:.-]{1,100})\s{0,20}=\s{0,20}(["'])(.*?)\2(?=\s{0,99}(?:/?>|[\w:.-]{1,100}\s{0,20}=\s{0,20}["']|/?\Z))""",
     re.DOTALL,
 )
+MAX_FOLDERS = 8  # of those that a feed stands in, the innermost ones, are its tags,
+MAX_TAGS = 20  # of no more than so many
 MAX_QUOTES = 200  # of an outline that is read tolerantly: that is quadratic in them
 
 
@@ -81,7 +83,7 @@ def read_opml(body: bytes) -> Imported:
             if folders:
                 folders.pop()
             continue
-        entry = _wanted(attributes, tuple(f for f in folders if f), line)
+        entry = _wanted(attributes, tuple(f for f in folders[-MAX_FOLDERS:] if f), line)
         if isinstance(entry, Wanted):
             found.append(entry)
         elif entry:
@@ -156,7 +158,7 @@ def _wanted(attributes: dict[str, str], tags: tuple[str, ...], line: int) -> Wan
         feed=address,
         home=address_of_home,
         name=name,
-        tags=tuple(dict.fromkeys(map(tag, (*tags, *extra)))),
+        tags=tuple(dict.fromkeys(map(tag, (*tags, *extra[:MAX_TAGS]))))[:MAX_TAGS],
         language=attributes.get("language") or None,
     )
 
@@ -193,7 +195,9 @@ def _merged(found: list[Wanted]) -> tuple[Wanted, ...]:
         key = one.feed or one.home or ""
         first = merged.get(key)
         merged[key] = (
-            one if first is None else dataclasses.replace(first, tags=tuple(dict.fromkeys((*first.tags, *one.tags))))
+            one
+            if first is None
+            else dataclasses.replace(first, tags=tuple(dict.fromkeys((*first.tags, *one.tags)))[:MAX_TAGS])
         )
     return tuple(merged.values())
 
@@ -249,7 +253,7 @@ def read_csv(body: bytes) -> Imported:
             if any(cell.strip() for cell in row):
                 warnings.append((number, "no address on this line"))
             continue
-        tags = tuple(tag(part) for part in re.split(r"[;|,]", cells.get("tags", "")) if part.strip())
+        tags = tuple(tag(part) for part in re.split(r"[;|,]", cells.get("tags", "")) if part.strip())[:MAX_TAGS]
         wanted.append(
             Wanted(
                 line=number,

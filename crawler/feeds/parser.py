@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import cache, lru_cache, partial
 from itertools import islice
@@ -16,7 +17,7 @@ from typing import Any
 
 from crawler.errors import FeedError
 from crawler.feeds import jsonfeed, links, sitemap
-from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
+from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain, size_of
 from crawler.feeds.moments import read_date
 from crawler.feeds.prolog import without_prolog
 from crawler.feeds.repair import decode_feed
@@ -60,7 +61,7 @@ def parse_feed(body: bytes, url: str, *, content_type: str = "", now: datetime, 
             else "not a feed, a sitemap or a JSON feed"
         )
         raise FeedError(f"{url}: {what}")
-    return reader(text, url, now)
+    return _within(reader(text, url, now), max(MIN_ROOM, 3 * len(body)))
 
 
 def _kind(text: str) -> str:
@@ -84,6 +85,7 @@ def _kind(text: str) -> str:
 
 
 MAX_ITEMS = 10_000
+MIN_ROOM = 4_000_000  # characters that any feed may come to; a larger one to three times its bytes
 MAX_SKIPS = 24  # hours of a day
 MAX_AUTHOR = 1_000  # characters; a name and an address, or a list of both
 _ITEM_END = re.compile(r"</(?:[\w.-]{1,20}:)?(?:item|entry)\s*>", re.IGNORECASE)
@@ -158,6 +160,16 @@ def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
         ),
         cut=cut,
     )
+
+
+def _within(parsed: ParsedFeed, room: int) -> ParsedFeed:
+    """With no more entries than what it sent can be in earnest: a base, or the authors of a whole feed, is sent once and kept with each entry."""
+    for number, entry in enumerate(parsed.entries):
+        room -= size_of(entry)
+        if room < 0:
+            cut = f"its entries say many times over what it sent; the first {number:,} are read"
+            return replace(parsed, entries=parsed.entries[:number], cut=parsed.cut or cut)
+    return parsed
 
 
 def _first_items(text: str) -> tuple[str, str | None]:

@@ -50,8 +50,9 @@ def _behind(text: str, mark: str, at: int) -> int:
 
 def _doctype_end(text: str, at: int) -> int:
     """Behind a document type declaration, its internal subset included."""
-    opening, closing = text.find("[", at), _behind(text, ">", at)
-    if opening < 0 or opening > closing:
+    closing = _behind(text, ">", at)
+    opening = text.find("[", at, closing)
+    if opening < 0:
         return closing
     at = opening + 1
     while (match := _SUBSET.search(text, at)) is not None:

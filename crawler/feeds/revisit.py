@@ -127,7 +127,7 @@ def check(
         return good
     fresh = len(listed) - seen.known
     return replace(
-        good, kind=parsed.kind, listed=listed, window=window, overlap=None if same or partial else seen.known, found_by=found_by.get(parsed.kind, "feed"),
+        good, kind=parsed.kind, listed=listed, window=window, overlap=None if same or partial or not feed.window else seen.known, found_by=found_by.get(parsed.kind, "feed"),
         asked_wait=max(ttl_seconds(parsed.ttl), parsed.period or 0.0), archive_url=parsed.previous, skips=json.dumps([parsed.skip_hours, parsed.skip_days]) if parsed.skip_hours or parsed.skip_days else None,
         children=open_children(parsed, now=now, max_age=schedule.max_age), lies=_lies(feed, answer, fresh),
         gap=gap,

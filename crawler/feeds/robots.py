@@ -32,6 +32,11 @@ class Rules:
     delay: float = 0.0
 
     @property
+    def wild(self) -> int:
+        """Characters of the patterns with wildcards: comparing them with a path takes time in proportion to both (`str.find` of short texts is quadratic)."""
+        return sum(len(pattern) for _, pattern in self.rules if "*" in pattern)
+
+    @property
     def size(self) -> int:
         """Bytes of memory that they take, about."""
         return 200 * len(self.rules) + sum(len(pattern) for _, pattern in self.rules)
@@ -186,7 +191,7 @@ def _triplet(match: re.Match[str]) -> str:
 
 
 def _fits(pattern: str, path: str) -> bool:
-    """Whether a pattern fits a path: from its beginning, `*` for anything, `$` at the end for the end. Linear in the path."""
+    """Whether a pattern fits a path: from its beginning, `*` for anything, `$` at the end for the end. In the path's length times the pattern's at most."""
     ends = pattern.endswith("$")
     first, *others = (pattern[:-1] if ends else pattern).split("*")
     if not path.startswith(first):

@@ -101,7 +101,8 @@ def _text_of(node: Any) -> str:
     """What stands in an element, up to its first child elements; a title may hold a CDATA section, and no more."""
     if not len(node):
         return node.text or ""
-    return "".join([node.text or "", *((child.text or "") + (child.tail or "") for child in node[:20])])
+    said = (((child.text or "") if isinstance(child.tag, str) else "") + (child.tail or "") for child in node[:20])
+    return "".join([node.text or "", *said])  # a comment's own text is not
 
 
 def _entry(found: dict[str, str], base: str, now: datetime) -> Listed:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from crawler.outputs.files import whole
-from storage.backup import backup, restore
+from storage.backup import backup, backup_name, restore
 from storage.disk import aside, forget_leftovers
 from storage.errors import DiskProblem
 from storage.lock import Lock, holder
@@ -94,6 +96,49 @@ def test_what_a_kill_left_is_taken_away_by_the_next(tmp_path: Path, what: str, a
     assert hidden(tmp_path)
     again(tmp_path)
     assert hidden(tmp_path) == []
+
+
+def test_an_automatic_backup_that_was_killed_is_taken_away_by_the_next(tmp_path: Path) -> None:
+    """Each has a name of its own, with its time in it."""
+    path = tmp_path / "news.db"
+    open_writer(path).close()
+    descriptor, _ = aside(backup_name(path, NOW - timedelta(days=1)))
+    os.close(descriptor)
+    descriptor, written = aside(backup_name(path, NOW - timedelta(days=2)))
+    Path(f"{written}-journal").touch()
+    backup(path, backup_name(path, NOW))
+    assert hidden(tmp_path) == sorted([Path(written).name, f"{Path(written).name}-journal"])  # it is being written
+    os.close(descriptor)
+    backup(path, backup_name(path, NOW + timedelta(days=1)))
+    assert hidden(tmp_path) == []
+
+
+def test_a_file_that_was_tidied_away_as_it_was_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, tidied = fcntl.flock, []
+
+    def late(descriptor: int, how: int) -> None:
+        if not tidied:
+            tidied.append(1)
+            forget_leftovers(tmp_path / "out.csv")
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with whole(tmp_path / "out.csv") as out:
+        out.write(b"x")
+    assert (tmp_path / "out.csv").read_bytes() == b"x"
+
+
+def test_a_backup_for_reading_only_is_restored(tmp_path: Path) -> None:
+    path = tmp_path / "news.db"
+    open_writer(path).close()
+    backup(path, tmp_path / "copy.db")
+    (tmp_path / "copy.db").chmod(0o444)
+    path.unlink()
+    restore(tmp_path / "copy.db", path, NOW)
+    assert mode(path) & stat.S_IWUSR
+    open_writer(path).close()
 
 
 def _export(path: Path) -> None:

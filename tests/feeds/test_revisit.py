@@ -261,3 +261,10 @@ def test_skipped_hours_are_remembered_over_a_304() -> None:
     again = checked(Answer(status=304), dataclasses.replace(FEED, skips=first.skips, interval_seconds=60))
     assert again.due_at is not None
     assert again.due_at.hour not in {12, 13}
+
+
+def test_a_first_window_is_compared_with_nothing() -> None:
+    """Nothing could be known of it: that is no sign of a feed that changes its ids, and hides no later gap."""
+    answer = Answer(status=200, body_hash="h2", parsed=PARSED)
+    assert checked(answer, dataclasses.replace(FEED, window=0)).overlap is None
+    assert checked(answer, dataclasses.replace(FEED, window=3)).overlap == 0

@@ -159,6 +159,7 @@ READERS: dict[str, tuple[Callable[[], object], ...]] = {
         lambda: parse_feed(small.breaks_before_root("<?x ?>", 800_000), "http://a.example/", now=NOW),
         lambda: without_prolog("<!DOCTYPE a [" + "\n" * 800_000),
         lambda: without_prolog("<" * 800_000),
+        lambda: without_prolog("<!DOCTYPE a>" * 60_000),
         lambda: without_prolog("<!DOCTYPE a [" + '"' * 800_001),
     ),
     "sitemaps": (
@@ -230,6 +231,11 @@ def test_the_scan_finds_each_shape(pattern: str, flags: int, shape: str) -> None
 )
 def test_the_scan_lets_linear_ones_pass(pattern: str) -> None:
     assert set(shapes(pattern, 0, searched=True)) == set()
+
+
+def test_a_comment_in_an_address_is_no_part_of_it() -> None:
+    body = b"<urlset><url><loc><!-- moved -->http://a.example/1</loc></url></urlset>"
+    assert [entry.url for entry in parse_feed(body, "http://a.example/", now=NOW).entries] == ["http://a.example/1"]
 
 
 def test_sources_take_turns() -> None:

@@ -103,3 +103,30 @@ def test_the_cause_is_told_by_its_code(tmp_path: Path, cause: Callable[[Path], A
 def test_an_error_of_the_python_module_itself_is_none_of_the_disks(tmp_path: Path) -> None:
     error = sqlite3.ProgrammingError("Cannot operate on a closed database: the disk is full.")
     assert type(explain(tmp_path / "x.db", error)) is StorageError
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("database or disk is full", DiskProblem), ("disk I/O error", DiskProblem), ("database disk image is malformed", DamagedDatabase),
+        ("database is locked", DatabaseBusy), ("attempt to write a readonly database", DiskProblem), ("no such table: disk I/O error", StorageError),
+    ],
+)  # fmt: skip
+def test_an_error_without_a_code_is_told_by_sqlites_own_words(
+    tmp_path: Path, said: str, kind: type[StorageError]
+) -> None:
+    assert type(explain(tmp_path / "x.db", sqlite3.OperationalError(said))) is kind
+
+
+def test_a_backup_of_a_damaged_database_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    db = sqlite3.connect(path)
+    db.executescript("CREATE TABLE t (x)")
+    db.executemany("INSERT INTO t VALUES (?)", [("y" * 500,)] * 2000)
+    db.commit()
+    with path.open("r+b") as file:
+        file.truncate(20 * 4096 + 100)
+    source = sqlite3.connect(path)
+    with pytest.raises(sqlite3.DatabaseError) as caught:
+        source.backup(sqlite3.connect(tmp_path / "copy.db"))
+    assert type(explain(path, caught.value)) in {DamagedDatabase, DiskProblem}, caught.value

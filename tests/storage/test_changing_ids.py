@@ -14,7 +14,7 @@ from crawler.health import Disk, assess
 from crawler.settings import Health, Schedule, Source
 from storage.backup import prune
 from storage.entries import MAX_UNLINKED
-from storage.gaps import CAPPED, MAX_STEPS
+from storage.gaps import CAPPED, MAX_OPEN, MAX_STEPS
 from storage.records import Feed, FeedCheck, GapFound, Listed, Step, StepFound, iso
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
@@ -127,29 +127,79 @@ def test_prune_takes_the_content_of_what_was_rejected(store: Writer) -> None:
     assert rows == {"1": None, "2": "<p>words</p>"}
 
 
-def test_a_feed_has_one_open_gap(store: Writer) -> None:
+def test_a_page_of_the_latest_bulletin_has_a_new_entry_with_each_title(store: Writer) -> None:
+    for n, title in enumerate(["Storm hits coast", "Minister resigns"]):
+        assert poll(store, [dataclasses.replace(entry(f"g{n}", "https://a.org/live"), title=title)]) == 1
+    rows = store.db.conn.execute("SELECT title FROM entries ORDER BY id").fetchall()
+    assert [row[0] for row in rows] == ["Storm hits coast", "Minister resigns"]
+
+
+def lose(store: Writer, minutes: int, *names: str) -> bool:
+    """Open a gap that ends so many minutes from now, with a step for each name."""
+    until = iso(NOW + timedelta(minutes=minutes))
+
     def steps(gap_id: int) -> tuple[Step, ...]:
-        return (
+        return tuple(
             Step(
                 source="a",
                 since=iso(NOW),
-                until=iso(NOW),
-                url="https://a.org/map",
+                until=until,
+                url=f"https://a.org/{name}",
                 kind="sitemap",
                 rank=2,
                 feed_url=FEED,
                 gap_id=gap_id,
                 host="a.org",
-            ),
+            )
+            for name in names or ("map",)
         )
 
-    opened = []
-    for n in range(5):
-        until = iso(NOW + timedelta(minutes=n + 1))
-        with store.transaction():
-            opened.append(
-                store.open_gap(GapFound(from_at=iso(NOW), to_at=until), steps, feed_url=FEED, source="a", now=NOW)
-            )
+    with store.transaction():
+        return store.open_gap(GapFound(from_at=iso(NOW), to_at=until), steps, feed_url=FEED, source="a", now=NOW)
+
+
+def lease(store: Writer) -> Step:
+    return store.lease_steps(now=NOW, limit=1, sources=None, backfill=False, per_host=1)[0]
+
+
+def test_a_gap_is_filled_for_the_time_only_that_was_searched(store: Writer) -> None:
+    lose(store, 60)
+    step = lease(store)
+    assert lose(store, 180)  # while its only step is asked: another one
+    with store.transaction():
+        store.apply_step(step, StepFound(reached=True, how="a sitemap"), NOW)
+    gaps = {gap.to_at: gap.state for gap in store.gaps()}
+    assert gaps == {iso(NOW + timedelta(minutes=60)): "filled", iso(NOW + timedelta(minutes=180)): "open"}
+    assert lease(store).until == iso(NOW + timedelta(minutes=180))
+
+
+def test_losses_while_pages_are_walked_are_all_written_down(store: Writer) -> None:
+    lose(store, 10, "a", "c")
+    first = lease(store)
+    for minutes in (20, 30, 40):
+        lose(store, minutes, "a", "c")
+    further = dataclasses.replace(first, id=0, url="https://a.org/b")
+    with store.transaction():
+        store.apply_step(first, StepFound(further=(further,)), NOW)
+    second = lease(store)
+    with store.transaction():
+        store.apply_step(second, StepFound(further=(dataclasses.replace(second, id=0, url="https://a.org/b"),)), NOW)
+    for minutes in (50, 60):
+        lose(store, minutes, "a", "c")
+    assert sorted(gap.to_at for gap in store.gaps()) == [iso(NOW + timedelta(minutes=n)) for n in (10, 60)]
+
+
+def test_a_feed_has_few_gaps_that_are_filled_at_a_time(store: Writer) -> None:
+    for n in range(1, 8):
+        lose(store, n)
+        store.db.conn.execute("UPDATE steps SET state = 'leased'")
+        store.db.conn.commit()
+    states = [gap.state for gap in store.gaps()]
+    assert (states.count("open"), states.count("lost")) == (MAX_OPEN, 7 - MAX_OPEN)
+
+
+def test_a_feed_has_one_gap_that_waits(store: Writer) -> None:
+    opened = [lose(store, n + 1) for n in range(5)]
     assert opened == [True, False, False, False, False]
     (gap,) = store.gaps()
     assert (gap.state, gap.to_at) == ("open", iso(NOW + timedelta(minutes=5)))

@@ -14,11 +14,13 @@ import signal
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, overload
 
 from pebble import ProcessExpired, ProcessPool
 
+from crawler.startup import start_servers
 from storage.errors import StorageError
 from storage.strangers import answer, connect
 
@@ -89,25 +91,41 @@ class Answerer:
             sqlite3.Error: what SQLite says of it; "interrupted" where it took too long.
         """
         async with self._turns:
-            if self._pool is None:
-                self._pool = ProcessPool(
-                    max_workers=WORKERS, initializer=_begin, initargs=(str(self.path),), context=_CONTEXT
-                )
-            future = self._pool.schedule(
-                answer, args=(str(self.path), sql, params, most, milliseconds), timeout=milliseconds / 1000 + GRACE
-            )
-            try:
-                columns, rows, more = await asyncio.wrap_future(future)
-            except (FutureTimeout, TimeoutError, ProcessExpired, CancelledError) as error:
-                raise Killed("interrupted") from error
+            for again in (True, False):
+                pool = self._ready()
+                try:
+                    future = pool.schedule(
+                        answer,
+                        args=(str(self.path), sql, params, most, milliseconds),
+                        timeout=milliseconds / 1000 + GRACE,
+                    )
+                    columns, rows, more = await asyncio.wrap_future(future)
+                    break
+                except (FutureTimeout, TimeoutError, ProcessExpired, CancelledError) as error:
+                    raise Killed("interrupted") from error
+                except (RuntimeError, BrokenProcessPool):  # the system had no process left, or somebody ended them
+                    if pool is self._pool:
+                        await asyncio.to_thread(self.close)
+                    if not again:
+                        raise
         return columns, [Row.of(columns, row) for row in rows], more
+
+    def _ready(self) -> ProcessPool:
+        """The processes, started if they are not there."""
+        if self._pool is None:
+            start_servers()
+            self._pool = ProcessPool(
+                max_workers=WORKERS, initializer=_begin, initargs=(str(self.path),), context=_CONTEXT
+            )
+        return self._pool
 
     def close(self) -> None:
         """End the processes."""
-        if self._pool is not None:
-            self._pool.stop()
-            self._pool.join(timeout=5)
-            self._pool = None
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
+            with contextlib.suppress(FutureTimeout, TimeoutError):
+                pool.join(timeout=5)
 
 
 def _begin(path: str) -> None:
