@@ -238,6 +238,8 @@ def _inspect(path: Path) -> None:
     Its bytes are not read: closing any descriptor of it drops the locks (POSIX) that every connection of this process holds, and the next
     reader to leave would take the write-ahead log away under them.
     """
+    if path.is_dir():
+        raise DiskProblem(f"{path}: is a folder; name the database file in it")
     if not os.access(path, os.R_OK):
         raise DiskProblem(f"{path}: cannot be read: Permission denied")
     if path.stat().st_size == 0:

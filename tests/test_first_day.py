@@ -439,3 +439,32 @@ def test_the_documents_say_what_the_program_says() -> None:
         for number in ("six", "seven", "eight", "forty-five"):
             assert f"{number} invented" not in text
             assert f"{number} outlets" not in text
+
+
+def test_what_a_feed_said_stays_where_a_person_fetches_the_page_anew(desk: Desk, site: Site) -> None:
+    site.news(1)
+    desk.configure(source(site))
+    assert desk.run("crawl").code == 0
+    with open_writer(desk.database) as writer:
+        writer.db.conn.execute("UPDATE articles SET summary = 'What the feed says of it', section = 'Harbour'")
+        writer.db.conn.commit()
+    page = next(path for path in site.answers if "story-number-0" in path)
+    site.answers[page] = Answer(
+        site.answers[page].body.replace(
+            b"</article>", b"<p>One more paragraph was added to it, and it says what came of the vote.</p></article>"
+        )
+    )
+    assert desk.run("fetch", site.base + page).code == 0
+    (row,) = desk.rows("SELECT summary, section, (SELECT count(*) FROM revisions) AS version FROM articles")
+    assert (row["summary"], row["version"]) == ("What the feed says of it", 2), dict(row)
+
+
+def test_export_and_gaps_tell_of_a_source_that_nobody_knows(desk: Desk, site: Site) -> None:
+    site.news(1)
+    desk.configure(source(site))
+    desk.run("crawl")
+    for arguments in (("export", "-", "--format", "csv", "--source", "nobody"), ("gaps", "--source", "nobody")):
+        assert "no source is called 'nobody'" in desk.run(*arguments).err
+    assert "taken as words" in desk.run("export", "-", "--format", "csv", "--query", "vote OR fleet").err
+    assert "is a folder" in desk.run("--db", ".", "list").err
+    assert "no article matches" not in desk.run("list", "--limit", "0").err

@@ -7,6 +7,7 @@ import dataclasses
 import click
 
 from crawler.commands.app import App, emit, machine_options, now, pass_app
+from crawler.commands.query import unknown_names
 from crawler.commands.when import When
 
 
@@ -59,6 +60,7 @@ def gaps_command(app: App, sources: tuple[str, ...], states: tuple[str, ...], si
     from crawler.outputs.terminal import local, table
 
     with app.reader() as store:
+        unknown_names(app, store, sources=sources)
         found = store.gaps(sources=sources, states=states, since=since)
     if form:
         emit([dataclasses.asdict(gap) for gap in found], form)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crawler.commands.app import App, now, pass_app
-from crawler.commands.query import filter_options
+from crawler.commands.query import filter_options, operators, unknown_names
 from storage.records import Filter
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _form_of(file: Path) -> str:
     "--format",
     "form",
     type=click.Choice(_FORMS),
-    help="[default: by the file's ending] jsonl: an object a line; csv: a header first; parquet: for pandas and DuckDB (needs pyarrow); markdown: a folder, a file an article; atom: a feed.",
+    help="[default: by the file's ending: .jsonl .ndjson .csv .parquet .atom .xml] jsonl: an object a line; csv: a header first; parquet: for pandas and DuckDB (needs pyarrow); markdown: a folder, a file an article; atom: a feed.",
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--query", metavar="TEXT", help="Only articles that `newsdesk search TEXT` finds.")
@@ -100,7 +100,9 @@ def export_command(
         since = lambda here: read_cursor(cursor_file, here)  # noqa: E731 - the one line says it
     elif since_seq is not None:
         since = lambda here: min(since_seq, here.seq)  # noqa: E731
+    operators(app, query or "")
     with app.reader() as store:
+        unknown_names(app, store, sources=which.sources, tags=which.tags)
 
         def also(done: Exported) -> None:
             if manifest_file:

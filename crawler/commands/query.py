@@ -103,7 +103,7 @@ def list_command(app: App, which: Filter, fold: bool | None, fields: tuple[str, 
         which = for_reader(which, fold, form)
         shown = _show(store.articles(which), form, fields)
         _cut(app, which, shown, lambda: store.count(which))
-        if not shown:
+        if not shown and which.limit != 0:
             app.say("no article matches")
 
 
@@ -117,17 +117,17 @@ def search_command(
 ) -> None:
     """Full-text search in titles, texts and authors: all words must occur, "…" is a phrase; best first, with snippets."""
     words = " ".join(query)
-    _operators(app, words)
+    operators(app, words)
     with app.reader() as store:
         unknown_names(app, store, sources=which.sources, tags=which.tags)
         which = for_reader(which, fold, form)
         shown = _show(store.search(words, which), form, fields, snippets=True)
         _cut(app, which, shown, lambda: store.count(which, words))
-        if not shown:
+        if not shown and which.limit != 0:
             app.say(f"no article matches {words[:80]!r}")
 
 
-def _operators(app: App, query: str) -> None:
+def operators(app: App, query: str) -> None:
     """Say that operators of other searches are words here."""
     outside = re.sub(r'"[^"]*"', " ", query)
     found = list(dict.fromkeys(re.findall(r"(?<!\S)(?:OR|NOT|AND)(?!\S)|\*", outside)))
@@ -135,7 +135,7 @@ def _operators(app: App, query: str) -> None:
         app.say(f"{', '.join(found)} taken as words, not as operators: all words of a query must occur")
 
 
-def unknown_names(app: App, store: Store, *, sources: tuple[str, ...], tags: tuple[str, ...]) -> None:
+def unknown_names(app: App, store: Store, *, sources: tuple[str, ...], tags: tuple[str, ...] = ()) -> None:
     """Say which of these sources and tags nobody knows: an empty answer would be taken for no news."""
     if sources:
         known = {s.id for s in app.config.sources} | {row["source"] for row in store.health(now())}
