@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,6 @@ from storage.records import Gap, GapFound, Listed, Step, StepFound, iso, iso_aft
 AGAIN = timedelta(days=1)  # until what was looked for in vain is looked for again
 NO_ANSWER = "no way to it answered"
 CAPPED = f"it lists more than {MAX_UNLINKED:,} entries without an address"
-MAX_OPEN = 3  # gaps of one feed that are filled at the same time
 MAX_STEPS = 500  # pages walked for one gap: an index may lead to another for ever
 RETRIES = 5  # times that a step is asked that does not answer
 _STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "rank", "feed_url", "host", "attempts")
@@ -29,21 +29,13 @@ def open_gap(
 ) -> bool:
     """Write down a hole, and where to look for what was in it; whether it is another one.
 
-    What a feed loses while nothing was asked yet of its last gap makes that one longer: its steps look for both. What was looked for in vain in the
-    last day is not looked for again so soon, nor what is lost while MAX_OPEN others are being filled: the new gap is lost.
+    A feed has one open gap: what it loses meanwhile makes that one longer, and its pages are read again for the longer time. What was looked for in
+    vain in the last day is not looked for again so soon: the new gap is lost.
     """
-    waiting = db.conn.execute(
-        "SELECT id FROM gaps g WHERE feed_url = ? AND state = 'open' AND NOT EXISTS (SELECT 1 FROM steps s WHERE s.gap_id = g.id AND s.state <> 'pending') "
-        "AND NOT EXISTS (SELECT 1 FROM steps s WHERE s.gap_id = g.id AND s.attempts > 0) ORDER BY id DESC",
-        (feed_url,),
-    ).fetchone()
-    if waiting:
-        db.conn.execute("UPDATE gaps SET to_at = max(to_at, ?) WHERE id = ?", (gap.to_at, waiting[0]))
-        db.conn.execute("UPDATE steps SET until = max(until, ?) WHERE gap_id = ?", (gap.to_at, waiting[0]))
+    is_open = db.conn.execute("SELECT id FROM gaps WHERE feed_url = ? AND state = 'open'", (feed_url,)).fetchone()
+    if is_open:
+        _extend(db, is_open[0], gap.to_at)
         return False
-    being_filled = db.conn.execute(
-        "SELECT count(*) FROM gaps WHERE feed_url = ? AND state = 'open'", (feed_url,)
-    ).fetchone()[0]
     in_vain = db.conn.execute(
         "SELECT 1 FROM gaps WHERE feed_url = ? AND state = 'lost' AND closed_at > ? AND (how IS NULL OR how = ?)",
         (feed_url, iso(now - AGAIN), NO_ANSWER),
@@ -51,11 +43,20 @@ def open_gap(
     gap_id = _insert_gap(db, feed_url, source, gap, now)
     if in_vain:
         gap_without_steps(db, gap_id, now, "not looked for: in vain within the last day")
-    elif being_filled >= MAX_OPEN:
-        gap_without_steps(db, gap_id, now, f"not looked for: {MAX_OPEN} other gaps of this feed are being filled")
     elif not add_steps(db, steps(gap_id)):
         gap_without_steps(db, gap_id, now)
     return True
+
+
+def _extend(db: Any, gap_id: int, until: str) -> None:
+    """Make a gap end later. What its pages were read for already ends before that, so they are read again; see `apply_step` for one that is being asked."""
+    if db.conn.execute(
+        "UPDATE gaps SET to_at = ?, how = NULL WHERE id = ? AND to_at < ?", (until, gap_id, until)
+    ).rowcount:
+        db.conn.execute(
+            "UPDATE steps SET until = ?, mark = NULL, state = CASE state WHEN 'done' THEN 'pending' ELSE state END WHERE gap_id = ?",
+            (until, gap_id),
+        )
 
 
 def cap_reached(db: Any, *, feed_url: str, source: str | None, since: str | None, now: datetime) -> None:
@@ -148,8 +149,12 @@ def apply_step(db: Any, step: Step, found: StepFound, *, now: datetime) -> int:
             found_by="backfill",
             backfill=step.gap_id is None,
         )
+    row = db.conn.execute("SELECT until FROM steps WHERE id = ?", (step.id,)).fetchone()
+    if row is not None and row[0] != step.until:  # its gap became longer while it was asked: it is asked again
+        longer = [replace(each, until=row[0]) for each in found.further]
+        found = replace(found, further=tuple(longer), reached=False, mark=None)
     later = None
-    state = "done"
+    state = "done" if row is None or row[0] == step.until else "pending"
     if found.error is not None:
         state = "failed" if found.hard or step.attempts + 1 >= RETRIES else "pending"
         later = iso_after(found.retry_at) if found.retry_at else None

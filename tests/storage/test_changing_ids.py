@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from crawler.health import Disk, assess
 from crawler.settings import Health, Schedule, Source
 from storage.backup import prune
 from storage.entries import MAX_UNLINKED
-from storage.gaps import CAPPED, MAX_OPEN, MAX_STEPS
+from storage.gaps import CAPPED, MAX_STEPS
 from storage.records import Feed, FeedCheck, GapFound, Listed, Step, StepFound, iso
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
@@ -162,43 +163,60 @@ def lease(store: Writer) -> Step:
     return store.lease_steps(now=NOW, limit=1, sources=None, backfill=False, per_host=1)[0]
 
 
-def test_a_gap_is_filled_for_the_time_only_that_was_searched(store: Writer) -> None:
+def apply(store: Writer, step: Step, **found: Any) -> None:
+    with store.transaction():
+        store.apply_step(step, StepFound(**found), NOW)
+
+
+def gap_of(store: Writer) -> tuple[str, str]:
+    (gap,) = store.gaps()
+    return gap.state, gap.to_at
+
+
+LATER = iso(NOW + timedelta(minutes=180))
+
+
+def test_a_gap_that_grows_while_its_page_is_asked_is_asked_again(store: Writer) -> None:
+    """What came back was looked through for the shorter time only."""
     lose(store, 60)
     step = lease(store)
-    assert lose(store, 180)  # while its only step is asked: another one
-    with store.transaction():
-        store.apply_step(step, StepFound(reached=True, how="a sitemap"), NOW)
-    gaps = {gap.to_at: gap.state for gap in store.gaps()}
-    assert gaps == {iso(NOW + timedelta(minutes=60)): "filled", iso(NOW + timedelta(minutes=180)): "open"}
-    assert lease(store).until == iso(NOW + timedelta(minutes=180))
+    assert not lose(store, 180)
+    apply(store, step, reached=True, how="a sitemap")
+    assert gap_of(store) == ("open", LATER)
+    step = lease(store)
+    assert step.until == LATER
+    apply(store, step, reached=True, how="a sitemap")
+    assert gap_of(store) == ("filled", LATER)
 
 
-def test_losses_while_pages_are_walked_are_all_written_down(store: Writer) -> None:
+def test_a_gap_that_grows_after_a_page_was_read_reads_it_again(store: Writer) -> None:
+    lose(store, 60, "a", "b")
+    apply(store, lease(store), reached=True, how="a sitemap")
+    lose(store, 180)
+    read = []
+    for _ in range(2):
+        step = lease(store)
+        read.append((step.url, step.until))
+        assert gap_of(store) == ("open", LATER)
+        apply(store, step, reached=True, how="a sitemap")
+    assert sorted(read) == [("https://a.org/a", LATER), ("https://a.org/b", LATER)]
+    assert gap_of(store) == ("filled", LATER)
+
+
+def test_pages_behind_one_that_was_asked_for_a_shorter_time_are_read_once(store: Writer) -> None:
     lose(store, 10, "a", "c")
     first = lease(store)
-    for minutes in (20, 30, 40):
-        lose(store, minutes, "a", "c")
-    further = dataclasses.replace(first, id=0, url="https://a.org/b")
-    with store.transaction():
-        store.apply_step(first, StepFound(further=(further,)), NOW)
+    lose(store, 20)
+    apply(store, first, further=(dataclasses.replace(first, id=0, url="https://a.org/b"),))
+    lose(store, 30)
     second = lease(store)
-    with store.transaction():
-        store.apply_step(second, StepFound(further=(dataclasses.replace(second, id=0, url="https://a.org/b"),)), NOW)
-    for minutes in (50, 60):
-        lose(store, minutes, "a", "c")
-    assert sorted(gap.to_at for gap in store.gaps()) == [iso(NOW + timedelta(minutes=n)) for n in (10, 60)]
+    apply(store, second, further=(dataclasses.replace(second, id=0, url="https://a.org/b"),))
+    lose(store, 180)
+    rows = store.db.conn.execute("SELECT url, until FROM steps ORDER BY url").fetchall()
+    assert [tuple(row) for row in rows] == [(f"https://a.org/{name}", LATER) for name in "abc"]
 
 
-def test_a_feed_has_few_gaps_that_are_filled_at_a_time(store: Writer) -> None:
-    for n in range(1, 8):
-        lose(store, n)
-        store.db.conn.execute("UPDATE steps SET state = 'leased'")
-        store.db.conn.commit()
-    states = [gap.state for gap in store.gaps()]
-    assert (states.count("open"), states.count("lost")) == (MAX_OPEN, 7 - MAX_OPEN)
-
-
-def test_a_feed_has_one_gap_that_waits(store: Writer) -> None:
+def test_a_feed_has_one_open_gap(store: Writer) -> None:
     opened = [lose(store, n + 1) for n in range(5)]
     assert opened == [True, False, False, False, False]
     (gap,) = store.gaps()
