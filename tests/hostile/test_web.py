@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -255,10 +256,17 @@ def test_row_34_a_host_beyond_this_machine_is_warned_of(desk: Desk, host: str, w
         text=True,
     )
     assert server.stderr is not None
-    server.stderr.readline()
-    time.sleep(1.5)
+    first = server.stderr.readline()  # where it listens; a warning is said before anything is answered
+    where = urllib.parse.urlsplit(first.split()[0])
+    address = "::1" if host == "::" else "127.0.0.1"
+    with socket.create_connection((address, where.port or 0), timeout=20) as client:
+        client.sendall(b"GET /-/versions.json HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        client.settimeout(60)
+        assert client.recv(10)
     server.send_signal(signal.SIGINT)
-    _, said = server.communicate(timeout=20)
+    server.wait(20)
+    said = server.stderr.read()  # not communicate(), which loses what readline() had read ahead
+    server.stderr.close()
     assert ("has no login" in said) == warned, said
     assert len([line for line in said.splitlines() if "login" in line]) == int(warned)
 

@@ -127,6 +127,7 @@ def test_a_command_gets_the_document_on_its_stdin(desk: Desk, site: Site, receiv
     desk.run("crawl")
     site.news(2)
     done = desk.run("crawl")
+    assert (desk.folder / "taken.txt").exists(), done.err
     assert (desk.folder / "taken.txt").read_text().startswith("w: 1 neww: 1 new\n- new: Story number 1")
     assert "exec:false ended with 1; it is tried again" in done.err
     sent = desk.rows("SELECT sent_at IS NOT NULL AS sent, next_at IS NOT NULL AS waiting FROM messages ORDER BY id")
