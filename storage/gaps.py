@@ -150,11 +150,12 @@ def apply_step(db: Any, step: Step, found: StepFound, *, now: datetime) -> int:
             backfill=step.gap_id is None,
         )
     row = db.conn.execute("SELECT until FROM steps WHERE id = ?", (step.id,)).fetchone()
-    if row is not None and row[0] != step.until:  # its gap became longer while it was asked: it is asked again
-        longer = [replace(each, until=row[0]) for each in found.further]
+    until = row[0] if row is not None else step.until
+    if until != step.until:  # its gap became longer while it was asked: it is asked again
+        longer = [replace(each, until=until) for each in found.further]
         found = replace(found, further=tuple(longer), reached=False, mark=None)
     later = None
-    state = "done" if row is None or row[0] == step.until else "pending"
+    state = "done" if until == step.until else "pending"
     if found.error is not None:
         state = "failed" if found.hard or step.attempts + 1 >= RETRIES else "pending"
         later = iso_after(found.retry_at) if found.retry_at else None

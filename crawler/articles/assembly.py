@@ -86,6 +86,14 @@ _PAGE_FIELDS = (
 )  # fmt: skip
 
 
+_FEED_FIELDS = ("summary", "authors", "tags", "section", "published_at", "published_raw", "language", "image_url")
+
+
+def only_of_feed(held: Article, page: Article) -> dict[str, Any]:
+    """What a held article has, and its page alone does not: what a feed said of it."""
+    return {name: getattr(held, name) for name in _FEED_FIELDS if not getattr(page, name) and getattr(held, name)}
+
+
 def _tells_of_itself(extraction: Extraction) -> bool:
     """Whether a walled page is the article's own and only its text is for subscribers; another wall's page speaks of the wall."""
     source = (extraction.provenance.get("title") or {}).get("source")

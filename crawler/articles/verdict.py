@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
 
+from crawler.articles.assembly import only_of_feed
 from crawler.articles.comparison import words_changed
 from crawler.articles.dedupe import CONTAINED, containment, content_hash, fingerprints, normal, shingles
 from crawler.articles.extraction import WALLS, Extraction
@@ -235,7 +235,9 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
             reason="the address of record",
         )
     added, removed = words_changed(_version(known), _version(new))
-    kept = dataclasses.replace(new, url=_free(record, known, held), **_from_held(visit, known))
+    # Where a person asked for the page, no feed repeats what it said of it.
+    said = only_of_feed(known, new) if visit.entry.found_by == "user" else {}
+    kept = dataclasses.replace(new, url=_free(record, known, held), **said)
     silent = new.modified_at == known.modified_at
     # Another extractor reads the same page otherwise: no edit by a publisher, unless the page says so itself or has another headline.
     other = known.extractor is not None and known.extractor != new.extractor
@@ -251,15 +253,6 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
         words_added=added,
         words_removed=removed,
     )
-
-
-def _from_held(visit: Visit, known: Article) -> dict[str, Any]:
-    """What a feed said of a held article and its page does not, where a person asked for the page: no feed repeats it then."""
-    if visit.entry.found_by != "user":
-        return {}
-    new = visit.article
-    said = ("summary", "authors", "tags", "section", "published_at", "published_raw", "language", "image_url")
-    return {name: getattr(known, name) for name in said if not getattr(new, name) and getattr(known, name)}
 
 
 def _walled_again(visit: Visit, base: Verdict, now: datetime) -> Verdict:

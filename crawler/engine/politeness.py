@@ -26,9 +26,7 @@ MAX_HOSTS = 50_000  # robots.txt files kept,
 MAX_KEPT = 32 * 1024**2  # in so many bytes; one of 60 rules takes 14 KB
 SMALL = 64 * 1024  # bytes of a robots.txt that is read where it came in, in 8 ms at most; a larger one by a worker
 FEW = 2_000  # rules that an address is compared with at once,
-WORK = (
-    20_000_000  # if their wildcards times its length come to no more than this: 12 ms at most; what is more by a worker
-)
+WORK = 20_000_000  # if wildcards times its length come to no more than this, in 12 ms at most; what is more by a worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,7 @@ class Robots:
 
     until: float
     rules: Rules | None = None
+    wild: int = 0  # Rules.wild of them
     packed: bytes = b""  # where they are many
     delay: float = 0.0
     deferred: str | None = None
@@ -103,7 +102,7 @@ class RobotsMiddleware:
     async def _allows(self, robots: Robots, url: str) -> bool:
         packed = robots.packed
         if robots.rules is not None:
-            if robots.rules.wild * len(url) <= WORK:
+            if robots.wild * len(url) <= WORK:
                 return robots.rules.allows(url)
             packed = robots.rules.packed()
         if not packed:
@@ -169,7 +168,7 @@ class RobotsMiddleware:
                 return Robots(until=now + DEFERRED * hour, deferred=f"robots.txt cannot be read: {error}")
         until = now + FRESH * hour
         if len(rules.rules) <= FEW:
-            return Robots(until=until, rules=rules, delay=rules.delay)
+            return Robots(until=until, rules=rules, wild=rules.wild, delay=rules.delay)
         return Robots(until=until, packed=rules.packed(), delay=rules.delay)
 
     def _set_delay(self, host: str, delay: float) -> None:

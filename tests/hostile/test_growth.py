@@ -69,7 +69,7 @@ def test_rules_that_take_long_to_compare_are_compared_by_a_worker(body: bytes, p
     middleware.crawler = type("C", (), {"spider": type("S", (), {"pool": pool})})
     rules = read_rules(body, "newsdesk")
     assert len(rules.rules) <= politeness.FEW
-    assert asyncio.run(middleware._allows(Robots(until=0.0, rules=rules), URL + path))
+    assert asyncio.run(middleware._allows(Robots(until=0.0, rules=rules, wild=rules.wild), URL + path))
     assert (pool.given == [worker.allows]) is workers
 
 

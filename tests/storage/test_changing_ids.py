@@ -135,25 +135,26 @@ def test_a_page_of_the_latest_bulletin_has_a_new_entry_with_each_title(store: Wr
     assert [row[0] for row in rows] == ["Storm hits coast", "Minister resigns"]
 
 
+def step(name: str, gap_id: int, until: str = iso(NOW)) -> Step:
+    return Step(
+        source="a",
+        since=iso(NOW),
+        until=until,
+        url=f"https://a.org/{name}",
+        kind="sitemap",
+        rank=2,
+        feed_url=FEED,
+        gap_id=gap_id,
+        host="a.org",
+    )
+
+
 def lose(store: Writer, minutes: int, *names: str) -> bool:
     """Open a gap that ends so many minutes from now, with a step for each name."""
     until = iso(NOW + timedelta(minutes=minutes))
 
     def steps(gap_id: int) -> tuple[Step, ...]:
-        return tuple(
-            Step(
-                source="a",
-                since=iso(NOW),
-                until=until,
-                url=f"https://a.org/{name}",
-                kind="sitemap",
-                rank=2,
-                feed_url=FEED,
-                gap_id=gap_id,
-                host="a.org",
-            )
-            for name in names or ("map",)
-        )
+        return tuple(step(name, gap_id, until) for name in names or ("map",))
 
     with store.transaction():
         return store.open_gap(GapFound(from_at=iso(NOW), to_at=until), steps, feed_url=FEED, source="a", now=NOW)
@@ -265,23 +266,10 @@ def test_an_index_that_names_other_maps_each_time_fills_nothing(store: Writer) -
 
 
 def test_a_gap_is_looked_for_in_so_many_pages(store: Writer) -> None:
-    def step(gap_id: int, n: int) -> Step:
-        return Step(
-            source="a",
-            since=iso(NOW),
-            until=iso(NOW),
-            url=f"https://a.org/map/{n}",
-            kind="sitemap",
-            rank=2,
-            feed_url=FEED,
-            gap_id=gap_id,
-            host="a.org",
-        )
-
     with store.transaction():
         store.open_gap(
             GapFound(from_at=iso(NOW), to_at=iso(NOW)),
-            lambda gap_id: (step(gap_id, 0),),
+            lambda gap_id: (step("map/0", gap_id),),
             feed_url=FEED,
             source="a",
             now=NOW,
@@ -289,5 +277,7 @@ def test_a_gap_is_looked_for_in_so_many_pages(store: Writer) -> None:
     for n in range(1, 40):
         (one, *_) = store.lease_steps(now=NOW, limit=1, sources=None, backfill=False, per_host=1)
         with store.transaction():
-            store.apply_step(one, StepFound(further=tuple(step(one.gap_id or 0, 100 * n + i) for i in range(100))), NOW)
+            store.apply_step(
+                one, StepFound(further=tuple(step(f"map/{100 * n + i}", one.gap_id or 0) for i in range(100))), NOW
+            )
     assert store.db.conn.execute("SELECT count(*) FROM steps").fetchone()[0] <= MAX_STEPS + 100
