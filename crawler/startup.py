@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from importlib.util import find_spec
@@ -41,6 +42,17 @@ def start_servers() -> None:
             del os.environ["PYTHONSAFEPATH"]
         else:
             os.environ["PYTHONSAFEPATH"] = path
+
+
+def limit(resource_name: str, most: int) -> None:
+    """Let this process have no more of a resource, RLIMIT_AS for one (getrlimit(2)), than so much or what it is limited to already.
+
+    Raises:
+        OSError, ValueError: the system does not know it.
+    """
+    number = getattr(resource, resource_name)
+    _, hard = resource.getrlimit(number)
+    resource.setrlimit(number, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def foreign_packages() -> dict[str, Path | None]:

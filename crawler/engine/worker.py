@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.collecting import collect_seldom
 from crawler.errors import FeedError
+from crawler.startup import limit
 from crawler.transfer import BrokenBody, unpack
 
 if TYPE_CHECKING:
@@ -38,15 +39,12 @@ MEMORY = {"RLIMIT_AS": 1024**3, "RLIMIT_DATA": 384 * 1024**2}
 
 def warm() -> None:
     """Called once in a new process: limit its memory, leave Ctrl-C to the parent, end with the parent, import what is needed."""
-    import resource
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name, most in MEMORY.items():
-        limit = getattr(resource, name)
-        _, hard = resource.getrlimit(limit)
         with contextlib.suppress(OSError, ValueError):  # not every system knows each
-            resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+            limit(name, most)
     collect_seldom()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     for module in NEEDED:  # loaded already where the fork server could

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
-import resource
 import signal
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
@@ -20,7 +19,7 @@ from typing import Any, overload
 
 from pebble import ProcessExpired, ProcessPool
 
-from crawler.startup import start_servers
+from crawler.startup import limit, start_servers
 from storage.errors import StorageError
 from storage.strangers import answer, connect
 
@@ -131,7 +130,6 @@ class Answerer:
 def _begin(path: str) -> None:
     """In a new process, before its first question: what takes long must not take of that one's time."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server's to answer
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard), hard))
+    limit("RLIMIT_AS", MEMORY)
     with contextlib.suppress(StorageError, OSError):  # the question will meet it too, and say so
         connect(path)
