@@ -48,8 +48,14 @@ class Forkserver:
         self._codes: dict[int, int] = {}
         threading.Thread(target=self._read, daemon=True).start()
 
+    def _next(self) -> bytes:
+        try:
+            return self._socket.recv(_MOST)
+        except ConnectionError:  # the server ended with a request unread
+            return b""
+
     def _read(self) -> None:
-        while message := self._socket.recv(_MOST):
+        while message := self._next():
             said = json.loads(message)
             with self._news:
                 if "code" in said:
