@@ -163,16 +163,26 @@ def run(arguments: Sequence[str] | None = None, *, pace: Pace | None = None) -> 
     except click.ClickException as error:
         return _failed(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _failed("interrupted", INTERRUPTED)
+        return _interrupted()
     except RuntimeError as error:
         if not isinstance(error.__cause__, KeyboardInterrupt):  # what comes of Ctrl-C while a class is made
             raise
-        return _failed("interrupted", INTERRUPTED)
+        return _interrupted()
     except BrokenPipeError:
         raise
     except OSError as error:
         return _failed(f"{error.filename or 'the system'}: {error.strerror or error}", FAILED)
     return code if isinstance(code, int) else 0
+
+
+def _interrupted() -> int:
+    """The exit code of Ctrl-C.
+
+    CPython remembers a KeyboardInterrupt that left an `exec` of a string, as dataclasses run one while a module is imported, and ends the process
+    by SIGINT after its own exit code was decided; the next exec forgets it (Python/pythonrun.c, run_eval_code_obj).
+    """
+    exec("")  # noqa: S102
+    return _failed("interrupted", INTERRUPTED)
 
 
 def _misused(error: click.UsageError) -> int:
