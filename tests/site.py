@@ -138,11 +138,17 @@ class Site:
                     site.most_in_flight = max(site.most_in_flight, site.in_flight)
                 request = Request(self.path, {k.lower(): v for k, v in self.headers.items()}, time.time())
                 site.requests.append(request)
+                self.waiting = True
                 try:
                     self.answer(request)
                 finally:
-                    with site._lock:
-                        site.in_flight -= 1
+                    self.end_of_waiting()
+
+            def end_of_waiting(self) -> None:
+                """Before the answer is sent: once the client has it, the next request may overtake this thread."""
+                with site._lock:
+                    site.in_flight -= self.waiting
+                    self.waiting = False
 
             def answer(self, request: Request) -> None:
                 if self.path in site.live:
@@ -168,6 +174,7 @@ class Site:
                     self.send_header(name, value)
                 self.send_header("Content-Type", answer.kind)
                 self.send_header("Content-Length", str(len(body)))
+                self.end_of_waiting()
                 self.end_headers()
                 try:
                     self.wfile.write(body)

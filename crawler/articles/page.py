@@ -80,7 +80,9 @@ def read_page(body: bytes, url: str) -> Page | None:
 
 
 def text_of(node: Any) -> str:
-    """All text below a node in one line, scripts left out. Walks without recursion: pages nest thousands of levels deep."""
+    """All text below a node in one line, scripts left out; none of a comment. Walks without recursion: pages nest thousands of levels deep."""
+    if not isinstance(node.tag, str):
+        return ""
     parts: list[str] = [node.text or ""] if node.tag not in _HIDDEN else []
     walker = iterwalk(node, events=("start", "end", "comment", "pi"))
     for event, element in walker:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crawler.feeds.robots import MAX_BYTES, Rules, path_of, read_rules, read_sitemaps, unpacked
@@ -182,12 +182,14 @@ def test_rules_survive_their_packing() -> None:
 
 
 @given(st.text(alphabet="ab*$/", min_size=1, max_size=12), st.text(alphabet="ab/$", max_size=12))
+@example("/$*", "$")
+@example("/a$b", "a$b")
 def test_patterns_mean_what_their_expression_means(pattern: str, path: str) -> None:
     import re
 
     ends = pattern.endswith("$")
     expression = ".*".join(map(re.escape, (pattern[:-1] if ends else pattern).split("*"))) + ("$" if ends else "")
-    rules = Rules(rules=((False, pattern),))
+    rules = read_rules(f"User-agent: *\nDisallow: {pattern}".encode(), AGENT)
     assert rules.allows(f"https://a.example/{path}") == (re.match(expression, f"/{path}", re.DOTALL) is None)
 
 

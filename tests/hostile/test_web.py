@@ -36,13 +36,13 @@ class Browsed:
     def ask(
         self, path: str, *, method: str = "GET", host: str = "", body: bytes | None = None, **headers: str
     ) -> tuple[int, str, dict[str, str]]:
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         sent = {"Host": host or f"{self.host}:{self.port}", **{k.replace("_", "-"): v for k, v in headers.items()}}
-        connection.request(method, path, body=body, headers=sent)
-        answer = connection.getresponse()
-        found = answer.status, answer.read().decode("utf-8", "replace"), {k.lower(): v for k, v in answer.getheaders()}
-        connection.close()
-        return found
+        with contextlib.closing(connection):
+            connection.request(method, path, body=body, headers=sent)
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8", "replace")
+            return answer.status, text, {k.lower(): v for k, v in answer.getheaders()}
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import signal
 import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -188,8 +189,6 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
     Raises:
         CrawlerError: the port is taken.
     """
-    import uvicorn
-
     let_in()  # plugins of Datasette's may want what newsdesk itself leaves out
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends at once (TCP_NODELAY) only what says that it is TCP; else each page waits 40 ms for the reader's ACK
@@ -203,6 +202,7 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
         raise CrawlerError(f"cannot listen on {host}:{port}: {error.strerror}; name another with --port") from error
     names = {"127.0.0.1", "localhost", "::1", host.lower(), *(name.lower() for name in allowed)}
     shown = f"[{host}]" if ":" in host else host
+    ended = _Ended()
     say(f"http://{shown}:{listener.getsockname()[1]}/  (read-only; Ctrl-C ends it)")
     if not _is_loopback(host):
         say(
@@ -210,16 +210,51 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
         )
     threading.Thread(target=_warm, args=(path,), daemon=True).start()
     answerer = Answerer(path)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(answerer, names), log_level="warning", lifespan="on", timeout_graceful_shutdown=GRACEFUL
-        )
-    )
     try:
-        server.run(sockets=[listener])
+        _run(application(answerer, names), listener, ended)
     finally:
         answerer.close()
         listener.close()
+        ended.pass_on()
+
+
+def _run(application: Any, listener: socket.socket, ended: _Ended) -> None:
+    import uvicorn
+
+    class Server(uvicorn.Server):  # type: ignore[misc]
+        """Leaves the signals to us."""
+
+        capture_signals = nullcontext
+
+    config = uvicorn.Config(application, log_level="warning", lifespan="on", timeout_graceful_shutdown=GRACEFUL)
+    ended.server = Server(config)
+    ended.server.should_exit = bool(ended.signals)
+    ended.server.run(sockets=[listener])
+
+
+class _Ended:
+    """The first SIGINT or SIGTERM ends the server, a second one without waiting for its readers.
+
+    From the first moment on, since a KeyboardInterrupt raised in the midst of an import or of a destructor may be lost there.
+    """
+
+    def __init__(self) -> None:
+        self.server: Any = None
+        self.signals: list[int] = []
+        self._before = {number: signal.signal(number, self._heard) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def _heard(self, number: int, _frame: object) -> None:
+        self.signals.append(number)
+        if self.server is not None:
+            self.server.force_exit = self.server.should_exit
+            self.server.should_exit = True
+
+    def pass_on(self) -> None:
+        """Give the signals back, and do with the first what would have been done."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self.signals:
+            signal.raise_signal(self.signals[0])
 
 
 def _is_loopback(host: str) -> bool:
