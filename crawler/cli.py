@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crawler.collecting import collect_seldom
 from crawler.commands.app import App
 from crawler.errors import FAILED, INTERRUPTED, USAGE, CrawlerError
-from crawler.lean import keep_out
-from crawler.startup import foreign, foreign_packages
+from crawler.startup import block_heavy_imports, foreign, foreign_packages, raise_gc_thresholds
 from crawler.version import __version__
 
 if TYPE_CHECKING:
@@ -130,8 +128,8 @@ def main(arguments: Sequence[str] | None = None, *, pace: Pace | None = None) ->
         arguments: the command line; that of the process where none is given.
         pace: shorter waiting times, for tests.
     """
-    collect_seldom()
-    keep_out()
+    raise_gc_thresholds()
+    block_heavy_imports()
     if "storage" in (others := foreign_packages()):
         print(f"newsdesk: {foreign('storage', others['storage'])}", file=sys.stderr)
         sys.exit(FAILED)

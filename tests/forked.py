@@ -104,11 +104,10 @@ def _preload() -> None:
     """What the commands import, but for the reactor, which is chosen when a crawl starts."""
     import importlib
 
-    from crawler.collecting import collect_seldom
-    from crawler.lean import keep_out
+    from crawler.startup import block_heavy_imports, raise_gc_thresholds
 
-    collect_seldom()
-    keep_out()
+    raise_gc_thresholds()
+    block_heavy_imports()
     for folder in ("crawler/commands", "crawler/engine", "crawler/outputs", "storage"):
         for file in sorted((ROOT / folder).glob("*.py")):
             name = ".".join((*Path(folder).parts, file.stem))

@@ -11,7 +11,7 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.transfer import MEMBERS, BrokenBody, is_packed, undone, unpack
+from crawler.content_encoding import MEMBERS, BrokenBody, is_packed, undone, unpack
 
 
 @given(

@@ -13,8 +13,8 @@ from typing import Any
 from crawler.articles.body import html_text
 from crawler.articles.dedupe import content_hash
 from crawler.articles.extraction import WALLS, Extraction
-from crawler.articles.words import words
-from crawler.text import fitted, one_line
+from crawler.text.clean import fitted, one_line
+from crawler.text.tokens import words
 from storage.records import Article, Entry, iso, moment
 
 FEED_TEXT = 60  # words of a feed's content that make it a text and not a teaser

@@ -16,9 +16,9 @@ from trafilatura.settings import DEFAULT_CONFIG
 from crawler.articles.boilerplate import body_of, densest, flatten_floods, join_parts, measure, prune
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured
-from crawler.articles.words import words
 from crawler.settings import PublisherRules
-from crawler.text import one_line, unescaped
+from crawler.text.clean import one_line, unescaped
+from crawler.text.tokens import words
 
 _BLOCKS = {
     "p",

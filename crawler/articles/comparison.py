@@ -9,7 +9,7 @@ import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from crawler.articles.words import words
+from crawler.text.tokens import words
 
 STEPS = (
     3_000_000  # of difflib's innermost loop: a quarter of a second; a usual article of a thousand words takes 100,000

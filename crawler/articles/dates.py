@@ -16,8 +16,8 @@ from crawler.articles.body import select
 from crawler.articles.marks import Marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured, text_value
-from crawler.feeds.moments import read_date
 from crawler.settings import PublisherRules
+from crawler.text.dates import read_date
 from storage.records import moment
 
 URL_DAYS = 2  # days by which a page's date may be later than the day in its address

@@ -13,19 +13,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from crawler.articles.words import words
+from crawler.text.tokens import QUOTES, words
 
 SAMPLE = 32  # fingerprints kept of one text
 SHARED = 2  # shared fingerprints that make a candidate
 CONTAINED = 0.5  # share of the shorter text's 3-grams that must stand in the longer one
 SHORTEST = 25  # words; a shorter text is boilerplate as often as news
 _Id = TypeVar("_Id")
-_QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "–": "-", "—": "-"})
 
 
 def shingles(text: str) -> frozenset[int]:
     """The text's word 3-grams as hashes; an unspaced script's characters are words here, taken by fives."""
-    found = words(unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold())
+    found = words(unicodedata.normalize("NFKC", text).translate(QUOTES).casefold())
     if len(found) < SHORTEST:
         return frozenset()
     size = 5 if sum(len(word) for word in found) < 1.6 * len(found) else 3
@@ -84,11 +83,6 @@ def group_stories(texts: Iterable[tuple[_Id, str]]) -> dict[_Id, _Id]:
         for value in prints:
             index[value].append(key)
     return story
-
-
-def normal(text: str | None) -> str:
-    """Text for comparing: quotes, dashes, case and spaces do not count."""
-    return " ".join(unicodedata.normalize("NFKC", text or "").translate(_QUOTES).casefold().split())
 
 
 def content_hash(title: str | None, subtitle: str | None, text: str | None) -> str:

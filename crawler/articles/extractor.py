@@ -16,7 +16,6 @@ from crawler.articles import judgement
 from crawler.articles.agency import find_agency
 from crawler.articles.body import find_body
 from crawler.articles.dates import guess_day
-from crawler.articles.dedupe import normal
 from crawler.articles.extraction import Extraction, Provenance
 from crawler.articles.fields import find_fields
 from crawler.articles.images import captions
@@ -25,6 +24,7 @@ from crawler.articles.page import Page, read_page
 from crawler.articles.people import guess_authors
 from crawler.articles.structured import Structured, read_structured
 from crawler.settings import PublisherRules
+from crawler.text.tokens import normal
 from crawler.urls import canonical_url, site
 
 

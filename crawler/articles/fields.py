@@ -12,16 +12,16 @@ from typing import Any
 
 from crawler.articles.body import select
 from crawler.articles.dates import find_published
-from crawler.articles.dedupe import normal
 from crawler.articles.extraction import Provenance
 from crawler.articles.images import first_text, put_image
 from crawler.articles.marks import Marks, read_marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.people import find_authors, person, split_names
 from crawler.articles.structured import Structured, breadcrumbs, text_value
-from crawler.feeds.moments import read_date
 from crawler.settings import PublisherRules
-from crawler.text import one_line
+from crawler.text.clean import one_line
+from crawler.text.dates import read_date
+from crawler.text.tokens import normal
 
 _PREFIX = re.compile(r"^(?:Opinion|Video|Gallery|Podcast|Photos?|Live|Watch|Analysis)\s*[|:]\s+", re.IGNORECASE)
 

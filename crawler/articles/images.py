@@ -11,7 +11,7 @@ from crawler.articles.marks import Marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured, address_value
 from crawler.settings import PublisherRules
-from crawler.text import one_line
+from crawler.text.clean import one_line
 
 
 def put_image(

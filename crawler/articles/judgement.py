@@ -10,7 +10,7 @@ from crawler.articles.boilerplate import body_of, densest, measure
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured
 from crawler.articles.walls import MOST_WORDS, Seen, wall, wall_lines
-from crawler.articles.words import words
+from crawler.text.tokens import words
 from crawler.urls import is_root_or_section
 
 SHORT = 60  # words; below, a page must show that it is an article

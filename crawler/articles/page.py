@@ -11,7 +11,7 @@ from lxml.etree import ElementDefaultClassLookup, ErrorTypes, ParserError, iterw
 from trafilatura.utils import decode_file
 
 from crawler.articles.taming import LEVELS, tame, tame_lists, tame_tables
-from crawler.text import clean_text
+from crawler.text.clean import clean_text
 from crawler.urls import canonical_url, join
 
 _SPACE = re.compile(r"\s+")

@@ -11,7 +11,7 @@ from crawler.articles.agency import agency_of
 from crawler.articles.marks import Marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured, text_value
-from crawler.text import one_line
+from crawler.text.clean import one_line
 
 MOST = 20  # names of one article; more is a masthead
 _BY = re.compile(

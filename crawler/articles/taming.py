@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from crawler.markup import Asides, without_floods
+from crawler.text.markup import Asides, without_floods
 
 MAX_PAGE = (
     3 * 1024**2

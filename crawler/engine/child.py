@@ -16,14 +16,14 @@ from typing import Any
 
 from crawler.config import load_config
 from crawler.errors import CrawlerError
-from crawler.lean import keep_out
 from crawler.settings import Config
+from crawler.startup import block_heavy_imports
 from storage.errors import StorageError
 
 
 def main() -> None:
     """Answer one request."""
-    keep_out()
+    block_heavy_imports()
     answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints is no answer
     try:

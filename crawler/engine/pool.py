@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from crawler.content_encoding import BrokenBody, is_packed
 from crawler.engine import worker
 from crawler.engine.turns import Turns
 from crawler.errors import CrawlerError, FeedError
 from crawler.startup import start_servers
-from crawler.transfer import BrokenBody, is_packed
 
 # A forked worker would keep the lock's descriptor alive after a kill.
 _CONTEXT = multiprocessing.get_context("forkserver")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from crawler.engine.checkup import look
 from crawler.errors import unexpected
 from crawler.settings import Config
-from crawler.text import one_line
+from crawler.text.clean import one_line
 from crawler.watches import sending
 from crawler.watches.judging import Judged, due_at, judge
 from crawler.watches.messages import message_of, of_health

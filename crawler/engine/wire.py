@@ -10,10 +10,10 @@ from scrapy import Request
 from scrapy.http import Response
 from scrapy.logformatter import LogFormatter
 
+from crawler.content_encoding import BrokenBody, is_packed, undone
 from crawler.engine.guard import Refused
 from crawler.engine.transport import BadCertificate
 from crawler.feeds.revisit import SOFT, TEMPORARY
-from crawler.transfer import BrokenBody, is_packed, undone
 
 PACKED = "packed"  # a response's flag: its body is as it came, gzip
 

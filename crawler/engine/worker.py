@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from crawler.collecting import collect_seldom
+from crawler.content_encoding import BrokenBody, unpack
 from crawler.errors import FeedError
-from crawler.startup import limit
-from crawler.transfer import BrokenBody, unpack
+from crawler.startup import limit, raise_gc_thresholds
 
 if TYPE_CHECKING:
     from crawler.articles.extraction import Extraction
@@ -45,7 +44,7 @@ def warm() -> None:
     for name, most in MEMORY.items():
         with contextlib.suppress(OSError, ValueError):  # not every system knows each
             limit(name, most)
-    collect_seldom()
+    raise_gc_thresholds()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     for module in NEEDED:  # loaded already where the fork server could
         importlib.import_module(module)

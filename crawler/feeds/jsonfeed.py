@@ -10,7 +10,7 @@ from typing import Any
 
 from crawler.errors import FeedError
 from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
-from crawler.feeds.moments import read_date
+from crawler.text.dates import read_date
 from storage.records import Listed
 
 MOST_SHARED = 10  # authors of a whole feed that each entry without its own is given

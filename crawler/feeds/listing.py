@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import nh3
 
-from crawler.text import clean_text, fitted, one_line, unescaped, without_asides
+from crawler.text.clean import clean_text, fitted, one_line, unescaped, without_asides
 from crawler.urls import canonical_url, host_of, join, url_key
 from storage.records import Listed
 

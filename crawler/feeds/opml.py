@@ -18,7 +18,7 @@ from crawler.errors import FeedError
 from crawler.feeds.listing import plain
 from crawler.feeds.prolog import without_prolog
 from crawler.feeds.repair import decode_feed
-from crawler.text import unescaped
+from crawler.text.clean import unescaped
 from crawler.urls import canonical_url
 
 

@@ -18,10 +18,10 @@ from typing import Any
 from crawler.errors import FeedError
 from crawler.feeds import jsonfeed, links, sitemap
 from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain, size_of
-from crawler.feeds.moments import read_date
 from crawler.feeds.prolog import without_prolog
 from crawler.feeds.repair import decode_feed
-from crawler.markup import without_floods
+from crawler.text.dates import read_date
+from crawler.text.markup import without_floods
 from crawler.urls import join
 from storage.records import Listed
 

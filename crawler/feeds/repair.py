@@ -9,9 +9,9 @@ from __future__ import annotations
 import codecs
 import re
 
+from crawler.content_encoding import BrokenBody, is_packed, unpack
 from crawler.errors import FeedError
-from crawler.text import clean_text
-from crawler.transfer import BrokenBody, is_packed, unpack
+from crawler.text.clean import clean_text
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),

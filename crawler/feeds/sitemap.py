@@ -10,8 +10,8 @@ from lxml import etree
 
 from crawler.errors import FeedError
 from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
-from crawler.feeds.moments import read_date
 from crawler.feeds.prolog import without_prolog
+from crawler.text.dates import read_date
 from crawler.urls import canonical_url, join
 from storage.records import Listed, moment
 

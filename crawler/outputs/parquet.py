@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from crawler.errors import UsageError
-from crawler.lean import let_in
+from crawler.startup import unblock_heavy_imports
 
 ROWS = 1_000  # of one row group: articles of some kilobytes each, so that memory stays small
 _NUMBERS = frozenset(
@@ -28,7 +28,7 @@ def write_parquet(rows: Iterable[Mapping[str, Any]], file: Any, fields: Sequence
     Raises:
         UsageError: pyarrow is not installed.
     """
-    let_in()
+    unblock_heavy_imports()
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from crawler.settings import Watch
-from crawler.text import one_line
+from crawler.text.clean import one_line
 from storage.records import Article, iso
 from storage.store import Store
 from storage.telling import Found

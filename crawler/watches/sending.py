@@ -26,7 +26,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from crawler.errors import CrawlerError
-from crawler.text import one_line
+from crawler.text.clean import one_line
 from crawler.values import secret
 
 SECONDS = 10.0  # a webhook's

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from crawler.lean import keep_out
+from crawler.startup import block_heavy_imports
 
 CLOCK = "SHIFTED_CLOCK"  # the environment: a file with the seconds by which the clock is off
 
@@ -30,7 +30,7 @@ def main() -> None:
         def utcnow(cls) -> Any:
             return real.fromtimestamp(real_time() + shift(), dt.UTC).replace(tzinfo=None)
 
-    keep_out()  # as newsdesk does at its start: numpy's C code looks at datetime as it is loaded
+    block_heavy_imports()  # as newsdesk does at its start: numpy's C code looks at datetime as it is loaded
     time.time = lambda: real_time() + shift()
     dt.datetime = Shifted  # type: ignore[misc]
     import crawler.commands.run

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.feeds.moments import read_date
+from crawler.text.dates import read_date
 from storage.records import moment
 from tests.conftest import NOW
 

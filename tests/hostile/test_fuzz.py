@@ -23,11 +23,11 @@ import pytest
 
 from crawler.articles.extractor import extract
 from crawler.config import load_config
+from crawler.content_encoding import BrokenBody, undone
 from crawler.errors import ConfigError, FeedError
-from crawler.feeds.moments import read_date
 from crawler.feeds.opml import read_csv, read_lines, read_opml
 from crawler.feeds.parser import parse_feed
-from crawler.transfer import BrokenBody, undone
+from crawler.text.dates import read_date
 from crawler.urls import canonical_url, url_key
 from tests import torture
 from tests.conftest import ROOT

@@ -25,7 +25,7 @@ from crawler.feeds.opml import MAX_FOLDERS, MAX_TAGS, read_any
 from crawler.feeds.parser import MIN_ROOM, parse_feed
 from crawler.feeds.robots import read_rules
 from crawler.sourcefile import free_id
-from crawler.text import MOST_LISTED
+from crawler.text.clean import MOST_LISTED
 from crawler.urls import MAX_URL
 from tests.conftest import Desk, source
 from tests.site import Answer, Site

@@ -23,7 +23,7 @@ from crawler.feeds.parser import parse_feed
 from crawler.feeds.prolog import without_prolog
 from crawler.feeds.repair import decode_feed
 from crawler.feeds.robots import read_rules, read_sitemaps
-from crawler.text import unescaped
+from crawler.text.clean import unescaped
 from tests.conftest import ROOT, Desk, source
 from tests.hostile import small
 from tests.hostile.expressions import shapes, suspects

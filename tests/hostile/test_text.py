@@ -25,7 +25,7 @@ from crawler.articles.extractor import extract
 from crawler.errors import FeedError
 from crawler.feeds.listing import listed
 from crawler.feeds.parser import parse_feed
-from crawler.text import LIMITS, one_line
+from crawler.text.clean import LIMITS, one_line
 from tests import torture
 from tests.conftest import Desk, source
 from tests.hostile.payloads import MARK, payloads

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError
-from crawler.lean import let_in
 from crawler.outputs.browse.answerer import Answerer
+from crawler.startup import unblock_heavy_imports
 from storage.errors import StorageError
 from storage.questions import QUESTIONS
 from storage.store import open_store
@@ -189,7 +189,7 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
     Raises:
         CrawlerError: the port is taken.
     """
-    let_in()  # plugins of Datasette's may want what newsdesk itself leaves out
+    unblock_heavy_imports()  # plugins of Datasette's may want what newsdesk itself leaves out
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends at once (TCP_NODELAY) only what says that it is TCP; else each page waits 40 ms for the reader's ACK
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

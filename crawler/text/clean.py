@@ -11,7 +11,7 @@ import re
 from itertools import accumulate, takewhile
 from typing import Any
 
-from crawler.markup import Asides
+from crawler.text.markup import Asides
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _CONTROLS = bytes(n for n in range(32) if n not in {9, 10, 13})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
@@ -24,3 +25,11 @@ def _found(text: str) -> tuple[str, ...]:
 
 
 _counted = lru_cache(maxsize=16)(_found)  # one page's text is counted by five steps
+
+
+QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "–": "-", "—": "-"})
+
+
+def normal(text: str | None) -> str:
+    """Text for comparing: quotes, dashes, case and spaces do not count."""
+    return " ".join(unicodedata.normalize("NFKC", text or "").translate(QUOTES).casefold().split())
