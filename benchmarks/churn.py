@@ -183,9 +183,9 @@ def _counts(database: Path) -> dict[str, int]:
 
 def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
     """A month of polls each ten minutes, of a feed whose ids change each time and of one that has no links either, with the daily pruning."""
+    from crawler.config.models import Schedule, Source
     from crawler.feeds.parser import parse_feed
     from crawler.feeds.revisit import Answer, Seen, check
-    from crawler.settings import Schedule, Source
     from storage.backup import prune
     from storage.records import FetchRecord, iso
     from storage.writer import open_writer

@@ -31,9 +31,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from crawler.config.models import Schedule
 from crawler.feeds.listing import ParsedFeed
 from crawler.feeds.revisit import SOFT, Answer, Seen, check
-from crawler.settings import Schedule
 from storage.records import Feed, Listed, iso
 
 HOUR, DAY = 3600.0, 86400.0

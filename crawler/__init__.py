@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crawler.api import crawl, extract, fetch, fetch_many, parse_feed
     from crawler.articles.dedupe import group_stories
     from crawler.articles.extraction import Extraction
-    from crawler.config import load_config
+    from crawler.config.loader import load_config
     from crawler.errors import CrawlerError
     from crawler.feeds.discovery import discover_feeds
     from crawler.urls import canonical_url, url_key
@@ -37,7 +37,7 @@ _WHERE = {
     "fetch": "crawler.api",
     "fetch_many": "crawler.api",
     "group_stories": "crawler.articles.dedupe",
-    "load_config": "crawler.config",
+    "load_config": "crawler.config.loader",
     "open_store": "storage.store",
     "parse_feed": "crawler.api",
     "url_key": "crawler.urls",

@@ -10,10 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crawler.config import load_config, shipped_sources
-from crawler.configtext import to_toml
+from crawler.config.dump import to_toml
+from crawler.config.loader import load_config, shipped_sources
+from crawler.config.models import Config, PublisherRules
 from crawler.errors import CrawlerError, FetchError
-from crawler.settings import Config, PublisherRules
 from crawler.startup import own_command
 from crawler.urls import site
 from storage.records import Article, CrawlRun, SourceCounts

@@ -16,7 +16,7 @@ from crawler.startup import block_heavy_imports, foreign, foreign_packages, rais
 from crawler.version import __version__
 
 if TYPE_CHECKING:
-    from crawler.settings import Pace
+    from crawler.config.models import Pace
 
 # name: (module in crawler.commands, what it does). The order is the order of the day.
 COMMANDS: dict[str, tuple[str, str]] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from crawler.config.value_types import flag, some
 from crawler.engine.run import OwnSpider
-from crawler.values import flag, some
 
 
 class FeedSpider(OwnSpider):

@@ -188,6 +188,6 @@ if __name__ == "__main__":
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))
     _become(asked)
     from crawler.cli import main as newsdesk
-    from crawler.settings import Pace
+    from crawler.config.models import Pace
 
     newsdesk(asked["arguments"], pace=Pace(hour=asked["hour"]) if asked["hour"] else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from crawler.cli import main
-from crawler.settings import Pace
+from crawler.config.models import Pace
 
 if __name__ == "__main__":
     main(sys.argv[2:], pace=Pace(hour=float(sys.argv[1])))

@@ -9,7 +9,7 @@ import pytest
 
 import crawler
 import storage
-from crawler.config import load_config
+from crawler.config.loader import load_config
 from crawler.errors import FetchError
 from tests.conftest import ROOT, Desk, source
 from tests.site import Site, story

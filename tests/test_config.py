@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import values
-from crawler.config import load_config, shipped
-from crawler.configtext import to_toml
+from crawler.config.dump import to_toml
+from crawler.config.loader import load_config, shipped, value_types
+from crawler.config.models import SECTIONS, Config
 from crawler.errors import ConfigError
-from crawler.settings import SECTIONS, Config
 
 
 def _load(tmp_path: Path, text: str) -> Config:
@@ -35,18 +34,18 @@ def _load(tmp_path: Path, text: str) -> Config:
     ],
 )
 def test_seconds_reads_a_duration(said: object, meant: float) -> None:
-    assert values.seconds(said) == meant
+    assert value_types.seconds(said) == meant
 
 
 @pytest.mark.parametrize("said", ["soon", "", "-5", "5 parsecs", True, [1], "1h later"])
 def test_seconds_refuses_what_is_no_duration(said: object) -> None:
     with pytest.raises(ValueError):
-        values.seconds(said)
+        value_types.seconds(said)
 
 
 @given(st.integers(min_value=1, max_value=10**8))
 def test_readable_reads_back(value: int) -> None:
-    assert values.seconds(values.readable(value)) == value
+    assert value_types.seconds(value_types.readable(value)) == value
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from crawler.cli import COMMANDS, cli
-from crawler.settings import SECTIONS, PublisherRules, Source, Watch
+from crawler.config.models import SECTIONS, PublisherRules, Source, Watch
 from storage.writer import open_writer
 from tests.conftest import ROOT
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crawler.config import load_config
+from crawler.config.loader import load_config
+from crawler.config.models import Pace
 from crawler.engine import worker
 from crawler.engine.pool import PageFailed, Pool
 from crawler.errors import FeedError, unexpected
 from crawler.outputs.logs import JsonLines, ShortLines, TextLines
-from crawler.settings import Pace
 from storage.errors import DiskProblem
 from tests.conftest import Desk, source
 from tests.site import Site

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from crawler.health import Disk, Trouble, assess, usual_gap
+from crawler.config.models import Health
+from crawler.monitoring.health import Disk, Trouble, assess, usual_gap
 from crawler.outputs.health import coverage_rows
-from crawler.settings import Health
 from storage.records import iso
 from tests.conftest import NOW
 

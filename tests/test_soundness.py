@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from crawler.settings import Config, Http, Politeness, Source
-from crawler.soundness import mounted, of_expat, of_place, of_settings, of_sqlite, of_versions
+from crawler.config.models import Config, Http, Politeness, Source
+from crawler.monitoring.installation import mounted, of_expat, of_place, of_settings, of_sqlite, of_versions
 
 
 @pytest.mark.parametrize(("name", "bad", "good"), [

@@ -16,7 +16,7 @@ from trafilatura.settings import DEFAULT_CONFIG
 from crawler.articles.boilerplate import body_of, densest, flatten_floods, join_parts, measure, prune
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured
-from crawler.settings import PublisherRules
+from crawler.config.models import PublisherRules
 from crawler.text.clean import one_line, unescaped
 from crawler.text.tokens import words
 

@@ -16,7 +16,7 @@ from crawler.articles.body import select
 from crawler.articles.marks import Marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured, text_value
-from crawler.settings import PublisherRules
+from crawler.config.models import PublisherRules
 from crawler.text.dates import read_date
 from storage.records import moment
 

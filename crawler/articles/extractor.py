@@ -23,7 +23,7 @@ from crawler.articles.language import contradicts, text_language
 from crawler.articles.page import Page, read_page
 from crawler.articles.people import guess_authors
 from crawler.articles.structured import Structured, read_structured
-from crawler.settings import PublisherRules
+from crawler.config.models import PublisherRules
 from crawler.text.tokens import normal
 from crawler.urls import canonical_url, site
 

@@ -18,7 +18,7 @@ from crawler.articles.marks import Marks, read_marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.people import find_authors, person, split_names
 from crawler.articles.structured import Structured, breadcrumbs, text_value
-from crawler.settings import PublisherRules
+from crawler.config.models import PublisherRules
 from crawler.text.clean import one_line
 from crawler.text.dates import read_date
 from crawler.text.tokens import normal

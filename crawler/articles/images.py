@@ -10,7 +10,7 @@ from crawler.articles.extraction import Provenance
 from crawler.articles.marks import Marks
 from crawler.articles.page import Page, text_of
 from crawler.articles.structured import Structured, address_value
-from crawler.settings import PublisherRules
+from crawler.config.models import PublisherRules
 from crawler.text.clean import one_line
 
 

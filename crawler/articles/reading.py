@@ -10,7 +10,7 @@ from crawler.articles.assembly import assemble
 from crawler.articles.dedupe import shingles
 from crawler.articles.extraction import Extraction
 from crawler.articles.extractor import extract
-from crawler.settings import PublisherRules
+from crawler.config.models import PublisherRules
 from storage.records import Article, Entry
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from crawler.settings import Config, Pace
+    from crawler.config.models import Config, Pace
     from storage.store import Store
 
 
@@ -37,7 +37,7 @@ class App:
 
     def load(self, path: str | Path | None) -> Config:
         """Read the settings anew."""
-        from crawler.config import load_config
+        from crawler.config.loader import load_config
 
         config = load_config(path, database=self.database)
         return dataclasses.replace(config, pace=self.pace) if self.pace else config

@@ -23,7 +23,7 @@ def demo_command(app: App, browse: bool) -> int:
     Three outlets run two wire stories, articles are edited between the crawls, one page is taken away, one feed is broken, one
     outlet stands behind a consent wall, others write Chinese, Arabic, Spanish.
     """
-    from crawler.config import shipped
+    from crawler.config.loader import shipped
     from crawler.demo.web import HOUR, configuration, news_web
 
     folder = Path(tempfile.mkdtemp(prefix="newsdesk-demo-"))

@@ -17,7 +17,7 @@ def status_command(app: App, strict: bool, form: str) -> int:
     Unhealthy is: `run` not running though it was not stopped, feeds late by more than [health] max_lag, more than failing_share of the sources
     failing, the disk nearly full, the database damaged. What is wrong with single sources is listed, and fails only with --strict.
     """
-    from crawler.engine.checkup import disk_of, look
+    from crawler.monitoring.status import disk_of, look
     from crawler.outputs.health import print_status, status_document
     from storage.lock import holder
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crawler import sourcefile
 from crawler.commands.app import App
+from crawler.config import source_file
 from crawler.errors import DONE, FAILED, SOME_FAILED, FeedError, UsageError
 from crawler.feeds.discovery import looks_like_feed
 from crawler.feeds.opml import Imported, Wanted
@@ -44,8 +44,8 @@ def import_file(app: App, path: Path, tags: tuple[str, ...], discover: Callable[
             pages += bool(discovery.pages)
             tables.append(_discovered(wanted, discovery, taken, tags))
     if tables:
-        target = sourcefile.target_file(app.config)
-        sourcefile.add_sources(target, tables)
+        target = source_file.target_file(app.config)
+        source_file.add_sources(target, tables)
         app.say(f"written to {target}")
     failed_file = _write_failures(path, failures)
     skipped = len(direct) - sum(1 for w in direct if (w.feed or w.home) not in known)
@@ -86,7 +86,7 @@ def _table(wanted: Wanted, feeds: list[str], taken: dict[str, int], tags: tuple[
     home = wanted.home if wanted.feed else None
     host = host_of(home or feeds[0]).removeprefix("www.")
     return {
-        "id": sourcefile.free_id(host, taken), "name": wanted.name or host, "url": home or "", "feeds": feeds, "language": (wanted.language or "").split("-")[0],
+        "id": source_file.free_id(host, taken), "name": wanted.name or host, "url": home or "", "feeds": feeds, "language": (wanted.language or "").split("-")[0],
         "tags": list(dict.fromkeys((*wanted.tags, *tags))),
     }  # fmt: skip
 
@@ -113,10 +113,10 @@ def _write_failures(path: Path, failures: list[tuple[Wanted, str]]) -> Path | No
 
 def _import_toml(app: App, path: Path) -> int:
     """[[source]] tables of another configuration, as they are."""
-    from crawler.config import load_config
+    from crawler.config.loader import load_config
 
     other = load_config(path)
-    document = sourcefile.read(path)
+    document = source_file.read(path)
     known = {s.id for s in app.config.sources}
     tables = [
         table
@@ -124,15 +124,15 @@ def _import_toml(app: App, path: Path) -> int:
         if source.id not in known
     ]
     if tables:
-        target = sourcefile.target_file(app.config)
-        mine = sourcefile.read(target)
+        target = source_file.target_file(app.config)
+        mine = source_file.read(target)
         import tomlkit
 
         if "source" not in mine:
             mine.append("source", tomlkit.aot())
         for table in tables:
             mine["source"].append(table)
-        sourcefile.write(target, mine)
+        source_file.write(target, mine)
         app.say(f"written to {target}")
     print(
         f"{len(tables)} sources"

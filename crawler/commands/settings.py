@@ -22,8 +22,8 @@ def config_command() -> None:
 @pass_app
 def show_settings(app: App, origin: bool) -> None:
     """The settings in force, as TOML; secrets stay `env:NAME`."""
-    from crawler.configtext import section_lines
-    from crawler.settings import SECTIONS
+    from crawler.config.dump import section_lines
+    from crawler.config.models import SECTIONS
     from crawler.watches.sending import shown
 
     config = app.config
@@ -74,7 +74,7 @@ def _unset_secrets(config: Any) -> list[str]:
 @pass_app
 def init_command(app: App) -> None:
     """Put starter files into this folder: newsdesk.toml with every setting, and sources.toml with the shipped sources."""
-    from crawler.config import shipped
+    from crawler.config.loader import shipped
     from crawler.errors import UsageError
 
     targets = [(name, Path(name)) for name in ("newsdesk.toml", "sources.toml")]

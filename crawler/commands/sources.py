@@ -84,8 +84,7 @@ def list_sources(app: App, form: str) -> None:
 @pass_app
 def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: str | None, tags: tuple[str, ...]) -> int:
     """Add sites, feeds or sitemaps: discovers where each lists its news, shows what it found, and writes the configuration."""
-    from crawler import sourcefile
-    from crawler.config import check_id
+    from crawler.config import check_id, source_file
     from crawler.engine.probe import probe
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
     from crawler.urls import host_of
@@ -110,13 +109,13 @@ def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: st
         wanted = source_id or host_of(discovery.home or discovery.url).removeprefix("www.")
         if source_id and source_id in taken:
             raise UsageError(f"another source has the id {source_id!r} already; choose another --id")
-        values = _values(discovery, sourcefile.free_id(wanted, taken), name, tags)
+        values = _values(discovery, source_file.free_id(wanted, taken), name, tags)
         tables.append(values)
         _show_found(values, discovery)
     if tables:
-        path = sourcefile.target_file(app.config)
+        path = source_file.target_file(app.config)
         fresh = not path.exists()
-        sourcefile.add_sources(path, tables)
+        source_file.add_sources(path, tables)
         app.say(
             f"written to {path}"
             + (
@@ -197,9 +196,9 @@ def test_source(app: App, url: str) -> int:
 @pass_app
 def enable_source(app: App, source_id: str) -> None:
     """Crawl a source again."""
-    from crawler import sourcefile
+    from crawler.config import source_file
 
-    app.say(f"{source_id} is enabled in {sourcefile.set_enabled(app.config, source_id, enabled=True)}")
+    app.say(f"{source_id} is enabled in {source_file.set_enabled(app.config, source_id, enabled=True)}")
 
 
 @sources_command.command("disable")
@@ -207,9 +206,9 @@ def enable_source(app: App, source_id: str) -> None:
 @pass_app
 def disable_source(app: App, source_id: str) -> None:
     """Leave a source alone; what is kept of it stays."""
-    from crawler import sourcefile
+    from crawler.config import source_file
 
-    app.say(f"{source_id} is disabled in {sourcefile.set_enabled(app.config, source_id, enabled=False)}")
+    app.say(f"{source_id} is disabled in {source_file.set_enabled(app.config, source_id, enabled=False)}")
 
 
 @sources_command.command("rename")
@@ -218,16 +217,16 @@ def disable_source(app: App, source_id: str) -> None:
 @pass_app
 def rename_source(app: App, old: str, new: str) -> None:
     """Give a source another id, in the configuration and in the database."""
-    from crawler import sourcefile
+    from crawler.config import source_file
     from storage.lock import Lock
     from storage.writer import open_writer
 
     database = app.config.database
     if not database.exists():
-        app.say(f"{old} is now {new} in {sourcefile.rename(app.config, old, new)}")
+        app.say(f"{old} is now {new} in {source_file.rename(app.config, old, new)}")
         return
     with Lock(database, command="sources rename", now=now()), open_writer(database) as store:
-        path = sourcefile.rename(app.config, old, new)
+        path = source_file.rename(app.config, old, new)
         count = store.rename_source(old, new, now())
     app.say(f"{old} is now {new} in {path}, and in {database} ({count:,} articles)")
 
@@ -237,9 +236,9 @@ def rename_source(app: App, old: str, new: str) -> None:
 @pass_app
 def remove_source(app: App, source_id: str) -> None:
     """Take a source out of the list; its articles stay."""
-    from crawler import sourcefile
+    from crawler.config import source_file
 
-    app.say(f"{source_id} is removed from {sourcefile.remove(app.config, source_id)}; its articles stay")
+    app.say(f"{source_id} is removed from {source_file.remove(app.config, source_id)}; its articles stay")
 
 
 @sources_command.command("import")
@@ -264,14 +263,14 @@ def export_sources(app: App, file: Path | None, form: str) -> None:
     """The source list, for others: OPML or TOML, on stdout or into a file."""
     import tomlkit
 
-    from crawler import sourcefile
+    from crawler.config import source_file
     from crawler.feeds.opml import write_opml
 
     if form == "toml":
         document = tomlkit.document()
         tables = tomlkit.aot()
         for source in app.config.sources:
-            tables.append(sourcefile.table_of(sourcefile.source_values(source)))
+            tables.append(source_file.table_of(source_file.source_values(source)))
         document.append("source", tables)
         text = tomlkit.dumps(document)
     else:

@@ -14,7 +14,7 @@ from crawler.errors import UsageError
 from storage.records import iso, moment
 
 if TYPE_CHECKING:
-    from crawler.settings import Watch
+    from crawler.config.models import Watch
 
 
 @click.group("watch")

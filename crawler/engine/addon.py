@@ -6,8 +6,8 @@ from typing import Any
 
 from scrapy.settings import BaseSettings
 
-from crawler.config import load_config
-from crawler.settings import Config
+from crawler.config.loader import load_config
+from crawler.config.models import Config
 
 CONFIG = "NEWSDESK_CONFIG_VALUE"  # a Config that the caller has loaded already
 

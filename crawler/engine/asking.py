@@ -13,10 +13,10 @@ from urllib.request import Request as UrllibRequest
 
 from scrapy import Request
 
+from crawler.config.models import Source
+from crawler.config.value_types import secret
 from crawler.errors import ConfigError
-from crawler.settings import Source
 from crawler.urls import canonical_url, site
-from crawler.values import secret
 from storage.records import Entry, Feed, Step
 
 FEED_ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.1"

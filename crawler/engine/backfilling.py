@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from crawler.config.models import Config
+from crawler.config.value_types import readable
 from crawler.engine.leasing import Plan
 from crawler.engine.live import LiveRun
 from crawler.engine.run import run
 from crawler.feeds.backfill import ways
-from crawler.settings import Config
-from crawler.values import readable
 from storage.records import CrawlRun, iso
 from storage.store import open_store
 from storage.writer import Writer

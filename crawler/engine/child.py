@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crawler.config import load_config
+from crawler.config.loader import load_config
+from crawler.config.models import Config
 from crawler.errors import CrawlerError
-from crawler.settings import Config
 from crawler.startup import block_heavy_imports
 from storage.errors import StorageError
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from crawler.config.models import Config, SourceIndex
 from crawler.engine.frontier import urgent_entry
 from crawler.engine.run import plan_fetch, run
 from crawler.errors import INTERRUPTED, Interrupted
-from crawler.settings import Config, SourceIndex
 from crawler.urls import canonical_url
 from storage.errors import HeldDatabase, StorageError
 from storage.lock import holder

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crawler.articles import outcomes
+from crawler.config.models import Config, Source, SourceIndex
 from crawler.engine.asking import Asked, ask_entry, ask_feed, ask_step
 from crawler.engine.desk import WriterThread
 from crawler.engine.leasing import PER_HOST, Known, Plan, lease
@@ -23,7 +24,6 @@ from crawler.engine.throttles import Throttles
 from crawler.errors import CrawlerError
 from crawler.feeds.backfill import ways
 from crawler.feeds.revisit import wants_all
-from crawler.settings import Config, Source, SourceIndex
 from crawler.urls import canonical_url, host_of, url_key
 from storage.entries import CheckCounts
 from storage.errors import StorageError

@@ -18,10 +18,10 @@ from scrapy.exceptions import IgnoreRequest
 from twisted.internet.interfaces import IHostnameResolver, IResolutionReceiver
 from zope.interface import implementer
 
+from crawler.config.models import Config, Http
+from crawler.config.value_types import secret
 from crawler.engine.addon import CONFIG
-from crawler.settings import Config, Http
 from crawler.urls import MAX_URL
-from crawler.values import secret
 
 _PORTS = {"http": 80, "https": 443}
 # Not global by their purpose, whatever the library of one's Python says (IANA special-purpose registries).
@@ -149,7 +149,7 @@ class GuardMiddleware:
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
         """Scrapy's way to build it."""
-        return cls(crawler.settings.get(CONFIG))
+        return cls(crawler.config.models.get(CONFIG))
 
     def apply(self, config: Config) -> None:
         """Go on by other settings; the proxy stays, as the resolver trusts it by name."""
@@ -226,7 +226,7 @@ class GuardedResolver:
     @classmethod
     def from_crawler(cls, crawler: Any, reactor: Any) -> Self:
         """Scrapy's way to build it, before a spider's configuration is known."""
-        config = crawler.settings.get(CONFIG)
+        config = crawler.config.models.get(CONFIG)
         resolver = cls(
             reactor.nameResolver, Policy.of(config.http) if config else Policy(), config.http.proxy if config else ""
         )

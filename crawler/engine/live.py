@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from crawler.config import load_config
+from crawler.config.loader import load_config
+from crawler.config.models import Config
 from crawler.engine.desk import WriterThread
 from crawler.engine.frontier import Frontier
 from crawler.engine.leasing import Plan
 from crawler.engine.pool import Pool
 from crawler.engine.tally import Tally
-from crawler.settings import Config
 from crawler.urls import host_of
 from crawler.version import __version__
 from crawler.watches.judging import never

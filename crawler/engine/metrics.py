@@ -14,8 +14,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from crawler.engine.checkup import look
 from crawler.errors import CrawlerError, UsageError
+from crawler.monitoring.status import look
 from storage.errors import StorageError
 from storage.records import moment
 from storage.store import open_store

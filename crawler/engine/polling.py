@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from scrapy.http import Response
 
+from crawler.config.models import Config, Source
 from crawler.engine import worker
 from crawler.engine.answers import header
 from crawler.engine.asking import Asked
@@ -23,7 +24,6 @@ from crawler.feeds.backfill import read_robots, read_step
 from crawler.feeds.listing import ParsedFeed
 from crawler.feeds.revisit import FORBIDDEN, SOFT, THROTTLED, Answer, Seen, check, taken
 from crawler.feeds.waits import fresh_for, retry_after
-from crawler.settings import Config, Source
 from crawler.urls import host_of
 from storage.records import Feed, FeedCheck, FetchRecord, StepFound, moment
 from storage.writer import Writer

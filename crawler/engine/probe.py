@@ -15,6 +15,7 @@ from scrapy import signals
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
 
+from crawler.config.models import Config, PublisherRules, SourceIndex
 from crawler.engine import guard, worker
 from crawler.engine.addon import settings_of
 from crawler.engine.asking import Asked
@@ -23,7 +24,6 @@ from crawler.engine.wire import reason_of
 from crawler.errors import FeedError
 from crawler.feeds.discovery import Candidate, robots_sitemaps, usual_maps, usual_places
 from crawler.feeds.listing import ParsedFeed
-from crawler.settings import Config, PublisherRules, SourceIndex
 from crawler.urls import host_of
 from storage.records import Feed
 

@@ -17,7 +17,7 @@ class RedirectMiddleware(ScrapyRedirects):
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
         """As Scrapy's, without its look for a RefererMiddleware, which warns at each start that there is none."""
-        middleware = cls(crawler.settings)
+        middleware = cls(crawler.config.models)
         middleware.crawler = crawler
         return middleware
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from crawler.articles.reread import Reread, merged
 from crawler.articles.verdict import prints_of
+from crawler.config.models import Config, PublisherRules, SourceIndex
 from crawler.engine import worker
 from crawler.engine.pool import PageFailed, Pool
-from crawler.settings import Config, PublisherRules, SourceIndex
 from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.raw import read_raw

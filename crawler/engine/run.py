@@ -14,7 +14,8 @@ from scrapy import signals
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
 
-from crawler.config import load_config
+from crawler.config.loader import load_config
+from crawler.config.models import Config, SourceIndex
 from crawler.engine import guard, telling
 from crawler.engine.addon import config_of, settings_of
 from crawler.engine.frontier import urgent_entry
@@ -25,7 +26,6 @@ from crawler.engine.spider import NewsSpider
 from crawler.engine.stopping import Stopping
 from crawler.engine.tally import Tally
 from crawler.errors import FAILED, ConfigError, CrawlerError, UsageError, unexpected
-from crawler.settings import Config, SourceIndex
 from storage.errors import StorageError
 from storage.records import CrawlRun
 from storage.writer import Writer
@@ -56,7 +56,7 @@ class OwnSpider(NewsSpider):
             try:
                 if spider.refused:
                     raise UsageError(f"the spider {cls.name!r}: {spider.refused[0]}")
-                config = config_of(crawler.settings)  # a spider is made before the add-ons have run
+                config = config_of(crawler.config.models)  # a spider is made before the add-ons have run
                 spider.live = LiveRun.begin(config, spider.plan, command=f"scrapy crawl {cls.name}")
             except (CrawlerError, StorageError) as error:
                 print(f"newsdesk: {error}", file=sys.stderr)

@@ -18,6 +18,7 @@ from scrapy.http import Response
 
 from crawler.articles import outcomes
 from crawler.articles.verdict import Visit, next_recheck, rules_site
+from crawler.config.models import Config, PublisherRules, Source
 from crawler.content_encoding import BrokenBody
 from crawler.engine import worker
 from crawler.engine.answers import header, look_up_and_decide, media_of, raw_page
@@ -30,7 +31,6 @@ from crawler.engine.wire import reason_of
 from crawler.errors import CrawlerError
 from crawler.feeds.revisit import THROTTLED
 from crawler.feeds.waits import retry_after
-from crawler.settings import Config, PublisherRules, Source
 from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.records import Entry, Verdict, moment

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from crawler.engine.checkup import look
+from crawler.config.models import Config
 from crawler.errors import unexpected
-from crawler.settings import Config
+from crawler.monitoring.status import look
 from crawler.text.clean import one_line
 from crawler.watches import sending
 from crawler.watches.judging import Judged, due_at, judge

@@ -160,7 +160,7 @@ class PoliteHandler(HTTP11DownloadHandler):
         super().__init__(crawler)
         self._pool._factory = _Factory  # noqa: SLF001 - as Scrapy itself does
         self._told: dict[str, str] = {}
-        if crawler.settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES"):
+        if crawler.config.models.getbool("DOWNLOAD_VERIFY_CERTIFICATES"):
             policy: Any = self._contextFactory  # type: ignore[has-type]
             explained = _Explained(policy)
             self._contextFactory, self._told = explained, explained.faults

@@ -17,8 +17,8 @@ from typing import Any, Self
 from scrapy import signals
 from scrapy.exceptions import NotConfigured
 
+from crawler.config.models import Config
 from crawler.engine import guard
-from crawler.engine.checkup import look
 from crawler.engine.live import begin_watching
 from crawler.engine.politeness import RobotsMiddleware
 from crawler.engine.probe import Discovery, Web, ask, discover
@@ -26,7 +26,7 @@ from crawler.engine.scheduler import TICK, Job, Timekeeper
 from crawler.engine.service import notify, reloading
 from crawler.engine.telling import Teller
 from crawler.errors import CrawlerError
-from crawler.settings import Config
+from crawler.monitoring.status import look
 from crawler.urls import host_of
 from storage import backup as files
 from storage.errors import DamagedDatabase, StorageError
@@ -323,7 +323,7 @@ def _lasting(config: Config) -> tuple[Any, ...]:
 
 def _stamps(config: Config) -> tuple[Any, ...]:
     """What tells that a file of the configuration was written anew, or that one came to be."""
-    from crawler.config import find_config
+    from crawler.config.loader import find_config
 
     found: list[Any] = [str(find_config() or "")]
     for file in config.files:

@@ -32,7 +32,7 @@ class WireMiddleware:
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
         """Scrapy's way to build it."""
-        return cls(crawler.settings.getint("DOWNLOAD_MAXSIZE"))
+        return cls(crawler.config.models.getint("DOWNLOAD_MAXSIZE"))
 
     def process_response(self, request: Request, response: Any) -> Any:
         """Look at the body as it was sent."""

@@ -22,11 +22,11 @@ from crawler.startup import limit, raise_gc_thresholds
 if TYPE_CHECKING:
     from crawler.articles.extraction import Extraction
     from crawler.articles.reading import Reading
+    from crawler.config.models import PublisherRules
     from crawler.feeds.discovery import Candidate
     from crawler.feeds.listing import ParsedFeed
     from crawler.feeds.opml import Imported
     from crawler.feeds.robots import Rules
-    from crawler.settings import PublisherRules
     from storage.raw import RawPage
 
 # What a worker needs: half a second, loaded once for all of them by the fork server.

@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crawler.config.value_types import readable
 from crawler.outputs.terminal import counted, local, say, table, zone_name
-from crawler.values import readable
 from storage.records import iso, moment
 
 if TYPE_CHECKING:
-    from crawler.health import Disk, Trouble
+    from crawler.monitoring.health import Disk, Trouble
     from storage.lock import Holder
 
 _COLUMNS: list[tuple[str, dict[str, Any]]] = [

@@ -8,10 +8,10 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from crawler.configtext import to_toml
+from crawler.config.dump import to_toml
+from crawler.config.models import Config
 from crawler.outputs.exports import Exported
 from crawler.outputs.rows import ORDER, SCHEMA
-from crawler.settings import Config
 from crawler.version import __version__
 from storage.connection import SQLITE_VERSION
 from storage.records import iso

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from crawler.settings import Watch
+from crawler.config.models import Watch
 from storage.records import moment
 from storage.telling import Found, Happened, matching
 from storage.words import match_query

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from crawler.settings import Watch
+from crawler.config.models import Watch
 from crawler.text.clean import one_line
 from storage.records import Article, iso
 from storage.store import Store

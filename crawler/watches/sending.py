@@ -25,9 +25,9 @@ from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from crawler.config.value_types import secret
 from crawler.errors import CrawlerError
 from crawler.text.clean import one_line
-from crawler.values import secret
 
 SECONDS = 10.0  # a webhook's
 COMMAND_SECONDS = 30.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from crawler.articles.extractor import extract
 from crawler.articles.fields import without_site
-from crawler.config import shipped_sources
+from crawler.config.loader import shipped_sources
 from storage.records import moment
 from tests.charsets import LABELS, TEXT
 from tests.conftest import NOW

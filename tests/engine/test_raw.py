@@ -10,8 +10,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from crawler.config.models import PublisherRules
 from crawler.engine.worker import read_page
-from crawler.settings import PublisherRules
 from storage.raw import RawPage, RawPages, read_raw, record_of
 from storage.records import Entry
 from storage.writer import open_writer

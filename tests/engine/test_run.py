@@ -17,10 +17,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from crawler.config.models import Config
 from crawler.engine.frontier import Frontier
 from crawler.engine.leasing import Plan
 from crawler.engine.tally import Tally
-from crawler.settings import Config
 from storage.records import moment
 from tests import torture
 from tests.conftest import NOW, Desk, source

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from crawler.config.models import Source
 from crawler.engine.scheduler import Every, Job, Timekeeper
-from crawler.settings import Source
 from storage.records import FeedCheck, iso
 from storage.writer import open_writer
 from tests.conftest import NOW

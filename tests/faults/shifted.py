@@ -44,7 +44,7 @@ def main() -> None:
         real  # who has read the name keeps the shifted one; what is sent to other processes must be found by its name
     )
     assert crawler.engine.live.datetime is not real
-    from crawler.settings import Pace
+    from crawler.config.models import Pace
 
     newsdesk(pace=Pace(hour=6))
 

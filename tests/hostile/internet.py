@@ -50,7 +50,7 @@ def main() -> None:
     socket.getaddrinfo = getaddrinfo
     socket.socket.connect_ex = connect_ex  # type: ignore[method-assign]
     from crawler.cli import main as newsdesk
-    from crawler.settings import Pace
+    from crawler.config.models import Pace
 
     newsdesk(sys.argv[2:], pace=Pace(hour=float(sys.argv[1])))
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from crawler.articles.extractor import extract
-from crawler.config import load_config
+from crawler.config.loader import load_config
 from crawler.content_encoding import BrokenBody, undone
 from crawler.errors import ConfigError, FeedError
 from crawler.feeds.opml import read_csv, read_lines, read_opml

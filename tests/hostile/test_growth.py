@@ -16,6 +16,7 @@ import pytest
 from crawler.articles.extractor import extract
 from crawler.articles.page import read_page
 from crawler.articles.taming import MAX_LISTS
+from crawler.config.source_file import free_id
 from crawler.engine import politeness, worker
 from crawler.engine.politeness import Robots, RobotsMiddleware
 from crawler.engine.pool import Pool
@@ -24,7 +25,6 @@ from crawler.feeds.listing import size_of
 from crawler.feeds.opml import MAX_FOLDERS, MAX_TAGS, read_any
 from crawler.feeds.parser import MIN_ROOM, parse_feed
 from crawler.feeds.robots import read_rules
-from crawler.sourcefile import free_id
 from crawler.text.clean import MOST_LISTED
 from crawler.urls import MAX_URL
 from tests.conftest import Desk, source

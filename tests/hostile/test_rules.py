@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from scrapy.settings import Settings
 
+from crawler.config.models import Config
 from crawler.engine.addon import settings_of
-from crawler.settings import Config
 from storage.writer import open_writer
 from tests.conftest import ROOT
 

@@ -16,12 +16,12 @@ import jsonschema
 import pytest
 import yaml
 
+from crawler.config.models import Source
 from crawler.errors import CrawlerError, UsageError
 from crawler.outputs import exports
 from crawler.outputs.cursors import read_cursor, write_cursor
 from crawler.outputs.exports import export
 from crawler.outputs.rows import FIELDS, ORDER, article_row
-from crawler.settings import Source
 from storage.backup import backup, check, restore
 from storage.records import Address, Article, Filter, Verdict
 from storage.store import open_store

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from crawler.config.models import Health, Schedule, Source
 from crawler.feeds.revisit import Answer, Seen, check
-from crawler.health import Disk, assess
-from crawler.settings import Health, Schedule, Source
+from crawler.monitoring.health import Disk, assess
 from storage.backup import prune
 from storage.entries import MAX_UNLINKED
 from storage.gaps import CAPPED, MAX_STEPS

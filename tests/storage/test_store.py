@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.settings import Source
+from crawler.config.models import Source
 from storage.entries import CheckCounts
 from storage.errors import DamagedDatabase, HeldDatabase, MissingDatabase, NewerDatabase, NotOurs, StorageError
 from storage.lock import Lock, holder

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crawler.settings import Source
+from crawler.config.models import Source
 from storage.days import blind_days
 from storage.records import FeedCheck, GapFound, Listed, Step, StepFound, iso
 from storage.store import open_store

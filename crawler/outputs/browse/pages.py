@@ -13,12 +13,12 @@ from typing import Any
 
 from crawler.articles.comparison import Budget
 from crawler.articles.dedupe import containment, shingles
+from crawler.config.value_types import readable
 from crawler.errors import UsageError
 from crawler.outputs.browse import plots
 from crawler.outputs.diff import Piece, changed, excerpt, word_diff
 from crawler.outputs.story import first_by_outlets, first_seen
 from crawler.outputs.terminal import local
-from crawler.values import readable
 from storage.records import Article, Filter, iso, moment
 from storage.store import Store
 

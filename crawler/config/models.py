@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crawler import values
+from crawler.config import value_types
 from crawler.errors import ConfigError
 from crawler.urls import netloc_of, site
 from crawler.version import __version__
@@ -41,28 +41,34 @@ class Pace:
 class Http:
     """How pages are asked for."""
 
-    user_agent: str = _setting("", values.line, "The User-Agent; empty means newsdesk/VERSION (+contact).")
-    contact: str = _setting(CONTACT, values.line, "An address at which publishers reach you; stands in the User-Agent.")
-    timeout: float = _setting(30.0, values.seconds, "Seconds one request may take in total.")
-    max_bytes: int = _setting(10 * 1024**2, values.size, "The largest page, decompressed; feeds may be twice that.")
-    max_redirects: int = _setting(8, values.count, "Redirects followed for one request.")
-    concurrency: int = _setting(64, values.some, "Requests in flight over all hosts.")
-    proxy: str = _setting("", values.proxy, "A proxy's address; never taken from the environment.")
-    allow_networks: tuple[str, ...] = _setting(
-        (), values.networks, "Networks that are not public and may be asked all the same, on any port."
+    user_agent: str = _setting("", value_types.line, "The User-Agent; empty means newsdesk/VERSION (+contact).")
+    contact: str = _setting(
+        CONTACT, value_types.line, "An address at which publishers reach you; stands in the User-Agent."
     )
-    allow_ports: tuple[str, ...] = _setting(("80", "443", "8000-8999"), values.ports, "Ports that may be asked.")
-    verify_tls: bool = _setting(True, values.flag, "Refuse certificates that do not hold.")
+    timeout: float = _setting(30.0, value_types.seconds, "Seconds one request may take in total.")
+    max_bytes: int = _setting(
+        10 * 1024**2, value_types.size, "The largest page, decompressed; feeds may be twice that."
+    )
+    max_redirects: int = _setting(8, value_types.count, "Redirects followed for one request.")
+    concurrency: int = _setting(64, value_types.some, "Requests in flight over all hosts.")
+    proxy: str = _setting("", value_types.proxy, "A proxy's address; never taken from the environment.")
+    allow_networks: tuple[str, ...] = _setting(
+        (), value_types.networks, "Networks that are not public and may be asked all the same, on any port."
+    )
+    allow_ports: tuple[str, ...] = _setting(("80", "443", "8000-8999"), value_types.ports, "Ports that may be asked.")
+    verify_tls: bool = _setting(True, value_types.flag, "Refuse certificates that do not hold.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Politeness:
     """Manners towards one host."""
 
-    obey_robots: bool = _setting(True, values.flag, "Obey robots.txt (RFC 9309).")
-    delay: float = _setting(1.0, values.seconds, "Seconds between two requests to one host; a longer Crawl-delay wins.")
-    per_host: int = _setting(1, values.some, "Requests in flight to one host.")
-    jitter: float = _setting(0.1, values.share, "Share by which the delay varies, so that nothing beats in step.")
+    obey_robots: bool = _setting(True, value_types.flag, "Obey robots.txt (RFC 9309).")
+    delay: float = _setting(
+        1.0, value_types.seconds, "Seconds between two requests to one host; a longer Crawl-delay wins."
+    )
+    per_host: int = _setting(1, value_types.some, "Requests in flight to one host.")
+    jitter: float = _setting(0.1, value_types.share, "Share by which the delay varies, so that nothing beats in step.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +77,18 @@ class Schedule:
 
     default: float = _setting(
         3600.0,
-        values.seconds,
+        value_types.seconds,
         "Seconds between two polls of a feed that brings an entry an hour, or of which nothing is known; busier ones are asked sooner, quieter ones later.",
     )
-    min: float = _setting(600.0, values.seconds, "Never more often than this.")
-    max: float = _setting(21600.0, values.seconds, "Never less often than this, unless the server asks for it.")
-    adaptive: bool = _setting(True, values.flag, "Follow the rhythm of each feed.")
+    min: float = _setting(600.0, value_types.seconds, "Never more often than this.")
+    max: float = _setting(21600.0, value_types.seconds, "Never less often than this, unless the server asks for it.")
+    adaptive: bool = _setting(True, value_types.flag, "Follow the rhythm of each feed.")
     max_age: float = _setting(
-        7 * 86400.0, values.seconds, "Sitemap entries and maps older than this are left to backfill."
+        7 * 86400.0, value_types.seconds, "Sitemap entries and maps older than this are left to backfill."
     )
     recheck: tuple[float, ...] = _setting(
         (900.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0),
-        values.durations,
+        value_types.durations,
         "Ages at which a held article is asked for again.",
     )
 
@@ -91,41 +97,47 @@ class Schedule:
 class Extract:
     """How pages become articles."""
 
-    workers: int = _setting(0, values.workers, "Extraction processes; 0 is one a core.")
-    page_timeout: float = _setting(10.0, values.seconds, "Seconds after which a page's extraction is killed.")
+    workers: int = _setting(0, value_types.workers, "Extraction processes; 0 is one a core.")
+    page_timeout: float = _setting(10.0, value_types.seconds, "Seconds after which a page's extraction is killed.")
     keep_raw: bool = _setting(
-        True, values.flag, "Keep the raw pages, as WARC files in the folder NAME.warc beside the database."
+        True, value_types.flag, "Keep the raw pages, as WARC files in the folder NAME.warc beside the database."
     )
-    raw_retain: float = _setting(365 * 86400.0, values.seconds, "How long raw pages are kept; files of whole days go.")
+    raw_retain: float = _setting(
+        365 * 86400.0, value_types.seconds, "How long raw pages are kept; files of whole days go."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
     """The file."""
 
-    database: str = _setting("", values.text, "The database, relative to this file; empty means ./news.db.")
-    backup: str = _setting("daily", values.repeat, 'How often `run` backs up: "daily", "weekly", "off" or a duration.')
-    backup_keep: int = _setting(2, values.count, "Backups kept.")
-    fetches_retain: float = _setting(14 * 86400.0, values.seconds, "How long the ledger of requests is kept.")
+    database: str = _setting("", value_types.text, "The database, relative to this file; empty means ./news.db.")
+    backup: str = _setting(
+        "daily", value_types.repeat, 'How often `run` backs up: "daily", "weekly", "off" or a duration.'
+    )
+    backup_keep: int = _setting(2, value_types.count, "Backups kept.")
+    fetches_retain: float = _setting(14 * 86400.0, value_types.seconds, "How long the ledger of requests is kept.")
 
     def backup_every(self, pace: Pace) -> float | None:
         """Seconds between two backups; None for none. "daily" follows the pace, "10s" is what it says."""
         if self.backup == "off":
             return None
-        return values.seconds(self.backup) * (pace.scale if self.backup.isalpha() else 1.0)
+        return value_types.seconds(self.backup) * (pace.scale if self.backup.isalpha() else 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """When something is wrong."""
 
-    max_lag: float = _setting(3 * 3600.0, values.seconds, "`status --strict` fails when a feed is overdue by more.")
+    max_lag: float = _setting(
+        3 * 3600.0, value_types.seconds, "`status --strict` fails when a feed is overdue by more."
+    )
     failing_share: float = _setting(
-        0.25, values.share, "`status --strict` fails when more than this share of the sources fails."
+        0.25, value_types.share, "`status --strict` fails when more than this share of the sources fails."
     )
     notify: tuple[str, ...] = _setting(
         (),
-        values.receivers,
+        value_types.receivers,
         "Receivers that are told of new troubles: gaps, silent sources, broken templates; as in [[watch]].",
     )
 
@@ -135,48 +147,52 @@ class PublisherRules:
     """What is known of one publisher's pages: selectors (CSS), parts to remove, the article id's pattern. Data, not code."""
 
     id: str = _setting(
-        "", lambda v: values.patterns([v])[0], "Pattern over the address; its first group is the publisher's id."
+        "", lambda v: value_types.patterns([v])[0], "Pattern over the address; its first group is the publisher's id."
     )
-    title: tuple[str, ...] = _setting((), values.texts, "Selectors of the headline.")
-    subtitle: tuple[str, ...] = _setting((), values.texts, "Selectors of the line under the headline.")
-    summary: tuple[str, ...] = _setting((), values.texts, "Selectors of the intro.")
-    authors: tuple[str, ...] = _setting((), values.texts, "Selectors of each author's name.")
+    title: tuple[str, ...] = _setting((), value_types.texts, "Selectors of the headline.")
+    subtitle: tuple[str, ...] = _setting((), value_types.texts, "Selectors of the line under the headline.")
+    summary: tuple[str, ...] = _setting((), value_types.texts, "Selectors of the intro.")
+    authors: tuple[str, ...] = _setting((), value_types.texts, "Selectors of each author's name.")
     published: tuple[str, ...] = _setting(
-        (), values.texts, "Selectors of elements whose datetime, content or text is the date."
+        (), value_types.texts, "Selectors of elements whose datetime, content or text is the date."
     )
-    section: tuple[str, ...] = _setting((), values.texts, "Selectors of the section.")
-    tags: tuple[str, ...] = _setting((), values.texts, "Selectors of each tag.")
-    image: tuple[str, ...] = _setting((), values.texts, "Selectors of the lead image.")
-    caption: tuple[str, ...] = _setting((), values.texts, "Selectors of its caption.")
-    credit: tuple[str, ...] = _setting((), values.texts, "Selectors of its credit.")
-    body: tuple[str, ...] = _setting((), values.texts, "Selectors of the blocks that hold the text.")
-    remove: tuple[str, ...] = _setting((), values.texts, "Selectors of parts that are not the article's.")
+    section: tuple[str, ...] = _setting((), value_types.texts, "Selectors of the section.")
+    tags: tuple[str, ...] = _setting((), value_types.texts, "Selectors of each tag.")
+    image: tuple[str, ...] = _setting((), value_types.texts, "Selectors of the lead image.")
+    caption: tuple[str, ...] = _setting((), value_types.texts, "Selectors of its caption.")
+    credit: tuple[str, ...] = _setting((), value_types.texts, "Selectors of its credit.")
+    body: tuple[str, ...] = _setting((), value_types.texts, "Selectors of the blocks that hold the text.")
+    remove: tuple[str, ...] = _setting((), value_types.texts, "Selectors of parts that are not the article's.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One outlet and where its news are listed."""
 
-    id: str = _setting("", values.text, "The source's id; from the host where it is not said.")
-    name: str = _setting("", values.text, "The outlet's name.")
-    url: str = _setting("", values.text, "The home page.")
-    feeds: tuple[str, ...] = _setting((), values.texts, "RSS, Atom or JSON feeds.")
-    sitemaps: tuple[str, ...] = _setting((), values.texts, "News sitemaps, or indexes of them.")
-    pages: tuple[str, ...] = _setting((), values.texts, "Section pages to take links from, where there is no feed.")
-    language: str = _setting("", values.text, "The language of the outlet (BCP 47).")
-    country: str = _setting("", values.text, "The country of the outlet (ISO 3166).")
-    tags: tuple[str, ...] = _setting((), values.texts, "Your own tags.")
-    every: float | None = _setting(None, values.seconds, "Seconds between two polls, at your word.")
-    enabled: bool = _setting(True, values.flag, "Whether it is crawled.")
-    include: tuple[str, ...] = _setting((), values.patterns, "Only addresses that one of these patterns finds.")
-    exclude: tuple[str, ...] = _setting((), values.patterns, "No addresses that one of these patterns finds.")
-    delay: float | None = _setting(None, values.seconds, "Seconds between two requests to this source's hosts.")
-    recheck: tuple[float, ...] | None = _setting(
-        None, values.durations, "Ages at which its articles are asked for again."
+    id: str = _setting("", value_types.text, "The source's id; from the host where it is not said.")
+    name: str = _setting("", value_types.text, "The outlet's name.")
+    url: str = _setting("", value_types.text, "The home page.")
+    feeds: tuple[str, ...] = _setting((), value_types.texts, "RSS, Atom or JSON feeds.")
+    sitemaps: tuple[str, ...] = _setting((), value_types.texts, "News sitemaps, or indexes of them.")
+    pages: tuple[str, ...] = _setting(
+        (), value_types.texts, "Section pages to take links from, where there is no feed."
     )
-    obey_robots: bool = _setting(True, values.flag, "Obey this outlet's robots.txt.")
-    cookies: str = _setting("", values.text, "A cookies.txt, sent to the source's own hosts only.")
-    headers: tuple[tuple[str, str], ...] = _setting((), values.headers, "Headers, sent to the source's own hosts only.")
+    language: str = _setting("", value_types.text, "The language of the outlet (BCP 47).")
+    country: str = _setting("", value_types.text, "The country of the outlet (ISO 3166).")
+    tags: tuple[str, ...] = _setting((), value_types.texts, "Your own tags.")
+    every: float | None = _setting(None, value_types.seconds, "Seconds between two polls, at your word.")
+    enabled: bool = _setting(True, value_types.flag, "Whether it is crawled.")
+    include: tuple[str, ...] = _setting((), value_types.patterns, "Only addresses that one of these patterns finds.")
+    exclude: tuple[str, ...] = _setting((), value_types.patterns, "No addresses that one of these patterns finds.")
+    delay: float | None = _setting(None, value_types.seconds, "Seconds between two requests to this source's hosts.")
+    recheck: tuple[float, ...] | None = _setting(
+        None, value_types.durations, "Ages at which its articles are asked for again."
+    )
+    obey_robots: bool = _setting(True, value_types.flag, "Obey this outlet's robots.txt.")
+    cookies: str = _setting("", value_types.text, "A cookies.txt, sent to the source's own hosts only.")
+    headers: tuple[tuple[str, str], ...] = _setting(
+        (), value_types.headers, "Headers, sent to the source's own hosts only."
+    )
     article: PublisherRules = field(default_factory=PublisherRules)
 
     @property
@@ -198,16 +214,16 @@ class Source:
 class Watch:
     """A saved search that speaks up."""
 
-    name: str = _setting("", values.text, "The watch's name.")
-    query: str = _setting("", values.text, "As in `newsdesk search`; empty finds all.")
-    sources: tuple[str, ...] = _setting((), values.texts, "Only these sources.")
-    tags: tuple[str, ...] = _setting((), values.texts, "Only sources with one of these tags.")
-    on: tuple[str, ...] = _setting(("new",), values.events, "What is told: new, edited, silent, vanished.")
-    min_words: int = _setting(5, values.count, "Edits of fewer words are not told.")
-    max_age: float = _setting(48 * 3600.0, values.seconds, "New articles older than this are not told.")
-    digest: str = _setting("instant", values.digest, "instant, hourly or daily.")
+    name: str = _setting("", value_types.text, "The watch's name.")
+    query: str = _setting("", value_types.text, "As in `newsdesk search`; empty finds all.")
+    sources: tuple[str, ...] = _setting((), value_types.texts, "Only these sources.")
+    tags: tuple[str, ...] = _setting((), value_types.texts, "Only sources with one of these tags.")
+    on: tuple[str, ...] = _setting(("new",), value_types.events, "What is told: new, edited, silent, vanished.")
+    min_words: int = _setting(5, value_types.count, "Edits of fewer words are not told.")
+    max_age: float = _setting(48 * 3600.0, value_types.seconds, "New articles older than this are not told.")
+    digest: str = _setting("instant", value_types.digest, "instant, hourly or daily.")
     notify: tuple[str, ...] = _setting(
-        (), values.receivers, "Receivers: `https://…` (a webhook), `exec:COMMAND`, or an address of Apprise's."
+        (), value_types.receivers, "Receivers: `https://…` (a webhook), `exec:COMMAND`, or an address of Apprise's."
     )
 
 

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from crawler.settings import Health
-from crawler.values import readable
+from crawler.config.models import Health
+from crawler.config.value_types import readable
 from storage.records import moment
 
 USUAL = 3.0  # times its usual gap: then a source is silent

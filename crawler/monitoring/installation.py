@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from crawler.settings import CONTACT, Config
+from crawler.config.models import CONTACT, Config
 
 # The first version of each without what is said of the older ones (RELIABILITY 2 and 5; the projects' own advisories).
 _LEAST = {

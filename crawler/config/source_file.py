@@ -13,9 +13,9 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Table
 from tomlkit.toml_document import TOMLDocument
 
-from crawler.config import check_id
+from crawler.config.loader import check_id
+from crawler.config.models import Config, Source
 from crawler.errors import ConfigError
-from crawler.settings import Config, Source
 from crawler.urls import host_of
 
 KEYS = ("id", "name", "url", "feeds", "sitemaps", "pages", "language", "country", "tags")

@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from crawler import values
+from crawler.config import value_types
+from crawler.config.models import SECTIONS, Config, PublisherRules, Source, Watch
 from crawler.errors import ConfigError, UsageError
-from crawler.settings import SECTIONS, Config, PublisherRules, Source, Watch
 from crawler.urls import canonical_url, host_of
 
 _Record = TypeVar("_Record")
@@ -84,7 +84,7 @@ class _Builder:
             if key in SECTIONS:
                 self._section(file, text, key, value)
             elif key == "include":
-                for name in values.texts(value):
+                for name in value_types.texts(value):
                     self.include(file.parent / name, said_in=f"{file}:{_line(text, None, 'include')}")
             elif key not in {"source", "watch"}:
                 raise ConfigError(_unknown(file, text, None, key, [*SECTIONS, "include", "source", "watch"]))
@@ -244,7 +244,7 @@ def _complete(found: dict[str, Any], where: _Place) -> None:
     if found.get("cookies") and not _is_file(Path(found["cookies"])):
         raise ConfigError(f"{where}: cookies: no file at {found['cookies']}")
     for key in ("url", "feeds", "sitemaps", "pages"):
-        for url in values.texts([found[key]]) if key == "url" and found.get(key) else found.get(key, ()):
+        for url in value_types.texts([found[key]]) if key == "url" and found.get(key) else found.get(key, ()):
             try:
                 canonical_url(url)
             except ValueError as error:
@@ -294,7 +294,9 @@ def _convert(kind: Callable[[Any], Any], value: Any, where: _Place | str) -> Any
     try:
         return kind(value)
     except ValueError as error:
-        said = "" if kind is values.receivers else f" = {str(value)[:80]!r}"  # a receiver's address is often a secret
+        said = (
+            "" if kind is value_types.receivers else f" = {str(value)[:80]!r}"
+        )  # a receiver's address is often a secret
         raise ConfigError(f"{where}{said} {error}") from error
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tomlkit
 
-from crawler.settings import SECTIONS, Config, PublisherRules
+from crawler.config.models import SECTIONS, Config, PublisherRules
 
 
 def section_lines(config: Config, section: str) -> list[tuple[str, str]]:

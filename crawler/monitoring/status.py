@@ -6,8 +6,8 @@ import shutil
 from datetime import datetime, timedelta
 from typing import Any
 
-from crawler.health import Disk, Trouble, assess
-from crawler.settings import Config
+from crawler.config.models import Config
+from crawler.monitoring.health import Disk, Trouble, assess
 from storage import backup as files
 from storage.raw import raw_size
 from storage.store import open_store
