@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.prose import Prose
-from crawler.articles.dedupe import fingerprints, shingles
+from crawler.articles.near_duplicates import fingerprints, shingles
 from storage.fingerprints import WINDOW
 from storage.writer import open_writer
 

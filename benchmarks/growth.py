@@ -27,10 +27,10 @@ from benchmarks import archive
 from benchmarks.process import machine
 from benchmarks.prose import Prose
 from crawler.articles.assembly import assemble
-from crawler.articles.dedupe import shingles
-from crawler.articles.extraction import Extraction
+from crawler.articles.near_duplicates import shingles
 from crawler.articles.verdict import Visit
 from crawler.engine.answers import look_up_and_decide
+from crawler.extraction.extraction import Extraction
 from crawler.urls import host_of, url_key
 from storage.records import Entry, Filter, iso
 from storage.store import open_store

@@ -17,10 +17,10 @@ from crawler.version import __version__
 
 if TYPE_CHECKING:
     from crawler.api import crawl, extract, fetch, fetch_many, parse_feed
-    from crawler.articles.dedupe import group_stories
-    from crawler.articles.extraction import Extraction
+    from crawler.articles.near_duplicates import group_stories
     from crawler.config.loader import load_config
     from crawler.errors import CrawlerError
+    from crawler.extraction.extraction import Extraction
     from crawler.feeds.discovery import discover_feeds
     from crawler.urls import canonical_url, url_key
     from storage.records import Article
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 _WHERE = {
     "Article": "storage.records",
     "CrawlerError": "crawler.errors",
-    "Extraction": "crawler.articles.extraction",
+    "Extraction": "crawler.extraction.extraction",
     "canonical_url": "crawler.urls",
     "crawl": "crawler.api",
     "discover_feeds": "crawler.feeds.discovery",
     "extract": "crawler.api",
     "fetch": "crawler.api",
     "fetch_many": "crawler.api",
-    "group_stories": "crawler.articles.dedupe",
+    "group_stories": "crawler.articles.near_duplicates",
     "load_config": "crawler.config.loader",
     "open_store": "storage.store",
     "parse_feed": "crawler.api",

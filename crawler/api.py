@@ -19,7 +19,7 @@ from crawler.urls import site
 from storage.records import Article, CrawlRun, SourceCounts
 
 if TYPE_CHECKING:
-    from crawler.articles.extraction import Extraction
+    from crawler.extraction.extraction import Extraction
     from crawler.feeds.listing import ParsedFeed
 
 
@@ -33,7 +33,7 @@ def extract(body: bytes, url: str) -> Extraction | None:
     Returns:
         What the page says; None where there is nothing to read. `obstacle` tells a wall or an error page from an article.
     """
-    from crawler.articles.extractor import extract as extract_page
+    from crawler.extraction.extractor import extract as extract_page
 
     return extract_page(body, url, rules=_rules().get(site(url)))
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from crawler.articles.extractor import extract
 from crawler.engine import worker
 from crawler.engine.politeness import allowed
 from crawler.engine.pool import Pool
 from crawler.errors import FeedError
+from crawler.extraction.extractor import extract
 from crawler.feeds.listing import ParsedFeed
 from crawler.feeds.opml import read_opml
 from crawler.feeds.parser import parse_feed

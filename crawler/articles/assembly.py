@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from crawler.articles.body import html_text
-from crawler.articles.dedupe import content_hash
-from crawler.articles.extraction import WALLS, Extraction
+from crawler.articles.near_duplicates import content_hash
+from crawler.extraction.extraction import WALLS, Extraction
+from crawler.extraction.main_text import html_text
 from crawler.text.clean import fitted, one_line
 from crawler.text.tokens import words
 from storage.records import Article, Entry, iso, moment

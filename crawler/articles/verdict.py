@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from crawler.articles.assembly import only_of_feed
-from crawler.articles.comparison import words_changed
-from crawler.articles.dedupe import CONTAINED, containment, content_hash, fingerprints, shingles
-from crawler.articles.extraction import WALLS, Extraction
+from crawler.articles.bounded_diff import words_changed
+from crawler.articles.near_duplicates import CONTAINED, containment, content_hash, fingerprints, shingles
 from crawler.config.models import PublisherRules
+from crawler.extraction.extraction import WALLS, Extraction
 from crawler.text.tokens import normal
 from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
 from storage.records import COMPLETENESS, Address, AddressKind, Article, Entry, Twin, Verdict, moment

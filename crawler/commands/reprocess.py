@@ -10,7 +10,7 @@ import click
 from crawler.commands.app import App, emit, machine_options, now, pass_app
 
 if TYPE_CHECKING:
-    from crawler.articles.reread import Reread
+    from crawler.articles.reprocess import Reread
 
 SHOWN = 60  # characters of a value in the table
 

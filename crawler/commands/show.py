@@ -184,7 +184,7 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
             form,
         )
         return
-    from crawler.articles.dedupe import containment, shingles
+    from crawler.articles.near_duplicates import containment, shingles
     from crawler.outputs.story import first_told
     from crawler.outputs.terminal import local, table, zone_name
 

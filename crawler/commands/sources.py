@@ -84,7 +84,8 @@ def list_sources(app: App, form: str) -> None:
 @pass_app
 def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: str | None, tags: tuple[str, ...]) -> int:
     """Add sites, feeds or sitemaps: discovers where each lists its news, shows what it found, and writes the configuration."""
-    from crawler.config import check_id, source_file
+    from crawler.config import source_file
+    from crawler.config.loader import check_id
     from crawler.engine.probe import probe
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
     from crawler.urls import host_of

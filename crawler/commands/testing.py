@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from crawler.articles.extraction import Extraction
 from crawler.config.models import Config, PublisherRules, SourceIndex
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
+from crawler.extraction.extraction import Extraction
 from crawler.feeds.revisit import Answer, check
 from crawler.urls import canonical_url
 from storage.records import Feed, FeedCheck, Listed, iso

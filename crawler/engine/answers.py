@@ -8,7 +8,7 @@ from typing import Any
 
 from scrapy.http import Response
 
-from crawler.articles.dedupe import content_hash
+from crawler.articles.near_duplicates import content_hash
 from crawler.articles.verdict import SAME_TEXT_WORDS, Held, Visit, decide
 from crawler.engine.wire import PACKED
 from storage.raw import RawPage

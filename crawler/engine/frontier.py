@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from crawler.articles import outcomes
+from crawler.articles import failures
 from crawler.config.models import Config, Source, SourceIndex
 from crawler.engine.asking import Asked, ask_entry, ask_feed, ask_step
 from crawler.engine.desk import WriterThread
@@ -186,7 +186,7 @@ class Frontier:
                 refusal = str(error)
             self._in_flight[request] = "entries"
             if refusal:
-                await self.settle(request, replace(outcomes.rejected(entry, refusal, now, None), article_id=None))
+                await self.settle(request, replace(failures.rejected(entry, refusal, now, None), article_id=None))
             else:
                 asked.append(request)
         return asked

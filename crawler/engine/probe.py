@@ -28,7 +28,7 @@ from crawler.urls import host_of
 from storage.records import Feed
 
 if TYPE_CHECKING:
-    from crawler.articles.extraction import Extraction
+    from crawler.extraction.extraction import Extraction
 
 ENOUGH = 4  # feeds of one site that are taken without a word from the user
 _T = TypeVar("_T")

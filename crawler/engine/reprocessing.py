@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from crawler.articles.reread import Reread, merged
+from crawler.articles.reprocess import Reread, merged
 from crawler.articles.verdict import prints_of
 from crawler.config.models import Config, PublisherRules, SourceIndex
 from crawler.engine import worker

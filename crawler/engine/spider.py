@@ -16,7 +16,7 @@ import scrapy
 from scrapy import Request
 from scrapy.http import Response
 
-from crawler.articles import outcomes
+from crawler.articles import failures
 from crawler.articles.verdict import Visit, next_recheck, rules_site
 from crawler.config.models import Config, PublisherRules, Source
 from crawler.content_encoding import BrokenBody
@@ -123,21 +123,21 @@ class NewsSpider(scrapy.Spider):
         if status == 304 and (entry.article_id is None or not asked.validators):
             await self._fail(asked, "the server answered 304 (not modified) to a request without validators", response)
         elif status == 304:
-            await self._settle(asked, outcomes.same(entry, at, recheck), response)
+            await self._settle(asked, failures.same(entry, at, recheck), response)
         elif status in {404, 410}:
             await self._settle(
-                asked, outcomes.not_found(entry, status, at, recheck, hour=self.config.pace.hour), response
+                asked, failures.not_found(entry, status, at, recheck, hour=self.config.pace.hour), response
             )
-        elif status >= 400 and status not in {*outcomes.WALL_STATUS, 403}:
+        elif status >= 400 and status not in {*failures.WALL_STATUS, 403}:
             later = retry_after(header(response.headers, "Retry-After"), now=asked.now)
             if later is None and status in {429, 503}:
                 later = asked.now + timedelta(seconds=THROTTLED * self.config.pace.hour)
             throttle = later if status in {429, 503} else None
             await self._fail(asked, f"the server answered {status}", response, later=later, throttle=throttle)
-        elif status >= 300 and status not in {*outcomes.WALL_STATUS, 403}:
+        elif status >= 300 and status not in {*failures.WALL_STATUS, 403}:
             await self._fail(asked, f"it redirects ({status}) to nowhere", response)
         elif (kind := media_of(response)) is not None:
-            await self._settle(asked, outcomes.rejected(entry, f"not a web page ({kind})", at, recheck), response)
+            await self._settle(asked, failures.rejected(entry, f"not a web page ({kind})", at, recheck), response)
         else:
             await self._extract(asked, response)
 
@@ -168,7 +168,7 @@ class NewsSpider(scrapy.Spider):
             return
         extraction = found.reading.extraction
         if extraction is None:
-            again = outcomes.forbidden(entry, asked.at, self._recheck(asked), hour=self.config.pace.hour)
+            again = failures.forbidden(entry, asked.at, self._recheck(asked), hour=self.config.pace.hour)
             await self._settle(asked, again, response)
             return
         visit = self._visit(asked, response, source, entry, found)
@@ -208,7 +208,7 @@ class NewsSpider(scrapy.Spider):
         error = failure.value
         reason = reason_of(error, self.resolver.refused, host_of(failure.request.url))
         if isinstance(error, Refused) and error.kind in {"guard", "robots"}:
-            await self._settle(asked, outcomes.rejected(entry, reason, asked.at, self._recheck(asked)), None)
+            await self._settle(asked, failures.rejected(entry, reason, asked.at, self._recheck(asked)), None)
             return
         later = (
             asked.now + timedelta(seconds=error.retry_after)
@@ -229,7 +229,7 @@ class NewsSpider(scrapy.Spider):
     ) -> None:
         entry = asked.entry
         assert entry is not None
-        verdict = outcomes.failed(
+        verdict = failures.failed(
             entry, reason, asked.at, self._recheck(asked), later=later, hard=hard, hour=self.config.pace.hour
         )
         await self._settle(asked, verdict, response, throttle)
@@ -262,7 +262,7 @@ class NewsSpider(scrapy.Spider):
             if asked.entry is None:
                 return
             later = asked.at + timedelta(hours=6)
-            failed = outcomes.failed(
+            failed = failures.failed(
                 asked.entry, f"could not be stored: {error}", asked.at, self._recheck(asked), later=later, hard=True
             )
             try:

@@ -10,7 +10,7 @@ import gc
 import sys
 from datetime import UTC, datetime
 
-from crawler.articles.extractor import extract
+from crawler.extraction.extractor import extract
 from crawler.feeds.parser import parse_feed
 
 _WORDS = "The council met on Monday and agreed that the old bridge over the river would be closed for repairs until the spring, said the mayor of the town."

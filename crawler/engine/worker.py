@@ -20,9 +20,9 @@ from crawler.errors import FeedError
 from crawler.startup import limit, raise_gc_thresholds
 
 if TYPE_CHECKING:
-    from crawler.articles.extraction import Extraction
-    from crawler.articles.reading import Reading
+    from crawler.articles.read_page import Reading
     from crawler.config.models import PublisherRules
+    from crawler.extraction.extraction import Extraction
     from crawler.feeds.discovery import Candidate
     from crawler.feeds.listing import ParsedFeed
     from crawler.feeds.opml import Imported
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from storage.raw import RawPage
 
 # What a worker needs: half a second, loaded once for all of them by the fork server.
-NEEDED = ("crawler.articles.reading", "crawler.feeds.parser", "storage.raw", "crawler.engine.warmed")
+NEEDED = ("crawler.articles.read_page", "crawler.feeds.parser", "storage.raw", "crawler.engine.warmed")
 LARGE = 2 * 1024**2  # bytes of a page or feed after which memory is given back
 # Bytes of one worker: a page that takes more fails alone. Address space is what is asked for, data is what may become resident.
 MEMORY = {"RLIMIT_AS": 1024**3, "RLIMIT_DATA": 384 * 1024**2}
@@ -111,7 +111,7 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
         MemoryError: it takes more than MEMORY.
         ReadFailed: anything else that it made us trip over.
     """
-    from crawler.articles.reading import read
+    from crawler.articles.read_page import read
     from storage.raw import record_of
 
     body, alone = unpack(page.body, most) if page.packed else (page.body, True)
@@ -147,7 +147,7 @@ def read_candidates(body: bytes, url: str) -> list[Candidate]:
 @_as_text()
 def extract_page(body: bytes, url: str, rules: PublisherRules, now: datetime) -> Extraction | None:
     """One page by itself, for a look that keeps nothing."""
-    from crawler.articles.extractor import extract
+    from crawler.extraction.extractor import extract
 
     return extract(body, url, rules=rules, now=now)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from crawler.articles.comparison import Budget, opcodes
+from crawler.articles.bounded_diff import Budget, opcodes
 from crawler.outputs.terminal import local, on_terminal, out, safe, zone_name
 
 Piece = tuple[str, str]  # ("equal" | "insert" | "delete", words)

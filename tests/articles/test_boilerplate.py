@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from crawler.articles.boilerplate import body_of, densest, join_parts, measure, prune
+from crawler.extraction.boilerplate import body_of, densest, join_parts, measure, prune
 
 SENTENCE = "The harbour board voted on Tuesday to dredge the western basin before the winter storms arrive, "
 STORY = [f"{SENTENCE}paragraph {number} of the report says." for number in range(6)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.articles.comparison import STEPS, Budget, opcodes, words_changed
+from crawler.articles.bounded_diff import STEPS, Budget, opcodes, words_changed
 from crawler.outputs.diff import changed
 
 WORDS = st.lists(st.sampled_from(["the", "minister", "said", "no", "yes", "harbour"]), max_size=40)

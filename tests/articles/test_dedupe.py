@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.articles.comparison import words_changed
-from crawler.articles.dedupe import (
+from crawler.articles.bounded_diff import words_changed
+from crawler.articles.near_duplicates import (
     SAMPLE,
     containment,
     content_hash,

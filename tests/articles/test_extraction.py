@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crawler.articles.extractor import extract
-from crawler.articles.fields import without_site
 from crawler.config.loader import shipped_sources
+from crawler.extraction.extractor import extract
+from crawler.extraction.metadata import without_site
 from storage.records import moment
 from tests.charsets import LABELS, TEXT
 from tests.conftest import NOW
@@ -212,7 +212,7 @@ def test_row_11_scripts_that_nobody_reads_take_no_texts_room() -> None:
     "around", ['<svg viewBox="0"/>%s<svg></svg>', '<script>if (x < "<!--") y()</script>%s<!-- c -->', "<!-- a %s", "<style>%s"], ids=["svg", "comment in a script", "open comment", "open style"]
 )  # fmt: skip
 def test_row_11_a_heavy_page_loses_scripts_and_nothing_else(around: str) -> None:
-    from crawler.articles.taming import tame
+    from crawler.extraction.page_limits import tame
 
     text = "".join(f"<p>{p}</p>" for p in story(8, 12))
     page = (around % text) + "<script>" + "z" * 3_200_000 + "</script>"
@@ -223,7 +223,7 @@ def test_row_11_a_heavy_page_loses_scripts_and_nothing_else(around: str) -> None
 @pytest.mark.timeout(60)
 def test_row_11_no_flood_makes_taming_itself_dear(piece: str) -> None:
     """Quadratic, these took minutes."""
-    from crawler.articles.taming import tame
+    from crawler.extraction.page_limits import tame
 
     tame(piece * (1_000_000 // len(piece)) + "x" * 3_000_000)
 

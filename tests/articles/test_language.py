@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.articles.language import contradicts, text_language
+from crawler.extraction.language import contradicts, text_language
 
 TEXTS = {
     "en": "The harbour board voted on Tuesday to dredge the western basin before the winter storms arrive, and it said that the work would be paid for by the city and not by the people who use the ferries every day, as they had feared.",

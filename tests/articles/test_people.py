@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from crawler.articles.extractor import extract
+from crawler.extraction.extractor import extract
 
 BODY = "".join(
     f"<p>The harbour board voted on Tuesday to dredge the western basin before the winter storms, part {n}.</p>"

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from crawler.articles import outcomes
+from crawler.articles import failures
 from crawler.articles.assembly import assemble
-from crawler.articles.dedupe import content_hash, shingles
-from crawler.articles.extraction import Extraction
-from crawler.articles.outcomes import by_status
+from crawler.articles.failures import by_status
+from crawler.articles.near_duplicates import content_hash, shingles
 from crawler.articles.verdict import Held, Visit, decide, next_recheck
+from crawler.extraction.extraction import Extraction
 from crawler.urls import url_key
 from storage.records import Article, Entry, Twin, Verdict, iso
 from tests.conftest import NOW
@@ -312,9 +312,9 @@ def test_a_walled_article_whose_feed_entry_changes_is_revised_and_still_asked_ag
 
 def test_a_deleted_article_is_looked_at_twice_and_then_at_its_ages() -> None:
     recheck = Entry(id=0, feed_url="", source="a", url=A, url_key="", article_id=1)
-    assert outcomes.not_found(recheck, 404, NOW, None).recheck_at == NOW + timedelta(hours=1)
+    assert failures.not_found(recheck, 404, NOW, None).recheck_at == NOW + timedelta(hours=1)
     assert (
-        outcomes.not_found(dataclasses.replace(recheck, verdict="gone", attempts=1), 404, NOW, None).recheck_at is None
+        failures.not_found(dataclasses.replace(recheck, verdict="gone", attempts=1), 404, NOW, None).recheck_at is None
     )
 
 
@@ -330,9 +330,9 @@ def test_only_the_same_hard_failure_thrice_gives_an_entry_up() -> None:
         reason="it did not answer in time",
         first_seen_at=iso(NOW),
     )
-    assert outcomes.failed(entry, "reading it took too long", NOW, None, hard=True).outcome == "failed"
+    assert failures.failed(entry, "reading it took too long", NOW, None, hard=True).outcome == "failed"
     same = dataclasses.replace(entry, reason="reading it took too long")
-    assert outcomes.failed(same, "reading it took too long", NOW, None, hard=True).outcome == "rejected"
+    assert failures.failed(same, "reading it took too long", NOW, None, hard=True).outcome == "rejected"
 
 
 @pytest.mark.parametrize(

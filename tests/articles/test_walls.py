@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.articles.extractor import extract
-from crawler.articles.walls import wall_lines
+from crawler.extraction.extractor import extract
+from crawler.extraction.interstitials import wall_lines
 
 PAGES = [
     json.loads(line)

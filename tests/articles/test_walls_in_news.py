@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from crawler.articles.extractor import extract
+from crawler.extraction.extractor import extract
 
 NEWS = {
     "Netflix raises subscription prices": [

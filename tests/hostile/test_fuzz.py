@@ -21,10 +21,10 @@ from pathlib import Path
 
 import pytest
 
-from crawler.articles.extractor import extract
 from crawler.config.loader import load_config
 from crawler.content_encoding import BrokenBody, undone
 from crawler.errors import ConfigError, FeedError
+from crawler.extraction.extractor import extract
 from crawler.feeds.opml import read_csv, read_lines, read_opml
 from crawler.feeds.parser import parse_feed
 from crawler.text.dates import read_date

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from crawler.articles.extractor import extract
-from crawler.articles.page import read_page
-from crawler.articles.taming import MAX_LISTS
 from crawler.config.source_file import free_id
 from crawler.engine import politeness, worker
 from crawler.engine.politeness import Robots, RobotsMiddleware
 from crawler.engine.pool import Pool
+from crawler.extraction.extractor import extract
+from crawler.extraction.page import read_page
+from crawler.extraction.page_limits import MAX_LISTS
 from crawler.feeds.jsonfeed import MOST_SHARED
 from crawler.feeds.listing import size_of
 from crawler.feeds.opml import MAX_FOLDERS, MAX_TAGS, read_any

@@ -20,9 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from crawler.articles.body import html_text
-from crawler.articles.extractor import extract
 from crawler.errors import FeedError
+from crawler.extraction.extractor import extract
+from crawler.extraction.main_text import html_text
 from crawler.feeds.listing import listed
 from crawler.feeds.parser import parse_feed
 from crawler.text.clean import LIMITS, one_line

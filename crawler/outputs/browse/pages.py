@@ -11,8 +11,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from crawler.articles.comparison import Budget
-from crawler.articles.dedupe import containment, shingles
+from crawler.articles.bounded_diff import Budget
+from crawler.articles.near_duplicates import containment, shingles
 from crawler.config.value_types import readable
 from crawler.errors import UsageError
 from crawler.outputs.browse import plots

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from crawler.articles import outcomes
+from crawler.articles import failures
 from crawler.articles.assembly import assemble
-from crawler.articles.dedupe import shingles
-from crawler.articles.extraction import Extraction
-from crawler.articles.extractor import extract
+from crawler.articles.near_duplicates import shingles
 from crawler.config.models import PublisherRules
+from crawler.extraction.extraction import Extraction
+from crawler.extraction.extractor import extract
 from storage.records import Article, Entry
 
 
@@ -46,7 +46,7 @@ def read(
         rules: what is known of the publisher's pages.
         now: when it was asked for.
     """
-    extraction = outcomes.by_status(extract(body, url, rules=rules, now=now), url, status)
+    extraction = failures.by_status(extract(body, url, rules=rules, now=now), url, status)
     if extraction is None:
         return Reading(extraction=None, article=None)
     article = assemble(extraction, entry, source=source, language=language, now=now)

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from crawler.articles.body import select
-from crawler.articles.dates import find_published
-from crawler.articles.extraction import Provenance
-from crawler.articles.images import first_text, put_image
-from crawler.articles.marks import Marks, read_marks
-from crawler.articles.page import Page, text_of
-from crawler.articles.people import find_authors, person, split_names
-from crawler.articles.structured import Structured, breadcrumbs, text_value
 from crawler.config.models import PublisherRules
+from crawler.extraction.authors import find_authors, person, split_names
+from crawler.extraction.dates import find_published
+from crawler.extraction.element_roles import Marks, read_marks
+from crawler.extraction.extraction import Provenance
+from crawler.extraction.images import first_text, put_image
+from crawler.extraction.main_text import select
+from crawler.extraction.page import Page, text_of
+from crawler.extraction.structured_data import Structured, breadcrumbs, text_value
 from crawler.text.clean import one_line
 from crawler.text.dates import read_date
 from crawler.text.tokens import normal

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crawler.articles.page import Page
+from crawler.extraction.page import Page
 from crawler.text.clean import unescaped
 
 MAX_JSON = 1_000_000  # characters of one block; 5 MB of JSON-LD cost 700 MB (RELIABILITY 3.3)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from crawler.articles.body import select
-from crawler.articles.extraction import Provenance
-from crawler.articles.marks import Marks
-from crawler.articles.page import Page, text_of
-from crawler.articles.structured import Structured, address_value
 from crawler.config.models import PublisherRules
+from crawler.extraction.element_roles import Marks
+from crawler.extraction.extraction import Provenance
+from crawler.extraction.main_text import select
+from crawler.extraction.page import Page, text_of
+from crawler.extraction.structured_data import Structured, address_value
 from crawler.text.clean import one_line
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from crawler.articles.extraction import Provenance
+from crawler.extraction.extraction import Provenance
 
 _AGENCIES = {
     "Reuters": r"reuters", "AP": r"ap|(?:the )?associated press|ap news", "AFP": r"afp|agence france[- ]presse", "dpa": r"dpa|deutsche presse-agentur", "TASS": r"tass|тасс",

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from crawler.articles.agency import agency_of
-from crawler.articles.marks import Marks
-from crawler.articles.page import Page, text_of
-from crawler.articles.structured import Structured, text_value
+from crawler.extraction.agencies import agency_of
+from crawler.extraction.element_roles import Marks
+from crawler.extraction.page import Page, text_of
+from crawler.extraction.structured_data import Structured, text_value
 from crawler.text.clean import one_line
 
 MOST = 20  # names of one article; more is a masthead

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime, timedelta
 
-from crawler.articles.extraction import Extraction
 from crawler.articles.verdict import GONE_RETRIES, WALL_RETRIES
+from crawler.extraction.extraction import Extraction
 from storage.records import Entry, Outcome, Verdict, moment
 
 FAIL_RETRIES = (1 / 12, 0.5, 2.0, 6.0, 24.0)  # hours

@@ -10,7 +10,7 @@ from lxml import html as lxml_html
 from lxml.etree import ElementDefaultClassLookup, ErrorTypes, ParserError, iterwalk
 from trafilatura.utils import decode_file
 
-from crawler.articles.taming import LEVELS, tame, tame_lists, tame_tables
+from crawler.extraction.page_limits import LEVELS, tame, tame_lists, tame_tables
 from crawler.text.clean import clean_text
 from crawler.urls import canonical_url, join
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crawler.articles.boilerplate import body_of, densest, measure
-from crawler.articles.page import Page, text_of
-from crawler.articles.structured import Structured
-from crawler.articles.walls import MOST_WORDS, Seen, wall, wall_lines
+from crawler.extraction.boilerplate import body_of, densest, measure
+from crawler.extraction.interstitials import MOST_WORDS, Seen, wall, wall_lines
+from crawler.extraction.page import Page, text_of
+from crawler.extraction.structured_data import Structured
 from crawler.text.tokens import words
 from crawler.urls import is_root_or_section
 

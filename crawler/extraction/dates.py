@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from crawler.articles.body import select
-from crawler.articles.marks import Marks
-from crawler.articles.page import Page, text_of
-from crawler.articles.structured import Structured, text_value
 from crawler.config.models import PublisherRules
+from crawler.extraction.element_roles import Marks
+from crawler.extraction.main_text import select
+from crawler.extraction.page import Page, text_of
+from crawler.extraction.structured_data import Structured, text_value
 from crawler.text.dates import read_date
 from storage.records import moment
 

@@ -13,10 +13,10 @@ from lxml.etree import ParserError, XPath
 from trafilatura import bare_extraction
 from trafilatura.settings import DEFAULT_CONFIG
 
-from crawler.articles.boilerplate import body_of, densest, flatten_floods, join_parts, measure, prune
-from crawler.articles.page import Page, text_of
-from crawler.articles.structured import Structured
 from crawler.config.models import PublisherRules
+from crawler.extraction.boilerplate import body_of, densest, flatten_floods, join_parts, measure, prune
+from crawler.extraction.page import Page, text_of
+from crawler.extraction.structured_data import Structured
 from crawler.text.clean import one_line, unescaped
 from crawler.text.tokens import words
 

@@ -1,6 +1,6 @@
 """One page in, one Extraction out: what the page says, by itself, without the feed and without what is held. Pure; runs in worker processes.
 
-bytes -> Page (one parse) -> structured data -> fields -> text -> what kind of page it is (judgement.py).
+bytes -> Page (one parse) -> structured data -> fields -> text -> what kind of page it is (page_type.py).
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Any
 
-from crawler.articles import judgement
-from crawler.articles.agency import find_agency
-from crawler.articles.body import find_body
-from crawler.articles.dates import guess_day
-from crawler.articles.extraction import Extraction, Provenance
-from crawler.articles.fields import find_fields
-from crawler.articles.images import captions
-from crawler.articles.language import contradicts, text_language
-from crawler.articles.page import Page, read_page
-from crawler.articles.people import guess_authors
-from crawler.articles.structured import Structured, read_structured
 from crawler.config.models import PublisherRules
+from crawler.extraction import page_type
+from crawler.extraction.agencies import find_agency
+from crawler.extraction.authors import guess_authors
+from crawler.extraction.dates import guess_day
+from crawler.extraction.extraction import Extraction, Provenance
+from crawler.extraction.images import captions
+from crawler.extraction.language import contradicts, text_language
+from crawler.extraction.main_text import find_body
+from crawler.extraction.metadata import find_fields
+from crawler.extraction.page import Page, read_page
+from crawler.extraction.structured_data import Structured, read_structured
 from crawler.text.tokens import normal
 from crawler.urls import canonical_url, site
 
@@ -66,15 +66,15 @@ def extract(
     agency, agency_source = find_agency(fields, provenance, text)
     if agency:
         provenance["agency"] = {"source": agency_source, "raw": None}
-    kind = judgement.kind_of(said, fields, text, url)
+    kind = page_type.kind_of(said, fields, text, url)
     if kind == "gallery":
         more = [caption for caption in below_pictures if caption not in text]
         if len(more) > 1:  # one is the lead image's, and has a field of its own
             text = "\n\n".join(filter(None, (text, *more)))
-    obstacle = judgement.obstacle(whole, said, fields, text, url)
+    obstacle = page_type.obstacle(whole, said, fields, text, url)
     completeness = "headline"
     if obstacle is None:
-        text, completeness = judgement.own_text(said, text)
+        text, completeness = page_type.own_text(said, text)
     published = provenance.get("published_at", {})
     return Extraction(
         url=url,

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from crawler.articles.comparison import words_changed
+from crawler.articles.bounded_diff import words_changed
 from storage.records import Article
 
 # What a page says; the rest of a record is when and where it was seen, or follows from these.
