@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.config.models import Schedule
-from crawler.feeds.listing import ParsedFeed
+from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.revisit import SOFT, Answer, Seen, check
 from storage.records import Feed, Listed, iso
 

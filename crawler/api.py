@@ -20,7 +20,7 @@ from storage.records import Article, CrawlRun, SourceCounts
 
 if TYPE_CHECKING:
     from crawler.extraction.extraction import Extraction
-    from crawler.feeds.listing import ParsedFeed
+    from crawler.feeds.parsed_feed import ParsedFeed
 
 
 def extract(body: bytes, url: str) -> Extraction | None:

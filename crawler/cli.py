@@ -109,7 +109,7 @@ def _log(*, quiet: bool, verbose: bool) -> None:
     import logging
     import warnings
 
-    from crawler.outputs.logs import ShortLines
+    from crawler.outputs.log_format import ShortLines
 
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what a library deprecates is for its developers

@@ -93,7 +93,7 @@ class Feed:
     last_error: str | None = None
     state: str = "active"
     parent_url: str | None = None
-    rhythm: str | None = None  # when it publishes (crawler.feeds.rhythm)
+    rhythm: str | None = None  # when it publishes (crawler.feeds.adaptive)
     window: int = 0  # entries that the last good answer listed
     asked_wait: float | None = None  # seconds that its ttl or sy:* ask for; a 304 does not repeat them
     ok_at: str | None = None  # the last good answer

@@ -1,4 +1,4 @@
-"""One question of a stranger's, in SQL: read-only, with limits of time and size. For a process that may be killed meanwhile (crawler/outputs/browse/answerer.py)."""
+"""One question of a stranger's, in SQL: read-only, with limits of time and size. For a process that may be killed meanwhile (crawler/outputs/browse/sql_workers.py)."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ from crawler.engine.politeness import allowed
 from crawler.engine.pool import Pool
 from crawler.errors import FeedError
 from crawler.extraction.extractor import extract
-from crawler.feeds.listing import ParsedFeed
-from crawler.feeds.opml import read_opml
+from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.parser import parse_feed
+from crawler.feeds.source_lists import read_opml
 from crawler.urls import canonical_url, url_key
 from storage.records import moment
 from tests.conftest import NOW, Desk
@@ -207,7 +207,7 @@ def _equal(name: str, expected: Any, entry: Any) -> bool:
 
 
 def _plain(text: Any) -> str:
-    from crawler.feeds.listing import plain
+    from crawler.feeds.parsed_feed import plain
 
     return "".join((plain(str(text or ""), html=True) or "").split()).casefold()
 

@@ -17,7 +17,7 @@ from crawler.config.models import Pace
 from crawler.engine import worker
 from crawler.engine.pool import PageFailed, Pool
 from crawler.errors import FeedError, unexpected
-from crawler.outputs.logs import JsonLines, ShortLines, TextLines
+from crawler.outputs.log_format import JsonLines, ShortLines, TextLines
 from storage.errors import DiskProblem
 from tests.conftest import Desk, source
 from tests.site import Site

@@ -367,7 +367,7 @@ def test_a_stray_file_is_not_executed_by_what_answers_browse(desk: Desk, name: s
     open_writer(desk.database).close()
     (desk.folder / name).write_text(STRAY)
     code = (
-        "import asyncio, pathlib\nfrom crawler.outputs.browse.answerer import Answerer\n"
+        "import asyncio, pathlib\nfrom crawler.outputs.browse.sql_workers import Answerer\n"
         "asked = Answerer(pathlib.Path('news.db'))\n"
         "print(asyncio.run(asked.ask('SELECT 1 AS one', {}, most=None, milliseconds=5000))[1])\nasked.close()"
     )
@@ -416,7 +416,7 @@ def test_the_progress_bar_knows_its_end_once_the_feeds_are_read(desk: Desk, site
 
 
 def test_a_failure_of_apprise_says_why_and_tells_no_secret(desk: Desk) -> None:
-    from crawler.watches.sending import NotSentError, send
+    from crawler.watches.receivers import NotSentError, send
 
     body = json.dumps({"title": "t", "text": "x"})
     with pytest.raises(NotSentError) as failed:

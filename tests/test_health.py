@@ -7,7 +7,7 @@ import pytest
 
 from crawler.config.models import Health
 from crawler.monitoring.health import Disk, Trouble, assess, usual_gap
-from crawler.outputs.health import coverage_rows
+from crawler.outputs.status import coverage_rows
 from storage.records import iso
 from tests.conftest import NOW
 

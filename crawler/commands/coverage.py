@@ -22,7 +22,7 @@ def coverage_command(app: App, source: str | None, by: str, since: str | None, u
     """What was watched and found, day by day: it tells a quiet day from a day on which nobody watched. Days are UTC."""
     from datetime import timedelta
 
-    from crawler.outputs.health import coverage_rows, print_coverage
+    from crawler.outputs.status import coverage_rows, print_coverage
     from storage.records import iso
 
     moment = now()

@@ -36,7 +36,7 @@ _NAMED = (
 @pass_app
 def doctor_command(app: App) -> int:
     """Versions, limits and settings, what of them is unsafe, and what to do; exit 1 where something must be mended."""
-    from crawler.watches.judging import never
+    from crawler.watches.matching import never
     from storage.connection import SQLITE_VERSION
     from storage.errors import StorageError
     from storage.lock import holder

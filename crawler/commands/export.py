@@ -84,9 +84,9 @@ def export_command(
     fields: tuple[str, ...],
 ) -> None:
     """What is kept, into a file (`-` is stdout), with the filters of `list`; the file appears when all of it is written."""
+    from crawler.outputs.atomic_files import refuse_clashes, whole
     from crawler.outputs.cursors import read_cursor, write_cursor
     from crawler.outputs.exports import export
-    from crawler.outputs.files import refuse_clashes, whole
     from crawler.outputs.manifest import as_text, manifest
     from crawler.outputs.terminal import counted
 

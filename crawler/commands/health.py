@@ -18,7 +18,7 @@ def status_command(app: App, strict: bool, form: str) -> int:
     failing, the disk nearly full, the database damaged. What is wrong with single sources is listed, and fails only with --strict.
     """
     from crawler.monitoring.status import disk_of, look
-    from crawler.outputs.health import print_status, status_document
+    from crawler.outputs.status import print_status, status_document
     from storage.lock import holder
 
     config, moment = app.config, now()

@@ -11,7 +11,7 @@ from crawler.commands.app import App
 from crawler.config import source_file
 from crawler.errors import DONE, FAILED, SOME_FAILED, FeedError, UsageError
 from crawler.feeds.discovery import looks_like_feed
-from crawler.feeds.opml import Imported, Wanted
+from crawler.feeds.source_lists import Imported, Wanted
 from crawler.urls import host_of
 
 if TYPE_CHECKING:

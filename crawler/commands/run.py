@@ -36,7 +36,7 @@ def run_command(app: App, metrics: str | None, form: str) -> int:
     force. The first signal drains within ten seconds and exits 0, a second one ends at once. Exit 6 when another newsdesk holds the database.
     """
     from crawler.engine.stopping import Stopping
-    from crawler.outputs.logs import line_of, log_to_stderr
+    from crawler.outputs.log_format import line_of, log_to_stderr
     from storage.errors import StorageError
 
     log_to_stderr(form, quiet=app.quiet, verbose=app.verbose)

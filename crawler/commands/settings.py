@@ -24,7 +24,7 @@ def show_settings(app: App, origin: bool) -> None:
     """The settings in force, as TOML; secrets stay `env:NAME`."""
     from crawler.config.dump import section_lines
     from crawler.config.models import SECTIONS
-    from crawler.watches.sending import shown
+    from crawler.watches.receivers import shown
 
     config = app.config
     receivers = tuple(shown(receiver) for receiver in config.health.notify)  # an address of these is often a secret
@@ -46,7 +46,7 @@ def show_settings(app: App, origin: bool) -> None:
 @pass_app
 def check_settings(app: App) -> None:
     """Read the configuration and say whether it holds; exit 3 where it does not, with file and line."""
-    from crawler.watches.judging import never
+    from crawler.watches.matching import never
 
     config = app.config
     missing = _unset_secrets(config)

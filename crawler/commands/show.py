@@ -185,7 +185,7 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
         )
         return
     from crawler.articles.near_duplicates import containment, shingles
-    from crawler.outputs.story import first_told
+    from crawler.outputs.first_published import first_told
     from crawler.outputs.terminal import local, table, zone_name
 
     mine = shingles(article.text or "")

@@ -159,7 +159,7 @@ async def _discover_all(web: Web, urls: list[str]) -> list[Discovery]:
 
 
 def _values(found: Discovery, source_id: str, name: str | None, tags: tuple[str, ...]) -> dict[str, Any]:
-    from crawler.feeds.listing import plain
+    from crawler.feeds.parsed_feed import plain
 
     return {
         "id": source_id, "name": name or plain(found.title) or source_id, "url": found.home or found.url, "feeds": [u for u, _ in found.feeds], "sitemaps": [u for u, _ in found.sitemaps],
@@ -265,7 +265,7 @@ def export_sources(app: App, file: Path | None, form: str) -> None:
     import tomlkit
 
     from crawler.config import source_file
-    from crawler.feeds.opml import write_opml
+    from crawler.feeds.source_lists import write_opml
 
     if form == "toml":
         document = tomlkit.document()

@@ -28,8 +28,8 @@ def watch_command() -> None:
 def list_watches(app: App, form: str) -> None:
     """The watches, what each looks for, and what became of its messages."""
     from crawler.outputs.terminal import local, table, zone_name
-    from crawler.watches.judging import never
-    from crawler.watches.sending import shown
+    from crawler.watches.matching import never
+    from crawler.watches.receivers import shown
     from storage.errors import MissingDatabase
 
     try:
@@ -74,7 +74,7 @@ def test_watch(app: App, name: str, since: str | None, send: bool, form: str) ->
     from datetime import timedelta
 
     from crawler.outputs.terminal import counted, local, table, zone_name
-    from crawler.watches.judging import judge, never, once_each
+    from crawler.watches.matching import judge, never, once_each
     from crawler.watches.messages import message_of
 
     watch = _watch(app, name)
@@ -117,7 +117,7 @@ def test_watch(app: App, name: str, since: str | None, send: bool, form: str) ->
 
 def _send(app: App, watch: Watch, body: dict[str, Any]) -> int:
     """One message to each receiver, now; 1 where one did not take it."""
-    from crawler.watches.sending import NotSentError, send, shown
+    from crawler.watches.receivers import NotSentError, send, shown
 
     if not watch.notify:
         raise UsageError(f'watch {watch.name!r} names no receiver; add notify = ["…"] to it')

@@ -18,7 +18,7 @@ from crawler.engine.pool import Pool
 from crawler.engine.tally import Tally
 from crawler.urls import host_of
 from crawler.version import __version__
-from crawler.watches.judging import never
+from crawler.watches.matching import never
 from storage.errors import StorageError
 from storage.lock import Lock
 from storage.outbox import Outbox

@@ -21,9 +21,9 @@ from crawler.engine.pool import PageFailed, Pool
 from crawler.engine.wire import weight_of
 from crawler.errors import FeedError
 from crawler.feeds.backfill import read_robots, read_step
-from crawler.feeds.listing import ParsedFeed
+from crawler.feeds.freshness import fresh_for, retry_after
+from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.revisit import FORBIDDEN, SOFT, THROTTLED, Answer, Seen, check, taken
-from crawler.feeds.waits import fresh_for, retry_after
 from crawler.urls import host_of
 from storage.records import Feed, FeedCheck, FetchRecord, StepFound, moment
 from storage.writer import Writer

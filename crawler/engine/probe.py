@@ -23,7 +23,7 @@ from crawler.engine.pool import PageFailed, Pool
 from crawler.engine.wire import reason_of
 from crawler.errors import FeedError
 from crawler.feeds.discovery import Candidate, robots_sitemaps, usual_maps, usual_places
-from crawler.feeds.listing import ParsedFeed
+from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.urls import host_of
 from storage.records import Feed
 

@@ -29,8 +29,8 @@ from crawler.engine.polling import Polls
 from crawler.engine.pool import PageFailed, Pool
 from crawler.engine.wire import reason_of
 from crawler.errors import CrawlerError
+from crawler.feeds.freshness import retry_after
 from crawler.feeds.revisit import THROTTLED
-from crawler.feeds.waits import retry_after
 from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.records import Entry, Verdict, moment

@@ -19,8 +19,8 @@ from crawler.config.models import Config
 from crawler.errors import unexpected
 from crawler.monitoring.status import look
 from crawler.text.clean import one_line
-from crawler.watches import sending
-from crawler.watches.judging import Judged, due_at, judge
+from crawler.watches import receivers
+from crawler.watches.matching import Judged, due_at, judge
 from crawler.watches.messages import message_of, of_health
 from storage.errors import StorageError
 from storage.outbox import Outbox
@@ -121,7 +121,7 @@ class Teller:
         if not (ending and watch.digest == "instant") and due_at(watch, found, last, hour) > now:
             return None
         body = message_of(self.live.writer, watch, found, now)
-        return ([sending.target_of(receiver) for receiver in watch.notify] if body["count"] else []), body
+        return ([receivers.target_of(receiver) for receiver in watch.notify] if body["count"] else []), body
 
     async def health(self, lines: Mapping[str, str]) -> None:
         """Tell `[health] notify` of troubles that are new, gaps among them, and of those that are over.
@@ -129,8 +129,8 @@ class Teller:
         Args:
             lines: the troubles of now, by what makes them the same tomorrow.
         """
-        receivers = self.config.health.notify
-        if not receivers:
+        notify = self.config.health.notify
+        if not notify:
             return
         held = await self.live.desk.call(lambda writer: writer.meta(_TOLD))
         told: dict[str, Any] = json.loads(held) if held else {"lines": {}, "gap": 0}
@@ -149,7 +149,7 @@ class Teller:
         keep = json.dumps(
             {"lines": dict(lines), "gap": max([told["gap"], *(gap.id for gap in new_gaps)])}, ensure_ascii=False
         )
-        targets = [sending.target_of(receiver) for receiver in receivers]
+        targets = [receivers.target_of(receiver) for receiver in notify]
         await self._ask(lambda outbox: outbox.put(HEALTH, targets, body, (_TOLD, keep), now))
 
     async def send(self) -> list[asyncio.Task[None]]:
@@ -191,18 +191,18 @@ class Teller:
         """Why a receiver did not take a message; None where it did."""
         agent = self.config.user_agent
         try:
-            work = _in_thread(lambda: sending.send(receiver, message.body, user_agent=agent, uid=message.uid))
+            work = _in_thread(lambda: receivers.send(receiver, message.body, user_agent=agent, uid=message.uid))
             await asyncio.wait_for(work, MOST_SECONDS)
-        except sending.NotSentError as problem:
+        except receivers.NotSentError as problem:
             return str(problem)
         except TimeoutError:
-            return f"{sending.shown(receiver)}: no end within {MOST_SECONDS:.0f} s"
+            return f"{receivers.shown(receiver)}: no end within {MOST_SECONDS:.0f} s"
         return None
 
     def _receivers(self) -> dict[str, str]:
         """Every receiver of the configuration, by what the database knows it by."""
         watched = (receiver for watch in self.config.watches for receiver in watch.notify)
-        return {sending.target_of(receiver): receiver for receiver in (*self.config.health.notify, *watched)}
+        return {receivers.target_of(receiver): receiver for receiver in (*self.config.health.notify, *watched)}
 
     async def _ask(self, question: Callable[[Outbox], Any]) -> Any:
         return await self.live.desk.call(lambda writer: question(Outbox(writer)))
@@ -221,11 +221,11 @@ async def _in_thread(work: Callable[[], None]) -> None:
         error: BaseException | None = None
         try:
             work()
-        except sending.NotSentError as problem:
+        except receivers.NotSentError as problem:
             error = problem
         except Exception as problem:
             log.error("a message could not be sent: %s", problem, exc_info=unexpected(problem))
-            error = sending.NotSentError(f"{type(problem).__name__}: {problem}")
+            error = receivers.NotSentError(f"{type(problem).__name__}: {problem}")
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, error)
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from crawler.config.models import PublisherRules
     from crawler.extraction.extraction import Extraction
     from crawler.feeds.discovery import Candidate
-    from crawler.feeds.listing import ParsedFeed
-    from crawler.feeds.opml import Imported
+    from crawler.feeds.parsed_feed import ParsedFeed
     from crawler.feeds.robots import Rules
+    from crawler.feeds.source_lists import Imported
     from storage.raw import RawPage
 
 # What a worker needs: half a second, loaded once for all of them by the fork server.
@@ -155,7 +155,7 @@ def extract_page(body: bytes, url: str, rules: PublisherRules, now: datetime) ->
 @_as_text()
 def read_list(body: bytes, name: str) -> Imported:
     """A source list of others."""
-    from crawler.feeds.opml import read_any
+    from crawler.feeds.source_lists import read_any
 
     return read_any(body, name)
 

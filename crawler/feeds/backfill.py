@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from crawler.config.models import Source
 from crawler.feeds.discovery import robots_sitemaps, usual_maps
-from crawler.feeds.listing import ParsedFeed
+from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.sitemap import children_between, day_in_address
 from crawler.urls import canonical_url, host_of, join
 from storage.records import Feed, Listed, Step, StepFound, iso, moment

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from crawler.feeds.links import parse_html
-from crawler.feeds.listing import plain
-from crawler.feeds.repair import decode_feed
+from crawler.feeds.decode import decode_feed
+from crawler.feeds.parsed_feed import plain
 from crawler.feeds.robots import read_sitemaps
+from crawler.feeds.section_page import parse_html
 from crawler.urls import canonical_url, join, site
 
 COMMON_PATHS = (

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from crawler.errors import FeedError
-from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
+from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
 from crawler.text.dates import read_date
 from storage.records import Listed
 

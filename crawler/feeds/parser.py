@@ -1,6 +1,6 @@
 """What a feed says: RSS 0.9x to 2.0, RDF, Atom, JSON Feed, sitemaps and their indexes, section pages; bytes in, ParsedFeed out. Pure.
 
-Order of the flow: bytes -> repaired text (repair.py) -> its kind by the first element -> one reader a kind (here and in sitemap.py, jsonfeed.py, links.py).
+Order of the flow: bytes -> repaired text (repair.py) -> its kind by the first element -> one reader a kind (here and in sitemap.py, jsonfeed.py, section_page.py).
 To add a format: tell its kind in `_kind`, write a reader that returns a ParsedFeed, and add it to `_READERS`.
 """
 
@@ -16,10 +16,10 @@ from itertools import islice
 from typing import Any
 
 from crawler.errors import FeedError
-from crawler.feeds import jsonfeed, links, sitemap
-from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain, size_of
+from crawler.feeds import jsonfeed, section_page, sitemap
+from crawler.feeds.decode import decode_feed
+from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, distinct, listed, plain, size_of
 from crawler.feeds.prolog import without_prolog
-from crawler.feeds.repair import decode_feed
 from crawler.text.dates import read_date
 from crawler.text.markup import without_floods
 from crawler.urls import join
@@ -290,5 +290,5 @@ def _skip(text: str, outer: str, inner: str) -> tuple[str, ...]:
 
 
 _READERS: dict[str, Callable[[str, str, datetime], ParsedFeed]] = {
-    "rss": _read_xml, "atom": _read_xml, "json": jsonfeed.read, "sitemap": sitemap.read, "page": links.read,
+    "rss": _read_xml, "atom": _read_xml, "json": jsonfeed.read, "sitemap": sitemap.read, "page": section_page.read,
 }  # fmt: skip

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crawler.config.models import Schedule
-from crawler.feeds.listing import ParsedFeed
-from crawler.feeds.rhythm import Rhythm, interval, learn, read_rhythm, roll_time
+from crawler.feeds.adaptive import Rhythm, interval, learn, read_rhythm, roll_time
+from crawler.feeds.freshness import after_skips, retry_after, ttl_seconds
+from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.sitemap import open_children, recent
-from crawler.feeds.waits import after_skips, retry_after, ttl_seconds
 from storage.records import Feed, FeedCheck, FoundBy, GapFound, Listed, Move, iso, moment
 
 # In hours, whose length is an argument (settings.Pace).

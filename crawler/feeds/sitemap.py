@@ -9,7 +9,7 @@ from typing import Any
 from lxml import etree
 
 from crawler.errors import FeedError
-from crawler.feeds.listing import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
+from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
 from crawler.feeds.prolog import without_prolog
 from crawler.text.dates import read_date
 from crawler.urls import canonical_url, join

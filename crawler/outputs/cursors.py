@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError
-from crawler.outputs.files import whole
+from crawler.outputs.atomic_files import whole
 from storage.records import Filter
 from storage.store import Store
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from crawler.errors import UsageError
 from crawler.outputs.atom import atom_lines
+from crawler.outputs.atomic_files import Out, whole
 from crawler.outputs.cursors import Cursor, here
-from crawler.outputs.files import Out, whole
-from crawler.outputs.folder import write_folder
+from crawler.outputs.markdown_folder import write_folder
 from crawler.outputs.parquet import write_parquet
 from crawler.outputs.rows import ORDER, TOLD, Item, as_csv, as_jsonl, item_row
 from storage.records import Filter

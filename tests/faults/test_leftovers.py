@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.outputs.files import whole
+from crawler.outputs.atomic_files import whole
 from storage.backup import backup, backup_name, restore
 from storage.disk import aside, forget_leftovers
 from storage.errors import DiskProblem

@@ -6,7 +6,7 @@ import pytest
 
 from crawler.config.models import Source
 from crawler.feeds.backfill import ARCHIVE, PAGE, ROBOTS, SITEMAP, read_robots, read_step, ways
-from crawler.feeds.listing import ParsedFeed, listed
+from crawler.feeds.parsed_feed import ParsedFeed, listed
 from crawler.feeds.sitemap import children_between, day_in_address
 from storage.records import Feed, Listed, Step, iso
 from tests.conftest import NOW

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crawler.errors import FeedError
-from crawler.feeds.opml import read_csv, read_lines, read_opml, write_opml
+from crawler.feeds.source_lists import read_csv, read_lines, read_opml, write_opml
 
 WILD = b"""<?xml version='1.0' encoding='UTF-8' ?>
 <opml version="1.0">

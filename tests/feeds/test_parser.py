@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crawler.errors import FeedError
-from crawler.feeds.listing import ParsedFeed
+from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.parser import parse_feed
 from crawler.feeds.sitemap import open_children, recent
 from tests.charsets import LABELS, TEXT

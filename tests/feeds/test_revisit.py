@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from crawler.config.models import Schedule
-from crawler.feeds.listing import ParsedFeed, listed
+from crawler.feeds.adaptive import learn
+from crawler.feeds.freshness import after_skips, fresh_for, retry_after, ttl_seconds
+from crawler.feeds.parsed_feed import ParsedFeed, listed
 from crawler.feeds.revisit import SOFT, Answer, Seen, check, wants_all
-from crawler.feeds.rhythm import learn
-from crawler.feeds.waits import after_skips, fresh_for, retry_after, ttl_seconds
 from storage.records import Feed, iso
 from tests.conftest import NOW
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.feeds.rhythm import Rhythm, interval, learn, rates, read_rhythm, roll_time
+from crawler.feeds.adaptive import Rhythm, interval, learn, rates, read_rhythm, roll_time
 
 HOUR, DAY = 3600.0, 86400.0
 MONDAY = 1_793_577_600.0  # 2026-11-02

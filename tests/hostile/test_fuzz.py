@@ -25,8 +25,8 @@ from crawler.config.loader import load_config
 from crawler.content_encoding import BrokenBody, undone
 from crawler.errors import ConfigError, FeedError
 from crawler.extraction.extractor import extract
-from crawler.feeds.opml import read_csv, read_lines, read_opml
 from crawler.feeds.parser import parse_feed
+from crawler.feeds.source_lists import read_csv, read_lines, read_opml
 from crawler.text.dates import read_date
 from crawler.urls import canonical_url, url_key
 from tests import torture

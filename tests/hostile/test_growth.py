@@ -21,10 +21,10 @@ from crawler.extraction.extractor import extract
 from crawler.extraction.page import read_page
 from crawler.extraction.page_limits import MAX_LISTS
 from crawler.feeds.jsonfeed import MOST_SHARED
-from crawler.feeds.listing import size_of
-from crawler.feeds.opml import MAX_FOLDERS, MAX_TAGS, read_any
+from crawler.feeds.parsed_feed import size_of
 from crawler.feeds.parser import MIN_ROOM, parse_feed
 from crawler.feeds.robots import read_rules
+from crawler.feeds.source_lists import MAX_FOLDERS, MAX_TAGS, read_any
 from crawler.text.clean import MOST_LISTED
 from crawler.urls import MAX_URL
 from tests.conftest import Desk, source

@@ -16,13 +16,13 @@ import pytest
 
 from crawler.engine.pool import PageFailed, Pool
 from crawler.engine.turns import Turns
+from crawler.feeds.decode import decode_feed
 from crawler.feeds.discovery import discover_feeds
-from crawler.feeds.listing import harmless
-from crawler.feeds.opml import read_opml
+from crawler.feeds.parsed_feed import harmless
 from crawler.feeds.parser import parse_feed
 from crawler.feeds.prolog import without_prolog
-from crawler.feeds.repair import decode_feed
 from crawler.feeds.robots import read_rules, read_sitemaps
+from crawler.feeds.source_lists import read_opml
 from crawler.text.clean import unescaped
 from tests.conftest import ROOT, Desk, source
 from tests.hostile import small
@@ -35,7 +35,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 GOOD = 12
 # Where an expression of one of the shapes stays, and what bounds it.
 BOUNDED = {
-    "crawler/feeds/opml.py": "_TOLERANT: of one outline, 10,000 characters with 200 quotes at most",
+    "crawler/feeds/source_lists.py": "_TOLERANT: of one outline, 10,000 characters with 200 quotes at most",
 }
 
 

@@ -23,7 +23,7 @@ from markdown_it import MarkdownIt
 from crawler.errors import FeedError
 from crawler.extraction.extractor import extract
 from crawler.extraction.main_text import html_text
-from crawler.feeds.listing import listed
+from crawler.feeds.parsed_feed import listed
 from crawler.feeds.parser import parse_feed
 from crawler.text.clean import LIMITS, one_line
 from tests import torture
@@ -328,7 +328,7 @@ def test_row_15_no_document_opens_a_file_or_an_address(tmp_path: Path) -> None:
                     found = str(error)
                 assert "CANARY" not in found
             assert "CANARY" not in repr(extract(text.encode(), "https://a.example/x", now=NOW))
-            from crawler.feeds.opml import read_opml
+            from crawler.feeds.source_lists import read_opml
 
             opml = text.replace("<rss", "<opml").replace("</rss", "</opml").replace("channel>", "body>")
             try:

@@ -8,7 +8,7 @@ import signal
 from multiprocessing import forkserver
 from pathlib import Path
 
-from crawler.outputs.browse.answerer import Answerer
+from crawler.outputs.browse.sql_workers import Answerer
 from storage.writer import open_writer
 
 

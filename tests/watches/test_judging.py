@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from crawler.config.models import Source, Watch
-from crawler.watches.judging import Judged, due_at, judge, once_each
+from crawler.watches.matching import Judged, due_at, judge, once_each
 from crawler.watches.messages import LINES, MOST, of_health, of_watch
 from storage.outbox import Outbox
 from storage.records import Article, FeedCheck, Listed, Verdict, iso

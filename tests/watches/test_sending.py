@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from crawler.watches.sending import NotSentError, send, shown, target_of
+from crawler.watches.receivers import NotSentError, send, shown, target_of
 from storage.outbox import Outbox
 from storage.records import iso
 from storage.writer import open_writer

@@ -15,9 +15,9 @@ from crawler.articles.bounded_diff import Budget
 from crawler.articles.near_duplicates import containment, shingles
 from crawler.config.value_types import readable
 from crawler.errors import UsageError
-from crawler.outputs.browse import plots
+from crawler.outputs.browse import charts
 from crawler.outputs.diff import Piece, changed, excerpt, word_diff
-from crawler.outputs.story import first_by_outlets, first_seen
+from crawler.outputs.first_published import first_by_outlets, first_seen
 from crawler.outputs.terminal import local
 from storage.records import Article, Filter, iso, moment
 from storage.store import Store
@@ -183,7 +183,7 @@ def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # no
             }
         )
     moments = [
-        plots.Moment(
+        charts.Moment(
             name=str(row["outlet"]),
             published=moment(m.published_at).timestamp() if m.published_at and len(m.published_at) > 10 else None,
             seen=moment(m.first_seen_at or "1970-01-01").timestamp(),
@@ -198,7 +198,7 @@ def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # no
         "seen": seen,
         "first_outlet": names.get(first.source or "", first.source or first.url) if first else None,
         "seen_outlet": names.get(seen.source or "", seen.source or seen.url),
-        "timeline": plots.timeline(
+        "timeline": charts.timeline(
             moments,
             label="When each outlet published the story, and when it was first seen here",
             ends=_ends(members),
@@ -230,7 +230,7 @@ def sources(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noq
         rows.append(
             {
                 **row,
-                "spark": plots.sparkline(values, f"{sum(values)} articles in {WEEKS} days, {values[-1]} today"),
+                "spark": charts.sparkline(values, f"{sum(values)} articles in {WEEKS} days, {values[-1]} today"),
                 "fills": _percents(fills.get(name, {})),
                 "gaps": gaps.get(name, 0),
             }
@@ -255,9 +255,9 @@ def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
     every = [lag for values in lags.values() for lag in values]
     return {
         "row": row,
-        "articles": plots.bars(
+        "articles": charts.bars(
             [
-                plots.Bar(
+                charts.Bar(
                     label=day,
                     value=counts.get(day, 0),
                     note="" if d else ", nobody watched",
@@ -268,16 +268,19 @@ def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
             label=f"Articles of {row['name']} a day",
             unit="articles",
         ),
-        "lag": plots.bars(
-            [plots.Bar(label=day, value=round(median(lags[day]), 1) if lags[day] else 0) for day in calendar],
+        "lag": charts.bars(
+            [charts.Bar(label=day, value=round(median(lags[day]), 1) if lags[day] else 0) for day in calendar],
             label=f"Minutes from publication until an article of {row['name']} was here, median a day",
             unit="minutes",
         )
         if every
         else None,
         "lag_median": readable(round(median(every) * 60)) if every else None,
-        "errors": plots.bars(
-            [plots.Bar(label=day, value=d["polls_failed"] if d else 0) for day, d in zip(calendar, found, strict=True)],
+        "errors": charts.bars(
+            [
+                charts.Bar(label=day, value=d["polls_failed"] if d else 0)
+                for day, d in zip(calendar, found, strict=True)
+            ],
             label=f"Polls of {row['name']} that failed, a day",
             unit="failed polls",
         )

@@ -19,7 +19,7 @@ from datasette.utils.sqlite import sqlite3 as sqlite
 
 from crawler.errors import UsageError
 from crawler.outputs.browse import pages
-from crawler.outputs.browse.answerer import Answerer, Killed
+from crawler.outputs.browse.sql_workers import Answerer, Killed
 from crawler.outputs.terminal import local, zone_name
 from storage.connection import bound
 from storage.errors import SlowQuestion, StorageError

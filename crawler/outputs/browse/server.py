@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError
-from crawler.outputs.browse.answerer import Answerer
+from crawler.outputs.browse.sql_workers import Answerer
 from crawler.startup import unblock_heavy_imports
 from storage.errors import StorageError
 from storage.questions import QUESTIONS

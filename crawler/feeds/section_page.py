@@ -12,7 +12,7 @@ from lxml import html as lxml_html
 from lxml.etree import ParserError
 
 from crawler.errors import FeedError
-from crawler.feeds.listing import ParsedFeed, distinct, listed, plain
+from crawler.feeds.parsed_feed import ParsedFeed, distinct, listed, plain
 from crawler.urls import is_root_or_section, join, site
 from storage.records import Listed
 

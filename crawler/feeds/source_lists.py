@@ -15,9 +15,9 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from crawler.errors import FeedError
-from crawler.feeds.listing import plain
+from crawler.feeds.decode import decode_feed
+from crawler.feeds.parsed_feed import plain
 from crawler.feeds.prolog import without_prolog
-from crawler.feeds.repair import decode_feed
 from crawler.text.clean import unescaped
 from crawler.urls import canonical_url
 
