@@ -28,8 +28,8 @@ from benchmarks.process import machine
 from benchmarks.prose import Prose
 from crawler.articles.assembly import assemble
 from crawler.articles.near_duplicates import shingles
-from crawler.articles.verdict import Visit
-from crawler.engine.answers import look_up_and_decide
+from crawler.articles.visit import Visit
+from crawler.engine.crawl.ingest import look_up_and_decide
 from crawler.extraction.extraction import Extraction
 from crawler.urls import host_of, url_key
 from storage.records import Entry, Filter, iso

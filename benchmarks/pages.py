@@ -30,7 +30,7 @@ from benchmarks import archive
 from benchmarks.growth import listed, read_through, visits
 from benchmarks.process import machine
 from benchmarks.prose import Prose
-from crawler.engine.answers import look_up_and_decide
+from crawler.engine.crawl.ingest import look_up_and_decide
 from storage.store import open_store
 from storage.writer import open_writer
 

@@ -11,7 +11,7 @@ import signal
 from typing import Any
 
 from crawler.cli import main
-from crawler.engine import worker
+from crawler.engine.workers import worker
 from storage.raw import RawPage
 
 HANGS, CRASHES = "/news/hangs-", "/news/crashes-"

@@ -151,7 +151,7 @@ def _ask(request: dict[str, Any], config: Config | str | Path | None, database: 
     request["config"] = to_toml(settings)
     request["database"] = str(Path(database or settings.database).absolute())
     done = subprocess.run(
-        own_command("crawler.engine.child"),
+        own_command("crawler.engine.jobs.subprocess_entry"),
         input=json.dumps(request),
         capture_output=True,
         text=True,

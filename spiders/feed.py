@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crawler.config.value_types import flag, some
-from crawler.engine.run import OwnSpider
+from crawler.engine.crawl.spider import OwnSpider
 
 
 class FeedSpider(OwnSpider):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crawler.engine.run import OwnSpider
+from crawler.engine.crawl.spider import OwnSpider
 
 
 class UrlSpider(OwnSpider):

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from crawler.engine import worker
-from crawler.engine.politeness import allowed
-from crawler.engine.pool import Pool
+from crawler.engine.middlewares.robots import allowed
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import Pool
 from crawler.errors import FeedError
 from crawler.extraction.extractor import extract
 from crawler.feeds.parsed_feed import ParsedFeed

@@ -14,8 +14,8 @@ import pytest
 
 from crawler.config.loader import load_config
 from crawler.config.models import Pace
-from crawler.engine import worker
-from crawler.engine.pool import PageFailed, Pool
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import PageFailed, Pool
 from crawler.errors import FeedError, unexpected
 from crawler.outputs.log_format import JsonLines, ShortLines, TextLines
 from storage.errors import DiskProblem
@@ -24,7 +24,7 @@ from tests.site import Site
 
 BROKEN = """
 import sys
-from crawler.engine.polling import Polls
+from crawler.engine.crawl.feed_responses import Polls
 async def answered(self, asked, response):
     return {}["a key that is not there"]
 Polls.answered = answered

@@ -7,91 +7,22 @@ another outlet run it before.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from crawler.articles.assembly import only_of_feed
 from crawler.articles.bounded_diff import words_changed
-from crawler.articles.near_duplicates import CONTAINED, containment, content_hash, fingerprints, shingles
-from crawler.config.models import PublisherRules
-from crawler.extraction.extraction import WALLS, Extraction
+from crawler.articles.identity import _find_held, _free, _one_of_two, _other_view, _was_other_view, record_address
+from crawler.articles.near_duplicates import CONTAINED, containment, fingerprints, shingles
+from crawler.articles.visit import Held, Visit
+from crawler.extraction.extraction import WALLS
 from crawler.text.tokens import normal
-from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
-from storage.records import COMPLETENESS, Address, AddressKind, Article, Entry, Twin, Verdict, moment
+from crawler.urls import canonical_url, site, url_key
+from storage.records import COMPLETENESS, Article, Twin, Verdict, moment
 
 WALL_RETRIES = (1.0, 6.0, 24.0)  # hours after which a walled page is asked for again (DESIGN, Walls)
 GONE_RETRIES = (1.0, 6.0, 24.0)  # some outlets list an article before its page answers
-SAME_TEXT_WORDS = 60  # two addresses of one outlet with the same text merge only from here on,
-SAME_TEXT_DAYS = timedelta(days=7)  # and within this time of one another
 CONTAINED_AT_HOME = 0.8  # containment from which two articles of one source are one story
-AGREES = 0.8  # containment from which the text that a canonical link leads to is the page's
-
-
-@dataclass(frozen=True, kw_only=True)
-class Visit:
-    """One answered article request: where it was asked, where it ended, and what the page says."""
-
-    entry: Entry
-    requested: str
-    final: str
-    hops: tuple[str, ...] = ()
-    source: str | None = None
-    extraction: Extraction
-    article: Article | None
-    grams: frozenset[int]  # of the article's text
-    rechecks: tuple[float, ...] = ()
-    recheck_at: datetime | None = None  # of the held article that was asked for, whatever the answer
-    id_site: str = ""
-    hour: float = 3600.0  # seconds that an hour of the waiting times lasts (settings.Pace)
-
-    @cached_property
-    def prints(self) -> tuple[int, ...]:
-        """The fingerprints of the article's text."""
-        return fingerprints(self.grams)
-
-    @cached_property
-    def addresses(self) -> tuple[Address, ...]:
-        """Every address this page is known by, the feed's first."""
-        found: list[Address] = []
-        amp = self.extraction.is_amp
-        listed: AddressKind = "requested" if self.entry.found_by == "user" else "feed"
-        for kind, url in (
-            (listed, self.entry.url),
-            ("requested", self.requested),
-            *(("requested", hop) for hop in self.hops),
-            ("amp" if amp else "final", self.final),
-        ):
-            _add(found, kind, url)
-        if self.extraction.canonical_url and not is_root_or_section(self.extraction.canonical_url):
-            _add(found, "canonical", self.extraction.canonical_url)
-        if self.extraction.publisher_id:
-            found.append(
-                Address(url_key=f"id:{self.id_site}/{self.extraction.publisher_id}", url=self.final, kind="id")
-            )
-        return tuple(found)
-
-
-def _add(found: list[Address], kind: AddressKind, url: str) -> None:
-    try:
-        key = url_key(url)
-    except ValueError:
-        return
-    if all(address.url_key != key for address in found):
-        found.append(Address(url_key=key, url=url, kind=kind))
-    elif kind in {"final", "amp"}:  # the address that was fetched says more than the one that was listed
-        found[:] = [dataclasses.replace(a, kind=kind) if a.url_key == key else a for a in found]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """What the store holds that this page may be: looked up in the transaction that writes the verdict."""
-
-    by_key: Mapping[str, tuple[int, str]] = field(default_factory=dict)
-    articles: Mapping[int, Article] = field(default_factory=dict)
-    same_text: Sequence[Article] = ()
-    twins: Sequence[Twin] = ()
 
 
 def decide(visit: Visit, held: Held, *, now: datetime) -> Verdict:
@@ -124,76 +55,6 @@ def _no_article(visit: Visit, entry_ids: tuple[int, ...], now: datetime) -> Verd
         later = now + timedelta(hours=WALL_RETRIES[tries] * visit.hour / 3600)
         return dataclasses.replace(base, outcome="retry", retry_at=later, not_before=later)
     return base
-
-
-def _find_held(visit: Visit, held: Held) -> Article | None:
-    """The article that this page is another look at: by address, by the publisher's id, by a canonical link that the text confirms, by text."""
-    assert visit.article is not None
-    by_kind = {
-        kind: [a for a in visit.addresses if a.kind == kind]
-        for kind in ("id", "final", "amp", "canonical", "requested", "feed")
-    }
-    for kind in ("id", "final", "amp"):
-        for address in by_kind[kind]:
-            if (found := held.by_key.get(address.url_key)) and (
-                kind == "id" or found[1] != "canonical" or _agrees(visit.article, held.articles[found[0]])
-            ):
-                return held.articles[found[0]]
-    for kind in ("canonical", "requested", "feed"):
-        for address in by_kind[kind]:
-            if (found := held.by_key.get(address.url_key)) and _agrees(visit.article, held.articles[found[0]]):
-                return held.articles[found[0]]
-    if (
-        visit.entry.article_id
-        and (asked := held.articles.get(visit.entry.article_id))
-        and _agrees(visit.article, asked)
-    ):
-        return asked
-    return next((other for other in held.same_text if _same_text(visit.article, other)), None)
-
-
-def _one_of_two(visit: Visit, known: Article, held: Held) -> tuple[Article, Held, int | None]:
-    """Whether the held article that was asked for turned out to be another held one (its address leads there now, and the text agrees): the older of the
-    two stays, the younger is absorbed; one that was edited is never, as its versions would be lost.
-    """
-    assert visit.article is not None
-    asked = held.articles.get(visit.entry.article_id or 0)
-    if asked is None or asked.id == known.id or asked.source != known.source or not _agrees(visit.article, asked):
-        return known, held, None
-    stays, leaves = (asked, known) if asked.id < known.id else (known, asked)
-    if leaves.revision > 1:
-        return known, held, None
-    by_key = {key: (stays.id if found == leaves.id else found, kind) for key, (found, kind) in held.by_key.items()}
-    return stays, dataclasses.replace(held, by_key=by_key), leaves.id
-
-
-def _agrees(mine: Article, other: Article) -> bool:
-    """Whether two texts are versions of one another; short ones by their title and text."""
-    if content_hash(mine.title, None, mine.text) == content_hash(other.title, None, other.text):
-        return bool(mine.title or mine.text)
-    a, b = shingles(mine.text or ""), shingles(other.text or "")
-    if a and b:
-        return containment(a, b) >= AGREES
-    return not (mine.text and other.text) and bool(mine.title) and normal(mine.title) == normal(other.title)
-
-
-def _same_text(mine: Article, other: Article) -> bool:
-    if mine.word_count < SAME_TEXT_WORDS or normal(mine.title) != normal(other.title) or mine.source is None:
-        return False
-    when, then = (mine.published_at or mine.fetched_at), (other.published_at or other.first_seen_at)
-    return bool(when and then and abs(moment(when) - moment(then)) <= SAME_TEXT_DAYS)
-
-
-def record_address(visit: Visit) -> str:
-    """The address of record: the canonical link where it is the same address by its key, or the publisher's id confirms it; else where the request ended."""
-    canonical = visit.extraction.canonical_url
-    final = canonical_url(visit.final)
-    if not canonical or is_root_or_section(canonical) or site(canonical) != site(final):
-        return final
-    if url_key(canonical) == url_key(final):
-        return canonical
-    rules = visit.extraction.publisher_id
-    return canonical if rules and rules in canonical and rules in final else final
 
 
 def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: datetime) -> Verdict:
@@ -267,15 +128,6 @@ def _walled_again(visit: Visit, base: Verdict, now: datetime) -> Verdict:
     return dataclasses.replace(base, outcome="headline", retry_at=later, not_before=later)
 
 
-def _was_other_view(known: Article, record: str) -> bool:
-    """Whether the kept text was taken from an AMP page or another address than the one of record, which is the one seen now."""
-    if not known.page_url:
-        return False
-    if url_key(known.page_url) == url_key(known.url):
-        return is_amp(known.page_url) and not is_amp(record)
-    return url_key(record) == url_key(known.url)
-
-
 def _same(visit: Visit, known: Article, base: Verdict) -> Verdict:
     """Nothing changed; but the page at the address of record is preferred to another view of it, for its other fields."""
     assert visit.article is not None
@@ -299,23 +151,6 @@ def _same(visit: Visit, known: Article, base: Verdict) -> Verdict:
     if any(url_key(visit.final) == a.url_key for a in base.addresses) and url_key(visit.final) != url_key(known.url):
         return dataclasses.replace(base, outcome="address", reason="another address of it")
     return base
-
-
-def _other_view(visit: Visit, known: Article) -> bool:
-    """An AMP, print or redirected view of the held page: it says so by its canonical link, or by its address."""
-    amp = visit.extraction.is_amp or is_amp(visit.final)
-    if url_key(visit.final) == url_key(known.url):
-        return amp and not is_amp(known.page_url or known.url)
-    canonical = visit.extraction.canonical_url
-    return amp or bool(canonical and url_key(canonical) == url_key(known.url))
-
-
-def _free(record: str, known: Article, held: Held) -> str:
-    """The address of record moves with the publisher (a new slug), but not for a mere variant of it, nor to another article's."""
-    owner = held.by_key.get(url_key(record))
-    if url_key(record) == url_key(known.url) or (owner is not None and owner[0] != known.id):
-        return known.url
-    return record
 
 
 def _version(article: Article) -> dict[str, str | None]:
@@ -390,8 +225,3 @@ def _next_recheck(visit: Visit, known: Article | None, now: datetime) -> datetim
 def next_recheck(ages: Sequence[float], seen: datetime, now: datetime) -> datetime | None:
     """The next age, in seconds, at which an article is asked for again, counted from when it was first seen; None after the last."""
     return next((due for age in ages if (due := seen + timedelta(seconds=age)) > now), None)
-
-
-def rules_site(source_id: str | None, url: str, rules: PublisherRules) -> str:
-    """What a publisher's ids are counted by: the source, else the site."""
-    return (source_id or site(url)) if rules.id else ""

@@ -98,7 +98,7 @@ def backfill_command(app: App, sources: tuple[str, ...], since: str, until: str 
     Interrupt it as you like: the same command goes on where it was, and asks again for the lists that failed. `crawl` and `run` leave what it
     listed to it. Exit 4 where no list of a source could be read: that says nothing of what is missing.
     """
-    from crawler.engine.backfilling import backfill
+    from crawler.engine.jobs.backfill import backfill
     from crawler.errors import UsageError
     from crawler.outputs.terminal import print_run, progress
     from storage.records import moment

@@ -27,7 +27,8 @@ def crawl_command(app: App, sources: tuple[str, ...], due: bool, limit: int | No
     Feeds are asked conditionally, robots.txt is obeyed, each new article is fetched once. Exit 4 when some sources failed, 5 when
     all did, 6 when another newsdesk holds the database.
     """
-    from crawler.engine.run import plan_crawl, run
+    from crawler.engine.crawl.plan import plan_crawl
+    from crawler.engine.crawl.runner import run
     from crawler.errors import ALL_FAILED
     from crawler.outputs.terminal import print_run, progress
 
@@ -76,7 +77,7 @@ def fetch_command(app: App, urls: tuple[str, ...], no_store: bool, form: str | N
     Prints the articles; says on stderr under which id in which file each is kept. Works in an empty folder, without any
     configuration. Beside a running newsdesk the address is handed to it.
     """
-    from crawler.engine.fetching import fetch_addresses
+    from crawler.engine.jobs.fetch import fetch_addresses
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
     from crawler.outputs.articles import print_articles
     from crawler.outputs.rows import article_row

@@ -15,7 +15,7 @@ from crawler.feeds.source_lists import Imported, Wanted
 from crawler.urls import host_of
 
 if TYPE_CHECKING:
-    from crawler.engine.probe import Discovery
+    from crawler.engine.jobs.discover import Discovery
 
 
 def import_file(app: App, path: Path, tags: tuple[str, ...], discover: Callable[[list[str]], list[Discovery]]) -> int:
@@ -65,8 +65,8 @@ def _read(app: App, path: Path) -> Imported:
     Raises:
         FeedError: it cannot be read, or not within its limits.
     """
-    from crawler.engine import worker
-    from crawler.engine.pool import PageFailed, Pool
+    from crawler.engine.workers import worker
+    from crawler.engine.workers.pool import PageFailed, Pool
 
     body = path.read_bytes()
 

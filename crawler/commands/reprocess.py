@@ -26,7 +26,7 @@ def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: s
     A text that is another becomes a version of cause `reprocess`, which no list of edits shows. A page that is no article to the new
     extractor is told and left as it is.
     """
-    from crawler.engine.reprocessing import reprocess
+    from crawler.engine.jobs.reprocess import reprocess
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, ConfigError
     from storage.lock import Lock
     from storage.store import open_store

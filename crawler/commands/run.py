@@ -11,7 +11,7 @@ from crawler.commands.app import App, pass_app
 from crawler.errors import CrawlerError
 
 if TYPE_CHECKING:
-    from crawler.engine.stopping import Stopping
+    from crawler.engine.crawl.shutdown import Stopping
 
 
 @click.command("run")
@@ -35,7 +35,7 @@ def run_command(app: App, metrics: str | None, form: str) -> int:
     Edits of the configuration are picked up within ten seconds, SIGHUP takes them at once; a file that cannot be read leaves the old settings in
     force. The first signal drains within ten seconds and exits 0, a second one ends at once. Exit 6 when another newsdesk holds the database.
     """
-    from crawler.engine.stopping import Stopping
+    from crawler.engine.crawl.shutdown import Stopping
     from crawler.outputs.log_format import line_of, log_to_stderr
     from storage.errors import StorageError
 
@@ -52,9 +52,10 @@ def run_command(app: App, metrics: str | None, form: str) -> int:
 
 
 def _run(app: App, metrics: str | None, stopping: Stopping) -> int:
-    from crawler.engine.live import LiveRun
-    from crawler.engine.metrics import serve_metrics
-    from crawler.engine.run import plan_run, run
+    from crawler.engine.crawl.plan import plan_run
+    from crawler.engine.crawl.runner import run
+    from crawler.engine.crawl.session import LiveRun
+    from crawler.engine.daemon.metrics import serve_metrics
 
     def ready(live: LiveRun) -> None:
         if metrics:

@@ -13,7 +13,7 @@ from crawler.commands.app import App, emit, existing, machine_options, now, pass
 from crawler.errors import unexpected
 
 if TYPE_CHECKING:
-    from crawler.engine.probe import Discovery, Web
+    from crawler.engine.jobs.discover import Discovery, Web
 
 log = logging.getLogger("newsdesk")
 
@@ -86,7 +86,7 @@ def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: st
     """Add sites, feeds or sitemaps: discovers where each lists its news, shows what it found, and writes the configuration."""
     from crawler.config import source_file
     from crawler.config.loader import check_id
-    from crawler.engine.probe import probe
+    from crawler.engine.jobs.discover import probe
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
     from crawler.urls import host_of
 
@@ -143,7 +143,7 @@ def _address(url: str) -> str:
 
 async def _discover_all(web: Web, urls: list[str]) -> list[Discovery]:
     """Side by side, eight at a time; each host still one request at a time."""
-    from crawler.engine.probe import Discovery, discover
+    from crawler.engine.jobs.discover import Discovery, discover
 
     room = asyncio.Semaphore(8)
 
@@ -184,7 +184,7 @@ def _show_found(values: dict[str, Any], found: Discovery) -> None:
 def test_source(app: App, url: str) -> int:
     """What a feed says, when it would be asked next, and what its newest article extracts to. Stores nothing."""
     from crawler.commands.testing import print_test, run_test
-    from crawler.engine.probe import probe
+    from crawler.engine.jobs.discover import probe
 
     source = app.config.source(url)
     addresses = [address for _, address in source.feed_urls] if source else [_address(url)]
@@ -249,7 +249,7 @@ def remove_source(app: App, source_id: str) -> None:
 def import_sources(app: App, file: str, tags: tuple[str, ...]) -> int:
     """Import OPML (folders become tags), TOML, CSV, or plain lines of feeds or home pages; home pages are discovered side by side."""
     from crawler.commands.importing import import_file
-    from crawler.engine.probe import probe
+    from crawler.engine.jobs.discover import probe
 
     return import_file(
         app, existing(file), tags, lambda urls: probe(app.config, lambda web: _discover_all(web, urls), now)

@@ -15,7 +15,7 @@ from crawler.urls import canonical_url
 from storage.records import Feed, FeedCheck, Listed, iso
 
 if TYPE_CHECKING:
-    from crawler.engine.probe import Discovery, Web
+    from crawler.engine.jobs.discover import Discovery, Web
 
 TRIED = 3  # newest entries that are asked for until one answers
 
@@ -34,8 +34,8 @@ class Tested:
 
 async def run_test(web: Web, config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Tested]:
     """Ask each address, and the newest article it lists."""
-    from crawler.engine.pool import PageFailed
-    from crawler.engine.probe import discover
+    from crawler.engine.jobs.discover import discover
+    from crawler.engine.workers.pool import PageFailed
 
     tested = []
     index = SourceIndex(config.sources)

@@ -16,11 +16,11 @@ REMOTE_CONTROL_ENABLED = False
 
 # Only the web: a feed link `file:///etc/hostname` was fetched by the defaults.
 DOWNLOAD_HANDLERS = {
-    "http": "crawler.engine.transport.PoliteHandler",
-    "https": "crawler.engine.transport.PoliteHandler",
+    "http": "crawler.engine.handlers.http.PoliteHandler",
+    "https": "crawler.engine.handlers.http.PoliteHandler",
     **dict.fromkeys(("data", "file", "ftp", "s3")),
 }
-TWISTED_DNS_RESOLVER = "crawler.engine.guard.GuardedResolver"
+TWISTED_DNS_RESOLVER = "crawler.engine.middlewares.address_guard.GuardedResolver"
 DOWNLOAD_VERIFY_CERTIFICATES = True
 DOWNLOAD_TIMEOUT = 30
 DOWNLOAD_MAXSIZE = 10 * 1024**2
@@ -60,16 +60,16 @@ DOWNLOADER_MIDDLEWARES_BASE = {
     "scrapy.downloadermiddlewares.useragent.UserAgentMiddleware": 500,
 }
 DOWNLOADER_MIDDLEWARES = {
-    "crawler.engine.guard.GuardMiddleware": 50,
-    "crawler.engine.politeness.RobotsMiddleware": 100,
-    "crawler.engine.redirects.RedirectMiddleware": 600,
-    "crawler.engine.wire.WireMiddleware": 900,  # beside the wire: sees the body as it was sent
+    "crawler.engine.middlewares.address_guard.GuardMiddleware": 50,
+    "crawler.engine.middlewares.robots.RobotsMiddleware": 100,
+    "crawler.engine.middlewares.redirects.RedirectMiddleware": 600,
+    "crawler.engine.middlewares.decompression.WireMiddleware": 900,  # beside the wire: sees the body as it was sent
 }
 SPIDER_MIDDLEWARES_BASE: dict[str, int] = {}  # every status is an answer to us
 EXTENSIONS_BASE: dict[str, int] = {}
-EXTENSIONS = {"crawler.engine.upkeep.SchedulerExtension": 500}
+EXTENSIONS = {"crawler.engine.daemon.jobs.SchedulerExtension": 500}
 STATS_CLASS = "scrapy.statscollectors.DummyStatsCollector"  # the ledger counts
 DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"  # the store knows what was asked
 DEFAULT_REQUEST_HEADERS = {"Accept": "*/*", "Accept-Language": None, "Accept-Encoding": "gzip, deflate, br, zstd"}
 LOG_LEVEL = "WARNING"
-LOG_FORMATTER = "crawler.engine.wire.QuietFormatter"
+LOG_FORMATTER = "crawler.engine.crawl.download_errors.QuietFormatter"

@@ -11,7 +11,8 @@ from crawler.articles import failures
 from crawler.articles.assembly import assemble
 from crawler.articles.failures import by_status
 from crawler.articles.near_duplicates import content_hash, shingles
-from crawler.articles.verdict import Held, Visit, decide, next_recheck
+from crawler.articles.verdict import decide, next_recheck
+from crawler.articles.visit import Held, Visit
 from crawler.extraction.extraction import Extraction
 from crawler.urls import url_key
 from storage.records import Article, Entry, Twin, Verdict, iso

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.config.models import Http
-from crawler.engine.guard import Policy, embedded, numeric_host
+from crawler.engine.middlewares.address_guard import Policy, embedded, numeric_host
 
 PUBLIC = Policy()
 LOOPBACK = Policy.of(Http(allow_networks=("127.0.0.0/8", "::1/128")))

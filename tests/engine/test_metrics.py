@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from crawler.engine import metrics
+from crawler.engine.daemon import metrics
 
 
 def _nothing(environ: object, start_response: object) -> list[bytes]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crawler.config.models import PublisherRules
-from crawler.engine.worker import read_page
+from crawler.engine.workers.worker import read_page
 from storage.raw import RawPage, RawPages, read_raw, record_of
 from storage.records import Entry
 from storage.writer import open_writer

@@ -18,9 +18,9 @@ from types import SimpleNamespace
 import pytest
 
 from crawler.config.models import Config
-from crawler.engine.frontier import Frontier
-from crawler.engine.leasing import Plan
-from crawler.engine.tally import Tally
+from crawler.engine.crawl.counts import Tally
+from crawler.engine.crawl.frontier import Frontier
+from crawler.engine.crawl.plan import Plan
 from storage.records import moment
 from tests import torture
 from tests.conftest import NOW, Desk, source
@@ -406,7 +406,7 @@ def test_a_signal_that_comes_in_the_middle_of_a_line_still_ends_the_run(monkeypa
     """sys.stderr raises RuntimeError when a signal handler writes while the program does: the run went on for ever, once in a thousand."""
     from twisted.internet import reactor
 
-    from crawler.engine import stopping
+    from crawler.engine.crawl import shutdown
 
     class MidLine:
         def write(self, text: str) -> int:
@@ -420,14 +420,14 @@ def test_a_signal_that_comes_in_the_middle_of_a_line_still_ends_the_run(monkeypa
         frontier=SimpleNamespace(stop=lambda: ended.append("frontier")), plan=SimpleNamespace(endless=True)
     )
     monkeypatch.setattr(
-        stopping.threading,
+        shutdown.threading,
         "Timer",
         lambda *_: SimpleNamespace(start=lambda: ended.append("timer"), cancel=lambda: None),
     )
     monkeypatch.setattr(reactor, "callFromThread", lambda _: ended.append("drain"))
     with tempfile.TemporaryFile() as written:
         monkeypatch.setattr(sys, "stderr", MidLine())
-        with stopping.Stopping() as heard:
+        with shutdown.Stopping() as heard:
             heard.begun(live)  # type: ignore[arg-type]
             signal.raise_signal(signal.SIGTERM)
             heard.drains(SimpleNamespace())  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crawler.config.models import Source
-from crawler.engine.scheduler import Every, Job, Timekeeper
+from crawler.engine.daemon.scheduler import Every, Job, Timekeeper
 from storage.records import FeedCheck, iso
 from storage.writer import open_writer
 from tests.conftest import NOW

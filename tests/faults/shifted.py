@@ -34,16 +34,16 @@ def main() -> None:
     time.time = lambda: real_time() + shift()
     dt.datetime = Shifted  # type: ignore[misc]
     import crawler.commands.run
-    import crawler.engine.live
-    import crawler.engine.run
-    import crawler.engine.service
-    import crawler.engine.upkeep
+    import crawler.engine.crawl.runner
+    import crawler.engine.crawl.session
+    import crawler.engine.daemon.jobs
+    import crawler.engine.daemon.systemd
     from crawler.cli import main as newsdesk
 
     dt.datetime = (
         real  # who has read the name keeps the shifted one; what is sent to other processes must be found by its name
     )
-    assert crawler.engine.live.datetime is not real
+    assert crawler.engine.crawl.session.datetime is not real
     from crawler.config.models import Pace
 
     newsdesk(pace=Pace(hour=6))

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.engine import worker
-from crawler.engine.pool import Pool
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import Pool
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW, Desk, source
 from tests.hostile import attacks
@@ -196,7 +196,7 @@ def test_row_23_a_page_that_takes_a_workers_memory_fails_alone(desk: Desk, site:
     desk.configure(source(site))
     desk.env["PYTHONPATH"] = f"{desk.folder}:{desk.environment()['PYTHONPATH']}"
     (desk.folder / "sitecustomize.py").write_text(
-        "import crawler.engine.worker as w\nw.MEMORY['RLIMIT_DATA'] = 140 * 1024 ** 2\n"
+        "import crawler.engine.workers.worker as w\nw.MEMORY['RLIMIT_DATA'] = 140 * 1024 ** 2\n"
     )
     done = desk.run("crawl")
     assert done.code == 0

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from crawler.config.source_file import free_id
-from crawler.engine import politeness, worker
-from crawler.engine.politeness import Robots, RobotsMiddleware
-from crawler.engine.pool import Pool
+from crawler.engine.middlewares import robots
+from crawler.engine.middlewares.robots import Robots, RobotsMiddleware
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import Pool
 from crawler.extraction.extractor import extract
 from crawler.extraction.page import read_page
 from crawler.extraction.page_limits import MAX_LISTS
@@ -68,7 +69,7 @@ def test_rules_that_take_long_to_compare_are_compared_by_a_worker(body: bytes, p
     middleware = object.__new__(RobotsMiddleware)
     middleware.crawler = type("C", (), {"spider": type("S", (), {"pool": pool})})
     rules = read_rules(body, "newsdesk")
-    assert len(rules.rules) <= politeness.FEW
+    assert len(rules.rules) <= robots.FEW
     assert asyncio.run(middleware._allows(Robots(until=0.0, rules=rules, wild=rules.wild), URL + path))
     assert (pool.given == [worker.allows]) is workers
 

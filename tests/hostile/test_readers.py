@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.engine.pool import PageFailed, Pool
-from crawler.engine.turns import Turns
+from crawler.engine.workers.pool import PageFailed, Pool
+from crawler.engine.workers.turns import Turns
 from crawler.feeds.decode import decode_feed
 from crawler.feeds.discovery import discover_feeds
 from crawler.feeds.parsed_feed import harmless

@@ -59,8 +59,8 @@ def test_row_31_one_way_out() -> None:
     listening = {
         "crawler/demo/web.py",
         "crawler/outputs/browse/server.py",
-        "crawler/engine/metrics.py",
-        "crawler/engine/service.py",
+        "crawler/engine/daemon/metrics.py",
+        "crawler/engine/daemon/systemd.py",
         "storage/lock.py",
     }
     for path in ROOMS:
@@ -74,7 +74,10 @@ def test_row_31_one_way_out() -> None:
             for name, _ in calls(path)
             if name.endswith(("download_async", ".urlopen", "fetch_url", "create_connection", "connectTCP"))
         ]
-        assert not asked or name_of(path) in {"crawler/engine/politeness.py", "crawler/engine/probe.py"}, path
+        assert not asked or name_of(path) in {
+            "crawler/engine/middlewares/robots.py",
+            "crawler/engine/jobs/discover.py",
+        }, path
 
 
 def test_row_31_sql_only_in_storage() -> None:
@@ -164,7 +167,7 @@ def test_row_32_the_settings_in_force_without_a_configuration() -> None:
     assert s.getint("CONCURRENT_REQUESTS_PER_DOMAIN") == 1
     assert s.getfloat("DOWNLOAD_DELAY") >= 1
     assert s.getint("REDIRECT_MAX_TIMES") <= 10
-    assert s["TWISTED_DNS_RESOLVER"] == "crawler.engine.guard.GuardedResolver"
+    assert s["TWISTED_DNS_RESOLVER"] == "crawler.engine.middlewares.address_guard.GuardedResolver"
     assert "newsdesk/" in s["USER_AGENT"]
     assert "(+http" in s["USER_AGENT"]
     config = Config()

@@ -11,11 +11,11 @@ from typing import Any, Self
 from scrapy import Request
 
 from crawler.config.models import Config
-from crawler.engine import worker
 from crawler.engine.addon import CONFIG
-from crawler.engine.asking import Asked, netloc
-from crawler.engine.guard import Refused
-from crawler.engine.pool import PageFailed, Pool
+from crawler.engine.fetch_task import Asked, netloc
+from crawler.engine.middlewares.address_guard import Refused
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import PageFailed, Pool
 from crawler.feeds.robots import MAX_BYTES, Rules, read_rules
 from crawler.urls import host_of
 
@@ -64,7 +64,7 @@ class RobotsMiddleware:
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
         """Scrapy's way to build it."""
-        return cls(crawler, crawler.config.models.get(CONFIG))
+        return cls(crawler, crawler.settings.get(CONFIG))
 
     def apply(self, config: Config) -> None:
         """Go on by other settings."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from crawler.config.models import Config
 from crawler.errors import unexpected
@@ -22,13 +22,12 @@ from crawler.text.clean import one_line
 from crawler.watches import receivers
 from crawler.watches.matching import Judged, due_at, judge
 from crawler.watches.messages import message_of, of_health
+from storage.async_writer import WriterThread
 from storage.errors import StorageError
 from storage.outbox import Outbox
 from storage.store import open_store
 from storage.telling import Found, Message
-
-if TYPE_CHECKING:
-    from crawler.engine.live import LiveRun
+from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
 HEALTH = "[health]"  # what messages of the crawler's own health go by
@@ -40,10 +39,30 @@ MOST_SECONDS = 45.0  # for one message, whatever its receiver does
 _TOLD = "health_told"  # of meta: the troubles that were told, and the newest gap
 
 
+class Session(Protocol):
+    """What the watches need of a crawl that is under way."""
+
+    @property
+    def config(self) -> Config:
+        """The settings in force."""
+
+    @property
+    def desk(self) -> WriterThread:
+        """Where the store is written."""
+
+    @property
+    def writer(self) -> Writer:
+        """The store."""
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The clock."""
+
+
 class Teller:
     """The watches of one run."""
 
-    def __init__(self, live: LiveRun) -> None:
+    def __init__(self, live: Session) -> None:
         self.live = live
         self._sending: dict[str, asyncio.Task[None]] = {}
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from crawler.engine.crawl.plan import Plan
 from crawler.urls import host_of
 from storage.records import Entry, Feed, Step
 from storage.writer import Writer
@@ -13,21 +14,6 @@ from storage.writer import Writer
 LEASE = timedelta(minutes=10)  # longer than any one request with its queue; what the dead held is given back at once
 PER_HOST = 3  # leased for one host: one in flight, two behind it
 RECHECKS = 20  # taken at a time: what is new comes first
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What one run is to do."""
-
-    command: str
-    sources: tuple[str, ...] = ()
-    feeds: bool = True
-    due_only: bool = False
-    limit: int | None = None  # at most so many of the newest new articles a source
-    entries: tuple[int, ...] = ()  # a fetch: these entries and no other
-    endless: bool = False  # the background crawler: it ends when it is told to
-    backfill: bool = False  # older articles, listed by steps; and nothing else
-    dry: bool = False  # a backfill that only counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from crawler.errors import CrawlerError
 from storage.errors import DatabaseBusy, DiskProblem, StorageError
 from storage.writer import Writer
 
@@ -33,7 +32,7 @@ class WriterThread:
         """patient: wait until a disk that is full or read-only, or another program's lock, is over, as a crawl of months must."""
         self.writer = writer
         self.patient = patient
-        self.broken: StorageError | CrawlerError | None = None
+        self.broken: Exception | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._waiting: list[_Job] = []
         self._flusher: asyncio.Task[None] | None = None

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
-from crawler.engine.guard import Refused
+from crawler.engine.middlewares.address_guard import Refused
 from crawler.urls import host_of
 
 MAX_HEAD = (
@@ -160,7 +160,7 @@ class PoliteHandler(HTTP11DownloadHandler):
         super().__init__(crawler)
         self._pool._factory = _Factory  # noqa: SLF001 - as Scrapy itself does
         self._told: dict[str, str] = {}
-        if crawler.config.models.getbool("DOWNLOAD_VERIFY_CERTIFICATES"):
+        if crawler.settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES"):
             policy: Any = self._contextFactory  # type: ignore[has-type]
             explained = _Explained(policy)
             self._contextFactory, self._told = explained, explained.faults

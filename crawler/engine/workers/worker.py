@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from storage.raw import RawPage
 
 # What a worker needs: half a second, loaded once for all of them by the fork server.
-NEEDED = ("crawler.articles.read_page", "crawler.feeds.parser", "storage.raw", "crawler.engine.warmed")
+NEEDED = ("crawler.articles.read_page", "crawler.feeds.parser", "storage.raw", "crawler.engine.workers.preload")
 LARGE = 2 * 1024**2  # bytes of a page or feed after which memory is given back
 # Bytes of one worker: a page that takes more fails alone. Address space is what is asked for, data is what may become resident.
 MEMORY = {"RLIMIT_AS": 1024**3, "RLIMIT_DATA": 384 * 1024**2}

@@ -7,7 +7,7 @@ from typing import Any, Self
 from scrapy import Request
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware as ScrapyRedirects
 
-from crawler.engine.asking import Asked
+from crawler.engine.fetch_task import Asked
 from crawler.urls import canonical_url
 
 
@@ -17,7 +17,7 @@ class RedirectMiddleware(ScrapyRedirects):
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
         """As Scrapy's, without its look for a RefererMiddleware, which warns at each start that there is none."""
-        middleware = cls(crawler.config.models)
+        middleware = cls(crawler.settings)
         middleware.crawler = crawler
         return middleware
 

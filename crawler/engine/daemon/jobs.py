@@ -18,16 +18,16 @@ from scrapy import signals
 from scrapy.exceptions import NotConfigured
 
 from crawler.config.models import Config
-from crawler.engine import guard
-from crawler.engine.live import begin_watching
-from crawler.engine.politeness import RobotsMiddleware
-from crawler.engine.probe import Discovery, Web, ask, discover
-from crawler.engine.scheduler import TICK, Job, Timekeeper
-from crawler.engine.service import notify, reloading
-from crawler.engine.telling import Teller
+from crawler.engine.crawl.session import begin_watching
+from crawler.engine.daemon.scheduler import TICK, Job, Timekeeper
+from crawler.engine.daemon.systemd import notify, reloading
+from crawler.engine.jobs.discover import Discovery, Web, ask, discover
+from crawler.engine.middlewares import address_guard
+from crawler.engine.middlewares.robots import RobotsMiddleware
 from crawler.errors import CrawlerError
 from crawler.monitoring.status import look
 from crawler.urls import host_of
+from crawler.watches.dispatcher import Teller
 from storage import backup as files
 from storage.errors import DamagedDatabase, StorageError
 from storage.outbox import Outbox
@@ -182,8 +182,8 @@ class Upkeep:
         self.frontier.apply(config)
         from twisted.internet import reactor
 
-        self.spider.resolver = guard.install(reactor, config)
-        for kind in (RobotsMiddleware, guard.GuardMiddleware):
+        self.spider.resolver = address_guard.install(reactor, config)
+        for kind in (RobotsMiddleware, address_guard.GuardMiddleware):
             middleware = self.crawler.get_downloader_middleware(kind)
             if middleware is not None:
                 middleware.apply(config)

@@ -11,8 +11,8 @@ from typing import Any
 from crawler.articles.reprocess import Reread, merged
 from crawler.articles.verdict import prints_of
 from crawler.config.models import Config, PublisherRules, SourceIndex
-from crawler.engine import worker
-from crawler.engine.pool import PageFailed, Pool
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import PageFailed, Pool
 from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.raw import read_raw

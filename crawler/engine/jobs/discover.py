@@ -16,11 +16,12 @@ from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
 
 from crawler.config.models import Config, PublisherRules, SourceIndex
-from crawler.engine import guard, worker
 from crawler.engine.addon import settings_of
-from crawler.engine.asking import Asked
-from crawler.engine.pool import PageFailed, Pool
-from crawler.engine.wire import reason_of
+from crawler.engine.crawl.download_errors import reason_of
+from crawler.engine.fetch_task import Asked
+from crawler.engine.middlewares import address_guard
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import PageFailed, Pool
 from crawler.errors import FeedError
 from crawler.feeds.discovery import Candidate, robots_sitemaps, usual_maps, usual_places
 from crawler.feeds.parsed_feed import ParsedFeed
@@ -125,7 +126,7 @@ class _ProbeSpider(scrapy.Spider):
     def opened(self) -> None:
         from twisted.internet import reactor
 
-        self.resolver = guard.install(reactor, self.config)
+        self.resolver = address_guard.install(reactor, self.config)
 
     async def start(self) -> AsyncIterator[Any]:
         try:

@@ -11,9 +11,9 @@ from typing import Any
 
 from crawler.config.models import Config
 from crawler.config.value_types import readable
-from crawler.engine.leasing import Plan
-from crawler.engine.live import LiveRun
-from crawler.engine.run import run
+from crawler.engine.crawl.plan import Plan
+from crawler.engine.crawl.runner import run
+from crawler.engine.crawl.session import LiveRun
 from crawler.feeds.backfill import ways
 from storage.records import CrawlRun, iso
 from storage.store import open_store

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 from crawler.config.models import Config, SourceIndex
-from crawler.engine.frontier import urgent_entry
-from crawler.engine.run import plan_fetch, run
+from crawler.engine.crawl.plan import plan_fetch, urgent_entry
+from crawler.engine.crawl.runner import run
 from crawler.errors import INTERRUPTED, Interrupted
 from crawler.urls import canonical_url
 from storage.errors import HeldDatabase, StorageError

@@ -1,17 +1,14 @@
-"""Small questions to one answer, and the decision in the writer's transaction. Not for asking: see spider.py."""
+"""What one page means for the store: look up what it may be, decide, and write the raw page. Knows no Scrapy."""
 
 from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime
-from typing import Any
 
-from scrapy.http import Response
-
+from crawler.articles.identity import SAME_TEXT_WORDS
 from crawler.articles.near_duplicates import content_hash
-from crawler.articles.verdict import SAME_TEXT_WORDS, Held, Visit, decide
-from crawler.engine.wire import PACKED
-from storage.raw import RawPage
+from crawler.articles.verdict import decide
+from crawler.articles.visit import Held, Visit
 from storage.records import Verdict, moment
 from storage.writer import Writer
 
@@ -51,34 +48,3 @@ def _decided(writer: Writer, visit: Visit) -> Verdict:
 def visit_time(visit: Visit) -> datetime:
     """When the page was asked for."""
     return moment(visit.article.fetched_at) if visit.article and visit.article.fetched_at else datetime.now(UTC)
-
-
-def raw_page(response: Response, at: datetime) -> RawPage:
-    """The page as it came."""
-    headers = tuple(
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, values in response.headers.items()
-        for value in values
-    )
-    return RawPage(
-        url=response.url,
-        at=at,
-        status=response.status,
-        headers=headers,
-        body=response.body,
-        packed=PACKED in response.flags,
-    )
-
-
-def header(headers: Any, name: str) -> str | None:
-    """A response header, byte for byte as text."""
-    value = headers.get(name)
-    return value.decode("latin-1") if value else None
-
-
-def media_of(response: Response) -> str | None:
-    """The media type of what is no page; None where it may be one."""
-    kind = (header(response.headers, "Content-Type") or "").split(";")[0].strip().lower()
-    if not kind or "html" in kind or kind in {"text/plain", "application/octet-stream", "application/xml", "text/xml"}:
-        return None
-    return kind

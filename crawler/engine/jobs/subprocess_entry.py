@@ -45,7 +45,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fetch(config: Config, request: dict[str, Any]) -> dict[str, Any]:
-    from crawler.engine.fetching import fetch_addresses
+    from crawler.engine.jobs.fetch import fetch_addresses
 
     found = fetch_addresses(config, request["urls"], store=request["store"], now=lambda: datetime.now(UTC))
     return {
@@ -57,7 +57,8 @@ def _fetch(config: Config, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _crawl(config: Config, request: dict[str, Any]) -> dict[str, Any]:
-    from crawler.engine.run import plan_crawl, run
+    from crawler.engine.crawl.plan import plan_crawl
+    from crawler.engine.crawl.runner import run
 
     plan = plan_crawl(sources=tuple(request["sources"]), due_only=request["due"], limit=request["limit"])
     return {"run": dataclasses.asdict(run(config, plan, command="crawl", spider="feed").run)}

@@ -22,7 +22,7 @@ from crawler.errors import DONE, FAILED, INTERRUPTED
 if TYPE_CHECKING:
     from scrapy.crawler import AsyncCrawlerProcess
 
-    from crawler.engine.live import LiveRun
+    from crawler.engine.crawl.session import LiveRun
 
 DRAIN = 8.0  # seconds after a signal until what did not answer is given up; ten are promised,
 LAST = 1.5  # and so many are left to write that down

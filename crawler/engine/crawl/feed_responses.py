@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from scrapy.http import Response
 
 from crawler.config.models import Config, Source
-from crawler.engine import worker
-from crawler.engine.answers import header
-from crawler.engine.asking import Asked
-from crawler.engine.frontier import Frontier
-from crawler.engine.guard import Refused
-from crawler.engine.pool import PageFailed, Pool
-from crawler.engine.wire import weight_of
+from crawler.engine.crawl.download_errors import weight_of
+from crawler.engine.crawl.frontier import Frontier
+from crawler.engine.crawl.responses import header
+from crawler.engine.fetch_task import Asked
+from crawler.engine.middlewares.address_guard import Refused
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import PageFailed, Pool
 from crawler.errors import FeedError
 from crawler.feeds.backfill import read_robots, read_step
 from crawler.feeds.freshness import fresh_for, retry_after

@@ -23,7 +23,7 @@ from storage.store import open_store
 log = logging.getLogger("newsdesk")
 
 if TYPE_CHECKING:
-    from crawler.engine.live import LiveRun
+    from crawler.engine.crawl.session import LiveRun
 
 _COUNTS = {
     "feeds": ("polls", "Feeds asked."),

@@ -6,19 +6,19 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from crawler.config.loader import load_config
 from crawler.config.models import Config
-from crawler.engine.desk import WriterThread
-from crawler.engine.frontier import Frontier
-from crawler.engine.leasing import Plan
-from crawler.engine.pool import Pool
-from crawler.engine.tally import Tally
+from crawler.engine.crawl.counts import Tally
+from crawler.engine.crawl.frontier import Frontier
+from crawler.engine.crawl.plan import Plan, clock
+from crawler.engine.workers.pool import Pool
 from crawler.urls import host_of
 from crawler.version import __version__
 from crawler.watches.matching import never
+from storage.async_writer import WriterThread
 from storage.errors import StorageError
 from storage.lock import Lock
 from storage.outbox import Outbox
@@ -27,11 +27,6 @@ from storage.writer import Writer, open_writer
 
 log = logging.getLogger("newsdesk")
 NEWS = timedelta(minutes=10)  # since the last poll: then there will be pages to read, and workers are prepared
-
-
-def clock() -> datetime:
-    """Now."""
-    return datetime.now(UTC)
 
 
 def begin_watching(writer: Writer, config: Config) -> None:

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from crawler.content_encoding import BrokenBody, is_packed
-from crawler.engine import worker
-from crawler.engine.turns import Turns
+from crawler.engine.workers import worker
+from crawler.engine.workers.turns import Turns
 from crawler.errors import CrawlerError, FeedError
 from crawler.startup import start_servers
 
@@ -83,7 +83,7 @@ class Pool:
         """Run work in a process, when it is its source's turn.
 
         Args:
-            work: a function of engine/worker.py.
+            work: a function of engine/workers/worker.py.
             args: what it is given.
             source: whose bytes these are: a source's id, or a host.
             seconds: the time limit; a page's where none is given.

@@ -16,15 +16,16 @@ from datetime import datetime, timedelta
 
 from crawler.articles import failures
 from crawler.config.models import Config, Source, SourceIndex
-from crawler.engine.asking import Asked, ask_entry, ask_feed, ask_step
-from crawler.engine.desk import WriterThread
-from crawler.engine.leasing import PER_HOST, Known, Plan, lease
-from crawler.engine.tally import Tally
-from crawler.engine.throttles import Throttles
+from crawler.engine.crawl.counts import Tally
+from crawler.engine.crawl.host_backoff import Throttles
+from crawler.engine.crawl.leasing import PER_HOST, Known, lease
+from crawler.engine.crawl.plan import Plan
+from crawler.engine.fetch_task import Asked, ask_entry, ask_feed, ask_step
 from crawler.errors import CrawlerError
 from crawler.feeds.backfill import ways
 from crawler.feeds.revisit import wants_all
-from crawler.urls import canonical_url, host_of, url_key
+from crawler.urls import host_of
+from storage.async_writer import WriterThread
 from storage.entries import CheckCounts
 from storage.errors import StorageError
 from storage.records import Entry, Feed, FeedCheck, FetchRecord, Step, StepFound, Verdict, moment
@@ -339,11 +340,3 @@ class Frontier:
         """Hand out nothing more."""
         self.stopped = True
         self._wake.set()
-
-
-def urgent_entry(writer: Writer, url: str, source: Source | None, now: datetime) -> int:
-    """Put an address a person asks for into the frontier; its entry's id."""
-    address = canonical_url(url)
-    return writer.add_urgent(
-        url=address, url_key=url_key(address), host=host_of(address), source=source.id if source else None, now=now
-    )

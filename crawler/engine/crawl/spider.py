@@ -7,33 +7,43 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import scrapy
-from scrapy import Request
+from scrapy import Request, signals
 from scrapy.http import Response
 
 from crawler.articles import failures
-from crawler.articles.verdict import Visit, next_recheck, rules_site
+from crawler.articles.verdict import next_recheck
+from crawler.articles.visit import Visit, rules_site
 from crawler.config.models import Config, PublisherRules, Source
 from crawler.content_encoding import BrokenBody
-from crawler.engine import worker
-from crawler.engine.answers import header, look_up_and_decide, media_of, raw_page
-from crawler.engine.asking import Asked
-from crawler.engine.frontier import Frontier
-from crawler.engine.guard import GuardedResolver, Refused
-from crawler.engine.polling import Polls
-from crawler.engine.pool import PageFailed, Pool
-from crawler.engine.wire import reason_of
-from crawler.errors import CrawlerError
+from crawler.engine.addon import config_of
+from crawler.engine.crawl.download_errors import reason_of
+from crawler.engine.crawl.feed_responses import Polls
+from crawler.engine.crawl.frontier import Frontier
+from crawler.engine.crawl.ingest import look_up_and_decide
+from crawler.engine.crawl.plan import Plan, plan_crawl, plan_fetch
+from crawler.engine.crawl.responses import header, media_of, raw_page
+from crawler.engine.crawl.session import LiveRun
+from crawler.engine.fetch_task import Asked
+from crawler.engine.middlewares import address_guard
+from crawler.engine.middlewares.address_guard import GuardedResolver, Refused
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import PageFailed, Pool
+from crawler.errors import CrawlerError, UsageError, unexpected
 from crawler.feeds.freshness import retry_after
 from crawler.feeds.revisit import THROTTLED
 from crawler.urls import host_of
+from crawler.watches import dispatcher
 from storage.errors import StorageError
 from storage.records import Entry, Verdict, moment
+from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
 
@@ -269,3 +279,72 @@ class NewsSpider(scrapy.Spider):
                 await self.frontier.settle(asked, failed)
             except Exception:  # it was told above; its lease brings it back
                 self.frontier.give_up(asked.entry.id)
+
+
+class OwnSpider(NewsSpider):
+    """A spider that begins its own run where none was handed in: Scrapy's own way in."""
+
+    wanted: dict[str, Any]
+    exit_code: ClassVar[int] = 0  # of the crawl that ended in this process, for engine/scrapy_commands
+
+    def __init__(self, live: LiveRun | None = None, **kwargs: Any) -> None:
+        # Scrapy keeps what it does not know, and every source would be polled. Refused where the run begins, in one line.
+        known = [n for n in inspect.signature(type(self).__init__).parameters if n not in {"self", "kwargs"}]
+        self.refused = [
+            f"it has no argument {name!r}; it has {', '.join(f'-a {n}=…' for n in known)}"
+            for name in kwargs.keys() - {"name"}
+        ]
+        super().__init__(**kwargs)
+        self.live = live
+        self.own = live is None
+
+    @classmethod
+    def from_crawler(cls, crawler: Any, *args: Any, **kwargs: Any) -> Self:
+        """Begin the run; one line and the contract's exit code where that cannot be."""
+        spider: Self = super().from_crawler(crawler, *args, **kwargs)
+        if spider.live is None:
+            try:
+                if spider.refused:
+                    raise UsageError(f"the spider {cls.name!r}: {spider.refused[0]}")
+                config = config_of(crawler.settings)  # a spider is made before the add-ons have run
+                spider.live = LiveRun.begin(config, spider.plan, command=f"scrapy crawl {cls.name}")
+            except (CrawlerError, StorageError) as error:
+                print(f"newsdesk: {error}", file=sys.stderr)
+                sys.exit(error.exit_code)
+        live = spider.live
+        spider.frontier, spider.pool = live.frontier, live.pool
+        spider.polls = Polls(live.frontier, live.pool)
+        crawler.signals.connect(spider.opened, signal=signals.engine_started)
+        crawler.signals.connect(spider.closed_down, signal=signals.spider_closed)
+        return spider
+
+    def plan(self, writer: Writer, config: Config) -> Plan:
+        """What this spider's arguments ask for."""
+        if "urls" in self.wanted:
+            return plan_fetch(self.wanted["urls"], command=f"scrapy crawl {self.name}")(writer, config)
+        return plan_crawl(**self.wanted, command=f"scrapy crawl {self.name}")(writer, config)
+
+    def opened(self) -> None:
+        """The reactor runs: put the guard in force."""
+        from twisted.internet import reactor
+
+        self.resolver = address_guard.install(reactor, self.config)
+
+    async def closed_down(self, reason: str) -> None:
+        """The last request is settled. A crawl that came to its end tells what watches found; after a fetch, or Ctrl-C, the next one does."""
+        assert self.live is not None
+        self.frontier.stop()
+        if self.live.plan.feeds and not self.live.plan.endless and reason == "finished":
+            try:
+                await dispatcher.Teller(self.live).finish()
+            except Exception as error:  # the crawl came to its end whatever a watch did
+                logging.getLogger("newsdesk").error("watches: %s", error, exc_info=unexpected(error))
+        await self.live.end()
+        if self.own:
+            run = self.live.summary(None)
+            counted = ", ".join(
+                f"{run.total(name)} {name.replace('_', ' ')}"
+                for name in ("articles_new", "revised", "copies", "rejected", "failed")
+            )
+            print(f"newsdesk: {counted}; exit {run.exit_code}", file=sys.stderr)
+            type(self).exit_code = run.exit_code or 0

@@ -149,7 +149,7 @@ class GuardMiddleware:
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
         """Scrapy's way to build it."""
-        return cls(crawler.config.models.get(CONFIG))
+        return cls(crawler.settings.get(CONFIG))
 
     def apply(self, config: Config) -> None:
         """Go on by other settings; the proxy stays, as the resolver trusts it by name."""
@@ -226,7 +226,7 @@ class GuardedResolver:
     @classmethod
     def from_crawler(cls, crawler: Any, reactor: Any) -> Self:
         """Scrapy's way to build it, before a spider's configuration is known."""
-        config = crawler.config.models.get(CONFIG)
+        config = crawler.settings.get(CONFIG)
         resolver = cls(
             reactor.nameResolver, Policy.of(config.http) if config else Policy(), config.http.proxy if config else ""
         )

@@ -1,0 +1,116 @@
+"""Which stored article a page is: by address, publisher id, canonical link, or text. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+from crawler.articles.near_duplicates import containment, content_hash, shingles
+from crawler.articles.visit import Held, Visit
+from crawler.text.tokens import normal
+from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
+from storage.records import Article, moment
+
+SAME_TEXT_WORDS = 60  # two addresses of one outlet with the same text merge only from here on,
+
+
+SAME_TEXT_DAYS = timedelta(days=7)  # and within this time of one another
+
+
+AGREES = 0.8  # containment from which the text that a canonical link leads to is the page's
+
+
+def _find_held(visit: Visit, held: Held) -> Article | None:
+    """The article that this page is another look at: by address, by the publisher's id, by a canonical link that the text confirms, by text."""
+    assert visit.article is not None
+    by_kind = {
+        kind: [a for a in visit.addresses if a.kind == kind]
+        for kind in ("id", "final", "amp", "canonical", "requested", "feed")
+    }
+    for kind in ("id", "final", "amp"):
+        for address in by_kind[kind]:
+            if (found := held.by_key.get(address.url_key)) and (
+                kind == "id" or found[1] != "canonical" or _agrees(visit.article, held.articles[found[0]])
+            ):
+                return held.articles[found[0]]
+    for kind in ("canonical", "requested", "feed"):
+        for address in by_kind[kind]:
+            if (found := held.by_key.get(address.url_key)) and _agrees(visit.article, held.articles[found[0]]):
+                return held.articles[found[0]]
+    if (
+        visit.entry.article_id
+        and (asked := held.articles.get(visit.entry.article_id))
+        and _agrees(visit.article, asked)
+    ):
+        return asked
+    return next((other for other in held.same_text if _same_text(visit.article, other)), None)
+
+
+def _one_of_two(visit: Visit, known: Article, held: Held) -> tuple[Article, Held, int | None]:
+    """Whether the held article that was asked for turned out to be another held one (its address leads there now, and the text agrees): the older of the
+    two stays, the younger is absorbed; one that was edited is never, as its versions would be lost.
+    """
+    assert visit.article is not None
+    asked = held.articles.get(visit.entry.article_id or 0)
+    if asked is None or asked.id == known.id or asked.source != known.source or not _agrees(visit.article, asked):
+        return known, held, None
+    stays, leaves = (asked, known) if asked.id < known.id else (known, asked)
+    if leaves.revision > 1:
+        return known, held, None
+    by_key = {key: (stays.id if found == leaves.id else found, kind) for key, (found, kind) in held.by_key.items()}
+    return stays, dataclasses.replace(held, by_key=by_key), leaves.id
+
+
+def _agrees(mine: Article, other: Article) -> bool:
+    """Whether two texts are versions of one another; short ones by their title and text."""
+    if content_hash(mine.title, None, mine.text) == content_hash(other.title, None, other.text):
+        return bool(mine.title or mine.text)
+    a, b = shingles(mine.text or ""), shingles(other.text or "")
+    if a and b:
+        return containment(a, b) >= AGREES
+    return not (mine.text and other.text) and bool(mine.title) and normal(mine.title) == normal(other.title)
+
+
+def _same_text(mine: Article, other: Article) -> bool:
+    if mine.word_count < SAME_TEXT_WORDS or normal(mine.title) != normal(other.title) or mine.source is None:
+        return False
+    when, then = (mine.published_at or mine.fetched_at), (other.published_at or other.first_seen_at)
+    return bool(when and then and abs(moment(when) - moment(then)) <= SAME_TEXT_DAYS)
+
+
+def record_address(visit: Visit) -> str:
+    """The address of record: the canonical link where it is the same address by its key, or the publisher's id confirms it; else where the request ended."""
+    canonical = visit.extraction.canonical_url
+    final = canonical_url(visit.final)
+    if not canonical or is_root_or_section(canonical) or site(canonical) != site(final):
+        return final
+    if url_key(canonical) == url_key(final):
+        return canonical
+    rules = visit.extraction.publisher_id
+    return canonical if rules and rules in canonical and rules in final else final
+
+
+def _was_other_view(known: Article, record: str) -> bool:
+    """Whether the kept text was taken from an AMP page or another address than the one of record, which is the one seen now."""
+    if not known.page_url:
+        return False
+    if url_key(known.page_url) == url_key(known.url):
+        return is_amp(known.page_url) and not is_amp(record)
+    return url_key(record) == url_key(known.url)
+
+
+def _other_view(visit: Visit, known: Article) -> bool:
+    """An AMP, print or redirected view of the held page: it says so by its canonical link, or by its address."""
+    amp = visit.extraction.is_amp or is_amp(visit.final)
+    if url_key(visit.final) == url_key(known.url):
+        return amp and not is_amp(known.page_url or known.url)
+    canonical = visit.extraction.canonical_url
+    return amp or bool(canonical and url_key(canonical) == url_key(known.url))
+
+
+def _free(record: str, known: Article, held: Held) -> str:
+    """The address of record moves with the publisher (a new slug), but not for a mere variant of it, nor to another article's."""
+    owner = held.by_key.get(url_key(record))
+    if url_key(record) == url_key(known.url) or (owner is not None and owner[0] != known.id):
+        return known.url
+    return record

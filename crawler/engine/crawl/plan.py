@@ -1,0 +1,77 @@
+"""What one crawl is to do: which sources or addresses, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from crawler.config.models import Config, Source, SourceIndex
+from crawler.errors import ConfigError, UsageError
+from crawler.urls import canonical_url, host_of, url_key
+from storage.writer import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one run is to do."""
+
+    command: str
+    sources: tuple[str, ...] = ()
+    feeds: bool = True
+    due_only: bool = False
+    limit: int | None = None  # at most so many of the newest new articles a source
+    entries: tuple[int, ...] = ()  # a fetch: these entries and no other
+    endless: bool = False  # the background crawler: it ends when it is told to
+    backfill: bool = False  # older articles, listed by steps; and nothing else
+    dry: bool = False  # a backfill that only counts
+
+
+def clock() -> datetime:
+    """Now."""
+    return datetime.now(UTC)
+
+
+def urgent_entry(writer: Writer, url: str, source: Source | None, now: datetime) -> int:
+    """Put an address a person asks for into the frontier; its entry's id."""
+    address = canonical_url(url)
+    return writer.add_urgent(
+        url=address, url_key=url_key(address), host=host_of(address), source=source.id if source else None, now=now
+    )
+
+
+def plan_crawl(
+    *, sources: tuple[str, ...] = (), due_only: bool = False, limit: int | None = None, command: str = "crawl"
+) -> Callable[[Writer, Config], Plan]:
+    """A pass over sources."""
+
+    def plan(writer: Writer, config: Config) -> Plan:  # noqa: ARG001 - one signature
+        chosen = config.choose(sources)
+        if not chosen:
+            raise ConfigError(
+                "no source to crawl; `newsdesk sources add URL` adds one, `newsdesk sources enable ID` enables one"
+            )
+        return Plan(command=command, sources=tuple(s.id for s in chosen), due_only=due_only, limit=limit)
+
+    return plan
+
+
+def plan_run(writer: Writer, config: Config) -> Plan:  # noqa: ARG001 - one signature
+    """Crawl until told to end; sources may come and go meanwhile."""
+    return Plan(command="run", sources=tuple(s.id for s in config.sources if s.enabled), due_only=True, endless=True)
+
+
+def plan_fetch(urls: tuple[str, ...], *, command: str = "fetch") -> Callable[[Writer, Config], Plan]:
+    """Addresses, now."""
+
+    def plan(writer: Writer, config: Config) -> Plan:
+        if not urls:
+            raise UsageError("no address to fetch; say -a url=https://…")
+        index = SourceIndex(config.sources)
+        try:
+            entries = tuple(urgent_entry(writer, url, index.at(url), clock()) for url in urls)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        return Plan(command=command, feeds=False, entries=entries)
+
+    return plan

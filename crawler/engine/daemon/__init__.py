@@ -1,0 +1,1 @@
+"""The background crawler: scheduled jobs, reloading, maintenance, metrics."""

@@ -1,0 +1,1 @@
+"""Other work with the same engine: fetch, backfill, reprocess, discover."""
