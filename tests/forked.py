@@ -100,6 +100,9 @@ class Forkserver:
         self._socket.close()
 
 
+_NOT_PRELOADED = {"crawler.engine.settings", "crawler.engine.workers.preload"}
+
+
 def _preload() -> None:
     """What the commands import, but for the reactor, which is chosen when a crawl starts."""
     import importlib
@@ -108,10 +111,15 @@ def _preload() -> None:
 
     raise_gc_thresholds()
     block_heavy_imports()
-    for folder in ("crawler/commands", "crawler/engine", "crawler/outputs", "storage"):
-        for file in sorted((ROOT / folder).glob("*.py")):
-            name = ".".join((*Path(folder).parts, file.stem))
-            if file.stem not in {"__init__", "warmed", "settings"} or folder == "crawler/commands":
+    for folder in ("crawler", "storage"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+            if (
+                file.stem not in {"__init__", "__main__"}
+                and name not in _NOT_PRELOADED
+                and "scrapy_commands" not in name
+                and ".browse." not in name
+            ):
                 importlib.import_module(name)
     assert "twisted.internet.reactor" not in sys.modules
     gc.collect()

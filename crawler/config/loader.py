@@ -25,7 +25,7 @@ _Record = TypeVar("_Record")
 
 def shipped(name: str) -> Path:
     """A file that newsdesk ships. crawler/shipped is a link to config/ in a checkout and a folder of copies in a wheel."""
-    return Path(__file__).resolve().parent / "shipped" / name
+    return Path(__file__).resolve().parents[1] / "shipped" / name
 
 
 def find_config() -> Path | None:
@@ -35,7 +35,7 @@ def find_config() -> Path | None:
     xdg = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     places = [
         Path("newsdesk.toml"),
-        Path(__file__).resolve().parent.parent / "config" / "newsdesk.toml",
+        Path(__file__).resolve().parents[2] / "config" / "newsdesk.toml",
         xdg / "newsdesk" / "newsdesk.toml",
     ]
     return next((place for place in places if place.is_file()), None)

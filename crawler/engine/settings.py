@@ -67,7 +67,7 @@ DOWNLOADER_MIDDLEWARES = {
 }
 SPIDER_MIDDLEWARES_BASE: dict[str, int] = {}  # every status is an answer to us
 EXTENSIONS_BASE: dict[str, int] = {}
-EXTENSIONS = {"crawler.engine.daemon.jobs.SchedulerExtension": 500}
+EXTENSIONS = {"crawler.engine.daemon.extension.SchedulerExtension": 500}
 STATS_CLASS = "scrapy.statscollectors.DummyStatsCollector"  # the ledger counts
 DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"  # the store knows what was asked
 DEFAULT_REQUEST_HEADERS = {"Accept": "*/*", "Accept-Language": None, "Accept-Encoding": "gzip, deflate, br, zstd"}

@@ -34,6 +34,7 @@ def main() -> None:
     time.time = lambda: real_time() + shift()
     dt.datetime = Shifted  # type: ignore[misc]
     import crawler.commands.run
+    import crawler.engine.crawl.plan
     import crawler.engine.crawl.runner
     import crawler.engine.crawl.session
     import crawler.engine.daemon.jobs
@@ -43,7 +44,7 @@ def main() -> None:
     dt.datetime = (
         real  # who has read the name keeps the shifted one; what is sent to other processes must be found by its name
     )
-    assert crawler.engine.crawl.session.datetime is not real
+    assert crawler.engine.crawl.plan.datetime is not real
     from crawler.config.models import Pace
 
     newsdesk(pace=Pace(hour=6))

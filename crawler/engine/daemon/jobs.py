@@ -6,38 +6,24 @@ Each method is one job of scheduler.py; each says when it was last done in the s
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import signal
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Self
-
-from scrapy import signals
-from scrapy.exceptions import NotConfigured
+from typing import Any
 
 from crawler.config.models import Config
-from crawler.engine.crawl.session import begin_watching
+from crawler.engine.daemon.maintenance import Maintenance
+from crawler.engine.daemon.reload import RELOAD, ConfigReloader
 from crawler.engine.daemon.scheduler import TICK, Job, Timekeeper
-from crawler.engine.daemon.systemd import notify, reloading
+from crawler.engine.daemon.systemd import notify
 from crawler.engine.jobs.discover import Discovery, Web, ask, discover
-from crawler.engine.middlewares import address_guard
-from crawler.engine.middlewares.robots import RobotsMiddleware
 from crawler.errors import CrawlerError
 from crawler.monitoring.status import look
-from crawler.urls import host_of
 from crawler.watches.dispatcher import Teller
-from storage import backup as files
-from storage.errors import DamagedDatabase, StorageError
-from storage.outbox import Outbox
-from storage.records import iso, moment
-from storage.writer import Writer
+from storage.errors import StorageError
 
 log = logging.getLogger("newsdesk")
-RELOAD = 5.0  # seconds between two looks at the configuration's files
 STAGGER = 1 / 60  # hours over which a catch-up is spread
-GIVE_UP_GAPS = timedelta(days=7)  # after which a gap that nothing fills is lost
 
 
 class Upkeep:
@@ -48,21 +34,22 @@ class Upkeep:
         self.spider = crawler.spider
         self.live = crawler.spider.live
         self.frontier = self.live.frontier
-        self._stamps: tuple[Any, ...] = ()
         self._said: dict[str, str] = {}
         self._counted: dict[str, int] = {}
         self._greeting: asyncio.Future[None] | None = None
         self.teller = Teller(self.live)
+        self.configuration = ConfigReloader(crawler, self.live)
+        self.maintenance = Maintenance(self.live)
         hour = self.config.pace.hour
         self.keeper = Timekeeper(
             (
                 Job(name="look for what is due", seconds=TICK, work=self.tick),
                 Job(name="rechecks", seconds=max(TICK, hour / 360), work=self.rechecks),
-                Job(name="configuration", seconds=RELOAD, work=self.follow),
+                Job(name="configuration", seconds=RELOAD, work=self.configuration.reload),
                 Job(name="watches", seconds=max(TICK, hour / 720), work=self.teller.turn),
                 Job(name="counts", seconds=max(TICK, hour / 360), work=self.count),
                 Job(name="health", seconds=max(2.0, hour / 60), work=self.health),
-                Job(name="maintenance", seconds=max(2.0, hour / 12), work=self.maintain),
+                Job(name="maintenance", seconds=max(2.0, hour / 12), work=self.maintenance.run),
                 Job(name="successors", seconds=max(5.0, hour), work=self.successors),
             ),
             self.clock_jumped,
@@ -76,7 +63,6 @@ class Upkeep:
 
     def start(self) -> None:
         """The engine runs."""
-        self._stamps = _stamps(self.config)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
         self.keeper.start()
         notify(READY=1, STATUS=f"watching {len(self.frontier.sources)} sources")
@@ -99,7 +85,7 @@ class Upkeep:
         self.teller.stop()
 
     def _hung_up(self) -> None:
-        self._stamps = ()
+        self.configuration.forget()
         self.keeper.now("configuration")
 
     async def tick(self) -> None:
@@ -136,130 +122,6 @@ class Upkeep:
             lambda writer: writer.clock_set(round(min(seconds, -1) if seconds < 0 else seconds), now, over)
         )
         self.frontier.nudge()
-
-    # The configuration
-
-    async def follow(self) -> None:
-        """Take over what was changed in the configuration's files; a broken one leaves the old one in force."""
-        stamps = _stamps(self.config)
-        if stamps == self._stamps:
-            return
-        self._stamps = stamps
-        reloading()
-        try:
-            config: Config = self.live.reload()
-        except (CrawlerError, OSError) as error:
-            log.error("the configuration was changed and cannot be read; the old one stays in force: %s", error)
-            notify(READY=1)
-            return
-        await self.apply(config)
-        self._stamps = _stamps(self.config)
-        notify(READY=1)
-
-    async def apply(self, config: Config) -> None:
-        """Put other settings in force, and say which of them need a restart."""
-        old = self.config
-        stuck = [
-            name
-            for name, before, after in (
-                ("[storage] database", old.database, config.database),
-                ("[extract]", old.extract, config.extract),
-                ("[http]", _lasting(old), _lasting(config)),
-                ("[politeness] per_host", old.politeness.per_host, config.politeness.per_host),
-            )
-            if before != after
-        ]
-        hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
-        await self.frontier.desk.call(lambda writer: writer.sync_sources(config.sources, hosts, self.live.now()))
-        await self.frontier.desk.call(lambda writer: begin_watching(writer, config))
-        if (
-            old.database != config.database
-        ):  # until the restart the old file is the one that is written, looked at and backed up
-            config = dataclasses.replace(
-                config, storage=dataclasses.replace(config.storage, database=str(old.database))
-            )
-        self.live.config = config
-        self.frontier.apply(config)
-        from twisted.internet import reactor
-
-        self.spider.resolver = address_guard.install(reactor, config)
-        for kind in (RobotsMiddleware, address_guard.GuardMiddleware):
-            middleware = self.crawler.get_downloader_middleware(kind)
-            if middleware is not None:
-                middleware.apply(config)
-        log.log(
-            logging.WARNING if stuck else logging.INFO,
-            "the configuration was read anew: %d sources%s",
-            len(self.frontier.sources),
-            f"; a restart is needed for {', '.join(stuck)}" if stuck else "",
-            extra={"event": "configuration"},
-        )
-
-    # The file
-
-    async def maintain(self) -> None:
-        """What is due of: optimizing, checks, the backup, retention; at most one long thing at a time."""
-        day = timedelta(hours=24 * self.config.pace.scale)
-        await self.frontier.desk.call(self._small_things)
-        await self._every("pruned_at", day, lambda: self.frontier.desk.call(self._prune))
-        await self._every("optimized_at", day, lambda: self.frontier.desk.call(lambda writer: writer.optimize()))
-        await self._every("quick_checked_at", day, lambda: self._checked(files.quick_check))
-        await self._every("checked_at", 7 * day, lambda: self._checked(files.check))
-        if (interval := self.config.storage.backup_every(self.config.pace)) is not None:
-            await self._every("backed_up_at", timedelta(seconds=interval), self._backup)
-
-    async def _every(self, key: str, interval: timedelta, work: Callable[[], Any]) -> None:
-        """Do something if it was not done for so long; a clock that was set back does not hold it up."""
-        now = self.live.now()
-        last = await self.frontier.desk.call(lambda writer: writer.meta(key))
-        if last is None and key in {"quick_checked_at", "checked_at"} and not self.live.existed:
-            last = iso(now)  # a file that was made a moment ago
-            await self.frontier.desk.call(lambda writer: writer.set_meta(key, iso(now)))
-        if last is not None and timedelta() <= now - moment(last) < interval:
-            return
-        if await work() is False:  # it is tried again at the next look
-            return
-        await self.frontier.desk.call(lambda writer: writer.set_meta(key, iso(now)))
-
-    def _small_things(self, writer: Writer) -> None:
-        now = self.live.now()
-        writer.keep_house(
-            now=now,
-            asked=self.frontier.entries_asked(),
-            steps=self.frontier.steps_asked(),
-            give_up_gaps=GIVE_UP_GAPS * self.config.pace.scale,
-        )
-
-    def _prune(self, writer: Writer) -> None:
-        now = self.live.now()
-        writer.forget_fingerprints(now)
-        ledger = iso(now - timedelta(seconds=self.config.storage.fetches_retain))
-        files.prune(writer, now=now, fetches_before=ledger)
-        writer.forget_raw(now - timedelta(seconds=self.config.extract.raw_retain))
-        Outbox(writer).forget(now - timedelta(seconds=self.config.storage.fetches_retain))
-
-    async def _checked(self, check: Callable[[Path], list[str]]) -> None:
-        problems = await asyncio.to_thread(check, self.config.database)
-        await self.frontier.desk.call(lambda writer: writer.set_meta("damage", problems[0] if problems else ""))
-        if problems:
-            self.frontier.break_off(
-                DamagedDatabase(
-                    f"{self.config.database}: damaged ({problems[0]}); nothing more is written: `newsdesk db restore BACKUP` brings a backup back"
-                )
-            )
-
-    async def _backup(self) -> bool:
-        storage, path = self.config.storage, self.config.database
-        target = files.backup_name(path, self.live.now())
-        try:
-            size = await asyncio.to_thread(files.backup, path, target)
-        except (StorageError, OSError) as error:
-            log.error("the backup could not be written: %s", error)
-            return False
-        for old in files.backups(path)[: -max(1, storage.backup_keep)]:
-            old.unlink(missing_ok=True)
-        log.info("backed up to %s, %.1f MB", target, size / 1e6, extra={"event": "backup"})
-        return True
 
     # Health
 
@@ -305,63 +167,3 @@ class Upkeep:
             named = [(key, url) for key, places in parts for url, _ in places if url != feed.url]
             line = f'{named[0][0]} = ["{named[0][1]}"]' if named else None
             await self.frontier.desk.call(lambda writer, url=feed.url, line=line: writer.note_successor(url, line, now))
-
-
-def _lasting(config: Config) -> tuple[Any, ...]:
-    http = config.http
-    return (
-        http.user_agent,
-        http.contact,
-        http.timeout,
-        http.max_bytes,
-        http.max_redirects,
-        http.concurrency,
-        http.proxy,
-        http.verify_tls,
-    )
-
-
-def _stamps(config: Config) -> tuple[Any, ...]:
-    """What tells that a file of the configuration was written anew, or that one came to be."""
-    from crawler.config.loader import find_config
-
-    found: list[Any] = [str(find_config() or "")]
-    for file in config.files:
-        try:
-            stat = file.stat()
-            found.append((str(file), stat.st_mtime_ns, stat.st_size, stat.st_ino))
-        except OSError:
-            found.append((str(file), None))
-    return tuple(found)
-
-
-class SchedulerExtension:
-    """Scrapy's hook: starts the jobs of a background crawler with its engine, and stops them with its spider."""
-
-    def __init__(self, crawler: Any) -> None:
-        self.crawler = crawler
-        self.upkeep: Upkeep | None = None
-        crawler.signals.connect(self.start, signal=signals.engine_started)
-        crawler.signals.connect(self.stop, signal=signals.spider_closed)
-
-    @classmethod
-    def from_crawler(cls, crawler: Any) -> Self:
-        """Only for a run without an end.
-
-        Raises:
-            NotConfigured: the spider is another.
-        """
-        live = getattr(crawler.spider, "live", None)
-        if live is None or not live.plan.endless:
-            raise NotConfigured
-        return cls(crawler)
-
-    def start(self) -> None:
-        """The loop runs."""
-        self.upkeep = Upkeep(self.crawler)
-        self.upkeep.start()
-
-    def stop(self) -> None:
-        """The spider is closed."""
-        if self.upkeep is not None:
-            self.upkeep.stop()

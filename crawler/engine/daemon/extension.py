@@ -1,0 +1,42 @@
+"""Scrapy's hook into the background crawler."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from scrapy import signals
+from scrapy.exceptions import NotConfigured
+
+from crawler.engine.daemon.jobs import Upkeep
+
+
+class SchedulerExtension:
+    """Scrapy's hook: starts the jobs of a background crawler with its engine, and stops them with its spider."""
+
+    def __init__(self, crawler: Any) -> None:
+        self.crawler = crawler
+        self.upkeep: Upkeep | None = None
+        crawler.signals.connect(self.start, signal=signals.engine_started)
+        crawler.signals.connect(self.stop, signal=signals.spider_closed)
+
+    @classmethod
+    def from_crawler(cls, crawler: Any) -> Self:
+        """Only for a run without an end.
+
+        Raises:
+            NotConfigured: the spider is another.
+        """
+        live = getattr(crawler.spider, "live", None)
+        if live is None or not live.plan.endless:
+            raise NotConfigured
+        return cls(crawler)
+
+    def start(self) -> None:
+        """The loop runs."""
+        self.upkeep = Upkeep(self.crawler)
+        self.upkeep.start()
+
+    def stop(self) -> None:
+        """The spider is closed."""
+        if self.upkeep is not None:
+            self.upkeep.stop()
