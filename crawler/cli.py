@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crawler.commands.app import App
+from crawler.commands.context import App
 from crawler.errors import FAILED, INTERRUPTED, USAGE, CrawlerError
 from crawler.startup import block_heavy_imports, foreign, foreign_packages, raise_gc_thresholds
 from crawler.version import __version__
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "crawl": ("crawl", "One pass over the sources: new articles in, a summary per source out."),
     "run": ("run", "The background crawler: each feed by its own rhythm, until it is told to end."),
-    "fetch": ("crawl", "Fetch and extract addresses now, and print the articles."),
-    "list": ("query", "What is kept, newest first."),
-    "search": ("query", "Full-text search, best first, with snippets."),
+    "fetch": ("fetch", "Fetch and extract addresses now, and print the articles."),
+    "list": ("articles", "What is kept, newest first."),
+    "search": ("articles", "Full-text search, best first, with snippets."),
     "show": ("show", "One article: its text, versions, copies, and where each field came from."),
-    "edits": ("show", "What publishers changed after publication."),
+    "edits": ("edits", "What publishers changed after publication."),
     "sources": ("sources", "The source list: list, add, test, enable, disable, rename, remove, import, export."),
-    "status": ("health", "How the crawler and each source are doing."),
+    "status": ("status", "How the crawler and each source are doing."),
     "coverage": ("coverage", "What was watched and found, day by day."),
-    "gaps": ("coverage", "What is known to be missing."),
-    "backfill": ("coverage", "Older articles, from archive pages, sitemaps and section pages."),
+    "gaps": ("gaps", "What is known to be missing."),
+    "backfill": ("backfill", "Older articles, from archive pages, sitemaps and section pages."),
     "export": ("export", "What is kept, into a file."),
     "reprocess": ("reprocess", "Extract again from the kept raw pages."),
     "watch": ("watch", "Saved searches, and what they would have sent."),
     "browse": ("browse", "What is kept, in the browser, read-only."),
-    "config": ("settings", "The settings in force and where each came from."),
+    "config": ("config", "The settings in force and where each came from."),
     "db": ("db", "The database file: migrate, check, backup, restore."),
     "doctor": ("doctor", "Versions, limits and settings, and what to mend."),
-    "init": ("settings", "Starter files in this folder."),
+    "init": ("init", "Starter files in this folder."),
     "demo": ("demo", "A bundled local news web, crawled twice in seconds, no network."),
 }
 

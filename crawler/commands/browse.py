@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from crawler.commands.app import App, pass_app
+from crawler.commands.context import App, pass_app
 from crawler.errors import UsageError
 
 

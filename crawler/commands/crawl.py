@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from crawler.commands.app import App, emit, now, pass_app
+from crawler.commands.context import App, pass_app
 
 
 @click.command("crawl")
@@ -62,45 +62,3 @@ def _summary(run: Any, database: str) -> str:
     ended = "interrupted: " if run.exit_code in {130, 143} else ""
     kept = f"{ended}{run.total('articles_new')} new, {run.total('revised')} revised, {run.total('headline_only')} by headline only; kept in {database}"
     return kept + (f"; {waiting} more wait for the next `newsdesk crawl`" if waiting else "")
-
-
-@click.command("fetch")
-@click.argument("urls", nargs=-1, required=True, metavar="URL…")
-@click.option("--no-store", is_flag=True, help="Keep nothing.")
-@click.option("--json", "form", flag_value="json", help="A JSON list of articles.")
-@click.option("--markdown", "form", flag_value="markdown", help="Markdown.")
-@click.option("--text", "form", flag_value="text", help="The text alone.")
-@pass_app
-def fetch_command(app: App, urls: tuple[str, ...], no_store: bool, form: str | None) -> int:
-    """Fetch and extract addresses now; `-` reads them from stdin, one a line. Always asks, so it is also the recheck at will.
-
-    Prints the articles; says on stderr under which id in which file each is kept. Works in an empty folder, without any
-    configuration. Beside a running newsdesk the address is handed to it.
-    """
-    from crawler.engine.jobs.fetch import fetch_addresses
-    from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
-    from crawler.outputs.articles import print_articles
-    from crawler.outputs.rows import article_row
-
-    wanted = tuple(
-        line.strip()
-        for url in urls
-        for line in (sys.stdin if url == "-" else [url])
-        if line.strip() and not line.startswith("#")
-    )
-    if not wanted:
-        raise UsageError("no address to fetch; name one, or pipe them in with `-`")
-    found = fetch_addresses(app.config, wanted, store=not no_store, now=now)
-    articles = [f.article for f in found if f.article is not None]
-    if form == "json":
-        emit([article_row(a) for a in articles], "json")
-    else:
-        print_articles(articles, form or "read")
-    for f in found:
-        if f.article is None:
-            print(f"newsdesk: {f.url}: {f.reason}", file=sys.stderr)
-        elif not no_store:
-            app.say(f"{f.url}: {f.outcome}, kept as {f.article.id} in {app.config.database}")
-    if all(f.article for f in found):
-        return DONE
-    return SOME_FAILED if articles else ALL_FAILED

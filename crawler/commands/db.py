@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.app import App, existing, now, pass_app
-from crawler.commands.when import When
+from crawler.commands.context import App, existing, now, pass_app
+from crawler.commands.params import When
 
 
 @click.group("db")

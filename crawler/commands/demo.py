@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.app import App, now, pass_app
+from crawler.commands.context import App, now, pass_app
 from crawler.startup import own_command
 
 

@@ -12,7 +12,7 @@ from pyexpat import EXPAT_VERSION
 
 import click
 
-from crawler.commands.app import App, pass_app
+from crawler.commands.context import App, pass_app
 from crawler.monitoring.installation import Advice, mounted, of_expat, of_place, of_settings, of_sqlite, of_versions
 from crawler.startup import foreign, foreign_packages
 from crawler.version import __version__

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crawler.commands.app import App, now, pass_app
-from crawler.commands.query import filter_options, operators, unknown_names
+from crawler.commands.articles import filter_options, operators, unknown_names
+from crawler.commands.context import App, now, pass_app
 from storage.records import Filter
 
 if TYPE_CHECKING:

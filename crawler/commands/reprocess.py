@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.app import App, emit, machine_options, now, pass_app
+from crawler.commands.context import App, emit, machine_options, now, pass_app
 
 if TYPE_CHECKING:
     from crawler.articles.reprocess import Reread

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crawler.commands.app import App, pass_app
+from crawler.commands.context import App, pass_app
 from crawler.errors import CrawlerError
 
 if TYPE_CHECKING:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.app import App, emit, machine_options, pass_app
-from crawler.commands.query import unknown_names
-from crawler.commands.when import When
+from crawler.commands.context import App, emit, machine_options, pass_app
 from crawler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -234,73 +232,3 @@ def _provenance(store: Store, article: Article, revision: int | None, form: str)
 
 
 _VIEWS = {"revisions": _revisions, "diff": _diff, "copies": _copies, "provenance": _provenance}
-
-
-@click.command("edits")
-@click.option("--since", type=When(), help="Seen since: 7d, today, 2020-02-11; local time.")
-@click.option("--source", "sources", multiple=True, metavar="ID", help="Only this source (may be repeated).")
-@click.option("--tag", "tags", multiple=True, help="Only sources with this tag.")
-@click.option("--silent", is_flag=True, help="Only edits that the page's own modified time does not admit.")
-@click.option("--title", is_flag=True, help="Only changed headlines.")
-@click.option("--vanished", is_flag=True, help="Articles that are gone instead.")
-@click.option("--min-words", type=click.IntRange(0, 2**31), default=0, help="Only edits of at least so many words.")
-@machine_options(csv=True)
-@pass_app
-def edits_command(
-    app: App,
-    since: str | None,
-    sources: tuple[str, ...],
-    tags: tuple[str, ...],
-    silent: bool,
-    title: bool,
-    vanished: bool,
-    min_words: int,
-    form: str,
-) -> None:
-    """What publishers changed after publication, newest first."""
-    from crawler.outputs.terminal import local, table, zone_name
-
-    with app.reader() as store:
-        unknown_names(app, store, sources=sources, tags=tags)
-        if tags:  # of no source: a name that none has
-            sources = (*sources, *(s.id for s in app.config.sources if set(tags) & set(s.tags))) or ("",)
-        rows = (
-            store.vanished(since=since, sources=sources)
-            if vanished
-            else store.edits(since=since, sources=sources, silent=silent, title=title, min_words=min_words)
-        )
-    if form:
-        emit(rows, form)
-        return
-    if not rows:
-        app.say("no vanished article matches" if vanished else "no edit matches")
-        return
-    if vanished:
-        table(
-            [("id", {}), ("vanished", {"no_wrap": True}), ("source", {}), ("why", {}), ("title", {"ratio": 1})],
-            ([r["id"], local(r["vanished_at"]), r["source"], r["vanished_reason"], r["title"]] for r in rows),
-            caption=f"times are {zone_name()}",
-        )
-        return
-    columns: list[tuple[str, dict[str, Any]]] = [
-        ("id", {"justify": "right"}),
-        ("between", {"no_wrap": True}),
-        ("source", {}),
-        ("words", {}),
-        ("", {}),
-        ("title", {"ratio": 1}),
-    ]
-    shown = []
-    for r in rows:
-        changed = f"{r['old_title']} → {r['title']}" if r["old_title"] != r["title"] else r["title"]
-        shown.append(
-            [
-                r["id"],
-                f"{local(r['last_same_at'] or r['before_at'])} and {local(r['seen_at'])}",
-                r["source"] or "",
-                f"+{r['words_added']} -{r['words_removed']}",
-                "silent" if r["silent"] else "",
-                changed,
-            ]
-        )
-    table(columns, shown, caption=f"times are {zone_name()}; `newsdesk show ID --diff` shows the words")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.app import App, emit, existing, machine_options, now, pass_app
+from crawler.commands.context import App, emit, existing, machine_options, now, pass_app
 from crawler.errors import unexpected
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _show_found(values: dict[str, Any], found: Discovery) -> None:
 @pass_app
 def test_source(app: App, url: str) -> int:
     """What a feed says, when it would be asked next, and what its newest article extracts to. Stores nothing."""
-    from crawler.commands.testing import print_test, run_test
+    from crawler.commands.sources_test import print_test, run_test
     from crawler.engine.jobs.discover import probe
 
     source = app.config.source(url)
@@ -248,7 +248,7 @@ def remove_source(app: App, source_id: str) -> None:
 @pass_app
 def import_sources(app: App, file: str, tags: tuple[str, ...]) -> int:
     """Import OPML (folders become tags), TOML, CSV, or plain lines of feeds or home pages; home pages are discovered side by side."""
-    from crawler.commands.importing import import_file
+    from crawler.commands.sources_import import import_file
     from crawler.engine.jobs.discover import probe
 
     return import_file(

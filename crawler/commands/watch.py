@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.app import App, emit, machine_options, now, pass_app
-from crawler.commands.when import When
+from crawler.commands.context import App, emit, machine_options, now, pass_app
+from crawler.commands.params import When
 from crawler.errors import UsageError
 from storage.records import iso, moment
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crawler.commands.app import App
+from crawler.commands.context import App
 from crawler.config import source_file
 from crawler.errors import DONE, FAILED, SOME_FAILED, FeedError, UsageError
 from crawler.feeds.discovery import looks_like_feed

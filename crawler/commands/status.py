@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from crawler.commands.app import App, emit, machine_options, now, pass_app
+from crawler.commands.context import App, emit, machine_options, now, pass_app
 
 
 @click.command("status")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.app import App, emit, machine_options, now, pass_app
-from crawler.commands.when import When
+from crawler.commands.context import App, emit, machine_options, now, pass_app
+from crawler.commands.params import When
 from storage.records import Filter
 
 if TYPE_CHECKING:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from pathlib import Path
 from typing import Any
 
 import click
 
-from crawler.commands.app import App, pass_app
+from crawler.commands.context import App, pass_app
 
 
 @click.group("config")
@@ -68,19 +67,3 @@ def _unset_secrets(config: Any) -> list[str]:
         *(n for w in config.watches for n in w.notify),
     ]
     return sorted({text[4:] for text in texts if text.startswith("env:") and text[4:] not in os.environ})
-
-
-@click.command("init")
-@pass_app
-def init_command(app: App) -> None:
-    """Put starter files into this folder: newsdesk.toml with every setting, and sources.toml with the shipped sources."""
-    from crawler.config.loader import shipped
-    from crawler.errors import UsageError
-
-    targets = [(name, Path(name)) for name in ("newsdesk.toml", "sources.toml")]
-    for _, target in targets:
-        if target.exists():
-            raise UsageError(f"{target} is here already; init writes only where nothing is lost")
-    for name, target in targets:
-        target.write_bytes(shipped(name).read_bytes())
-    app.say("newsdesk.toml and sources.toml are written; edit them, then `newsdesk crawl`")

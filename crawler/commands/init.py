@@ -1,0 +1,25 @@
+"""`init`: starter files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from crawler.commands.context import App, pass_app
+
+
+@click.command("init")
+@pass_app
+def init_command(app: App) -> None:
+    """Put starter files into this folder: newsdesk.toml with every setting, and sources.toml with the shipped sources."""
+    from crawler.config.loader import shipped
+    from crawler.errors import UsageError
+
+    targets = [(name, Path(name)) for name in ("newsdesk.toml", "sources.toml")]
+    for _, target in targets:
+        if target.exists():
+            raise UsageError(f"{target} is here already; init writes only where nothing is lost")
+    for name, target in targets:
+        target.write_bytes(shipped(name).read_bytes())
+    app.say("newsdesk.toml and sources.toml are written; edit them, then `newsdesk crawl`")
