@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.prose import Prose
 from crawler.articles.near_duplicates import fingerprints, shingles
-from storage.fingerprints import WINDOW
+from storage.sql.fingerprints import WINDOW
 from storage.writer import open_writer
 
 A_DAY = 2_000

@@ -186,7 +186,7 @@ def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
     from crawler.config.models import Schedule, Source
     from crawler.feeds.parser import parse_feed
     from crawler.feeds.revisit import Answer, Seen, check
-    from storage.backup import prune
+    from storage.maintenance import prune
     from storage.records import FetchRecord, iso
     from storage.writer import open_writer
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from crawler.cli import main
 from crawler.engine.workers import worker
-from storage.raw import RawPage
+from storage.warc import RawPage
 
 HANGS, CRASHES = "/news/hangs-", "/news/crashes-"
 _read_page = worker.read_page  # in a worker process nobody has changed it

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from storage import telling
-from storage.connection import explained
-from storage.queries import last_seq
-from storage.telling import Found, Message
+from storage.sql import notifications
+from storage.sql.changes import last_seq
+from storage.sql.notifications import Found, Message
+from storage.sqlite.connection import explained
 from storage.writer import SET_META, Writer
 
 _SEQ = "watched_seq"  # of meta: up to here watches have looked
@@ -41,7 +41,7 @@ class Outbox:
     def note(self, found: Sequence[Found], seq: int) -> None:
         """Write what was found, and how far watches have looked."""
         with self._writer.transaction():
-            telling.add_found(self._writer.db, found)
+            notifications.add_found(self._writer.db, found)
             self._note_seq(seq)
 
     def _note_seq(self, seq: int) -> None:
@@ -63,10 +63,10 @@ class Outbox:
             if not self._writer.db.conn.execute("SELECT 1 FROM hits WHERE told_at IS NULL LIMIT 1").fetchone():
                 return 0
         with self._writer.transaction():
-            for watch, found in telling.waiting(self._writer.db).items():
-                made = make(watch, found, telling.last_told(self._writer.db, watch))
+            for watch, found in notifications.waiting(self._writer.db).items():
+                made = make(watch, found, notifications.last_told(self._writer.db, watch))
                 if made is not None:
-                    telling.put_messages(self._writer.db, watch, *made, found, now)
+                    notifications.put_messages(self._writer.db, watch, *made, found, now)
                     count += len(made[0])
         return count
 
@@ -75,25 +75,25 @@ class Outbox:
     ) -> None:
         """Make a message that is no watch's, and keep a word in meta with it."""
         with self._writer.transaction():
-            telling.put_messages(self._writer.db, watch, targets, body, (), now)
+            notifications.put_messages(self._writer.db, watch, targets, body, (), now)
             self._writer.db.conn.execute(SET_META, meta)
 
     def due(self, now: datetime) -> list[Message]:
-        """See telling.due_messages."""
+        """See notifications.due_messages."""
         with explained(self._writer.path):
-            return telling.due_messages(self._writer.db, now)
+            return notifications.due_messages(self._writer.db, now)
 
     def attempt(self, message: Message, next_at: datetime) -> None:
-        """See telling.attempt."""
+        """See notifications.attempt."""
         with self._writer.transaction():
-            telling.attempt(self._writer.db, message, next_at)
+            notifications.attempt(self._writer.db, message, next_at)
 
     def settle(self, message: Message, now: datetime, error: str | None, next_at: datetime | None) -> None:
-        """See telling.settle."""
+        """See notifications.settle."""
         with self._writer.transaction():
-            telling.settle(self._writer.db, message, now, error, next_at)
+            notifications.settle(self._writer.db, message, now, error, next_at)
 
     def forget(self, before: datetime) -> None:
-        """See telling.forget."""
+        """See notifications.forget."""
         with self._writer.transaction():
-            telling.forget(self._writer.db, before)
+            notifications.forget(self._writer.db, before)

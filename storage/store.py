@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from storage import connection, coverage, fingerprints, frontier, gaps, held, overview, polls, queries, telling
 from storage.records import (
     Article,
     Entry,
@@ -20,6 +19,21 @@ from storage.records import (
     Twin,
     iso,
 )
+from storage.sql import (
+    articles_query,
+    browse_stats,
+    changes,
+    feed_rows,
+    fingerprints,
+    gaps,
+    history,
+    leases,
+    notifications,
+    rows,
+    source_stats,
+)
+from storage.sql.changes import Happened
+from storage.sqlite import connection
 from storage.times import resolved, time_of
 
 _T = TypeVar("_T")
@@ -44,17 +58,17 @@ class Store:
         """Close the file."""
         self.db.close()
 
-    def articles(self, which: Filter | None = None) -> Iterator[queries.Hit]:
+    def articles(self, which: Filter | None = None) -> Iterator[articles_query.Hit]:
         """The articles that fit, newest first.
 
         Raises:
             StorageError: the file cannot be read.
         """
-        return self._explained(queries.articles(self.db, _at_now(which)))
+        return self._explained(articles_query.articles(self.db, _at_now(which)))
 
-    def search(self, query: str, which: Filter | None = None) -> Iterator[queries.Hit]:
+    def search(self, query: str, which: Filter | None = None) -> Iterator[articles_query.Hit]:
         """The articles that hold every word of the query, best first, with a snippet each; any text is a query, none raises."""
-        return self._explained(queries.search(self.db, query, _at_now(which)))
+        return self._explained(articles_query.search(self.db, query, _at_now(which)))
 
     def _explained(self, hits: Iterator[_T]) -> Iterator[_T]:
         with connection.explained(self.path):
@@ -62,14 +76,14 @@ class Store:
 
     def count(self, which: Filter | None = None, query: str | None = None) -> int:
         """How many articles fit, the limit aside."""
-        return self._read(queries.count, _at_now(which), query)
+        return self._read(articles_query.count, _at_now(which), query)
 
     def article(self, key: int | str) -> Article | None:
         """The article of that id, uid or url key; None where there is none."""
         if isinstance(key, int):
-            return self._read(held.by_id, key)
-        found = self._read(held.by_keys, [key]).get(key)
-        return self._read(held.by_id, found[0]) if found else None
+            return self._read(rows.by_id, key)
+        found = self._read(rows.by_keys, [key]).get(key)
+        return self._read(rows.by_id, found[0]) if found else None
 
     def article_at(self, url: str) -> Article | None:
         """The article whose address of record, or uid, is exactly this text."""
@@ -79,15 +93,15 @@ class Store:
 
     def revisions(self, article_id: int) -> list[dict[str, Any]]:
         """The versions of an article, oldest first; empty while it was never edited."""
-        return self._read(queries.revisions, article_id)
+        return self._read(history.revisions, article_id)
 
     def story(self, story_id: int) -> list[Article]:
         """Every article of a story, first published first."""
-        return self._read(queries.story, story_id)
+        return self._read(history.story, story_id)
 
     def addresses(self, article_id: int) -> list[dict[str, Any]]:
         """Every address of an article and how it came by it."""
-        return self._read(queries.addresses, article_id)
+        return self._read(history.addresses, article_id)
 
     def edits(
         self,
@@ -102,7 +116,7 @@ class Store:
     ) -> list[dict[str, Any]]:
         """What publishers changed after publication, newest first; `before` is the (seen_at, id) after which to go on."""
         with connection.explained(self.path):
-            return queries.edits(
+            return history.edits(
                 self.db,
                 since=time_of("since", since, datetime.now(UTC)),
                 sources=sources,
@@ -116,55 +130,55 @@ class Store:
     def vanished(self, *, since: str | None = None, sources: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Held articles that are gone from where they stood, newest first."""
         with connection.explained(self.path):
-            return queries.vanished(self.db, since=time_of("since", since, datetime.now(UTC)), sources=sources)
+            return history.vanished(self.db, since=time_of("since", since, datetime.now(UTC)), sources=sources)
 
     def changes(self, since_seq: int = 0) -> Iterator[dict[str, Any]]:
-        """What changed after that seq, the last word on each article only; see storage.queries.changes."""
-        return self._explained(queries.changes(self.db, since_seq))
+        """What changed after that seq, the last word on each article only; see storage.sql.changes.changes."""
+        return self._explained(changes.changes(self.db, since_seq))
 
     def last_seq(self) -> int:
         """The newest seq of changes; 0 where there is none."""
-        return self._read(queries.last_seq)
+        return self._read(changes.last_seq)
 
     def extractors(self) -> dict[str, int]:
         """How many articles each extractor has read, as they stand."""
-        return self._read(queries.extractors)
+        return self._read(history.extractors)
 
-    def happened(self, after: int, until: int) -> Iterator[telling.Happened]:
-        """What a watch may tell of, after a seq and up to another; see storage.telling.happened."""
-        return self._explained(telling.happened(self.db, after, until))
+    def happened(self, after: int, until: int) -> Iterator[Happened]:
+        """What a watch may tell of, after a seq and up to another; see storage.sql.changes.happened."""
+        return self._explained(changes.happened(self.db, after, until))
 
     def seq_before(self, at: datetime) -> int:
         """The last seq before a time."""
-        return self._read(telling.seq_before, iso(at))
+        return self._read(changes.seq_before, iso(at))
 
     def outbox(self) -> list[dict[str, Any]]:
-        """What watches sent, and what waits; see storage.telling.outbox."""
-        return self._read(telling.outbox)
+        """What watches sent, and what waits; see storage.sql.notifications.outbox."""
+        return self._read(notifications.outbox)
 
     def edit(self, article_id: int, number: int) -> dict[str, Any] | None:
         """One version of an article, with the headline of the one before it."""
-        return self._read(telling.edit, article_id, number)
+        return self._read(changes.edit, article_id, number)
 
     def choices(self) -> dict[str, list[Any]]:
-        """What articles can be chosen by; see storage.overview.choices."""
-        return self._read(overview.choices)
+        """What articles can be chosen by; see storage.sql.browse_stats.choices."""
+        return self._read(browse_stats.choices)
 
     def published(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
-        """Articles of each day, by source; see storage.overview.published."""
-        return self._read(overview.published, now, days, source)
+        """Articles of each day, by source; see storage.sql.browse_stats.published."""
+        return self._read(browse_stats.published, now, days, source)
 
     def lags(self, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
-        """How long a source's articles took to get here; see storage.overview.lags."""
-        return self._read(overview.lags, source, now, days)
+        """How long a source's articles took to get here; see storage.sql.browse_stats.lags."""
+        return self._read(browse_stats.lags, source, now, days)
 
     def fills(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, float]]:
-        """How complete each source's newest articles are; see storage.overview.fills."""
-        return self._read(overview.fills, now, days, source)
+        """How complete each source's newest articles are; see storage.sql.browse_stats.fills."""
+        return self._read(browse_stats.fills, now, days, source)
 
     def feeds(self, source: str) -> list[dict[str, Any]]:
         """The feeds of a source, as they were last answered."""
-        return self._read(overview.feeds, source)
+        return self._read(browse_stats.feeds, source)
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -193,41 +207,41 @@ class Store:
 
     def health(self, now: datetime, source: str | None = None) -> list[dict[str, Any]]:
         """A row a source, or of one alone."""
-        return self._read(queries.source_health, iso(now), source)
+        return self._read(source_stats.source_health, iso(now), source)
 
     def gaps(self, **which: Any) -> list[Gap]:
-        """The holes in what was watched, newest first; see storage.gaps.gaps."""
+        """The holes in what was watched, newest first; see storage.sql.gaps.gaps."""
         with connection.explained(self.path):
             return gaps.gaps(self.db, **which)
 
     def days(self, **which: Any) -> list[dict[str, Any]]:
-        """What was watched and found, a row a source and day; see storage.coverage.days."""
+        """What was watched and found, a row a source and day; see storage.sql.source_stats.days."""
         with connection.explained(self.path):
-            return coverage.days(self.db, **which)
+            return source_stats.days(self.db, **which)
 
     def trends(self, now: datetime) -> list[dict[str, Any]]:
-        """A row a source: its usual day and its newest articles; see storage.coverage.trends."""
-        return self._read(coverage.trends, now)
+        """A row a source: its usual day and its newest articles; see storage.sql.source_stats.trends."""
+        return self._read(source_stats.trends, now)
 
     def manners(self, now: datetime) -> dict[str, Any]:
-        """How our own requests of the last day were; see storage.coverage.manners."""
-        return self._read(coverage.manners, now)
+        """How our own requests of the last day were; see storage.sql.source_stats.manners."""
+        return self._read(source_stats.manners, now)
 
     def queue(self, now: datetime) -> dict[str, Any]:
-        """What is owed, how old it is, what is due; see storage.coverage.queue."""
-        return self._read(coverage.queue, now)
+        """What is owed, how old it is, what is due; see storage.sql.source_stats.queue."""
+        return self._read(source_stats.queue, now)
 
     def troubled_feeds(self, now: datetime) -> list[dict[str, Any]]:
-        """Feeds that fail, moved, lie or are gone; see storage.coverage.troubled_feeds."""
-        return self._read(coverage.troubled_feeds, now)
+        """Feeds that fail, moved, lie or are gone; see storage.sql.source_stats.troubled_feeds."""
+        return self._read(source_stats.troubled_feeds, now)
 
     def runs(self, limit: int = 5) -> list[dict[str, Any]]:
         """The newest crawl runs."""
-        return self._read(queries.last_runs, limit)
+        return self._read(source_stats.last_runs, limit)
 
     def totals(self) -> dict[str, int]:
         """How much is kept."""
-        return self._read(queries.totals)
+        return self._read(source_stats.totals)
 
     def meta(self, key: str) -> str | None:
         """A value of the meta table: database_id, generation, schema."""
@@ -265,7 +279,7 @@ class Store:
 
     def feed(self, url: str) -> Feed | None:
         """The feed of that address."""
-        return self._read(polls.feed, url)
+        return self._read(feed_rows.feed, url)
 
     def twins(self, prints: Sequence[int], now: datetime, source: str | None = None) -> list[Twin]:
         """Held articles that a text with these fingerprints may be a copy of."""
@@ -274,11 +288,11 @@ class Store:
 
     def entry_of(self, article_id: int) -> Entry | None:
         """What a feed said of an article; None where it was never listed."""
-        return self._read(frontier.entry_of, article_id)
+        return self._read(leases.entry_of, article_id)
 
     def to_reprocess(self, sources: Sequence[str], after: int, limit: int) -> list[Article]:
         """Articles whose raw page is kept, by id, beyond an id."""
-        return self._read(held.to_reprocess, sources, after, limit)
+        return self._read(rows.to_reprocess, sources, after, limit)
 
     def _read(self, question: Callable[..., _T], *args: Any) -> _T:
         with connection.explained(self.path):

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from storage import articles, connection, entries, fingerprints, frontier, gaps, held, polls, raw, removal
-from storage.raw import RawPages
+from storage import warc
 from storage.records import (
     Article,
     CrawlRun,
@@ -25,7 +24,22 @@ from storage.records import (
     iso,
     moment,
 )
+from storage.sql import (
+    articles,
+    backfill_steps,
+    entries,
+    feed_rows,
+    feeds,
+    fingerprints,
+    gaps,
+    leases,
+    removal,
+    rows,
+    throttles,
+)
+from storage.sqlite import connection
 from storage.store import Store
+from storage.warc import RawPages
 
 SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
@@ -36,31 +50,31 @@ class Writer(Store):
     pages: RawPages | None = None  # where raw pages go, if they are kept
 
     def sync_sources(
-        self, sources: Iterable[polls.SourceLike], hosts: dict[str, str], now: datetime | None = None
+        self, sources: Iterable[feeds.SourceLike], hosts: dict[str, str], now: datetime | None = None
     ) -> None:
         """Make the tables say what the configuration says; `now` is the clock."""
         with self.transaction():
-            polls.sync_sources(self.db, sources, hosts, iso(now or datetime.now(UTC)))
+            feeds.sync_sources(self.db, sources, hosts, iso(now or datetime.now(UTC)))
 
     def release_leases(self) -> int:
         """Give back the leases of a holder that is gone; how many there were."""
         with self.transaction():
-            return frontier.release_leases(self.db)
+            return leases.release_leases(self.db)
 
     def lease_feeds(self, **which: Any) -> list[Feed]:
-        """See polls.lease_feeds."""
+        """See leases.lease_feeds."""
         with self.transaction():
-            return polls.lease_feeds(self.db, **which)
+            return leases.lease_feeds(self.db, **which)
 
     def lease_entries(self, **which: Any) -> list[Entry]:
-        """See frontier.lease_entries."""
+        """See leases.lease_entries."""
         with self.transaction():
-            return frontier.lease_entries(self.db, **which)
+            return leases.lease_entries(self.db, **which)
 
     def lease_rechecks(self, **which: Any) -> list[Entry]:
-        """See frontier.lease_rechecks."""
+        """See leases.lease_rechecks."""
         with self.transaction():
-            return frontier.lease_rechecks(self.db, **which)
+            return leases.lease_rechecks(self.db, **which)
 
     def lease_urgent(self, **which: Any) -> list[Entry]:
         """Entries that a person waits for; looks without a transaction first, as it is asked every second."""
@@ -69,12 +83,12 @@ class Writer(Store):
         ).fetchone():
             return []
         with self.transaction():
-            return frontier.urgent(self.db, **which)
+            return leases.urgent(self.db, **which)
 
     def anything_due(self, now: datetime) -> bool:
         """Whether a feed's, an entry's or a step's time has come: a look without a transaction, for a crawler that asks every second."""
         with connection.explained(self.path):
-            return frontier.anything_due(self.db, now=now)
+            return leases.anything_due(self.db, now=now)
 
     def newest_poll(self) -> datetime | None:
         """When a feed was last asked, by the clock of that time."""
@@ -83,51 +97,51 @@ class Writer(Store):
         return moment(found) if found else None
 
     def clock_set(self, seconds: int, now: datetime, over: float) -> None:
-        """The wall clock was set back (negative) or time has passed unseen: see frontier.shift and frontier.stagger."""
+        """The wall clock was set back (negative) or time has passed unseen: see leases.shift and leases.stagger."""
         with self.transaction():
             if seconds < 0:
-                frontier.shift(self.db, seconds, now=now)
+                leases.shift(self.db, seconds, now=now)
             else:
-                frontier.stagger(self.db, now=now, over=over)
+                leases.stagger(self.db, now=now, over=over)
 
     def lease_steps(self, **which: Any) -> list[Step]:
-        """See gaps.lease_steps; looks without a transaction first, as there are none most of the time."""
+        """See backfill_steps.lease_steps; looks without a transaction first, as there are none most of the time."""
         if not self.db.conn.execute("SELECT 1 FROM steps WHERE state = 'pending' LIMIT 1").fetchone():
             return []
         with self.transaction():
-            return gaps.lease_steps(self.db, **which)
+            return backfill_steps.lease_steps(self.db, **which)
 
     def count_owed(self, **which: Any) -> int:
         """How many entries could be leased now."""
         with connection.explained(self.path):
-            return frontier.count_owed(self.db, **which)
+            return leases.count_owed(self.db, **which)
 
     def add_urgent(self, **entry: Any) -> int:
-        """See frontier.add_urgent."""
+        """See leases.add_urgent."""
         with self.transaction():
-            return frontier.add_urgent(self.db, **entry)
+            return leases.add_urgent(self.db, **entry)
 
     def add_steps(self, steps: Sequence[Step]) -> int:
         """Pages of older articles that are to be walked; those that were are not walked again. How many are new."""
         with self.transaction():
             for step in steps[:1]:
-                gaps.drop_other_steps(self.db, step.source, step.since, step.until)
-            return gaps.add_steps(self.db, steps)
+                backfill_steps.drop_other_steps(self.db, step.source, step.since, step.until)
+            return backfill_steps.add_steps(self.db, steps)
 
     def owed_by_host(self, sources: Sequence[str]) -> dict[str, int]:
         """Articles that backfills of these sources owe, by host."""
-        return self._read(gaps.owed_by_host, sources)
+        return self._read(backfill_steps.owed_by_host, sources)
 
     def steps_looked(
         self, sources: Sequence[str], since: str, until: str
     ) -> dict[str, tuple[int, list[tuple[str, str]]]]:
-        """How many pages of a backfill each source let us read, and why not the others; see gaps.steps_looked."""
-        return self._read(gaps.steps_looked, sources, since, until)
+        """How many pages of a backfill each source let us read, and why not the others; see backfill_steps.steps_looked."""
+        return self._read(backfill_steps.steps_looked, sources, since, until)
 
     def retry_steps(self, source: str, since: str, until: str) -> None:
         """Walk again what could not be read the last time a person asked for this."""
         with self.transaction():
-            gaps.retry_steps(self.db, source, since, until)
+            backfill_steps.retry_steps(self.db, source, since, until)
 
     def note_archive(self, url: str, archive_url: str, kind: str) -> None:
         """Where a feed's older entries are listed."""
@@ -150,10 +164,10 @@ class Writer(Store):
     ) -> None:
         """Give back leases that ended without an answer; close gaps that nothing fills; forget steps that were walked a month ago."""
         with self.transaction():
-            frontier.return_expired(self.db, now=now, asked=asked)
-            gaps.return_steps(self.db, steps)
+            leases.return_expired(self.db, now=now, asked=asked)
+            backfill_steps.return_steps(self.db, steps)
             gaps.expire_gaps(self.db, now, give_up_gaps)
-            gaps.forget_steps(self.db, now - timedelta(days=30))
+            backfill_steps.forget_steps(self.db, now - timedelta(days=30))
 
     def progress(self, run_id: int, totals: Mapping[str, int]) -> None:
         """How far a run has come, so that a kill leaves more than a beginning."""
@@ -166,7 +180,7 @@ class Writer(Store):
     def feeds_to_replace(self, now: datetime, day: timedelta) -> list[Feed]:
         """Feeds that have failed for a day, or are gone, and whose successor was not looked for since; three at a time."""
         with connection.explained(self.path):
-            return polls.feeds_to_replace(self.db, now=now, day=day)
+            return feeds.feeds_to_replace(self.db, now=now, day=day)
 
     def note_successor(self, url: str, line: str | None, now: datetime) -> None:
         """What to write into the source list instead of a feed; None where nothing was found."""
@@ -265,8 +279,8 @@ class Writer(Store):
     # Inside a transaction that the caller opened: look up, decide, apply.
     def apply_check(self, check: FeedCheck, source: str | None) -> entries.CheckCounts:
         """Write what a poll found."""
-        before = polls.feed(self.db, check.feed_url)
-        counts = polls.apply_check(self.db, check, source)
+        before = feed_rows.feed(self.db, check.feed_url)
+        counts = feeds.apply_check(self.db, check, source)
         if counts.capped:
             gaps.cap_reached(
                 self.db, feed_url=check.feed_url, source=source, since=before.ok_at if before else None, now=check.at
@@ -278,8 +292,8 @@ class Writer(Store):
         return entries.known_entries(self.db, feed_url, listed)
 
     def note_throttle(self, **which: Any) -> datetime | None:
-        """See polls.note_throttle."""
-        return polls.note_throttle(self.db, **which)
+        """See throttles.note_throttle."""
+        return throttles.note_throttle(self.db, **which)
 
     def open_gap(self, gap: GapFound, steps: Callable[[int], Sequence[Step]], **where: Any) -> bool:
         """Write down a hole and where to look for what was in it; see gaps.open_gap."""
@@ -291,7 +305,7 @@ class Writer(Store):
 
     def known_before(self, step: Step, listed: Sequence[Listed]) -> int:
         """How many of these were known before the time that a step asks for."""
-        return gaps.known_before(self.db, step, listed)
+        return backfill_steps.known_before(self.db, step, listed)
 
     def apply_verdict(self, verdict: Verdict) -> int | None:
         """Write what a page turned out to be."""
@@ -302,7 +316,7 @@ class Writer(Store):
     def reprocess(
         self, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]
     ) -> None:
-        """Write what a newer extractor reads; see storage.articles.reprocess."""
+        """Write what a newer extractor reads; see storage.sql.articles.reprocess."""
         with self.transaction():
             articles.reprocess(self.db, article_id, article, at, words, prints)
 
@@ -318,7 +332,7 @@ class Writer(Store):
             articles.change(self.db, article_id, iso(now), "reprocessed")
 
     def prune_articles(self, before: str, sources: Sequence[str], now: datetime) -> int:
-        """Take out articles first seen before a time; see storage.removal.prune. How many they were."""
+        """Take out articles first seen before a time; see storage.sql.removal.prune. How many they were."""
         count = 0
         while ids := self._read(removal.to_prune, before, sources, 500):
             with self.transaction():
@@ -327,24 +341,24 @@ class Writer(Store):
 
     def forget_raw(self, before: datetime) -> int:
         """Delete raw pages of days before a time; how many files that were."""
-        files = raw.older_files(self.path, before)
+        files = warc.older_files(self.path, before)
         if files:
             with self.transaction():  # first the pointers: a kill between leaves a file that the next pruning takes
                 articles.forget_raw(self.db, files)
-            raw.delete_files(self.path, files)
+            warc.delete_files(self.path, files)
         return len(files)
 
     def by_keys(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
         """For each known url key: (article id, kind of address)."""
-        return held.by_keys(self.db, keys)
+        return rows.by_keys(self.db, keys)
 
     def same_text(self, source: str | None, content_hash: str) -> list[Article]:
         """Articles of that source with that very text."""
-        return held.same_text(self.db, source, content_hash)
+        return rows.same_text(self.db, source, content_hash)
 
 
 def open_writer(path: str | Path) -> Writer:
-    """Open a database for writing, making it where there is none; take the lock first (storage.lock).
+    """Open a database for writing, making it where there is none; take the lock first (storage.sqlite.lock).
 
     Raises:
         StorageError: it is not ours, damaged, newer, read-only, or the disk is full.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.questions import QUESTIONS, Question
+from storage.sqlite.canned_queries import QUESTIONS, Question
 from tests.conftest import ROOT, Desk, source
 from tests.site import Site, story
 

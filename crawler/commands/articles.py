@@ -14,7 +14,7 @@ from crawler.commands.params import When
 from storage.records import Filter
 
 if TYPE_CHECKING:
-    from storage.queries import Hit
+    from storage.sql.articles_query import Hit
     from storage.store import Store
 
 ON_TERMINAL = 50  # articles shown to a person who named no limit

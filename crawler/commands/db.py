@@ -20,9 +20,9 @@ def db_command() -> None:
 @pass_app
 def migrate(app: App) -> None:
     """Bring the file to this version's tables; backs it up first where a table is rewritten."""
-    from storage.connection import version_of
-    from storage.lock import Lock
-    from storage.schema import SCHEMA
+    from storage.sqlite.connection import version_of
+    from storage.sqlite.lock import Lock
+    from storage.sqlite.migrations import SCHEMA
     from storage.writer import open_writer
 
     path = app.config.database
@@ -37,8 +37,8 @@ def migrate(app: App) -> None:
 @pass_app
 def check_file(app: App, mend: bool) -> int:
     """Is the file whole? Pages, keys, index, versions; exit 1 where something is wrong."""
-    from storage.backup import check, check_index, reindex
-    from storage.lock import Lock, holder
+    from storage.maintenance import check, check_index, reindex
+    from storage.sqlite.lock import Lock, holder
     from storage.writer import open_writer
 
     path = app.config.database
@@ -61,7 +61,7 @@ def check_file(app: App, mend: bool) -> int:
 @pass_app
 def backup_file(app: App, file: Path) -> None:
     """Copy the file while it may be written; the copy appears whole or not at all."""
-    from storage.backup import backup
+    from storage.maintenance import backup
 
     size = backup(app.config.database, file)
     print(f"{file}: {size / 1e6:,.1f} MB")
@@ -72,8 +72,8 @@ def backup_file(app: App, file: Path) -> None:
 @pass_app
 def restore_file(app: App, file: str) -> None:
     """Put a backup in the place of the database; what stood there is kept beside it."""
-    from storage.backup import restore
-    from storage.lock import Lock
+    from storage.maintenance import restore
+    from storage.sqlite.lock import Lock
 
     path = app.config.database
     with Lock(path, command="db restore", now=now()):
@@ -92,9 +92,9 @@ def restore_file(app: App, file: str) -> None:
 @pass_app
 def prune_file(app: App, articles_before: str | None, sources: tuple[str, ...]) -> None:
     """Take out by age what is not the record: the request ledger, old runs, rejected entries of feeds that are gone, raw pages; articles only when asked for."""
-    from storage.backup import prune
-    from storage.lock import Lock
+    from storage.maintenance import prune
     from storage.records import iso
+    from storage.sqlite.lock import Lock
     from storage.writer import open_writer
 
     if sources and articles_before is None:

@@ -37,9 +37,9 @@ _NAMED = (
 def doctor_command(app: App) -> int:
     """Versions, limits and settings, what of them is unsafe, and what to do; exit 1 where something must be mended."""
     from crawler.watches.matching import never
-    from storage.connection import SQLITE_VERSION
     from storage.errors import StorageError
-    from storage.lock import holder
+    from storage.sqlite.connection import SQLITE_VERSION
+    from storage.sqlite.lock import holder
 
     config = app.config
     print(f"newsdesk      {__version__} on Python {sys.version.split()[0]}")

@@ -28,7 +28,7 @@ def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: s
     """
     from crawler.engine.jobs.reprocess import reprocess
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, ConfigError
-    from storage.lock import Lock
+    from storage.sqlite.lock import Lock
     from storage.store import open_store
     from storage.writer import open_writer
 

@@ -106,7 +106,7 @@ def _version(store: Store, article: Article, number: int) -> Article:
 def _raw(store: Store, article: Article) -> None:
     import sys
 
-    from storage.raw import read_raw
+    from storage.warc import read_raw
 
     if article.warc_file is None or article.warc_offset is None:
         raise UsageError(

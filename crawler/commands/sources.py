@@ -219,7 +219,7 @@ def disable_source(app: App, source_id: str) -> None:
 def rename_source(app: App, old: str, new: str) -> None:
     """Give a source another id, in the configuration and in the database."""
     from crawler.config import source_file
-    from storage.lock import Lock
+    from storage.sqlite.lock import Lock
     from storage.writer import open_writer
 
     database = app.config.database

@@ -19,7 +19,7 @@ def status_command(app: App, strict: bool, form: str) -> int:
     """
     from crawler.monitoring.status import disk_of, look
     from crawler.outputs.status import print_status, status_document
-    from storage.lock import holder
+    from storage.sqlite.lock import holder
 
     config, moment = app.config, now()
     held = holder(config.database)

@@ -8,9 +8,9 @@ from typing import Any
 
 from crawler.config.models import Config
 from crawler.monitoring.health import Disk, Trouble, assess
-from storage import backup as files
-from storage.raw import raw_size
+from storage import maintenance as files
 from storage.store import open_store
+from storage.warc import raw_size
 
 
 def look(config: Config, now: datetime, *, running: bool) -> Trouble:

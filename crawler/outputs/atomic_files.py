@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from crawler.errors import CrawlerError, UsageError
-from storage.disk import aside, forget_leftovers, sync
+from storage.fsync import aside, forget_leftovers, sync
 
 STDOUT = Path("-")
 

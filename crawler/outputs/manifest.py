@@ -13,8 +13,8 @@ from crawler.config.models import Config
 from crawler.outputs.exports import Exported
 from crawler.outputs.rows import ORDER, SCHEMA
 from crawler.version import __version__
-from storage.connection import SQLITE_VERSION
 from storage.records import iso
+from storage.sqlite.connection import SQLITE_VERSION
 from storage.store import Store
 
 

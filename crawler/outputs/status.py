@@ -14,7 +14,7 @@ from storage.records import iso, moment
 
 if TYPE_CHECKING:
     from crawler.monitoring.health import Disk, Trouble
-    from storage.lock import Holder
+    from storage.sqlite.lock import Holder
 
 _COLUMNS: list[tuple[str, dict[str, Any]]] = [
     ("source", {"no_wrap": True}),

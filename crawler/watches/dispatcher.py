@@ -25,8 +25,8 @@ from crawler.watches.messages import message_of, of_health
 from storage.async_writer import WriterThread
 from storage.errors import StorageError
 from storage.outbox import Outbox
+from storage.sql.notifications import Found, Message
 from storage.store import open_store
-from storage.telling import Found, Message
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")

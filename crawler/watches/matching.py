@@ -11,8 +11,10 @@ from typing import Any
 
 from crawler.config.models import Watch
 from storage.records import moment
-from storage.telling import Found, Happened, matching
-from storage.words import match_query
+from storage.search_terms import match_query
+from storage.sql.changes import Happened
+from storage.sql.notifications import Found
+from storage.sql.percolate import matching
 
 _BATCH = 200  # changes whose texts are indexed at once
 

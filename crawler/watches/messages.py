@@ -10,8 +10,8 @@ from typing import Any
 from crawler.config.models import Watch
 from crawler.text.clean import one_line
 from storage.records import Article, iso
+from storage.sql.notifications import Found
 from storage.store import Store
-from storage.telling import Found
 
 VERSION = 1  # of the document; docs/watches.md
 MOST = 500  # hits that one message names; a storm says how many more there are

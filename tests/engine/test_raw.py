@@ -12,8 +12,8 @@ from pathlib import Path
 
 from crawler.config.models import PublisherRules
 from crawler.engine.workers.worker import read_page
-from storage.raw import RawPage, RawPages, read_raw, record_of
 from storage.records import Entry
+from storage.warc import RawPage, RawPages, read_raw, record_of
 from storage.writer import open_writer
 from tests.conftest import Desk, source
 from tests.site import Site, article_html, story

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import time
 
-from storage.raw import read_raw
+from storage.warc import read_raw
 from tests import torture
 from tests.conftest import Desk, source
 from tests.site import Site

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from crawler.outputs.atomic_files import whole
-from storage.backup import backup, backup_name, restore
-from storage.disk import aside, forget_leftovers
 from storage.errors import DiskProblem
-from storage.lock import Lock, holder
+from storage.fsync import aside, forget_leftovers
+from storage.maintenance import backup, backup_name, restore
+from storage.sqlite.lock import Lock, holder
 from storage.writer import open_writer
 from tests.conftest import NOW, Desk, source
 from tests.site import Answer, Request, Site, article_html, story

@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from storage import connection, open_store
-from storage.articles import rebuild_index
-from storage.backup import backup, check, restore
-from storage.connection import open_writer as open_database
+from storage import open_store
 from storage.errors import MissingDatabase, NewerDatabase
-from storage.fulltext import WritingDatabase, flush
-from storage.schema import APPLICATION_ID, SCHEMA, SET, migrations
+from storage.maintenance import backup, check, restore
+from storage.sql.articles import rebuild_index
+from storage.sqlite import connection
+from storage.sqlite.connection import open_writer as open_database
+from storage.sqlite.fts_index import WritingDatabase, flush
+from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, SET, migrations
 from storage.writer import open_writer
 from tests import torture
 from tests.conftest import NOW, Desk, source

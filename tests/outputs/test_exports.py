@@ -22,7 +22,7 @@ from crawler.outputs import exports
 from crawler.outputs.cursors import read_cursor, write_cursor
 from crawler.outputs.exports import export
 from crawler.outputs.rows import FIELDS, ORDER, article_row
-from storage.backup import backup, check, restore
+from storage.maintenance import backup, check, restore
 from storage.records import Address, Article, Filter, Verdict
 from storage.store import open_store
 from storage.writer import Writer, open_writer

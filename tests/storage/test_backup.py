@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.backup import backup, check, check_index, prune, reindex, restore
 from storage.errors import DamagedDatabase, DiskProblem, StorageError
+from storage.maintenance import backup, check, check_index, prune, reindex, restore
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlite_utils.db import sqlite3
 
-from storage.connection import explain
 from storage.errors import DamagedDatabase, DatabaseBusy, DiskProblem, SlowQuestion, StorageError
+from storage.sqlite.connection import explain
 
 
 def full(path: Path) -> None:

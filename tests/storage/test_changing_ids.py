@@ -13,10 +13,10 @@ import pytest
 from crawler.config.models import Health, Schedule, Source
 from crawler.feeds.revisit import Answer, Seen, check
 from crawler.monitoring.health import Disk, assess
-from storage.backup import prune
-from storage.entries import MAX_UNLINKED
-from storage.gaps import CAPPED, MAX_STEPS
+from storage.maintenance import prune
 from storage.records import Feed, FeedCheck, GapFound, Listed, Step, StepFound, iso
+from storage.sql.entries import MAX_UNLINKED
+from storage.sql.gaps import CAPPED, MAX_STEPS
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
 from tests.feeds.test_revisit import PARSED

@@ -13,7 +13,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from storage.errors import StorageError
-from storage.raw import RawPage, RawPages, delete_files, folder_of, older_files, raw_size, read_raw, record_of
+from storage.warc import RawPage, RawPages, delete_files, folder_of, older_files, raw_size, read_raw, record_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HEADERS = (

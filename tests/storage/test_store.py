@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from crawler.config.models import Source
-from storage.entries import CheckCounts
 from storage.errors import DamagedDatabase, HeldDatabase, MissingDatabase, NewerDatabase, NotOurs, StorageError
-from storage.lock import Lock, holder
 from storage.records import Address, Article, FeedCheck, FetchRecord, Filter, Listed, Verdict, iso
-from storage.schema import SCHEMA
+from storage.sql.entries import CheckCounts
+from storage.sqlite.lock import Lock, holder
+from storage.sqlite.migrations import SCHEMA
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
@@ -571,17 +571,17 @@ def test_a_reader_that_looks_who_holds_does_not_turn_a_writer_away(tmp_path: Pat
 
 
 def test_a_file_of_the_first_schema_is_told_to_readers_and_brought_up_to_date_by_a_writer(tmp_path: Path) -> None:
-    from storage import schema
+    from storage.sqlite import migrations
 
     path = tmp_path / "old.db"
     db = sqlite3.connect(path)
-    for statement in schema._TABLES.split(";\n"):
+    for statement in migrations._TABLES.split(";\n"):
         db.execute(statement)
     db.execute(
         "CREATE TABLE _sqlite_migrations (migration_set TEXT, name TEXT, applied_at TEXT, PRIMARY KEY (migration_set, name))"
     )
     db.execute("INSERT INTO _sqlite_migrations VALUES ('newsdesk', 'first_tables', '2026-11-01')")
-    db.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
+    db.execute(f"PRAGMA application_id={migrations.APPLICATION_ID}")
     db.execute("PRAGMA user_version=1")
     db.execute("INSERT INTO meta VALUES ('generation', '1')")
     db.execute(

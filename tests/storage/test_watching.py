@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from crawler.config.models import Source
-from storage.days import blind_days
 from storage.records import FeedCheck, GapFound, Listed, Step, StepFound, iso
+from storage.sql.source_days import blind_days
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.words import match_query, segment, snippet
+from storage.search_terms import match_query, segment, snippet
 
 
 def _found(query: str, *texts: str) -> list[int]:

@@ -16,7 +16,8 @@ from crawler.watches.matching import Judged, due_at, judge, once_each
 from crawler.watches.messages import LINES, MOST, of_health, of_watch
 from storage.outbox import Outbox
 from storage.records import Article, FeedCheck, Listed, Verdict, iso
-from storage.telling import PATIENCE, Found, matching
+from storage.sql.notifications import PATIENCE, Found
+from storage.sql.percolate import matching
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
 from tests.outputs.test_exports import article, verdict

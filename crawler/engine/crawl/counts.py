@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crawler.errors import ALL_FAILED, DONE, FAILED, SOME_FAILED
-from storage.entries import CheckCounts
 from storage.records import FeedCheck, SourceCounts, Verdict
+from storage.sql.entries import CheckCounts
 
 MOST_REASONS = 200  # kept a source: a run without an end meets many
 

@@ -26,9 +26,9 @@ from crawler.feeds.backfill import ways
 from crawler.feeds.revisit import wants_all
 from crawler.urls import host_of
 from storage.async_writer import WriterThread
-from storage.entries import CheckCounts
 from storage.errors import StorageError
 from storage.records import Entry, Feed, FeedCheck, FetchRecord, Step, StepFound, Verdict, moment
+from storage.sql.entries import CheckCounts
 from storage.writer import Writer
 
 IN_FLIGHT = 192  # requests inside Scrapy; its queue is O(hosts) a pop (SCRAPY.md 2)

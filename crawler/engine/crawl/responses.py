@@ -8,7 +8,7 @@ from typing import Any
 from scrapy.http import Response
 
 from crawler.engine.middlewares.decompression import PACKED
-from storage.raw import RawPage
+from storage.warc import RawPage
 
 
 def raw_page(response: Response, at: datetime) -> RawPage:

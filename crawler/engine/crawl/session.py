@@ -20,9 +20,9 @@ from crawler.version import __version__
 from crawler.watches.matching import never
 from storage.async_writer import WriterThread
 from storage.errors import StorageError
-from storage.lock import Lock
 from storage.outbox import Outbox
 from storage.records import CrawlRun, iso
+from storage.sqlite.lock import Lock
 from storage.writer import Writer, open_writer
 
 log = logging.getLogger("newsdesk")

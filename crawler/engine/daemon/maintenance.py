@@ -11,7 +11,7 @@ from typing import Any
 
 from crawler.config.models import Config
 from crawler.engine.crawl.session import LiveRun
-from storage import backup as files
+from storage import maintenance as files
 from storage.errors import DamagedDatabase, StorageError
 from storage.outbox import Outbox
 from storage.records import iso, moment

@@ -17,8 +17,8 @@ from crawler.engine.crawl.runner import run
 from crawler.errors import INTERRUPTED, Interrupted
 from crawler.urls import canonical_url
 from storage.errors import HeldDatabase, StorageError
-from storage.lock import holder
 from storage.records import Article
+from storage.sqlite.lock import holder
 from storage.store import Store, open_store
 from storage.writer import open_writer
 

@@ -15,9 +15,9 @@ from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, Pool
 from crawler.urls import host_of
 from storage.errors import StorageError
-from storage.raw import read_raw
 from storage.records import COMPLETENESS, Article, Entry
 from storage.store import Store
+from storage.warc import read_raw
 from storage.writer import Writer
 
 BATCH = 64  # pages in memory at a time

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from crawler.feeds.parsed_feed import ParsedFeed
     from crawler.feeds.robots import Rules
     from crawler.feeds.source_lists import Imported
-    from storage.raw import RawPage
+    from storage.warc import RawPage
 
 # What a worker needs: half a second, loaded once for all of them by the fork server.
-NEEDED = ("crawler.articles.read_page", "crawler.feeds.parser", "storage.raw", "crawler.engine.workers.preload")
+NEEDED = ("crawler.articles.read_page", "crawler.feeds.parser", "storage.warc", "crawler.engine.workers.preload")
 LARGE = 2 * 1024**2  # bytes of a page or feed after which memory is given back
 # Bytes of one worker: a page that takes more fails alone. Address space is what is asked for, data is what may become resident.
 MEMORY = {"RLIMIT_AS": 1024**3, "RLIMIT_DATA": 384 * 1024**2}
@@ -112,7 +112,7 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
         ReadFailed: anything else that it made us trip over.
     """
     from crawler.articles.read_page import read
-    from storage.raw import record_of
+    from storage.warc import record_of
 
     body, alone = unpack(page.body, most) if page.packed else (page.body, True)
     if not alone:  # readers of WARC files read the first member only

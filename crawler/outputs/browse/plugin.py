@@ -21,9 +21,9 @@ from crawler.errors import UsageError
 from crawler.outputs.browse import pages
 from crawler.outputs.browse.sql_workers import Answerer, Killed
 from crawler.outputs.terminal import local, zone_name
-from storage.connection import bound
 from storage.errors import SlowQuestion, StorageError
 from storage.records import moment
+from storage.sqlite.connection import bound
 from storage.store import Store, open_store
 
 LIMIT = (

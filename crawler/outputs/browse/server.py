@@ -19,7 +19,7 @@ from crawler.errors import CrawlerError
 from crawler.outputs.browse.sql_workers import Answerer
 from crawler.startup import unblock_heavy_imports
 from storage.errors import StorageError
-from storage.questions import QUESTIONS
+from storage.sqlite.canned_queries import QUESTIONS
 from storage.store import open_store
 
 _Scope = MutableMapping[str, Any]

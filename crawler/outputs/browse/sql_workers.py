@@ -1,6 +1,6 @@
 """SQL of strangers, answered in processes that can be killed: SQLite cannot interrupt one function, and instr() over megabytes takes minutes.
 
-Each process has a read-only connection of its own and the limits of a reader (storage.connection.bound). A question that its time limit does not
+Each process has a read-only connection of its own and the limits of a reader (storage.sqlite.connection.bound). A question that its time limit does not
 end is ended with its process, which is replaced.
 """
 
@@ -21,7 +21,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from crawler.startup import limit, start_servers
 from storage.errors import StorageError
-from storage.strangers import answer, connect
+from storage.sqlite.untrusted_sql import answer, connect
 
 WORKERS = 3  # questions at a time
 GRACE = 2.0  # seconds after its time limit, until a question's process is killed

@@ -11,7 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from storage.records import Article
-from storage.words import segment
+from storage.search_terms import segment
 
 _INSERT = "INSERT INTO articles_fts (rowid, title, text, authors) VALUES (?, ?, ?, ?)"
 # FTS5 with external content is told the old words by hand; they must be the very words that went in.

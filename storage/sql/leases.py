@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from storage.gaps import release_steps
-from storage.polls import throttled_hosts
-from storage.records import Entry, iso
+from storage.records import Entry, Feed, iso
+from storage.sql.backfill_steps import release_steps
+from storage.sql.feed_rows import feed_columns, feed_from_row
+from storage.sql.throttles import throttled_hosts
 
 
 def release_leases(db: Any) -> int:
@@ -290,3 +291,69 @@ def urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
         if ids
         else []
     )
+
+
+def lease_feeds(
+    db: Any,
+    *,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    due_only: bool,
+    sources: Sequence[str] | None,
+    done: Sequence[str],
+    per_host: int = 1000,
+) -> list[Feed]:
+    """Take up to `limit` feeds that may be asked now, the most overdue first. `due_only` False ignores due times, but never a Retry-After (not_before).
+
+    Args:
+        db: the writing connection.
+        now: the clock.
+        until: when the lease ends by itself.
+        limit: how many at the most.
+        due_only: only feeds whose time has come.
+        sources: only these; None for all that are enabled.
+        done: feeds that this run has had already, or has in flight.
+        per_host: so that one slow host does not fill what is in flight; what is leased of it already counts.
+    """
+    where = [
+        "f.state = 'active'",
+        "(f.leased_until IS NULL OR f.leased_until < :now)",
+        "(f.not_before IS NULL OR f.not_before <= :now)",
+        "f.host NOT IN (SELECT value FROM json_each(:full))",
+    ]
+    if done:
+        where.append("f.url NOT IN (SELECT value FROM json_each(:done))")
+    # A child map that failed is the index's word, not the operator's: it keeps its back-off even where due times are ignored.
+    due = "(f.due_at IS NULL OR f.due_at <= :now)"
+    where.append(due if due_only else f"(f.parent_url IS NULL OR f.failures = 0 OR {due})")
+    where.append("s.enabled = 1" if sources is None else "f.source IN (SELECT value FROM json_each(:sources))")
+    question = f"SELECT {feed_columns('f')}, f.host FROM feeds f JOIN sources s ON s.id = f.source WHERE {' AND '.join(where)} ORDER BY f.due_at LIMIT :batch"
+    taken = dict(
+        db.conn.execute(
+            "SELECT host, count(*) FROM feeds WHERE leased_until >= ? GROUP BY host", (iso(now),)
+        ).fetchall()
+    )
+    full = {host for host, count in taken.items() if count >= per_host} | set(throttled_hosts(db, now))
+    values: dict[str, Any] = {
+        "now": iso(now),
+        "done": json.dumps(list(done)),
+        "sources": json.dumps(list(sources or ())),
+        "batch": 4 * limit,
+    }
+    feeds: list[Feed] = []
+    more = limit > 0
+    while more:  # once, unless hosts with many feeds fill the batch
+        rows = db.conn.execute(question, {**values, "full": json.dumps(list(full))}).fetchall()
+        chosen: list[str] = []
+        for *row, host in rows:
+            if host in full or len(feeds) >= limit:
+                continue
+            feeds.append(feed_from_row(row))
+            chosen.append(str(row[0]))
+            taken[host] = taken.get(host, 0) + 1
+            if taken[host] >= per_host:
+                full.add(host)
+        db.conn.executemany("UPDATE feeds SET leased_until = ? WHERE url = ?", [(iso(until), url) for url in chosen])
+        more = len(rows) == values["batch"] and len(feeds) < limit and bool(chosen)
+    return feeds

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.gaps import CAPPED
-from storage.records import iso
+from storage.records import iso, moment
+from storage.sql.gaps import CAPPED
+from storage.sql.rows import dicts
 
 USUAL_DAYS = 28  # that tell what is usual for a source
 FORBIDDEN_DAYS = 3  # that tell whether robots.txt forbids all
@@ -137,3 +138,55 @@ def troubled_feeds(db: Any, now: datetime) -> list[dict[str, Any]]:
     )
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+# Why an entry's page is no whole article now; what stands behind a semicolon is what followed from it.
+_REASON = "CASE WHEN instr(reason, ';') THEN substr(reason, 1, instr(reason, ';') - 1) ELSE reason END"
+
+
+_VERDICTS = (
+    f"SELECT source, {_REASON} AS why, count(*) FROM entries WHERE state IN ('rejected', 'gone') AND source > '' AND reason IS NOT NULL GROUP BY 1, 2 "
+    f"UNION ALL SELECT source, {_REASON} AS why, count(*) FROM entries WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state = 'retry' AND source > '' AND verdict IN ('headline', 'retry') AND reason IS NOT NULL GROUP BY 1, 2"
+)
+
+
+def source_health(db: Any, now: str, source: str | None = None) -> list[dict[str, Any]]:
+    """A row a source (or of one alone): its feeds, when they last answered, what it has, what is owed. Each table is read once, not once a source."""
+    one = "AND source = :source" if source is not None else ""
+    found = dicts(
+        db,
+        "WITH f AS (SELECT source, sum(state = 'active') AS feeds, sum(state <> 'disabled' AND (failures > 0 OR state = 'gone')) AS feeds_failing, max(checked_at) AS checked_at, "
+        f"max(changed_at) AS changed_at, min(CASE WHEN state = 'active' THEN due_at END) AS due_at FROM feeds WHERE true {one} GROUP BY source), "
+        f"a AS (SELECT source, count(*) AS articles FROM articles WHERE true {one} GROUP BY source), "
+        f"i AS (SELECT source, count(*) AS incomplete FROM articles WHERE completeness <> 'full' {one} GROUP BY source), "
+        f"o AS (SELECT source, count(*) AS owed FROM entries WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state <> 'gone' {one} GROUP BY source), "
+        f"r AS (SELECT source, count(*) AS rejected FROM entries WHERE state IN ('rejected', 'gone') {one} GROUP BY source), "
+        "e AS (SELECT source, url || ': ' || last_error AS last_error, row_number() OVER (PARTITION BY source ORDER BY parent_url IS NOT NULL, checked_at DESC) AS n FROM feeds WHERE last_error IS NOT NULL) "
+        "SELECT s.id AS source, s.name, s.enabled, coalesce(f.feeds, 0) AS feeds, coalesce(f.feeds_failing, 0) AS feeds_failing, f.checked_at, f.changed_at, f.due_at, "
+        "coalesce(a.articles, 0) AS articles, coalesce(i.incomplete, 0) AS incomplete, coalesce(o.owed, 0) AS owed, coalesce(r.rejected, 0) AS rejected, e.last_error "
+        "FROM sources s LEFT JOIN f ON f.source = s.id LEFT JOIN a ON a.source = s.id LEFT JOIN i ON i.source = s.id LEFT JOIN o ON o.source = s.id LEFT JOIN r ON r.source = s.id "
+        "LEFT JOIN e ON e.source = s.id AND e.n = 1 WHERE (s.enabled = 1 OR a.articles > 0) AND (:source IS NULL OR s.id = :source) ORDER BY s.id",
+        {"source": source},
+    )
+    verdicts: dict[str, dict[str, int]] = {}
+    for name, reason, count in db.conn.execute(_VERDICTS):
+        verdicts.setdefault(name, {})[reason] = verdicts.get(name, {}).get(reason, 0) + count
+    for row in found:
+        row["verdicts"] = verdicts.get(row["source"], {})
+        row["overdue_seconds"] = (
+            max(0, int((moment(now) - moment(row["due_at"])).total_seconds())) if row["due_at"] else None
+        )
+    return found
+
+
+def last_runs(db: Any, limit: int = 5) -> list[dict[str, Any]]:
+    """The newest crawl runs."""
+    return dicts(db, "SELECT * FROM crawl_runs ORDER BY id DESC LIMIT ?", (limit,))
+
+
+def totals(db: Any) -> dict[str, int]:
+    """How much is kept."""
+    tables = ("articles", "entries", "feeds", "revisions", "sources")
+    found = {name: int(db.conn.execute(f"SELECT count(*) FROM {name}").fetchone()[0]) for name in tables}
+    found["copies"] = int(db.conn.execute("SELECT count(*) FROM articles WHERE duplicate_of IS NOT NULL").fetchone()[0])
+    return found

@@ -14,12 +14,12 @@ from typing import Any
 
 from sqlite_utils.db import sqlite3
 
-from storage import connection
-from storage.articles import rebuild_index
-from storage.disk import aside, forget_leftovers, sync
-from storage.entries import MAX_UNLINKED
 from storage.errors import DamagedDatabase, DiskProblem
+from storage.fsync import aside, forget_leftovers, sync
 from storage.records import iso
+from storage.sql.articles import rebuild_index
+from storage.sql.entries import MAX_UNLINKED
+from storage.sqlite import connection
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from storage.connection import bound, open_reader
+from storage.sqlite.connection import bound, open_reader
 
 MOST_BYTES = 64 * 1024**2  # of one answer
 _open: dict[str, Any] = {}  # of this process: the connection, and the file that it is of

@@ -5,16 +5,16 @@ Functions over one writing connection; each runs inside a transaction that the c
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from storage.days import count_rejected, watch_day
-from storage.entries import CheckCounts, list_entries
-from storage.records import Feed, FeedCheck, cell, iso, iso_after, moment
+from storage.records import Feed, FeedCheck, cell, iso, iso_after
+from storage.sql.entries import CheckCounts, list_entries
+from storage.sql.feed_rows import feed_columns, feed_from_row
+from storage.sql.source_days import count_rejected, watch_day
 
 
 class SourceLike(Protocol):
@@ -102,90 +102,6 @@ def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str], 
     )
 
 
-def lease_feeds(
-    db: Any,
-    *,
-    now: datetime,
-    until: datetime,
-    limit: int,
-    due_only: bool,
-    sources: Sequence[str] | None,
-    done: Sequence[str],
-    per_host: int = 1000,
-) -> list[Feed]:
-    """Take up to `limit` feeds that may be asked now, the most overdue first. `due_only` False ignores due times, but never a Retry-After (not_before).
-
-    Args:
-        db: the writing connection.
-        now: the clock.
-        until: when the lease ends by itself.
-        limit: how many at the most.
-        due_only: only feeds whose time has come.
-        sources: only these; None for all that are enabled.
-        done: feeds that this run has had already, or has in flight.
-        per_host: so that one slow host does not fill what is in flight; what is leased of it already counts.
-    """
-    where = [
-        "f.state = 'active'",
-        "(f.leased_until IS NULL OR f.leased_until < :now)",
-        "(f.not_before IS NULL OR f.not_before <= :now)",
-        "f.host NOT IN (SELECT value FROM json_each(:full))",
-    ]
-    if done:
-        where.append("f.url NOT IN (SELECT value FROM json_each(:done))")
-    # A child map that failed is the index's word, not the operator's: it keeps its back-off even where due times are ignored.
-    due = "(f.due_at IS NULL OR f.due_at <= :now)"
-    where.append(due if due_only else f"(f.parent_url IS NULL OR f.failures = 0 OR {due})")
-    where.append("s.enabled = 1" if sources is None else "f.source IN (SELECT value FROM json_each(:sources))")
-    question = f"SELECT {_feed_columns('f')}, f.host FROM feeds f JOIN sources s ON s.id = f.source WHERE {' AND '.join(where)} ORDER BY f.due_at LIMIT :batch"
-    taken = dict(
-        db.conn.execute(
-            "SELECT host, count(*) FROM feeds WHERE leased_until >= ? GROUP BY host", (iso(now),)
-        ).fetchall()
-    )
-    full = {host for host, count in taken.items() if count >= per_host} | set(throttled_hosts(db, now))
-    values: dict[str, Any] = {
-        "now": iso(now),
-        "done": json.dumps(list(done)),
-        "sources": json.dumps(list(sources or ())),
-        "batch": 4 * limit,
-    }
-    feeds: list[Feed] = []
-    more = limit > 0
-    while more:  # once, unless hosts with many feeds fill the batch
-        rows = db.conn.execute(question, {**values, "full": json.dumps(list(full))}).fetchall()
-        chosen: list[str] = []
-        for *row, host in rows:
-            if host in full or len(feeds) >= limit:
-                continue
-            feeds.append(_feed(row))
-            chosen.append(str(row[0]))
-            taken[host] = taken.get(host, 0) + 1
-            if taken[host] >= per_host:
-                full.add(host)
-        db.conn.executemany("UPDATE feeds SET leased_until = ? WHERE url = ?", [(iso(until), url) for url in chosen])
-        more = len(rows) == values["batch"] and len(feeds) < limit and bool(chosen)
-    return feeds
-
-
-_FEED_COLUMNS = tuple(f.name for f in dataclasses.fields(Feed))
-
-
-def _feed_columns(table: str) -> str:
-    return ", ".join(f"{table}.{name}" for name in _FEED_COLUMNS)
-
-
-def _feed(row: Sequence[Any]) -> Feed:
-    found = dict(zip(_FEED_COLUMNS, row, strict=True))
-    return Feed(**{**found, "lies": bool(found["lies"])})
-
-
-def feed(db: Any, url: str) -> Feed | None:
-    """The feed of that address."""
-    row = db.conn.execute(f"SELECT {_feed_columns('feeds')} FROM feeds WHERE url = ?", (url,)).fetchone()
-    return _feed(row) if row else None
-
-
 def _adopt(db: Any, url: str, source: str, *, revived: bool) -> None:
     """A feed that is known has another source now, or is back: its child maps and entries go with it."""
     db.conn.execute(
@@ -204,30 +120,11 @@ def _adopt(db: Any, url: str, source: str, *, revived: bool) -> None:
 def feeds_to_replace(db: Any, *, now: datetime, day: timedelta) -> list[Feed]:
     """Feeds that have failed for a day, or are gone, and whose successor was not looked for since."""
     rows = db.conn.execute(
-        f"SELECT {_feed_columns('f')} FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.parent_url IS NULL AND f.state <> 'disabled' "
+        f"SELECT {feed_columns('f')} FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.parent_url IS NULL AND f.state <> 'disabled' "
         "AND (f.state = 'gone' OR f.failing_since <= :since) AND (f.searched_at IS NULL OR f.searched_at <= :since) ORDER BY f.searched_at LIMIT 3",
         {"since": iso(now - day)},
     ).fetchall()
-    return [_feed(row) for row in rows]
-
-
-def note_throttle(db: Any, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:
-    """A server asked to leave an address alone; from the second address on its whole host is (PEERS F 14). Returns until when the host is."""
-    db.conn.execute("DELETE FROM throttles WHERE until <= ?", (iso(now),))
-    db.conn.execute(
-        "INSERT INTO throttles (host, url, until) VALUES (?, ?, ?) ON CONFLICT (host, url) DO UPDATE SET until = excluded.until",
-        (host, url, iso_after(until)),
-    )
-    held = throttled_hosts(db, now).get(host)
-    return moment(held) if held else None
-
-
-def throttled_hosts(db: Any, now: datetime) -> dict[str, str]:
-    """Hosts of which two addresses or more asked to be left alone, and until when."""
-    rows = db.conn.execute(
-        "SELECT host, max(until) FROM throttles WHERE until > ? GROUP BY host HAVING count(*) > 1", (iso(now),)
-    )
-    return dict(rows.fetchall())
+    return [feed_from_row(row) for row in rows]
 
 
 def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:

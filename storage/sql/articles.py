@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage import fingerprints
-from storage.days import count_verdict
-from storage.fulltext import flush, index, unindex
-from storage.held import COLUMNS, FIELDS, LISTS, article_from, by_id
 from storage.records import Address, Article, Cause, Verdict, cell, iso, iso_after, moment
+from storage.sql import fingerprints
+from storage.sql.rows import COLUMNS, FIELDS, LISTS, article_from, by_id
+from storage.sql.source_days import count_verdict
+from storage.sqlite.fts_index import flush, index, unindex
 
 SECOND_LOOK = timedelta(minutes=10)  # a 404 seen twice within this time is one look
 

@@ -68,3 +68,10 @@ def to_reprocess(db: Any, sources: Sequence[str], after: int, limit: int) -> lis
         {"after": after, "any": not sources, "sources": json.dumps(list(sources)), "limit": limit},
     )
     return [article_from(row) for row in rows]
+
+
+def dicts(db: Any, sql: str, values: Any = ()) -> list[dict[str, Any]]:
+    """The rows that a query gives, each as a dict by column name."""
+    cursor = db.conn.execute(sql, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]

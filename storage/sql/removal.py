@@ -9,10 +9,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from storage.articles import change
-from storage.fulltext import unindex
-from storage.held import by_id
 from storage.records import Article
+from storage.sql.articles import change
+from storage.sql.rows import by_id
+from storage.sqlite.fts_index import unindex
 
 PRUNED = "pruned"  # the reason of entries whose article was
 

@@ -17,7 +17,6 @@ from urllib.parse import quote
 from sqlite_utils import Database
 from sqlite_utils.db import sqlite3
 
-from storage.disk import sync
 from storage.errors import (
     DamagedDatabase,
     DatabaseBusy,
@@ -29,8 +28,9 @@ from storage.errors import (
     SlowQuestion,
     StorageError,
 )
-from storage.fulltext import WritingDatabase, flush
-from storage.schema import APPLICATION_ID, SCHEMA, migrations
+from storage.fsync import sync
+from storage.sqlite.fts_index import WritingDatabase, flush
+from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, migrations
 
 SQLITE_VERSION: str = sqlite3.sqlite_version
 BUSY_SECONDS = 60.0  # another program (a sqlite3 shell, a backup) may hold SQLite's write lock for a while

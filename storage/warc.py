@@ -20,8 +20,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
-from storage.disk import sync
 from storage.errors import DiskProblem, StorageError
+from storage.fsync import sync
 from storage.records import iso
 
 _OURS = re.compile(r"newsdesk-[0-9]{8}-[0-9]{5}\.warc\.gz")

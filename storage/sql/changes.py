@@ -1,0 +1,120 @@
+"""What watches look at, what they found, and the messages that tell of it. Functions over one connection; the writing ones inside a transaction of the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, Literal
+
+from storage.records import Article, iso, moment
+from storage.sql.rows import by_id
+
+Event = Literal["new", "edited", "vanished"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """One change that a watch may tell of."""
+
+    seq: int
+    at: str
+    event: Event
+    article: Article
+    edit: Mapping[str, Any] | None = None  # of an edit: the version's row,
+    before: Mapping[str, Any] | None = None  # and that of the version before
+    quiet: str | None = None  # why a new article is no news: it is of a first crawl, or of a backfill
+
+
+def happened(db: Any, after: int, until: int) -> Iterator[Happened]:
+    """What was stored, edited and found gone after a seq, up to another, in order. Of a reprocess, a merge, a regrouping nothing is told."""
+    rows = db.conn.execute(
+        "SELECT seq, article_id, at, op FROM changes WHERE seq > ? AND seq <= ? AND op IN ('new', 'revised', 'vanished') ORDER BY seq",
+        (after, until),
+    ).fetchall()
+    for seq, article_id, at, op in rows:
+        article = by_id(db, article_id)
+        if article is None:
+            continue
+        make = partial(Happened, seq=seq, at=at, article=article)
+        if op == "vanished":
+            yield make(event="vanished")
+            continue
+        edit = _edit(db, article_id, at) if op == "revised" else None
+        if edit is not None:
+            yield make(event="edited", edit=edit[1], before=edit[0])
+        else:  # new, or a fuller view of what was a headline
+            yield make(event="new", quiet=_quiet(db, article))
+
+
+def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The publisher's version that was seen then, behind the one before it."""
+    cursor = db.conn.execute(
+        "SELECT * FROM revisions WHERE article_id = :id AND number IN (SELECT number FROM revisions WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher' "
+        "UNION SELECT number - 1 FROM revisions WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher') ORDER BY number",
+        {"id": article_id, "at": at},
+    )
+    names = [column[0] for column in cursor.description]
+    found = [dict(zip(names, row, strict=True)) for row in cursor]
+    return (found[-2], found[-1]) if len(found) > 1 else None
+
+
+def _quiet(db: Any, article: Article) -> str | None:
+    """Why a new article is no news. It is where every listing of it was a backfill's, or stood in its feed's first good answer."""
+    entries = db.conn.execute(
+        "SELECT e.first_seen_at, e.found_by, e.backfill, f.first_ok_at, p.first_ok_at FROM entries e LEFT JOIN feeds f ON f.url = e.feed_url "
+        "LEFT JOIN feeds p ON p.url = f.parent_url WHERE e.article_id = ?",
+        (article.id,),
+    ).fetchall()
+    why = [_quiet_entry(*entry) for entry in entries]
+    return why[0] if why and all(why) else None
+
+
+def _quiet_entry(seen: str, found_by: str, backfill: int, began: str | None, parents: str | None) -> str | None:
+    if found_by == "user":
+        return None
+    if backfill or found_by == "backfill":
+        return "of a backfill"
+    if (
+        parents is not None
+    ):  # the parts of a sitemap come and go with their days: what counts is the index, and the hour in which its parts are read first
+        began = iso(moment(parents) + timedelta(hours=1))
+    return "of a first crawl" if began is not None and seen <= began else None
+
+
+def edit(db: Any, article_id: int, number: int) -> dict[str, Any] | None:
+    """One version of an article, with the headline of the one before it as `title_before`."""
+    row = db.conn.execute(
+        "SELECT r.title, p.title, r.words_added, r.words_removed, r.silent, r.seen_at FROM revisions r JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 "
+        "WHERE r.article_id = ? AND r.number = ?",
+        (article_id, number),
+    ).fetchone()
+    names = ("title", "title_before", "words_added", "words_removed", "silent", "seen_at")
+    return dict(zip(names, row, strict=True)) if row else None
+
+
+def seq_before(db: Any, at: str) -> int:
+    """The last seq before a time."""
+    return int(db.conn.execute("SELECT coalesce(max(seq), 0) FROM changes WHERE at < ?", (at,)).fetchone()[0])
+
+
+def last_seq(db: Any) -> int:
+    """The newest seq of changes; 0 where there is none."""
+    return int(db.conn.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0])
+
+
+def changes(db: Any, since_seq: int) -> Iterator[dict[str, Any]]:
+    """What changed after that seq, the last word on each article only, in the order of seq.
+
+    Yields:
+        seq, article_id, at, op, merged_into, uid (of one that left), came (1 where it was new after that seq).
+    """
+    cursor = db.conn.execute(
+        "SELECT max(seq) AS seq, article_id, at, op, merged_into, uid, article_id IN (SELECT article_id FROM changes WHERE seq > :seq AND op = 'new') AS came "
+        "FROM changes WHERE seq > :seq GROUP BY article_id ORDER BY 1",
+        {"seq": since_seq},
+    )
+    names = [column[0] for column in cursor.description]
+    for row in cursor:
+        yield dict(zip(names, row, strict=True))

@@ -1,0 +1,90 @@
+"""One article over time and over its addresses; what publishers edited."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from storage.records import Article
+from storage.sql.rows import COLUMNS, article_from, dicts
+
+
+def revisions(db: Any, article_id: int) -> list[dict[str, Any]]:
+    """The versions of an article, oldest first; empty while it was never edited."""
+    return dicts(db, "SELECT * FROM revisions WHERE article_id = ? ORDER BY number", (article_id,))
+
+
+def edits(
+    db: Any,
+    *,
+    since: str | None,
+    sources: tuple[str, ...],
+    silent: bool,
+    title: bool,
+    min_words: int,
+    limit: int | None = None,
+    before: tuple[str, int] | None = None,
+) -> list[dict[str, Any]]:
+    """What publishers changed, newest first: each revision after the first with the one before it."""
+    conditions = {
+        "r.seen_at >= :since": since is not None,
+        "r.silent": silent,
+        "p.title IS NOT r.title": title,
+        "r.words_added + r.words_removed >= :words": min_words > 0,
+        "a.source IN (SELECT value FROM json_each(:sources))": bool(sources),
+        "r.seen_at <= :before_at AND (r.seen_at, r.article_id) < (:before_at, :before_id)": before is not None,
+    }
+    tables = "revisions r JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 JOIN articles a ON a.id = r.article_id"
+    if sources:  # from the source's edited articles on: in the list of all edits those of one source stand far apart
+        tables = (
+            "articles a INDEXED BY articles_edited CROSS JOIN revisions r ON r.article_id = a.id AND a.revision > 1 "
+            "CROSS JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1"
+        )
+    sql = (
+        f"SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, p.title AS old_title, r.title AS title, r.silent, "
+        f"r.words_added, r.words_removed FROM {tables} "
+        f"WHERE {' AND '.join(['r.number > 1 AND r.cause = :cause', *(c for c, asked in conditions.items() if asked)])} ORDER BY r.seen_at DESC, r.article_id DESC LIMIT :limit"
+    )
+    before_at, before_id = before or ("", 0)
+    values = {
+        "since": since,
+        "words": min_words,
+        "sources": json.dumps(list(sources)),
+        "before_at": before_at,
+        "before_id": before_id,
+    }
+    return dicts(db, sql, {**values, "cause": "publisher", "limit": -1 if limit is None else limit})
+
+
+def vanished(db: Any, *, since: str | None, sources: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Held articles that are gone, newest first."""
+    return dicts(
+        db,
+        "SELECT id, source, url, title, vanished_at, vanished_reason FROM articles WHERE vanished_at IS NOT NULL AND (:since IS NULL OR vanished_at >= :since) "
+        "AND (:any OR source IN (SELECT value FROM json_each(:sources))) ORDER BY vanished_at DESC",
+        {"since": since, "any": not sources, "sources": json.dumps(list(sources))},
+    )
+
+
+def story(db: Any, story_id: int) -> list[Article]:
+    """Every article of a story, in the order in which they were published, else seen."""
+    rows = db.conn.execute(
+        f"SELECT {COLUMNS} FROM articles a WHERE a.story_id = ? ORDER BY coalesce(a.published_at, a.first_seen_at), a.id",
+        (story_id,),
+    )
+    return [article_from(row) for row in rows]
+
+
+def addresses(db: Any, article_id: int) -> list[dict[str, Any]]:
+    """Every address of an article."""
+    rows = db.conn.execute(
+        "SELECT url_key, url, kind, first_seen_at FROM article_urls WHERE article_id = ? ORDER BY first_seen_at, url_key",
+        (article_id,),
+    )
+    return [dict(zip(("url_key", "url", "kind", "first_seen_at"), row, strict=True)) for row in rows]
+
+
+def extractors(db: Any) -> dict[str, int]:
+    """How many articles each extractor has read, as they stand."""
+    rows = db.conn.execute("SELECT extractor, count(*) FROM articles WHERE extractor IS NOT NULL GROUP BY 1 ORDER BY 1")
+    return {row[0]: row[1] for row in rows}

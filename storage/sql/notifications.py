@@ -1,0 +1,128 @@
+"""The notifications table: messages of watches, and what waits to be put into one."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from storage.records import iso
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a watch found: told once for `once`."""
+
+    watch: str
+    once: str
+    event: str
+    article_id: int
+    revision: int
+    seq: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message to one receiver, as it is sent; `target` is a hash of the receiver."""
+
+    id: int
+    uid: str
+    watch: str
+    target: str
+    body: str
+    created_at: str
+    attempts: int
+
+
+def add_found(db: Any, found: Iterable[Found]) -> int:
+    """Write what watches found; what was told before, and is the same, is not told again. How many are new."""
+    before = db.conn.total_changes
+    db.conn.executemany(
+        "INSERT INTO hits (watch, once, event, article_id, revision, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(f.watch, f.once, f.event, f.article_id, f.revision, f.seq, f.at) for f in found],
+    )
+    return int(db.conn.total_changes - before)
+
+
+def waiting(db: Any) -> dict[str, list[Found]]:
+    """What was found and is not told yet, by watch, oldest first."""
+    rows = db.conn.execute(
+        "SELECT watch, once, event, article_id, revision, seq, at FROM hits WHERE told_at IS NULL ORDER BY watch, seq"
+    )
+    found: dict[str, list[Found]] = {}
+    for row in rows:
+        hit = Found(**dict(zip(("watch", "once", "event", "article_id", "revision", "seq", "at"), row, strict=True)))
+        found.setdefault(hit.watch, []).append(hit)
+    return found
+
+
+def last_told(db: Any, watch: str) -> str | None:
+    """When a message of a watch was last made."""
+    found: str | None = db.conn.execute("SELECT max(created_at) FROM messages WHERE watch = ?", (watch,)).fetchone()[0]
+    return found
+
+
+def put_messages(
+    db: Any, watch: str, targets: Sequence[str], body: Mapping[str, Any], told: Sequence[Found], now: datetime
+) -> None:
+    """Make one message a receiver, and what it tells of told."""
+    at = iso(now)
+    for target in targets:
+        uid = secrets.token_hex(16)
+        db.conn.execute(
+            "INSERT INTO messages (uid, watch, target, body, created_at, next_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (uid, watch, target, json.dumps({**body, "id": uid}, ensure_ascii=False), at, at),
+        )
+    db.conn.executemany(
+        "UPDATE hits SET told_at = ? WHERE watch = ? AND once = ?", [(at, f.watch, f.once) for f in told]
+    )
+
+
+PATIENCE = 6  # tries, half an hour, for which a message holds up those behind it
+
+
+def due_messages(db: Any, now: datetime) -> list[Message]:
+    """Of each receiver the oldest unsent message, if its time has come: later ones wait for it, so that a receiver that is down is asked for one thing.
+
+    What a receiver refused so often (it may be this very message that it does not like) waits by itself: of those one at a time goes along.
+    """
+    rows = db.conn.execute(
+        "SELECT id, uid, watch, target, body, created_at, attempts FROM messages WHERE next_at <= :now AND id IN ("
+        "SELECT min(id) FROM messages WHERE next_at IS NOT NULL AND attempts < :patience GROUP BY target "
+        "UNION ALL SELECT min(id) FROM messages WHERE next_at <= :now AND attempts >= :patience GROUP BY target) ORDER BY id",
+        {"now": iso(now), "patience": PATIENCE},
+    )
+    names = ("id", "uid", "watch", "target", "body", "created_at", "attempts")
+    return [Message(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def attempt(db: Any, message: Message, next_at: datetime) -> None:
+    """Write that a message is sent now, and when it is tried again should nothing be heard of it."""
+    db.conn.execute("UPDATE messages SET attempts = attempts + 1, next_at = ? WHERE id = ?", (iso(next_at), message.id))
+
+
+def settle(db: Any, message: Message, now: datetime, error: str | None, next_at: datetime | None) -> None:
+    """Write what became of a message: sent, to be tried again, or given up (an error and no next time)."""
+    db.conn.execute(
+        "UPDATE messages SET error = ?, sent_at = ?, next_at = ? WHERE id = ?",
+        (error, iso(now) if error is None else None, iso(next_at) if next_at else None, message.id),
+    )
+
+
+def outbox(db: Any) -> list[dict[str, Any]]:
+    """Each watch that ever spoke: messages sent, waiting, given up, the newest, the last error."""
+    cursor = db.conn.execute(
+        "SELECT watch, sum(sent_at IS NOT NULL) AS sent, sum(next_at IS NOT NULL) AS waiting, sum(sent_at IS NULL AND next_at IS NULL) AS given_up, "
+        "max(sent_at) AS sent_at, (SELECT error FROM messages e WHERE e.watch = m.watch AND e.error IS NOT NULL AND e.sent_at IS NULL ORDER BY id DESC LIMIT 1) AS error FROM messages m GROUP BY watch"
+    )
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def forget(db: Any, before: datetime) -> None:
+    """Take out messages that were sent or given up before a time. What was told stays known, so that it is not told again."""
+    db.conn.execute("DELETE FROM messages WHERE next_at IS NULL AND created_at < ?", (iso(before),))

@@ -1,0 +1,38 @@
+"""Which saved searches match a text: the text is indexed in memory and each query asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlite_utils.db import sqlite3
+
+from storage.search_terms import match_query, segment
+
+
+def matching(queries: Sequence[str], texts: Sequence[tuple[str, str, str]]) -> list[set[int]]:
+    """For each query the indexes of the texts that it finds, by the very index that `search` asks; an empty query finds all.
+
+    Args:
+        queries: as in `newsdesk search`.
+        texts: (title, text, authors).
+    """
+    found: list[set[int]] = []
+    db = sqlite3.connect(":memory:")
+    try:
+        db.execute(
+            "CREATE VIRTUAL TABLE t USING fts5(title, text, authors, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
+        )
+        db.executemany(
+            "INSERT INTO t (rowid, title, text, authors) VALUES (?, ?, ?, ?)",
+            [(n, *map(segment, text)) for n, text in enumerate(texts)],
+        )
+        for query in queries:
+            if not query.strip():
+                found.append(set(range(len(texts))))
+                continue
+            match = match_query(query)
+            rows = db.execute("SELECT rowid FROM t WHERE t MATCH ?", (match,)).fetchall() if match else []
+            found.append({row[0] for row in rows})
+    finally:
+        db.close()
+    return found

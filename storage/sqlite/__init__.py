@@ -1,0 +1,1 @@
+"""What only SQLite does: files, locks, migrations, the full-text index."""
