@@ -80,7 +80,7 @@ def build(path: Path, total: int, *, now: datetime | None = None) -> float:
         [(source(n), source(n), f"https://{source(n)}/") for n in range(SOURCES)],
     )
     db.executemany(
-        "INSERT INTO feeds (url, source, kind, host, checked_at, ok_at, due_at) VALUES (?, ?, 'rss', ?, ?, ?, ?)",
+        "INSERT INTO feeds (url, source, kind, host, checked_at, last_success_at, due_at) VALUES (?, ?, 'rss', ?, ?, ?, ?)",
         [
             (f"https://{source(n)}/feed", source(n), source(n), _iso(now), _iso(now), _iso(now + timedelta(hours=1)))
             for n in range(SOURCES)

@@ -185,9 +185,9 @@ def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
     """A month of polls each ten minutes, of a feed whose ids change each time and of one that has no links either, with the daily pruning."""
     from crawler.config.models import Schedule, Source
     from crawler.feeds.parser import parse_feed
-    from crawler.feeds.revisit import Answer, Seen, check
+    from crawler.feeds.revisit import KnownEntries, PollResponse, decide
     from storage.maintenance import prune
-    from storage.records import FetchRecord, iso
+    from storage.records import FetchLogEntry, format_utc
     from storage.writer import open_writer
 
     rows: list[dict[str, float]] = []
@@ -214,9 +214,11 @@ def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
                     feed = writer.feed(url)
                     assert feed is not None
                     known = writer.known_entries(url, parsed.entries)
-                    answer = Answer(status=200, final_url=url, body_hash=str(poll), parsed=parsed)
-                    found = check(feed, answer, schedule=Schedule(), every=600.0, now=now, seen=Seen(known=len(known)))
-                    record = FetchRecord(
+                    answer = PollResponse(status=200, final_url=url, body_hash=str(poll), parsed=parsed)
+                    found = decide(
+                        feed, answer, schedule=Schedule(), every=600.0, now=now, seen=KnownEntries(known=len(known))
+                    )
+                    record = FetchLogEntry(
                         at=now,
                         url=url,
                         host=url[8:],
@@ -230,7 +232,7 @@ def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
                         writer.apply_check(found, source.id)
                         writer.insert_fetches([record])
                 if (poll + 1) % polls == 0:
-                    prune(writer, now=now, fetches_before=iso(now - timedelta(days=14)))
+                    prune(writer, now=now, fetches_before=format_utc(now - timedelta(days=14)))
                     writer.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                     day = (poll + 1) // polls
                     rows.append({"day": day, "database_mb": round(path.stat().st_size / 1e6, 2), **_counts(path)})

@@ -28,11 +28,11 @@ from benchmarks.process import machine
 from benchmarks.prose import Prose
 from crawler.articles.assembly import assemble
 from crawler.articles.near_duplicates import shingles
-from crawler.articles.visit import Visit
+from crawler.articles.visit import PageVisit
 from crawler.engine.crawl.ingest import look_up_and_decide
 from crawler.extraction.extraction import Extraction
 from crawler.urls import host_of, url_key
-from storage.records import Entry, Filter, iso
+from storage.records import Entry, Filter, format_utc
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 
@@ -41,7 +41,7 @@ BATCH = 10
 ASKED = 60  # questions of a kind
 
 
-def visits(path: Path, count: int, seed: int, now: datetime) -> list[Visit]:
+def visits(path: Path, count: int, seed: int, now: datetime) -> list[PageVisit]:
     """New articles, one in seven of them the copy of a kept one."""
     prose, found = Prose(seed), []
     with open_store(path) as store:
@@ -62,14 +62,14 @@ def visits(path: Path, count: int, seed: int, now: datetime) -> list[Visit]:
             url=url,
             url_key=url_key(url),
             title=prose.headline(),
-            published_at=iso(now),
+            published_at=format_utc(now),
         )
         extraction = Extraction(
-            url=url, title=entry.title, authors=(prose.name(),), published_at=iso(now), text=text, language="en"
+            url=url, title=entry.title, authors=(prose.name(),), published_at=format_utc(now), text=text, language="en"
         )
         article = assemble(extraction, entry, source=source, language="en", now=now)
         found.append(
-            Visit(
+            PageVisit(
                 entry=entry,
                 requested=url,
                 final=url,
@@ -83,7 +83,7 @@ def visits(path: Path, count: int, seed: int, now: datetime) -> list[Visit]:
     return found
 
 
-def listed(writer: Writer, found: Sequence[Visit], now: datetime) -> list[Visit]:
+def listed(writer: Writer, found: Sequence[PageVisit], now: datetime) -> list[PageVisit]:
     """Put their entries into the frontier, as polls would have done."""
     with writer.transaction():
         ids = [
@@ -96,7 +96,7 @@ def listed(writer: Writer, found: Sequence[Visit], now: datetime) -> list[Visit]
                     v.final,
                     v.entry.title,
                     v.entry.published_at,
-                    iso(now),
+                    format_utc(now),
                     v.source,
                     v.entry.url_key,
                     host_of(v.final),
@@ -158,14 +158,14 @@ def questions(path: Path, seed: int) -> dict[str, Callable[[], Any]]:
         return [
             store.health(now),
             store.totals(),
-            store.queue(now),
-            store.manners(now),
-            store.trends(now),
-            store.troubled_feeds(now),
+            store.queue_stats(now),
+            store.request_stats(now),
+            store.source_trends(now),
+            store.failing_feeds(now),
             store.runs(1),
         ]
 
-    week = iso(now - timedelta(days=7))
+    week = format_utc(now - timedelta(days=7))
     return {
         "list": lambda: list(store.articles(Filter(limit=50))),
         "list_folded": lambda: list(store.articles(Filter(limit=50, fold_copies=True))),

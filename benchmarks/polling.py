@@ -33,8 +33,8 @@ from typing import Any
 
 from crawler.config.models import Schedule
 from crawler.feeds.parsed_feed import ParsedFeed
-from crawler.feeds.revisit import SOFT, Answer, Seen, check
-from storage.records import Feed, Listed, iso
+from crawler.feeds.revisit import SOFT, KnownEntries, PollResponse, decide
+from storage.records import Feed, FeedEntry, format_utc
 
 HOUR, DAY = 3600.0, 86400.0
 START = datetime(2026, 11, 2, tzinfo=UTC).timestamp()  # a Monday
@@ -164,32 +164,32 @@ class Ours:
     def next(self, at: float, answer: list[float] | None, new: int) -> float:
         now = datetime.fromtimestamp(at, UTC)
         if answer is None:
-            got = Answer(error="it did not answer in time", weight=SOFT)
-            seen = Seen()
+            got = PollResponse(error="it did not answer in time", weight=SOFT)
+            seen = KnownEntries()
         elif not new and self.feed.body_hash is not None:
-            got, seen = Answer(status=304), Seen()
+            got, seen = PollResponse(status=304), KnownEntries()
         else:
             listed = tuple(_entry(t) for t in answer)
-            got = Answer(status=200, body_hash=str(at), parsed=ParsedFeed(kind="rss", entries=listed))
-            seen = Seen(known=len(answer) - new, times=tuple(answer[len(answer) - new :]))
-        found = check(self.feed, got, schedule=self.schedule, every=None, now=now, seen=seen)
+            got = PollResponse(status=200, body_hash=str(at), parsed=ParsedFeed(kind="rss", entries=listed))
+            seen = KnownEntries(known=len(answer) - new, times=tuple(answer[len(answer) - new :]))
+        found = decide(self.feed, got, schedule=self.schedule, every=None, now=now, seen=seen)
         ok = found.outcome != "failed"
         self.feed = replace(
-            self.feed, rhythm=found.rhythm or self.feed.rhythm, window=found.window if found.window is not None else self.feed.window,
-            body_hash=found.body_hash if ok else self.feed.body_hash, failures=0 if ok else self.feed.failures + 1, ok_at=iso(now) if ok else self.feed.ok_at,
-            interval_seconds=found.interval_seconds or self.feed.interval_seconds, failing_since=None if ok else self.feed.failing_since or iso(now),
+            self.feed, rate_model=found.rate_model or self.feed.rate_model, window_size=found.window_size if found.window_size is not None else self.feed.window_size,
+            body_hash=found.body_hash if ok else self.feed.body_hash, failures=0 if ok else self.feed.failures + 1, last_success_at=format_utc(now) if ok else self.feed.last_success_at,
+            interval_seconds=found.interval_seconds or self.feed.interval_seconds, failing_since=None if ok else self.feed.failing_since or format_utc(now),
         )  # fmt: skip
         assert found.due_at is not None
         return found.due_at.timestamp() - at
 
 
-_ENTRIES: dict[float, Listed] = {}
+_ENTRIES: dict[float, FeedEntry] = {}
 
 
-def _entry(at: float) -> Listed:
+def _entry(at: float) -> FeedEntry:
     """An entry, made once: what it says beside its time does not matter here."""
     if at not in _ENTRIES:
-        _ENTRIES[at] = Listed(identity=str(at), url=None, published_at=iso(datetime.fromtimestamp(at, UTC)))
+        _ENTRIES[at] = FeedEntry(identity=str(at), url=None, published_at=format_utc(datetime.fromtimestamp(at, UTC)))
     return _ENTRIES[at]
 
 

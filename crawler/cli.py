@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crawler.commands.context import App
+from crawler.commands.context import CliContext
 from crawler.errors import FAILED, INTERRUPTED, USAGE, CrawlerError
 from crawler.startup import block_heavy_imports, foreign, foreign_packages, raise_gc_thresholds
 from crawler.version import __version__
@@ -100,7 +100,7 @@ def cli(ctx: click.Context, database: str | None, config_path: str | None, quiet
     Exit codes: 0 done, 1 error, 2 usage, 3 configuration, 4 some sources failed, 5 all failed, 6 another newsdesk holds the
     database, 130/143 interrupted.
     """
-    ctx.obj = App(config_path=config_path, database=database, quiet=quiet, verbose=verbose, pace=ctx.obj)
+    ctx.obj = CliContext(config_path=config_path, database=database, quiet=quiet, verbose=verbose, pace=ctx.obj)
     _log(quiet=quiet, verbose=verbose)
 
 

@@ -12,19 +12,19 @@ _MAGIC = b"\x1f\x8b"
 _FRAME = b"\x28\xb5\x2f\xfd"  # of zstd
 _UNASKED = {"compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm"}  # IANA's other content codings
 _SLICE = 1 << 16  # bytes
-MEMBERS = 1000  # servers send one; a body of a million empty ones would be unpacked for minutes
+MAX_GZIP_MEMBERS = 1000  # servers send one; a body of a million empty ones would be unpacked for minutes
 
 
-class BrokenBody(OSError):  # noqa: N818 - named for what was met
+class DecodeError(OSError):
     """A compressed body that ends before it is over (half a page to the defaults, RELIABILITY 3.1), is damaged, or unpacks beyond the limit."""
 
 
-def is_packed(body: bytes) -> bool:
+def is_gzip(body: bytes) -> bool:
     """Whether these are the bytes of a gzip file (RFC 1952)."""
     return body.startswith(_MAGIC)
 
 
-def undone(body: bytes, encodings: Sequence[str], most: int) -> bytes:
+def decode_body(body: bytes, encodings: Sequence[str], most: int) -> bytes:
     """Undo the content encodings of an answer (RFC 9110, 8.4), the last one first; a word that names none ("utf-8", "none") is left out, as browsers do.
 
     Args:
@@ -33,17 +33,17 @@ def undone(body: bytes, encodings: Sequence[str], most: int) -> bytes:
         most: bytes that it may unpack to, at each step.
 
     Raises:
-        BrokenBody: see unpack; or an encoding that was not asked for.
+        DecodeError: see unpack; or an encoding that was not asked for.
     """
     for encoding in reversed(encodings):
-        if encoding in {"gzip", "x-gzip"} and is_packed(body):
-            body = unpack(body, most)[0]
+        if encoding in {"gzip", "x-gzip"} and is_gzip(body):
+            body = gunzip(body, most)[0]
         elif encoding in _STREAMS:
             body = _streamed(body, _STREAMS[encoding](body), most)
         elif encoding in {"gzip", "x-gzip"}:
-            raise BrokenBody("its body says that it is compressed, and is not")
+            raise DecodeError("its body says that it is compressed, and is not")
         elif encoding in _UNASKED:
-            raise BrokenBody(f"the answer is compressed with {encoding!r}, which was not asked for")
+            raise DecodeError(f"the answer is compressed with {encoding!r}, which was not asked for")
     return body
 
 
@@ -79,8 +79,8 @@ def _zstd(_: bytes) -> _Reader:
             reader.eof and reader.unused_data.startswith(_FRAME) and len(found) < most
         ):  # RFC 8878, 3: one frame after another
             frames += 1
-            if frames > MEMBERS:
-                raise BrokenBody(f"the compressed body is made of more than {MEMBERS} parts")
+            if frames > MAX_GZIP_MEMBERS:
+                raise DecodeError(f"the compressed body is made of more than {MAX_GZIP_MEMBERS} parts")
             rest, reader = reader.unused_data, fresh()
             found += reader.decompress(rest, most - len(found))
         return found
@@ -101,15 +101,15 @@ def _streamed(body: bytes, reader: _Reader, most: int) -> bytes:
             part = step(b"", most + 1 - len(found))
             found += part
         whole = ended()
-    except BrokenBody:
+    except DecodeError:
         raise
     except Exception as error:  # each library has a class of its own for it
-        raise BrokenBody(f"the compressed body is damaged ({_plainly(error)})") from error
+        raise DecodeError(f"the compressed body is damaged ({_plainly(error)})") from error
     if len(found) > most:
         del found, part  # an error that is handed about holds the frame it was raised in
-        raise BrokenBody("the answer is larger than [http] max_bytes")
+        raise DecodeError("the answer is larger than [http] max_bytes")
     if not whole:
-        raise BrokenBody("the compressed body ends before it is over")
+        raise DecodeError("the compressed body ends before it is over")
     return found
 
 
@@ -118,7 +118,7 @@ def _plainly(error: Exception) -> str:
     return str(error).rsplit(": ", 1)[-1]
 
 
-def unpack(body: bytes, most: int) -> tuple[bytes, bool]:
+def gunzip(body: bytes, most: int) -> tuple[bytes, bool]:
     """Undo gzip.
 
     Args:
@@ -129,28 +129,28 @@ def unpack(body: bytes, most: int) -> tuple[bytes, bool]:
         What was packed, and whether it was one member with nothing behind it.
 
     Raises:
-        BrokenBody: it has no end, is damaged, is larger than that, or of more than MEMBERS members.
+        DecodeError: it has no end, is damaged, is larger than that, or of more than MEMBERS members.
     """
     parts: list[bytes] = []
     room, at, members = most, 0, 0
-    while is_packed(body[at : at + 2]):
+    while is_gzip(body[at : at + 2]):
         members += 1
-        if members > MEMBERS:
-            raise BrokenBody(f"the compressed body is made of more than {MEMBERS} parts")
+        if members > MAX_GZIP_MEMBERS:
+            raise DecodeError(f"the compressed body is made of more than {MAX_GZIP_MEMBERS} parts")
         reader = zlib.decompressobj(wbits=31)
         while not reader.eof:
             piece = body[at : at + _SLICE]  # what is behind a member is copied: a little, not all that is left
             if not piece:
-                raise BrokenBody("the compressed body ends before it is over")
+                raise DecodeError("the compressed body ends before it is over")
             try:
                 part = reader.decompress(piece, room + 1)
             except zlib.error as error:
-                raise BrokenBody(f"the compressed body is damaged ({_plainly(error)})") from error
+                raise DecodeError(f"the compressed body is damaged ({_plainly(error)})") from error
             room -= len(part)
             if room < 0:
                 del part
                 parts.clear()  # an error that is handed about holds the frame it was raised in
-                raise BrokenBody("the answer is larger than [http] max_bytes")
+                raise DecodeError("the answer is larger than [http] max_bytes")
             parts.append(part)
             at += len(piece) - len(reader.unused_data)
     return b"".join(parts), members == 1 and at == len(body)

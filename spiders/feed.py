@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from crawler.config.value_types import flag, some
-from crawler.engine.crawl.spider import OwnSpider
+from crawler.config.value_types import boolean, positive_int
+from crawler.engine.crawl.spider import StandaloneSpider
 
 
-class FeedSpider(OwnSpider):
+class FeedSpider(StandaloneSpider):
     """One pass over the sources."""
 
     name = "feed"
@@ -16,10 +16,10 @@ class FeedSpider(OwnSpider):
     def __init__(self, sources: str = "", due: str = "", limit: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         try:
-            self.wanted = {
+            self.arguments = {
                 "sources": tuple(s.strip() for s in sources.split(",") if s.strip()),
-                "due_only": flag(due or "0"),
-                "limit": some(limit) if limit else None,
+                "due_only": boolean(due or "0"),
+                "limit": positive_int(limit) if limit else None,
             }
         except ValueError as error:
             self.refused.append(f"-a due={due} -a limit={limit}: {error}")

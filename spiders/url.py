@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from crawler.engine.crawl.spider import OwnSpider
+from crawler.engine.crawl.spider import StandaloneSpider
 
 
-class UrlSpider(OwnSpider):
+class UrlSpider(StandaloneSpider):
     """The addresses given."""
 
     name = "url"
 
     def __init__(self, url: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.wanted = {"urls": tuple(u for u in url.split(",") if u)}
+        self.arguments = {"urls": tuple(u for u in url.split(",") if u)}

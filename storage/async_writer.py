@@ -13,54 +13,54 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from storage.errors import DatabaseBusy, DiskProblem, StorageError
+from storage.errors import DatabaseBusy, DiskError, StorageError
 from storage.writer import Writer
 
 BATCH = 64  # jobs a transaction
-GATHER = 0.1  # seconds between two transactions under load: each syncs twice and writes a segment of the full-text index (measured: half of a page's cost)
+COMMIT_INTERVAL = 0.1  # seconds between two transactions under load: each syncs twice and writes a segment of the full-text index (measured: half of a page's cost)
 PATIENCE = 2.0  # seconds between two tries to write where the disk is full, read-only, or locked
-TOLD = 600.0  # seconds between two lines about it
+LOG_INTERVAL = 600.0  # seconds between two lines about it
 _T = TypeVar("_T")
 _Job = tuple[Callable[[Writer], Any], "asyncio.Future[Any]"]
 log = logging.getLogger("newsdesk")
 
 
-class WriterThread:
+class AsyncWriter:
     """One writer, one thread, one queue."""
 
-    def __init__(self, writer: Writer, *, patient: bool = False) -> None:
+    def __init__(self, writer: Writer, *, wait_for_disk: bool = False) -> None:
         """patient: wait until a disk that is full or read-only, or another program's lock, is over, as a crawl of months must."""
         self.writer = writer
-        self.patient = patient
-        self.broken: Exception | None = None
+        self.wait_for_disk = wait_for_disk
+        self.failure: Exception | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._waiting: list[_Job] = []
         self._flusher: asyncio.Task[None] | None = None
         self._flushed = 0.0
 
-    async def write(self, job: Callable[[Writer], _T]) -> _T:
+    async def submit(self, job: Callable[[Writer], _T]) -> _T:
         """Run a job inside a transaction.
 
         Raises:
             StorageError: the file cannot be written; every later call raises it too.
             Exception: what the job itself raised; its savepoint is undone, the others in the transaction stand.
         """
-        if self.broken:
-            raise self.broken
+        if self.failure:
+            raise self.failure
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._waiting.append((job, future))
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush())
         return await future
 
-    async def call(self, question: Callable[[Writer], _T]) -> _T:
+    async def run(self, question: Callable[[Writer], _T]) -> _T:
         """Run something that opens its own transaction, or none."""
-        if self.broken:
-            raise self.broken
+        if self.failure:
+            raise self.failure
         try:
             return await self._through(lambda: question(self.writer))
         except StorageError as error:
-            self.broken = error
+            self.failure = error
             raise
 
     async def _through(self, work: Callable[[], _T]) -> _T:
@@ -69,10 +69,10 @@ class WriterThread:
         while True:
             try:
                 done = await asyncio.get_running_loop().run_in_executor(self._thread, work)
-            except (DiskProblem, DatabaseBusy) as error:
-                if not self.patient:
+            except (DiskError, DatabaseBusy) as error:
+                if not self.wait_for_disk:
                     raise
-                if waited % TOLD == 0:
+                if waited % LOG_INTERVAL == 0:
                     log.error("%s (waiting; nothing more is asked for meanwhile)", error)
                 await asyncio.sleep(PATIENCE)
                 waited += PATIENCE
@@ -83,13 +83,13 @@ class WriterThread:
 
     async def _flush(self) -> None:
         while self._waiting:
-            await asyncio.sleep(max(0.0, self._flushed + GATHER - time.monotonic()))
+            await asyncio.sleep(max(0.0, self._flushed + COMMIT_INTERVAL - time.monotonic()))
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             try:
                 jobs = [job for job, _ in batch]
                 results = await self._through(lambda jobs=jobs: self._run(jobs))  # type: ignore[misc]
             except Exception as error:  # the transaction itself failed: nobody in it was written
-                self.broken = self.broken or (error if isinstance(error, StorageError) else None)
+                self.failure = self.failure or (error if isinstance(error, StorageError) else None)
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)
@@ -112,7 +112,7 @@ class WriterThread:
                         results.append((job(self.writer), None))
                 except Exception as error:
                     # SQLite gave the whole transaction up, or the raw pages cannot be written: a full disk, an I/O error
-                    if not self.writer.db.conn.in_transaction or isinstance(error, DiskProblem):
+                    if not self.writer.db.conn.in_transaction or isinstance(error, DiskError):
                         raise
                     results.append((None, error))
         return results

@@ -2,14 +2,14 @@
 
 StorageError
  ├─ MissingDatabase    nothing is at that path, and a reader never creates
- ├─ NotOurs            a file that newsdesk did not write, or an empty one
+ ├─ NotNewsdeskDatabase            a file that newsdesk did not write, or an empty one
  ├─ NewerDatabase      written by a newer newsdesk
  ├─ OlderDatabase      written by an older newsdesk, and not brought up to date yet
  ├─ DamagedDatabase    SQLite cannot make sense of it
- ├─ DiskProblem        full, read-only, or failing
+ ├─ DiskError        full, read-only, or failing
  ├─ DatabaseBusy       another program holds SQLite's own write lock
- ├─ SlowQuestion       a reader's question took longer than it may
- └─ HeldDatabase       another newsdesk holds our lock (exit 6)
+ ├─ QueryTimeout       a reader's question took longer than it may
+ └─ DatabaseLocked       another newsdesk holds our lock (exit 6)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class MissingDatabase(StorageError):  # noqa: N818 - named for what was met
     """Nothing is at that path."""
 
 
-class NotOurs(StorageError):  # noqa: N818
+class NotNewsdeskDatabase(StorageError):  # noqa: N818
     """Not a newsdesk database."""
 
 
@@ -41,7 +41,7 @@ class DamagedDatabase(StorageError):  # noqa: N818
     """The file is damaged."""
 
 
-class DiskProblem(StorageError):  # noqa: N818
+class DiskError(StorageError):
     """The disk is full, read-only or failing."""
 
 
@@ -49,11 +49,11 @@ class DatabaseBusy(StorageError):  # noqa: N818
     """Another program is writing."""
 
 
-class SlowQuestion(StorageError):  # noqa: N818
+class QueryTimeout(StorageError):  # noqa: N818
     """A question took longer than its asker may wait."""
 
 
-class HeldDatabase(StorageError):  # noqa: N818
+class DatabaseLocked(StorageError):  # noqa: N818
     """Another newsdesk holds the database."""
 
     exit_code = 6

@@ -34,7 +34,7 @@ def aside(target: Path) -> tuple[int, str]:
         os.close(descriptor)  # somebody who tidied up locked it first
 
 
-def forget_leftovers(target: Path) -> None:
+def delete_leftovers(target: Path) -> None:
     """Take away the files that `aside` made for a target, or for a dated backup of it, and whose makers were killed."""
     made = re.compile(re.escape(f".{target.name}") + r"(?:\.backup-[0-9TZ]{1,20})?-[a-z0-9_]{8}")
     for path in target.parent.glob(f".{glob.escape(target.name)}*-*"):

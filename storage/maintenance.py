@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlite_utils.db import sqlite3
 
-from storage.errors import DamagedDatabase, DiskProblem
-from storage.fsync import aside, forget_leftovers, sync
-from storage.records import iso
+from storage.errors import DamagedDatabase, DiskError
+from storage.fsync import aside, delete_leftovers, sync
+from storage.records import format_utc
 from storage.sql.articles import rebuild_index
 from storage.sql.entries import MAX_UNLINKED
 from storage.sqlite import connection
@@ -31,7 +31,7 @@ def check(path: Path) -> list[str]:
         StorageError: it cannot be opened at all.
     """
     problems: list[str] = []
-    with open_store(path) as store, connection.explained(path):
+    with open_store(path) as store, connection.translate_errors(path):
         conn = store.db.conn
         problems += [f"pages: {row[0]}" for row in conn.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
         if problems:
@@ -40,7 +40,7 @@ def check(path: Path) -> list[str]:
             f"foreign key: a row of {row[0]} points to a missing {row[2]}"
             for row in conn.execute("PRAGMA foreign_key_check")
         ]
-        for what, sql in _QUESTIONS:
+        for what, sql in _CONSISTENCY_CHECKS:
             count = conn.execute(sql).fetchone()[0]
             if count:
                 problems.append(f"{count} {what}")
@@ -53,13 +53,13 @@ def quick_check(path: Path) -> list[str]:
     Raises:
         StorageError: it cannot be opened at all.
     """
-    with open_store(path) as store, connection.explained(path):
+    with open_store(path) as store, connection.translate_errors(path):
         return [f"pages: {row[0]}" for row in store.db.conn.execute("PRAGMA quick_check(20)") if row[0] != "ok"]
 
 
 def backup_name(path: Path, now: datetime) -> Path:
     """Where a backup of that time stands: beside the database."""
-    return path.with_name(f"{path.name}.backup-{iso(now).replace(':', '').replace('-', '')}")
+    return path.with_name(f"{path.name}.backup-{format_utc(now).replace(':', '').replace('-', '')}")
 
 
 def backups(path: Path) -> list[Path]:
@@ -67,7 +67,7 @@ def backups(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{glob.escape(path.name)}.backup-*"))
 
 
-_QUESTIONS = (
+_CONSISTENCY_CHECKS = (
     (
         "articles with a cell that cannot be read (authors, tags, provenance: JSON; published_at, modified_at: a day or a UTC time): another program wrote it",
         "SELECT count(*) FROM articles WHERE NOT (json_valid(authors) AND json_valid(tags) AND json_valid(provenance)) OR published_at IS NOT NULL AND julianday(published_at) IS NULL OR modified_at IS NOT NULL AND julianday(modified_at) IS NULL",
@@ -121,18 +121,18 @@ def backup(path: Path, target: Path) -> int:
     SQLite's backup API, not a file copy: 144 acknowledged rows were missing in a plain copy, as they stood in the WAL (RELIABILITY 3.6).
 
     Raises:
-        DiskProblem: the target cannot be written.
+        DiskError: the target cannot be written.
     """
     if _same_file(path, target):
-        raise DiskProblem(f"{target} is the database itself; name another file for the backup")
+        raise DiskError(f"{target} is the database itself; name another file for the backup")
     if target.exists() and target.is_dir():
-        raise DiskProblem(f"{target} is a folder; name the backup's file")
+        raise DiskError(f"{target} is a folder; name the backup's file")
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
     with contextlib.suppress(OSError):  # of dated backups: no later one has the name of one that was killed
-        forget_leftovers(path)
+        delete_leftovers(path)
     with open_store(path) as store, _beside(target) as part:
         try:
-            with connection.explained(target):
+            with connection.translate_errors(target):
                 copy = sqlite3.connect(str(part))
                 try:
                     store.db.conn.backup(copy)
@@ -151,11 +151,11 @@ def backup(path: Path, target: Path) -> int:
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """An empty file that becomes the target, for its owner alone; what others left that were killed is taken away first."""
-    forget_leftovers(target)
+    delete_leftovers(target)
     try:
         descriptor, name = aside(target)
     except OSError as error:
-        raise DiskProblem(f"{target}: cannot be written: {error.strerror}") from error
+        raise DiskError(f"{target}: cannot be written: {error.strerror}") from error
     try:
         yield Path(name)
     finally:
@@ -171,7 +171,7 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         StorageError: the backup is not a whole newsdesk database, or the place cannot be written.
     """
     if _same_file(source, path):
-        raise DiskProblem(f"{source} is the database itself; name the backup to restore")
+        raise DiskError(f"{source} is the database itself; name the backup to restore")
     problems = check(source)
     if problems:
         raise DamagedDatabase(f"{source}: not restored, the backup itself is damaged: {problems[0]}")
@@ -193,19 +193,19 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         if held_mode is not None:
             part.chmod(held_mode)
         if path.exists():
-            _fold_wal(path)
-            _set_aside(path, f"{path.name}.before-restore-{iso(now).replace(':', '')}")
+            _checkpoint_wal(path)
+            _keep_old_copy(path, f"{path.name}.before-restore-{format_utc(now).replace(':', '')}")
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         part.replace(path)
     except OSError as error:
-        raise DiskProblem(f"{path}: cannot be restored: {error.strerror}") from error
+        raise DiskError(f"{path}: cannot be restored: {error.strerror}") from error
     open_writer(path).close()  # of an older newsdesk: brought up to date
     return generation
 
 
 def _raise_generation(path: Path, generation: int) -> None:
-    with connection.explained(path):
+    with connection.translate_errors(path):
         held = sqlite3.connect(str(path))
         try:
             held.execute("PRAGMA synchronous=FULL")
@@ -216,7 +216,7 @@ def _raise_generation(path: Path, generation: int) -> None:
     sync(path)
 
 
-def _set_aside(path: Path, name: str) -> None:
+def _keep_old_copy(path: Path, name: str) -> None:
     """Give the file a second name; its own stays until the new file takes it in one step, so that a kill leaves one of the two there."""
     for number in range(1, 1000):
         aside = path.with_name(name if number == 1 else f"{name}-{number}")
@@ -243,11 +243,11 @@ def _generation(path: Path) -> int | None:
         return None
 
 
-def _fold_wal(path: Path) -> None:
+def _checkpoint_wal(path: Path) -> None:
     """Bring what stands in the WAL into the file that is set aside, if it can still be read.
 
     Raises:
-        DiskProblem: a reader holds the WAL; what stands in it would be lost to the file set aside.
+        DiskError: a reader holds the WAL; what stands in it would be lost to the file set aside.
     """
     try:
         held = sqlite3.connect(str(path), timeout=10)
@@ -256,7 +256,7 @@ def _fold_wal(path: Path) -> None:
     except sqlite3.DatabaseError:
         return
     if busy:
-        raise DiskProblem(f"{path}: something is reading it (`newsdesk browse`?); close it and restore again")
+        raise DiskError(f"{path}: something is reading it (`newsdesk browse`?); close it and restore again")
 
 
 def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, int]:
@@ -267,7 +267,7 @@ def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, in
         now: the clock.
         fetches_before: requests before this time go, as the settings say.
     """
-    year = iso(now - timedelta(days=365))
+    year = format_utc(now - timedelta(days=365))
     questions: dict[str, tuple[str, tuple[Any, ...]]] = {
         "fetches": ("DELETE FROM fetches WHERE at < ?", (fetches_before,)),
         "runs": ("DELETE FROM crawl_runs WHERE started_at < ?", (year,)),
@@ -277,7 +277,7 @@ def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, in
         ),
         "maps that no index names": (  # its entries stay: listed again, they are known
             "DELETE FROM feeds WHERE parent_url IS NOT NULL AND state = 'disabled' AND coalesce(checked_at, '') < ?",
-            (iso(now - timedelta(days=7)),),
+            (format_utc(now - timedelta(days=7)),),
         ),
         "contents of rejected entries": (
             "UPDATE entries SET content = NULL WHERE state = 'rejected' AND content IS NOT NULL",
@@ -288,7 +288,7 @@ def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, in
                 "DELETE FROM entries WHERE url_key = '' AND state = 'rejected' AND first_seen_at < ? AND feed_url IN "
                 "(SELECT feed_url FROM entries WHERE url_key = '' AND state = 'rejected' GROUP BY feed_url HAVING count(*) >= ?)"
             ),
-            (iso(now - timedelta(days=7)), MAX_UNLINKED),
+            (format_utc(now - timedelta(days=7)), MAX_UNLINKED),
         ),
     }
     with writer.transaction():

@@ -8,11 +8,11 @@ from typing import Any
 
 from storage.sql import notifications
 from storage.sql.changes import last_seq
-from storage.sql.notifications import Found, Message
-from storage.sqlite.connection import explained
+from storage.sql.notifications import Message, WatchHit
+from storage.sqlite.connection import translate_errors
 from storage.writer import SET_META, Writer
 
-_SEQ = "watched_seq"  # of meta: up to here watches have looked
+_SEQ = "watch_cursor"  # of meta: up to here watches have looked
 
 
 class Outbox:
@@ -38,7 +38,7 @@ class Outbox:
         seen = int(held) if held.isdecimal() else newest  # another program wrote it: from here on
         return (seen, newest) if newest > seen or not held.isdecimal() else None
 
-    def note(self, found: Sequence[Found], seq: int) -> None:
+    def note(self, found: Sequence[WatchHit], seq: int) -> None:
         """Write what was found, and how far watches have looked."""
         with self._writer.transaction():
             notifications.add_found(self._writer.db, found)
@@ -49,7 +49,7 @@ class Outbox:
 
     def compose(
         self,
-        make: Callable[[str, Sequence[Found], str | None], tuple[Sequence[str], Mapping[str, Any]] | None],
+        make: Callable[[str, Sequence[WatchHit], str | None], tuple[Sequence[str], Mapping[str, Any]] | None],
         now: datetime,
     ) -> int:
         """Make messages of what waits; how many.
@@ -59,12 +59,14 @@ class Outbox:
             now: the clock.
         """
         count = 0
-        with explained(self._writer.path):
-            if not self._writer.db.conn.execute("SELECT 1 FROM hits WHERE told_at IS NULL LIMIT 1").fetchone():
+        with translate_errors(self._writer.path):
+            if not self._writer.db.conn.execute(
+                "SELECT 1 FROM watch_hits WHERE notified_at IS NULL LIMIT 1"
+            ).fetchone():
                 return 0
         with self._writer.transaction():
             for watch, found in notifications.waiting(self._writer.db).items():
-                made = make(watch, found, notifications.last_told(self._writer.db, watch))
+                made = make(watch, found, notifications.last_notified(self._writer.db, watch))
                 if made is not None:
                     notifications.put_messages(self._writer.db, watch, *made, found, now)
                     count += len(made[0])
@@ -80,20 +82,20 @@ class Outbox:
 
     def due(self, now: datetime) -> list[Message]:
         """See notifications.due_messages."""
-        with explained(self._writer.path):
+        with translate_errors(self._writer.path):
             return notifications.due_messages(self._writer.db, now)
 
-    def attempt(self, message: Message, next_at: datetime) -> None:
+    def attempt(self, message: Message, next_attempt_at: datetime) -> None:
         """See notifications.attempt."""
         with self._writer.transaction():
-            notifications.attempt(self._writer.db, message, next_at)
+            notifications.attempt(self._writer.db, message, next_attempt_at)
 
-    def settle(self, message: Message, now: datetime, error: str | None, next_at: datetime | None) -> None:
+    def settle(self, message: Message, now: datetime, error: str | None, next_attempt_at: datetime | None) -> None:
         """See notifications.settle."""
         with self._writer.transaction():
-            notifications.settle(self._writer.db, message, now, error, next_at)
+            notifications.settle(self._writer.db, message, now, error, next_attempt_at)
 
     def forget(self, before: datetime) -> None:
         """See notifications.forget."""
         with self._writer.transaction():
-            notifications.forget(self._writer.db, before)
+            notifications.delete_old(self._writer.db, before)

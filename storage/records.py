@@ -19,29 +19,29 @@ Completeness = Literal["full", "feed", "teaser", "headline"]
 COMPLETENESS: tuple[Completeness, ...] = ("headline", "teaser", "feed", "full")  # ascending
 
 
-def iso(moment: datetime) -> str:
+def format_utc(moment: datetime) -> str:
     """ISO 8601 UTC with Z, whole seconds; the form in which every time is kept."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def iso_after(moment: datetime) -> str:
+def format_utc_ceil(moment: datetime) -> str:
     """The first whole second that is not before a moment: what is due must not be early by a fraction."""
-    return iso(moment + timedelta(microseconds=999_999))
+    return format_utc(moment + timedelta(microseconds=999_999))
 
 
-def cell(values: Iterable[str]) -> str:
+def json_list(values: Iterable[str]) -> str:
     """A list as a cell of a row keeps it: JSON, its letters as they are."""
     return json.dumps(list(values), ensure_ascii=False)
 
 
-def moment(text: str) -> datetime:
+def parse_utc(text: str) -> datetime:
     """The aware UTC time that a kept text stands for; a day alone is its first second."""
     found = datetime.fromisoformat(text)
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class FeedEntry:
     """One entry as a feed, sitemap or section page lists it; everything but the address may be missing."""
 
     identity: str
@@ -64,13 +64,13 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class PermanentRedirect:
     """A feed that says that it is elsewhere for good: where to, since when, on how many polls in a row; its address once that is believed."""
 
     to: str | None = None
     since: str | None = None
     polls: int = 0
-    address: str | None = None
+    effective_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,27 +93,29 @@ class Feed:
     last_error: str | None = None
     state: str = "active"
     parent_url: str | None = None
-    rhythm: str | None = None  # when it publishes (crawler.feeds.adaptive)
-    window: int = 0  # entries that the last good answer listed
-    asked_wait: float | None = None  # seconds that its ttl or sy:* ask for; a 304 does not repeat them
-    ok_at: str | None = None  # the last good answer
-    full_at: str | None = None  # the last body; NULL before the first
+    rate_model: str | None = None  # when it publishes (crawler.feeds.adaptive)
+    window_size: int = 0  # entries that the last good answer listed
+    requested_interval: float | None = None  # seconds that its ttl or sy:* ask for; a 304 does not repeat them
+    last_success_at: str | None = None  # the last good answer
+    last_body_at: str | None = None  # the last body; NULL before the first
     failing_since: str | None = None
-    lies: bool = False  # its validators stayed the same while it changed
+    validators_unreliable: bool = False  # its validators stayed the same while it changed
     moved_to: str | None = None
     moved_since: str | None = None
     moved_polls: int = 0
-    address: str | None = None  # asked instead of url, once a permanent move is believed
+    effective_url: str | None = None  # asked instead of url, once a permanent move is believed
     archive_url: str | None = None  # RFC 5005: the page before this one
-    skips: str | None = None  # its skipHours and skipDays, as JSON
-    overlap: int | None = None  # entries of its last new window that were known
-    lost_polls: int = 0  # answers of 404 since the last good one,
-    lost_since: str | None = None  # and since when
+    skip_schedule: str | None = None  # its skipHours and skipDays, as JSON
+    entries_known: int | None = None  # entries of its last new window that were known
+    not_found_count: int = 0  # answers of 404 since the last good one,
+    not_found_since: str | None = None  # and since when
 
     @property
-    def move(self) -> Move:
+    def move(self) -> PermanentRedirect:
         """Where it says that it has moved to."""
-        return Move(to=self.moved_to, since=self.moved_since, polls=self.moved_polls, address=self.address)
+        return PermanentRedirect(
+            to=self.moved_to, since=self.moved_since, polls=self.moved_polls, effective_url=self.effective_url
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +147,13 @@ class Entry:
     last_modified: str | None = None
     backfill: bool = False  # a person asked for it with `backfill`
 
-    def tries(self, *verdicts: str) -> int:
+    def consecutive_attempts(self, *verdicts: str) -> int:
         """How often in a row it was asked for with one of these verdicts."""
         return self.attempts if self.verdict in verdicts else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GapFound:
+class GapDetected:
     """A hole: nothing is known of what a feed listed between two of its windows."""
 
     from_at: str
@@ -174,21 +176,21 @@ class FeedCheck:
     not_before: datetime | None = None
     interval_seconds: float | None = None
     error: str | None = None
-    listed: tuple[Listed, ...] = ()
+    listed: tuple[FeedEntry, ...] = ()
     found_by: FoundBy = "feed"
     children: tuple[str, ...] = ()
-    rhythm: str | None = None
-    window: int | None = None  # None keeps what was known
-    overlap: int | None = None  # entries of this window that were known; None where there was no window
-    asked_wait: float | None = None
-    ok_at: datetime | None = None
-    full_at: datetime | None = None
-    lies: bool = False
-    move: Move = Move()
+    rate_model: str | None = None
+    window_size: int | None = None  # None keeps what was known
+    entries_known: int | None = None  # entries of this window that were known; None where there was no window
+    requested_interval: float | None = None
+    last_success_at: datetime | None = None
+    last_body_at: datetime | None = None
+    validators_unreliable: bool = False
+    move: PermanentRedirect = PermanentRedirect()
     archive_url: str | None = None
-    skips: str | None = None
-    lost: bool = False  # it answered 404
-    gap: GapFound | None = None
+    skip_schedule: str | None = None
+    not_found: bool = False  # it answered 404
+    gap: GapDetected | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,11 +206,11 @@ class Gap:
     state: str
     entries_found: int = 0
     closed_at: str | None = None
-    how: str | None = None  # which way closed it
+    filled_by: str | None = None  # which way closed it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class BackfillStep:
     """One page that lists older articles, to be asked once, for a gap or for a backfill (gap_id None)."""
 
     source: str
@@ -216,7 +218,7 @@ class Step:
     until: str
     url: str
     kind: Literal["archive", "sitemap", "robots", "page"]
-    rank: int  # lower ones are walked first
+    priority: int  # lower ones are walked first
     feed_url: str  # under which its entries are kept
     host: str = ""
     gap_id: int | None = None
@@ -225,17 +227,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepFound:
+class BackfillResult:
     """What a step brought."""
 
-    listed: tuple[Listed, ...] = ()
-    further: tuple[Step, ...] = ()
+    listed: tuple[FeedEntry, ...] = ()
+    further: tuple[BackfillStep, ...] = ()
     reached: bool = False  # it lists what is older than the time asked for: nothing of that time is missing
-    how: str | None = None
+    filled_by: str | None = None
     error: str | None = None
-    hard: bool = False  # asking again would not help
+    permanent: bool = False  # asking again would not help
     retry_at: datetime | None = None
-    mark: str | None = None  # of all that the page lists: one that is the same as before leads nowhere
+    page_hash: str | None = None  # of all that the page lists: one that is the same as before leads nowhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +297,7 @@ class Article:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Twin:
+class DuplicateCandidate:
     """A held article that a new one may be a copy of."""
 
     id: int
@@ -339,7 +341,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchRecord:
+class FetchLogEntry:
     """One request, for the ledger."""
 
     at: datetime
@@ -350,8 +352,8 @@ class FetchRecord:
     ms: int
     conditional: bool
     outcome: str
-    listed: int | None = None  # of a poll: entries in its window,
-    known: int | None = None  # and how many of them the poll before had
+    entries_listed: int | None = None  # of a poll: entries in its window,
+    entries_known: int | None = None  # and how many of them the poll before had
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

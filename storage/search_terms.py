@@ -22,7 +22,7 @@ _RUN = re.compile(
 _QUOTED = re.compile(r'"([^"]*)"')
 
 
-def segment(text: str | None) -> str:
+def segment_for_search(text: str | None) -> str:
     """The text as it is indexed."""
     if not text or text.isascii():
         return text or ""
@@ -34,7 +34,7 @@ def _pairs(run: str) -> str:
     return " ".join([*(run[i : i + 2] for i in range(len(run) - 1)), run[-1]])
 
 
-def match_query(query: str) -> str:
+def fts_query(query: str) -> str:
     """A user's query as an FTS5 query that can never raise: balanced quotes are phrases, all else is words, all must occur.
 
     "" where the query holds nothing that can be looked for.

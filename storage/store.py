@@ -12,12 +12,12 @@ from typing import Any, Self, TypeVar
 
 from storage.records import (
     Article,
+    DuplicateCandidate,
     Entry,
     Feed,
     Filter,
     Gap,
-    Twin,
-    iso,
+    format_utc,
 )
 from storage.sql import (
     articles_query,
@@ -32,7 +32,7 @@ from storage.sql import (
     rows,
     source_stats,
 )
-from storage.sql.changes import Happened
+from storage.sql.changes import ChangeEvent
 from storage.sqlite import connection
 from storage.times import resolved, time_of
 
@@ -71,7 +71,7 @@ class Store:
         return self._explained(articles_query.search(self.db, query, _at_now(which)))
 
     def _explained(self, hits: Iterator[_T]) -> Iterator[_T]:
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             yield from hits
 
     def count(self, which: Filter | None = None, query: str | None = None) -> int:
@@ -81,13 +81,13 @@ class Store:
     def article(self, key: int | str) -> Article | None:
         """The article of that id, uid or url key; None where there is none."""
         if isinstance(key, int):
-            return self._read(rows.by_id, key)
-        found = self._read(rows.by_keys, [key]).get(key)
-        return self._read(rows.by_id, found[0]) if found else None
+            return self._read(rows.article_by_id, key)
+        found = self._read(rows.articles_by_url_keys, [key]).get(key)
+        return self._read(rows.article_by_id, found[0]) if found else None
 
     def article_at(self, url: str) -> Article | None:
         """The article whose address of record, or uid, is exactly this text."""
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             row = self.db.conn.execute("SELECT id FROM articles WHERE url = ? OR uid = ?", (url, url)).fetchone()
         return self.article(int(row[0])) if row else None
 
@@ -115,7 +115,7 @@ class Store:
         before: tuple[str, int] | None = None,
     ) -> list[dict[str, Any]]:
         """What publishers changed after publication, newest first; `before` is the (seen_at, id) after which to go on."""
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             return history.edits(
                 self.db,
                 since=time_of("since", since, datetime.now(UTC)),
@@ -129,7 +129,7 @@ class Store:
 
     def vanished(self, *, since: str | None = None, sources: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Held articles that are gone from where they stood, newest first."""
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             return history.vanished(self.db, since=time_of("since", since, datetime.now(UTC)), sources=sources)
 
     def changes(self, since_seq: int = 0) -> Iterator[dict[str, Any]]:
@@ -144,13 +144,13 @@ class Store:
         """How many articles each extractor has read, as they stand."""
         return self._read(history.extractors)
 
-    def happened(self, after: int, until: int) -> Iterator[Happened]:
+    def change_events(self, after: int, until: int) -> Iterator[ChangeEvent]:
         """What a watch may tell of, after a seq and up to another; see storage.sql.changes.happened."""
-        return self._explained(changes.happened(self.db, after, until))
+        return self._explained(changes.change_events(self.db, after, until))
 
     def seq_before(self, at: datetime) -> int:
         """The last seq before a time."""
-        return self._read(changes.seq_before, iso(at))
+        return self._read(changes.seq_before, format_utc(at))
 
     def outbox(self) -> list[dict[str, Any]]:
         """What watches sent, and what waits; see storage.sql.notifications.outbox."""
@@ -160,32 +160,32 @@ class Store:
         """One version of an article, with the headline of the one before it."""
         return self._read(changes.edit, article_id, number)
 
-    def choices(self) -> dict[str, list[Any]]:
-        """What articles can be chosen by; see storage.sql.browse_stats.choices."""
-        return self._read(browse_stats.choices)
+    def filter_options(self) -> dict[str, list[Any]]:
+        """What articles can be chosen by; see storage.sql.browse_stats.filter_options."""
+        return self._read(browse_stats.filter_options)
 
-    def published(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
-        """Articles of each day, by source; see storage.sql.browse_stats.published."""
-        return self._read(browse_stats.published, now, days, source)
+    def articles_per_day(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
+        """Articles of each day, by source; see storage.sql.browse_stats.articles_per_day."""
+        return self._read(browse_stats.articles_per_day, now, days, source)
 
-    def lags(self, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
-        """How long a source's articles took to get here; see storage.sql.browse_stats.lags."""
-        return self._read(browse_stats.lags, source, now, days)
+    def publication_lag(self, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
+        """How long a source's articles took to get here; see storage.sql.browse_stats.publication_lag."""
+        return self._read(browse_stats.publication_lag, source, now, days)
 
-    def fills(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, float]]:
-        """How complete each source's newest articles are; see storage.sql.browse_stats.fills."""
-        return self._read(browse_stats.fills, now, days, source)
+    def field_completeness(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, float]]:
+        """How complete each source's newest articles are; see storage.sql.browse_stats.field_completeness."""
+        return self._read(browse_stats.field_completeness, now, days, source)
 
     def feeds(self, source: str) -> list[dict[str, Any]]:
         """The feeds of a source, as they were last answered."""
         return self._read(browse_stats.feeds, source)
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
+    def time_limit(self, seconds: float) -> Iterator[None]:
         """What is asked inside has so long, all of it together.
 
         Raises:
-            SlowQuestion: it took longer.
+            QueryTimeout: it took longer.
         """
         ends = time.monotonic() + seconds
         self.db.conn.set_progress_handler(lambda: time.monotonic() > ends, 20_000)
@@ -197,7 +197,7 @@ class Store:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Whatever is asked inside is answered from one state of the file, while others write."""
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             self.db.conn.execute("BEGIN")
         try:
             self.last_seq()  # the snapshot begins with the first read
@@ -207,33 +207,33 @@ class Store:
 
     def health(self, now: datetime, source: str | None = None) -> list[dict[str, Any]]:
         """A row a source, or of one alone."""
-        return self._read(source_stats.source_health, iso(now), source)
+        return self._read(source_stats.source_health, format_utc(now), source)
 
     def gaps(self, **which: Any) -> list[Gap]:
         """The holes in what was watched, newest first; see storage.sql.gaps.gaps."""
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             return gaps.gaps(self.db, **which)
 
     def days(self, **which: Any) -> list[dict[str, Any]]:
         """What was watched and found, a row a source and day; see storage.sql.source_stats.days."""
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             return source_stats.days(self.db, **which)
 
-    def trends(self, now: datetime) -> list[dict[str, Any]]:
-        """A row a source: its usual day and its newest articles; see storage.sql.source_stats.trends."""
-        return self._read(source_stats.trends, now)
+    def source_trends(self, now: datetime) -> list[dict[str, Any]]:
+        """A row a source: its usual day and its newest articles; see storage.sql.source_stats.source_trends."""
+        return self._read(source_stats.source_trends, now)
 
-    def manners(self, now: datetime) -> dict[str, Any]:
-        """How our own requests of the last day were; see storage.sql.source_stats.manners."""
-        return self._read(source_stats.manners, now)
+    def request_stats(self, now: datetime) -> dict[str, Any]:
+        """How our own requests of the last day were; see storage.sql.source_stats.request_stats."""
+        return self._read(source_stats.request_stats, now)
 
-    def queue(self, now: datetime) -> dict[str, Any]:
-        """What is owed, how old it is, what is due; see storage.sql.source_stats.queue."""
-        return self._read(source_stats.queue, now)
+    def queue_stats(self, now: datetime) -> dict[str, Any]:
+        """What is owed, how old it is, what is due; see storage.sql.source_stats.queue_stats."""
+        return self._read(source_stats.queue_stats, now)
 
-    def troubled_feeds(self, now: datetime) -> list[dict[str, Any]]:
-        """Feeds that fail, moved, lie or are gone; see storage.sql.source_stats.troubled_feeds."""
-        return self._read(source_stats.troubled_feeds, now)
+    def failing_feeds(self, now: datetime) -> list[dict[str, Any]]:
+        """Feeds that fail, moved, lie or are gone; see storage.sql.source_stats.failing_feeds."""
+        return self._read(source_stats.failing_feeds, now)
 
     def runs(self, limit: int = 5) -> list[dict[str, Any]]:
         """The newest crawl runs."""
@@ -245,20 +245,20 @@ class Store:
 
     def meta(self, key: str) -> str | None:
         """A value of the meta table: database_id, generation, schema."""
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             row = self.db.conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else None
 
     def entry(self, entry_id: int) -> dict[str, Any] | None:
         """An entry's row."""
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             cursor = self.db.conn.execute("SELECT * FROM entries WHERE id = ?", (entry_id,))
             row = cursor.fetchone()
         return dict(zip([column[0] for column in cursor.description], row, strict=True)) if row else None
 
     def backfill_keys(self) -> list[str]:
         """The url keys of what a backfill listed."""
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             return [
                 row[0]
                 for row in self.db.conn.execute(
@@ -266,9 +266,9 @@ class Store:
                 )
             ]
 
-    def held_among(self, keys: Sequence[str]) -> int:
+    def count_known(self, keys: Sequence[str]) -> int:
         """How many of these url keys are articles, or entries, that are known."""
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             return sum(
                 self.db.conn.execute(
                     "SELECT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :key) OR EXISTS (SELECT 1 FROM entries WHERE url_key = :key)",
@@ -281,10 +281,10 @@ class Store:
         """The feed of that address."""
         return self._read(feed_rows.feed, url)
 
-    def twins(self, prints: Sequence[int], now: datetime, source: str | None = None) -> list[Twin]:
+    def twins(self, prints: Sequence[int], now: datetime, source: str | None = None) -> list[DuplicateCandidate]:
         """Held articles that a text with these fingerprints may be a copy of."""
-        with connection.explained(self.path):
-            return fingerprints.twins(self.db, prints, now=now, source=source)
+        with connection.translate_errors(self.path):
+            return fingerprints.duplicate_candidates(self.db, prints, now=now, source=source)
 
     def entry_of(self, article_id: int) -> Entry | None:
         """What a feed said of an article; None where it was never listed."""
@@ -292,10 +292,10 @@ class Store:
 
     def to_reprocess(self, sources: Sequence[str], after: int, limit: int) -> list[Article]:
         """Articles whose raw page is kept, by id, beyond an id."""
-        return self._read(rows.to_reprocess, sources, after, limit)
+        return self._read(rows.articles_with_raw_page, sources, after, limit)
 
     def _read(self, question: Callable[..., _T], *args: Any) -> _T:
-        with connection.explained(self.path):
+        with connection.translate_errors(self.path):
             return question(self.db, *args)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from storage.errors import StorageError
-from storage.records import Filter, iso
+from storage.records import Filter, format_utc
 
 FORMS = "7d, 12h, today, yesterday, 2020-02-11 or 2020-02-11T10:00"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -28,25 +28,25 @@ def read_when(text: str, *, now: datetime, end: bool = False) -> str:
     midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     days = {"today": 0, "yesterday": 1}
     if word == "now":
-        return iso(now)
+        return format_utc(now)
     if word in days:
         return _utc(midnight - timedelta(days=days[word] - (1 if end else 0)))
     if re.fullmatch(r"(\d{1,9}(\.\d{1,9})?\s?[smhdw]\s?)+", word):
         parts = re.findall(r"([\d.]+)\s?([smhdw])", word)
         try:
-            return iso(now - sum((timedelta(**{_UNITS[unit]: float(n)}) for n, unit in parts), timedelta()))
+            return format_utc(now - sum((timedelta(**{_UNITS[unit]: float(n)}) for n, unit in parts), timedelta()))
         except OverflowError as error:
             raise ValueError("is before all time") from error
     found = datetime.fromisoformat(text.strip())
     if found.tzinfo is not None:
-        return iso(found)
+        return format_utc(found)
     if end and re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text.strip()):
         found += timedelta(days=1)
     return _utc(found)
 
 
 def _utc(naive: datetime) -> str:
-    return iso(naive.astimezone())  # a naive time is local time
+    return format_utc(naive.astimezone())  # a naive time is local time
 
 
 def resolved(which: Filter, now: datetime) -> Filter:
@@ -80,6 +80,6 @@ def time_of(name: str, value: str | datetime | None, now: datetime, *, end: bool
     if value is None:
         return None
     try:
-        return iso(value) if isinstance(value, datetime) else read_when(value, now=now, end=end)
+        return format_utc(value) if isinstance(value, datetime) else read_when(value, now=now, end=end)
     except (ValueError, OverflowError) as error:
         raise StorageError(f"{name}={value!r}: this is no time; write {FORMS}") from error

@@ -20,9 +20,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
-from storage.errors import DiskProblem, StorageError
+from storage.errors import DiskError, StorageError
 from storage.fsync import sync
-from storage.records import iso
+from storage.records import format_utc
 
 _OURS = re.compile(r"newsdesk-[0-9]{8}-[0-9]{5}\.warc\.gz")
 ROTATE = 1024**3  # bytes; the size that web archives agree on
@@ -46,17 +46,17 @@ class RawPage:
     packed: bool = False  # the body is gzip, as the server sent it
 
 
-def folder_of(database: Path) -> Path:
+def warc_folder(database: Path) -> Path:
     """Where a database's raw pages are."""
     return database.with_name(f"{database.name}.warc")
 
 
-class RawPages:
+class WarcWriter:
     """The raw pages of one database, for its one writer. Appends; `sync` makes what was appended durable."""
 
     def __init__(self, database: Path, *, ends: Callable[[], str | None], software: str = "newsdesk") -> None:
         self._software = software  # who writes them, for the head of each file
-        self.folder = folder_of(database)
+        self.folder = warc_folder(database)
         self._database = database
         self._ends = ends  # "file:size" as the database knows it
         self._file: IO[bytes] | None = None
@@ -71,7 +71,7 @@ class RawPages:
             (file name, offset of its record in bytes).
 
         Raises:
-            DiskProblem: it cannot be written; what was written of it is taken back.
+            DiskError: it cannot be written; what was written of it is taken back.
         """
         try:
             file = self._open(at)
@@ -93,11 +93,11 @@ class RawPages:
             file.seek(offset)
             raise
 
-    def mark(self) -> tuple[str, int] | None:
+    def position(self) -> tuple[str, int] | None:
         """Where the file ends now; None where none is open."""
         return (self._name, self._file.tell()) if self._file is not None else None
 
-    def back_to(self, mark: tuple[str, int] | None) -> None:
+    def truncate_to(self, mark: tuple[str, int] | None) -> None:
         """Take back what was appended since; of a file that was begun since, all."""
         if self._file is None:
             return
@@ -172,7 +172,7 @@ def read_raw(database: Path, name: str, offset: int) -> RawPage:
     """
     from warcio.archiveiterator import ArchiveIterator
 
-    path = folder_of(database) / Path(name).name
+    path = warc_folder(database) / Path(name).name
     try:
         with path.open("rb") as file:
             file.seek(offset)
@@ -202,21 +202,21 @@ def read_raw(database: Path, name: str, offset: int) -> RawPage:
 def older_files(database: Path, before: datetime) -> list[str]:
     """The names of the files of days before a time."""
     limit = f"newsdesk-{before.astimezone(UTC):%Y%m%d}"
-    return [p.name for p in sorted(files_in(folder_of(database))) if p.name[: len(limit)] < limit]
+    return [p.name for p in sorted(files_in(warc_folder(database))) if p.name[: len(limit)] < limit]
 
 
 def delete_files(database: Path, names: Sequence[str]) -> None:
     """Delete files by name."""
     for name in names:
-        (folder_of(database) / Path(name).name).unlink(missing_ok=True)
+        (warc_folder(database) / Path(name).name).unlink(missing_ok=True)
 
 
 def raw_size(database: Path) -> int:
     """Bytes of all raw pages."""
-    return sum(path.stat().st_size for path in files_in(folder_of(database)))
+    return sum(path.stat().st_size for path in files_in(warc_folder(database)))
 
 
-def record_of(page: RawPage) -> bytes:
+def warc_record(page: RawPage) -> bytes:
     """The WARC record of a page, a gzip member of its own; a body that came packed is kept as it came (Content-Encoding says so)."""
     return _member(_response(page), _STORED if page.packed else _LEVEL)
 
@@ -247,7 +247,7 @@ def _response(page: RawPage) -> Callable[[Any], None]:
                 payload=BytesIO(page.body),
                 length=len(page.body),
                 http_headers=http,
-                warc_headers_dict={"WARC-Date": iso(page.at)},
+                warc_headers_dict={"WARC-Date": format_utc(page.at)},
             )
         )
 
@@ -267,7 +267,7 @@ def _info(name: str, at: datetime, software: str) -> Callable[[Any], None]:
             "format": "WARC File Format 1.1",
         }
         record = writer.create_warcinfo_record(name, about)
-        record.rec_headers.replace_header("WARC-Date", iso(at))
+        record.rec_headers.replace_header("WARC-Date", format_utc(at))
         writer.write_record(record)
 
     return write
@@ -275,9 +275,9 @@ def _info(name: str, at: datetime, software: str) -> Callable[[Any], None]:
 
 def _explained(path: Path, error: OSError) -> StorageError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskProblem(
+        return DiskError(
             f"{path}: the disk is full; nothing acknowledged is lost: make room, or set [extract] keep_raw = false, and run the command again"
         )
-    return DiskProblem(
+    return DiskError(
         f"{path}: raw pages cannot be written ({error.strerror or error}); let newsdesk write there, or set [extract] keep_raw = false"
     )

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.config import value_types
 from crawler.config.dump import to_toml
-from crawler.config.loader import load_config, shipped, value_types
+from crawler.config.loader import load_config, shipped
 from crawler.config.models import SECTIONS, Config
 from crawler.errors import ConfigError
 
@@ -45,7 +46,7 @@ def test_seconds_refuses_what_is_no_duration(said: object) -> None:
 
 @given(st.integers(min_value=1, max_value=10**8))
 def test_readable_reads_back(value: int) -> None:
-    assert value_types.seconds(value_types.readable(value)) == value
+    assert value_types.seconds(value_types.format_duration(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -138,9 +139,9 @@ def test_to_toml_reads_back_to_the_same(tmp_path: Path) -> None:
 
 def test_choose_names_the_near_source(tmp_path: Path) -> None:
     config = _load(tmp_path, '[[source]]\nurl = "https://a.org/"\ntags = ["x"]\n')
-    assert [s.id for s in config.choose(("tag:x",))] == ["a.org"]
+    assert [s.id for s in config.select_sources(("tag:x",))] == ["a.org"]
     with pytest.raises(ConfigError, match="did you mean 'a.org'"):
-        config.choose(("a.og",))
+        config.select_sources(("a.og",))
 
 
 def test_every_toml_that_ships_is_valid() -> None:

@@ -18,14 +18,14 @@ import pytest
 
 from crawler.engine.middlewares.robots import allowed
 from crawler.engine.workers import worker
-from crawler.engine.workers.pool import Pool
+from crawler.engine.workers.pool import WorkerPool
 from crawler.errors import FeedError
 from crawler.extraction.extractor import extract
 from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.parser import parse_feed
 from crawler.feeds.source_lists import read_opml
 from crawler.urls import canonical_url, url_key
-from storage.records import moment
+from storage.records import parse_utc
 from tests.conftest import NOW, Desk
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -78,7 +78,7 @@ def test_row_01_no_feed_takes_five_seconds_or_300_mb(corpus: Path, monkeypatch: 
     monkeypatch.setitem(worker.MEMORY, "RLIMIT_DATA", 300 * 1024**2)
 
     async def every() -> int:
-        pool = Pool(2, 5.0)
+        pool = WorkerPool(2, 5.0)
         count = 0
         try:
             for name in ("feedparser", "fastfeedparser", "miniflux_files", "reader", "jsonfeed"):
@@ -189,7 +189,7 @@ def _equal(name: str, expected: Any, entry: Any) -> bool:
     if name.endswith("_parsed"):
         wanted = "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}Z".format(*expected[:6])
         return found is not None and (
-            found == wanted or (len(found) == 10 and wanted.startswith(found)) or moment(found) == moment(wanted)
+            found == wanted or (len(found) == 10 and wanted.startswith(found)) or parse_utc(found) == parse_utc(wanted)
         )
     if name == "author":
         return any(_plain(a) and _plain(a) in _plain(expected) for a in found) or not re.sub(
@@ -207,9 +207,9 @@ def _equal(name: str, expected: Any, entry: Any) -> bool:
 
 
 def _plain(text: Any) -> str:
-    from crawler.feeds.parsed_feed import plain
+    from crawler.feeds.parsed_feed import plain_text
 
-    return "".join((plain(str(text or ""), html=True) or "").split()).casefold()
+    return "".join((plain_text(str(text or ""), html=True) or "").split()).casefold()
 
 
 def test_row_05_every_valid_json_feed_is_read(corpus: Path) -> None:
@@ -304,7 +304,7 @@ def test_row_17_real_articles_are_not_taken_for_walls(corpus: Path, name: str) -
             found := extract(gzip.decompress((folder / "pages" / f"{p['id']}.html.gz").read_bytes()), p["url"], now=NOW)
         )
         is None
-        or found.obstacle
+        or found.problem
     ]
     assert len(refused) <= 1, refused
 
@@ -379,7 +379,7 @@ def _as_expected(corpus: Path, desk: Desk) -> None:
         for field in ("title", "subtitle", "section", "language", "image_caption", "image_credit"):
             assert row[field] == expected[field], (name, field)
         assert (json.loads(row["authors"]), json.loads(row["tags"])) == (expected["authors"], expected["tags"])
-        assert moment(row["published_at"]) == moment(expected["published_at"])
+        assert parse_utc(row["published_at"]) == parse_utc(expected["published_at"])
         assert row["image_url"].split("/image/")[1] == expected["image_url"].split("/image/")[1]
         assert row["summary"] == (expected["intro"] or expected["description"]).removeprefix("Opinion | ")
         assert row["kind"] == ("opinion" if name == "a4_opinion" else "article")

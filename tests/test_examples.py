@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.sqlite.canned_queries import QUESTIONS, Question
+from storage.sqlite.canned_queries import CANNED_QUERIES, CannedQuery
 from tests.conftest import ROOT, Desk, source
 from tests.site import Site, story
 
@@ -97,17 +97,17 @@ def _run_commands(desk: Desk, text: str) -> None:
 
 def test_the_questions_of_the_document_are_those_of_the_browser() -> None:
     told = [block.strip() for _, block in blocks("queries.md", "sql")]
-    assert told == [question.sql.strip() for question in QUESTIONS]
+    assert told == [question.sql.strip() for question in CANNED_QUERIES]
     assert len(told) >= 20
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=[question.name for question in QUESTIONS])
-def test_every_question_runs_read_only(kept: tuple[Desk, Site], question: Question) -> None:
+@pytest.mark.parametrize("question", CANNED_QUERIES, ids=[question.name for question in CANNED_QUERIES])
+def test_every_question_runs_read_only(kept: tuple[Desk, Site], question: CannedQuery) -> None:
     desk, _ = kept
     db = sqlite3.connect(f"file:{desk.database}?mode=ro", uri=True)
     try:
         names = dict.fromkeys(re.findall(r"(?<!\w):([a-z]+)", question.sql), "")
-        for asked in (names, {**names, **dict(question.example)}):
+        for asked in (names, {**names, **dict(question.defaults)}):
             cursor = db.execute(question.sql, asked)
             assert cursor.description
             found = cursor.fetchall()

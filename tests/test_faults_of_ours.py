@@ -15,19 +15,19 @@ import pytest
 from crawler.config.loader import load_config
 from crawler.config.models import Pace
 from crawler.engine.workers import worker
-from crawler.engine.workers.pool import PageFailed, Pool
+from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.errors import FeedError, unexpected
 from crawler.outputs.log_format import JsonLines, ShortLines, TextLines
-from storage.errors import DiskProblem
+from storage.errors import DiskError
 from tests.conftest import Desk, source
 from tests.site import Site
 
 BROKEN = """
 import sys
-from crawler.engine.crawl.feed_responses import Polls
+from crawler.engine.crawl.feed_responses import FeedPoller
 async def answered(self, asked, response):
     return {}["a key that is not there"]
-Polls.answered = answered
+FeedPoller.on_response = answered
 from crawler.cli import main
 main(sys.argv[1:])
 """
@@ -74,19 +74,19 @@ def test_every_form_of_the_log_has_tracebacks() -> None:
 
 
 def test_what_others_did_has_no_traceback() -> None:
-    assert unexpected(DiskProblem("full")) is None
+    assert unexpected(DiskError("full")) is None
     assert unexpected(FeedError("none")) is None
     assert unexpected(ConnectionResetError()) is None
     assert isinstance(unexpected(KeyError("x")), KeyError)
 
 
 def test_a_fault_in_a_worker_brings_its_traceback_along() -> None:
-    error = worker.ReadFailed("KeyError: 'x'", "Traceback (most recent call last): …")
+    error = worker.ExtractionError("KeyError: 'x'", "Traceback (most recent call last): …")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert (str(again), again.trace) == ("KeyError: 'x'", "Traceback (most recent call last): …")
 
     async def run() -> None:
-        pool = Pool(1, 10)
+        pool = WorkerPool(1, 10)
         try:
             await pool.run(worker.read_feed, None, "https://a.example/f", "", datetime.now(UTC), "", source="a")  # type: ignore[arg-type]
         finally:

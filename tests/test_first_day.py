@@ -416,16 +416,16 @@ def test_the_progress_bar_knows_its_end_once_the_feeds_are_read(desk: Desk, site
 
 
 def test_a_failure_of_apprise_says_why_and_tells_no_secret(desk: Desk) -> None:
-    from crawler.watches.receivers import NotSentError, send
+    from crawler.watches.receivers import DeliveryError, deliver
 
     body = json.dumps({"title": "t", "text": "x"})
-    with pytest.raises(NotSentError) as failed:
-        send("json://127.0.0.1:9/s3cretpath", body, user_agent="x", uid="1")
+    with pytest.raises(DeliveryError) as failed:
+        deliver("json://127.0.0.1:9/s3cretpath", body, user_agent="x", uid="1")
     assert "Apprise could not deliver it: " in str(failed.value)
     assert "onnection" in str(failed.value)
     assert "s3cret" not in str(failed.value)
-    with pytest.raises(NotSentError) as unknown:
-        send("mailto://user:passw0rd@127.0.0.1:9?to=a@example.org", body, user_agent="x", uid="1")
+    with pytest.raises(DeliveryError) as unknown:
+        deliver("mailto://user:passw0rd@127.0.0.1:9?to=a@example.org", body, user_agent="x", uid="1")
     assert "Apprise knows no such receiver: " in str(unknown.value)
     assert "passw0rd" not in str(unknown.value)
 

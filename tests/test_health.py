@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from crawler.config.models import Health
-from crawler.monitoring.health import Disk, Trouble, assess, usual_gap
+from crawler.monitoring.health import DiskUsage, HealthReport, check_health, typical_gap
 from crawler.outputs.status import coverage_rows
-from storage.records import iso
+from storage.records import format_utc
 from tests.conftest import NOW
 
 GB = 1_000_000_000
@@ -21,7 +21,7 @@ def a_source(name: str = "a", **changes: Any) -> dict[str, Any]:
 def a_trend(**changes: Any) -> dict[str, Any]:
     fields = dict.fromkeys(("author", "date", "full text"))
     return {
-        "source": "a", "seen": [], "ok_at": iso(NOW), "fields": fields, "words": None, "settled": 0, "forbidden": 0, "newest": 20, "newest_in_full": 20, "changed_since": iso(NOW - timedelta(hours=1)), **changes,
+        "source": "a", "seen": [], "last_success_at": format_utc(NOW), "fields": fields, "words": None, "settled": 0, "forbidden": 0, "newest": 20, "newest_in_full": 20, "changed_since": format_utc(NOW - timedelta(hours=1)), **changes,
     }  # fmt: skip
 
 
@@ -34,19 +34,27 @@ def a_feed(**changes: Any) -> dict[str, Any]:
         "failing_since": None,
         "last_error": None,
     }
-    return {**known, "address": None, "lies": 0, "successor": None, "parent_url": None, "capped": None, **changes}
+    return {
+        **known,
+        "effective_url": None,
+        "validators_unreliable": 0,
+        "replacement": None,
+        "parent_url": None,
+        "capped": None,
+        **changes,
+    }
 
 
-def assessed(**changes: Any) -> Trouble:
+def assessed(**changes: Any) -> HealthReport:
     facts: dict[str, Any] = {
-        "sources": [a_source()], "trends": [], "feeds": [], "gaps_open": 0, "disk": Disk(free=100 * GB, used=GB), "settings": Health(),
+        "sources": [a_source()], "trends": [], "feeds": [], "gaps_open": 0, "disk": DiskUsage(free=100 * GB, used=GB), "settings": Health(),
         "expected": True, "running": True, "damage": None, "now": NOW, **changes,
     }  # fmt: skip
-    return assess(**facts)
+    return check_health(**facts)
 
 
 def test_all_is_well() -> None:
-    assert assessed() == Trouble()
+    assert assessed() == HealthReport()
 
 
 @pytest.mark.parametrize(
@@ -55,8 +63,8 @@ def test_all_is_well() -> None:
         ({"running": False}, "is not running, though it was not stopped"),
         ({"sources": [a_source(feeds_failing=1), a_source("b")]}, "1 of 2 sources fail"),
         ({"sources": [a_source(overdue_seconds=4 * 3600)]}, "late by more than"),
-        ({"disk": Disk(free=100_000_000, used=GB)}, "only 100 MB are free"),
-        ({"disk": Disk(free=2 * GB, used=GB, growth=1.0 * GB)}, "full in 2.0 days"),
+        ({"disk": DiskUsage(free=100_000_000, used=GB)}, "only 100 MB are free"),
+        ({"disk": DiskUsage(free=2 * GB, used=GB, growth=1.0 * GB)}, "full in 2.0 days"),
         ({"damage": "pages: page 3"}, "the database is damaged"),
     ],
     ids=["killed", "failing", "late", "disk", "disk soon", "damaged"],
@@ -82,14 +90,14 @@ def test_lateness_counts_only_where_a_crawler_is_expected() -> None:
         (
             {
                 "failures": 9,
-                "failing_since": iso(NOW - timedelta(days=2)),
+                "failing_since": format_utc(NOW - timedelta(days=2)),
                 "last_error": "x",
-                "successor": 'feeds = ["n"]',
+                "replacement": 'feeds = ["n"]',
             },
             'put `feeds = ["n"]` into [[source]] id = "a"',
         ),
-        ({"address": "https://new.org/rss"}, "has moved to https://new.org/rss for good"),
-        ({"lies": 1}, "its validators lie"),
+        ({"effective_url": "https://new.org/rss"}, "has moved to https://new.org/rss for good"),
+        ({"validators_unreliable": 1}, "its validators lie"),
         ({"capped": "it lists more than 2,000 entries without an address"}, "the rest is not stored"),
     ],
     ids=["gone", "failing", "moved", "lying", "capped"],
@@ -101,12 +109,12 @@ def test_feeds_in_trouble_are_named(feed: dict[str, Any], words: str) -> None:
 
 
 def test_a_feed_that_failed_for_an_hour_is_not_worth_a_line() -> None:
-    assert assessed(feeds=[a_feed(failures=3, failing_since=iso(NOW - timedelta(hours=1)))]).warnings == ()
+    assert assessed(feeds=[a_feed(failures=3, failing_since=format_utc(NOW - timedelta(hours=1)))]).warnings == ()
 
 
 def hourly(days: int, silent_hours: float) -> list[str]:
     """First sights, newest first: one an hour, up to some hours ago."""
-    return [iso(NOW - timedelta(hours=silent_hours + n)) for n in range(24 * days)]
+    return [format_utc(NOW - timedelta(hours=silent_hours + n)) for n in range(24 * days)]
 
 
 def test_a_source_that_fell_silent_for_three_times_its_usual_gap_is_told() -> None:
@@ -116,13 +124,16 @@ def test_a_source_that_fell_silent_for_three_times_its_usual_gap_is_told() -> No
 
 
 def test_silence_while_nobody_asked_is_not_the_sources() -> None:
-    assert assessed(trends=[a_trend(seen=hourly(10, 50), ok_at=iso(NOW - timedelta(hours=49)))]).warnings == ()
+    assert (
+        assessed(trends=[a_trend(seen=hourly(10, 50), last_success_at=format_utc(NOW - timedelta(hours=49)))]).warnings
+        == ()
+    )
 
 
 def test_nights_are_part_of_what_is_usual() -> None:
     seen = sorted(NOW - timedelta(days=d, hours=h) for d in range(10) for h in range(8))
-    assert usual_gap(seen) == timedelta(hours=17)
-    assert usual_gap(seen[:10]) is None
+    assert typical_gap(seen) == timedelta(hours=17)
+    assert typical_gap(seen[:10]) is None
 
 
 def test_a_field_that_vanished_names_the_template() -> None:
@@ -140,7 +151,14 @@ def test_shorter_texts_and_forbidden_articles_are_told() -> None:
 
 def a_day(day: str, **changes: Any) -> dict[str, Any]:
     counts = dict.fromkeys(("polls_ok", "polls_failed", "entries_new", "articles", "headline_only", "gaps_open"), 0)
-    return {"source": "a", "day": day, "longest_blind_seconds": 600, "ok_at": iso(NOW), **counts, **changes}
+    return {
+        "source": "a",
+        "day": day,
+        "longest_blind_seconds": 600,
+        "last_success_at": format_utc(NOW),
+        **counts,
+        **changes,
+    }
 
 
 def test_coverage_tells_a_quiet_day_from_one_on_which_nobody_watched() -> None:
@@ -155,7 +173,7 @@ def test_coverage_tells_a_quiet_day_from_one_on_which_nobody_watched() -> None:
 
 
 def test_a_crawler_that_stopped_is_blind_since() -> None:
-    (row,) = coverage_rows([a_day("2026-11-22", polls_ok=1, ok_at="2026-11-22T01:00:00Z")], by="day", now=NOW)
+    (row,) = coverage_rows([a_day("2026-11-22", polls_ok=1, last_success_at="2026-11-22T01:00:00Z")], by="day", now=NOW)
     assert row["longest_blind_seconds"] == 11 * 3600
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from crawler.articles.near_duplicates import content_hash
 from crawler.extraction.extraction import WALLS, Extraction
 from crawler.extraction.main_text import html_text
-from crawler.text.clean import fitted, one_line
+from crawler.text.clean import limit_fields, one_line
 from crawler.text.tokens import words
-from storage.records import Article, Entry, iso, moment
+from storage.records import Article, Entry, format_utc, parse_utc
 
 FEED_TEXT = 60  # words of a feed's content that make it a text and not a teaser
 RAW = 2_000  # characters of what was said, in provenance
@@ -37,9 +37,9 @@ def assemble(
     Returns:
         The article; None where neither page nor feed gives one (then extraction.obstacle says why).
     """
-    walled = extraction.obstacle in WALLS
+    walled = extraction.problem in WALLS
     told = not walled or _tells_of_itself(extraction)
-    if extraction.obstacle and not (walled and (entry.title or told)):
+    if extraction.problem and not (walled and (entry.title or told)):
         return None
     page: dict[str, Any] = {name: getattr(extraction, name) for name in _PAGE_FIELDS} if told else {}
     provenance: dict[str, Mapping[str, str | None]] = dict(extraction.provenance) if told else {}
@@ -58,11 +58,11 @@ def assemble(
     text, completeness = extraction.text, extraction.completeness
     if walled or (completeness != "full" and len(words(feed_text)) > len(words(text))):
         text, completeness = _from_feed(feed_text, entry)
-        provenance["text"] = {"source": "feed" if text else "nothing", "raw": extraction.obstacle}
+        provenance["text"] = {"source": "feed" if text else "nothing", "raw": extraction.problem}
     elif not text:
         completeness = _from_feed("", entry)[1]
     provenance["page"] = {"source": "fetch", "raw": extraction.url}
-    page = fitted(page)
+    page = limit_fields(page)
     page["authors"], page["tags"] = tuple(page.get("authors") or ()), tuple(page.get("tags") or ())
     return Article(
         url=extraction.url,
@@ -76,7 +76,7 @@ def assemble(
         extractor=extraction.extractor,
         provenance={name: {key: _as_said(value) for key, value in said.items()} for name, said in provenance.items()},
         page_url=extraction.url,
-        fetched_at=iso(now),
+        fetched_at=format_utc(now),
         **page,
     )
 
@@ -97,7 +97,7 @@ def only_of_feed(held: Article, page: Article) -> dict[str, Any]:
 def _tells_of_itself(extraction: Extraction) -> bool:
     """Whether a walled page is the article's own and only its text is for subscribers; another wall's page speaks of the wall."""
     source = (extraction.provenance.get("title") or {}).get("source")
-    return extraction.obstacle == "paywall" and source in {"json-ld", "opengraph", "rules"}
+    return extraction.problem == "paywall" and source in {"json-ld", "opengraph", "rules"}
 
 
 def _as_said(value: str | None) -> str | None:
@@ -106,7 +106,7 @@ def _as_said(value: str | None) -> str | None:
 
 
 def _utc(date: str | None) -> str | None:
-    return iso(moment(date)) if date and len(date) > 10 else date
+    return format_utc(parse_utc(date)) if date and len(date) > 10 else date
 
 
 def _from_feed(text: str, entry: Entry) -> tuple[str, str]:
@@ -120,8 +120,12 @@ def _better_date(page: dict[str, Any], entry: Entry, provenance: dict[str, Mappi
     mine, theirs = page.get("published_at"), entry.published_at
     if not mine or not theirs or mine == theirs:
         return
-    if len(mine) == 10 and len(theirs) > 10 and abs((moment(theirs) - moment(mine)).total_seconds()) < 2 * DISAGREE:
+    if (
+        len(mine) == 10
+        and len(theirs) > 10
+        and abs((parse_utc(theirs) - parse_utc(mine)).total_seconds()) < 2 * DISAGREE
+    ):
         page["published_at"], page["published_raw"] = theirs, entry.published_raw
         provenance["published_at"] = {"source": "feed", "raw": entry.published_raw}
-    elif abs((moment(theirs) - moment(mine)).total_seconds()) > DISAGREE:
+    elif abs((parse_utc(theirs) - parse_utc(mine)).total_seconds()) > DISAGREE:
         provenance["published_at_in_feed"] = {"source": "feed", "raw": entry.published_raw or theirs}

@@ -45,7 +45,7 @@ class _Counted(difflib.SequenceMatcher[str]):
         return super().find_longest_match(alo, ahi, blo, bhi)
 
 
-def opcodes(old: Sequence[str], new: Sequence[str], budget: Budget) -> list[Opcode] | None:
+def diff_opcodes(old: Sequence[str], new: Sequence[str], budget: Budget) -> list[Opcode] | None:
     """How `new` comes from `old`, as difflib's opcodes; None where that takes more steps than are left.
 
     Args:
@@ -72,13 +72,13 @@ def opcodes(old: Sequence[str], new: Sequence[str], budget: Budget) -> list[Opco
     return found
 
 
-def words_changed(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> tuple[int, int]:
+def count_changed_words(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> tuple[int, int]:
     """(words added, words removed) between two versions, over title, subtitle and text; where a comparison in order is too dear, words are counted."""
     added = removed = 0
     budget = Budget()
     for name in ("title", "subtitle", "text"):
         old, new = words(before.get(name) or ""), words(after.get(name) or "")
-        found = opcodes(old, new, budget)
+        found = diff_opcodes(old, new, budget)
         if found is None:
             a, b = Counter(old), Counter(new)
             added, removed = added + (b - a).total(), removed + (a - b).total()

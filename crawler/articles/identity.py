@@ -6,10 +6,10 @@ import dataclasses
 from datetime import timedelta
 
 from crawler.articles.near_duplicates import containment, content_hash, shingles
-from crawler.articles.visit import Held, Visit
-from crawler.text.tokens import normal
+from crawler.articles.visit import PageVisit, StoredMatches
+from crawler.text.tokens import normalize
 from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
-from storage.records import Article, moment
+from storage.records import Article, parse_utc
 
 SAME_TEXT_WORDS = 60  # two addresses of one outlet with the same text merge only from here on,
 
@@ -20,7 +20,7 @@ SAME_TEXT_DAYS = timedelta(days=7)  # and within this time of one another
 AGREES = 0.8  # containment from which the text that a canonical link leads to is the page's
 
 
-def _find_held(visit: Visit, held: Held) -> Article | None:
+def _find_held(visit: PageVisit, held: StoredMatches) -> Article | None:
     """The article that this page is another look at: by address, by the publisher's id, by a canonical link that the text confirms, by text."""
     assert visit.article is not None
     by_kind = {
@@ -46,7 +46,7 @@ def _find_held(visit: Visit, held: Held) -> Article | None:
     return next((other for other in held.same_text if _same_text(visit.article, other)), None)
 
 
-def _one_of_two(visit: Visit, known: Article, held: Held) -> tuple[Article, Held, int | None]:
+def _one_of_two(visit: PageVisit, known: Article, held: StoredMatches) -> tuple[Article, StoredMatches, int | None]:
     """Whether the held article that was asked for turned out to be another held one (its address leads there now, and the text agrees): the older of the
     two stays, the younger is absorbed; one that was edited is never, as its versions would be lost.
     """
@@ -68,17 +68,17 @@ def _agrees(mine: Article, other: Article) -> bool:
     a, b = shingles(mine.text or ""), shingles(other.text or "")
     if a and b:
         return containment(a, b) >= AGREES
-    return not (mine.text and other.text) and bool(mine.title) and normal(mine.title) == normal(other.title)
+    return not (mine.text and other.text) and bool(mine.title) and normalize(mine.title) == normalize(other.title)
 
 
 def _same_text(mine: Article, other: Article) -> bool:
-    if mine.word_count < SAME_TEXT_WORDS or normal(mine.title) != normal(other.title) or mine.source is None:
+    if mine.word_count < SAME_TEXT_WORDS or normalize(mine.title) != normalize(other.title) or mine.source is None:
         return False
     when, then = (mine.published_at or mine.fetched_at), (other.published_at or other.first_seen_at)
-    return bool(when and then and abs(moment(when) - moment(then)) <= SAME_TEXT_DAYS)
+    return bool(when and then and abs(parse_utc(when) - parse_utc(then)) <= SAME_TEXT_DAYS)
 
 
-def record_address(visit: Visit) -> str:
+def record_address(visit: PageVisit) -> str:
     """The address of record: the canonical link where it is the same address by its key, or the publisher's id confirms it; else where the request ended."""
     canonical = visit.extraction.canonical_url
     final = canonical_url(visit.final)
@@ -99,7 +99,7 @@ def _was_other_view(known: Article, record: str) -> bool:
     return url_key(record) == url_key(known.url)
 
 
-def _other_view(visit: Visit, known: Article) -> bool:
+def _other_view(visit: PageVisit, known: Article) -> bool:
     """An AMP, print or redirected view of the held page: it says so by its canonical link, or by its address."""
     amp = visit.extraction.is_amp or is_amp(visit.final)
     if url_key(visit.final) == url_key(known.url):
@@ -108,7 +108,7 @@ def _other_view(visit: Visit, known: Article) -> bool:
     return amp or bool(canonical and url_key(canonical) == url_key(known.url))
 
 
-def _free(record: str, known: Article, held: Held) -> str:
+def _free(record: str, known: Article, held: StoredMatches) -> str:
     """The address of record moves with the publisher (a new slug), but not for a mere variant of it, nor to another article's."""
     owner = held.by_key.get(url_key(record))
     if url_key(record) == url_key(known.url) or (owner is not None and owner[0] != known.id):

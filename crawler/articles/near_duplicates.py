@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from crawler.text.tokens import QUOTES, words
 
-SAMPLE = 32  # fingerprints kept of one text
-SHARED = 2  # shared fingerprints that make a candidate
-CONTAINED = 0.5  # share of the shorter text's 3-grams that must stand in the longer one
+MAX_FINGERPRINTS = 32  # fingerprints kept of one text
+MIN_SHARED = 2  # shared fingerprints that make a candidate
+MIN_CONTAINMENT = 0.5  # share of the shorter text's 3-grams that must stand in the longer one
 SHORTEST = 25  # words; a shorter text is boilerplate as often as news
 _Id = TypeVar("_Id")
 
@@ -41,7 +41,7 @@ def fingerprints(grams: Iterable[int]) -> tuple[int, ...]:
     """
     kept = sorted(grams)
     bits = 0
-    while len(kept) > SAMPLE:
+    while len(kept) > MAX_FINGERPRINTS:
         bits += 1
         kept = [value for value in kept if value & ((1 << bits) - 1) == 0]
     return tuple(kept)
@@ -73,12 +73,12 @@ def group_stories(texts: Iterable[tuple[_Id, str]]) -> dict[_Id, _Id]:
             (
                 (containment(mine, grams[other]), -len(grams[other]), other)
                 for other, n in shared.most_common(20)
-                if n >= SHARED
+                if n >= MIN_SHARED
             ),
             key=lambda found: found[:2],
             default=None,
         )
-        story[key] = story[best[2]] if best and best[0] >= CONTAINED else key
+        story[key] = story[best[2]] if best and best[0] >= MIN_CONTAINMENT else key
         grams[key] = mine
         for value in prints:
             index[value].append(key)

@@ -15,7 +15,7 @@ from storage.records import Article, Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class PageResult:
     """What one page came to."""
 
     extraction: Extraction | None  # None: refused (403), and nothing on it says why
@@ -23,7 +23,7 @@ class Reading:
     grams: frozenset[int] = frozenset()  # of the article's text; see dedupe.shingles
 
 
-def read(
+def read_page(
     body: bytes,
     url: str,
     status: int,
@@ -33,7 +33,7 @@ def read(
     language: str | None,
     rules: PublisherRules,
     now: datetime,
-) -> Reading:
+) -> PageResult:
     """Read one page.
 
     Args:
@@ -46,10 +46,10 @@ def read(
         rules: what is known of the publisher's pages.
         now: when it was asked for.
     """
-    extraction = failures.by_status(extract(body, url, rules=rules, now=now), url, status)
+    extraction = failures.apply_status(extract(body, url, rules=rules, now=now), url, status)
     if extraction is None:
-        return Reading(extraction=None, article=None)
+        return PageResult(extraction=None, article=None)
     article = assemble(extraction, entry, source=source, language=language, now=now)
-    return Reading(
+    return PageResult(
         extraction=extraction, article=article, grams=shingles(article.text or "") if article else frozenset()
     )

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from crawler.articles.bounded_diff import words_changed
+from crawler.articles.bounded_diff import count_changed_words
 from storage.records import Article
 
 # What a page says; the rest of a record is when and where it was seen, or follows from these.
@@ -17,12 +17,12 @@ FIELDS = (
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Reread:
+class ReprocessResult:
     """One kept page, read again."""
 
     held: Article
     new: Article | None  # None where the page is no article to this extractor
-    obstacle: str | None = None
+    problem: str | None = None
     error: str | None = None
 
     @property
@@ -37,12 +37,12 @@ class Reread:
     def words(self) -> tuple[int, int]:
         """Words added and removed over title, subtitle and text."""
         assert self.new is not None
-        return words_changed(
+        return count_changed_words(
             *({name: getattr(a, name) for name in ("title", "subtitle", "text")} for a in (self.held, self.new))
         )
 
 
-def merged(held: Article, new: Article) -> Article:
+def merge_reextracted(held: Article, new: Article) -> Article:
     """The record to write: what the page says by the new reading; everything else as it is held."""
     taken = {
         name: getattr(new, name)

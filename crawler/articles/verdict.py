@@ -11,21 +11,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from crawler.articles.assembly import only_of_feed
-from crawler.articles.bounded_diff import words_changed
+from crawler.articles.bounded_diff import count_changed_words
 from crawler.articles.identity import _find_held, _free, _one_of_two, _other_view, _was_other_view, record_address
-from crawler.articles.near_duplicates import CONTAINED, containment, fingerprints, shingles
-from crawler.articles.visit import Held, Visit
+from crawler.articles.near_duplicates import MIN_CONTAINMENT, containment, fingerprints, shingles
+from crawler.articles.visit import PageVisit, StoredMatches
 from crawler.extraction.extraction import WALLS
-from crawler.text.tokens import normal
+from crawler.text.tokens import normalize
 from crawler.urls import canonical_url, site, url_key
-from storage.records import COMPLETENESS, Article, Twin, Verdict, moment
+from storage.records import COMPLETENESS, Article, DuplicateCandidate, Verdict, parse_utc
 
 WALL_RETRIES = (1.0, 6.0, 24.0)  # hours after which a walled page is asked for again (DESIGN, Walls)
 GONE_RETRIES = (1.0, 6.0, 24.0)  # some outlets list an article before its page answers
 CONTAINED_AT_HOME = 0.8  # containment from which two articles of one source are one story
 
 
-def decide(visit: Visit, held: Held, *, now: datetime) -> Verdict:
+def decide(visit: PageVisit, held: StoredMatches, *, now: datetime) -> Verdict:
     """Decide what one page is.
 
     Args:
@@ -44,10 +44,10 @@ def decide(visit: Visit, held: Held, *, now: datetime) -> Verdict:
     return _new_article(visit, held, base, now)
 
 
-def _no_article(visit: Visit, entry_ids: tuple[int, ...], now: datetime) -> Verdict:
+def _no_article(visit: PageVisit, entry_ids: tuple[int, ...], now: datetime) -> Verdict:
     """Not found, challenge, section page, or a wall without so much as a title in the feed: the entry stays an entry."""
-    reason = visit.extraction.obstacle or "empty"
-    tries = visit.entry.tries("retry")
+    reason = visit.extraction.problem or "empty"
+    tries = visit.entry.consecutive_attempts("retry")
     base = Verdict(
         outcome="rejected", at=now, entry_ids=entry_ids, reason=reason, source=visit.source, article_id=visit.entry.article_id, recheck_at=visit.recheck_at
     )  # fmt: skip
@@ -57,19 +57,19 @@ def _no_article(visit: Visit, entry_ids: tuple[int, ...], now: datetime) -> Verd
     return base
 
 
-def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: datetime) -> Verdict:
+def _held_again(visit: PageVisit, known: Article, held: StoredMatches, base: Verdict, now: datetime) -> Verdict:
     """Another look at a held article: the same, an edit, a better or a worse view of it."""
     assert visit.article is not None
     new = visit.article
     base = dataclasses.replace(base, article_id=known.id, recheck_at=_next_recheck(visit, known, now))
     rank, held_rank = (COMPLETENESS.index(a.completeness) for a in (new, known))
-    walled = bool(visit.extraction.obstacle) and rank == held_rank and known.completeness != "full"
+    walled = bool(visit.extraction.problem) and rank == held_rank and known.completeness != "full"
     if rank < held_rank or (walled and (new.content_hash == known.content_hash or not visit.entry.id)):
         return _walled_again(visit, base, now)
     if walled:  # still walled, but the feed says something else of it
         again = _walled_again(visit, base, now)
         base = dataclasses.replace(
-            base, retry_at=again.retry_at, not_before=again.not_before, reason=visit.extraction.obstacle
+            base, retry_at=again.retry_at, not_before=again.not_before, reason=visit.extraction.problem
         )
     record = record_address(visit)
     if rank > held_rank:
@@ -96,7 +96,7 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
             fingerprints=visit.prints,
             reason="the address of record",
         )
-    added, removed = words_changed(_version(known), _version(new))
+    added, removed = count_changed_words(_version(known), _version(new))
     # Where a person asked for the page, no feed repeats what it said of it.
     said = only_of_feed(known, new) if visit.entry.found_by == "user" else {}
     kept = dataclasses.replace(new, url=_free(record, known, held), **said)
@@ -104,7 +104,7 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
     # Another extractor reads the same page otherwise: no edit by a publisher, unless the page says so itself or has another headline.
     other = known.extractor is not None and known.extractor != new.extractor
     same_bytes = known.raw_sha256 is not None and known.raw_sha256 == new.raw_sha256
-    reread = other and (same_bytes or (silent and normal(known.title) == normal(new.title)))
+    reread = other and (same_bytes or (silent and normalize(known.title) == normalize(new.title)))
     return dataclasses.replace(
         base,
         outcome="revised",
@@ -117,18 +117,18 @@ def _held_again(visit: Visit, known: Article, held: Held, base: Verdict, now: da
     )
 
 
-def _walled_again(visit: Visit, base: Verdict, now: datetime) -> Verdict:
+def _walled_again(visit: PageVisit, base: Verdict, now: datetime) -> Verdict:
     """A page that shows less than what is held, or the same wall again: nothing is learned of the article, and a wall is asked again."""
-    obstacle = visit.extraction.obstacle
+    obstacle = visit.extraction.problem
     base = dataclasses.replace(base, worse=True, reason=obstacle and f"{obstacle}; what is held is kept")
-    tries = visit.entry.tries("headline")
+    tries = visit.entry.consecutive_attempts("headline")
     if not obstacle or not visit.entry.id or tries >= len(WALL_RETRIES):
         return base
     later = now + timedelta(hours=WALL_RETRIES[tries] * visit.hour / 3600)
     return dataclasses.replace(base, outcome="headline", retry_at=later, not_before=later)
 
 
-def _same(visit: Visit, known: Article, base: Verdict) -> Verdict:
+def _same(visit: PageVisit, known: Article, base: Verdict) -> Verdict:
     """Nothing changed; but the page at the address of record is preferred to another view of it, for its other fields."""
     assert visit.article is not None
     first_at_record = (
@@ -162,7 +162,7 @@ def prints_of(article: Article) -> tuple[int, ...]:
     return fingerprints(shingles(article.text or ""))
 
 
-def _new_article(visit: Visit, held: Held, base: Verdict, now: datetime) -> Verdict:
+def _new_article(visit: PageVisit, held: StoredMatches, base: Verdict, now: datetime) -> Verdict:
     """Not held: a new article, with its story and the original it copies, if another outlet ran it before."""
     taken = held.by_key.get(url_key(record := record_address(visit)))
     url = canonical_url(visit.final) if taken and taken[1] != "canonical" else record
@@ -176,22 +176,22 @@ def _new_article(visit: Visit, held: Held, base: Verdict, now: datetime) -> Verd
     )
     if article.completeness == "full":
         return verdict
-    tries = visit.entry.tries("headline")
+    tries = visit.entry.consecutive_attempts("headline")
     later = (
         now + timedelta(hours=WALL_RETRIES[tries] * visit.hour / 3600)
-        if tries < len(WALL_RETRIES) and visit.extraction.obstacle
+        if tries < len(WALL_RETRIES) and visit.extraction.problem
         else None
     )
     return dataclasses.replace(
         verdict,
         outcome="headline",
-        reason=visit.extraction.obstacle or f"only a {article.completeness}",
+        reason=visit.extraction.problem or f"only a {article.completeness}",
         retry_at=later,
         not_before=later,
     )
 
 
-def _with_story(visit: Visit, held: Held) -> Article:
+def _with_story(visit: PageVisit, held: StoredMatches) -> Article:
     """The page's article, with the story that its text belongs to and the other outlet's article that it copies."""
     assert visit.article is not None
     original = _original(visit, held.twins)
@@ -203,7 +203,7 @@ def _with_story(visit: Visit, held: Held) -> Article:
     )
 
 
-def _original(visit: Visit, twins: Sequence[Twin]) -> Twin | None:
+def _original(visit: PageVisit, twins: Sequence[DuplicateCandidate]) -> DuplicateCandidate | None:
     """The held text that contains this one, or is contained in it; the fullest match, the oldest of equals.
 
     Of the article's own source nearly all must agree: its articles share a footer, and a desk repeats its background paragraphs.
@@ -212,13 +212,13 @@ def _original(visit: Visit, twins: Sequence[Twin]) -> Twin | None:
     alike = [
         found
         for found in measured
-        if found[0] >= (CONTAINED_AT_HOME if visit.source and found[2].source == visit.source else CONTAINED)
+        if found[0] >= (CONTAINED_AT_HOME if visit.source and found[2].source == visit.source else MIN_CONTAINMENT)
     ]
     return max(alike, key=lambda found: found[:2])[2] if alike else None
 
 
-def _next_recheck(visit: Visit, known: Article | None, now: datetime) -> datetime | None:
-    seen = moment(known.first_seen_at) if known and known.first_seen_at else now
+def _next_recheck(visit: PageVisit, known: Article | None, now: datetime) -> datetime | None:
+    seen = parse_utc(known.first_seen_at) if known and known.first_seen_at else now
     return next_recheck(visit.rechecks, seen, now)
 
 

@@ -12,11 +12,11 @@ from crawler.articles.near_duplicates import fingerprints
 from crawler.config.models import PublisherRules
 from crawler.extraction.extraction import Extraction
 from crawler.urls import is_root_or_section, site, url_key
-from storage.records import Address, AddressKind, Article, Entry, Twin
+from storage.records import Address, AddressKind, Article, DuplicateCandidate, Entry
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
+class PageVisit:
     """One answered article request: where it was asked, where it ended, and what the page says."""
 
     entry: Entry
@@ -71,13 +71,13 @@ def _add(found: list[Address], kind: AddressKind, url: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class StoredMatches:
     """What the store holds that this page may be: looked up in the transaction that writes the verdict."""
 
     by_key: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     articles: Mapping[int, Article] = field(default_factory=dict)
     same_text: Sequence[Article] = ()
-    twins: Sequence[Twin] = ()
+    twins: Sequence[DuplicateCandidate] = ()
 
 
 def rules_site(source_id: str | None, url: str, rules: PublisherRules) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.context import App, emit, machine_options, now, pass_app
+from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import When
 from storage.records import Filter
 
@@ -94,9 +94,9 @@ def for_reader(which: Filter, fold: bool | None, form: str) -> Filter:
 
 @click.command("list")
 @filter_options
-@machine_options(csv=True)
+@format_options(csv=True)
 @pass_app
-def list_command(app: App, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str) -> None:
+def list_command(app: CliContext, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str) -> None:
     """What is kept, newest first: by the time of publication, else the time it was first seen."""
     with app.reader() as store:
         unknown_names(app, store, sources=which.sources, tags=which.tags)
@@ -104,16 +104,16 @@ def list_command(app: App, which: Filter, fold: bool | None, fields: tuple[str, 
         shown = _show(store.articles(which), form, fields)
         _cut(app, which, shown, lambda: store.count(which))
         if not shown and which.limit != 0:
-            app.say("no article matches")
+            app.message("no article matches")
 
 
 @click.command("search")
 @click.argument("query", nargs=-1, required=True, metavar="QUERY…")
 @filter_options
-@machine_options(csv=True)
+@format_options(csv=True)
 @pass_app
 def search_command(
-    app: App, query: tuple[str, ...], which: Filter, fold: bool | None, fields: tuple[str, ...], form: str
+    app: CliContext, query: tuple[str, ...], which: Filter, fold: bool | None, fields: tuple[str, ...], form: str
 ) -> None:
     """Full-text search in titles, texts and authors: all words must occur, "…" is a phrase; best first, with snippets."""
     words = " ".join(query)
@@ -124,40 +124,40 @@ def search_command(
         shown = _show(store.search(words, which), form, fields, snippets=True)
         _cut(app, which, shown, lambda: store.count(which, words))
         if not shown and which.limit != 0:
-            app.say(f"no article matches {words[:80]!r}")
+            app.message(f"no article matches {words[:80]!r}")
 
 
-def operators(app: App, query: str) -> None:
+def operators(app: CliContext, query: str) -> None:
     """Say that operators of other searches are words here."""
     outside = re.sub(r'"[^"]*"', " ", query)
     found = list(dict.fromkeys(re.findall(r"(?<!\S)(?:OR|NOT|AND)(?!\S)|\*", outside)))
     if found:
-        app.say(f"{', '.join(found)} taken as words, not as operators: all words of a query must occur")
+        app.message(f"{', '.join(found)} taken as words, not as operators: all words of a query must occur")
 
 
-def unknown_names(app: App, store: Store, *, sources: tuple[str, ...], tags: tuple[str, ...] = ()) -> None:
+def unknown_names(app: CliContext, store: Store, *, sources: tuple[str, ...], tags: tuple[str, ...] = ()) -> None:
     """Say which of these sources and tags nobody knows: an empty answer would be taken for no news."""
     if sources:
         known = {s.id for s in app.config.sources} | {row["source"] for row in store.health(now())}
         for name in sources:
             if name not in known:
-                app.say(f"no source is called {name!r}; `newsdesk sources list` shows them")
+                app.message(f"no source is called {name!r}; `newsdesk sources list` shows them")
     if tags:
-        every = {tag for s in app.config.sources for tag in s.tags} | set(store.choices()["tags"])
+        every = {tag for s in app.config.sources for tag in s.tags} | set(store.filter_options()["tags"])
         for tag in tags:
             if tag not in every:
-                app.say(f"no source has the tag {tag!r}; `newsdesk sources list` shows them")
+                app.message(f"no source has the tag {tag!r}; `newsdesk sources list` shows them")
 
 
-def _cut(app: App, which: Filter, shown: int, count: Callable[[], int]) -> None:
+def _cut(app: CliContext, which: Filter, shown: int, count: Callable[[], int]) -> None:
     """Nothing is cut silently."""
     if which.limit is not None and shown >= which.limit and (every := count()) > shown:
-        app.say(f"{shown:,} of {every:,}; --limit shows more")
+        app.message(f"{shown:,} of {every:,}; --limit shows more")
 
 
 def _show(hits: Iterator[Hit], form: str, fields: tuple[str, ...], *, snippets: bool = False) -> int:
     """Print the answer; how many lines it had."""
-    from crawler.outputs.rows import ORDER, article_row
+    from crawler.outputs.rows import FIELD_ORDER, article_row
 
     count = 0
 
@@ -173,7 +173,7 @@ def _show(hits: Iterator[Hit], form: str, fields: tuple[str, ...], *, snippets: 
             yield row
 
     if form:
-        emit(rows(), form, fields or (*ORDER, *(("snippet",) if snippets else ())))
+        print_rows(rows(), form, fields or (*FIELD_ORDER, *(("snippet",) if snippets else ())))
         return count
     if fields:
         from crawler.outputs.terminal import table
@@ -184,7 +184,7 @@ def _show(hits: Iterator[Hit], form: str, fields: tuple[str, ...], *, snippets: 
 
 
 def _person(hits: Iterator[Hit], *, snippets: bool) -> int:
-    from crawler.outputs.terminal import MAX_TITLE, local, on_terminal, table, zone_name
+    from crawler.outputs.terminal import MAX_TITLE, local_time, on_terminal, table, zone_name
 
     shown = []
     for hit in hits:
@@ -198,7 +198,7 @@ def _person(hits: Iterator[Hit], *, snippets: bool) -> int:
         shown.append(
             [
                 a.id,
-                local(a.published_at or a.first_seen_at),
+                local_time(a.published_at or a.first_seen_at),
                 a.source or "",
                 title + marks + (f"\n{hit.snippet}" if snippets and on_terminal() else ""),
                 *([] if on_terminal() else [a.url, *([hit.snippet] if snippets else [])]),

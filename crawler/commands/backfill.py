@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from crawler.commands.context import App, now, pass_app
+from crawler.commands.context import CliContext, now, pass_app
 from crawler.commands.params import When
 
 
@@ -14,7 +14,7 @@ from crawler.commands.params import When
 @click.option("--until", type=When(end=True), help="Up to then [default: now].")
 @click.option("--dry-run", is_flag=True, help="Say how much it is, and keep nothing.")
 @pass_app
-def backfill_command(app: App, sources: tuple[str, ...], since: str, until: str | None, dry_run: bool) -> int:
+def backfill_command(app: CliContext, sources: tuple[str, ...], since: str, until: str | None, dry_run: bool) -> int:
     """Older articles, from archive pages, sitemaps and section pages; first how many they are and how long it takes.
 
     Interrupt it as you like: the same command goes on where it was, and asks again for the lists that failed. `crawl` and `run` leave what it
@@ -23,17 +23,17 @@ def backfill_command(app: App, sources: tuple[str, ...], since: str, until: str 
     from crawler.engine.jobs.backfill import backfill
     from crawler.errors import UsageError
     from crawler.outputs.terminal import print_run, progress
-    from storage.records import moment
+    from storage.records import parse_utc
 
-    end = moment(until) if until else now()
-    if moment(since) >= end:
+    end = parse_utc(until) if until else now()
+    if parse_utc(since) >= end:
         raise UsageError("--since must be before --until, and not in the future")
     with progress(not app.quiet) as observer:
         result = backfill(
-            app.config, sources, since=moment(since), until=end, dry=dry_run, say=app.say, observer=observer
+            app.config, sources, since=parse_utc(since), until=end, dry=dry_run, say=app.message, observer=observer
         )
     if dry_run:
         return result.exit_code or 0
     print_run(result)
-    app.say(f"{result.total('articles_new')} new; kept in {app.config.database}")
+    app.message(f"{result.total('articles_new')} new; kept in {app.config.database}")
     return result.exit_code or 0

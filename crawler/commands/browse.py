@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from crawler.commands.context import App, pass_app
+from crawler.commands.context import CliContext, pass_app
 from crawler.errors import UsageError
 
 
@@ -19,11 +19,11 @@ from crawler.errors import UsageError
     help="Another host name that this server answers to (may be repeated).",
 )
 @pass_app
-def browse_command(app: App, host: str, port: int, allowed: tuple[str, ...]) -> None:
+def browse_command(app: CliContext, host: str, port: int, allowed: tuple[str, ...]) -> None:
     """Datasette on the file: read-only, on this machine only unless told otherwise, while newsdesk writes."""
     from crawler.outputs.browse.server import serve
 
     if not host.strip():  # to a socket that is every interface
         raise UsageError("--host names nothing; 127.0.0.1 is this machine alone, 0.0.0.0 every interface")
     app.reader().close()
-    serve(app.config.database, host=host, port=port, allowed=allowed, say=app.say)
+    serve(app.config.database, host=host, port=port, allowed=allowed, say=app.message)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from crawler.commands.context import App, pass_app
+from crawler.commands.context import CliContext, pass_app
 
 
 @click.group("config")
@@ -19,19 +19,19 @@ def config_command() -> None:
 @config_command.command("show")
 @click.option("--origin", is_flag=True, help="Say where each setting came from.")
 @pass_app
-def show_settings(app: App, origin: bool) -> None:
+def show_settings(app: CliContext, origin: bool) -> None:
     """The settings in force, as TOML; secrets stay `env:NAME`."""
-    from crawler.config.dump import section_lines
+    from crawler.config.dump import section_items
     from crawler.config.models import SECTIONS
-    from crawler.watches.receivers import shown
+    from crawler.watches.receivers import redact
 
     config = app.config
-    receivers = tuple(shown(receiver) for receiver in config.health.notify)  # an address of these is often a secret
+    receivers = tuple(redact(receiver) for receiver in config.health.notify)  # an address of these is often a secret
     config = dataclasses.replace(config, health=dataclasses.replace(config.health, notify=receivers))
     print(f"# {config.path or 'built-in defaults with the shipped sources'}")
     for section in SECTIONS:
         print(f"\n[{section}]")
-        for key, kept in section_lines(config, section):
+        for key, kept in section_items(config, section):
             value = re.sub(r"(?<=://)[^/@\s\"]+@", "***@", kept)  # a proxy's password
             print(f"{key} = {value}" + (f"  # {config.origins.get(f'{section}.{key}', 'default')}" if origin else ""))
     print(
@@ -43,17 +43,17 @@ def show_settings(app: App, origin: bool) -> None:
 
 @config_command.command("check")
 @pass_app
-def check_settings(app: App) -> None:
+def check_settings(app: CliContext) -> None:
     """Read the configuration and say whether it holds; exit 3 where it does not, with file and line."""
-    from crawler.watches.matching import never
+    from crawler.watches.matching import misconfiguration
 
     config = app.config
     missing = _unset_secrets(config)
     for name in missing:
-        app.say(f"the environment variable {name} is named by a setting and is not set")
+        app.message(f"the environment variable {name} is named by a setting and is not set")
     for watch in config.watches:
-        if why := never(watch, config.tags):
-            app.say(f"watch {watch.name!r} can never tell of anything: {why}")
+        if why := misconfiguration(watch, config.tags):
+            app.message(f"watch {watch.name!r} can never tell of anything: {why}")
     print(f"{config.path or 'built-in defaults'}: holds; {len(config.sources)} sources, {len(config.watches)} watches")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class App:
+class CliContext:
     """The options before the command."""
 
     config_path: str | None = None
@@ -48,15 +48,15 @@ class App:
 
         return open_store(self.config.database)
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """A message on stderr, unless -q."""
         if not self.quiet:
-            from crawler.outputs.terminal import say
+            from crawler.outputs.terminal import message
 
-            say(text)
+            message(text)
 
 
-pass_app = click.make_pass_decorator(App, ensure=True)
+pass_app = click.make_pass_decorator(CliContext, ensure=True)
 
 
 def now() -> datetime:
@@ -64,7 +64,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def machine_options(*, csv: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def format_options(*, csv: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """--json and --jsonl, and --csv where the command has it; they become one argument, `form`."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +88,7 @@ def machine_options(*, csv: bool) -> Callable[[Callable[..., Any]], Callable[...
     return decorate
 
 
-def emit(rows: Any, form: str, fields: tuple[str, ...] = ()) -> None:
+def print_rows(rows: Any, form: str, fields: tuple[str, ...] = ()) -> None:
     """Rows for a machine, on stdout."""
     from crawler.outputs.rows import as_csv, as_json, as_jsonl
 
@@ -103,7 +103,7 @@ def emit(rows: Any, form: str, fields: tuple[str, ...] = ()) -> None:
             print(line)
 
 
-def existing(path: str) -> Path:
+def existing_file(path: str) -> Path:
     """A file that must be there."""
     found = Path(path)
     if not found.is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from crawler.commands.context import App, emit, machine_options, now, pass_app
+from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import When
 
 
@@ -13,24 +13,26 @@ from crawler.commands.params import When
 @click.option("--by", type=click.Choice(["day", "week", "month"]), default="day", show_default=True, help="A row each.")
 @click.option("--since", type=When(), help="From that day on [default: 14 days, 12 weeks or 12 months].")
 @click.option("--until", type=When(end=True), help="Up to that day.")
-@machine_options(csv=True)
+@format_options(csv=True)
 @pass_app
-def coverage_command(app: App, source: str | None, by: str, since: str | None, until: str | None, form: str) -> None:
+def coverage_command(
+    app: CliContext, source: str | None, by: str, since: str | None, until: str | None, form: str
+) -> None:
     """What was watched and found, day by day: it tells a quiet day from a day on which nobody watched. Days are UTC."""
     from datetime import timedelta
 
     from crawler.outputs.status import coverage_rows, print_coverage
-    from storage.records import iso
+    from storage.records import format_utc
 
     moment = now()
     known = (source,) if source else ()
     if source:
-        app.config.choose(known)
-    begin = since or iso(moment - timedelta(days={"day": 13, "week": 83, "month": 365}[by]))
+        app.config.select_sources(known)
+    begin = since or format_utc(moment - timedelta(days={"day": 13, "week": 83, "month": 365}[by]))
     with app.reader() as store:
         days = store.days(sources=known, since=begin[:10], until=until and until[:10])
     rows = coverage_rows(days, by=by, now=moment)
     if form:
-        emit(rows, form)
+        print_rows(rows, form)
     else:
         print_coverage(rows, by)

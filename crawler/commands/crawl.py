@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from crawler.commands.context import App, pass_app
+from crawler.commands.context import CliContext, pass_app
 
 
 @click.command("crawl")
@@ -21,7 +21,7 @@ from crawler.commands.context import App, pass_app
     help="At most the N newest new articles a source; the others wait for the next crawl.",
 )
 @pass_app
-def crawl_command(app: App, sources: tuple[str, ...], due: bool, limit: int | None) -> int:
+def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: int | None) -> int:
     """One pass: all sources, or those named by id or tag; a summary per source at the end.
 
     Feeds are asked conditionally, robots.txt is obeyed, each new article is fetched once. Exit 4 when some sources failed, 5 when
@@ -33,9 +33,9 @@ def crawl_command(app: App, sources: tuple[str, ...], due: bool, limit: int | No
     from crawler.outputs.terminal import print_run, progress
 
     config = app.config
-    disabled = [s.id for s in config.choose(sources) if not s.enabled]
+    disabled = [s.id for s in config.select_sources(sources) if not s.enabled]
     if disabled:
-        app.say(
+        app.message(
             f"{', '.join(disabled)}: disabled, but named here, so crawled; `newsdesk sources enable {disabled[0]}` makes it lasting"
         )
     with progress(not app.quiet) as observer:
@@ -48,10 +48,10 @@ def crawl_command(app: App, sources: tuple[str, ...], due: bool, limit: int | No
         )
     if not app.quiet or sys.stdout.isatty():
         print_run(result.run)
-    app.say(_summary(result.run, str(config.database)))
+    app.message(_summary(result.run, str(config.database)))
     offline = all(re.search("resolved|in time|refused", counts.error or "") for counts in result.run.sources)
     if result.run.exit_code == ALL_FAILED and offline:
-        app.say(
+        app.message(
             "No source could be read: is there a network? `newsdesk demo` (or `make demo`) shows newsdesk at work without one."
         )
     return result.run.exit_code or 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.context import App, existing, now, pass_app
+from crawler.commands.context import CliContext, existing_file, now, pass_app
 from crawler.commands.params import When
 
 
@@ -18,7 +18,7 @@ def db_command() -> None:
 
 @db_command.command("migrate")
 @pass_app
-def migrate(app: App) -> None:
+def migrate(app: CliContext) -> None:
     """Bring the file to this version's tables; backs it up first where a table is rewritten."""
     from storage.sqlite.connection import version_of
     from storage.sqlite.lock import Lock
@@ -35,7 +35,7 @@ def migrate(app: App) -> None:
 @db_command.command("check")
 @click.option("--mend", is_flag=True, help="Write the full-text index anew.")
 @pass_app
-def check_file(app: App, mend: bool) -> int:
+def check_file(app: CliContext, mend: bool) -> int:
     """Is the file whole? Pages, keys, index, versions; exit 1 where something is wrong."""
     from storage.maintenance import check, check_index, reindex
     from storage.sqlite.lock import Lock, holder
@@ -46,7 +46,7 @@ def check_file(app: App, mend: bool) -> int:
     if mend or holder(path) is None:
         with Lock(path, command="db check", now=now()), open_writer(path) as writer:
             if mend:
-                app.say(f"the full-text index is written anew from {reindex(writer):,} articles")
+                app.message(f"the full-text index is written anew from {reindex(writer):,} articles")
                 problems = check(path)
             problems += [p for p in [check_index(writer)] if p]
     for problem in problems:
@@ -59,7 +59,7 @@ def check_file(app: App, mend: bool) -> int:
 @db_command.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
 @pass_app
-def backup_file(app: App, file: Path) -> None:
+def backup_file(app: CliContext, file: Path) -> None:
     """Copy the file while it may be written; the copy appears whole or not at all."""
     from storage.maintenance import backup
 
@@ -70,14 +70,14 @@ def backup_file(app: App, file: Path) -> None:
 @db_command.command("restore")
 @click.argument("file")
 @pass_app
-def restore_file(app: App, file: str) -> None:
+def restore_file(app: CliContext, file: str) -> None:
     """Put a backup in the place of the database; what stood there is kept beside it."""
     from storage.maintenance import restore
     from storage.sqlite.lock import Lock
 
     path = app.config.database
     with Lock(path, command="db restore", now=now()):
-        generation = restore(existing(file), path, now())
+        generation = restore(existing_file(file), path, now())
     print(f"{path}: restored from {file}; generation {generation}")
 
 
@@ -90,10 +90,10 @@ def restore_file(app: App, file: str) -> None:
 )
 @click.option("--source", "sources", multiple=True, metavar="ID", help="With --articles-before: only this source's.")
 @pass_app
-def prune_file(app: App, articles_before: str | None, sources: tuple[str, ...]) -> None:
+def prune_file(app: CliContext, articles_before: str | None, sources: tuple[str, ...]) -> None:
     """Take out by age what is not the record: the request ledger, old runs, rejected entries of feeds that are gone, raw pages; articles only when asked for."""
     from storage.maintenance import prune
-    from storage.records import iso
+    from storage.records import format_utc
     from storage.sqlite.lock import Lock
     from storage.writer import open_writer
 
@@ -106,7 +106,7 @@ def prune_file(app: App, articles_before: str | None, sources: tuple[str, ...]) 
         found = {}
         if articles_before is not None:
             found["articles"] = writer.prune_articles(articles_before, sources, moment)
-        ledger = iso(moment - timedelta(seconds=app.config.storage.fetches_retain))
+        ledger = format_utc(moment - timedelta(seconds=app.config.storage.fetches_retain))
         found |= prune(writer, now=moment, fetches_before=ledger)
-        found["files of raw pages"] = writer.forget_raw(moment - timedelta(seconds=app.config.extract.raw_retain))
+        found["files of raw pages"] = writer.delete_raw_pages(moment - timedelta(seconds=app.config.extract.raw_retain))
     print(", ".join(f"{count:,} {name}" for name, count in found.items()) + " taken out")

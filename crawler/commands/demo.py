@@ -10,24 +10,24 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.context import App, now, pass_app
+from crawler.commands.context import CliContext, now, pass_app
 from crawler.startup import own_command
 
 
 @click.command("demo")
 @click.option("--browse", is_flag=True, help="Open what was kept in the browser's reach at the end.")
 @pass_app
-def demo_command(app: App, browse: bool) -> int:
+def demo_command(app: CliContext, browse: bool) -> int:
     """Serve a bundled news web of a few invented outlets on this machine, crawl it twice, and show what was kept.
 
     Three outlets run two wire stories, articles are edited between the crawls, one page is taken away, one feed is broken, one
     outlet stands behind a consent wall, others write Chinese, Arabic, Spanish.
     """
     from crawler.config.loader import shipped
-    from crawler.demo.web import HOUR, configuration, news_web
+    from crawler.demo.web import HOUR, configuration, demo_sites
 
     folder = Path(tempfile.mkdtemp(prefix="newsdesk-demo-"))
-    with news_web(shipped("demo.toml"), now()) as outlets:
+    with demo_sites(shipped("demo.toml"), now()) as outlets:
         (folder / "newsdesk.toml").write_text(configuration(outlets), encoding="utf-8")
         say = _Teller(folder)
         say.told(
@@ -50,11 +50,11 @@ def demo_command(app: App, browse: bool) -> int:
         say.run("search", "大桥")
         say.run("search", "Bergbahn")
     database = folder / "news.db"
-    app.say(f"Look around: newsdesk --db {database} list    (or: newsdesk --db {database} browse)")
+    app.message(f"Look around: newsdesk --db {database} list    (or: newsdesk --db {database} browse)")
     if browse:
         from crawler.outputs.browse.server import serve
 
-        serve(database, host="127.0.0.1", port=8001, allowed=(), say=app.say)
+        serve(database, host="127.0.0.1", port=8001, allowed=(), say=app.message)
     return 1 if say.failed else 0
 
 

@@ -12,8 +12,16 @@ from pyexpat import EXPAT_VERSION
 
 import click
 
-from crawler.commands.context import App, pass_app
-from crawler.monitoring.installation import Advice, mounted, of_expat, of_place, of_settings, of_sqlite, of_versions
+from crawler.commands.context import CliContext, pass_app
+from crawler.monitoring.installation import (
+    Finding,
+    check_filesystem,
+    check_settings,
+    check_sqlite,
+    check_versions,
+    filesystem_type,
+    of_expat,
+)
 from crawler.startup import foreign, foreign_packages
 from crawler.version import __version__
 
@@ -34,9 +42,9 @@ _NAMED = (
 
 @click.command("doctor")
 @pass_app
-def doctor_command(app: App) -> int:
+def doctor_command(app: CliContext) -> int:
     """Versions, limits and settings, what of them is unsafe, and what to do; exit 1 where something must be mended."""
-    from crawler.watches.matching import never
+    from crawler.watches.matching import misconfiguration
     from storage.errors import StorageError
     from storage.sqlite.connection import SQLITE_VERSION
     from storage.sqlite.lock import holder
@@ -49,9 +57,9 @@ def doctor_command(app: App) -> int:
     module = "pysqlite3" if importlib.util.find_spec("pysqlite3") else "Python's own"
     print(f"SQLite        {SQLITE_VERSION} ({module})")
     advice = [
-        *(Advice(foreign(name, place)) for name, place in foreign_packages().items()),
-        *of_versions(found),
-        *of_sqlite(SQLITE_VERSION),
+        *(Finding(foreign(name, place)) for name, place in foreign_packages().items()),
+        *check_versions(found),
+        *check_sqlite(SQLITE_VERSION),
         *of_expat(EXPAT_VERSION),
         *_limits(),
     ]
@@ -63,13 +71,13 @@ def doctor_command(app: App) -> int:
         try:
             app.reader().close()
         except StorageError as error:
-            advice.append(Advice(str(error)))
+            advice.append(Finding(str(error)))
     if held := holder(config.database):
         print(f"held by       newsdesk {held.command}, pid {held.pid} on {held.host}, since {held.since}")
     place = config.database.resolve()
-    mute = {watch.name: never(watch, config.tags) for watch in config.watches}
-    advice += [*of_place(place, mounted(place, _mounts())), *of_settings(config)]
-    advice += [Advice(f"watch {name!r} can never tell of anything: {why}") for name, why in mute.items() if why]
+    mute = {watch.name: misconfiguration(watch, config.tags) for watch in config.watches}
+    advice += [*check_filesystem(place, filesystem_type(place, _mounts())), *check_settings(config)]
+    advice += [Finding(f"watch {name!r} can never tell of anything: {why}") for name, why in mute.items() if why]
     for one in advice:
         print(f"! {one}")
     print("nothing to mend" if not advice else f"{len(advice)} to look at")
@@ -83,14 +91,14 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _limits() -> list[Advice]:
+def _limits() -> list[Finding]:
     import resource
 
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     print(
         f"limits        {files} open files, {os.cpu_count()} cores, {shutil.disk_usage('.').free / 1e9:,.1f} GB free here"
     )
-    return [Advice(f"only {files} files may be open; `ulimit -n 1024` before newsdesk")] if files < 256 else []
+    return [Finding(f"only {files} files may be open; `ulimit -n 1024` before newsdesk")] if files < 256 else []
 
 
 def _mounts() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from crawler.commands.articles import unknown_names
-from crawler.commands.context import App, emit, machine_options, pass_app
+from crawler.commands.context import CliContext, format_options, pass_app, print_rows
 from crawler.commands.params import When
 
 
@@ -19,10 +19,10 @@ from crawler.commands.params import When
 @click.option("--title", is_flag=True, help="Only changed headlines.")
 @click.option("--vanished", is_flag=True, help="Articles that are gone instead.")
 @click.option("--min-words", type=click.IntRange(0, 2**31), default=0, help="Only edits of at least so many words.")
-@machine_options(csv=True)
+@format_options(csv=True)
 @pass_app
 def edits_command(
-    app: App,
+    app: CliContext,
     since: str | None,
     sources: tuple[str, ...],
     tags: tuple[str, ...],
@@ -33,7 +33,7 @@ def edits_command(
     form: str,
 ) -> None:
     """What publishers changed after publication, newest first."""
-    from crawler.outputs.terminal import local, table, zone_name
+    from crawler.outputs.terminal import local_time, table, zone_name
 
     with app.reader() as store:
         unknown_names(app, store, sources=sources, tags=tags)
@@ -45,15 +45,15 @@ def edits_command(
             else store.edits(since=since, sources=sources, silent=silent, title=title, min_words=min_words)
         )
     if form:
-        emit(rows, form)
+        print_rows(rows, form)
         return
     if not rows:
-        app.say("no vanished article matches" if vanished else "no edit matches")
+        app.message("no vanished article matches" if vanished else "no edit matches")
         return
     if vanished:
         table(
             [("id", {}), ("vanished", {"no_wrap": True}), ("source", {}), ("why", {}), ("title", {"ratio": 1})],
-            ([r["id"], local(r["vanished_at"]), r["source"], r["vanished_reason"], r["title"]] for r in rows),
+            ([r["id"], local_time(r["vanished_at"]), r["source"], r["vanished_reason"], r["title"]] for r in rows),
             caption=f"times are {zone_name()}",
         )
         return
@@ -71,7 +71,7 @@ def edits_command(
         shown.append(
             [
                 r["id"],
-                f"{local(r['last_same_at'] or r['before_at'])} and {local(r['seen_at'])}",
+                f"{local_time(r['last_same_at'] or r['before_at'])} and {local_time(r['seen_at'])}",
                 r["source"] or "",
                 f"+{r['words_added']} -{r['words_removed']}",
                 "silent" if r["silent"] else "",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from crawler.commands.articles import filter_options, operators, unknown_names
-from crawler.commands.context import App, now, pass_app
+from crawler.commands.context import CliContext, now, pass_app
 from storage.records import Filter
 
 if TYPE_CHECKING:
     from crawler.outputs.cursors import Cursor
-    from crawler.outputs.exports import Exported
+    from crawler.outputs.exports import ExportResult
 
 
 _FORMS = ("jsonl", "csv", "parquet", "markdown", "atom")
@@ -72,7 +72,7 @@ def _form_of(file: Path) -> str:
 @filter_options
 @pass_app
 def export_command(
-    app: App,
+    app: CliContext,
     form: str | None,
     file: Path,
     query: str | None,
@@ -84,17 +84,17 @@ def export_command(
     fields: tuple[str, ...],
 ) -> None:
     """What is kept, into a file (`-` is stdout), with the filters of `list`; the file appears when all of it is written."""
-    from crawler.outputs.atomic_files import refuse_clashes, whole
+    from crawler.outputs.atomic_files import atomic_write, check_targets
     from crawler.outputs.cursors import read_cursor, write_cursor
     from crawler.outputs.exports import export
     from crawler.outputs.manifest import as_text, manifest
-    from crawler.outputs.terminal import counted
+    from crawler.outputs.terminal import pluralize
 
     form = form or _form_of(file)
     if cursor_file and since_seq is not None:
         raise click.UsageError("--since-cursor and --since-seq exclude one another")
     which = dataclasses.replace(which, query=query)
-    refuse_clashes([path for path in (file, cursor_file, manifest_file) if path], app.config.own_files)
+    check_targets([path for path in (file, cursor_file, manifest_file) if path], app.config.protected_files)
     since: Callable[[Cursor], int] | None = None
     if cursor_file:
         since = lambda here: read_cursor(cursor_file, here)  # noqa: E731 - the one line says it
@@ -104,9 +104,9 @@ def export_command(
     with app.reader() as store:
         unknown_names(app, store, sources=which.sources, tags=which.tags)
 
-        def also(done: Exported) -> None:
+        def also(done: ExportResult) -> None:
             if manifest_file:
-                with whole(manifest_file, advice="the export is whole, the manifest is not") as out:
+                with atomic_write(manifest_file, advice="the export is whole, the manifest is not") as out:
                     out.write(as_text(manifest(done, store, app.config)))
 
         done = export(store, which, file, form, fields=fields, since=since, now=now(), also=also)
@@ -114,7 +114,7 @@ def export_command(
     if cursor_file:
         write_cursor(cursor_file, done.cursor)
     cut = f" of {every:,}; --limit shows more" if every > done.articles else ""
-    gone = f" and {counted(done.tombstones, 'tombstone')}" if done.tombstones else ""
+    gone = f" and {pluralize(done.tombstones, 'tombstone')}" if done.tombstones else ""
     where = "" if str(file) == "-" else f" in {file}"
     place = f"; seq {done.cursor.seq} is the newest" if since else ""
-    app.say(f"{counted(done.articles, 'article')}{gone}{where}{cut}{place}")
+    app.message(f"{pluralize(done.articles, 'article')}{gone}{where}{cut}{place}")

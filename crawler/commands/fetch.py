@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from crawler.commands.context import App, emit, now, pass_app
+from crawler.commands.context import CliContext, now, pass_app, print_rows
 
 
 @click.command("fetch")
@@ -16,7 +16,7 @@ from crawler.commands.context import App, emit, now, pass_app
 @click.option("--markdown", "form", flag_value="markdown", help="Markdown.")
 @click.option("--text", "form", flag_value="text", help="The text alone.")
 @pass_app
-def fetch_command(app: App, urls: tuple[str, ...], no_store: bool, form: str | None) -> int:
+def fetch_command(app: CliContext, urls: tuple[str, ...], no_store: bool, form: str | None) -> int:
     """Fetch and extract addresses now; `-` reads them from stdin, one a line. Always asks, so it is also the recheck at will.
 
     Prints the articles; says on stderr under which id in which file each is kept. Works in an empty folder, without any
@@ -38,14 +38,14 @@ def fetch_command(app: App, urls: tuple[str, ...], no_store: bool, form: str | N
     found = fetch_addresses(app.config, wanted, store=not no_store, now=now)
     articles = [f.article for f in found if f.article is not None]
     if form == "json":
-        emit([article_row(a) for a in articles], "json")
+        print_rows([article_row(a) for a in articles], "json")
     else:
         print_articles(articles, form or "read")
     for f in found:
         if f.article is None:
             print(f"newsdesk: {f.url}: {f.reason}", file=sys.stderr)
         elif not no_store:
-            app.say(f"{f.url}: {f.outcome}, kept as {f.article.id} in {app.config.database}")
+            app.message(f"{f.url}: {f.outcome}, kept as {f.article.id} in {app.config.database}")
     if all(f.article for f in found):
         return DONE
     return SOME_FAILED if articles else ALL_FAILED

@@ -7,7 +7,7 @@ import dataclasses
 import click
 
 from crawler.commands.articles import unknown_names
-from crawler.commands.context import App, emit, machine_options, pass_app
+from crawler.commands.context import CliContext, format_options, pass_app, print_rows
 from crawler.commands.params import When
 
 
@@ -21,38 +21,40 @@ from crawler.commands.params import When
     help="Only these; may be repeated.",
 )
 @click.option("--since", type=When(), help="Found since then.")
-@machine_options(csv=False)
+@format_options(csv=False)
 @pass_app
-def gaps_command(app: App, sources: tuple[str, ...], states: tuple[str, ...], since: str | None, form: str) -> None:
+def gaps_command(
+    app: CliContext, sources: tuple[str, ...], states: tuple[str, ...], since: str | None, form: str
+) -> None:
     """Provable holes: a feed listed nothing that it had listed the time before, so something may have come and gone between.
 
     An open gap is looked for in archive pages, sitemaps and section pages; it is filled when one of them reaches back to before it, and lost when
     none does.
     """
-    from crawler.outputs.terminal import local, table
+    from crawler.outputs.terminal import local_time, table
 
     with app.reader() as store:
         unknown_names(app, store, sources=sources)
         found = store.gaps(sources=sources, states=states, since=since)
     if form:
-        emit([dataclasses.asdict(gap) for gap in found], form)
+        print_rows([dataclasses.asdict(gap) for gap in found], form)
         return
     columns = [(name, {"no_wrap": True}) for name in ("found", "source", "state", "from", "to")]
     table(
         [*columns, ("came in", {"justify": "right"}), ("by", {}), ("feed", {"ratio": 1, "overflow": "fold"})],
         (
             [
-                local(g.found_at),
+                local_time(g.found_at),
                 g.source,
                 g.state,
-                local(g.from_at),
-                local(g.to_at),
+                local_time(g.from_at),
+                local_time(g.to_at),
                 g.entries_found,
-                g.how or "",
+                g.filled_by or "",
                 g.feed_url,
             ]
             for g in found
         ),
     )
     if not found:
-        app.say("no gap is known")
+        app.message("no gap is known")

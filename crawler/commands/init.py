@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.context import App, pass_app
+from crawler.commands.context import CliContext, pass_app
 
 
 @click.command("init")
 @pass_app
-def init_command(app: App) -> None:
+def init_command(app: CliContext) -> None:
     """Put starter files into this folder: newsdesk.toml with every setting, and sources.toml with the shipped sources."""
     from crawler.config.loader import shipped
     from crawler.errors import UsageError
@@ -22,4 +22,4 @@ def init_command(app: App) -> None:
             raise UsageError(f"{target} is here already; init writes only where nothing is lost")
     for name, target in targets:
         target.write_bytes(shipped(name).read_bytes())
-    app.say("newsdesk.toml and sources.toml are written; edit them, then `newsdesk crawl`")
+    app.message("newsdesk.toml and sources.toml are written; edit them, then `newsdesk crawl`")

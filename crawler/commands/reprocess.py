@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.context import App, emit, machine_options, now, pass_app
+from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 
 if TYPE_CHECKING:
-    from crawler.articles.reprocess import Reread
+    from crawler.articles.reprocess import ReprocessResult
 
 SHOWN = 60  # characters of a value in the table
 
@@ -18,9 +18,9 @@ SHOWN = 60  # characters of a value in the table
 @click.command("reprocess")
 @click.option("--source", "sources", multiple=True, metavar="ID", help="Only this source (may be repeated).")
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
-@machine_options(csv=False)
+@format_options(csv=False)
 @pass_app
-def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: str) -> int:
+def reprocess_command(app: CliContext, sources: tuple[str, ...], dry_run: bool, form: str) -> int:
     """Extract again from the kept raw pages, and show field by field what changes.
 
     A text that is another becomes a version of cause `reprocess`, which no list of edits shows. A page that is no article to the new
@@ -39,10 +39,10 @@ def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: s
         known = {s.id for s in app.config.sources} | {row["source"] for row in store.health(now())}
     if unknown := set(sources) - known:
         raise ConfigError(f"no source is called {', '.join(sorted(unknown))}; `newsdesk sources list` names them")
-    found: list[Reread] = []
+    found: list[ReprocessResult] = []
     count = 0
 
-    def each(one: Reread) -> None:
+    def each(one: ReprocessResult) -> None:
         nonlocal count
         count += 1
         if one.changes or one.new is None:
@@ -56,32 +56,34 @@ def reprocess_command(app: App, sources: tuple[str, ...], dry_run: bool, form: s
             reprocess(app.config, writer, sources, now=now(), each=each)
     changed = [one for one in found if one.changes]
     if form:
-        emit([_row(one) for one in found], form)
+        print_rows([_row(one) for one in found], form)
     else:
         _print(changed)
     for one in found:
         if one.new is None:
-            app.say(
-                f"article {one.held.id} ({one.held.url}): left as it is: {one.error or f'to this extractor the page is a {one.obstacle}'}"
+            app.message(
+                f"article {one.held.id} ({one.held.url}): left as it is: {one.error or f'to this extractor the page is a {one.problem}'}"
             )
     fields = Counter(name for one in changed for name in one.changes)
     counts = ", ".join(f"{name} {number:,}" for name, number in fields.most_common())
     would = "would change" if dry_run else "changed"
-    app.say(f"{count:,} kept pages read again; {len(changed):,} articles {would}" + (f": {counts}" if counts else ""))
+    app.message(
+        f"{count:,} kept pages read again; {len(changed):,} articles {would}" + (f": {counts}" if counts else "")
+    )
     if not count:
-        app.say("no raw page is kept; [extract] keep_raw keeps them from the next crawl on")
+        app.message("no raw page is kept; [extract] keep_raw keeps them from the next crawl on")
     broken = sum(one.error is not None for one in found)
     return (ALL_FAILED if broken == count else SOME_FAILED) if broken else DONE
 
 
-def _row(one: Reread) -> dict[str, Any]:
+def _row(one: ReprocessResult) -> dict[str, Any]:
     plain = {name: {"before": _plain(before), "after": _plain(after)} for name, (before, after) in one.changes.items()}
     return {
         "id": one.held.id,
         "source": one.held.source,
         "url": one.held.url,
         "changes": plain,
-        "obstacle": one.obstacle,
+        "obstacle": one.problem,
         "error": one.error,
     }
 
@@ -90,7 +92,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _print(changed: list[Reread]) -> None:
+def _print(changed: list[ReprocessResult]) -> None:
     from crawler.outputs.terminal import table
 
     columns: list[tuple[str, dict[str, Any]]] = [

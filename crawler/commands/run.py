@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crawler.commands.context import App, pass_app
+from crawler.commands.context import CliContext, pass_app
 from crawler.errors import CrawlerError
 
 if TYPE_CHECKING:
-    from crawler.engine.crawl.shutdown import Stopping
+    from crawler.engine.crawl.shutdown import ShutdownSignals
 
 
 @click.command("run")
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     help="A line a poll, on stderr.",
 )
 @pass_app
-def run_command(app: App, metrics: str | None, form: str) -> int:
+def run_command(app: CliContext, metrics: str | None, form: str) -> int:
     """Crawl in the background until SIGTERM or SIGINT; each feed is asked by its own rhythm.
 
     Edits of the configuration are picked up within ten seconds, SIGHUP takes them at once; a file that cannot be read leaves the old settings in
     force. The first signal drains within ten seconds and exits 0, a second one ends at once. Exit 6 when another newsdesk holds the database.
     """
-    from crawler.engine.crawl.shutdown import Stopping
+    from crawler.engine.crawl.shutdown import ShutdownSignals
     from crawler.outputs.log_format import line_of, log_to_stderr
     from storage.errors import StorageError
 
     log_to_stderr(form, quiet=app.quiet, verbose=app.verbose)
-    with Stopping(line_of(form)) as stopping:
+    with ShutdownSignals(line_of(form)) as stopping:
         try:
             return _run(app, metrics, stopping)
         except (
@@ -51,13 +51,13 @@ def run_command(app: App, metrics: str | None, form: str) -> int:
             return error.exit_code
 
 
-def _run(app: App, metrics: str | None, stopping: Stopping) -> int:
+def _run(app: CliContext, metrics: str | None, stopping: ShutdownSignals) -> int:
     from crawler.engine.crawl.plan import plan_run
     from crawler.engine.crawl.runner import run
-    from crawler.engine.crawl.session import LiveRun
+    from crawler.engine.crawl.session import CrawlSession
     from crawler.engine.daemon.metrics import serve_metrics
 
-    def ready(live: LiveRun) -> None:
+    def ready(live: CrawlSession) -> None:
         if metrics:
             serve_metrics(metrics, live)
 
@@ -68,6 +68,6 @@ def _run(app: App, metrics: str | None, stopping: Stopping) -> int:
         spider="feed",
         reload=lambda: app.load(app.config_path or app.config.path),
         ready=ready,
-        signals_heard=stopping,
+        shutdown=stopping,
     )
     return result.run.exit_code or 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.context import App, emit, machine_options, pass_app
+from crawler.commands.context import CliContext, format_options, pass_app, print_rows
 from crawler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     help="This version; with --diff, against the one before it.",
 )
 @click.option("--markdown", "view", flag_value="markdown", help="Markdown.")
-@machine_options(csv=False)
+@format_options(csv=False)
 @pass_app
-def show_command(app: App, key: str, view: str | None, revision: int | None, form: str) -> None:
+def show_command(app: CliContext, key: str, view: str | None, revision: int | None, form: str) -> None:
     """One article, by its id, uid or any of its addresses."""
     with app.reader() as store:
         article = find(store, key)
@@ -49,7 +49,7 @@ def show_command(app: App, key: str, view: str | None, revision: int | None, for
             if form == "jsonl":
                 print(as_jsonl(article_row(article)))
             else:
-                emit([article_row(article)], "json")
+                print_rows([article_row(article)], "json")
             return
         from crawler.outputs.articles import print_articles
 
@@ -119,13 +119,13 @@ def _raw(store: Store, article: Article) -> None:
 def _revisions(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001 - one signature for all views
     rows = store.revisions(article.id)
     if form:
-        emit(rows, form)
+        print_rows(rows, form)
         return
-    from crawler.outputs.terminal import local, table, zone_name
+    from crawler.outputs.terminal import local_time, table, zone_name
 
     if not rows:
         print(
-            f"article {article.id} was never edited since it was first seen at {local(article.first_seen_at)} {zone_name()}"
+            f"article {article.id} was never edited since it was first seen at {local_time(article.first_seen_at)} {zone_name()}"
         )
         return
     columns: list[tuple[str, dict[str, Any]]] = [
@@ -138,9 +138,9 @@ def _revisions(store: Store, article: Article, revision: int | None, form: str) 
     shown = []
     for old, new in zip([None, *rows], rows, strict=False):
         between = (
-            f"between {local(old['last_same_at'] or old['seen_at'])} and {local(new['seen_at'])}"
+            f"between {local_time(old['last_same_at'] or old['seen_at'])} and {local_time(new['seen_at'])}"
             if old
-            else f"seen {local(new['seen_at'])}"
+            else f"seen {local_time(new['seen_at'])}"
         )
         how = "read anew" if new["cause"] == "reprocess" else "silent" if new["silent"] else ""
         counted = f"+{new['words_added']} -{new['words_removed']}" if old else ""
@@ -164,7 +164,7 @@ def _diff(store: Store, article: Article, revision: int | None, form: str) -> No
     from crawler.outputs.diff import print_diff
 
     if form:
-        emit(pair, form)
+        print_rows(pair, form)
     else:
         print_diff(*pair)
 
@@ -174,7 +174,7 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
 
     story = store.story(article.story_id or article.id)
     if form:
-        emit(
+        print_rows(
             [
                 article_row(a, ("id", "source", "published_at", "first_seen_at", "title", "duplicate_of", "url"))
                 for a in story
@@ -183,8 +183,8 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
         )
         return
     from crawler.articles.near_duplicates import containment, shingles
-    from crawler.outputs.first_published import first_told
-    from crawler.outputs.terminal import local, table, zone_name
+    from crawler.outputs.first_published import describe_first
+    from crawler.outputs.terminal import local_time, table, zone_name
 
     mine = shingles(article.text or "")
     columns: list[tuple[str, dict[str, Any]]] = [
@@ -198,8 +198,8 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
     rows = (
         [
             a.id,
-            local(a.published_at),
-            local(a.first_seen_at),
+            local_time(a.published_at),
+            local_time(a.first_seen_at),
             a.source or "",
             "itself" if a.id == article.id else f"{containment(mine, shingles(a.text or '')):.0%}",
             a.title,
@@ -208,13 +208,13 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
     )
     table(columns, rows, caption=f"times are {zone_name()}", report=True)
     if len(story) > 1:
-        print(first_told(story))
+        print(describe_first(story))
 
 
 def _provenance(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001
     addresses = store.addresses(article.id)
     if form:
-        emit([{"provenance": {k: dict(v) for k, v in article.provenance.items()}, "addresses": addresses}], form)
+        print_rows([{"provenance": {k: dict(v) for k, v in article.provenance.items()}, "addresses": addresses}], form)
         return
     from crawler.outputs.terminal import table
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.context import App, emit, existing, machine_options, now, pass_app
+from crawler.commands.context import CliContext, existing_file, format_options, now, pass_app, print_rows
 from crawler.errors import unexpected
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ def sources_command() -> None:
 
 
 @sources_command.command("list")
-@machine_options(csv=True)
+@format_options(csv=True)
 @pass_app
-def list_sources(app: App, form: str) -> None:
+def list_sources(app: CliContext, form: str) -> None:
     """The sources in force."""
     from crawler.outputs.terminal import table
 
@@ -46,7 +46,7 @@ def list_sources(app: App, form: str) -> None:
         for s in app.config.sources
     ]
     if form:
-        emit(rows, form, tuple(rows[0]) if rows else ())
+        print_rows(rows, form, tuple(rows[0]) if rows else ())
         return
     columns: list[tuple[str, dict[str, Any]]] = [
         ("id", {"no_wrap": True}),
@@ -73,7 +73,7 @@ def list_sources(app: App, form: str) -> None:
         ),
     )
     if not rows:
-        app.say("no sources; `newsdesk sources add URL` adds one")
+        app.message("no sources; `newsdesk sources add URL` adds one")
 
 
 @sources_command.command("add")
@@ -82,11 +82,13 @@ def list_sources(app: App, form: str) -> None:
 @click.option("--name", help="Its name [default: what the site calls itself].")
 @click.option("--tag", "tags", multiple=True, help="A tag of yours (may be repeated).")
 @pass_app
-def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: str | None, tags: tuple[str, ...]) -> int:
+def add_sources(
+    app: CliContext, urls: tuple[str, ...], source_id: str | None, name: str | None, tags: tuple[str, ...]
+) -> int:
     """Add sites, feeds or sitemaps: discovers where each lists its news, shows what it found, and writes the configuration."""
     from crawler.config import source_file
     from crawler.config.loader import check_id
-    from crawler.engine.jobs.discover import probe
+    from crawler.engine.jobs.discover import run_probe
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
     from crawler.urls import host_of
 
@@ -96,28 +98,28 @@ def add_sources(app: App, urls: tuple[str, ...], source_id: str | None, name: st
         raise UsageError("--id names one source; add several addresses without it, or one at a time")
     addresses = [_address(url) for url in urls]
     known = {address: s.id for s in app.config.sources for _, address in s.feed_urls}
-    found = probe(app.config, lambda web: _discover_all(web, addresses), now)
+    found = run_probe(app.config, lambda web: _discover_all(web, addresses), now)
     taken = dict.fromkeys((s.id for s in app.config.sources), 1)
     tables = []
     for discovery in found:
         if not discovery.found:
-            app.say(f"{discovery.url}: {discovery.error}")
+            app.message(f"{discovery.url}: {discovery.error}")
             continue
         held = [known[a] for a, _ in (*discovery.feeds, *discovery.sitemaps, *discovery.pages) if a in known]
         if held:
-            app.say(f"{discovery.url}: its feeds are those of {held[0]!r} already; nothing is added")
+            app.message(f"{discovery.url}: its feeds are those of {held[0]!r} already; nothing is added")
             continue
         wanted = source_id or host_of(discovery.home or discovery.url).removeprefix("www.")
         if source_id and source_id in taken:
             raise UsageError(f"another source has the id {source_id!r} already; choose another --id")
-        values = _values(discovery, source_file.free_id(wanted, taken), name, tags)
+        values = _values(discovery, source_file.unique_id(wanted, taken), name, tags)
         tables.append(values)
         _show_found(values, discovery)
     if tables:
         path = source_file.target_file(app.config)
         fresh = not path.exists()
         source_file.add_sources(path, tables)
-        app.say(
+        app.message(
             f"written to {path}"
             + (
                 "; from now on this file is the configuration here, and the shipped sources are left out"
@@ -159,10 +161,10 @@ async def _discover_all(web: Web, urls: list[str]) -> list[Discovery]:
 
 
 def _values(found: Discovery, source_id: str, name: str | None, tags: tuple[str, ...]) -> dict[str, Any]:
-    from crawler.feeds.parsed_feed import plain
+    from crawler.feeds.parsed_feed import plain_text
 
     return {
-        "id": source_id, "name": name or plain(found.title) or source_id, "url": found.home or found.url, "feeds": [u for u, _ in found.feeds], "sitemaps": [u for u, _ in found.sitemaps],
+        "id": source_id, "name": name or plain_text(found.title) or source_id, "url": found.home or found.url, "feeds": [u for u, _ in found.feeds], "sitemaps": [u for u, _ in found.sitemaps],
         "pages": [u for u, _ in found.pages], "language": (found.language or "").split("-")[0].lower(), "tags": list(tags),
     }  # fmt: skip
 
@@ -181,42 +183,42 @@ def _show_found(values: dict[str, Any], found: Discovery) -> None:
 @sources_command.command("test")
 @click.argument("url", metavar="URL|ID")
 @pass_app
-def test_source(app: App, url: str) -> int:
+def test_source(app: CliContext, url: str) -> int:
     """What a feed says, when it would be asked next, and what its newest article extracts to. Stores nothing."""
     from crawler.commands.sources_test import print_test, run_test
-    from crawler.engine.jobs.discover import probe
+    from crawler.engine.jobs.discover import run_probe
 
     source = app.config.source(url)
     addresses = [address for _, address in source.feed_urls] if source else [_address(url)]
-    found = probe(app.config, lambda web: run_test(web, app.config, addresses, now), now)
+    found = run_probe(app.config, lambda web: run_test(web, app.config, addresses, now), now)
     return print_test(found)
 
 
 @sources_command.command("enable")
 @click.argument("source_id", metavar="ID")
 @pass_app
-def enable_source(app: App, source_id: str) -> None:
+def enable_source(app: CliContext, source_id: str) -> None:
     """Crawl a source again."""
     from crawler.config import source_file
 
-    app.say(f"{source_id} is enabled in {source_file.set_enabled(app.config, source_id, enabled=True)}")
+    app.message(f"{source_id} is enabled in {source_file.set_enabled(app.config, source_id, enabled=True)}")
 
 
 @sources_command.command("disable")
 @click.argument("source_id", metavar="ID")
 @pass_app
-def disable_source(app: App, source_id: str) -> None:
+def disable_source(app: CliContext, source_id: str) -> None:
     """Leave a source alone; what is kept of it stays."""
     from crawler.config import source_file
 
-    app.say(f"{source_id} is disabled in {source_file.set_enabled(app.config, source_id, enabled=False)}")
+    app.message(f"{source_id} is disabled in {source_file.set_enabled(app.config, source_id, enabled=False)}")
 
 
 @sources_command.command("rename")
 @click.argument("old")
 @click.argument("new")
 @pass_app
-def rename_source(app: App, old: str, new: str) -> None:
+def rename_source(app: CliContext, old: str, new: str) -> None:
     """Give a source another id, in the configuration and in the database."""
     from crawler.config import source_file
     from storage.sqlite.lock import Lock
@@ -224,35 +226,35 @@ def rename_source(app: App, old: str, new: str) -> None:
 
     database = app.config.database
     if not database.exists():
-        app.say(f"{old} is now {new} in {source_file.rename(app.config, old, new)}")
+        app.message(f"{old} is now {new} in {source_file.rename(app.config, old, new)}")
         return
     with Lock(database, command="sources rename", now=now()), open_writer(database) as store:
         path = source_file.rename(app.config, old, new)
         count = store.rename_source(old, new, now())
-    app.say(f"{old} is now {new} in {path}, and in {database} ({count:,} articles)")
+    app.message(f"{old} is now {new} in {path}, and in {database} ({count:,} articles)")
 
 
 @sources_command.command("remove")
 @click.argument("source_id", metavar="ID")
 @pass_app
-def remove_source(app: App, source_id: str) -> None:
+def remove_source(app: CliContext, source_id: str) -> None:
     """Take a source out of the list; its articles stay."""
     from crawler.config import source_file
 
-    app.say(f"{source_id} is removed from {source_file.remove(app.config, source_id)}; its articles stay")
+    app.message(f"{source_id} is removed from {source_file.remove(app.config, source_id)}; its articles stay")
 
 
 @sources_command.command("import")
 @click.argument("file", metavar="FILE")
 @click.option("--tag", "tags", multiple=True, help="A tag for all of them (may be repeated).")
 @pass_app
-def import_sources(app: App, file: str, tags: tuple[str, ...]) -> int:
+def import_sources(app: CliContext, file: str, tags: tuple[str, ...]) -> int:
     """Import OPML (folders become tags), TOML, CSV, or plain lines of feeds or home pages; home pages are discovered side by side."""
     from crawler.commands.sources_import import import_file
-    from crawler.engine.jobs.discover import probe
+    from crawler.engine.jobs.discover import run_probe
 
     return import_file(
-        app, existing(file), tags, lambda urls: probe(app.config, lambda web: _discover_all(web, urls), now)
+        app, existing_file(file), tags, lambda urls: run_probe(app.config, lambda web: _discover_all(web, urls), now)
     )
 
 
@@ -260,7 +262,7 @@ def import_sources(app: App, file: str, tags: tuple[str, ...]) -> int:
 @click.option("--format", "form", type=click.Choice(["opml", "toml"]), default="opml", show_default=True)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @pass_app
-def export_sources(app: App, file: Path | None, form: str) -> None:
+def export_sources(app: CliContext, file: Path | None, form: str) -> None:
     """The source list, for others: OPML or TOML, on stdout or into a file."""
     import tomlkit
 
@@ -280,6 +282,6 @@ def export_sources(app: App, file: Path | None, form: str) -> None:
         )
     if file:
         file.write_text(text, encoding="utf-8")
-        app.say(f"written to {file}")
+        app.message(f"written to {file}")
     else:
         print(text, end="")

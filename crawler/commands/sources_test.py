@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from crawler.config.models import Config, PublisherRules, SourceIndex
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
 from crawler.extraction.extraction import Extraction
-from crawler.feeds.revisit import Answer, check
+from crawler.feeds.revisit import PollResponse, decide
 from crawler.urls import canonical_url
-from storage.records import Feed, FeedCheck, Listed, iso
+from storage.records import Feed, FeedCheck, FeedEntry, format_utc
 
 if TYPE_CHECKING:
     from crawler.engine.jobs.discover import Discovery, Web
@@ -26,7 +26,7 @@ class Tested:
 
     found: Discovery
     check: FeedCheck | None = None
-    newest: Listed | None = None
+    newest: FeedEntry | None = None
     article: Extraction | None = None
     article_error: str | None = None
     skipped: int = 0
@@ -46,10 +46,10 @@ async def run_test(web: Web, config: Config, urls: list[str], now: Callable[[], 
             tested.append(Tested(found=found))
             continue
         address, parsed = lists[0]
-        source = index.at(found.home or url)
-        checked = check(
+        source = index.for_url(found.home or url)
+        checked = decide(
             Feed(url=address, source=None, kind=parsed.kind),
-            Answer(status=200, final_url=address, parsed=parsed),
+            PollResponse(status=200, final_url=address, parsed=parsed),
             schedule=config.schedule,
             every=source.every if source else None,
             now=now(),
@@ -75,7 +75,7 @@ async def run_test(web: Web, config: Config, urls: list[str], now: Callable[[], 
 
 def print_test(tested: list[Tested]) -> int:
     """Tell it; the exit code."""
-    from crawler.outputs.terminal import local, safe, zone_name
+    from crawler.outputs.terminal import local_time, safe, zone_name
 
     failed = 0
     for one in tested:
@@ -90,15 +90,15 @@ def print_test(tested: list[Tested]) -> int:
                     f"  {kind}: {safe(address)} ({parsed.kind}, {len(parsed.entries)} entries{f', {len(parsed.children)} maps' if parsed.children else ''}): {safe(parsed.title or 'no title')}"
                 )
                 for entry in parsed.entries[:3]:
-                    print(f"    {local(entry.published_at) or '(no date)':16}  {safe(entry.title or entry.url)}")
+                    print(f"    {local_time(entry.published_at) or '(no date)':16}  {safe(entry.title or entry.url)}")
         if one.check and one.check.due_at:
-            print(f"  it would be asked next at {local(iso(one.check.due_at))} {zone_name()}")
+            print(f"  it would be asked next at {local_time(format_utc(one.check.due_at))} {zone_name()}")
         _print_newest(one)
     return DONE if not failed else ALL_FAILED if failed == len(tested) else SOME_FAILED
 
 
 def _print_newest(one: Tested) -> None:
-    from crawler.outputs.terminal import local, safe
+    from crawler.outputs.terminal import local_time, safe
 
     if one.newest is None:
         print("  it lists no article")
@@ -110,13 +110,13 @@ def _print_newest(one: Tested) -> None:
         print(f"    {safe(one.article_error or 'nothing to read')}")
         return
     a = one.article
-    if a.obstacle:
-        print(f"    not an article: {a.obstacle}")
+    if a.problem:
+        print(f"    not an article: {a.problem}")
     count = len(a.text.split())
     for name, value in (
         ("title", a.title),
         ("authors", ", ".join(a.authors)),
-        ("published", local(a.published_at)),
+        ("published", local_time(a.published_at)),
         ("section", a.section),
         ("language", a.language),
         ("kind", a.kind),

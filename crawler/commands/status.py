@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import click
 
-from crawler.commands.context import App, emit, machine_options, now, pass_app
+from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 
 
 @click.command("status")
 @click.option("--strict", is_flag=True, help="Exit 1 for warnings about single sources too.")
-@machine_options(csv=False)
+@format_options(csv=False)
 @pass_app
-def status_command(app: App, strict: bool, form: str) -> int:
+def status_command(app: CliContext, strict: bool, form: str) -> int:
     """How the crawler and each source are doing; exit 1 where something needs a person.
 
     Unhealthy is: `run` not running though it was not stopped, feeds late by more than [health] max_lag, more than failing_share of the sources
     failing, the disk nearly full, the database damaged. What is wrong with single sources is listed, and fails only with --strict.
     """
-    from crawler.monitoring.status import disk_of, look
+    from crawler.monitoring.status import collect_health, disk_usage
     from crawler.outputs.status import print_status, status_document
     from storage.sqlite.lock import holder
 
@@ -28,17 +28,17 @@ def status_command(app: App, strict: bool, form: str) -> int:
             "rows": store.health(moment),
             "totals": store.totals(),
             "run": next(iter(store.runs(1)), None),
-            "queue": store.queue(moment),
-            "manners": store.manners(moment),
-            "disk": disk_of(config, store, moment),
+            "queue": store.queue_stats(moment),
+            "manners": store.request_stats(moment),
+            "disk": disk_usage(config, store, moment),
         }
-    trouble = look(config, moment, running=held is not None)
+    trouble = collect_health(config, moment, running=held is not None)
     if form == "json":
-        emit(status_document(facts, trouble, held, moment), "json")
+        print_rows(status_document(facts, trouble, held, moment), "json")
     elif form:
-        emit(facts["rows"], form)
+        print_rows(facts["rows"], form)
     else:
         print_status(config.database, facts, trouble, held, moment)
         for line in trouble.unhealthy:
-            app.say(f"unhealthy: {line}")
+            app.message(f"unhealthy: {line}")
     return 1 if trouble.unhealthy or (strict and trouble.warnings) else 0

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.context import App, emit, machine_options, now, pass_app
+from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import When
 from crawler.errors import UsageError
-from storage.records import iso, moment
+from storage.records import format_utc, parse_utc
 
 if TYPE_CHECKING:
     from crawler.config.models import Watch
@@ -23,13 +23,13 @@ def watch_command() -> None:
 
 
 @watch_command.command("list")
-@machine_options(csv=False)
+@format_options(csv=False)
 @pass_app
-def list_watches(app: App, form: str) -> None:
+def list_watches(app: CliContext, form: str) -> None:
     """The watches, what each looks for, and what became of its messages."""
-    from crawler.outputs.terminal import local, table, zone_name
-    from crawler.watches.matching import never
-    from crawler.watches.receivers import shown
+    from crawler.outputs.terminal import local_time, table, zone_name
+    from crawler.watches.matching import misconfiguration
+    from crawler.watches.receivers import redact
     from storage.errors import MissingDatabase
 
     try:
@@ -40,16 +40,16 @@ def list_watches(app: App, form: str) -> None:
     empty = {"sent": 0, "waiting": 0, "given_up": 0, "sent_at": None, "error": None}
     rows = [
         {
-            "name": w.name, "query": w.query, "sources": list(w.sources), "tags": list(w.tags), "on": list(w.on), "digest": w.digest, "notify": [shown(r) for r in w.notify],
-            **{name: sent.get(w.name, empty)[name] for name in empty}, "never": never(w, app.config.tags),
+            "name": w.name, "query": w.query, "sources": list(w.sources), "tags": list(w.tags), "on": list(w.on), "digest": w.digest, "notify": [redact(r) for r in w.notify],
+            **{name: sent.get(w.name, empty)[name] for name in empty}, "never": misconfiguration(w, app.config.tags),
         }
         for w in app.config.watches
     ]  # fmt: skip
     if form:
-        emit(rows, form)
+        print_rows(rows, form)
         return
     if not rows:
-        app.say(
+        app.message(
             "no watch yet; a [[watch]] table with a name, a query and notify in the configuration makes one (docs/watches.md)"
         )
         return
@@ -58,7 +58,7 @@ def list_watches(app: App, form: str) -> None:
     ]  # fmt: skip
     table(
         columns,
-        ([r["name"], r["query"], ", ".join(r["on"]), r["digest"], ", ".join(r["notify"]) or "nobody", r["sent"], local(r["sent_at"]), r["waiting"], r["never"] or r["error"] or ""] for r in rows),
+        ([r["name"], r["query"], ", ".join(r["on"]), r["digest"], ", ".join(r["notify"]) or "nobody", r["sent"], local_time(r["sent_at"]), r["waiting"], r["never"] or r["error"] or ""] for r in rows),
         caption=f"times are {zone_name()}; `newsdesk watch test NAME --since 7d` shows what would have gone out",
     )  # fmt: skip
 
@@ -67,22 +67,22 @@ def list_watches(app: App, form: str) -> None:
 @click.argument("name")
 @click.option("--since", type=When(), help="Of what happened since: 7d, today, 2020-02-11 [default: 7d].")
 @click.option("--send", is_flag=True, help="Send it to the watch's receivers now, as one message: to try them.")
-@machine_options(csv=False)
+@format_options(csv=False)
 @pass_app
-def test_watch(app: App, name: str, since: str | None, send: bool, form: str) -> int:
+def test_watch(app: CliContext, name: str, since: str | None, send: bool, form: str) -> int:
     """What a watch would have told of; without --send nothing is sent."""
     from datetime import timedelta
 
-    from crawler.outputs.terminal import counted, local, table, zone_name
-    from crawler.watches.matching import judge, never, once_each
+    from crawler.outputs.terminal import local_time, pluralize, table, zone_name
+    from crawler.watches.matching import match_changes, misconfiguration, unique_hits
     from crawler.watches.messages import message_of
 
     watch = _watch(app, name)
-    began = moment(since) if since else now() - timedelta(days=7)
+    began = parse_utc(since) if since else now() - timedelta(days=7)
     with app.reader() as store:
-        changes = store.happened(store.seq_before(began), store.last_seq())
-        judged = judge([watch], changes, app.config.tags)
-        found = once_each(judged.found)
+        changes = store.change_events(store.seq_before(began), store.last_seq())
+        judged = match_changes([watch], changes, app.config.tags)
+        found = unique_hits(judged.found)
         rows = []
         for hit in found:
             article = store.article(hit.article_id)
@@ -94,7 +94,7 @@ def test_watch(app: App, name: str, since: str | None, send: bool, form: str) ->
             )  # fmt: skip
         body = message_of(store, watch, found, now())
     if form:
-        emit(rows, form)
+        print_rows(rows, form)
     else:
         table(
             [
@@ -104,20 +104,20 @@ def test_watch(app: App, name: str, since: str | None, send: bool, form: str) ->
                 ("source", {}),
                 ("title", {"ratio": 1}),
             ],
-            ([local(str(r["at"])), r["event"], r["id"], r["source"] or "", r["title"]] for r in rows),
+            ([local_time(str(r["at"])), r["event"], r["id"], r["source"] or "", r["title"]] for r in rows),
             caption=f"times are {zone_name()}",
         )
-    stories = f"{counted(len(rows), 'thing')} would have been told since {local(iso(began))}"
+    stories = f"{pluralize(len(rows), 'thing')} would have been told since {local_time(format_utc(began))}"
     quiet = ", ".join(f"{count} {why}" for why, count in judged.quiet.items())
-    app.say(f"{stories}{f'; what fits and stays quiet: {quiet}' if quiet else ''}")
-    if why := never(watch, app.config.tags):
-        app.say(f"it can never tell of anything: {why}")
+    app.message(f"{stories}{f'; what fits and stays quiet: {quiet}' if quiet else ''}")
+    if why := misconfiguration(watch, app.config.tags):
+        app.message(f"it can never tell of anything: {why}")
     return _send(app, watch, body) if send else 0
 
 
-def _send(app: App, watch: Watch, body: dict[str, Any]) -> int:
+def _send(app: CliContext, watch: Watch, body: dict[str, Any]) -> int:
     """One message to each receiver, now; 1 where one did not take it."""
-    from crawler.watches.receivers import NotSentError, send, shown
+    from crawler.watches.receivers import DeliveryError, deliver, redact
 
     if not watch.notify:
         raise UsageError(f'watch {watch.name!r} names no receiver; add notify = ["…"] to it')
@@ -125,17 +125,17 @@ def _send(app: App, watch: Watch, body: dict[str, Any]) -> int:
     for receiver in watch.notify:
         uid = secrets.token_hex(16)
         try:
-            send(
+            deliver(
                 receiver, json.dumps({**body, "id": uid}, ensure_ascii=False), user_agent=app.config.user_agent, uid=uid
             )
-            app.say(f"sent to {shown(receiver)}")
-        except NotSentError as error:
+            app.message(f"sent to {redact(receiver)}")
+        except DeliveryError as error:
             failed = 1
-            app.say(f"not sent: {error}")
+            app.message(f"not sent: {error}")
     return failed
 
 
-def _watch(app: App, name: str) -> Watch:
+def _watch(app: CliContext, name: str) -> Watch:
     for watch in app.config.watches:
         if watch.name == name:
             return watch

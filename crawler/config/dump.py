@@ -10,7 +10,7 @@ import tomlkit
 from crawler.config.models import SECTIONS, Config, PublisherRules
 
 
-def section_lines(config: Config, section: str) -> list[tuple[str, str]]:
+def section_items(config: Config, section: str) -> list[tuple[str, str]]:
     """(key, value as TOML) of each setting of a section."""
     values = getattr(config, section)
     return [(f.name, tomlkit.item(_plain(getattr(values, f.name))).as_string()) for f in dataclasses.fields(values)]

@@ -295,7 +295,7 @@ def _convert(kind: Callable[[Any], Any], value: Any, where: _Place | str) -> Any
         return kind(value)
     except ValueError as error:
         said = (
-            "" if kind is value_types.receivers else f" = {str(value)[:80]!r}"
+            "" if kind is value_types.notify_targets else f" = {str(value)[:80]!r}"
         )  # a receiver's address is often a secret
         raise ConfigError(f"{where}{said} {error}") from error
 

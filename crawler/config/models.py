@@ -41,34 +41,36 @@ class Pace:
 class Http:
     """How pages are asked for."""
 
-    user_agent: str = _setting("", value_types.line, "The User-Agent; empty means newsdesk/VERSION (+contact).")
+    user_agent: str = _setting("", value_types.header_line, "The User-Agent; empty means newsdesk/VERSION (+contact).")
     contact: str = _setting(
-        CONTACT, value_types.line, "An address at which publishers reach you; stands in the User-Agent."
+        CONTACT, value_types.header_line, "An address at which publishers reach you; stands in the User-Agent."
     )
     timeout: float = _setting(30.0, value_types.seconds, "Seconds one request may take in total.")
     max_bytes: int = _setting(
         10 * 1024**2, value_types.size, "The largest page, decompressed; feeds may be twice that."
     )
     max_redirects: int = _setting(8, value_types.count, "Redirects followed for one request.")
-    concurrency: int = _setting(64, value_types.some, "Requests in flight over all hosts.")
+    concurrency: int = _setting(64, value_types.positive_int, "Requests in flight over all hosts.")
     proxy: str = _setting("", value_types.proxy, "A proxy's address; never taken from the environment.")
     allow_networks: tuple[str, ...] = _setting(
         (), value_types.networks, "Networks that are not public and may be asked all the same, on any port."
     )
     allow_ports: tuple[str, ...] = _setting(("80", "443", "8000-8999"), value_types.ports, "Ports that may be asked.")
-    verify_tls: bool = _setting(True, value_types.flag, "Refuse certificates that do not hold.")
+    verify_tls: bool = _setting(True, value_types.boolean, "Refuse certificates that do not hold.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Politeness:
     """Manners towards one host."""
 
-    obey_robots: bool = _setting(True, value_types.flag, "Obey robots.txt (RFC 9309).")
+    obey_robots: bool = _setting(True, value_types.boolean, "Obey robots.txt (RFC 9309).")
     delay: float = _setting(
         1.0, value_types.seconds, "Seconds between two requests to one host; a longer Crawl-delay wins."
     )
-    per_host: int = _setting(1, value_types.some, "Requests in flight to one host.")
-    jitter: float = _setting(0.1, value_types.share, "Share by which the delay varies, so that nothing beats in step.")
+    per_host: int = _setting(1, value_types.positive_int, "Requests in flight to one host.")
+    jitter: float = _setting(
+        0.1, value_types.fraction, "Share by which the delay varies, so that nothing beats in step."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ class Schedule:
     )
     min: float = _setting(600.0, value_types.seconds, "Never more often than this.")
     max: float = _setting(21600.0, value_types.seconds, "Never less often than this, unless the server asks for it.")
-    adaptive: bool = _setting(True, value_types.flag, "Follow the rhythm of each feed.")
+    adaptive: bool = _setting(True, value_types.boolean, "Follow the rhythm of each feed.")
     max_age: float = _setting(
         7 * 86400.0, value_types.seconds, "Sitemap entries and maps older than this are left to backfill."
     )
@@ -100,7 +102,7 @@ class Extract:
     workers: int = _setting(0, value_types.workers, "Extraction processes; 0 is one a core.")
     page_timeout: float = _setting(10.0, value_types.seconds, "Seconds after which a page's extraction is killed.")
     keep_raw: bool = _setting(
-        True, value_types.flag, "Keep the raw pages, as WARC files in the folder NAME.warc beside the database."
+        True, value_types.boolean, "Keep the raw pages, as WARC files in the folder NAME.warc beside the database."
     )
     raw_retain: float = _setting(
         365 * 86400.0, value_types.seconds, "How long raw pages are kept; files of whole days go."
@@ -113,7 +115,7 @@ class Storage:
 
     database: str = _setting("", value_types.text, "The database, relative to this file; empty means ./news.db.")
     backup: str = _setting(
-        "daily", value_types.repeat, 'How often `run` backs up: "daily", "weekly", "off" or a duration.'
+        "daily", value_types.interval_or_off, 'How often `run` backs up: "daily", "weekly", "off" or a duration.'
     )
     backup_keep: int = _setting(2, value_types.count, "Backups kept.")
     fetches_retain: float = _setting(14 * 86400.0, value_types.seconds, "How long the ledger of requests is kept.")
@@ -133,11 +135,11 @@ class Health:
         3 * 3600.0, value_types.seconds, "`status --strict` fails when a feed is overdue by more."
     )
     failing_share: float = _setting(
-        0.25, value_types.share, "`status --strict` fails when more than this share of the sources fails."
+        0.25, value_types.fraction, "`status --strict` fails when more than this share of the sources fails."
     )
     notify: tuple[str, ...] = _setting(
         (),
-        value_types.receivers,
+        value_types.notify_targets,
         "Receivers that are told of new troubles: gaps, silent sources, broken templates; as in [[watch]].",
     )
 
@@ -181,14 +183,14 @@ class Source:
     country: str = _setting("", value_types.text, "The country of the outlet (ISO 3166).")
     tags: tuple[str, ...] = _setting((), value_types.texts, "Your own tags.")
     every: float | None = _setting(None, value_types.seconds, "Seconds between two polls, at your word.")
-    enabled: bool = _setting(True, value_types.flag, "Whether it is crawled.")
+    enabled: bool = _setting(True, value_types.boolean, "Whether it is crawled.")
     include: tuple[str, ...] = _setting((), value_types.patterns, "Only addresses that one of these patterns finds.")
     exclude: tuple[str, ...] = _setting((), value_types.patterns, "No addresses that one of these patterns finds.")
     delay: float | None = _setting(None, value_types.seconds, "Seconds between two requests to this source's hosts.")
     recheck: tuple[float, ...] | None = _setting(
         None, value_types.durations, "Ages at which its articles are asked for again."
     )
-    obey_robots: bool = _setting(True, value_types.flag, "Obey this outlet's robots.txt.")
+    obey_robots: bool = _setting(True, value_types.boolean, "Obey this outlet's robots.txt.")
     cookies: str = _setting("", value_types.text, "A cookies.txt, sent to the source's own hosts only.")
     headers: tuple[tuple[str, str], ...] = _setting(
         (), value_types.headers, "Headers, sent to the source's own hosts only."
@@ -201,7 +203,7 @@ class Source:
         kinds = (("feed", self.feeds), ("sitemap", self.sitemaps), ("page", self.pages))
         return tuple((kind, url) for kind, urls in kinds for url in urls)
 
-    def leaves_out(self, url: str) -> str | None:
+    def exclusion_reason(self, url: str) -> str | None:
         """Why its own include and exclude patterns leave an address out; None where they do not."""
         if self.include and not any(re.search(pattern, url) for pattern in self.include):
             return "left out by the source's include patterns"
@@ -218,12 +220,14 @@ class Watch:
     query: str = _setting("", value_types.text, "As in `newsdesk search`; empty finds all.")
     sources: tuple[str, ...] = _setting((), value_types.texts, "Only these sources.")
     tags: tuple[str, ...] = _setting((), value_types.texts, "Only sources with one of these tags.")
-    on: tuple[str, ...] = _setting(("new",), value_types.events, "What is told: new, edited, silent, vanished.")
+    on: tuple[str, ...] = _setting(("new",), value_types.watch_events, "What is told: new, edited, silent, vanished.")
     min_words: int = _setting(5, value_types.count, "Edits of fewer words are not told.")
     max_age: float = _setting(48 * 3600.0, value_types.seconds, "New articles older than this are not told.")
-    digest: str = _setting("instant", value_types.digest, "instant, hourly or daily.")
+    digest: str = _setting("instant", value_types.digest_interval, "instant, hourly or daily.")
     notify: tuple[str, ...] = _setting(
-        (), value_types.receivers, "Receivers: `https://…` (a webhook), `exec:COMMAND`, or an address of Apprise's."
+        (),
+        value_types.notify_targets,
+        "Receivers: `https://…` (a webhook), `exec:COMMAND`, or an address of Apprise's.",
     )
 
 
@@ -260,7 +264,7 @@ class Config:
         return Path(self.storage.database or "news.db")
 
     @property
-    def own_files(self) -> tuple[Path, ...]:
+    def protected_files(self) -> tuple[Path, ...]:
         """What no output may replace: the database with what belongs to it, and the configuration."""
         beside = tuple(self.database.with_name(self.database.name + end) for end in ("", "-wal", "-shm", ".lock"))
         return (*beside, *self.files, *((self.path,) if self.path else ()))
@@ -274,7 +278,7 @@ class Config:
         """The source of that id."""
         return next((s for s in self.sources if s.id == source_id), None)
 
-    def choose(self, names: tuple[str, ...]) -> tuple[Source, ...]:
+    def select_sources(self, names: tuple[str, ...]) -> tuple[Source, ...]:
         """The enabled sources, or those named by id or by `tag:TAG`.
 
         Raises:
@@ -310,6 +314,6 @@ class SourceIndex:
         """The source of that id."""
         return self._by_id.get(source_id)
 
-    def at(self, url: str) -> Source | None:
+    def for_url(self, url: str) -> Source | None:
         """The source of an address, if any."""
         return self._by_netloc.get(netloc_of(url)) or self._by_site.get(site(url))

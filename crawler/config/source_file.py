@@ -92,7 +92,7 @@ def file_with(config: Config, source_id: str) -> tuple[Path, TOMLDocument, int]:
     Raises:
         ConfigError: no file of the user's holds it.
     """
-    config.choose((source_id,))
+    config.select_sources((source_id,))
     for path in config.files:
         document = read(path)
         for index, table in enumerate(document.get("source", [])):
@@ -141,7 +141,7 @@ def remove(config: Config, source_id: str) -> Path:
     return path
 
 
-def free_id(wanted: str, taken: dict[str, int]) -> str:
+def unique_id(wanted: str, taken: dict[str, int]) -> str:
     """An id that no source has: the wanted one, else with a number behind it.
 
     Args:

@@ -29,7 +29,7 @@ def seconds(value: Any) -> float:
     return _positive(sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
-def repeat(value: Any) -> str:
+def interval_or_off(value: Any) -> str:
     """How often: "daily", "weekly", a duration, or "off"."""
     found = str(value).strip().lower()
     if found in {"", "off", "never", "false"}:
@@ -55,7 +55,7 @@ def size(value: Any) -> int:
     return int(float(match[1]) * _SIZES[match[2]])
 
 
-def flag(value: Any) -> bool:
+def boolean(value: Any) -> bool:
     """True or false."""
     if isinstance(value, bool):
         return value
@@ -74,7 +74,7 @@ def count(value: Any) -> int:
     return int(value)
 
 
-def some(value: Any) -> int:
+def positive_int(value: Any) -> int:
     """A whole number, one or more, and not absurd."""
     found = count(value)
     if not 1 <= found <= 10_000:
@@ -90,7 +90,7 @@ def workers(value: Any) -> int:
     return found
 
 
-def share(value: Any) -> float:
+def fraction(value: Any) -> float:
     """A share, from 0 to 1."""
     found = number(value)
     if found > 1:
@@ -98,7 +98,7 @@ def share(value: Any) -> float:
     return found
 
 
-def line(value: Any) -> str:
+def header_line(value: Any) -> str:
     """A text that can stand in a header."""
     found = text(value)
     if re.search(r"[\x00-\x1f\x7f]", found):
@@ -141,7 +141,7 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def receivers(value: Any) -> tuple[str, ...]:
+def notify_targets(value: Any) -> tuple[str, ...]:
     """Where messages go: "https://…" (a webhook), "exec:COMMAND", an address that Apprise knows, or `env:NAME` of any of them."""
     found = texts(value)
     for n, receiver in enumerate(found, 1):
@@ -152,7 +152,7 @@ def receivers(value: Any) -> tuple[str, ...]:
     return found
 
 
-def events(value: Any) -> tuple[str, ...]:
+def watch_events(value: Any) -> tuple[str, ...]:
     """What a watch tells of."""
     found = texts(value)
     if not found:
@@ -163,7 +163,7 @@ def events(value: Any) -> tuple[str, ...]:
     return found
 
 
-def digest(value: Any) -> str:
+def digest_interval(value: Any) -> str:
     """How often a watch speaks."""
     if value not in {"instant", "hourly", "daily"}:
         raise ValueError('must be "instant", "hourly" or "daily"')
@@ -226,7 +226,7 @@ def headers(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((str(name), str(content)) for name, content in value.items())
 
 
-def secret(value: str) -> str:
+def resolve_env(value: str) -> str:
     """What `env:NAME` stands for; any other text is itself.
 
     Raises:
@@ -235,7 +235,7 @@ def secret(value: str) -> str:
     return os.environ[value[4:]] if value.startswith("env:") else value
 
 
-def readable(value: float) -> str:
+def format_duration(value: float) -> str:
     """A duration as a person writes it: 5400 is "1h30m"."""
     rest, parts = round(value), []
     for unit in ("d", "h", "m"):

@@ -29,7 +29,7 @@ _WALL = """<!doctype html><html lang="de"><head><title>Ihre Privatsphäre</title
 class Outlet:
     """One site: what it is told to serve, and where it stands."""
 
-    said: dict[str, Any]
+    spec: dict[str, Any]
     now: datetime
     base: str = ""
     edited: bool = False
@@ -37,29 +37,29 @@ class Outlet:
     @property
     def feed_path(self) -> str:
         """Where its feed is."""
-        return "/feed.json" if self.said["format"] == "json" else "/feed.xml"
+        return "/feed.json" if self.spec["format"] == "json" else "/feed.xml"
 
     def answer(self, path: str) -> tuple[int, str, str]:
         """(status, media type, body) for a path."""
         if path == "/robots.txt":
             return 200, "text/plain", "User-agent: *\nDisallow: /search\n"
         if path == self.feed_path:
-            return 200, *_FEEDS[self.said["format"]](self)
+            return 200, *_FEEDS[self.spec["format"]](self)
         if path == "/":
             return (
                 200,
                 "text/html; charset=utf-8",
-                f'<!doctype html><title>{escape(self.said["name"])}</title><link rel="alternate" type="application/rss+xml" href="{self.feed_path}">',
+                f'<!doctype html><title>{escape(self.spec["name"])}</title><link rel="alternate" type="application/rss+xml" href="{self.feed_path}">',
             )
         for article in self.articles:
             if path == f"/{article['slug']}" and not (self.edited and article.get("gone")):
-                return 200, "text/html; charset=utf-8", _WALL if self.said.get("consent_wall") else self.page(article)
+                return 200, "text/html; charset=utf-8", _WALL if self.spec.get("consent_wall") else self.page(article)
         return 404, "text/html; charset=utf-8", "<!doctype html><title>404</title><h1>Page not found</h1>"
 
     @property
     def articles(self) -> list[dict[str, Any]]:
         """Its articles, now."""
-        return [article for article in self.said.get("article", []) if self.edited or not article.get("late")]
+        return [article for article in self.spec.get("article", []) if self.edited or not article.get("late")]
 
     def published(self, article: dict[str, Any]) -> datetime:
         """When an article was published: so many hours before the demo."""
@@ -80,7 +80,7 @@ class Outlet:
         picture = f"{self.base}/{article['slug']}.jpg"
         about = {
             "@context": "https://schema.org", "@type": "NewsArticle", "headline": title, "datePublished": when, "dateModified": modified, "articleSection": article["section"],
-            "author": [{"@type": "Person", "name": name} for name in article["authors"]], "inLanguage": self.said["language"], "publisher": {"@type": "Organization", "name": self.said["name"]},
+            "author": [{"@type": "Person", "name": name} for name in article["authors"]], "inLanguage": self.spec["language"], "publisher": {"@type": "Organization", "name": self.spec["name"]},
         }  # fmt: skip
         text = "".join(f"<p>{escape(paragraph)}</p>\n" for paragraph in self.text(article))
         figure = (
@@ -90,11 +90,11 @@ class Outlet:
         )
         image = f'<meta property="og:image" content="{picture}">' if caption else ""
         return (
-            f'<!doctype html><html lang="{self.said["language"]}"><head><meta charset="utf-8"><title>{escape(title)} - {escape(self.said["name"])}</title>'
-            f'<link rel="canonical" href="{self.base}/{article["slug"]}"><meta property="og:site_name" content="{escape(self.said["name"])}"><meta property="og:type" content="article">{image}'
+            f'<!doctype html><html lang="{self.spec["language"]}"><head><meta charset="utf-8"><title>{escape(title)} - {escape(self.spec["name"])}</title>'
+            f'<link rel="canonical" href="{self.base}/{article["slug"]}"><meta property="og:site_name" content="{escape(self.spec["name"])}"><meta property="og:type" content="article">{image}'
             f'<script type="application/ld+json">{json.dumps(about)}</script></head><body><nav><a href="/">Home</a> <a href="/search">Search</a></nav>'
             f'<article><h1>{escape(title)}</h1><p class="byline">By {escape(" and ".join(article["authors"]))}</p>\n{figure}{text}</article>'
-            f"<footer><p>© {escape(self.said['name'])}. All rights reserved.</p></footer></body></html>"
+            f"<footer><p>© {escape(self.spec['name'])}. All rights reserved.</p></footer></body></html>"
         )
 
 
@@ -107,7 +107,7 @@ def _rss(outlet: Outlet) -> tuple[str, str]:
     changed = "<lastBuildDate>2</lastBuildDate>" if outlet.edited else ""
     return (
         "application/rss+xml; charset=utf-8",
-        f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>{escape(outlet.said["name"])}</title><link>{outlet.base}/</link>{changed}{items}</channel></rss>',
+        f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>{escape(outlet.spec["name"])}</title><link>{outlet.base}/</link>{changed}{items}</channel></rss>',
     )
 
 
@@ -119,7 +119,7 @@ def _atom(outlet: Outlet) -> tuple[str, str]:
     )
     return (
         "application/atom+xml; charset=utf-8",
-        f'<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom"><title>{escape(outlet.said["name"])}</title><id>{outlet.base}/</id>{entries}</feed>',
+        f'<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom"><title>{escape(outlet.spec["name"])}</title><id>{outlet.base}/</id>{entries}</feed>',
     )
 
 
@@ -135,7 +135,7 @@ def _json(outlet: Outlet) -> tuple[str, str]:
         for a in outlet.articles
     ]
     return "application/feed+json", json.dumps(
-        {"version": "https://jsonfeed.org/version/1.1", "title": outlet.said["name"], "items": items},
+        {"version": "https://jsonfeed.org/version/1.1", "title": outlet.spec["name"], "items": items},
         ensure_ascii=False,
     )
 
@@ -174,7 +174,7 @@ def _handler(outlet: Outlet) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def news_web(file: Path, now: datetime) -> Iterator[list[Outlet]]:
+def demo_sites(file: Path, now: datetime) -> Iterator[list[Outlet]]:
     """Serve the outlets of a file on loopback until the block ends."""
     outlets = [Outlet(said, now) for said in tomllib.loads(file.read_text(encoding="utf-8"))["outlet"]]
     with ExitStack() as stack:
@@ -203,11 +203,11 @@ def configuration(outlets: list[Outlet]) -> str:
         table = tomlkit.table()
         table.update(
             {
-                "id": outlet.said["id"],
-                "name": outlet.said["name"],
+                "id": outlet.spec["id"],
+                "name": outlet.spec["name"],
                 "url": f"{outlet.base}/",
                 "feeds": [outlet.base + outlet.feed_path],
-                "language": outlet.said["language"],
+                "language": outlet.spec["language"],
             }
         )
         tables.append(table)

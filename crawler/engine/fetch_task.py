@@ -14,10 +14,10 @@ from urllib.request import Request as UrllibRequest
 from scrapy import Request
 
 from crawler.config.models import Source
-from crawler.config.value_types import secret
+from crawler.config.value_types import resolve_env
 from crawler.errors import ConfigError
 from crawler.urls import canonical_url, site
-from storage.records import Entry, Feed, Step
+from storage.records import BackfillStep, Entry, Feed
 
 FEED_ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.1"
 PAGE_ACCEPT = "text/html, application/xhtml+xml, */*;q=0.1"
@@ -32,7 +32,7 @@ class Asked:
     source: Source | None
     feed: Feed | None = None
     entry: Entry | None = None
-    step: Step | None = None  # of a gap or a backfill: a page that lists older articles
+    step: BackfillStep | None = None  # of a gap or a backfill: a page that lists older articles
     unconditional: bool = False
     started: float = field(default_factory=time.monotonic)
 
@@ -59,7 +59,7 @@ class Asked:
         if url == given_by:
             headers.update(self.validators)
         if self.source and _own(self.source, url):
-            headers.update({name: secret(value) for name, value in self.source.headers})
+            headers.update({name: resolve_env(value) for name, value in self.source.headers})
             if self.source.cookies and (cookie := _cookies(self.source.cookies, url)):
                 headers["Cookie"] = cookie
         return headers
@@ -93,10 +93,10 @@ def _cookies(path: str, url: str) -> str | None:
 
 def ask_feed(feed: Feed, source: Source | None, now: datetime, *, unconditional: bool = False) -> Asked:
     """A poll of a feed, at exactly the address that is configured, or where it has moved for good."""
-    return Asked(url=feed.address or feed.url, at=now, source=source, feed=feed, unconditional=unconditional)
+    return Asked(url=feed.effective_url or feed.url, at=now, source=source, feed=feed, unconditional=unconditional)
 
 
-def ask_step(step: Step, source: Source | None, now: datetime) -> Asked:
+def ask_step(step: BackfillStep, source: Source | None, now: datetime) -> Asked:
     """A request for a page that lists older articles."""
     feed = Feed(url=step.url, source=step.source, kind="page" if step.kind == "page" else "feed")
     return Asked(url=step.url, at=now, source=source, feed=feed, step=step)

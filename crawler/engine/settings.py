@@ -16,8 +16,8 @@ REMOTE_CONTROL_ENABLED = False
 
 # Only the web: a feed link `file:///etc/hostname` was fetched by the defaults.
 DOWNLOAD_HANDLERS = {
-    "http": "crawler.engine.handlers.http.PoliteHandler",
-    "https": "crawler.engine.handlers.http.PoliteHandler",
+    "http": "crawler.engine.handlers.http.BoundedHTTPHandler",
+    "https": "crawler.engine.handlers.http.BoundedHTTPHandler",
     **dict.fromkeys(("data", "file", "ftp", "s3")),
 }
 TWISTED_DNS_RESOLVER = "crawler.engine.middlewares.address_guard.GuardedResolver"
@@ -63,7 +63,7 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.engine.middlewares.address_guard.GuardMiddleware": 50,
     "crawler.engine.middlewares.robots.RobotsMiddleware": 100,
     "crawler.engine.middlewares.redirects.RedirectMiddleware": 600,
-    "crawler.engine.middlewares.decompression.WireMiddleware": 900,  # beside the wire: sees the body as it was sent
+    "crawler.engine.middlewares.decompression.DecompressionMiddleware": 900,  # beside the wire: sees the body as it was sent
 }
 SPIDER_MIDDLEWARES_BASE: dict[str, int] = {}  # every status is an answer to us
 EXTENSIONS_BASE: dict[str, int] = {}
@@ -72,4 +72,4 @@ STATS_CLASS = "scrapy.statscollectors.DummyStatsCollector"  # the ledger counts
 DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"  # the store knows what was asked
 DEFAULT_REQUEST_HEADERS = {"Accept": "*/*", "Accept-Language": None, "Accept-Encoding": "gzip, deflate, br, zstd"}
 LOG_LEVEL = "WARNING"
-LOG_FORMATTER = "crawler.engine.crawl.download_errors.QuietFormatter"
+LOG_FORMATTER = "crawler.engine.crawl.download_errors.SilentLogFormatter"

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crawler.extraction.agencies import agency_of
-from crawler.extraction.element_roles import Marks
+from crawler.extraction.element_roles import ElementRoles
 from crawler.extraction.page import Page, text_of
-from crawler.extraction.structured_data import Structured, text_value
+from crawler.extraction.structured_data import StructuredData, text_value
 from crawler.text.clean import one_line
 
 MOST = 20  # names of one article; more is a masthead
@@ -56,13 +56,13 @@ _NEAR = 80  # elements after the headline in which a byline stands
 _STRUCTURED = {"name", "givenName", "familyName"}
 
 
-def find_authors(page: Page, said: Structured, marks: Marks) -> tuple[tuple[str, ...], str, list[str]]:
+def find_authors(page: Page, said: StructuredData, marks: ElementRoles) -> tuple[tuple[str, ...], str, list[str]]:
     """Every author, where the names came from ("" where there are none), and what stood there.
 
     JSON-LD names persons best; but some sites put only the first author there, and a byline that names all of them and more is the
     fuller one; and some name themselves there, when the byline names the person.
     """
-    outlet = _Outlet(page.url, said)
+    outlet = OutletNames(page.url, said)
     persons, bodies = _declared(said)
     told = outlet.clean(persons)
     byline, line = next(
@@ -88,9 +88,9 @@ def find_authors(page: Page, said: Structured, marks: Marks) -> tuple[tuple[str,
     )
 
 
-def guess_authors(url: str, said: Structured, text: str) -> tuple[tuple[str, ...], str]:
+def guess_authors(url: str, said: StructuredData, text: str) -> tuple[tuple[str, ...], str]:
     """The names in one of the first paragraphs where it is nothing but names; and the paragraph."""
-    outlet = _Outlet(url, said)
+    outlet = OutletNames(url, said)
     for line in text.split("\n\n")[:4]:
         named = len(line) < 60 and _ONLY_NAMES.fullmatch(line) and (line.istitle() or line.isupper())
         if named and (names := outlet.clean(line.split("/"))):
@@ -98,7 +98,7 @@ def guess_authors(url: str, said: Structured, text: str) -> tuple[tuple[str, ...
     return (), ""
 
 
-def _declared(said: Structured) -> tuple[list[str], list[str]]:
+def _declared(said: StructuredData) -> tuple[list[str], list[str]]:
     """(persons, organisations) that the page's JSON-LD names as authors."""
     persons: list[str] = []
     bodies: list[str] = []
@@ -133,7 +133,7 @@ def _names(value: Any) -> list[str]:
     return [text] if text and not text.startswith(("http://", "https://")) else []
 
 
-def _bylines(page: Page, marks: Marks, *, near: bool) -> Iterator[list[str]]:
+def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[str]]:
     """The texts of each byline: of the elements marked as authors in it, else its own.
 
     Args:
@@ -167,7 +167,7 @@ def _bylines(page: Page, marks: Marks, *, near: bool) -> Iterator[list[str]]:
         yield list(dict.fromkeys(text for node in together if (text := _pieces(node))))[:10]
 
 
-def _around(page: Page, marks: Marks) -> set[Any]:
+def _around(page: Page, marks: ElementRoles) -> set[Any]:
     """The elements around the headline; all where there is none."""
     if not marks["h1"]:
         return set(page.nodes[:_FAR])
@@ -183,7 +183,7 @@ def _pieces(node: Any) -> str:
     return " | ".join(dict.fromkeys(pieces)) or node.get("content") or ""
 
 
-def _line_below(marks: Marks) -> list[str]:
+def _line_below(marks: ElementRoles) -> list[str]:
     """The name in a line "By Anna Smith" that follows the headline closely."""
     for heading in marks["h1"][:1]:
         for count, node in enumerate(heading.xpath("following::*")):
@@ -201,10 +201,10 @@ def _line_below(marks: Marks) -> list[str]:
     return []
 
 
-class _Outlet:
+class OutletNames:
     """What an outlet calls itself: none of it is an author."""
 
-    def __init__(self, url: str, said: Structured) -> None:
+    def __init__(self, url: str, said: StructuredData) -> None:
         host = (urlsplit(url).hostname or "").removeprefix("www.")
         names = {
             host,
@@ -226,7 +226,7 @@ class _Outlet:
             if len(parts) > 1 and "|" not in item and any(self.is_it(part) for part in parts[:1]):
                 continue  # "hessenschau.de, Frankfurt, Germany" is an imprint
             for part in parts:
-                name = person(part)
+                name = clean_name(part)
                 if (
                     len(parts) > 1
                     and name
@@ -262,7 +262,7 @@ def split_names(raw: str) -> list[str]:
     return [part for part in _AND.split(_BY.sub("", " ".join(raw.split()))) if part]
 
 
-def person(raw: str) -> str | None:
+def clean_name(raw: str) -> str | None:
     """A name as it is kept: no "By", no job title, no address."""
     text = _TITLE.sub("", _BY.sub("", one_line(raw)).strip(" ,;|·•-–—:/")).strip(" ,;|·•-–—:/")
     if (

@@ -142,7 +142,7 @@ def body_of(tree: Any) -> Any:
     return tree if body is None else body
 
 
-def prune(tree: Any) -> None:
+def remove_boilerplate(tree: Any) -> None:
     """Take out, in place, what stands beside the article."""
     body = body_of(tree)
     for node in list(body.iter(*_NEVER_TEXT)):
@@ -155,7 +155,9 @@ def prune(tree: Any) -> None:
     for node in measures.order:
         if node.getparent() in gone:
             gone.add(node)
-        elif node not in kept and (_beside(node, measures, measures.prose[body]) or _points_elsewhere(node, measures)):
+        elif node not in kept and (
+            is_boilerplate(node, measures, measures.prose[body]) or _points_elsewhere(node, measures)
+        ):
             gone.add(node)
             dropped.append(node)
     for node in dropped:
@@ -163,7 +165,7 @@ def prune(tree: Any) -> None:
             node.drop_tree()
 
 
-def _beside(node: Any, measures: Measures, all_prose: int) -> bool:
+def is_boilerplate(node: Any, measures: Measures, all_prose: int) -> bool:
     """Whether an element's tag, role or name puts it beside the article, and it holds no large part of the page's running text."""
     if measures.prose[node] and measures.prose[node] >= HOLDS * all_prose:
         return False
@@ -206,7 +208,7 @@ def _points_elsewhere(node: Any, measures: Measures) -> bool:
     return 0.3 * size < linked and size < 300 and bool(_LEAD.match("".join(node.itertext())[:80]))
 
 
-def flatten_floods(tree: Any) -> bool:
+def flatten_inline_floods(tree: Any) -> bool:
     """Take the inline tags out of an element that holds a thousand and more of them, their text staying; whether there was one.
 
     A paragraph of 14,000 `<b>` costs trafilatura 17 seconds (EXTRACTION: "Pathological"); their text is all that is kept of them anyway.
@@ -219,7 +221,7 @@ def flatten_floods(tree: Any) -> bool:
     return bool(flooded)
 
 
-def join_parts(body: Any, measures: Measures) -> bool:
+def merge_split_body(body: Any, measures: Measures) -> bool:
     """Move an article's parts together where the site sets it in several containers of one make; whether there were any.
 
     Wired and The New Yorker break a long text into containers between which advertisements stand; an extractor that looks for one
@@ -254,7 +256,7 @@ def join_parts(body: Any, measures: Measures) -> bool:
     return True
 
 
-def densest(body: Any, measures: Measures) -> Any:
+def densest_element(body: Any, measures: Measures) -> Any:
     """The smallest element that holds four fifths of the running text that its parent holds, all the way down: a second opinion."""
     node = body
     while True:

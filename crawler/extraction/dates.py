@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crawler.config.models import PublisherRules
-from crawler.extraction.element_roles import Marks
+from crawler.extraction.element_roles import ElementRoles
 from crawler.extraction.main_text import select
 from crawler.extraction.page import Page, text_of
-from crawler.extraction.structured_data import Structured, text_value
+from crawler.extraction.structured_data import StructuredData, text_value
 from crawler.text.dates import read_date
-from storage.records import moment
+from storage.records import parse_utc
 
 URL_DAYS = 2  # days by which a page's date may be later than the day in its address
 _BEFORE, _NEAR = 20, 60  # elements before and after the headline in which the page shows its date,
@@ -48,7 +48,7 @@ class Published:
 
 
 def find_published(
-    page: Page, said: Structured, rules: PublisherRules, marks: Marks, now: datetime
+    page: Page, said: StructuredData, rules: PublisherRules, marks: ElementRoles, now: datetime
 ) -> Published | None:
     """The date that the page declares or shows; None where only a guess could find one.
 
@@ -68,7 +68,7 @@ def find_published(
         not told and first.source != "json-ld"
     ):  # other articles' days stand near a headline too: datePublished is the better word
         told = next((f.date[:10] for f in read if f.source == _LINE), None)
-    if told and first.source != "rules" and (moment(first.date) - moment(told)).days > URL_DAYS:
+    if told and first.source != "rules" and (parse_utc(first.date) - parse_utc(told)).days > URL_DAYS:
         return next((f for f in read if f.date[:10] == told), Published(date=told, source="address", raw=page.url))
     return first
 
@@ -82,7 +82,9 @@ def _read(source: str, raw: str | None, now: datetime) -> Published | None:
     return Published(date=date, source=source, raw=raw if raw != date else None)
 
 
-def _declared(page: Page, said: Structured, rules: PublisherRules, marks: Marks) -> Iterator[tuple[str, str | None]]:
+def _declared(
+    page: Page, said: StructuredData, rules: PublisherRules, marks: ElementRoles
+) -> Iterator[tuple[str, str | None]]:
     yield from (("rules", _moment_of(node)) for node in select(page.tree, rules.published))
     yield "json-ld", text_value(said.article.get("datePublished"))
     yield "opengraph", said.first("article:published_time", "og:article:published_time")
@@ -97,7 +99,7 @@ def _moment_of(node: Any) -> str | None:
     return node.get("datetime") or node.get("content") or text_of(node)
 
 
-def _times(marks: Marks) -> list[Any]:
+def _times(marks: ElementRoles) -> list[Any]:
     """The time elements of the article: those that share its h1's nearest container that holds any; all where there is no h1."""
     times = [node for node in marks["time"] if node.get("datetime")]
     for heading in marks["h1"][:1]:
@@ -110,7 +112,7 @@ def _times(marks: Marks) -> list[Any]:
     return times
 
 
-def _shown(page: Page, marks: Marks) -> Iterator[str]:
+def _shown(page: Page, marks: ElementRoles) -> Iterator[str]:
     """Dates in short lines just before and after the headline; one that says it is of an update comes last.
 
     Where there is no headline, only lines that are nothing but a date count, in the first part of the page.

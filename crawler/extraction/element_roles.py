@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-Marks = Mapping[str, list[Any]]
+ElementRoles = Mapping[str, list[Any]]
 _TAGS = {"h1", "h2", "time", "figure"}
 _PROPERTIES = {"datePublished": "published", "author": "person"}
 _LONGEST = (
@@ -44,7 +44,7 @@ def _said(word: str) -> tuple[str, ...]:
     return tuple(role for role, pattern in _ROLES.items() if pattern.search(word))
 
 
-def read_marks(nodes: Iterable[Any]) -> Marks:
+def find_roles(nodes: Iterable[Any]) -> ElementRoles:
     """The elements of a page, given in document order, by what they are marked as; nothing from asides, footers and menus.
 
     Keys: those of _ROLES, and "h1", "h2", "time", "figure", "published" (itemprop), "person" (itemprop author), "tag" (rel).

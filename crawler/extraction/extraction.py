@@ -9,7 +9,7 @@ Provenance = dict[str, dict[str, str | None]]
 # A page asked for again after an hour, six hours, a day: the article is behind it (DESIGN, Walls).
 WALLS = ("consent wall", "login wall", "paywall", "needs JavaScript")
 # No article stands at such an address now.
-NOT_ARTICLES = ("soft 404", "section page", "bot challenge", "empty")
+NON_ARTICLES = ("soft 404", "section page", "bot challenge", "empty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Extraction:
     agency: str | None = None
     kind: str = "article"
     completeness: str = "full"
-    obstacle: str | None = None  # why the page is no article: "consent wall", "soft 404", …; see judgement.py
+    problem: str | None = None  # why the page is no article: "consent wall", "soft 404", …; see judgement.py
     publisher_id: str | None = None
     extractor: str = ""
     provenance: Provenance = field(default_factory=dict)

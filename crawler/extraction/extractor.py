@@ -20,11 +20,11 @@ from crawler.extraction.dates import guess_day
 from crawler.extraction.extraction import Extraction, Provenance
 from crawler.extraction.images import captions
 from crawler.extraction.language import contradicts, text_language
-from crawler.extraction.main_text import find_body
+from crawler.extraction.main_text import extract_main_text
 from crawler.extraction.metadata import find_fields
 from crawler.extraction.page import Page, read_page
-from crawler.extraction.structured_data import Structured, read_structured
-from crawler.text.tokens import normal
+from crawler.extraction.structured_data import StructuredData, read_structured_data
+from crawler.text.tokens import normalize
 from crawler.urls import canonical_url, site
 
 
@@ -53,12 +53,12 @@ def extract(
     page = read_page(body, url)
     if page is None:
         return None
-    said = read_structured(page)
+    said = read_structured_data(page)
     fields, provenance = find_fields(page, said, rules, now)
     canonical, elsewhere = _canonical(page, said)
     amp = page.tree.get("amp") is not None or page.tree.get("\u26a1") is not None or "⚡" in page.markup[:300]
     below_pictures = captions(page)
-    main = find_body(page, said, rules)
+    main = extract_main_text(page, said, rules)
     whole = cache(page.again)  # one page in three is looked at again
     text = _without_heading(main.text, fields)
     _fill_in(url, whole, said, fields, provenance, text, now)
@@ -66,15 +66,15 @@ def extract(
     agency, agency_source = find_agency(fields, provenance, text)
     if agency:
         provenance["agency"] = {"source": agency_source, "raw": None}
-    kind = page_type.kind_of(said, fields, text, url)
+    kind = page_type.article_kind(said, fields, text, url)
     if kind == "gallery":
         more = [caption for caption in below_pictures if caption not in text]
         if len(more) > 1:  # one is the lead image's, and has a field of its own
             text = "\n\n".join(filter(None, (text, *more)))
-    obstacle = page_type.obstacle(whole, said, fields, text, url)
+    obstacle = page_type.page_problem(whole, said, fields, text, url)
     completeness = "headline"
     if obstacle is None:
-        text, completeness = page_type.own_text(said, text)
+        text, completeness = page_type.strip_offers(said, text)
     published = provenance.get("published_at", {})
     return Extraction(
         url=url,
@@ -85,7 +85,7 @@ def extract(
         agency=agency,
         kind=kind,
         completeness=completeness,
-        obstacle=obstacle,
+        problem=obstacle,
         publisher_id=publisher_id(url, rules) or (publisher_id(canonical, rules) if canonical else None),
         extractor=extractor_name(),
         published_raw=published.get("raw") or fields.get("published_at"),
@@ -105,7 +105,7 @@ def publisher_id(url: str | None, rules: PublisherRules) -> str | None:
 def _fill_in(
     url: str,
     whole: Callable[[], Page],
-    said: Structured,
+    said: StructuredData,
     fields: dict[str, Any],
     provenance: Provenance,
     text: str,
@@ -127,18 +127,18 @@ def _fill_in(
 
 def _without_heading(text: str, fields: dict[str, Any]) -> str:
     """The text without headline and subtitle at its head, where the body's container holds them too."""
-    said = {normal(fields.get("title")), normal(fields.get("subtitle"))} - {""}
+    said = {normalize(fields.get("title")), normalize(fields.get("subtitle"))} - {""}
     paragraphs = text.split("\n\n")
-    title = normal(fields.get("title"))
-    at = next((i for i, paragraph in enumerate(paragraphs[:5]) if title and normal(paragraph) == title), None)
+    title = normalize(fields.get("title"))
+    at = next((i for i, paragraph in enumerate(paragraphs[:5]) if title and normalize(paragraph) == title), None)
     if at is not None and len(paragraphs) > at + 1:  # what stands above the headline is a kicker, a date, a byline
         del paragraphs[: at + 1]
-    while len(paragraphs) > 1 and normal(paragraphs[0]) in said:
+    while len(paragraphs) > 1 and normalize(paragraphs[0]) in said:
         paragraphs.pop(0)
     return "\n\n".join(paragraphs)
 
 
-def _canonical(page: Page, said: Structured) -> tuple[str | None, str | None]:
+def _canonical(page: Page, said: StructuredData) -> tuple[str | None, str | None]:
     """(the canonical link on the page's own site, the one elsewhere)."""
     hrefs = [
         node.get("href") for node in page.tree.iter("link") if "canonical" in (node.get("rel") or "").lower().split()

@@ -6,16 +6,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from crawler.config.models import PublisherRules
-from crawler.extraction.element_roles import Marks
+from crawler.extraction.element_roles import ElementRoles
 from crawler.extraction.extraction import Provenance
 from crawler.extraction.main_text import select
 from crawler.extraction.page import Page, text_of
-from crawler.extraction.structured_data import Structured, address_value
+from crawler.extraction.structured_data import StructuredData, url_value
 from crawler.text.clean import one_line
 
 
 def put_image(
-    fields: dict[str, Any], provenance: Provenance, page: Page, said: Structured, rules: PublisherRules, marks: Marks
+    fields: dict[str, Any],
+    provenance: Provenance,
+    page: Page,
+    said: StructuredData,
+    rules: PublisherRules,
+    marks: ElementRoles,
 ) -> None:
     """The lead image, its caption and its credit: of the figure that stands between headline and text, else what the metadata names."""
     figure = next((node for node in marks["figure"] if _leads(node)), None)
@@ -31,7 +36,7 @@ def put_image(
     for source, raw in (
         ("rules", ruled),
         ("figure", marked),
-        ("json-ld", address_value(said.article.get("image"))),
+        ("json-ld", url_value(said.article.get("image"))),
         ("opengraph", said.first("og:image", "og:image:url", "twitter:image", "twitter:image:src")),
     ):
         if raw and (address := page.link(raw)):

@@ -93,7 +93,7 @@ def _look(text: str, groups: tuple[re.Pattern[str], ...]) -> _Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class PageEvidence:
     """What is seen of a page: its text as extracted and its words, all visible text, its title and headings, its markup."""
 
     url: str
@@ -107,7 +107,7 @@ class Seen:
     password: bool  # it has a field for a password, or for an address to register with, and no text beside
 
 
-def wall(seen: Seen) -> str | None:
+def classify_interstitial(seen: PageEvidence) -> str | None:
     """Which wall or error page this is; None where it is none.
 
     A text of some length is a wall only where the wall's words make up much of it; a page that says that it is an article needs more.
@@ -149,7 +149,9 @@ def _clear(found: _Found, groups: int, share: float) -> bool:
     return (found.groups >= groups and found.share >= share) or (found.groups >= 2 and found.share >= _MUCH)
 
 
-def _asks(seen: Seen, judged: str, shown: str, groups: tuple[re.Pattern[str], ...], least: int, share: float) -> bool:
+def _asks(
+    seen: PageEvidence, judged: str, shown: str, groups: tuple[re.Pattern[str], ...], least: int, share: float
+) -> bool:
     """Whether a page asks for an account or for money and says little else; a page with almost no text is judged by all that is seen of it."""
     if seen.running > 1:
         return False
@@ -158,7 +160,7 @@ def _asks(seen: Seen, judged: str, shown: str, groups: tuple[re.Pattern[str], ..
     )
 
 
-def _challenged(seen: Seen, judged: str, shown: str, strict: float) -> bool:
+def _challenged(seen: PageEvidence, judged: str, shown: str, strict: float) -> bool:
     words = _look(judged, _CHALLENGE)
     if _clear(words, 3, 0.06 * strict) or (
         not seen.described and seen.count < 60 and _clear(_look(shown, _CHALLENGE), 3, 0.05)
@@ -170,7 +172,7 @@ def _challenged(seen: Seen, judged: str, shown: str, strict: float) -> bool:
     return any(mark in markup for mark in _SERVICE)
 
 
-def _missing(seen: Seen, judged: str) -> bool:
+def _missing(seen: PageEvidence, judged: str) -> bool:
     words = _look(judged, _MISSING)
     gone, why = _MISSING[:2]
     if any(_mostly(part, (gone, why, _PAGE)) for part in re.split(r"\s[|–—-]\s|\n", seen.heading)):
@@ -197,7 +199,7 @@ def _mostly(heading: str, patterns: tuple[re.Pattern[str], ...]) -> bool:
     return said >= 0.4 * len(heading.strip())
 
 
-def _scripted(seen: Seen, shown: str) -> bool:
+def _scripted(seen: PageEvidence, shown: str) -> bool:
     if seen.count >= 40:
         return False
     return bool(_SCRIPTS.search(f"{seen.text}\n{shown}\n{seen.markup[:100_000]}")) or bool(
@@ -209,7 +211,7 @@ def _size_of(paragraph: str) -> int:
     return len(paragraph.split())
 
 
-def wall_lines(text: str) -> str:
+def strip_offer_lines(text: str) -> str:
     """The text without the paragraphs that are a paywall's offer or a login's request; what is left is the article's own."""
     kept = []
     for paragraph in text.split("\n\n"):

@@ -14,9 +14,16 @@ from trafilatura import bare_extraction
 from trafilatura.settings import DEFAULT_CONFIG
 
 from crawler.config.models import PublisherRules
-from crawler.extraction.boilerplate import body_of, densest, flatten_floods, join_parts, measure, prune
+from crawler.extraction.boilerplate import (
+    body_of,
+    densest_element,
+    flatten_inline_floods,
+    measure,
+    merge_split_body,
+    remove_boilerplate,
+)
 from crawler.extraction.page import Page, text_of
-from crawler.extraction.structured_data import Structured
+from crawler.extraction.structured_data import StructuredData
 from crawler.text.clean import one_line, unescaped
 from crawler.text.tokens import words
 
@@ -65,7 +72,7 @@ def join(parts: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class MainText:
     """A text, where it came from ("rules", "trafilatura", "json-ld", "nothing"), and why that and nothing else."""
 
     text: str
@@ -73,35 +80,35 @@ class Body:
     reason: str | None = None
 
 
-def find_body(page: Page, said: Structured, rules: PublisherRules) -> Body:
+def extract_main_text(page: Page, said: StructuredData, rules: PublisherRules) -> MainText:
     """The text of the page: by the publisher's rules, else as trafilatura finds it in a tree without what stands beside; takes the page's tree apart.
 
     Its fast mode is as good as its full one but fails rarely and totally (EXTRACTION), so its text is held against the densest part of
     the page, counted by ourselves; only where the two disagree the full mode and the page's own articleBody are asked too.
     """
     if rules.body and (text := _by_rules(page, rules)):
-        return Body(text=text, source="rules")
+        return MainText(text=text, source="rules")
     tree = page.tree
     drop(tree, rules.remove)
     for node in _BESIDE(tree):
         _drop(node)
-    flooded = flatten_floods(tree)
-    prune(tree)
+    flooded = flatten_inline_floods(tree)
+    remove_boilerplate(tree)
     root = body_of(tree)
     measures = measure(root)
-    joined = join_parts(root, measures)
+    joined = merge_split_body(root, measures)
     if joined:
         measures = measure(root)
     fast = _trafilatura(tree, page.url, fast=True)
-    dense = _flat(densest(root, measures))
-    if len(fast) >= _ENOUGH and alike(grams(fast), grams(dense)) >= _AGREE:
-        found = Body(text=fast, source="trafilatura", reason="joined parts" if joined else None)
+    dense = _flat(densest_element(root, measures))
+    if len(fast) >= _ENOUGH and dice(trigrams(fast), trigrams(dense)) >= _AGREE:
+        found = MainText(text=fast, source="trafilatura", reason="joined parts" if joined else None)
     else:
-        found = _second_look(fast, dense, _trafilatura(tree, page.url, fast=False), article_body(said))
+        found = choose_candidate(fast, dense, _trafilatura(tree, page.url, fast=False), article_body(said))
     return replace(found, reason="a flood of inline tags was flattened") if flooded else found
 
 
-def _second_look(fast: str, dense: str, full: str, told: str) -> Body:
+def choose_candidate(fast: str, dense: str, full: str, told: str) -> MainText:
     """Choose among four texts of one page by what they have in common.
 
     Args:
@@ -110,18 +117,18 @@ def _second_look(fast: str, dense: str, full: str, told: str) -> Body:
         full: trafilatura with its fall-backs, which over-capture where a page lists other articles.
         told: the publisher's own articleBody; often a cut teaser, so it counts only where it is long.
     """
-    a, b, c, t = grams(fast), grams(dense), grams(full), grams(told)
-    if len(t) >= _TOLD and max(alike(t, a), share(t, a)) < 0.5:
-        agreeing = max((full, dense), key=lambda text: alike(grams(text), t))
-        if alike(grams(agreeing), t) >= _AGREE:
-            return Body(text=agreeing, source="trafilatura", reason="articleBody agrees")
-        return Body(text=told, source="json-ld", reason="no text on the page agrees with articleBody")
-    if a and alike(a, c) >= 0.9:
-        return Body(text=fast, source="trafilatura", reason="the full mode agrees")
-    if len(a) >= _CORE and share(a, b) >= 0.85 and share(a, c) >= 0.85:
-        return Body(text=fast, source="trafilatura", reason="the common core of all")
+    a, b, c, t = trigrams(fast), trigrams(dense), trigrams(full), trigrams(told)
+    if len(t) >= _TOLD and max(dice(t, a), overlap(t, a)) < 0.5:
+        agreeing = max((full, dense), key=lambda text: dice(trigrams(text), t))
+        if dice(trigrams(agreeing), t) >= _AGREE:
+            return MainText(text=agreeing, source="trafilatura", reason="articleBody agrees")
+        return MainText(text=told, source="json-ld", reason="no text on the page agrees with articleBody")
+    if a and dice(a, c) >= 0.9:
+        return MainText(text=fast, source="trafilatura", reason="the full mode agrees")
+    if len(a) >= _CORE and overlap(a, b) >= 0.85 and overlap(a, c) >= 0.85:
+        return MainText(text=fast, source="trafilatura", reason="the common core of all")
     found = max((full, fast, told, dense), key=bool)
-    return Body(text=found, source="trafilatura" if found else "nothing", reason="the fast mode found less")
+    return MainText(text=found, source="trafilatura" if found else "nothing", reason="the fast mode found less")
 
 
 def _trafilatura(tree: Any, url: str, *, fast: bool) -> str:
@@ -138,7 +145,7 @@ def _flat(node: Any) -> str:
         return join(text_of(inner) for inner in node.iter("p", "head", "quote", "item", "li", "h2", "h3"))
 
 
-def article_body(said: Structured) -> str:
+def article_body(said: StructuredData) -> str:
     """The articleBody of the page's JSON-LD as paragraphs; "" where there is none."""
     value = said.article.get("articleBody")
     text = "\n".join(map(str, value)) if isinstance(value, list) else value if isinstance(value, str) else ""
@@ -160,7 +167,7 @@ def html_text(content: str | None) -> str:
     return _flat(tree)
 
 
-def grams(text: str) -> frozenset[tuple[str, ...]]:
+def trigrams(text: str) -> frozenset[tuple[str, ...]]:
     """The text's word 3-grams, for comparing two readings of one page; words are what stands between spaces where there are any."""
     found: Sequence[str] = text.split()
     if len(text) > 20 * len(found):
@@ -168,12 +175,12 @@ def grams(text: str) -> frozenset[tuple[str, ...]]:
     return frozenset(zip(found, found[1:], found[2:], strict=False))
 
 
-def alike(a: frozenset[Any], b: frozenset[Any]) -> float:
+def dice(a: frozenset[Any], b: frozenset[Any]) -> float:
     """The Dice coefficient of two sets."""
     return 2 * len(a & b) / (len(a) + len(b)) if a and b else 0.0
 
 
-def share(part: frozenset[Any], whole: frozenset[Any]) -> float:
+def overlap(part: frozenset[Any], whole: frozenset[Any]) -> float:
     """The share of one set that stands in another."""
     return len(part & whole) / len(part) if part else 0.0
 

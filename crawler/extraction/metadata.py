@@ -11,26 +11,26 @@ from datetime import datetime
 from typing import Any
 
 from crawler.config.models import PublisherRules
-from crawler.extraction.authors import find_authors, person, split_names
+from crawler.extraction.authors import clean_name, find_authors, split_names
 from crawler.extraction.dates import find_published
-from crawler.extraction.element_roles import Marks, read_marks
+from crawler.extraction.element_roles import ElementRoles, find_roles
 from crawler.extraction.extraction import Provenance
 from crawler.extraction.images import first_text, put_image
 from crawler.extraction.main_text import select
 from crawler.extraction.page import Page, text_of
-from crawler.extraction.structured_data import Structured, breadcrumbs, text_value
+from crawler.extraction.structured_data import StructuredData, breadcrumbs, text_value
 from crawler.text.clean import one_line
 from crawler.text.dates import read_date
-from crawler.text.tokens import normal
+from crawler.text.tokens import normalize
 
 _PREFIX = re.compile(r"^(?:Opinion|Video|Gallery|Podcast|Photos?|Live|Watch|Analysis)\s*[|:]\s+", re.IGNORECASE)
 
 
 def find_fields(
-    page: Page, said: Structured, rules: PublisherRules, now: datetime
+    page: Page, said: StructuredData, rules: PublisherRules, now: datetime
 ) -> tuple[dict[str, Any], Provenance]:
     """Every field that the page gives, and where each came from."""
-    marks = read_marks(page.nodes)
+    marks = find_roles(page.nodes)
     fields: dict[str, Any] = {}
     provenance: Provenance = {}
 
@@ -49,8 +49,8 @@ def find_fields(
     article = said.article
     site_name = said.first("og:site_name") or text_value(article.get("publisher")) or ""
     put("title", [("rules", _text(page, rules.title)), ("json-ld", text_value(article.get("headline")) or text_value(article.get("name"))), ("opengraph", said.first("og:title")), ("h1", first_text(marks["h1"])), ("meta", said.first("twitter:title", "dc.title", "title")), ("title", page.tree.findtext(".//title"))], lambda raw: without_site(one_line(raw)[:2000], site_name) or None)  # fmt: skip
-    title = normal(fields.get("title"))  # a page may have other first-level headings: its name, a box
-    marks["h1"].sort(key=lambda node: normal(text_of(node)) != title)
+    title = normalize(fields.get("title"))  # a page may have other first-level headings: its name, a box
+    marks["h1"].sort(key=lambda node: normalize(text_of(node)) != title)
     put(
         "subtitle",
         [
@@ -100,10 +100,15 @@ def find_fields(
 
 
 def _put_authors(
-    fields: dict[str, Any], provenance: Provenance, page: Page, said: Structured, rules: PublisherRules, marks: Marks
+    fields: dict[str, Any],
+    provenance: Provenance,
+    page: Page,
+    said: StructuredData,
+    rules: PublisherRules,
+    marks: ElementRoles,
 ) -> None:
     raw = [text_of(node) for node in select(page.tree, rules.authors)]
-    names = tuple(dict.fromkeys(name for item in raw for part in split_names(item) if (name := person(part))))
+    names = tuple(dict.fromkeys(name for item in raw for part in split_names(item) if (name := clean_name(part))))
     source = "rules"
     if not names:
         names, source, raw = find_authors(page, said, marks)
@@ -120,7 +125,7 @@ def _put_tags(fields: dict[str, Any], provenance: Provenance, candidates: Iterab
             return
 
 
-def _subtitles(marks: Marks) -> list[Any]:
+def _subtitles(marks: ElementRoles) -> list[Any]:
     """The line under the headline: what is marked so beside the first h1, or the h2 that follows it in a header."""
     for heading in marks["h1"][:1]:
         marked = [
@@ -175,7 +180,9 @@ def _other(text: str, title: str | None) -> str | None:
     return text if text and text.casefold() != (title or "").casefold() and 10 < len(text) <= 600 else None
 
 
-def _sections(page: Page, said: Structured, rules: PublisherRules, title: str | None) -> list[tuple[str, str | None]]:
+def _sections(
+    page: Page, said: StructuredData, rules: PublisherRules, title: str | None
+) -> list[tuple[str, str | None]]:
     """Breadcrumb 2 first: articleSection is "news" on every page of some sites."""
     crumbs = [c for c in breadcrumbs(said.nodes) if c.casefold() != (title or "").casefold()]
     return [
@@ -186,7 +193,7 @@ def _sections(page: Page, said: Structured, rules: PublisherRules, title: str | 
     ]
 
 
-def _tags(page: Page, said: Structured, rules: PublisherRules, marks: Marks) -> list[tuple[str, list[str]]]:
+def _tags(page: Page, said: StructuredData, rules: PublisherRules, marks: ElementRoles) -> list[tuple[str, list[str]]]:
     keywords = said.article.get("keywords")
     listed = (
         [str(k) for k in keywords if isinstance(k, str)]

@@ -10,7 +10,7 @@ from lxml import html as lxml_html
 from lxml.etree import ElementDefaultClassLookup, ErrorTypes, ParserError, iterwalk
 from trafilatura.utils import decode_file
 
-from crawler.extraction.page_limits import LEVELS, tame, tame_lists, tame_tables
+from crawler.extraction.page_limits import LEVELS, enforce_limits, limit_tables, tame_lists
 from crawler.text.clean import clean_text
 from crawler.urls import canonical_url, join
 
@@ -55,7 +55,7 @@ def _parse(markup: str) -> tuple[Any, str | None]:
     parser = lxml_html.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True, remove_pis=True)
     parser.set_element_class_lookup(_CLASSES)
     tree = lxml_html.document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
-    tame_tables(tree)
+    limit_tables(tree)
     tame_lists(tree)
     deep = any(error.type == ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log)
     return tree, f"cut where it is more than {LEVELS:,} levels deep" if deep else None
@@ -69,7 +69,7 @@ def read_page(body: bytes, url: str) -> Page | None:
     """
     if not body.strip():
         return None
-    markup, cut = tame(clean_text(decode_file(body)))
+    markup, cut = enforce_limits(clean_text(decode_file(body)))
     try:
         tree, deep = _parse(markup)
     except (ParserError, ValueError):

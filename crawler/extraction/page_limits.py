@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from crawler.text.markup import Asides, without_floods
+from crawler.text.markup import NonTextStripper, strip_attribute_floods
 
 MAX_PAGE = (
     3 * 1024**2
@@ -20,11 +20,11 @@ MAX_LISTS = 50  # lists within one another: trafilatura calls itself for each
 MAX_TABLES = 8  # tables within one another: trafilatura walks all cells of each
 LEVELS = 2_000  # of elements within elements; libxml2 gives up at 2,048
 
-_ASIDES = Asides("script", "style")
+_ASIDES = NonTextStripper("script", "style")
 _BREAKS = re.compile(r"(?:<br\s{0,9}/?>\s*){3,}", re.IGNORECASE)
 
 
-def tame(markup: str) -> tuple[str, str | None]:
+def enforce_limits(markup: str) -> tuple[str, str | None]:
     """Markup of bearable size, with bearable numbers of tags and attributes, and what was cut of it, None where nothing was.
 
     Args:
@@ -35,7 +35,7 @@ def tame(markup: str) -> tuple[str, str | None]:
         markup = _without_asides(markup)
         if len(markup) > MAX_PAGE:
             markup, cut = markup[:MAX_PAGE], f"cut at {MAX_PAGE // 1024**2} MB"
-    markup = without_floods(markup)
+    markup = strip_attribute_floods(markup)
     if markup.count("<") <= MAX_TAGS:
         return markup, cut
     markup = _BREAKS.sub("<br><br>", _without_asides(markup))
@@ -49,7 +49,7 @@ def tame(markup: str) -> tuple[str, str | None]:
 
 def _without_asides(markup: str) -> str:
     """Without comments, styles and scripts, structured data of a bearable size staying."""
-    return _ASIDES.cut(markup, _instead)
+    return _ASIDES.strip(markup, _instead)
 
 
 def _instead(name: str, whole: str) -> str:
@@ -57,7 +57,7 @@ def _instead(name: str, whole: str) -> str:
     return whole if data and len(whole) <= MAX_DATA else ""
 
 
-def tame_tables(tree: Any) -> None:
+def limit_tables(tree: Any) -> None:
     """Give cells a span that a table can have, and take tables apart that stand in many others."""
     for cell in tree.iter("td", "th"):
         for name in ("colspan", "rowspan"):

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crawler.extraction.boilerplate import body_of, densest, measure
-from crawler.extraction.interstitials import MOST_WORDS, Seen, wall, wall_lines
+from crawler.extraction.boilerplate import body_of, densest_element, measure
+from crawler.extraction.interstitials import MOST_WORDS, PageEvidence, classify_interstitial, strip_offer_lines
 from crawler.extraction.page import Page, text_of
-from crawler.extraction.structured_data import Structured
+from crawler.extraction.structured_data import StructuredData
 from crawler.text.tokens import words
 from crawler.urls import is_root_or_section
 
@@ -33,7 +33,9 @@ _PAYWALL = re.compile(
 )
 
 
-def obstacle(whole: Callable[[], Page], said: Structured, fields: Mapping[str, Any], text: str, url: str) -> str | None:
+def page_problem(
+    whole: Callable[[], Page], said: StructuredData, fields: Mapping[str, Any], text: str, url: str
+) -> str | None:
     """What stands in the place of an article: one of WALLS or NOT_ARTICLES; None where it is one.
 
     Args:
@@ -49,7 +51,7 @@ def obstacle(whole: Callable[[], Page], said: Structured, fields: Mapping[str, A
         or "article" in (said.first("og:type") or "").lower()
         or bool(said.first("article:published_time"))
     )
-    if count <= MOST_WORDS and (found := wall(_seen(whole(), text, count, described))):
+    if count <= MOST_WORDS and (found := classify_interstitial(_seen(whole(), text, count, described))):
         return found
     listing = is_root_or_section(url) or _LISTING.search(url)
     if not described and (listing or count <= 400) and _lists_others(whole(), text, count):
@@ -59,9 +61,9 @@ def obstacle(whole: Callable[[], Page], said: Structured, fields: Mapping[str, A
     return None
 
 
-def _seen(page: Page, text: str, count: int, described: bool) -> Seen:
+def _seen(page: Page, text: str, count: int, described: bool) -> PageEvidence:
     heading = "\n".join(text_of(node) for name in ("h1", "h2") for node in list(page.tree.iter(name))[:2])
-    return Seen(
+    return PageEvidence(
         url=page.url,
         text=text,
         count=count,
@@ -84,7 +86,7 @@ def _lists_others(page: Page, text: str, count: int) -> bool:
     enough, much = (3, 0.12) if listed else (_LINKED - listing, 0.3 - 0.15 * listing)
     body = body_of(page.tree)
     running = sum(_size(paragraph) >= _RUNS for paragraph in text.split("\n\n"))
-    if listing and _linked_headlines(densest(body, measure(body))) >= max(_HEADLINES, running):
+    if listing and _linked_headlines(densest_element(body, measure(body))) >= max(_HEADLINES, running):
         return True
     if count > 400:
         return False
@@ -125,14 +127,14 @@ def _linked_headlines(holder: Any) -> int:
     )
 
 
-def own_text(said: Structured, text: str) -> tuple[str, str]:
+def strip_offers(said: StructuredData, text: str) -> tuple[str, str]:
     """The article's own text and how much of it the page shows: "full", "teaser" where it is cut, "headline" where there is none.
 
     What a paywall offers below a cut text is no part of it.
     """
     free = said.article.get("isAccessibleForFree")
     paid = str(free).lower() == "false" or (said.first("article:content_tier") or "").lower() in {"locked", "metered"}
-    own = wall_lines(text) if _size(text) < MOST_WORDS else text
+    own = strip_offer_lines(text) if _size(text) < MOST_WORDS else text
     offered = bool(_PAYWALL.search(text[-400:])) or text.count("\n\n") - own.count("\n\n") > 1
     if paid or offered:
         text = own
@@ -149,7 +151,7 @@ _OPINION = re.compile(
 )
 
 
-def kind_of(said: Structured, fields: Mapping[str, Any], text: str, url: str) -> str:
+def article_kind(said: StructuredData, fields: Mapping[str, Any], text: str, url: str) -> str:
     """article, opinion, brief, gallery, video, live, podcast or advertorial."""
     types = said.types()
     section = str(fields.get("section") or "")

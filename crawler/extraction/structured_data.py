@@ -20,7 +20,7 @@ _MEDIA = re.compile(r"(?:videoobject|podcastepisode|audioobject|recipe|review|we
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Structured:
+class StructuredData:
     """One page's structured data: `article` is the JSON-LD node that describes it best, `meta` its meta elements by lower-case name."""
 
     article: Mapping[str, Any] = field(default_factory=dict)
@@ -36,10 +36,10 @@ class Structured:
         return {name.lower() for name in _types(self.article)}
 
 
-def read_structured(page: Page) -> Structured:
+def read_structured_data(page: Page) -> StructuredData:
     """Collect what the page says."""
     nodes = tuple(node for block in _blocks(page) for node in _flatten(block))
-    return Structured(article=_choose(nodes, page.url), nodes=nodes, meta=_meta(page))
+    return StructuredData(article=_choose(nodes, page.url), nodes=nodes, meta=_meta(page))
 
 
 def _meta(page: Page) -> dict[str, tuple[str, ...]]:
@@ -175,10 +175,10 @@ def breadcrumbs(nodes: Iterable[Mapping[str, Any]]) -> list[str]:
     return []
 
 
-def address_value(value: Any) -> str | None:
+def url_value(value: Any) -> str | None:
     """The address that an image value holds."""
     if isinstance(value, list):
-        return next((text for item in value if (text := address_value(item))), None)
+        return next((text for item in value if (text := url_value(item))), None)
     if isinstance(value, dict):
-        return next((text for key in ("url", "contentUrl", "@id") if (text := address_value(value.get(key)))), None)
+        return next((text for key in ("url", "contentUrl", "@id") if (text := url_value(value.get(key)))), None)
     return value if isinstance(value, str) and value else None

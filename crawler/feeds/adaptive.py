@@ -13,16 +13,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 HALF_LIFE = 10.0  # days after which a count weighs half: a season changes, one quiet weekend does not
-DOUBT = 6.0  # entries' worth of belief that all hours are alike, and all days
-BURST = 20.0  # a burst is up to eight times the usual, and the usual is known to a factor: the window must hold both
-ONGOING = 4.0  # and what the last poll saw may grow so much
-SUDDEN = 5.0  # entries in an hour that any feed may bring out of nothing;
-CAUTION = 3.0  # times that while it is new, and less and less during its first week
+PRIOR_WEIGHT = 6.0  # entries' worth of belief that all hours are alike, and all days
+BURST_FACTOR = (
+    20.0  # a burst is up to eight times the usual, and the usual is known to a factor: the window must hold both
+)
+ONGOING_FACTOR = 4.0  # and what the last poll saw may grow so much
+MIN_BURST = 5.0  # entries in an hour that any feed may bring out of nothing;
+NEW_FEED_FACTOR = 3.0  # times that while it is new, and less and less during its first week
 FIRST_LOOK = 14  # days that a first window may tell of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rhythm:
+class RateModel:
     """Entries a feed brought and hours it was watched, by hour of the day (UTC) and by weekday; all of it fading."""
 
     at: float  # when it was last brought up to date
@@ -32,7 +34,7 @@ class Rhythm:
     days_watched: tuple[float, ...] = (0.0,) * 7
     boost: float = 1.0  # how far the last poll was above the expected
 
-    def kept(self) -> str:
+    def to_json(self) -> str:
         """As text for the store."""
         lists = (self.hours, self.days, self.hours_watched, self.days_watched)
         return json.dumps(
@@ -41,7 +43,7 @@ class Rhythm:
         )
 
 
-def read_rhythm(text: str | None) -> Rhythm | None:
+def read_rhythm(text: str | None) -> RateModel | None:
     """The rhythm that a kept text stands for; None for none, or for what is none."""
     if not text:
         return None
@@ -50,7 +52,7 @@ def read_rhythm(text: str | None) -> Rhythm | None:
         hours, days, hours_watched, days_watched = (tuple(map(float, part)) for part in lists)
         if (len(hours), len(days), len(hours_watched), len(days_watched)) != (24, 7, 24, 7):
             return None
-        return Rhythm(
+        return RateModel(
             at=float(at),
             boost=float(boost),
             hours=hours,
@@ -62,9 +64,9 @@ def read_rhythm(text: str | None) -> Rhythm | None:
         return None
 
 
-def learn(
-    known: Rhythm | None, times: Iterable[float], now: float, *, since: float | None = None, hour: float = 3600.0
-) -> Rhythm:
+def update(
+    known: RateModel | None, times: Iterable[float], now: float, *, since: float | None = None, hour: float = 3600.0
+) -> RateModel:
     """Take in what a poll found.
 
     Args:
@@ -79,7 +81,7 @@ def learn(
     if known is None:
         since = max(min(found, default=now), now - FIRST_LOOK * day)
         found = [time for time in found if time >= since]
-        known = Rhythm(at=since)
+        known = RateModel(at=since)
     start = min(now, max(known.at, since or known.at))
     fade = 0.5 ** (max(0.0, now - known.at) / (HALF_LIFE * day))
     hours, days, hours_watched, days_watched = (
@@ -97,24 +99,24 @@ def learn(
         hours_watched[int(at // hour) % 24] += part
         days_watched[int(at // day) % 7] += part
         at = until if until > at else now
-    return Rhythm(
+    return RateModel(
         at=now, hours=tuple(hours), days=tuple(days), hours_watched=tuple(hours_watched), days_watched=tuple(days_watched),
         boost=min(10.0, max(1.0, (len(found) + 1) / (expected + 1))) if any(known.hours_watched) else 1.0,
     )  # fmt: skip
 
 
-def _expected(rhythm: Rhythm, start: float, now: float, hour: float) -> float:
+def _expected(rhythm: RateModel, start: float, now: float, hour: float) -> float:
     """Entries that were to be expected between two times, a day at the most."""
     steps = min(24, math.ceil((now - start) / hour) + 1)
     total, at = 0.0, start
-    for rate in rates(rhythm, start, steps, hour=hour):
+    for rate in expected_rates(rhythm, start, steps, hour=hour):
         until = min(now, (at // hour + 1) * hour)
         total += rate * max(0.0, until - at) / hour
         at = until
     return total
 
 
-def rates(rhythm: Rhythm, now: float, steps: int, *, hour: float = 3600.0) -> list[float]:
+def expected_rates(rhythm: RateModel, now: float, steps: int, *, hour: float = 3600.0) -> list[float]:
     """Entries an hour to be expected in this hour and the ones after it."""
     # Half an entry in half a day is believed before anything is known, so that silence is learnt slowly.
     mean = (sum(rhythm.hours) + 0.5) / (sum(rhythm.hours_watched) + 12.0)
@@ -123,15 +125,17 @@ def rates(rhythm: Rhythm, now: float, steps: int, *, hour: float = 3600.0) -> li
     for step in range(steps):
         at = int((now + step * hour) // hour)
         i, j, k = (at - 1) % 24, at % 24, (at + 1) % 24  # an hour's edge is nobody's deadline
-        by_hour = (h[i] + 2 * h[j] + h[k] + 4 * DOUBT / 6) / ((w[i] + 2 * w[j] + w[k]) * mean + 4 * DOUBT / 6)
+        by_hour = (h[i] + 2 * h[j] + h[k] + 4 * PRIOR_WEIGHT / 6) / (
+            (w[i] + 2 * w[j] + w[k]) * mean + 4 * PRIOR_WEIGHT / 6
+        )
         d = at // 24 % 7
-        by_day = (rhythm.days[d] + DOUBT) / (rhythm.days_watched[d] * mean + DOUBT)
+        by_day = (rhythm.days[d] + PRIOR_WEIGHT) / (rhythm.days_watched[d] * mean + PRIOR_WEIGHT)
         found.append(mean * by_hour * by_day)
     return found
 
 
-def interval(
-    rhythm: Rhythm, window: int, now: float, *, pace: float, least: float, most: float, hour: float = 3600.0
+def poll_interval(
+    rhythm: RateModel, window: int, now: float, *, pace: float, least: float, most: float, hour: float = 3600.0
 ) -> float:
     """How long a feed may be left alone.
 
@@ -148,17 +152,17 @@ def interval(
         Seconds, between least and most.
     """
     known = min(1.0, sum(rhythm.hours_watched) / 168)
-    sudden = SUDDEN * (CAUTION + (1 - CAUTION) * known)
+    sudden = MIN_BURST * (NEW_FEED_FACTOR + (1 - NEW_FEED_FACTOR) * known)
     longest = min(most, max(least, max(window, 1) / sudden * hour))
     passed, spent, filled, into = 0.0, 0.0, 0.0, now % hour
     boost = rhythm.boost
-    for step, rate in enumerate(rates(rhythm, now, math.ceil(longest / hour) + 1, hour=hour)):
+    for step, rate in enumerate(expected_rates(rhythm, now, math.ceil(longest / hour) + 1, hour=hour)):
         part = hour - into
         into = 0.0
         effort = math.sqrt(rate * boost) / pace
         seen = rhythm.hours_watched[int(now // hour + step) % 24]
         fill = (
-            (rate + math.sqrt(rate / max(seen, 1.0))) * max(BURST, ONGOING * boost) / hour
+            (rate + math.sqrt(rate / max(seen, 1.0))) * max(BURST_FACTOR, ONGOING_FACTOR * boost) / hour
         )  # with the doubt of a few days
         until = min(
             (1.0 - spent) / effort if effort > 0 else math.inf,
@@ -175,7 +179,7 @@ def interval(
     return longest
 
 
-def roll_time(rhythm: Rhythm, window: int, now: float, *, hour: float = 3600.0) -> float:
+def window_turnover(rhythm: RateModel, window: int, now: float, *, hour: float = 3600.0) -> float:
     """Seconds in which a feed's window may have rolled over, in a burst in the busiest hour of the week."""
-    busiest = max(rates(rhythm, now, 168, hour=hour))
-    return max(window, 1) / (BURST * busiest) * hour
+    busiest = max(expected_rates(rhythm, now, 168, hour=hour))
+    return max(window, 1) / (BURST_FACTOR * busiest) * hour

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from crawler.content_encoding import BrokenBody, is_packed, unpack
+from crawler.content_encoding import DecodeError, gunzip, is_gzip
 from crawler.errors import FeedError
 from crawler.text.clean import clean_text
 
@@ -43,7 +43,7 @@ def decode_feed(body: bytes, content_type: str = "") -> str:
     """
     try:
         return clean_text(_decode(unzip(body), content_type))
-    except BrokenBody as error:
+    except DecodeError as error:
         raise FeedError(str(error)) from error
 
 
@@ -51,9 +51,9 @@ def unzip(body: bytes) -> bytes:
     """What stands in a gzip file; anything else as it is.
 
     Raises:
-        BrokenBody: it has no end, is damaged, or holds more than MAX_UNZIPPED bytes.
+        DecodeError: it has no end, is damaged, or holds more than MAX_UNZIPPED bytes.
     """
-    return unpack(body, MAX_UNZIPPED)[0] if is_packed(body) else body
+    return gunzip(body, MAX_UNZIPPED)[0] if is_gzip(body) else body
 
 
 def _decode(body: bytes, content_type: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from crawler.feeds.decode import decode_feed
-from crawler.feeds.parsed_feed import plain
+from crawler.feeds.parsed_feed import plain_text
 from crawler.feeds.robots import read_sitemaps
 from crawler.feeds.section_page import parse_html
 from crawler.urls import canonical_url, join, site
@@ -83,7 +83,7 @@ def discover_feeds(body: bytes, url: str) -> list[Candidate]:
             canonical_url(address)
         except ValueError:
             continue
-        title = plain(node.get("title") or "".join(node.itertext()), html=True)
+        title = plain_text(node.get("title") or "".join(node.itertext()), html=True)
         if not _COMMENTS.search(f"{address} {title or ''}"):
             found.setdefault(address, Candidate(url=address, kind=kind, title=title))
     return list(found.values())[:MAX_CANDIDATES]
@@ -95,7 +95,7 @@ def looks_like_feed(url: str) -> bool:
     return bool(_LOOKS_LIKE_FEED.search(f"{parts.netloc}{parts.path}") or re.search(r"(?:^|&)feed=", parts.query))
 
 
-def usual_places(url: str) -> list[Candidate]:
+def common_feed_urls(url: str) -> list[Candidate]:
     """The addresses at which sites have feeds that they do not name."""
     return [Candidate(url=urljoin(url, path)) for path in COMMON_PATHS]
 
@@ -120,6 +120,6 @@ def _asked(loc: str, base: str) -> str | None:
         return None
 
 
-def usual_maps(url: str) -> list[Candidate]:
+def common_sitemap_urls(url: str) -> list[Candidate]:
     """The addresses at which sites have news sitemaps that they do not name."""
     return [Candidate(url=urljoin(url, path), kind="sitemap") for path in NEWS_MAPS]

@@ -30,7 +30,7 @@ def retry_after(value: str | None, *, now: datetime) -> datetime | None:
     return min(when, now + timedelta(seconds=LONGEST_RETRY_AFTER)) if when and when > now else None
 
 
-def fresh_for(
+def freshness_lifetime(
     cache_control: str, *, expires: str | None = None, date: str | None = None, age: str | None = None
 ) -> float:
     """Seconds for which an answer stays fresh (RFC 9111, 4.2): max-age, else Expires less Date, less its Age.
@@ -61,7 +61,7 @@ def ttl_seconds(ttl: float | None) -> float:
     return ttl if ttl >= 300 and ttl % 300 == 0 else ttl * 60
 
 
-def after_skips(due: datetime, hours: Sequence[str], days: Sequence[str]) -> datetime:
+def next_allowed_time(due: datetime, hours: Sequence[str], days: Sequence[str]) -> datetime:
     """The first moment from `due` on that stands in no skipHours (0 to 23, GMT; 24 is 0) and no skipDays; `due` where all are skipped."""
     closed = {int(hour) % 24 for hour in hours if re.fullmatch(r"\d{1,2}", hour.strip()) and int(hour) <= 24}
     shut = {_WEEKDAYS.index(day.strip().lower()) for day in days if day.strip().lower() in _WEEKDAYS}

@@ -9,9 +9,9 @@ from html import escape
 from typing import Any
 
 from crawler.errors import FeedError
-from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
+from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, make_entry, plain_text, unique_entries
 from crawler.text.dates import read_date
-from storage.records import Listed
+from storage.records import FeedEntry
 
 MOST_SHARED = 10  # authors of a whole feed that each entry without its own is given
 
@@ -40,10 +40,10 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
     fallback = _authors(document)[:MOST_SHARED]
     return ParsedFeed(
         kind="json",
-        title=plain(_text(document.get("title"))),
+        title=plain_text(_text(document.get("title"))),
         home=_text(document.get("home_page_url")),
         language=_text(document.get("language")),
-        entries=distinct(_entry(item, url, fallback, now) for item in items),
+        entries=unique_entries(_entry(item, url, fallback, now) for item in items),
         self_url=_text(document.get("feed_url")),
         previous=_text(document.get("next_url")),
     )
@@ -54,22 +54,22 @@ def _number(digits: str) -> int | str:
     return int(digits) if len(digits) < 100 else digits
 
 
-def _entry(item: Mapping[str, Any], base: str, fallback: list[str], now: datetime) -> Listed:
+def _entry(item: Mapping[str, Any], base: str, fallback: list[str], now: datetime) -> FeedEntry:
     raw = _text(item.get("date_published")) or _text(item.get("date_modified"))
     html = _text(item.get("content_html"))
     text = _text(item.get("content_text"))
     link = _text(item.get("url")) or _text(item.get("external_url"))
     guid = _text(item.get("id"))
-    return listed(
+    return make_entry(
         guid=guid,
         url=link or (guid if guid and guid.startswith(("http://", "https://")) else None),
         base=base,
-        title=plain(_text(item.get("title"))),
+        title=plain_text(_text(item.get("title"))),
         authors=_authors(item) or fallback,
         published_at=read_date(raw, now=now),
         published_raw=raw,
         updated_raw=_text(item.get("date_modified")),
-        summary=plain(_text(item.get("summary"))),
+        summary=plain_text(_text(item.get("summary"))),
         content=html or (text and _as_content(text)),
         tags=[tag for tag in _list(item.get("tags")) if isinstance(tag, str)],
         language=_text(item.get("language")),

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import nh3
 
-from crawler.text.clean import clean_text, fitted, one_line, unescaped, without_asides
+from crawler.text.clean import clean_text, limit_fields, one_line, strip_nontext, unescaped
 from crawler.urls import canonical_url, host_of, join, url_key
-from storage.records import Listed
+from storage.records import FeedEntry
 
 MAX_ENTRIES = 50_000  # the sitemap protocol's own limit; no feed comes near
 MAX_FIELD = 20_000  # characters of a title or summary that are kept
@@ -45,7 +45,7 @@ class ParsedFeed:
     period: float | None = None  # seconds
     skip_hours: tuple[str, ...] = ()
     skip_days: tuple[str, ...] = ()
-    entries: tuple[Listed, ...] = ()
+    entries: tuple[FeedEntry, ...] = ()
     children: tuple[tuple[str, str | None], ...] = ()  # a sitemap index: (address, lastmod or None)
     self_url: str | None = None
     hub: str | None = None
@@ -53,7 +53,7 @@ class ParsedFeed:
     cut: str | None = None  # what was left out, where it lists more than is read
 
 
-def plain(value: object, *, html: bool = False) -> str | None:
+def plain_text(value: object, *, html: bool = False) -> str | None:
     """One line of text: markup and entities undone where it is HTML, spaces folded; None where nothing is left."""
     text = str(value or "")[:MAX_RAW]
     if html or "&" in text:
@@ -63,39 +63,39 @@ def plain(value: object, *, html: bool = False) -> str | None:
 
 def _unmarked(text: str) -> str:
     """Without tags; entities undone, twice where a feed escaped twice."""
-    text = _TAG.sub("", _BLOCK.sub(" ", without_asides(text)))
+    text = _TAG.sub("", _BLOCK.sub(" ", strip_nontext(text)))
     text = unescaped(text)
     if "&" in text and re.search(r"&(?:#\d{1,9}|#x[0-9a-f]{1,9}|[a-z]{1,40});", text, re.IGNORECASE):
         text = unescaped(text)
     return text
 
 
-def listed(
+def make_entry(
     *, url: str | None, base: str, guid: str | None = None, title: str | None = None, authors: Iterable[str] = (), published_at: str | None = None, published_raw: str | None = None,
     updated_raw: str | None = None, summary: str | None = None, content: str | None = None, tags: Iterable[str] = (), language: str | None = None, image_url: str | None = None,
-) -> Listed:  # fmt: skip
+) -> FeedEntry:  # fmt: skip
     """An entry, with its link made absolute and its identity told: its guid, else its address' key, else its title and date."""
     guid = (clean_text(guid).strip()[:MAX_GUID] or None) if guid else None
     address, key = _address(url, base)
     identity = guid or key or _hash(title, published_raw, summary)
     content = clean_text(content)[:MAX_CONTENT] if content else None
-    said = fitted(
+    said = limit_fields(
         {
             "title": title,
             "authors": [name for raw in authors if (name := _name(raw))],
-            "published_raw": plain(published_raw),
-            "updated_raw": plain(updated_raw),
+            "published_raw": plain_text(published_raw),
+            "updated_raw": plain_text(updated_raw),
             "summary": summary,
-            "tags": [tag for raw in tags if (tag := plain(raw, html=True))],
-            "language": plain(language),
+            "tags": [tag for raw in tags if (tag := plain_text(raw, html=True))],
+            "language": plain_text(language),
         }
     )
-    return Listed(
+    return FeedEntry(
         identity=identity if len(identity) <= MAX_IDENTITY else f"{identity[: MAX_IDENTITY - 33]} {_hash(identity)}",
         guid=guid,
         url=address,
         published_at=published_at,
-        content=harmless(content) if content else None,
+        content=sanitize_html(content) if content else None,
         image_url=_address(image_url, base)[0],
         url_key=key,
         host=host_of(address or ""),
@@ -104,7 +104,7 @@ def listed(
     )
 
 
-def size_of(entry: Listed) -> int:
+def size_of(entry: FeedEntry) -> int:
     """Characters of an entry."""
     texts = (
         entry.identity,
@@ -119,7 +119,7 @@ def size_of(entry: Listed) -> int:
     return sum(len(text) for text in (*texts, *entry.authors, *entry.tags) if text)
 
 
-def harmless(content: str) -> str:
+def sanitize_html(content: str) -> str:
     """A feed's own HTML as it is kept: the elements that make paragraphs, and nothing that acts, links or loads."""
     if not _MARKUP.search(content):
         return content
@@ -157,7 +157,7 @@ _EMAIL = re.compile(r"^[^\s@]+@[^\s@]+\.[^\s@.]+(?: \((?P<name>[^()]+)\))?$")  #
 
 
 def _name(raw: str) -> str | None:
-    text = (plain(raw, html=True) or "")[:MAX_NAME]  # addresses are told by patterns that a long text makes dear
+    text = (plain_text(raw, html=True) or "")[:MAX_NAME]  # addresses are told by patterns that a long text makes dear
     if match := _EMAIL.match(text):
         text = (match["name"] or "").strip()
     return re.sub(r" ?[<(][^\s@<>()]+@[^\s@<>()]+[>)]$", "", text) or None
@@ -167,9 +167,9 @@ def _hash(*parts: str | None) -> str:
     return hashlib.sha256("\x1f".join(part or "" for part in parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def distinct(entries: Iterable[Listed]) -> tuple[Listed, ...]:
+def unique_entries(entries: Iterable[FeedEntry]) -> tuple[FeedEntry, ...]:
     """Entries with identities of their own: the same guid on another link is another entry; the same on the same link is listed twice."""
-    seen: dict[str, Listed] = {}
+    seen: dict[str, FeedEntry] = {}
     for entry in entries:
         first = seen.get(entry.identity)
         if first is None:
@@ -180,7 +180,7 @@ def distinct(entries: Iterable[Listed]) -> tuple[Listed, ...]:
     return tuple(seen.values())
 
 
-def _renamed(entry: Listed, identity: str) -> Listed:
+def _renamed(entry: FeedEntry, identity: str) -> FeedEntry:
     from dataclasses import replace
 
     return replace(entry, identity=identity[:2000])

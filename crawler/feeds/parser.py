@@ -18,12 +18,12 @@ from typing import Any
 from crawler.errors import FeedError
 from crawler.feeds import jsonfeed, section_page, sitemap
 from crawler.feeds.decode import decode_feed
-from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, distinct, listed, plain, size_of
+from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, make_entry, plain_text, size_of, unique_entries
 from crawler.feeds.prolog import without_prolog
 from crawler.text.dates import read_date
-from crawler.text.markup import without_floods
+from crawler.text.markup import strip_attribute_floods
 from crawler.urls import join
-from storage.records import Listed
+from storage.records import FeedEntry
 
 _ROOT = re.compile(r"<(?:[\w.-]{1,100}:)?([A-Za-z_][\w.-]{0,100})")
 _FEED_ROOTS = {"rss": "rss", "rdf": "rss", "channel": "rss", "feed": "atom", "entry": "atom"}
@@ -124,7 +124,7 @@ def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
     if "<rss:item" in text:  # a prefix for RSS itself, which has no namespace
         text = re.sub(r"<(/?)rss:", r"<\1", text)
         text = text[max(0, text.find("<rss")) :]
-    text, cut = _first_items(without_floods(text))
+    text, cut = _first_items(strip_attribute_floods(text))
     body = b'<?xml version="1.0" encoding="utf-8"?>' + text.encode("utf-8", "replace")
     try:
         found = feedparser.parse(
@@ -145,14 +145,14 @@ def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
     entries = [_entry(entry, join(url, base) or url, now) for entry in found.entries[:MAX_ENTRIES]]
     return ParsedFeed(
         kind="atom" if found.version.startswith("atom") else "rss",
-        title=plain(feed.get("title"), html=_is_html(feed, "title")),
+        title=plain_text(feed.get("title"), html=_is_html(feed, "title")),
         home=_link(feed),
         language=feed.get("language") or None,
         ttl=_number(feed.get("ttl")),
         period=_period(feed),
         skip_hours=_skip(text, "skipHours", "hour"),
         skip_days=_skip(text, "skipDays", "day"),
-        entries=distinct(entries),
+        entries=unique_entries(entries),
         self_url=next((link.get("href") for link in feed.get("links", []) if link.get("rel") == "self"), None),
         hub=next((link.get("href") for link in feed.get("links", []) if link.get("rel") == "hub"), None),
         previous=next(
@@ -183,7 +183,7 @@ def _first_items(text: str) -> tuple[str, str | None]:
     return text[:end], f"it lists more than {MAX_ITEMS:,} entries; the first {MAX_ITEMS:,} are read"
 
 
-def _entry(entry: Any, base: str, now: datetime) -> Listed:
+def _entry(entry: Any, base: str, now: datetime) -> FeedEntry:
     get = partial(
         dict.get, entry
     )  # the library's own get looks for older names of a field first, which takes a tenth of a feed's time
@@ -194,16 +194,16 @@ def _entry(entry: Any, base: str, now: datetime) -> Listed:
     summary = get("summary") or ""
     if not content and len(summary) > 2000:  # the whole article in <description>
         content = summary
-    return listed(
+    return make_entry(
         guid=get("id"),
         url=_link(entry, permalink=True),
         base=base,
-        title=plain(get("title"), html=_is_html(entry, "title")),
+        title=plain_text(get("title"), html=_is_html(entry, "title")),
         authors=_authors(entry),
         published_at=read_date(published_raw, now=now) or _parsed(entry, now),
         published_raw=published_raw,
         updated_raw=updated,
-        summary=plain(summary, html=True) if summary != content else None,
+        summary=plain_text(summary, html=True) if summary != content else None,
         content=content or None,
         tags=[tag.get("term") or tag.get("label") or "" for tag in get("tags") or ()],
         language=get("language"),
@@ -236,7 +236,7 @@ def _authors(entry: Any) -> list[str]:
     names = [author.get("name") or "" for author in entry.get("authors", [])]
     if not any(names) and entry.get("author"):
         names = [entry["author"]]
-    return [plain(name, html=True) or "" for name in names]
+    return [plain_text(name, html=True) or "" for name in names]
 
 
 def _is_html(node: Any, name: str) -> bool:

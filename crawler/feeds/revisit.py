@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crawler.config.models import Schedule
-from crawler.feeds.adaptive import Rhythm, interval, learn, read_rhythm, roll_time
-from crawler.feeds.freshness import after_skips, retry_after, ttl_seconds
+from crawler.feeds.adaptive import RateModel, poll_interval, read_rhythm, update, window_turnover
+from crawler.feeds.freshness import next_allowed_time, retry_after, ttl_seconds
 from crawler.feeds.parsed_feed import ParsedFeed
-from crawler.feeds.sitemap import open_children, recent
-from storage.records import Feed, FeedCheck, FoundBy, GapFound, Listed, Move, iso, moment
+from crawler.feeds.sitemap import children_to_open, recent_entries
+from storage.records import Feed, FeedCheck, FeedEntry, FoundBy, GapDetected, PermanentRedirect, format_utc, parse_utc
 
 # In hours, whose length is an argument (settings.Pace).
 THROTTLED = 1.0  # to leave a server alone that says 429 or 503 without saying how long
@@ -29,7 +29,7 @@ SOFT, TEMPORARY = 0.5, 0.25  # of a failure: a server in trouble; no network at 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class PollResponse:
     """What came back for one poll; `error` says in one line why there is no body."""
 
     status: int | None = None
@@ -48,35 +48,39 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class KnownEntries:
     """What the store knows of the entries that an answer lists: how many were known, and when the new ones were published (seconds)."""
 
     known: int = 0
     times: tuple[float, ...] = ()
 
 
-def taken(answer: Answer, *, schedule: Schedule, now: datetime) -> tuple[Listed, ...]:
+def entries_to_store(answer: PollResponse, *, schedule: Schedule, now: datetime) -> tuple[FeedEntry, ...]:
     """The entries of an answer that a poll takes in: all of a feed's, the recent ones of a sitemap's."""
     parsed = answer.parsed
     if parsed is None:
         return ()
-    return recent(parsed.entries, now=now, max_age=schedule.max_age) if parsed.kind == "sitemap" else parsed.entries
+    return (
+        recent_entries(parsed.entries, now=now, max_age=schedule.max_age)
+        if parsed.kind == "sitemap"
+        else parsed.entries
+    )
 
 
-def wants_all(feed: Feed, *, now: datetime, hour: float = 3600.0) -> bool:
+def is_full_fetch_due(feed: Feed, *, now: datetime, hour: float = 3600.0) -> bool:
     """Whether a poll goes without validators: once a day, as validators may lie (PEERS F 5)."""
-    return feed.full_at is not None and now - moment(feed.full_at) >= timedelta(seconds=FULL * hour)
+    return feed.last_body_at is not None and now - parse_utc(feed.last_body_at) >= timedelta(seconds=FULL * hour)
 
 
-def check(
+def decide(
     feed: Feed,
-    answer: Answer,
+    answer: PollResponse,
     *,
     schedule: Schedule,
     every: float | None,
     now: datetime,
     spread: float = 0.0,
-    seen: Seen | None = None,
+    seen: KnownEntries | None = None,
     hour: float = 3600.0,
 ) -> FeedCheck:
     """What one answer means for its feed.
@@ -91,45 +95,45 @@ def check(
         seen: what is known of the entries that the answer lists.
         hour: seconds that an hour of the waiting times lasts (settings.Pace).
     """
-    seen = seen or Seen()
+    seen = seen or KnownEntries()
     if answer.error is not None or answer.status is None or answer.status >= 400:
         return _failed(feed, answer, every, schedule, now, hour)
     parsed = answer.parsed
     same = answer.status == 304 or (feed.body_hash is not None and answer.body_hash == feed.body_hash)
-    listed = () if same else taken(answer, schedule=schedule, now=now)
+    listed = () if same else entries_to_store(answer, schedule=schedule, now=now)
     partial = answer.status == 226  # RFC 3229: what is new alone, not a window
     gap = None if same or partial or parsed is None else _gap(feed, parsed, listed, seen, now)
-    since = moment(gap.to_at).timestamp() if gap else None
-    rhythm = learn(read_rhythm(feed.rhythm), seen.times, now.timestamp(), since=since, hour=hour)
-    window = feed.window if same or partial or parsed is None else len(parsed.entries)
+    since = parse_utc(gap.to_at).timestamp() if gap else None
+    rhythm = update(read_rhythm(feed.rate_model), seen.times, now.timestamp(), since=since, hour=hour)
+    window = feed.window_size if same or partial or parsed is None else len(parsed.entries)
     wait = _interval(every, rhythm, window, schedule, now, hour)
     asked_for = max(
         answer.fresh_for, ttl_seconds(parsed.ttl) if parsed else 0.0, (parsed.period or 0.0) if parsed else 0.0
     )
     if parsed is None:
-        asked_for = max(asked_for, feed.asked_wait or 0.0)  # a 304 has no body to repeat it
+        asked_for = max(asked_for, feed.requested_interval or 0.0)  # a 304 has no body to repeat it
     due = now + timedelta(seconds=max(schedule.min, wait * (1 + 0.1 * spread)))
     if every is None:
         due = max(due, now + timedelta(seconds=min(asked_for, LONGEST * hour)))
-        due = after_skips(due, *_skips(feed, parsed))
+        due = next_allowed_time(due, *_skips(feed, parsed))
     found_by: dict[str, FoundBy] = {"sitemap": "sitemap", "page": "page"}
     good = FeedCheck(
         feed_url=feed.url, at=now, outcome="unchanged" if same or parsed is None else "changed", due_at=due, interval_seconds=wait,
-        final_url=answer.final_url or feed.url, etag=answer.etag, last_modified=answer.last_modified, body_hash=answer.body_hash, rhythm=rhythm.kept(),
-        ok_at=now, full_at=now, lies=feed.lies, move=_move(feed, answer, now, hour),
+        final_url=answer.final_url or feed.url, etag=answer.etag, last_modified=answer.last_modified, body_hash=answer.body_hash, rate_model=rhythm.to_json(),
+        last_success_at=now, last_body_at=now, validators_unreliable=feed.validators_unreliable, move=_move(feed, answer, now, hour),
     )  # fmt: skip
     if answer.status == 304:
         return replace(
             good, outcome="not_modified", final_url=feed.final_url or answer.final_url or feed.url, etag=answer.etag or feed.etag,
-            last_modified=answer.last_modified or feed.last_modified, body_hash=feed.body_hash, full_at=None,
+            last_modified=answer.last_modified or feed.last_modified, body_hash=feed.body_hash, last_body_at=None,
         )  # fmt: skip
     if parsed is None:
         return good
     fresh = len(listed) - seen.known
     return replace(
-        good, kind=parsed.kind, listed=listed, window=window, overlap=None if same or partial or not feed.window else seen.known, found_by=found_by.get(parsed.kind, "feed"),
-        asked_wait=max(ttl_seconds(parsed.ttl), parsed.period or 0.0), archive_url=parsed.previous, skips=json.dumps([parsed.skip_hours, parsed.skip_days]) if parsed.skip_hours or parsed.skip_days else None,
-        children=open_children(parsed, now=now, max_age=schedule.max_age), lies=_lies(feed, answer, fresh),
+        good, kind=parsed.kind, listed=listed, window_size=window, entries_known=None if same or partial or not feed.window_size else seen.known, found_by=found_by.get(parsed.kind, "feed"),
+        requested_interval=max(ttl_seconds(parsed.ttl), parsed.period or 0.0), archive_url=parsed.previous, skip_schedule=json.dumps([parsed.skip_hours, parsed.skip_days]) if parsed.skip_hours or parsed.skip_days else None,
+        children=children_to_open(parsed, now=now, max_age=schedule.max_age), validators_unreliable=_validators_unreliable(feed, answer, fresh),
         gap=gap,
     )  # fmt: skip
 
@@ -138,19 +142,19 @@ def _skips(feed: Feed, parsed: ParsedFeed | None) -> tuple[tuple[str, ...], tupl
     """The hours and days that a feed wants to be left alone in; a 304 does not repeat them."""
     if parsed is not None:
         return parsed.skip_hours, parsed.skip_days
-    hours, days = json.loads(feed.skips) if feed.skips else ((), ())
+    hours, days = json.loads(feed.skip_schedule) if feed.skip_schedule else ((), ())
     return tuple(hours), tuple(days)
 
 
 def _interval(
-    every: float | None, rhythm: Rhythm, window: int, schedule: Schedule, now: datetime, hour: float
+    every: float | None, rhythm: RateModel, window: int, schedule: Schedule, now: datetime, hour: float
 ) -> float:
     if every is not None:
         return max(every, schedule.min)
     if not schedule.adaptive or not window:
         return max(schedule.default, schedule.min)
     most = max(schedule.max, schedule.min)
-    return interval(
+    return poll_interval(
         rhythm,
         window,
         now.timestamp(),
@@ -161,83 +165,103 @@ def _interval(
     )
 
 
-def _lies(feed: Feed, answer: Answer, fresh: int) -> bool:
+def _validators_unreliable(feed: Feed, answer: PollResponse, fresh: int) -> bool:
     """Whether its validators stayed as they were though it lists new entries; a conditional request that brings some clears it."""
     if not answer.unconditional:
-        return feed.lies and fresh == 0
+        return feed.validators_unreliable and fresh == 0
     same_etag = (
         answer.etag == feed.etag
         if answer.etag
         else answer.last_modified == feed.last_modified and bool(answer.last_modified)
     )
-    return feed.lies or (fresh > 0 and bool(same_etag))
+    return feed.validators_unreliable or (fresh > 0 and bool(same_etag))
 
 
-def _gap(feed: Feed, parsed: ParsedFeed, listed: tuple[Listed, ...], seen: Seen, now: datetime) -> GapFound | None:
+def _gap(
+    feed: Feed, parsed: ParsedFeed, listed: tuple[FeedEntry, ...], seen: KnownEntries, now: datetime
+) -> GapDetected | None:
     """No entry of this window was known, though the last one held some: what was listed between is not known. A trimmed map proves nothing.
 
     Nor does a window of entries from before the last poll, nor one without dates of a feed whose last window was not known either: what has new
     ids at each poll, and new addresses, loses nothing by it.
     """
-    if not feed.window or not feed.ok_at or not listed or seen.known or len(listed) < len(parsed.entries):
+    if (
+        not feed.window_size
+        or not feed.last_success_at
+        or not listed
+        or seen.known
+        or len(listed) < len(parsed.entries)
+    ):
         return None
     dates = [e.published_at for e in listed if e.published_at and len(e.published_at) > 10]
-    before = iso(moment(feed.ok_at) - EARLIER)
-    if 2 * sum(date > before for date in dates) < len(dates) or (not dates and feed.overlap == 0):
+    before = format_utc(parse_utc(feed.last_success_at) - EARLIER)
+    if 2 * sum(date > before for date in dates) < len(dates) or (not dates and feed.entries_known == 0):
         return None
-    oldest = min(dates, default=iso(now))
-    return GapFound(from_at=feed.ok_at, to_at=oldest if feed.ok_at < oldest <= iso(now) else iso(now))
+    oldest = min(dates, default=format_utc(now))
+    return GapDetected(
+        from_at=feed.last_success_at,
+        to_at=oldest if feed.last_success_at < oldest <= format_utc(now) else format_utc(now),
+    )
 
 
-def _move(feed: Feed, answer: Answer, now: datetime, hour: float) -> Move:
+def _move(feed: Feed, answer: PollResponse, now: datetime, hour: float) -> PermanentRedirect:
     """How often, and since when, a feed says that it has moved for good, to the same place; its address once that is believed."""
     if not answer.moved or answer.final_url is None:
-        return feed.move if feed.address is not None else Move()
+        return feed.move if feed.effective_url is not None else PermanentRedirect()
     again = answer.final_url == feed.moved_to
-    since = moment(feed.moved_since) if again and feed.moved_since else now
+    since = parse_utc(feed.moved_since) if again and feed.moved_since else now
     polls = feed.moved_polls + 1 if again else 1
     believed = polls >= MOVED_POLLS and now - since >= timedelta(seconds=MOVED_AFTER * hour)
-    return Move(
-        to=answer.final_url, since=iso(since), polls=polls, address=answer.final_url if believed else feed.address
+    return PermanentRedirect(
+        to=answer.final_url,
+        since=format_utc(since),
+        polls=polls,
+        effective_url=answer.final_url if believed else feed.effective_url,
     )
 
 
 def _failed(
-    feed: Feed, answer: Answer, every: float | None, schedule: Schedule, now: datetime, hour: float
+    feed: Feed, answer: PollResponse, every: float | None, schedule: Schedule, now: datetime, hour: float
 ) -> FeedCheck:
     """Back off linearly, up to a day; a server in trouble is asked again before the feed's window may have rolled over."""
     status = answer.status or 0
     reason = answer.error or f"the server answered {status}"
     move = feed.move
     if (
-        feed.address is not None and answer.weight == 1.0
+        feed.effective_url is not None and answer.weight == 1.0
     ):  # where it moved to, it is not: back to the address of the source list
-        move = Move()
-        reason = f"{reason}, at {feed.address}, where it had moved to; its old address is asked again"
+        move = PermanentRedirect()
+        reason = f"{reason}, at {feed.effective_url}, where it had moved to; its old address is asked again"
     elif status == 410:
-        return FeedCheck(feed_url=feed.url, at=now, outcome="gone", error="gone for good (410)", lies=feed.lies)
-    failures = feed.failures + 1
-    since = moment(feed.lost_since) if feed.lost_since else now
-    if status == 404 and feed.lost_polls + 1 >= LOST_POLLS and now - since >= timedelta(seconds=LOST_AFTER * hour):
         return FeedCheck(
             feed_url=feed.url,
             at=now,
             outcome="gone",
-            error=f"not found (404) since {iso(since)}, {feed.lost_polls + 1} times",
-            lies=feed.lies,
+            error="gone for good (410)",
+            validators_unreliable=feed.validators_unreliable,
+        )
+    failures = feed.failures + 1
+    since = parse_utc(feed.not_found_since) if feed.not_found_since else now
+    if status == 404 and feed.not_found_count + 1 >= LOST_POLLS and now - since >= timedelta(seconds=LOST_AFTER * hour):
+        return FeedCheck(
+            feed_url=feed.url,
+            at=now,
+            outcome="gone",
+            error=f"not found (404) since {format_utc(since)}, {feed.not_found_count + 1} times",
+            validators_unreliable=feed.validators_unreliable,
         )
     not_before = answer.not_before or retry_after(answer.retry_after, now=now)
     if status in {429, 503} and not_before is None:
         not_before = now + timedelta(seconds=THROTTLED * hour)
     base = max(every or feed.interval_seconds or schedule.default, schedule.min)
     most = max(LONGEST * hour, base)
-    if answer.weight < 1.0 and feed.window and (rhythm := read_rhythm(feed.rhythm)):
-        most = min(most, max(schedule.min, roll_time(rhythm, feed.window, now.timestamp(), hour=hour)))
+    if answer.weight < 1.0 and feed.window_size and (rhythm := read_rhythm(feed.rate_model)):
+        most = min(most, max(schedule.min, window_turnover(rhythm, feed.window_size, now.timestamp(), hour=hour)))
     wait = min(base * max(1.0, failures * answer.weight), most)
     if status in {401, 403}:
         wait = max(wait, FORBIDDEN * hour)
     due = now + timedelta(seconds=wait)
     return FeedCheck(
         feed_url=feed.url, at=now, outcome="failed", error=reason, due_at=max(due, not_before) if not_before else due, not_before=not_before,
-        lies=feed.lies, move=move, lost=status == 404,
+        validators_unreliable=feed.validators_unreliable, move=move, not_found=status == 404,
     )  # fmt: skip

@@ -12,9 +12,9 @@ from lxml import html as lxml_html
 from lxml.etree import ParserError
 
 from crawler.errors import FeedError
-from crawler.feeds.parsed_feed import ParsedFeed, distinct, listed, plain
+from crawler.feeds.parsed_feed import ParsedFeed, make_entry, plain_text, unique_entries
 from crawler.urls import is_root_or_section, join, site
-from storage.records import Listed
+from storage.records import FeedEntry
 
 MAX_LINKS = 500  # on one section page; a page with more is an archive or an attack
 _NOT_ARTICLES = re.compile(
@@ -46,10 +46,10 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:  # noqa: ARG001 - on
     if tree is None:
         raise FeedError(f"{url}: cannot be read as a page")
     base = _base(tree, url)
-    entries = distinct(_article_links(tree, base))
+    entries = unique_entries(_article_links(tree, base))
     return ParsedFeed(
         kind="page",
-        title=_site_name(tree) or plain(tree.findtext(".//title")),
+        title=_site_name(tree) or plain_text(tree.findtext(".//title")),
         home=url,
         language=tree.get("lang") or None,
         entries=entries,
@@ -59,7 +59,7 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:  # noqa: ARG001 - on
 def _site_name(tree: Any) -> str | None:
     return next(
         (
-            plain(node.get("content"))
+            plain_text(node.get("content"))
             for node in tree.iter("meta")
             if (node.get("property") or "").lower() == "og:site_name"
         ),
@@ -72,7 +72,7 @@ def _base(tree: Any, url: str) -> str:
     return join(url, href) or url if href else url
 
 
-def _article_links(tree: Any, base: str) -> Iterator[Listed]:
+def _article_links(tree: Any, base: str) -> Iterator[FeedEntry]:
     own = site(base)
     found = 0
     for anchor in tree.iter("a"):
@@ -85,8 +85,8 @@ def _article_links(tree: Any, base: str) -> Iterator[Listed]:
                 continue
         except ValueError:
             continue
-        title = plain(anchor.get("title") or " ".join("".join(anchor.itertext()).split()))
-        yield listed(url=address, base=base, title=title if title and len(title) > 15 else None)
+        title = plain_text(anchor.get("title") or " ".join("".join(anchor.itertext()).split()))
+        yield make_entry(url=address, base=base, title=title if title and len(title) > 15 else None)
         found += 1
         if found >= MAX_LINKS:
             return

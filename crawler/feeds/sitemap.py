@@ -9,11 +9,11 @@ from typing import Any
 from lxml import etree
 
 from crawler.errors import FeedError
-from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, distinct, listed, plain
+from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, make_entry, plain_text, unique_entries
 from crawler.feeds.prolog import without_prolog
 from crawler.text.dates import read_date
 from crawler.urls import canonical_url, join
-from storage.records import Listed, moment
+from storage.records import FeedEntry, parse_utc
 
 MAX_CHILDREN = 2_000  # maps opened of one index; a larger index has lastmod, or belongs to backfill
 MAX_ELEMENTS = 10_000  # looked at below one <url>; a news sitemap with images and video has some hundred
@@ -29,10 +29,12 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
     """
     if "<" not in text[:1000]:
         lines = [line.strip() for line in text.splitlines() if re.fullmatch(r"https?://\S+", line.strip())]
-        return ParsedFeed(kind="sitemap", entries=distinct(listed(url=line, base=url) for line in lines[:MAX_ENTRIES]))
+        return ParsedFeed(
+            kind="sitemap", entries=unique_entries(make_entry(url=line, base=url) for line in lines[:MAX_ENTRIES])
+        )
     root = _root(text, url)
     children: list[tuple[str, str | None]] = []
-    entries: list[Listed] = []
+    entries: list[FeedEntry] = []
     for node in root.iter():
         if not isinstance(node.tag, str):
             continue
@@ -44,7 +46,7 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
             entries.append(_entry(found, url, now))
     if not children and not entries and _local(root) not in {"urlset", "sitemapindex"}:
         raise FeedError(f"{url}: cannot be read as a sitemap")
-    return ParsedFeed(kind="sitemap", entries=distinct(entries), children=tuple(dict.fromkeys(children)))
+    return ParsedFeed(kind="sitemap", entries=unique_entries(entries), children=tuple(dict.fromkeys(children)))
 
 
 def _address(loc: str, base: str) -> str | None:
@@ -105,12 +107,12 @@ def _text_of(node: Any) -> str:
     return "".join([node.text or "", *said])  # a comment's own text is not
 
 
-def _entry(found: dict[str, str], base: str, now: datetime) -> Listed:
+def _entry(found: dict[str, str], base: str, now: datetime) -> FeedEntry:
     raw = found.get("publication_date") or found.get("lastmod")
-    return listed(
+    return make_entry(
         url=found["loc"],
         base=base,
-        title=plain(found.get("title")),
+        title=plain_text(found.get("title")),
         published_at=read_date(raw, now=now),
         published_raw=raw,
         updated_raw=found.get("lastmod"),
@@ -120,7 +122,7 @@ def _entry(found: dict[str, str], base: str, now: datetime) -> Listed:
     )
 
 
-def open_children(parsed: ParsedFeed, *, now: datetime, max_age: float) -> tuple[str, ...]:
+def children_to_open(parsed: ParsedFeed, *, now: datetime, max_age: float) -> tuple[str, ...]:
     """The maps of an index that are worth opening: not older than max_age by lastmod, else by the date in their name.
 
     Args:
@@ -133,14 +135,14 @@ def open_children(parsed: ParsedFeed, *, now: datetime, max_age: float) -> tuple
     for url, lastmod in parsed.children:
         day = read_date(lastmod, now=now + timedelta(days=2)) if lastmod else None
         if day is not None:
-            if moment(day) + timedelta(days=1 if len(day) == 10 else 0) >= oldest:
+            if parse_utc(day) + timedelta(days=1 if len(day) == 10 else 0) >= oldest:
                 chosen.append(url)
         elif (latest := _latest_by_name(url)) is None or latest >= oldest.strftime("%Y-%m-%d"):
             chosen.append(url)
     return tuple(chosen[:MAX_CHILDREN])
 
 
-def children_between(parsed: ParsedFeed, *, since: datetime, until: datetime) -> tuple[str, ...]:
+def children_in_range(parsed: ParsedFeed, *, since: datetime, until: datetime) -> tuple[str, ...]:
     """The maps of an index that may hold entries of a time, the newest first; one that says nothing of its time may."""
     chosen: list[tuple[str, str]] = []
     for url, lastmod in parsed.children:
@@ -175,7 +177,7 @@ def _latest_by_name(url: str) -> str | None:
     return f"{match[1]}-{int(match[2]):02d}-{int(match[3]) if match[3] else 31:02d}"
 
 
-def recent(entries: tuple[Listed, ...], *, now: datetime, max_age: float) -> tuple[Listed, ...]:
+def recent_entries(entries: tuple[FeedEntry, ...], *, now: datetime, max_age: float) -> tuple[FeedEntry, ...]:
     """The entries of a map that a crawl takes: dated within max_age, or undated (up to MAX_UNDATED); the rest is left to backfill."""
     oldest = (now - timedelta(seconds=max_age)).strftime("%Y-%m-%dT%H:%M:%SZ")
     dated = tuple(

@@ -16,14 +16,14 @@ from xml.sax.saxutils import quoteattr
 
 from crawler.errors import FeedError
 from crawler.feeds.decode import decode_feed
-from crawler.feeds.parsed_feed import plain
+from crawler.feeds.parsed_feed import plain_text
 from crawler.feeds.prolog import without_prolog
 from crawler.text.clean import unescaped
 from crawler.urls import canonical_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ListedFeed:
     """One feed or home page that a list names."""
 
     line: int
@@ -35,10 +35,10 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class ImportResult:
     """What a list holds, and what was wrong with it: (line, message)."""
 
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[ListedFeed, ...]
     warnings: tuple[tuple[int, str], ...] = ()
 
 
@@ -59,7 +59,7 @@ MAX_TAGS = 20  # of no more than so many
 MAX_QUOTES = 200  # of an outline that is read tolerantly: that is quadratic in them
 
 
-def read_any(body: bytes, name: str) -> Imported:
+def read_any(body: bytes, name: str) -> ImportResult:
     """Read a list by its name's ending and its beginning: OPML, CSV, plain lines.
 
     Raises:
@@ -71,12 +71,12 @@ def read_any(body: bytes, name: str) -> Imported:
     return read_csv(body) if ending in {"csv", "tsv"} else read_lines(body)
 
 
-def read_opml(body: bytes) -> Imported:
+def read_opml(body: bytes) -> ImportResult:
     """Read an OPML file; folders become tags."""
     text = decode_feed(body)
     blanked = _without_comments(text)
     warnings = list(_not_well_formed(text))
-    found: list[Wanted] = []
+    found: list[ListedFeed] = []
     folders: list[str | None] = []
     for line, attributes, ends, opens in _outlines(blanked):
         if ends:
@@ -84,13 +84,13 @@ def read_opml(body: bytes) -> Imported:
                 folders.pop()
             continue
         entry = _wanted(attributes, tuple(f for f in folders[-MAX_FOLDERS:] if f), line)
-        if isinstance(entry, Wanted):
+        if isinstance(entry, ListedFeed):
             found.append(entry)
         elif entry:
             warnings.append((line, entry))
         if opens:
-            folders.append(None if isinstance(entry, Wanted) else _folder(attributes))
-    return Imported(wanted=_merged(found), warnings=tuple(sorted(warnings)))
+            folders.append(None if isinstance(entry, ListedFeed) else _folder(attributes))
+    return ImportResult(wanted=_merged(found), warnings=tuple(sorted(warnings)))
 
 
 def _without_comments(text: str) -> str:
@@ -131,7 +131,7 @@ def _attributes(raw: str) -> dict[str, str]:
     return found
 
 
-def _wanted(attributes: dict[str, str], tags: tuple[str, ...], line: int) -> Wanted | str | None:
+def _wanted(attributes: dict[str, str], tags: tuple[str, ...], line: int) -> ListedFeed | str | None:
     """A feed or home page; a warning where an address cannot be read; None for a folder."""
     kind = attributes.get("type", "").lower()
     feed = (
@@ -144,7 +144,7 @@ def _wanted(attributes: dict[str, str], tags: tuple[str, ...], line: int) -> Wan
     )
     if not feed and not home:
         return None
-    name = plain(attributes.get("title") or attributes.get("text"), html=True)
+    name = plain_text(attributes.get("title") or attributes.get("text"), html=True)
     address, address_of_home = _address(feed), _address(home)
     if feed and not address:
         return f"the feed's address cannot be read: {feed[:100]!r}"
@@ -153,12 +153,12 @@ def _wanted(attributes: dict[str, str], tags: tuple[str, ...], line: int) -> Wan
     extra = tuple(
         part.strip("/ ").split("/")[-1] for part in attributes.get("category", "").split(",") if part.strip("/ ")
     )
-    return Wanted(
+    return ListedFeed(
         line=line,
         feed=address,
         home=address_of_home,
         name=name,
-        tags=tuple(dict.fromkeys(map(tag, (*tags, *extra[:MAX_TAGS]))))[:MAX_TAGS],
+        tags=tuple(dict.fromkeys(map(slugify_tag, (*tags, *extra[:MAX_TAGS]))))[:MAX_TAGS],
         language=attributes.get("language") or None,
     )
 
@@ -178,19 +178,19 @@ def _address(raw: str | None) -> str | None:
 
 
 def _folder(attributes: dict[str, str]) -> str | None:
-    return plain(attributes.get("text") or attributes.get("title"), html=True)
+    return plain_text(attributes.get("text") or attributes.get("title"), html=True)
 
 
-def tag(text: str) -> str:
+def slugify_tag(text: str) -> str:
     """A folder's name as a tag: lower case, without commas and spaces."""
     return re.sub(r"[\s,]+", "-", text.strip().lower())[:60]
 
 
-def _merged(found: list[Wanted]) -> tuple[Wanted, ...]:
+def _merged(found: list[ListedFeed]) -> tuple[ListedFeed, ...]:
     """Each feed once, with the tags of every folder it stands in."""
     import dataclasses
 
-    merged: dict[str, Wanted] = {}
+    merged: dict[str, ListedFeed] = {}
     for one in found:
         key = one.feed or one.home or ""
         first = merged.get(key)
@@ -215,7 +215,7 @@ def _not_well_formed(text: str) -> Iterator[tuple[int, str]]:
         yield before + error.lineno, f"not well-formed XML ({expat.ErrorString(error.code)}); read all the same"
 
 
-def read_lines(body: bytes) -> Imported:
+def read_lines(body: bytes) -> ImportResult:
     """Plain lines, each the address of a feed or a home page; # begins a comment."""
     wanted, warnings = [], []
     for number, line in enumerate(decode_feed(body).splitlines(), 1):
@@ -224,13 +224,13 @@ def read_lines(body: bytes) -> Imported:
             continue
         address = _address(text)
         if address:
-            wanted.append(Wanted(line=number, home=address))
+            wanted.append(ListedFeed(line=number, home=address))
         else:
             warnings.append((number, f"not an address: {text[:100]!r}"))
-    return Imported(wanted=_merged(wanted), warnings=tuple(warnings))
+    return ImportResult(wanted=_merged(wanted), warnings=tuple(warnings))
 
 
-def read_csv(body: bytes) -> Imported:
+def read_csv(body: bytes) -> ImportResult:
     """CSV with a header that names its columns: url or feed, name or title, tags, language; else the first column is the address.
 
     Raises:
@@ -241,7 +241,7 @@ def read_csv(body: bytes) -> Imported:
     except csv.Error as error:
         raise FeedError(f"cannot be read as CSV: {error}") from error
     if not rows:
-        return Imported(wanted=())
+        return ImportResult(wanted=())
     header = [cell.strip().lower() for cell in rows[0]]
     named = any(name in header for name in ("url", "feed", "feeds", "feed_url", "xmlurl", "homepage", "home"))
     wanted, warnings = [], []
@@ -253,18 +253,18 @@ def read_csv(body: bytes) -> Imported:
             if any(cell.strip() for cell in row):
                 warnings.append((number, "no address on this line"))
             continue
-        tags = tuple(tag(part) for part in re.split(r"[;|,]", cells.get("tags", "")) if part.strip())[:MAX_TAGS]
+        tags = tuple(slugify_tag(part) for part in re.split(r"[;|,]", cells.get("tags", "")) if part.strip())[:MAX_TAGS]
         wanted.append(
-            Wanted(
+            ListedFeed(
                 line=number,
                 feed=feed,
                 home=home,
-                name=plain(cells.get("name") or cells.get("title")),
+                name=plain_text(cells.get("name") or cells.get("title")),
                 tags=tags,
                 language=cells.get("language") or None,
             )
         )
-    return Imported(wanted=_merged(wanted), warnings=tuple(warnings))
+    return ImportResult(wanted=_merged(wanted), warnings=tuple(warnings))
 
 
 def write_opml(feeds: list[tuple[str, str, str, tuple[str, ...]]]) -> str:

@@ -14,11 +14,11 @@ from itertools import pairwise
 from typing import Any
 
 from crawler.config.models import Health
-from crawler.config.value_types import readable
-from storage.records import moment
+from crawler.config.value_types import format_duration
+from storage.records import parse_utc
 
-USUAL = 3.0  # times its usual gap: then a source is silent
-FELL, FROM = 0.3, 0.6  # a field that stood in most articles and now stands in a third of that share
+SILENT_FACTOR = 3.0  # times its usual gap: then a source is silent
+DROPPED_TO, WAS_AT_LEAST = 0.3, 0.6  # a field that stood in most articles and now stands in a third of that share
 SHORTER = 0.4  # of the usual median length
 NO_TEXT_LEAST = 5  # articles, before "no full text" is said
 FORBIDDEN_LEAST = 5  # entries, before "robots forbids all" is said
@@ -27,7 +27,7 @@ FULL_SOON = 3.0  # days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
+class DiskUsage:
     """The file and the disk that it stands on, in bytes; growth in bytes a day, None before it can be told."""
 
     free: int
@@ -43,7 +43,7 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class HealthReport:
     """What is wrong: what needs a person now, and what is told of single sources."""
 
     unhealthy: tuple[str, ...] = ()
@@ -56,26 +56,26 @@ class Trouble:
         return {re.sub(r"\(\d+ times\)|\d[\d.,:TZ-]*", "…", line): line for line in every}
 
 
-def assess(
+def check_health(
     *,
     sources: Sequence[Mapping[str, Any]],
     trends: Sequence[Mapping[str, Any]],
     feeds: Sequence[Mapping[str, Any]],
     gaps_open: int,
-    disk: Disk,
+    disk: DiskUsage,
     settings: Health,
     hour: float = 3600.0,
     expected: bool,
     running: bool,
     damage: str | None,
     now: datetime,
-) -> Trouble:
+) -> HealthReport:
     """What is wrong now.
 
     Args:
         sources: storage.Store.health.
-        trends: storage.Store.trends.
-        feeds: storage.Store.troubled_feeds.
+        trends: storage.Store.source_trends.
+        feeds: storage.Store.failing_feeds.
         gaps_open: holes that are being filled.
         disk: see Disk.
         settings: [health].
@@ -98,7 +98,7 @@ def assess(
     late = [s["source"] for s in watched if (s["overdue_seconds"] or 0) > settings.max_lag]
     if late and expected:
         found.append(
-            f"{len(late)} sources are late by more than [health] max_lag = {readable(settings.max_lag)}: {_some(late)}"
+            f"{len(late)} sources are late by more than [health] max_lag = {format_duration(settings.max_lag)}: {_some(late)}"
         )
     if disk.free < LEAST_FREE:
         found.append(f"only {disk.free / 1e6:,.0f} MB are free on the disk of the database; make room")
@@ -118,7 +118,7 @@ def assess(
                 f"{gaps_open} gap{'s' * (gaps_open > 1)} open: `newsdesk gaps` lists what was missed and is looked for",
             )
         )
-    return Trouble(unhealthy=tuple(found), warnings=tuple(warnings))
+    return HealthReport(unhealthy=tuple(found), warnings=tuple(warnings))
 
 
 def _some(names: Sequence[str]) -> str:
@@ -132,29 +132,29 @@ def _feed_lines(feeds: Sequence[Mapping[str, Any]], hour: float, now: datetime) 
     for feed in feeds:
         source, url = str(feed["source"]), feed["url"]
         instead = (
-            f'; its site names another: put `{feed["successor"]}` into [[source]] id = "{source}"'
-            if feed["successor"]
+            f'; its site names another: put `{feed["replacement"]}` into [[source]] id = "{source}"'
+            if feed["replacement"]
             else ""
         )
         if feed["parent_url"]:
             continue
         if feed["state"] == "gone":
             found.append((source, f"{url} is {feed['last_error']}; it is asked no more{instead}"))
-        elif feed["failing_since"] and now - moment(feed["failing_since"]) >= day:
+        elif feed["failing_since"] and now - parse_utc(feed["failing_since"]) >= day:
             found.append(
                 (
                     source,
                     f"{url} has failed since {feed['failing_since']} ({feed['failures']} times): {feed['last_error']}{instead}",
                 )
             )
-        if feed["address"]:
+        if feed["effective_url"]:
             found.append(
                 (
                     source,
-                    f"{url} has moved to {feed['address']} for good, and is asked there; write that into the source list",
+                    f"{url} has moved to {feed['effective_url']} for good, and is asked there; write that into the source list",
                 )
             )
-        if feed["lies"]:
+        if feed["validators_unreliable"]:
             found.append(
                 (
                     source,
@@ -169,15 +169,15 @@ def _feed_lines(feeds: Sequence[Mapping[str, Any]], hour: float, now: datetime) 
 def _trend_lines(trend: Mapping[str, Any]) -> list[tuple[str, str]]:
     """A line for a source that fell silent, whose template changed, or whose articles robots.txt forbids."""
     found: list[str] = []
-    usual = usual_gap([moment(seen) for seen in reversed(trend["seen"])])
-    if usual and trend["seen"] and trend["ok_at"]:
-        silent = moment(trend["ok_at"]) - moment(trend["seen"][0])  # not the time in which nobody asked
-        if silent > usual * USUAL:
+    usual = typical_gap([parse_utc(seen) for seen in reversed(trend["seen"])])
+    if usual and trend["seen"] and trend["last_success_at"]:
+        silent = parse_utc(trend["last_success_at"]) - parse_utc(trend["seen"][0])  # not the time in which nobody asked
+        if silent > usual * SILENT_FACTOR:
             found.append(
-                f"0 new for {readable(silent.total_seconds() // 60 * 60)}, {silent / usual:.0f}× its usual gap; is its feed still the one? `newsdesk sources test`"
+                f"0 new for {format_duration(silent.total_seconds() // 60 * 60)}, {silent / usual:.0f}× its usual gap; is its feed still the one? `newsdesk sources test`"
             )
     for field, shares in trend["fields"].items():
-        if shares and shares[0] >= FROM and shares[1] <= shares[0] * FELL:
+        if shares and shares[0] >= WAS_AT_LEAST and shares[1] <= shares[0] * DROPPED_TO:
             found.append(
                 f"{field} {shares[0] * 100:.0f} % → {shares[1] * 100:.0f} % since {trend['changed_since']}: the template changed?"
             )
@@ -195,7 +195,7 @@ def _trend_lines(trend: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(trend["source"]), line) for line in found]
 
 
-def usual_gap(seen: Sequence[datetime]) -> timedelta | None:
+def typical_gap(seen: Sequence[datetime]) -> timedelta | None:
     """A source's usual longest wait for something new: the median over its days of the longest gap of that day; None before a week is known."""
     longest: dict[str, timedelta] = {}
     for before, after in pairwise(seen):

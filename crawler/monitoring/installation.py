@@ -28,7 +28,7 @@ _REMOTE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class Finding:
     """One line; `must` where it should not stay so, else it is the operator's to weigh."""
 
     text: str
@@ -38,33 +38,33 @@ class Advice:
         return self.text if self.must else f"consider: {self.text}"
 
 
-def numbers(version: str) -> tuple[int, ...]:
+def parse_version(version: str) -> tuple[int, ...]:
     """A version's leading numbers: "6.1.3rc1" is (6, 1, 3)."""
     match = re.match(r"\d+(?:\.\d+)*", version)
     return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
-def of_versions(found: Mapping[str, str]) -> list[Advice]:
+def check_versions(found: Mapping[str, str]) -> list[Finding]:
     """What is wrong with these versions, by the package's name; what is not installed is not wrong."""
     advice = []
     for name, (least, why) in _LEAST.items():
-        parts = numbers(found.get(name, ""))
+        parts = parse_version(found.get(name, ""))
         if parts and parts < least:
             newer = ".".join(map(str, least))
             advice.append(
-                Advice(f"{name} {found[name]}: versions before {newer} {why}; `pip install '{name}>={newer}'`")
+                Finding(f"{name} {found[name]}: versions before {newer} {why}; `pip install '{name}>={newer}'`")
             )
     return advice
 
 
-def of_sqlite(version: str) -> list[Advice]:
+def check_sqlite(version: str) -> list[Finding]:
     """Whether this SQLite has the WAL-reset bug."""
-    parts = numbers(version)
+    parts = parse_version(version)
     mended = _WAL_BRANCHES.get((parts[0], parts[1])) if len(parts) > 2 else None
     if parts >= _WAL_MENDED or (mended is not None and parts[2] >= mended):
         return []
     return [
-        Advice(
+        Finding(
             f"SQLite {version} has the WAL-reset bug (mended in 3.51.3, 3.50.7 and 3.44.6): `pip install pysqlite3` brings a newer one where there is a wheel; "
             "until then let no other program write the database",
             must=False,
@@ -72,45 +72,45 @@ def of_sqlite(version: str) -> list[Advice]:
     ]
 
 
-def of_expat(version: str) -> list[Advice]:
+def of_expat(version: str) -> list[Finding]:
     """Whether this expat, which Python brings, reads XML within bounds; newsdesk gives it no document type, other programs may.
 
     Args:
         version: as pyexpat says it, "expat_2.7.1".
     """
-    if numbers(version.removeprefix("expat_")) >= _EXPAT:
+    if parse_version(version.removeprefix("expat_")) >= _EXPAT:
         return []
     return [
-        Advice(
+        Finding(
             f"{version.replace('_', ' ')} recurses into entities until the process ends (CVE-2024-8176, mended in 2.7.0); newsdesk takes document types off before, but a newer Python is better",
             must=False,
         )
     ]
 
 
-def of_settings(config: Config) -> list[Advice]:
+def check_settings(config: Config) -> list[Finding]:
     """What the configuration allows that is better not allowed."""
     http, advice = config.http, []
     if not http.verify_tls:
-        advice.append(Advice("[http] verify_tls = false: pages may come from anybody on the way; take the line out"))
+        advice.append(Finding("[http] verify_tls = false: pages may come from anybody on the way; take the line out"))
     if http.allow_networks:
         opened = ", ".join(http.allow_networks)
         advice.append(
-            Advice(
+            Finding(
                 f"[http] allow_networks opens {opened}, on any port, to what any feed links to; name single hosts (/32), or take it out",
                 must=False,
             )
         )
     if http.proxy:
         advice.append(
-            Advice(
+            Finding(
                 "[http] proxy: names are looked up by the proxy, which must itself refuse private addresses (docs/security.md)",
                 must=False,
             )
         )
     if not config.politeness.obey_robots:
         advice.append(
-            Advice(
+            Finding(
                 "[politeness] obey_robots = false: every source is asked against its robots.txt; set it for single sources that agreed",
                 must=False,
             )
@@ -118,19 +118,19 @@ def of_settings(config: Config) -> list[Advice]:
     ignoring = [source.id for source in config.sources if source.enabled and not source.obey_robots]
     if ignoring:
         advice.append(
-            Advice(
+            Finding(
                 f"obey_robots = false at {_some(ignoring)}: asked against robots.txt; have their word for it",
                 must=False,
             )
         )
     if http.contact == CONTACT and not http.user_agent:
         advice.append(
-            Advice("[http] contact: name an address at which publishers reach you, not the project", must=False)
+            Finding("[http] contact: name an address at which publishers reach you, not the project", must=False)
         )
     return advice
 
 
-def of_place(path: PurePath, kind: str | None) -> list[Advice]:
+def check_filesystem(path: PurePath, kind: str | None) -> list[Finding]:
     """Whether a database may stand there.
 
     Args:
@@ -140,13 +140,13 @@ def of_place(path: PurePath, kind: str | None) -> list[Advice]:
     if kind is None or not _REMOTE.match(kind):
         return []
     return [
-        Advice(
+        Finding(
             f"{path} is on a network file system ({kind}), where SQLite's locks do not hold and a database is damaged sooner or later; put it on a local disk (--db), and copy backups there"
         )
     ]
 
 
-def mounted(path: PurePath, mounts: Iterable[str]) -> str | None:
+def filesystem_type(path: PurePath, mounts: Iterable[str]) -> str | None:
     """The type of the file system that a path is on.
 
     Args:

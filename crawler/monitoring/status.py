@@ -7,26 +7,26 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crawler.config.models import Config
-from crawler.monitoring.health import Disk, Trouble, assess
+from crawler.monitoring.health import DiskUsage, HealthReport, check_health
 from storage import maintenance as files
 from storage.store import open_store
 from storage.warc import raw_size
 
 
-def look(config: Config, now: datetime, *, running: bool) -> Trouble:
+def collect_health(config: Config, now: datetime, *, running: bool) -> HealthReport:
     """The health of what a configuration watches, read from its file."""
     with open_store(config.database) as store:
         run = next((r for r in store.runs(20) if r["command"] == "run"), None)
         newest = next(iter(store.runs(1)), None)
         expected = bool(run and newest and run["finished_at"] is None and (running or run["id"] == newest["id"]))
-        return assess(
-            sources=store.health(now), trends=store.trends(now), feeds=store.troubled_feeds(now), gaps_open=store.queue(now)["gaps_open"],
-            disk=disk_of(config, store, now), settings=config.health, hour=config.pace.hour, expected=expected, running=running,
+        return check_health(
+            sources=store.health(now), trends=store.source_trends(now), feeds=store.failing_feeds(now), gaps_open=store.queue_stats(now)["gaps_open"],
+            disk=disk_usage(config, store, now), settings=config.health, hour=config.pace.hour, expected=expected, running=running,
             damage=store.meta("damage") or None, now=now,
         )  # fmt: skip
 
 
-def disk_of(config: Config, store: Any, now: datetime) -> Disk:
+def disk_usage(config: Config, store: Any, now: datetime) -> DiskUsage:
     """How much room the database has, how fast it grows, how old its backup is."""
     path = config.database
     raw = raw_size(path)
@@ -39,4 +39,4 @@ def disk_of(config: Config, store: Any, now: datetime) -> Disk:
     growth = used / total * came / watched if total and came and watched else None
     newest = files.backups(path)
     age = now.timestamp() - newest[-1].stat().st_mtime if newest else None
-    return Disk(free=shutil.disk_usage(path.parent).free, used=used, raw=raw, growth=growth, backup_age=age)
+    return DiskUsage(free=shutil.disk_usage(path.parent).free, used=used, raw=raw, growth=growth, backup_age=age)

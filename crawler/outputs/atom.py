@@ -8,13 +8,13 @@ from datetime import datetime
 from uuid import UUID
 from xml.sax.saxutils import escape, quoteattr
 
-from crawler.outputs.rows import Item
-from storage.records import Article, iso
+from crawler.outputs.rows import ExportItem
+from storage.records import Article, format_utc
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 
 
-def atom_lines(items: Iterable[Item], *, title: str, feed_id: str, now: datetime) -> Iterator[str]:
+def atom_lines(items: Iterable[ExportItem], *, title: str, feed_id: str, now: datetime) -> Iterator[str]:
     """The document, an entry a line.
 
     Args:
@@ -25,7 +25,7 @@ def atom_lines(items: Iterable[Item], *, title: str, feed_id: str, now: datetime
     """
     yield '<?xml version="1.0" encoding="utf-8"?>'
     yield '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:at="http://purl.org/atompub/tombstones/1.0">'
-    yield f"<title>{_text(title)}</title><id>{_text(feed_id)}</id><updated>{iso(now)}</updated><author><name>newsdesk</name></author><generator>newsdesk</generator>"
+    yield f"<title>{_text(title)}</title><id>{_text(feed_id)}</id><updated>{format_utc(now)}</updated><author><name>newsdesk</name></author><generator>newsdesk</generator>"
     for item in items:
         yield _entry(item.article) if item.article is not None else _deleted(item)
     yield "</feed>"
@@ -51,7 +51,7 @@ def _entry(article: Article) -> str:
     return f"<entry{language}>{''.join(parts)}</entry>"
 
 
-def _deleted(item: Item) -> str:
+def _deleted(item: ExportItem) -> str:
     return f"<at:deleted-entry ref={quoteattr(_urn(item.uid or ''))} when={quoteattr(item.at or '')}><at:comment>{_text(item.op)}</at:comment></at:deleted-entry>"
 
 

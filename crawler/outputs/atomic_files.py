@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from crawler.errors import CrawlerError, UsageError
-from storage.fsync import aside, forget_leftovers, sync
+from storage.fsync import aside, delete_leftovers, sync
 
 STDOUT = Path("-")
 
 
-def refuse_clashes(targets: Sequence[Path], kept: Sequence[Path]) -> None:
+def check_targets(targets: Sequence[Path], kept: Sequence[Path]) -> None:
     """Refuse to write over what is kept, or two outputs into one file.
 
     Args:
@@ -46,7 +46,7 @@ def _end_of(path: Path) -> Path:
     return path.absolute()
 
 
-class Out:
+class HashingFile:
     """A binary file that knows the hash of what went into it."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -66,7 +66,9 @@ class Out:
 
 
 @contextmanager
-def whole(path: Path, *, advice: str = "nothing was written; make room, or name another file") -> Iterator[Out]:
+def atomic_write(
+    path: Path, *, advice: str = "nothing was written; make room, or name another file"
+) -> Iterator[HashingFile]:
     """A file to write that takes its place in one step at the end, synced. `-` is stdout; a device or a pipe is written as it comes.
 
     Raises:
@@ -85,11 +87,11 @@ def whole(path: Path, *, advice: str = "nothing was written; make room, or name 
     if not end.parent.is_dir():
         raise CrawlerError(f"{path}: its folder does not exist; make it, or name another file")
     with _told(path, advice):
-        forget_leftovers(end)
+        delete_leftovers(end)
         descriptor, name = aside(end)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                yield Out(file)
+                yield HashingFile(file)
                 file.flush()
                 os.fsync(file.fileno())
                 Path(name).chmod(_mode(end))
@@ -109,10 +111,10 @@ def _mode(path: Path) -> int:
     return 0o666 & ~mask
 
 
-def _stream(name: str, file: IO[bytes] | None) -> Iterator[Out]:
+def _stream(name: str, file: IO[bytes] | None) -> Iterator[HashingFile]:
     if file is None:
         raise CrawlerError(f"{name} is closed; name a file")
-    out = Out(file)
+    out = HashingFile(file)
     try:
         yield out
         out.flush()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError
-from crawler.outputs.atomic_files import whole
+from crawler.outputs.atomic_files import atomic_write
 from storage.records import Filter
 from storage.store import Store
 
@@ -24,17 +24,17 @@ class Cursor:
     query: Mapping[str, Any]
 
 
-def here(store: Store, which: Filter) -> Cursor:
+def current_cursor(store: Store, which: Filter) -> Cursor:
     """The newest place."""
     return Cursor(
         database_id=store.meta("database_id") or "",
         generation=store.meta("generation") or "1",
         seq=store.last_seq(),
-        query=query_of(which),
+        query=filter_as_json(which),
     )
 
 
-def query_of(which: Filter) -> dict[str, Any]:
+def filter_as_json(which: Filter) -> dict[str, Any]:
     """What a filter asks for, as JSON; what it leaves open is left out."""
     return {
         name: list(value) if isinstance(value, tuple) else value
@@ -103,5 +103,7 @@ def write_cursor(path: Path, cursor: Cursor) -> None:
     Raises:
         CrawlerError: it cannot be written.
     """
-    with whole(path, advice="the export is whole, the cursor is not: the next export gives the same again") as file:
+    with atomic_write(
+        path, advice="the export is whole, the cursor is not: the next export gives the same again"
+    ) as file:
         file.write((json.dumps(asdict(cursor), ensure_ascii=False, indent=1) + "\n").encode())

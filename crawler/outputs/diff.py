@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.text import Text
 
-from crawler.articles.bounded_diff import Budget, opcodes
-from crawler.outputs.terminal import local, on_terminal, out, safe, zone_name
+from crawler.articles.bounded_diff import Budget, diff_opcodes
+from crawler.outputs.terminal import local_time, on_terminal, safe, stdout_console, zone_name
 
 Piece = tuple[str, str]  # ("equal" | "insert" | "delete", words)
 
@@ -21,7 +21,7 @@ _SHORT = 300_000  # steps for what is compared by itself: a headline
 def word_diff(old: str, new: str, budget: Budget | None = None) -> Iterator[Piece]:
     """The pieces of new against old, in reading order; all of both where a comparison takes more steps than are left."""
     a, b = re.findall(r"\S+\s*", old), re.findall(r"\S+\s*", new)
-    found = opcodes([w.strip() for w in a], [w.strip() for w in b], budget or Budget(_SHORT))
+    found = diff_opcodes([w.strip() for w in a], [w.strip() for w in b], budget or Budget(_SHORT))
     steps = list(found) if found is not None else [("replace", 0, len(a), 0, len(b))]
     for (op, i1, i2, j1, j2), following in zip_longest(steps, steps[1:]):
         if op == "equal":
@@ -68,7 +68,7 @@ def changed(
         if (old[name] or "") != (new[name] or ""):
             yield name, list(word_diff(old[name] or "", new[name] or "", budget))
     before, after = (old["text"] or "").split("\n\n"), (new["text"] or "").split("\n\n")
-    found = opcodes(before, after, budget)
+    found = diff_opcodes(before, after, budget)
     for op, i1, i2, j1, j2 in found if found is not None else [("replace", 0, len(before), 0, len(after))]:
         if op != "equal":
             yield "text", list(word_diff("\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2]), budget))
@@ -93,13 +93,13 @@ def excerpt(pieces: Iterable[Piece], most: int = 320, before: int = 90) -> list[
 
 def print_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Print what changed: title, subtitle, and the paragraphs that differ."""
-    console = out()
+    console = stdout_console()
     silent = "; the page's own modified time does not admit it" if new["silent"] else ""
     if new["cause"] == "reprocess":
         silent = "; not by the publisher: another extractor read the page"
     console.print(
         Text(
-            f"version {old['number']} to {new['number']}: changed between {local(old['last_same_at'] or old['seen_at'])} and {local(new['seen_at'])} {zone_name()}, +{new['words_added']} -{new['words_removed']} words{silent}",
+            f"version {old['number']} to {new['number']}: changed between {local_time(old['last_same_at'] or old['seen_at'])} and {local_time(new['seen_at'])} {zone_name()}, +{new['words_added']} -{new['words_removed']} words{silent}",
             style="dim",
         )
     )

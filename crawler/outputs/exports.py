@@ -15,11 +15,11 @@ from typing import Any
 
 from crawler.errors import UsageError
 from crawler.outputs.atom import atom_lines
-from crawler.outputs.atomic_files import Out, whole
-from crawler.outputs.cursors import Cursor, here
+from crawler.outputs.atomic_files import HashingFile, atomic_write
+from crawler.outputs.cursors import Cursor, current_cursor
 from crawler.outputs.markdown_folder import write_folder
 from crawler.outputs.parquet import write_parquet
-from crawler.outputs.rows import ORDER, TOLD, Item, as_csv, as_jsonl, item_row
+from crawler.outputs.rows import CHANGE_FIELDS, FIELD_ORDER, ExportItem, as_csv, as_jsonl, item_row
 from storage.records import Filter
 from storage.store import Store
 
@@ -28,7 +28,7 @@ _BATCH = 500  # changes whose articles are read at once
 
 
 @dataclass(slots=True, kw_only=True)
-class Exported:
+class ExportResult:
     """What went out."""
 
     path: Path
@@ -56,8 +56,8 @@ def export(
     fields: tuple[str, ...] = (),
     since: Callable[[Cursor], int] | None = None,
     now: datetime,
-    also: Callable[[Exported], None] = lambda _: None,
-) -> Exported:
+    also: Callable[[ExportResult], None] = lambda _: None,
+) -> ExportResult:
     """Write articles, from one state of the database.
 
     Args:
@@ -82,9 +82,9 @@ def export(
     if following and fields and not {"id", "uid"} & set(fields):
         raise UsageError("with a cursor --fields needs id or uid: what is no longer there is told by them")
     with store.snapshot():
-        cursor = here(store, which)
+        cursor = current_cursor(store, which)
         after = since(cursor) if since is not None else None
-        done = Exported(path=path, form=form, at=now, cursor=cursor, since=after, fields=fields)
+        done = ExportResult(path=path, form=form, at=now, cursor=cursor, since=after, fields=fields)
         items = _counted(_items(store, which, after, cursor.seq), done)
         if form == "markdown":
             if str(path) == "-":
@@ -93,18 +93,18 @@ def export(
             if following:
                 os.sync()  # thousands of small files: one call for all
         else:
-            with whole(path) as file:
+            with atomic_write(path) as file:
                 _write(form, items, file, done)
                 done.sha256 = file.hash.hexdigest()
         also(done)
     return done
 
 
-def _items(store: Store, which: Filter, after: int | None, newest: int) -> Iterator[Item]:
+def _items(store: Store, which: Filter, after: int | None, newest: int) -> Iterator[ExportItem]:
     if not after:
         told = {"op": "new", "seq": newest} if after == 0 else {}
         for hit in store.articles(which):
-            yield Item(article=hit.article, **told)  # type: ignore[arg-type]  # of the two that it can be
+            yield ExportItem(article=hit.article, **told)  # type: ignore[arg-type]  # of the two that it can be
         return
     changes = store.changes(after)
     while batch := list(islice(changes, _BATCH)):
@@ -116,14 +116,14 @@ def _items(store: Store, which: Filter, after: int | None, newest: int) -> Itera
             op = "new" if change["came"] and found else change["op"]
             place = {"id": change["article_id"], "seq": change["seq"], "at": change["at"]}
             if found is not None and found.id in fit:
-                yield Item(article=found, op=op, **place)
+                yield ExportItem(article=found, op=op, **place)
             elif found is None:
-                yield Item(article=None, uid=change["uid"], op=op, merged_into=change["merged_into"], **place)
+                yield ExportItem(article=None, uid=change["uid"], op=op, merged_into=change["merged_into"], **place)
             elif change["op"] != "new":  # it is kept, but no longer what is asked for, or never was
-                yield Item(article=None, uid=found.uid, op="left", **place)
+                yield ExportItem(article=None, uid=found.uid, op="left", **place)
 
 
-def _counted(items: Iterable[Item], done: Exported) -> Iterator[Item]:
+def _counted(items: Iterable[ExportItem], done: ExportResult) -> Iterator[ExportItem]:
     for item in items:
         if item.article is not None:
             done.sources[item.article.source] += 1
@@ -132,8 +132,8 @@ def _counted(items: Iterable[Item], done: Exported) -> Iterator[Item]:
         yield item
 
 
-def _write(form: str, items: Iterable[Item], file: Out, done: Exported) -> None:
-    columns = (*(done.fields or ORDER), *(TOLD if done.since is not None else ()))
+def _write(form: str, items: Iterable[ExportItem], file: HashingFile, done: ExportResult) -> None:
+    columns = (*(done.fields or FIELD_ORDER), *(CHANGE_FIELDS if done.since is not None else ()))
     rows = (item_row(item, done.fields) for item in items)
     if form == "parquet":
         write_parquet(rows, file, columns)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crawler.outputs.terminal import local
+from crawler.outputs.terminal import local_time
 from storage.records import Article
 
 
-def first_by_outlets(story: Sequence[Article]) -> Article | None:
+def first_by_publisher_time(story: Sequence[Article]) -> Article | None:
     """The article with the earliest time of publication; None where no outlet says a time."""
     timed = [a for a in story if a.published_at and len(a.published_at) > 10]
     return min(timed, key=lambda a: a.published_at or "", default=None)
@@ -19,12 +19,12 @@ def first_seen(story: Sequence[Article]) -> Article:
     return min(story, key=lambda a: (a.first_seen_at or "", a.id))
 
 
-def first_told(story: Sequence[Article]) -> str:
+def describe_first(story: Sequence[Article]) -> str:
     """Both, in one line."""
-    told, seen = first_by_outlets(story), first_seen(story)
+    told, seen = first_by_publisher_time(story), first_seen(story)
     by_outlet = (
-        f"first by the outlets' clocks: {told.source or told.url} at {local(told.published_at)}"
+        f"first by the outlets' clocks: {told.source or told.url} at {local_time(told.published_at)}"
         if told
         else "no outlet says a time"
     )
-    return f"{by_outlet}; first seen here: {seen.source or seen.url} at {local(seen.first_seen_at)}"
+    return f"{by_outlet}; first seen here: {seen.source or seen.url} at {local_time(seen.first_seen_at)}"

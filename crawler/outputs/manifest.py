@@ -10,15 +10,15 @@ from typing import Any
 
 from crawler.config.dump import to_toml
 from crawler.config.models import Config
-from crawler.outputs.exports import Exported
-from crawler.outputs.rows import ORDER, SCHEMA
+from crawler.outputs.exports import ExportResult
+from crawler.outputs.rows import FIELD_ORDER, SCHEMA
 from crawler.version import __version__
-from storage.records import iso
+from storage.records import format_utc
 from storage.sqlite.connection import SQLITE_VERSION
 from storage.store import Store
 
 
-def manifest(done: Exported, store: Store, config: Config) -> dict[str, Any]:
+def manifest(done: ExportResult, store: Store, config: Config) -> dict[str, Any]:
     """What went out, of which database in which state, with which settings, and what is known to be missing from it.
 
     Args:
@@ -28,8 +28,8 @@ def manifest(done: Exported, store: Store, config: Config) -> dict[str, Any]:
     """
     sources = dict(sorted((source or "", count) for source, count in done.sources.items()))
     return {
-        "newsdesk": "manifest", "schema": SCHEMA, "at": iso(done.at), "database_id": done.cursor.database_id, "generation": int(done.cursor.generation),
-        "seq": done.cursor.seq, "since_seq": done.since, "query": dict(done.cursor.query), "fields": list(done.fields or ORDER),
+        "newsdesk": "manifest", "schema": SCHEMA, "at": format_utc(done.at), "database_id": done.cursor.database_id, "generation": int(done.cursor.generation),
+        "seq": done.cursor.seq, "since_seq": done.since, "query": dict(done.cursor.query), "fields": list(done.fields or FIELD_ORDER),
         "file": done.path.name, "format": done.form, "sha256": done.sha256, "articles": done.articles, "tombstones": done.tombstones, "sources": sources,
         "gaps_open": [
             {"source": gap.source, "feed_url": gap.feed_url, "from_at": gap.from_at, "to_at": gap.to_at}

@@ -11,12 +11,12 @@ from typing import Any
 
 from crawler.errors import CrawlerError
 from crawler.outputs.articles import body_of
-from crawler.outputs.rows import Item, article_row
+from crawler.outputs.rows import ExportItem, article_row
 
 _INSIDE = frozenset({"text", "provenance"})  # the text is the file's body; provenance is for machines
 
 
-def write_folder(items: Iterable[Item], folder: Path, fields: tuple[str, ...] = ()) -> str:
+def write_folder(items: Iterable[ExportItem], folder: Path, fields: tuple[str, ...] = ()) -> str:
     """Write a file an article, `ID.md`; a tombstone takes its file away. Files of articles that are not among the items stay as they are.
 
     Returns:

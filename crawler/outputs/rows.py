@@ -14,17 +14,17 @@ from typing import Any
 from crawler.errors import UsageError
 from storage.records import Article
 
-OWN = ("page_url", "etag", "last_modified", "recheck_at")  # newsdesk's bookkeeping, not the record
+INTERNAL_FIELDS = ("page_url", "etag", "last_modified", "recheck_at")  # newsdesk's bookkeeping, not the record
 SCHEMA = 1  # of a row: article.schema.json beside this file; raised when a field changes its meaning
-FIELDS = (*(f.name for f in dataclasses.fields(Article) if f.name not in OWN), "schema")
+FIELDS = (*(f.name for f in dataclasses.fields(Article) if f.name not in INTERNAL_FIELDS), "schema")
 # Order for a reader: what it is, then where it comes from.
 _FIRST = ("id", "uid", "source", "url", "title")
-ORDER = (*_FIRST, *(name for name in FIELDS if name not in _FIRST))
-TOLD = ("op", "seq", "merged_into")  # what a row says beside, where it tells of a change
+FIELD_ORDER = (*_FIRST, *(name for name in FIELDS if name not in _FIRST))
+CHANGE_FIELDS = ("op", "seq", "merged_into")  # what a row says beside, where it tells of a change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class ExportItem:
     """One row of an export: an article, or the tombstone of one that is no longer there; with what happened to it, where a cursor is followed."""
 
     article: Article | None
@@ -44,11 +44,11 @@ def article_row(article: Article, fields: Sequence[str] = ()) -> dict[str, Any]:
     """
     for name in fields:
         if name not in FIELDS:
-            raise UsageError(f"no field is called {name!r}; known are {', '.join(ORDER)}")
-    return {name: SCHEMA if name == "schema" else _plain(getattr(article, name)) for name in (fields or ORDER)}
+            raise UsageError(f"no field is called {name!r}; known are {', '.join(FIELD_ORDER)}")
+    return {name: SCHEMA if name == "schema" else _plain(getattr(article, name)) for name in (fields or FIELD_ORDER)}
 
 
-def item_row(item: Item, fields: Sequence[str] = ()) -> dict[str, Any]:
+def item_row(item: ExportItem, fields: Sequence[str] = ()) -> dict[str, Any]:
     """An item as a dict of JSON values; a tombstone has its id, uid, op, seq and merged_into only.
 
     Raises:

@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crawler.config.value_types import readable
-from crawler.outputs.terminal import counted, local, say, table, zone_name
-from storage.records import iso, moment
+from crawler.config.value_types import format_duration
+from crawler.outputs.terminal import local_time, message, pluralize, table, zone_name
+from storage.records import format_utc, parse_utc
 
 if TYPE_CHECKING:
-    from crawler.monitoring.health import Disk, Trouble
+    from crawler.monitoring.health import DiskUsage, HealthReport
     from storage.sqlite.lock import Holder
 
 _COLUMNS: list[tuple[str, dict[str, Any]]] = [
@@ -29,11 +29,13 @@ _COLUMNS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def status_document(facts: Mapping[str, Any], trouble: Trouble, held: Holder | None, now: datetime) -> dict[str, Any]:
+def status_document(
+    facts: Mapping[str, Any], trouble: HealthReport, held: Holder | None, now: datetime
+) -> dict[str, Any]:
     """The whole of `status` as one JSON document."""
-    disk: Disk = facts["disk"]
+    disk: DiskUsage = facts["disk"]
     return {
-        "at": iso(now),
+        "at": format_utc(now),
         "healthy": not trouble.unhealthy,
         "unhealthy": list(trouble.unhealthy),
         "warnings": [{"source": source or None, "line": line} for source, line in trouble.warnings],
@@ -47,27 +49,29 @@ def status_document(facts: Mapping[str, Any], trouble: Trouble, held: Holder | N
     }
 
 
-def print_status(path: Path, facts: Mapping[str, Any], trouble: Trouble, held: Holder | None, now: datetime) -> None:
+def print_status(
+    path: Path, facts: Mapping[str, Any], trouble: HealthReport, held: Holder | None, now: datetime
+) -> None:
     """The status, the whole first, then a row a source, then what is wrong with single ones."""
     totals, run, queue, disk = facts["totals"], facts["run"], facts["queue"], facts["disk"]
     who = (
-        f"`newsdesk {held.command}` is at work since {local(held.since)}, pid {held.pid}"
+        f"`newsdesk {held.command}` is at work since {local_time(held.since)}, pid {held.pid}"
         if held
         else "nobody is writing"
     )
     print(
-        f"{path}: {counted(totals['articles'], 'article')} ({counted(totals['copies'], 'copy', 'copies')}) of {counted(totals['sources'], 'source')}; {who}"
+        f"{path}: {pluralize(totals['articles'], 'article')} ({pluralize(totals['copies'], 'copy', 'copies')}) of {pluralize(totals['sources'], 'source')}; {who}"
     )
     if run:
         ended = "" if run["finished_at"] or held else "; it did not end"
         print(
-            f"last {run['command']} from {local(run['started_at'])} {zone_name()}: {run['articles_new']} new, {run['revised']} revised, {run['failed']} failed{ended}"
+            f"last {run['command']} from {local_time(run['started_at'])} {zone_name()}: {run['articles_new']} new, {run['revised']} revised, {run['failed']} failed{ended}"
         )
     print(f"queue     {_queue(queue, now)}")
     print(f"disk      {_disk(disk)}")
     print(f"manners   {_manners(facts['manners'])}")
     rows = [
-        [r["source"], local(r["checked_at"]), local(r["changed_at"]), local(r["due_at"]), r["articles"], r["incomplete"], r["owed"], r["rejected"], r["last_error"] or ""]
+        [r["source"], local_time(r["checked_at"]), local_time(r["changed_at"]), local_time(r["due_at"]), r["articles"], r["incomplete"], r["owed"], r["rejected"], r["last_error"] or ""]
         for r in facts["rows"]
     ]  # fmt: skip
     table(_COLUMNS, rows, report=True)
@@ -82,31 +86,33 @@ def print_status(path: Path, facts: Mapping[str, Any], trouble: Trouble, held: H
 
 
 def _queue(queue: Mapping[str, Any], now: datetime) -> str:
-    owed = f"{counted(queue['owed'], 'article')} owed"
+    owed = f"{pluralize(queue['owed'], 'article')} owed"
     if queue["oldest_owed_at"]:
         owed += f", the oldest for {_ago(queue['oldest_owed_at'], now)}"
-    due = f"{counted(queue['feeds_due'], 'feed')} due"
+    due = f"{pluralize(queue['feeds_due'], 'feed')} due"
     if queue["latest_due_at"]:
         due += f", the latest {_ago(queue['latest_due_at'], now)} late"
     elif queue["next_due_at"]:
-        due += f", the next at {local(queue['next_due_at'])}"
-    rest = [f"{counted(queue['rechecks_due'], 'recheck')} due"]
+        due += f", the next at {local_time(queue['next_due_at'])}"
+    rest = [f"{pluralize(queue['rechecks_due'], 'recheck')} due"]
     if queue["backfill_owed"]:
         rest.append(f"{queue['backfill_owed']:,} of a backfill left (`newsdesk backfill` goes on)")
     if queue["gaps_open"]:
-        rest.append(f"{counted(queue['gaps_open'], 'gap')} open (`newsdesk gaps`)")
+        rest.append(f"{pluralize(queue['gaps_open'], 'gap')} open (`newsdesk gaps`)")
     return "; ".join([owed, due, *rest])
 
 
 def _ago(at: str, now: datetime) -> str:
-    return readable(max(0.0, (now - moment(at)).total_seconds()))
+    return format_duration(max(0.0, (now - parse_utc(at)).total_seconds()))
 
 
-def _disk(disk: Disk) -> str:
+def _disk(disk: DiskUsage) -> str:
     growth = f", {disk.growth / 1e9:.3f} GB a day" if disk.growth else ""
     left = disk.days_left
     full = f", full in {left / 365:.0f} years" if left and left > 730 else f", full in {left:.0f} days" if left else ""
-    backup = f"backup {readable(disk.backup_age // 60 * 60)} old" if disk.backup_age is not None else "no backup yet"
+    backup = (
+        f"backup {format_duration(disk.backup_age // 60 * 60)} old" if disk.backup_age is not None else "no backup yet"
+    )
     raw = f" ({disk.raw / 1e6:,.1f} MB of it raw pages)" if disk.raw else ""
     return f"{disk.used / 1e6:,.1f} MB{raw}{growth}; {disk.free / 1e9:,.1f} GB free{full}; {backup}"
 
@@ -115,9 +121,9 @@ def _manners(manners: Mapping[str, Any]) -> str:
     if not manners["requests"]:
         return "no request in the last 24 h"
     throttled = f"; {manners['throttled']} × 429 or 503" if manners["throttled"] else "; nobody complained"
-    alone = f", {counted(manners['hosts_left_alone'], 'host')} left alone" if manners["hosts_left_alone"] else ""
+    alone = f", {pluralize(manners['hosts_left_alone'], 'host')} left alone" if manners["hosts_left_alone"] else ""
     return (
-        f"last 24 h: {counted(manners['requests'], 'request')} to {counted(manners['hosts'], 'host')}, {manners['bytes'] / 1e6:,.1f} MB; "
+        f"last 24 h: {pluralize(manners['requests'], 'request')} to {pluralize(manners['hosts'], 'host')}, {manners['bytes'] / 1e6:,.1f} MB; "
         f"{manners['conditional']:,} conditional, {manners['not_modified']:,} not modified{throttled}{alone}"
     )
 
@@ -133,9 +139,9 @@ def coverage_rows(days: Iterable[Mapping[str, Any]], *, by: str, now: datetime) 
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for day in days:
         blind = day["longest_blind_seconds"]
-        if day["ok_at"] and day["ok_at"][:10] <= day["day"]:
-            began = max(moment(day["ok_at"]), moment(day["day"]))
-            blind = max(blind or 0, int((min(now, moment(f"{day['day']}T23:59:59Z")) - began).total_seconds()))
+        if day["last_success_at"] and day["last_success_at"][:10] <= day["day"]:
+            began = max(parse_utc(day["last_success_at"]), parse_utc(day["day"]))
+            blind = max(blind or 0, int((min(now, parse_utc(f"{day['day']}T23:59:59Z")) - began).total_seconds()))
         row = found.setdefault(
             (day["source"], _period(day["day"], by)),
             dict.fromkeys(
@@ -165,7 +171,7 @@ def _period(day: str, by: str) -> str:
     if by == "month":
         return day[:7]
     if by == "week":
-        date = moment(day).date()
+        date = parse_utc(day).date()
         return date.fromordinal(date.toordinal() - date.weekday()).isoformat()
     return day
 
@@ -196,11 +202,11 @@ def print_coverage(rows: Sequence[Mapping[str, Any]], by: str) -> None:
         (
             [
                 r["source"], r[by], r["seen"], r["entries_new"], r["articles"], r["headline_only"], r["polls_ok"], r["polls_failed"],
-                readable(r["longest_blind_seconds"] // 60 * 60) if r["longest_blind_seconds"] >= 60 else "", r["gaps_open"] or "",
+                format_duration(r["longest_blind_seconds"] // 60 * 60) if r["longest_blind_seconds"] >= 60 else "", r["gaps_open"] or "",
             ]
             for r in rows
         ),
         caption="days are UTC; found: news came · quiet: watched, nothing came · patchy: nobody watched for more than 6 h · blind: nobody watched · gap: entries are known to be missing",
     )  # fmt: skip
     if not rows:
-        say("nothing was watched in that time")
+        message("nothing was watched in that time")

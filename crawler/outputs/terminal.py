@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from storage.records import Article, CrawlRun, moment
+from storage.records import Article, CrawlRun, parse_utc
 
 # A title can hold an escape sequence, or turn the order of the line it stands in.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -34,7 +34,7 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def out() -> Console:
+def stdout_console() -> Console:
     """stdout, as wide as it is; unbounded where no person reads it."""
     return Console(
         file=sys.stdout,
@@ -44,22 +44,22 @@ def out() -> Console:
     )
 
 
-def err() -> Console:
+def stderr_console() -> Console:
     """Stderr."""
     return Console(file=sys.stderr, highlight=False, width=None if sys.stderr.isatty() else 160)
 
 
-def say(text: str) -> None:
+def message(text: str) -> None:
     """A message, on stderr."""
     print(safe(text), file=sys.stderr, flush=True)
 
 
-def local(kept: str | None) -> str:
+def local_time(kept: str | None) -> str:
     """A kept time in the reader's zone, without seconds; a day alone stays a day."""
     if not kept:
         return ""
     with suppress(ValueError, OverflowError):  # what another program wrote into the file is shown as it stands
-        return kept if len(kept) == 10 else moment(kept).astimezone().strftime("%Y-%m-%d %H:%M")
+        return kept if len(kept) == 10 else parse_utc(kept).astimezone().strftime("%Y-%m-%d %H:%M")
     return kept
 
 
@@ -70,7 +70,7 @@ def zone_name() -> str:
     return "UTC" if now.tzname() == "UTC" else f"{now.tzname()} (UTC{offset[:3]}:{offset[3:]})"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def pluralize(number: int, one: str, many: str = "") -> str:
     """A number with its noun: "1 source", "4 articles"."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
@@ -92,16 +92,18 @@ def table(
         shown.add_column(name, **options)
     for row in rows:
         shown.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
-    (Console(file=sys.stdout, highlight=False, width=140) if report and not on_terminal() else out()).print(shown)
+    (Console(file=sys.stdout, highlight=False, width=140) if report and not on_terminal() else stdout_console()).print(
+        shown
+    )
 
 
 def print_article(article: Article) -> None:
     """One article, as one reads it."""
-    console = out()
+    console = stdout_console()
     console.print(Text(safe(article.title or "(no title)")[:MAX_TITLE], style="bold"))
     if article.subtitle:
         console.print(Text(safe(article.subtitle), style="italic"))
-    facts = [", ".join(article.authors), local(article.published_at), article.section, article.source]
+    facts = [", ".join(article.authors), local_time(article.published_at), article.section, article.source]
     console.print(Text(" · ".join(safe(f) for f in facts if f), style="dim"))
     console.print(Text(safe(article.url), style="dim"), soft_wrap=True)
     if article.completeness != "full":
@@ -173,7 +175,7 @@ def progress(enabled: bool) -> Iterator[Any]:
         TimeRemainingColumn(),
     )
     began = time.monotonic()
-    with Progress(*columns, console=err(), transient=True) as bar:
+    with Progress(*columns, console=stderr_console(), transient=True) as bar:
         task = bar.add_task("reading feeds", total=None, rate="")
 
         def observe(tally: Any) -> None:

@@ -11,7 +11,7 @@ import re
 from itertools import accumulate, takewhile
 from typing import Any
 
-from crawler.text.markup import Asides
+from crawler.text.markup import NonTextStripper
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _CONTROLS = bytes(n for n in range(32) if n not in {9, 10, 13})
@@ -57,7 +57,7 @@ def one_line(value: object, most: int = 0) -> str:
     return text[:most].rstrip() if most and len(text) > most else text
 
 
-def fitted(fields: dict[str, Any]) -> dict[str, Any]:
+def limit_fields(fields: dict[str, Any]) -> dict[str, Any]:
     """Fields of a record, each cleaned and no longer than LIMITS; what is not named there stays as it is."""
     return {name: _fitted(name, value) for name, value in fields.items()}
 
@@ -74,12 +74,12 @@ def _fitted(name: str, value: Any) -> Any:
     return tuple(text for text, _ in fits)[: MOST_AUTHORS if name == "authors" else MOST_TAGS]
 
 
-_ASIDES = Asides("script", "style", "noscript", "template")
+_ASIDES = NonTextStripper("script", "style", "noscript", "template")
 
 
-def without_asides(markup: str) -> str:
+def strip_nontext(markup: str) -> str:
     """Markup without comments and what is no text: scripts, styles, templates."""
-    return _ASIDES.cut(markup, lambda name, whole: " ")  # noqa: ARG005 - all of them alike
+    return _ASIDES.strip(markup, lambda name, whole: " ")  # noqa: ARG005 - all of them alike
 
 
 def clean_text(text: str) -> str:

@@ -13,7 +13,7 @@ _LONG_TAG = re.compile(rf"<([a-zA-Z][\w:.-]{{0,99}})(\s[^<>]{{{MAX_TAG},}})>")
 _COMMENT = re.compile("--!?>")
 
 
-def without_floods(markup: str) -> str:
+def strip_attribute_floods(markup: str) -> str:
     """Tags of more than MAX_ATTRIBUTES attributes lose them all; the element and what it holds stay."""
     if len(markup) <= MAX_TAG or max(map(len, markup.split("<"))) <= MAX_TAG:
         return markup
@@ -27,7 +27,7 @@ def _without_attributes(tag: re.Match[str]) -> str:
     return f"<{tag[1]}{'/' if attributes.endswith('/') else ''}>"
 
 
-class Asides:
+class NonTextStripper:
     """Comments, and elements that hold no text (scripts, styles), to be taken out of markup."""
 
     def __init__(self, *names: str) -> None:
@@ -37,7 +37,7 @@ class Asides:
             **{name: re.compile(rf"</{name}\s{{0,99}}>", re.IGNORECASE) for name in names},
         }
 
-    def cut(self, markup: str, instead: Callable[[str, str], str]) -> str:
+    def strip(self, markup: str, instead: Callable[[str, str], str]) -> str:
         """The markup without them. One pass: what never closes stays, and is looked for once.
 
         Args:

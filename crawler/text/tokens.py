@@ -30,6 +30,6 @@ _counted = lru_cache(maxsize=16)(_found)  # one page's text is counted by five s
 QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "–": "-", "—": "-"})
 
 
-def normal(text: str | None) -> str:
+def normalize(text: str | None) -> str:
     """Text for comparing: quotes, dashes, case and spaces do not count."""
     return " ".join(unicodedata.normalize("NFKC", text or "").translate(QUOTES).casefold().split())

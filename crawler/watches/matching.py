@@ -10,24 +10,26 @@ from difflib import get_close_matches
 from typing import Any
 
 from crawler.config.models import Watch
-from storage.records import moment
-from storage.search_terms import match_query
-from storage.sql.changes import Happened
-from storage.sql.notifications import Found
+from storage.records import parse_utc
+from storage.search_terms import fts_query
+from storage.sql.changes import ChangeEvent
+from storage.sql.notifications import WatchHit
 from storage.sql.percolate import matching
 
 _BATCH = 200  # changes whose texts are indexed at once
 
 
 @dataclass(slots=True)
-class Judged:
+class MatchResult:
     """What watches found, and what fits one but is not told, by why."""
 
-    found: list[Found] = field(default_factory=list)
+    found: list[WatchHit] = field(default_factory=list)
     quiet: Counter[str] = field(default_factory=Counter)
 
 
-def judge(watches: Sequence[Watch], changes: Iterable[Happened], tags: Mapping[str, Sequence[str]]) -> Judged:
+def match_changes(
+    watches: Sequence[Watch], changes: Iterable[ChangeEvent], tags: Mapping[str, Sequence[str]]
+) -> MatchResult:
     """Look at what happened with the eyes of each watch.
 
     Args:
@@ -35,8 +37,8 @@ def judge(watches: Sequence[Watch], changes: Iterable[Happened], tags: Mapping[s
         changes: what happened, in order.
         tags: of each source.
     """
-    judged = Judged()
-    batch: list[Happened] = []
+    judged = MatchResult()
+    batch: list[ChangeEvent] = []
     for change in changes:
         batch.append(change)
         if len(batch) == _BATCH:
@@ -47,7 +49,7 @@ def judge(watches: Sequence[Watch], changes: Iterable[Happened], tags: Mapping[s
 
 
 def _judge(
-    watches: Sequence[Watch], batch: Sequence[Happened], tags: Mapping[str, Sequence[str]], judged: Judged
+    watches: Sequence[Watch], batch: Sequence[ChangeEvent], tags: Mapping[str, Sequence[str]], judged: MatchResult
 ) -> None:
     asked = [
         (watch, n)
@@ -71,7 +73,7 @@ def _judge(
             _tell(watch, batch[n], judged)
 
 
-def _wants(watch: Watch, change: Happened) -> bool:
+def _wants(watch: Watch, change: ChangeEvent) -> bool:
     if change.event != "edited":
         return change.event in watch.on
     assert change.edit is not None
@@ -86,7 +88,7 @@ def _of_sources(watch: Watch, source: str | None, tags: Mapping[str, Sequence[st
     return source in watch.sources or bool(set(watch.tags) & set(tags.get(source or "", ())))
 
 
-def _texts(change: Happened) -> list[tuple[str, str, str]]:
+def _texts(change: ChangeEvent) -> list[tuple[str, str, str]]:
     """What a query is asked of: the article, and of an edit the version before too, so that a name that was taken out is found."""
     article = change.article
     authors = "; ".join(article.authors)
@@ -95,11 +97,11 @@ def _texts(change: Happened) -> list[tuple[str, str, str]]:
     return [(f"{v['title'] or ''} {v['subtitle'] or ''}", v["text"] or "", authors) for v in versions] or [now]
 
 
-def _tell(watch: Watch, change: Happened, judged: Judged) -> None:
+def _tell(watch: Watch, change: ChangeEvent, judged: MatchResult) -> None:
     article = change.article
     if change.event == "new":
-        if change.quiet:
-            judged.quiet[change.quiet] += 1
+        if change.suppressed_reason:
+            judged.quiet[change.suppressed_reason] += 1
             return
         if _age(change) > watch.max_age:
             judged.quiet["older than max_age"] += 1
@@ -112,9 +114,9 @@ def _tell(watch: Watch, change: Happened, judged: Judged) -> None:
     event = "silent" if change.edit and change.edit["silent"] else change.event
     revision = int(change.edit["number"]) if change.edit else article.revision
     judged.found.append(
-        Found(
+        WatchHit(
             watch=watch.name,
-            once=once,
+            dedup_key=once,
             event=event,
             article_id=article.id,
             revision=revision,
@@ -124,25 +126,25 @@ def _tell(watch: Watch, change: Happened, judged: Judged) -> None:
     )
 
 
-def _age(change: Happened) -> float:
+def _age(change: ChangeEvent) -> float:
     """Seconds from an article's publication until it was stored; of a day alone from its end."""
     said = change.article.published_at or change.article.first_seen_at or change.at
     try:
-        since = moment(said) + (timedelta(days=1) if len(said) == 10 else timedelta())
+        since = parse_utc(said) + (timedelta(days=1) if len(said) == 10 else timedelta())
     except (ValueError, OverflowError):  # another program wrote it
         return 0.0
-    return (moment(change.at) - since).total_seconds()
+    return (parse_utc(change.at) - since).total_seconds()
 
 
-def once_each(found: Iterable[Found]) -> list[Found]:
+def unique_hits(found: Iterable[WatchHit]) -> list[WatchHit]:
     """What is left where the same is told once: the first of each."""
-    kept: dict[tuple[str, str], Found] = {}
+    kept: dict[tuple[str, str], WatchHit] = {}
     for hit in found:
-        kept.setdefault((hit.watch, hit.once), hit)
+        kept.setdefault((hit.watch, hit.dedup_key), hit)
     return list(kept.values())
 
 
-def due_at(watch: Watch, found: Sequence[Found], last: str | None, hour: float) -> datetime:
+def send_at(watch: Watch, found: Sequence[WatchHit], last: str | None, hour: float) -> datetime:
     """When what waits of a watch is told.
 
     instant: once nothing came for ten seconds, or a minute after the first, so that a storm is one message; and five minutes after the message before.
@@ -154,10 +156,10 @@ def due_at(watch: Watch, found: Sequence[Found], last: str | None, hour: float) 
         last: when it last spoke.
         hour: seconds that an hour of the waiting times lasts (settings.Pace).
     """
-    first, newest = moment(found[0].at), moment(max(hit.at for hit in found))
+    first, newest = parse_utc(found[0].at), parse_utc(max(hit.at for hit in found))
     if watch.digest == "instant":
         ready = min(newest + timedelta(seconds=hour / 360), first + timedelta(seconds=hour / 60))
-        return max(ready, moment(last) + timedelta(seconds=hour / 12)) if last else ready
+        return max(ready, parse_utc(last) + timedelta(seconds=hour / 12)) if last else ready
     local = first.astimezone().replace(
         tzinfo=None
     )  # by the wall's clock: the zone's offset may change before it is time
@@ -169,7 +171,7 @@ def due_at(watch: Watch, found: Sequence[Found], last: str | None, hour: float) 
     return (morning if morning > local else morning + timedelta(days=1)).astimezone()
 
 
-def never(watch: Watch, sources: Mapping[str, Sequence[str]]) -> str | None:
+def misconfiguration(watch: Watch, sources: Mapping[str, Sequence[str]]) -> str | None:
     """Why a watch cannot ever tell of anything: a name that nobody has, a query without a word. None where it can.
 
     Args:
@@ -184,6 +186,6 @@ def never(watch: Watch, sources: Mapping[str, Sequence[str]]) -> str | None:
             if name not in known:
                 near = get_close_matches(name, known, n=1)
                 return f"no {kind} {name!r}{f'; did you mean {near[0]!r}?' if near else ''}"
-    if watch.query.strip() and not match_query(watch.query):
+    if watch.query.strip() and not fts_query(watch.query):
         return f"its query {watch.query!r} holds no word; leave it out to find all"
     return None

@@ -9,8 +9,8 @@ from typing import Any
 
 from crawler.config.models import Watch
 from crawler.text.clean import one_line
-from storage.records import Article, iso
-from storage.sql.notifications import Found
+from storage.records import Article, format_utc
+from storage.sql.notifications import WatchHit
 from storage.store import Store
 
 VERSION = 1  # of the document; docs/watches.md
@@ -20,7 +20,7 @@ _WORDS = {"new": "new", "edited": "edited", "silent": "edited silently", "vanish
 
 
 def of_watch(
-    name: str, hits: Sequence[tuple[Found, Article | None, Mapping[str, Any] | None]], now: datetime
+    name: str, hits: Sequence[tuple[WatchHit, Article | None, Mapping[str, Any] | None]], now: datetime
 ) -> dict[str, Any]:
     """The document of a watch: what was found, oldest first.
 
@@ -36,12 +36,12 @@ def of_watch(
     if len(hits) > LINES:
         lines.append(f"… and {len(hits) - LINES} more")
     return {
-        "newsdesk": "watch", "version": VERSION, "watch": name, "at": iso(now), "count": len(hits), "more": max(0, len(hits) - MOST),
+        "newsdesk": "watch", "version": VERSION, "watch": name, "at": format_utc(now), "count": len(hits), "more": max(0, len(hits) - MOST),
         "title": f"{name}: {told}", "text": "\n".join(lines), "hits": rows,
     }  # fmt: skip
 
 
-def _hit(hit: Found, article: Article | None, edit: Mapping[str, Any] | None) -> dict[str, Any]:
+def _hit(hit: WatchHit, article: Article | None, edit: Mapping[str, Any] | None) -> dict[str, Any]:
     row: dict[str, Any] = {"event": hit.event, "at": hit.at, "id": hit.article_id, "revision": hit.revision}
     if article is not None:
         names = (
@@ -81,11 +81,11 @@ def of_health(new: Sequence[str], over: Sequence[str], now: datetime) -> dict[st
     if not new:
         title = f"newsdesk: {len(over)} troubles are over" if len(over) != 1 else "newsdesk: 1 trouble is over"
     return {
-        "newsdesk": "health", "version": VERSION, "at": iso(now), "title": title, "text": "\n".join([title, *lines]), "troubles": list(new), "over": list(over),
+        "newsdesk": "health", "version": VERSION, "at": format_utc(now), "title": title, "text": "\n".join([title, *lines]), "troubles": list(new), "over": list(over),
     }  # fmt: skip
 
 
-def message_of(store: Store, watch: Watch, found: Sequence[Found], now: datetime) -> dict[str, Any]:
+def message_of(store: Store, watch: Watch, found: Sequence[WatchHit], now: datetime) -> dict[str, Any]:
     """The document that tells of what a watch found."""
     named = found[:MOST]
     rows = [

@@ -25,7 +25,7 @@ from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from crawler.config.value_types import secret
+from crawler.config.value_types import resolve_env
 from crawler.errors import CrawlerError
 from crawler.text.clean import one_line
 
@@ -34,16 +34,16 @@ COMMAND_SECONDS = 30.0
 EXEC = "exec:"
 
 
-class NotSentError(CrawlerError):
+class DeliveryError(CrawlerError):
     """A receiver did not take a message."""
 
 
-def target_of(receiver: str) -> str:
+def receiver_hash(receiver: str) -> str:
     """What a receiver is known by in the database, which many may read: a hash."""
     return hashlib.sha256(receiver.encode()).hexdigest()[:16]
 
 
-def shown(receiver: str) -> str:
+def redact(receiver: str) -> str:
     """A receiver without what may be secret in it: its kind, and the host of a webhook."""
     if receiver.startswith(EXEC):
         return f"{EXEC}{(receiver.removeprefix(EXEC).split() or ['?'])[0]}"
@@ -60,7 +60,7 @@ def shown(receiver: str) -> str:
     return f"{scheme.lower()}://{host}/…" if host else f"{scheme.lower()}://…"
 
 
-def send(receiver: str, body: str, *, user_agent: str, uid: str) -> None:
+def deliver(receiver: str, body: str, *, user_agent: str, uid: str) -> None:
     """Send a message; it was taken when this returns.
 
     Args:
@@ -70,13 +70,13 @@ def send(receiver: str, body: str, *, user_agent: str, uid: str) -> None:
         uid: the message's own, the same at every try.
 
     Raises:
-        NotSentError: it was not taken; why.
+        DeliveryError: it was not taken; why.
     """
     try:
-        where = secret(receiver)
+        where = resolve_env(receiver)
     except KeyError as error:
-        raise NotSentError(f"the environment variable {receiver[4:]} is not set") from error
-    named = receiver if receiver.startswith("env:") else shown(where)
+        raise DeliveryError(f"the environment variable {receiver[4:]} is not set") from error
+    named = receiver if receiver.startswith("env:") else redact(where)
     if where.startswith(EXEC):
         _run(where.removeprefix(EXEC), body, uid, named)
     elif where.lower().startswith(("http://", "https://")):
@@ -105,9 +105,9 @@ def _post(url: str, body: str, user_agent: str, uid: str, named: str) -> None:
     except urllib.error.HTTPError as error:
         with error:
             further = "; name where it leads to" if 300 <= error.code < 400 else ""
-            raise NotSentError(f"{named} answered {error.code}{further}") from error
+            raise DeliveryError(f"{named} answered {error.code}{further}") from error
     except (OSError, HTTPException, ValueError) as error:
-        raise NotSentError(f"{named}: {_why(error)}") from error
+        raise DeliveryError(f"{named}: {_why(error)}") from error
 
 
 def _why(error: Exception) -> str:
@@ -133,36 +133,36 @@ def _run(command: str, body: str, uid: str, named: str) -> None:
                 env={**os.environ, "NEWSDESK_MESSAGE": uid, "NEWSDESK_TEXT": text.replace("\0", "")},
             )  # fmt: skip
         except (OSError, ValueError) as error:
-            raise NotSentError(f"{named}: {getattr(error, 'strerror', None) or error}") from error
+            raise DeliveryError(f"{named}: {getattr(error, 'strerror', None) or error}") from error
         try:
             process.communicate(body.encode(), timeout=COMMAND_SECONDS)
         except subprocess.TimeoutExpired as error:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            raise NotSentError(f"{named} did not end within {COMMAND_SECONDS:.0f} s") from error
+            raise DeliveryError(f"{named} did not end within {COMMAND_SECONDS:.0f} s") from error
         if process.returncode:
             said.seek(max(0, said.seek(0, os.SEEK_END) - 2_000))
             lines = said.read().decode("utf-8", "replace").strip().splitlines()
-            raise NotSentError(f"{named} ended with {process.returncode}{f': {lines[-1][:200]}' if lines else ''}")
+            raise DeliveryError(f"{named} ended with {process.returncode}{f': {lines[-1][:200]}' if lines else ''}")
 
 
 def _apprise(where: str, body: str, named: str) -> None:
     try:
         import apprise
     except ImportError as error:
-        raise NotSentError(
+        raise DeliveryError(
             f"{named} needs Apprise: `pip install apprise` in newsdesk's environment (of pipx: `pipx inject newsdesk apprise`); webhooks and exec: need nothing"
         ) from error
     said = json.loads(body)
     service = apprise.Apprise()
     with _overheard("apprise") as heard:
         if not service.add(where):
-            raise NotSentError(f"{named}: Apprise knows no such receiver{_reason(heard, where)}")
+            raise DeliveryError(f"{named}: Apprise knows no such receiver{_reason(heard, where)}")
     result = service.notify(title=said["title"], body=said["text"])
     if not result:
         reasons = [one_line(entry.message) for entry in result.logs() if entry.level != "INFO"]
-        raise NotSentError(f"{named}: Apprise could not deliver it{_reason(reasons, where)}")
+        raise DeliveryError(f"{named}: Apprise could not deliver it{_reason(reasons, where)}")
 
 
 @contextmanager

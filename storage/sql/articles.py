@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import Address, Article, Cause, Verdict, cell, iso, iso_after, moment
+from storage.records import Address, Article, Cause, Verdict, format_utc, format_utc_ceil, json_list, parse_utc
 from storage.sql import fingerprints
-from storage.sql.rows import COLUMNS, FIELDS, LISTS, article_from, by_id
+from storage.sql.rows import COLUMNS, FIELDS, LISTS, article_by_id, article_from_row
 from storage.sql.source_days import count_verdict
 from storage.sqlite.fts_index import flush, index, unindex
 
@@ -23,7 +23,7 @@ SECOND_LOOK = timedelta(minutes=10)  # a 404 seen twice within this time is one 
 
 def apply_verdict(db: Any, verdict: Verdict) -> int | None:
     """Write what one page turned out to be; returns the id of the article it belongs to, if any."""
-    at = iso(verdict.at)
+    at = format_utc(verdict.at)
     article_id = verdict.article_id
     if verdict.outcome in {"new", "headline"} and verdict.article is not None and article_id is None:
         article_id = _insert(db, verdict, at)
@@ -50,7 +50,7 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
         _set_recheck(db, article_id, verdict.recheck_at)
     if verdict.fingerprints and article_id is not None and verdict.outcome in {"new", "revised"}:
         if verdict.article_id is not None:
-            fingerprints.forget(db, article_id)
+            fingerprints.delete(db, article_id)
         fingerprints.add(db, article_id, verdict.fingerprints, verdict.at)
     _settle_entries(db, verdict, article_id)
     count_verdict(db, verdict, at)
@@ -63,14 +63,16 @@ def _mark_presence(db: Any, verdict: Verdict, at: str) -> None:
     if verdict.outcome == "gone":
         certain = "410" in (verdict.reason or "")
         gone = db.conn.execute(
-            "UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL AND (? OR missing_at <= ?)",
-            (at, verdict.reason, article_id, certain, iso(verdict.at - SECOND_LOOK)),
+            "UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL AND (? OR first_not_found_at <= ?)",
+            (at, verdict.reason, article_id, certain, format_utc(verdict.at - SECOND_LOOK)),
         )
-        db.conn.execute("UPDATE articles SET missing_at = coalesce(missing_at, ?) WHERE id = ?", (at, article_id))
+        db.conn.execute(
+            "UPDATE articles SET first_not_found_at = coalesce(first_not_found_at, ?) WHERE id = ?", (at, article_id)
+        )
         if gone.rowcount:
             change(db, article_id, at, "vanished")
     elif verdict.outcome in {"new", "revised", "same", "address"} and not verdict.worse:
-        db.conn.execute("UPDATE articles SET missing_at = NULL WHERE id = ?", (article_id,))
+        db.conn.execute("UPDATE articles SET first_not_found_at = NULL WHERE id = ?", (article_id,))
         back = db.conn.execute(
             "UPDATE articles SET vanished_at = NULL, vanished_reason = NULL WHERE id = ? AND vanished_at IS NOT NULL",
             (article_id,),
@@ -84,7 +86,7 @@ def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
     found = {name: getattr(article, name) for name in FIELDS if name not in left_out}
     for name in LISTS:
         if name in found:
-            found[name] = cell(found[name])
+            found[name] = json_list(found[name])
     if "provenance" in found:
         found["provenance"] = json.dumps(found["provenance"], ensure_ascii=False, sort_keys=True)
     return found
@@ -108,7 +110,7 @@ def _insert(db: Any, verdict: Verdict, at: str) -> int:
 def _revise(db: Any, article_id: int, verdict: Verdict, at: str) -> None:
     """Keep the version that stands as a row of revisions (from the first edit on), then the new one beside it, then overwrite."""
     assert verdict.article is not None
-    held = by_id(db, article_id)
+    held = article_by_id(db, article_id)
     assert held is not None
     if held.revision == 1:
         _add_revision(
@@ -146,7 +148,7 @@ def _add_revision(
         "INSERT INTO revisions (article_id, number, title, subtitle, authors, text, published_at, modified_at, content_hash, seen_at, last_same_at, silent, "
         "cause, words_added, words_removed, extractor, warc_file, warc_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            article_id, number, version.title, version.subtitle, cell(version.authors), version.text, version.published_at,
+            article_id, number, version.title, version.subtitle, json_list(version.authors), version.text, version.published_at,
             version.modified_at, version.content_hash, seen_at, last_same_at, int(silent), cause, *words, version.extractor, version.warc_file, version.warc_offset,
         ),
     )  # fmt: skip
@@ -159,7 +161,7 @@ def reprocess(
 
     When the page was fetched and last seen the same stays as it was.
     """
-    held = by_id(db, article_id)
+    held = article_by_id(db, article_id)
     assert held is not None
     number = held.revision
     if article.content_hash != held.content_hash:
@@ -169,7 +171,7 @@ def reprocess(
                 article_id,
                 1,
                 held,
-                seen_at=held.fetched_at or held.first_seen_at or iso(at),
+                seen_at=held.fetched_at or held.first_seen_at or format_utc(at),
                 last_same_at=held.last_same_at,
             )
         number += 1
@@ -178,19 +180,21 @@ def reprocess(
             article_id,
             number,
             article,
-            seen_at=iso(at),
+            seen_at=format_utc(at),
             last_same_at=held.last_same_at,
             cause="reprocess",
             words=words,
         )
-    _overwrite(db, article_id, dataclasses.replace(article, revision=number), held.fetched_at or iso(at), held=held)
+    _overwrite(
+        db, article_id, dataclasses.replace(article, revision=number), held.fetched_at or format_utc(at), held=held
+    )
     db.conn.execute("UPDATE articles SET last_same_at = ? WHERE id = ?", (held.last_same_at, article_id))
-    fingerprints.forget(db, article_id)
-    fingerprints.add(db, article_id, prints, moment(held.first_seen_at) if held.first_seen_at else at)
-    change(db, article_id, iso(at), "reprocessed")
+    fingerprints.delete(db, article_id)
+    fingerprints.add(db, article_id, prints, parse_utc(held.first_seen_at) if held.first_seen_at else at)
+    change(db, article_id, format_utc(at), "reprocessed")
 
 
-def forget_raw(db: Any, files: Sequence[str]) -> None:
+def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
     """Raw pages that are gone are pointed at no more."""
     for table in ("articles", "revisions"):
         db.conn.execute(
@@ -201,7 +205,7 @@ def forget_raw(db: Any, files: Sequence[str]) -> None:
 
 def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Article | None = None) -> None:
     """Put the fields of `article` in the place of what is held; identity, story and first sight stay."""
-    held = held or by_id(db, article_id)
+    held = held or article_by_id(db, article_id)
     assert held is not None
     new = dataclasses.replace(
         article, fetched_at=at, last_same_at=None, revision=article.revision if article.revision > 1 else held.revision
@@ -234,7 +238,7 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
             (
                 new.title,
                 new.subtitle,
-                cell(new.authors),
+                json_list(new.authors),
                 new.text,
                 new.content_hash,
                 new.extractor,
@@ -253,7 +257,7 @@ def rebuild_index(db: Any) -> int:
     db.conn.execute("INSERT INTO articles_fts (articles_fts) VALUES ('delete-all')")
     count = 0
     for row in db.conn.execute(f"SELECT {COLUMNS} FROM articles a").fetchall():
-        article = article_from(row)
+        article = article_from_row(row)
         index(db, article.id, article)
         flush(db)
         count += 1
@@ -279,7 +283,7 @@ def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: s
 def _set_recheck(db: Any, article_id: int, recheck_at: datetime | None) -> None:
     db.conn.execute(
         "UPDATE articles SET recheck_at = ?, recheck_leased_until = NULL WHERE id = ?",
-        (iso_after(recheck_at) if recheck_at else None, article_id),
+        (format_utc_ceil(recheck_at) if recheck_at else None, article_id),
     )
 
 
@@ -303,8 +307,8 @@ def _settle_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
         state = "fetched"
     if verdict.outcome == "revised" and verdict.retry_at is not None:  # a walled article whose feed entry changed
         state = "retry"
-    retry = iso_after(verdict.retry_at) if verdict.retry_at else None
-    not_before = iso_after(verdict.not_before) if verdict.not_before else None
+    retry = format_utc_ceil(verdict.retry_at) if verdict.retry_at else None
+    not_before = format_utc_ceil(verdict.not_before) if verdict.not_before else None
     for entry_id in verdict.entry_ids:
         db.conn.execute(
             "UPDATE entries SET state = ?, reason = ?, verdict = ?, attempts = CASE WHEN verdict = ? THEN attempts + 1 ELSE 1 END, retry_at = ?, not_before = ?, leased_until = NULL, "

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from storage.records import Article, Filter, moment
-from storage.search_terms import match_query, snippet
-from storage.sql.rows import COLUMNS, FIELDS, article_from
+from storage.records import Article, Filter, parse_utc
+from storage.search_terms import fts_query, snippet
+from storage.sql.rows import COLUMNS, FIELDS, article_from_row
 
 _WHEN = "coalesce(a.published_at, a.first_seen_at)"
 _ID = FIELDS.index("id")
@@ -72,8 +72,10 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
             values[name] = value
             conditions.append(condition)
     # A day known without its time is compared as the reader's day.
-    values["since_day"] = moment(f.since).astimezone().date().isoformat() if f.since else None
-    values["until_day"] = (moment(f.until) - timedelta(seconds=1)).astimezone().date().isoformat() if f.until else None
+    values["since_day"] = parse_utc(f.since).astimezone().date().isoformat() if f.since else None
+    values["until_day"] = (
+        (parse_utc(f.until) - timedelta(seconds=1)).astimezone().date().isoformat() if f.until else None
+    )
     # What an index can answer, a little too wide: a day sorts before every time on it.
     values["since_low"] = min(f.since[:10], values["since_day"]) if f.since else None
     values["until_high"] = max(f.until, values["until_day"]) if f.until else None
@@ -93,7 +95,7 @@ def _narrowed(f: Filter, conditions: list[str], values: dict[str, Any]) -> None:
         values["ids"] = json.dumps(list(f.ids))
         conditions.append("a.id IN (SELECT value FROM json_each(:ids))")
     if f.query is not None:
-        values["wanted"] = match_query(f.query)
+        values["wanted"] = fts_query(f.query)
         found = "SELECT rowid FROM articles_fts WHERE articles_fts MATCH :wanted"
         conditions.append(f"a.id IN ({found})" if values["wanted"] else "0")
     if f.before is not None:
@@ -131,12 +133,12 @@ def articles(db: Any, f: Filter) -> Iterator[Hit]:
     if f.limit is None and not f.fold_copies:  # everything, as it comes
         sql = f"SELECT 0, {COLUMNS} FROM articles a WHERE {_shown(conditions, f)} {order}"
     for row in db.conn.execute(sql, {**values, "limit": -1 if f.limit is None else f.limit}):
-        yield Hit(article=article_from(row[1:]), copies=row[0])
+        yield Hit(article=article_from_row(row[1:]), copies=row[0])
 
 
 def search(db: Any, query: str, f: Filter) -> Iterator[Hit]:
     """The articles that hold every word of the query, best first."""
-    match = match_query(query)
+    match = fts_query(query)
     if not match or f.limit == 0:
         return
     conditions, values = _where(f)
@@ -192,7 +194,7 @@ def _rows(db: Any, keys: Sequence[int], conditions: list[str], values: dict[str,
             f"SELECT {COLUMNS} FROM articles a WHERE {where}", {**values, "these": json.dumps(these)}
         )
         fit = {row[_ID]: row for row in found}
-        yield from (article_from(fit[key]) for key in these if key in fit)
+        yield from (article_from_row(fit[key]) for key in these if key in fit)
 
 
 _NARROW = 60_000  # articles that an index is asked for at the most; a filter that lets more through is asked of the best hits instead
@@ -226,7 +228,7 @@ def count(db: Any, f: Filter, query: str | None = None) -> int:
     """How many articles the same question has in all, limit aside."""
     conditions, values = _where(f)
     if query is not None:
-        values["match"] = match_query(query)
+        values["match"] = fts_query(query)
         if not values["match"]:
             return 0
         conditions = ["a.id IN hits", *conditions]

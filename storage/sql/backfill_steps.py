@@ -7,29 +7,29 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from storage.records import Listed, Step, iso
+from storage.records import BackfillStep, FeedEntry, format_utc
 from storage.sql.throttles import throttled_hosts
 
 RETRIES = 5  # times that a step is asked that does not answer
 
 
-_STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "rank", "feed_url", "host", "attempts")
+_STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "priority", "feed_url", "host", "attempts")
 
 
-def add_steps(db: Any, steps: Sequence[Step]) -> int:
+def add_steps(db: Any, steps: Sequence[BackfillStep]) -> int:
     """Put steps behind those that are there; one address once for each purpose. How many are new."""
     before = db.conn.total_changes
     db.conn.executemany(
-        "INSERT INTO steps (source, gap_id, since, until, url, kind, rank, feed_url, host) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(s.source, s.gap_id, s.since, s.until, s.url, s.kind, s.rank, s.feed_url, s.host) for s in steps],
+        "INSERT INTO backfill_steps (source, gap_id, since, until, url, kind, priority, feed_url, host) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(s.source, s.gap_id, s.since, s.until, s.url, s.kind, s.priority, s.feed_url, s.host) for s in steps],
     )
     return int(db.conn.total_changes - before)
 
 
 def lease_steps(
     db: Any, *, now: datetime, limit: int, sources: Sequence[str] | None, backfill: bool, per_host: int
-) -> list[Step]:
-    """Take steps whose turn it is: of each purpose those of the lowest rank that is not done.
+) -> list[BackfillStep]:
+    """Take steps whose turn it is: of each purpose those of the lowest priority that is not done.
 
     Args:
         db: the writing connection.
@@ -40,22 +40,22 @@ def lease_steps(
         per_host: so many of one host.
     """
     rows = db.conn.execute(
-        "WITH turn AS (SELECT source, gap_id, since, until, min(rank) AS rank FROM steps WHERE state IN ('pending', 'leased') GROUP BY source, gap_id, since, until) "
-        f"SELECT {', '.join(f'q.{name}' for name in _STEP)} FROM (SELECT s.*, row_number() OVER (PARTITION BY s.host ORDER BY s.rank, s.id) AS place FROM steps s "
-        "JOIN turn t ON t.source = s.source AND t.gap_id IS s.gap_id AND t.since = s.since AND t.until = s.until AND t.rank = s.rank "
+        "WITH turn AS (SELECT source, gap_id, since, until, min(priority) AS priority FROM backfill_steps WHERE state IN ('pending', 'leased') GROUP BY source, gap_id, since, until) "
+        f"SELECT {', '.join(f'q.{name}' for name in _STEP)} FROM (SELECT s.*, row_number() OVER (PARTITION BY s.host ORDER BY s.priority, s.id) AS place FROM backfill_steps s "
+        "JOIN turn t ON t.source = s.source AND t.gap_id IS s.gap_id AND t.since = s.since AND t.until = s.until AND t.priority = s.priority "
         "WHERE s.state = 'pending' AND (s.retry_at IS NULL OR s.retry_at <= :now) AND (s.gap_id IS NULL) = :backfill "
         "AND (:any OR s.source IN (SELECT value FROM json_each(:sources))) AND s.host NOT IN (SELECT value FROM json_each(:held)) "
-        "AND s.host NOT IN (SELECT host FROM steps WHERE state = 'leased')) q WHERE place <= :per_host ORDER BY q.rank, q.id LIMIT :limit",
+        "AND s.host NOT IN (SELECT host FROM backfill_steps WHERE state = 'leased')) q WHERE place <= :per_host ORDER BY q.priority, q.id LIMIT :limit",
         {
-            "now": iso(now), "backfill": backfill, "any": sources is None, "sources": json.dumps(list(sources or ())), "per_host": per_host, "limit": limit,
+            "now": format_utc(now), "backfill": backfill, "any": sources is None, "sources": json.dumps(list(sources or ())), "per_host": per_host, "limit": limit,
             "held": json.dumps(list(throttled_hosts(db, now))),
         },
     ).fetchall()  # fmt: skip
-    db.conn.executemany("UPDATE steps SET state = 'leased' WHERE id = ?", [(row[0],) for row in rows])
-    return [Step(**dict(zip(_STEP, row, strict=True))) for row in rows]
+    db.conn.executemany("UPDATE backfill_steps SET state = 'leased' WHERE id = ?", [(row[0],) for row in rows])
+    return [BackfillStep(**dict(zip(_STEP, row, strict=True))) for row in rows]
 
 
-def known_before(db: Any, step: Step, listed: Sequence[Listed]) -> int:
+def known_before(db: Any, step: BackfillStep, listed: Sequence[FeedEntry]) -> int:
     """How many of the listed were known before the time that a step asks for began: its page reaches back far enough."""
     keys = json.dumps([e.url_key for e in listed if e.url_key])
     row = db.conn.execute(
@@ -67,13 +67,13 @@ def known_before(db: Any, step: Step, listed: Sequence[Listed]) -> int:
 
 def release_steps(db: Any) -> None:
     """Give back the steps of a holder that is gone."""
-    db.conn.execute("UPDATE steps SET state = 'pending' WHERE state = 'leased'")
+    db.conn.execute("UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased'")
 
 
 def return_steps(db: Any, asked: Sequence[int]) -> None:
     """Give back steps whose answer could not be written."""
     db.conn.execute(
-        "UPDATE steps SET state = 'pending' WHERE state = 'leased' AND id NOT IN (SELECT value FROM json_each(?))",
+        "UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased' AND id NOT IN (SELECT value FROM json_each(?))",
         (json.dumps(list(asked)),),
     )
 
@@ -81,7 +81,7 @@ def return_steps(db: Any, asked: Sequence[int]) -> None:
 def drop_other_steps(db: Any, source: str, since: str, until: str) -> None:
     """A person asks for another time now: what an earlier backfill had still to walk is left."""
     db.conn.execute(
-        "DELETE FROM steps WHERE gap_id IS NULL AND source = ? AND state = 'pending' AND (since <> ? OR until <> ?)",
+        "DELETE FROM backfill_steps WHERE gap_id IS NULL AND source = ? AND state = 'pending' AND (since <> ? OR until <> ?)",
         (source, since, until),
     )
 
@@ -89,14 +89,16 @@ def drop_other_steps(db: Any, source: str, since: str, until: str) -> None:
 def forget_steps(db: Any, before: datetime) -> int:
     """Take out steps that were walked long ago: their gap says how it ended."""
     return int(
-        db.conn.execute("DELETE FROM steps WHERE state IN ('done', 'failed') AND asked_at < ?", (iso(before),)).rowcount
+        db.conn.execute(
+            "DELETE FROM backfill_steps WHERE state IN ('done', 'failed') AND requested_at < ?", (format_utc(before),)
+        ).rowcount
     )
 
 
 def retry_steps(db: Any, source: str, since: str, until: str) -> None:
     """The backfill steps of a source and time that failed are pending again."""
     db.conn.execute(
-        "UPDATE steps SET state = 'pending', attempts = 0, retry_at = NULL, error = NULL "
+        "UPDATE backfill_steps SET state = 'pending', attempts = 0, retry_at = NULL, error = NULL "
         "WHERE gap_id IS NULL AND state = 'failed' AND source = ? AND since = ? AND until = ?",
         (source, since, until),
     )
@@ -115,8 +117,8 @@ def steps_looked(
     """
     found: dict[str, tuple[int, list[tuple[str, str]]]] = {source: (0, []) for source in sources}
     rows = db.conn.execute(
-        "SELECT source, url, kind, state, error FROM steps WHERE gap_id IS NULL AND since = ? AND until = ? "
-        "AND source IN (SELECT value FROM json_each(?)) ORDER BY rank, id",
+        "SELECT source, url, kind, state, error FROM backfill_steps WHERE gap_id IS NULL AND since = ? AND until = ? "
+        "AND source IN (SELECT value FROM json_each(?)) ORDER BY priority, id",
         (since, until, json.dumps(list(sources))),
     )
     for source, url, kind, state, error in rows:
@@ -129,7 +131,7 @@ def steps_looked(
     return found
 
 
-def owed_by_host(db: Any, sources: Sequence[str]) -> dict[str, int]:
+def pending_by_host(db: Any, sources: Sequence[str]) -> dict[str, int]:
     """Articles that backfills owe, by host."""
     rows = db.conn.execute(
         "SELECT host, count(DISTINCT CASE url_key WHEN '' THEN id ELSE url_key END) FROM entries WHERE backfill = 1 AND state IN ('pending', 'leased', 'retry') "

@@ -6,13 +6,13 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import iso
+from storage.records import format_utc
 
 _NEWEST = 1_000  # of a source's articles: those that its lag and its fill rates are of
 _LONGEST = 7 * 86_400  # seconds: what was found later than this was looked for, not watched
 
 
-def choices(db: Any) -> dict[str, list[Any]]:
+def filter_options(db: Any) -> dict[str, list[Any]]:
     """What articles can be chosen by: sources as (id, name), tags, languages."""
     return {
         "sources": [
@@ -27,7 +27,7 @@ def choices(db: Any) -> dict[str, list[Any]]:
     }
 
 
-def published(db: Any, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
+def articles_per_day(db: Any, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
     """For each source how many of its articles were published on each UTC day; where the time is unknown, first seen.
 
     Args:
@@ -36,7 +36,7 @@ def published(db: Any, now: datetime, days: int, source: str | None = None) -> d
         days: so many, with today.
         source: this one alone.
     """
-    calendar = [iso(now + timedelta(days=1 - back))[:10] for back in range(days + 1)]
+    calendar = [format_utc(now + timedelta(days=1 - back))[:10] for back in range(days + 1)]
     rows = db.conn.execute(  # seeks in the index articles_source alone: a grouping of the same rows takes fifteen times as long
         "SELECT s.id, d.value, (SELECT count(*) FROM articles a WHERE a.source = s.id AND coalesce(a.published_at, a.first_seen_at) >= d.value "
         "AND coalesce(a.published_at, a.first_seen_at) < date(d.value, '+1 day')) AS found "
@@ -50,14 +50,14 @@ def published(db: Any, now: datetime, days: int, source: str | None = None) -> d
     return found
 
 
-def lags(db: Any, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
+def publication_lag(db: Any, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
     """(day it was first seen, seconds from the publisher's own time to ours) of a source's newest articles; of those whose time is known, and that were published since it is watched."""
     rows = db.conn.execute(
         "SELECT first_seen_at, unixepoch(first_seen_at) - unixepoch(published_at) AS lag FROM articles a "
         "WHERE source = :source AND coalesce(a.published_at, a.first_seen_at) >= :since AND length(published_at) = 20 "
         "AND published_at >= (SELECT first_seen_at FROM articles WHERE id = (SELECT min(id) FROM articles WHERE source = :source)) "
         "ORDER BY coalesce(a.published_at, a.first_seen_at) DESC LIMIT :most",
-        {"source": source, "since": iso(now - timedelta(days=days)), "most": _NEWEST},
+        {"source": source, "since": format_utc(now - timedelta(days=days)), "most": _NEWEST},
     )
     return [(row[0][:10], float(row[1])) for row in rows if 0 <= row[1] <= _LONGEST]
 
@@ -72,7 +72,7 @@ def feeds(db: Any, source: str) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def fills(db: Any, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, float]]:
+def field_completeness(db: Any, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, float]]:
     """For each source: the shares of its articles of the last days that have an author, a date, their full text; of one alone, of its newest."""
     which = "articles INDEXED BY articles_seen WHERE first_seen_at >= :since AND source IS NOT NULL"  # answered by that index alone; the planner prefers a slower one
     if source is not None:
@@ -80,7 +80,7 @@ def fills(db: Any, now: datetime, days: int, source: str | None = None) -> dict[
         which = f"(SELECT * FROM articles a WHERE source = :source AND {when} >= :since ORDER BY {when} DESC LIMIT {_NEWEST})"
     rows = db.conn.execute(
         f"SELECT source, count(*), sum(authors <> '[]'), sum(published_at IS NOT NULL), sum(completeness = 'full') FROM {which} GROUP BY source",
-        {"since": iso(now - timedelta(days=days)), "source": source},
+        {"since": format_utc(now - timedelta(days=days)), "source": source},
     )
     return {
         row[0]: {name: row[i] / row[1] for i, name in ((2, "author"), (3, "date"), (4, "full text"))} for row in rows

@@ -8,14 +8,14 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Literal
 
-from storage.records import Article, iso, moment
-from storage.sql.rows import by_id
+from storage.records import Article, format_utc, parse_utc
+from storage.sql.rows import article_by_id
 
 Event = Literal["new", "edited", "vanished"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
+class ChangeEvent:
     """One change that a watch may tell of."""
 
     seq: int
@@ -24,20 +24,20 @@ class Happened:
     article: Article
     edit: Mapping[str, Any] | None = None  # of an edit: the version's row,
     before: Mapping[str, Any] | None = None  # and that of the version before
-    quiet: str | None = None  # why a new article is no news: it is of a first crawl, or of a backfill
+    suppressed_reason: str | None = None  # why a new article is no news: it is of a first crawl, or of a backfill
 
 
-def happened(db: Any, after: int, until: int) -> Iterator[Happened]:
+def change_events(db: Any, after: int, until: int) -> Iterator[ChangeEvent]:
     """What was stored, edited and found gone after a seq, up to another, in order. Of a reprocess, a merge, a regrouping nothing is told."""
     rows = db.conn.execute(
         "SELECT seq, article_id, at, op FROM changes WHERE seq > ? AND seq <= ? AND op IN ('new', 'revised', 'vanished') ORDER BY seq",
         (after, until),
     ).fetchall()
     for seq, article_id, at, op in rows:
-        article = by_id(db, article_id)
+        article = article_by_id(db, article_id)
         if article is None:
             continue
-        make = partial(Happened, seq=seq, at=at, article=article)
+        make = partial(ChangeEvent, seq=seq, at=at, article=article)
         if op == "vanished":
             yield make(event="vanished")
             continue
@@ -45,7 +45,7 @@ def happened(db: Any, after: int, until: int) -> Iterator[Happened]:
         if edit is not None:
             yield make(event="edited", edit=edit[1], before=edit[0])
         else:  # new, or a fuller view of what was a headline
-            yield make(event="new", quiet=_quiet(db, article))
+            yield make(event="new", suppressed_reason=_quiet(db, article))
 
 
 def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -63,7 +63,7 @@ def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, 
 def _quiet(db: Any, article: Article) -> str | None:
     """Why a new article is no news. It is where every listing of it was a backfill's, or stood in its feed's first good answer."""
     entries = db.conn.execute(
-        "SELECT e.first_seen_at, e.found_by, e.backfill, f.first_ok_at, p.first_ok_at FROM entries e LEFT JOIN feeds f ON f.url = e.feed_url "
+        "SELECT e.first_seen_at, e.found_by, e.backfill, f.first_success_at, p.first_success_at FROM entries e LEFT JOIN feeds f ON f.url = e.feed_url "
         "LEFT JOIN feeds p ON p.url = f.parent_url WHERE e.article_id = ?",
         (article.id,),
     ).fetchall()
@@ -79,7 +79,7 @@ def _quiet_entry(seen: str, found_by: str, backfill: int, began: str | None, par
     if (
         parents is not None
     ):  # the parts of a sitemap come and go with their days: what counts is the index, and the hour in which its parts are read first
-        began = iso(moment(parents) + timedelta(hours=1))
+        began = format_utc(parse_utc(parents) + timedelta(hours=1))
     return "of a first crawl" if began is not None and seen <= began else None
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from storage.records import FeedCheck, FoundBy, Listed, cell, iso
+from storage.records import FeedCheck, FeedEntry, FoundBy, format_utc, json_list
 
 MAX_UNLINKED = 2_000  # entries without an address that are stored of one feed; with one there is no limit
-NO_ADDRESS = "the feed gives no address for it"
+NO_URL = "the feed gives no address for it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class CheckCounts:
     capped: int = 0  # entries that are not stored: see MAX_UNLINKED
 
 
-def known_entries(db: Any, feed_url: str, listed: Sequence[Listed]) -> set[str]:
+def known_entries(db: Any, feed_url: str, listed: Sequence[FeedEntry]) -> set[str]:
     """Which of the entries a feed lists it has listed before: their identities; one with a new guid is known by its address."""
     rows = db.conn.execute(
         "SELECT identity, url_key FROM entries WHERE feed_url = :feed AND (identity IN (SELECT value FROM json_each(:ids)) "
@@ -43,7 +43,7 @@ def known_entries(db: Any, feed_url: str, listed: Sequence[Listed]) -> set[str]:
     return {e.identity for e in listed if e.identity in ids or e.url_key in keys}
 
 
-def list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
+def upsert_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
     """Write the new and changed entries of one poll."""
     new = changed = capped = 0
     refused: Counter[str] = Counter()
@@ -73,7 +73,7 @@ def list_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
                 identity=identity,
             )
             new += 1
-            refused.update(filter(None, [why_not(listed)]))
+            refused.update(filter(None, [rejection_reason(listed)]))
         elif row[5] and row[4] != "fetched":  # a backfill listed it first, and left it to itself; now it is news
             db.conn.execute("UPDATE entries SET backfill = 0, found_by = ? WHERE id = ?", (check.found_by, row[0]))
             new += 1
@@ -101,7 +101,7 @@ def _renamed(db: Any, check: FeedCheck) -> dict[str, str]:
     return moved if 2 * len(moved) > len(check.listed) else {}
 
 
-def _said(listed: Listed) -> str:
+def _said(listed: FeedEntry) -> str:
     return listed.title or listed.fingerprint
 
 
@@ -121,9 +121,9 @@ def _unlinked(db: Any, feed_url: str) -> int:
     return int(db.conn.execute(sql, (feed_url,)).fetchone()[0])
 
 
-def why_not(listed: Listed) -> str | None:
+def rejection_reason(listed: FeedEntry) -> str | None:
     """Why an entry is never asked for; None where it may be."""
-    return listed.refused if listed.url else NO_ADDRESS
+    return listed.refused if listed.url else NO_URL
 
 
 def _known(db: Any, feed_url: str, identity: str) -> Any:
@@ -138,7 +138,7 @@ def insert_entry(
     *,
     feed_url: str,
     source: str | None,
-    listed: Listed,
+    listed: FeedEntry,
     at: datetime,
     found_by: FoundBy,
     identity: str | None = None,
@@ -160,16 +160,16 @@ def insert_entry(
     state, reason = ("fetched", "already held") if held else ("pending", None)
     if not held and was_pruned(db, listed.url_key):
         state, reason = "rejected", "pruned"
-    if why := why_not(listed):
+    if why := rejection_reason(listed):
         state, reason = "rejected", why
     added = db.conn.execute(
         "INSERT INTO entries (feed_url, identity, guid, url, title, authors, published_at, published_raw, summary, state, reason, found_by, article_id, "
         "first_seen_at, source, url_key, host, content, fingerprint, tags, language, image_url, backfill) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
-            feed_url, identity or listed.identity, listed.guid, listed.url, listed.title, cell(listed.authors), listed.published_at, listed.published_raw,
-            listed.summary, state, reason, found_by, held[0] if held else None, iso(at), source, listed.url_key, listed.host,
-            None if state == "rejected" else listed.content, listed.fingerprint, cell(listed.tags), listed.language, listed.image_url, int(backfill),
+            feed_url, identity or listed.identity, listed.guid, listed.url, listed.title, json_list(listed.authors), listed.published_at, listed.published_raw,
+            listed.summary, state, reason, found_by, held[0] if held else None, format_utc(at), source, listed.url_key, listed.host,
+            None if state == "rejected" else listed.content, listed.fingerprint, json_list(listed.tags), listed.language, listed.image_url, int(backfill),
         ),
     )  # fmt: skip
     return int(added.rowcount)
@@ -180,14 +180,14 @@ def was_pruned(db: Any, url_key: str) -> bool:
     return db.conn.execute("SELECT 1 FROM pruned_urls WHERE url_key = ?", (url_key,)).fetchone() is not None
 
 
-def _update_entry(db: Any, entry_id: int, listed: Listed, state: str) -> None:
+def _update_entry(db: Any, entry_id: int, listed: FeedEntry, state: str) -> None:
     """The feed says something else of an entry that is known: what it says is taken over, and the article is owed again."""
     owed = listed.url and state != "leased" and not was_pruned(db, listed.url_key)
     db.conn.execute(
         "UPDATE entries SET url = ?, title = ?, authors = ?, published_at = ?, published_raw = ?, summary = ?, content = ?, fingerprint = ?, tags = ?, url_key = ?, host = ?, "
         "state = CASE WHEN ? THEN 'pending' ELSE state END, attempts = CASE WHEN ? THEN 0 ELSE attempts END, retry_at = CASE WHEN ? THEN NULL ELSE retry_at END WHERE id = ?",
         (
-            listed.url, listed.title, cell(listed.authors), listed.published_at, listed.published_raw, listed.summary, listed.content,
-            listed.fingerprint, cell(listed.tags), listed.url_key, listed.host, owed, owed, owed, entry_id,
+            listed.url, listed.title, json_list(listed.authors), listed.published_at, listed.published_raw, listed.summary, listed.content,
+            listed.fingerprint, json_list(listed.tags), listed.url_key, listed.host, owed, owed, owed, entry_id,
         ),
     )  # fmt: skip

@@ -19,7 +19,7 @@ def feed_columns(table: str) -> str:
 def feed_from_row(row: Sequence[Any]) -> Feed:
     """A row of those columns."""
     found = dict(zip(FEED_COLUMNS, row, strict=True))
-    return Feed(**{**found, "lies": bool(found["lies"])})
+    return Feed(**{**found, "validators_unreliable": bool(found["validators_unreliable"])})
 
 
 def feed(db: Any, url: str) -> Feed | None:

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from storage.records import Feed, FeedCheck, cell, iso, iso_after
-from storage.sql.entries import CheckCounts, list_entries
+from storage.records import Feed, FeedCheck, format_utc, format_utc_ceil, json_list
+from storage.sql.entries import CheckCounts, upsert_entries
 from storage.sql.feed_rows import feed_columns, feed_from_row
 from storage.sql.source_days import count_rejected, watch_day
 
 
-class SourceLike(Protocol):
+class SourceRow(Protocol):
     """What the store needs to know of a source; the configuration's Source is one."""
 
     @property
@@ -61,7 +61,7 @@ def _regroup(db: Any, source: str, now: str) -> None:
     )
 
 
-def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str], now: str) -> None:
+def sync_sources(db: Any, sources: Iterable[SourceRow], hosts: dict[str, str], now: str) -> None:
     """Make the sources and feeds tables say what the configuration says; feeds that it no longer names are disabled, never deleted."""
     named: set[str] = set()
     ids: list[str] = []
@@ -71,12 +71,12 @@ def sync_sources(db: Any, sources: Iterable[SourceLike], hosts: dict[str, str], 
     }
     for s in sources:
         ids.append(s.id)
-        if s.id in chosen_by and chosen_by[s.id] != (cell(s.tags), s.country or None):
+        if s.id in chosen_by and chosen_by[s.id] != (json_list(s.tags), s.country or None):
             _regroup(db, s.id, now)
         db.conn.execute(
             "INSERT INTO sources (id, name, url, language, country, tags, enabled) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "name = excluded.name, url = excluded.url, language = excluded.language, country = excluded.country, tags = excluded.tags, enabled = excluded.enabled",
-            (s.id, s.name, s.url or None, s.language or None, s.country or None, cell(s.tags), int(s.enabled)),
+            (s.id, s.name, s.url or None, s.language or None, s.country or None, json_list(s.tags), int(s.enabled)),
         )
         for kind, url in s.feed_urls:
             if url in named:  # of two sources with one feed the first has it
@@ -121,8 +121,8 @@ def feeds_to_replace(db: Any, *, now: datetime, day: timedelta) -> list[Feed]:
     """Feeds that have failed for a day, or are gone, and whose successor was not looked for since."""
     rows = db.conn.execute(
         f"SELECT {feed_columns('f')} FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.parent_url IS NULL AND f.state <> 'disabled' "
-        "AND (f.state = 'gone' OR f.failing_since <= :since) AND (f.searched_at IS NULL OR f.searched_at <= :since) ORDER BY f.searched_at LIMIT 3",
-        {"since": iso(now - day)},
+        "AND (f.state = 'gone' OR f.failing_since <= :since) AND (f.replacement_searched_at IS NULL OR f.replacement_searched_at <= :since) ORDER BY f.replacement_searched_at LIMIT 3",
+        {"since": format_utc(now - day)},
     ).fetchall()
     return [feed_from_row(row) for row in rows]
 
@@ -130,9 +130,9 @@ def feeds_to_replace(db: Any, *, now: datetime, day: timedelta) -> list[Feed]:
 def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
     """Write what one poll found: the feed's row, its new and changed entries, its child maps."""
     counts = CheckCounts()
-    at = iso(check.at)
+    at = format_utc(check.at)
     if check.outcome == "changed":
-        counts = list_entries(db, check, source)
+        counts = upsert_entries(db, check, source)
         for url in check.children:
             db.conn.execute(
                 "INSERT INTO feeds (url, source, kind, host, parent_url) VALUES (?, ?, 'sitemap', ?, ?) "
@@ -155,30 +155,32 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
         for reason, number in counts.refused.items():
             count_rejected(db, source, at, reason, number)
     values: dict[str, Any] = {
-        "leased_until": None, "checked_at": at, "due_at": iso_after(check.due_at) if check.due_at else None, "last_error": check.error, "lies": int(check.lies),
-        "not_before": iso_after(check.not_before) if check.not_before else None, "address": check.move.address, "moved_to": check.move.to,
+        "leased_until": None, "checked_at": at, "due_at": format_utc_ceil(check.due_at) if check.due_at else None, "last_error": check.error, "validators_unreliable": int(check.validators_unreliable),
+        "not_before": format_utc_ceil(check.not_before) if check.not_before else None, "effective_url": check.move.effective_url, "moved_to": check.move.to,
         "moved_since": check.move.since, "moved_polls": check.move.polls,
     }  # fmt: skip
     if failed:
         values["state"] = "gone" if check.outcome == "gone" else "active"
     else:
         values.update(
-            final_url=check.final_url, etag=check.etag, last_modified=check.last_modified, failures=0, failing_since=None, lost_polls=0, lost_since=None, ok_at=at,
-            rhythm=check.rhythm, successor=None,
+            final_url=check.final_url, etag=check.etag, last_modified=check.last_modified, failures=0, failing_since=None, not_found_count=0, not_found_since=None, last_success_at=at,
+            rate_model=check.rate_model, replacement=None,
         )  # fmt: skip
         kept = {
-            "kind": check.kind, "interval_seconds": check.interval_seconds, "body_hash": check.body_hash, "window": check.window,
-            "asked_wait": check.asked_wait, "overlap": check.overlap, "full_at": iso_after(check.full_at) if check.full_at else None, "changed_at": at if counts.new else None,
+            "kind": check.kind, "interval_seconds": check.interval_seconds, "body_hash": check.body_hash, "window_size": check.window_size,
+            "requested_interval": check.requested_interval, "entries_known": check.entries_known, "last_body_at": format_utc_ceil(check.last_body_at) if check.last_body_at else None, "changed_at": at if counts.new else None,
         }  # fmt: skip
         values.update({name: value for name, value in kept.items() if value is not None})
-        if check.window is not None:
-            values.update(archive_url=check.archive_url, skips=check.skips)
+        if check.window_size is not None:
+            values.update(archive_url=check.archive_url, skip_schedule=check.skip_schedule)
     assignments = ", ".join(f"{name} = :{name}" for name in values)
     if not failed:
-        assignments += ", first_ok_at = coalesce(first_ok_at, :checked_at)"
+        assignments += ", first_success_at = coalesce(first_success_at, :checked_at)"
     else:
         assignments += ", failures = failures + 1, failing_since = coalesce(failing_since, :checked_at)"
-        if check.lost:
-            assignments += ", lost_polls = lost_polls + 1, lost_since = coalesce(lost_since, :checked_at)"
+        if check.not_found:
+            assignments += (
+                ", not_found_count = not_found_count + 1, not_found_since = coalesce(not_found_since, :checked_at)"
+            )
     db.conn.execute(f"UPDATE feeds SET {assignments} WHERE url = :url", {**values, "url": check.feed_url})
     return counts

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import Twin, iso, moment
+from storage.records import DuplicateCandidate, format_utc, parse_utc
 
 # Syndication is bounded in time; a rolling window keeps the look-up's cost flat (DUPLICATES: 14 to 30 days).
 WINDOW = timedelta(days=30)
@@ -15,7 +15,9 @@ _COMMON_OF_SOURCE = 4  # articles of one source within the window; a wire story 
 _COMMON = 50  # a fingerprint that stands in more articles than this is a footer, not a story
 
 
-def twins(db: Any, prints: Sequence[int], *, now: datetime, source: str | None = None, at_least: int = 2) -> list[Twin]:
+def duplicate_candidates(
+    db: Any, prints: Sequence[int], *, now: datetime, source: str | None = None, at_least: int = 2
+) -> list[DuplicateCandidate]:
     """Held articles that share at least that many fingerprints, most first.
 
     A fingerprint that stands in many articles, or in some of the source's own, is a footer's (DUPLICATES: footers of 60 to 80 words give
@@ -49,7 +51,7 @@ def twins(db: Any, prints: Sequence[int], *, now: datetime, source: str | None =
         (ids,),
     )
     names = ("id", "story_id", "source", "url", "title", "text", "published_at", "first_seen_at")
-    return [Twin(**dict(zip(names, row, strict=True))) for row in found]
+    return [DuplicateCandidate(**dict(zip(names, row, strict=True))) for row in found]
 
 
 def add(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
@@ -61,20 +63,20 @@ def add(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
     )
 
 
-def forget(db: Any, article_id: int) -> None:
+def delete(db: Any, article_id: int) -> None:
     """Take out an article's: its text is another now."""
     db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article_id,))
 
 
-def forget_old(db: Any, now: datetime) -> int:
+def delete_expired(db: Any, now: datetime) -> int:
     """Take out those that no look-up asks for any more, so that look-ups cost the same in a large archive; how many they were."""
     newest = db.conn.execute("SELECT max(first_seen_at) FROM articles").fetchone()[0]
     if newest is None:
         return 0
-    since = min(now, moment(newest) + timedelta(days=1)) - WINDOW  # not by a clock that ran ahead
+    since = min(now, parse_utc(newest) + timedelta(days=1)) - WINDOW  # not by a clock that ran ahead
     last = db.conn.execute(
         "SELECT max(id) FROM articles WHERE first_seen_at = (SELECT max(first_seen_at) FROM articles WHERE first_seen_at < ?)",
-        (iso(since),),
+        (format_utc(since),),
     ).fetchone()
     if last[0] is None:
         return 0

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import Gap, GapFound, Step, StepFound, iso, iso_after, moment
+from storage.records import BackfillResult, BackfillStep, Gap, GapDetected, format_utc, format_utc_ceil, parse_utc
 from storage.sql.backfill_steps import RETRIES, add_steps
 from storage.sql.entries import MAX_UNLINKED, insert_entry
 
@@ -23,7 +23,13 @@ MAX_STEPS = 500  # pages walked for one gap: an index may lead to another for ev
 
 
 def open_gap(
-    db: Any, *, feed_url: str, source: str | None, gap: GapFound, steps: Callable[[int], Sequence[Step]], now: datetime
+    db: Any,
+    *,
+    feed_url: str,
+    source: str | None,
+    gap: GapDetected,
+    steps: Callable[[int], Sequence[BackfillStep]],
+    now: datetime,
 ) -> bool:
     """Write down a hole, and where to look for what was in it; whether it is another one.
 
@@ -35,8 +41,8 @@ def open_gap(
         _extend(db, is_open[0], gap.to_at)
         return False
     in_vain = db.conn.execute(
-        "SELECT 1 FROM gaps WHERE feed_url = ? AND state = 'lost' AND closed_at > ? AND (how IS NULL OR how = ?)",
-        (feed_url, iso(now - AGAIN), NO_ANSWER),
+        "SELECT 1 FROM gaps WHERE feed_url = ? AND state = 'lost' AND closed_at > ? AND (filled_by IS NULL OR filled_by = ?)",
+        (feed_url, format_utc(now - AGAIN), NO_ANSWER),
     ).fetchone()
     gap_id = _insert_gap(db, feed_url, source, gap, now)
     if in_vain:
@@ -49,10 +55,10 @@ def open_gap(
 def _extend(db: Any, gap_id: int, until: str) -> None:
     """Make a gap end later. What its pages were read for already ends before that, so they are read again; see `apply_step` for one that is being asked."""
     if db.conn.execute(
-        "UPDATE gaps SET to_at = ?, how = NULL WHERE id = ? AND to_at < ?", (until, gap_id, until)
+        "UPDATE gaps SET to_at = ?, filled_by = NULL WHERE id = ? AND to_at < ?", (until, gap_id, until)
     ).rowcount:
         db.conn.execute(
-            "UPDATE steps SET until = ?, mark = NULL, state = CASE state WHEN 'done' THEN 'pending' ELSE state END WHERE gap_id = ?",
+            "UPDATE backfill_steps SET until = ?, page_hash = NULL, state = CASE state WHEN 'done' THEN 'pending' ELSE state END WHERE gap_id = ?",
             (until, gap_id),
         )
 
@@ -60,21 +66,21 @@ def _extend(db: Any, gap_id: int, until: str) -> None:
 def cap_reached(db: Any, *, feed_url: str, source: str | None, since: str | None, now: datetime) -> None:
     """Write down, once a week, that a feed lists more entries without an address than are stored: a gap that nothing fills."""
     known = db.conn.execute(
-        "SELECT 1 FROM gaps WHERE feed_url = ? AND how = ? AND found_at > ?",
-        (feed_url, CAPPED, iso(now - timedelta(days=7))),
+        "SELECT 1 FROM gaps WHERE feed_url = ? AND filled_by = ? AND found_at > ?",
+        (feed_url, CAPPED, format_utc(now - timedelta(days=7))),
     ).fetchone()
     if not known:
-        found = GapFound(from_at=since or iso(now), to_at=iso(now))
+        found = GapDetected(from_at=since or format_utc(now), to_at=format_utc(now))
         gap_without_steps(db, _insert_gap(db, feed_url, source, found, now), now, CAPPED)
 
 
-def _insert_gap(db: Any, feed_url: str, source: str | None, gap: GapFound, now: datetime) -> int:
+def _insert_gap(db: Any, feed_url: str, source: str | None, gap: GapDetected, now: datetime) -> int:
     gap_id = db.conn.execute(
         "INSERT INTO gaps (feed_url, from_at, to_at, found_at, source) VALUES (?, ?, ?, ?, ?)",
-        (feed_url, gap.from_at, gap.to_at, iso(now), source),
+        (feed_url, gap.from_at, gap.to_at, format_utc(now), source),
     ).lastrowid
     if source:
-        _count_gap(db, source, iso(now)[:10], 1)
+        _count_gap(db, source, format_utc(now)[:10], 1)
     return int(gap_id)
 
 
@@ -85,7 +91,7 @@ def _count_gap(db: Any, source: str, day: str, by: int) -> None:
     )
 
 
-def apply_step(db: Any, step: Step, found: StepFound, *, now: datetime) -> int:
+def apply_step(db: Any, step: BackfillStep, found: BackfillResult, *, now: datetime) -> int:
     """Write what a step brought: new entries, further steps, and whether its gap is closed. How many entries are new."""
     new = 0
     for listed in found.listed:
@@ -98,58 +104,60 @@ def apply_step(db: Any, step: Step, found: StepFound, *, now: datetime) -> int:
             found_by="backfill",
             backfill=step.gap_id is None,
         )
-    row = db.conn.execute("SELECT until FROM steps WHERE id = ?", (step.id,)).fetchone()
+    row = db.conn.execute("SELECT until FROM backfill_steps WHERE id = ?", (step.id,)).fetchone()
     until = row[0] if row is not None else step.until
     if until != step.until:  # its gap became longer while it was asked: it is asked again
         longer = [replace(each, until=until) for each in found.further]
-        found = replace(found, further=tuple(longer), reached=False, mark=None)
+        found = replace(found, further=tuple(longer), reached=False, page_hash=None)
     later = None
     state = "done" if until == step.until else "pending"
     if found.error is not None:
-        state = "failed" if found.hard or step.attempts + 1 >= RETRIES else "pending"
-        later = iso_after(found.retry_at) if found.retry_at else None
+        state = "failed" if found.permanent or step.attempts + 1 >= RETRIES else "pending"
+        later = format_utc_ceil(found.retry_at) if found.retry_at else None
     repeated = (
-        found.mark is not None
+        found.page_hash is not None
         and db.conn.execute(
-            "SELECT 1 FROM steps WHERE source = ? AND gap_id IS ? AND since = ? AND until = ? AND feed_url = ? AND mark = ? AND id <> ?",
-            (step.source, step.gap_id, step.since, step.until, step.feed_url, found.mark, step.id),
+            "SELECT 1 FROM backfill_steps WHERE source = ? AND gap_id IS ? AND since = ? AND until = ? AND feed_url = ? AND page_hash = ? AND id <> ?",
+            (step.source, step.gap_id, step.since, step.until, step.feed_url, found.page_hash, step.id),
         ).fetchone()
     )
     db.conn.execute(
-        "UPDATE steps SET state = ?, attempts = attempts + 1, retry_at = ?, found = ?, error = ?, asked_at = ?, mark = ? WHERE id = ?",
-        (state, later, new, found.error, iso(now), found.mark, step.id),
+        "UPDATE backfill_steps SET state = ?, attempts = attempts + 1, retry_at = ?, entries_found = ?, error = ?, requested_at = ?, page_hash = ? WHERE id = ?",
+        (state, later, new, found.error, format_utc(now), found.page_hash, step.id),
     )
     is_open = (
         step.gap_id is None
         or db.conn.execute("SELECT 1 FROM gaps WHERE id = ? AND state = 'open'", (step.gap_id,)).fetchone()
     )
     walked = (
-        db.conn.execute("SELECT count(*) FROM steps WHERE gap_id = ?", (step.gap_id,)).fetchone()[0]
+        db.conn.execute("SELECT count(*) FROM backfill_steps WHERE gap_id = ?", (step.gap_id,)).fetchone()[0]
         if step.gap_id is not None
         else 0
     )
     if is_open and not repeated and walked < MAX_STEPS:  # a page that lists what another did leads round in a circle
         add_steps(db, found.further)
     if step.gap_id is not None and is_open:
-        _close(db, step.gap_id, step.rank, found, new, now)
+        _close(db, step.gap_id, step.priority, found, new, now)
     return new
 
 
-def _close(db: Any, gap_id: int, rank: int, found: StepFound, new: int, now: datetime) -> None:
+def _close(db: Any, gap_id: int, rank: int, found: BackfillResult, new: int, now: datetime) -> None:
     """Filled when a page reached back far enough and all its kind are walked: the maps of an index are one listing."""
     db.conn.execute("UPDATE gaps SET entries_found = entries_found + ? WHERE id = ?", (new, gap_id))
     if found.reached:
-        db.conn.execute("UPDATE gaps SET how = ? WHERE id = ?", (found.how, gap_id))
-    owed = "SELECT count(*) FROM steps WHERE gap_id = ? AND state IN ('pending', 'leased') AND rank <= ?"
+        db.conn.execute("UPDATE gaps SET filled_by = ? WHERE id = ?", (found.filled_by, gap_id))
+    owed = "SELECT count(*) FROM backfill_steps WHERE gap_id = ? AND state IN ('pending', 'leased') AND priority <= ?"
     if db.conn.execute(owed, (gap_id, rank)).fetchone()[0]:
         return
-    source, found_at, how = db.conn.execute("SELECT source, found_at, how FROM gaps WHERE id = ?", (gap_id,)).fetchone()
+    source, found_at, how = db.conn.execute(
+        "SELECT source, found_at, filled_by FROM gaps WHERE id = ?", (gap_id,)
+    ).fetchone()
     if how is None and db.conn.execute(owed, (gap_id, 99)).fetchone()[0]:
         return
     db.conn.execute(
-        "UPDATE gaps SET state = ?, closed_at = ? WHERE id = ?", ("filled" if how else "lost", iso(now), gap_id)
+        "UPDATE gaps SET state = ?, closed_at = ? WHERE id = ?", ("filled" if how else "lost", format_utc(now), gap_id)
     )
-    db.conn.execute("DELETE FROM steps WHERE gap_id = ? AND state = 'pending'", (gap_id,))
+    db.conn.execute("DELETE FROM backfill_steps WHERE gap_id = ? AND state = 'pending'", (gap_id,))
     if how and source:
         _count_gap(db, source, found_at[:10], -1)
 
@@ -157,14 +165,25 @@ def _close(db: Any, gap_id: int, rank: int, found: StepFound, new: int, now: dat
 def gap_without_steps(db: Any, gap_id: int, now: datetime, how: str = "nowhere to look") -> None:
     """There is no other place to look: what was in it is lost."""
     db.conn.execute(
-        "UPDATE gaps SET state = 'lost', closed_at = ?, how = ? WHERE id = ? AND state = 'open'",
-        (iso(now), how, gap_id),
+        "UPDATE gaps SET state = 'lost', closed_at = ?, filled_by = ? WHERE id = ? AND state = 'open'",
+        (format_utc(now), how, gap_id),
     )
 
 
 def gaps(db: Any, *, sources: Sequence[str] = (), states: Sequence[str] = (), since: str | None = None) -> list[Gap]:
     """The holes, newest first."""
-    names = ("id", "source", "feed_url", "from_at", "to_at", "found_at", "state", "entries_found", "closed_at", "how")
+    names = (
+        "id",
+        "source",
+        "feed_url",
+        "from_at",
+        "to_at",
+        "found_at",
+        "state",
+        "entries_found",
+        "closed_at",
+        "filled_by",
+    )
     rows = db.conn.execute(
         f"SELECT {', '.join(names)} FROM gaps WHERE (:all_sources OR source IN (SELECT value FROM json_each(:sources))) "
         "AND (:all_states OR state IN (SELECT value FROM json_each(:states))) AND (:since IS NULL OR found_at >= :since) ORDER BY found_at DESC, id DESC",
@@ -177,12 +196,12 @@ def gaps(db: Any, *, sources: Sequence[str] = (), states: Sequence[str] = (), si
 
 def expire_gaps(db: Any, now: datetime, after: timedelta) -> int:
     """Gaps that nothing has filled for long, as their steps were never answered: lost."""
-    before = iso(moment(iso(now)) - after)
+    before = format_utc(parse_utc(format_utc(now)) - after)
     rows = db.conn.execute("SELECT id FROM gaps WHERE state = 'open' AND found_at < ?", (before,)).fetchall()
     for (gap_id,) in rows:
-        db.conn.execute("DELETE FROM steps WHERE gap_id = ? AND state <> 'leased'", (gap_id,))
+        db.conn.execute("DELETE FROM backfill_steps WHERE gap_id = ? AND state <> 'leased'", (gap_id,))
         db.conn.execute(
-            "UPDATE gaps SET state = 'lost', closed_at = ?, how = ? WHERE id = ?",
-            (iso(now), NO_ANSWER, gap_id),
+            "UPDATE gaps SET state = 'lost', closed_at = ?, filled_by = ? WHERE id = ?",
+            (format_utc(now), NO_ANSWER, gap_id),
         )
     return len(rows)

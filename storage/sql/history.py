@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from storage.records import Article
-from storage.sql.rows import COLUMNS, article_from, dicts
+from storage.sql.rows import COLUMNS, article_from_row, dicts
 
 
 def revisions(db: Any, article_id: int) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def story(db: Any, story_id: int) -> list[Article]:
         f"SELECT {COLUMNS} FROM articles a WHERE a.story_id = ? ORDER BY coalesce(a.published_at, a.first_seen_at), a.id",
         (story_id,),
     )
-    return [article_from(row) for row in rows]
+    return [article_from_row(row) for row in rows]
 
 
 def addresses(db: Any, article_id: int) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from storage.records import Entry, Feed, iso
+from storage.records import Entry, Feed, format_utc
 from storage.sql.backfill_steps import release_steps
 from storage.sql.feed_rows import feed_columns, feed_from_row
 from storage.sql.throttles import throttled_hosts
@@ -33,13 +33,13 @@ def release_leases(db: Any) -> int:
 
 _WHEN = "coalesce(e.published_at, e.first_seen_at)"
 # What may be owed now or later, in the words of the index entries_next.
-_ALIVE = "(e.state = 'pending' OR (e.state IN ('retry', 'gone') AND e.retry_at IS NOT NULL))"
+_OPEN = "(e.state = 'pending' OR (e.state IN ('retry', 'gone') AND e.retry_at IS NOT NULL))"
 _DUE = (
     "(e.state = 'pending' OR (e.state = 'retry' AND (e.retry_at <= :now OR :all)) OR (e.state = 'gone' AND e.retry_at <= :now)) "
     "AND (e.not_before IS NULL OR e.not_before <= :now) AND e.url IS NOT NULL"
 )
-_OWED = (
-    f"{_ALIVE} AND {_DUE} AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND "
+_LEASABLE = (
+    f"{_OPEN} AND {_DUE} AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND "
     # another feed's entry of the same article is being asked for, or waits for its time
     "(o.state = 'leased' OR (o.state IN ('retry', 'gone') AND (o.not_before > :now OR (o.retry_at > :now AND NOT :all)))))"
 )
@@ -78,7 +78,7 @@ def lease_entries(
         skip_keys: nor other entries of these addresses.
         backfill: what `backfill` found, and nothing else; it is left to that command.
     """
-    where = [_OWED, "e.backfill = :backfill"]
+    where = [_LEASABLE, "e.backfill = :backfill"]
     held = throttled_hosts(db, now)
     if held:
         where.append("e.host NOT IN (SELECT value FROM json_each(:held))")
@@ -106,20 +106,21 @@ def lease_entries(
             f"SELECT x.id, row_number() OVER (PARTITION BY x.host ORDER BY {_WHEN.replace('e.', 'x.')}, x.id) AS host_rank, x.host "
             f"FROM hosts h CROSS JOIN entries x ON x.id IN ({oldest}) WHERE h.host IS NOT NULL"
         )
-    next_host = f"SELECT min(e.host) FROM entries e WHERE {_ALIVE}"
+    next_host = f"SELECT min(e.host) FROM entries e WHERE {_OPEN}"
     rows = db.conn.execute(
         f"WITH RECURSIVE hosts (host) AS (SELECT ({next_host}) UNION ALL SELECT ({next_host} AND e.host > h.host) FROM hosts h WHERE h.host IS NOT NULL), "
         f"chosen AS MATERIALIZED ({chosen}), room AS (SELECT host, count(*) AS taken FROM entries WHERE state = 'leased' GROUP BY host) "
         f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM chosen c CROSS JOIN entries e ON e.id = c.id LEFT JOIN room r ON r.host = c.host LEFT JOIN articles a ON a.id = e.article_id "
         f"WHERE c.host_rank + coalesce(r.taken, 0) <= :per_host ORDER BY c.host_rank, {_WHEN} LIMIT :limit",
         {
-            "now": iso(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)), "skip_keys": json.dumps(list(skip_keys)),
+            "now": format_utc(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)), "skip_keys": json.dumps(list(skip_keys)),
             "sources": json.dumps(list(sources or ())), "per_host": per_host, "newest": newest, "limit": limit,
             "backfill": backfill, "held": json.dumps(list(held)),
         },
     ).fetchall()  # fmt: skip
     db.conn.executemany(
-        "UPDATE entries SET state = 'leased', leased_until = ? WHERE id = ?", [(iso(until), row[0]) for row in rows]
+        "UPDATE entries SET state = 'leased', leased_until = ? WHERE id = ?",
+        [(format_utc(until), row[0]) for row in rows],
     )
     return [_entry(row) for row in rows]
 
@@ -178,8 +179,8 @@ def lease_rechecks(
     if sources is not None:
         where += " AND a.source IN (SELECT value FROM json_each(:sources))"
     rows = db.conn.execute(
-        f"SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at, a.missing_at FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
-        {"now": iso(now), "sources": json.dumps(list(sources or ())), "limit": 100 * limit},
+        f"SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at, a.first_not_found_at FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
+        {"now": format_utc(now), "sources": json.dumps(list(sources or ())), "limit": 100 * limit},
     ).fetchall()
     counts = {**busy, **dict.fromkeys(throttled_hosts(db, now), per_host)}
     chosen: list[Any] = []
@@ -190,18 +191,18 @@ def lease_rechecks(
             chosen.append(row)
     rows = chosen
     db.conn.executemany(
-        "UPDATE articles SET recheck_leased_until = ? WHERE id = ?", [(iso(until), row[0]) for row in rows]
+        "UPDATE articles SET recheck_leased_until = ? WHERE id = ?", [(format_utc(until), row[0]) for row in rows]
     )
     return [_recheck(db, row) for row in rows]
 
 
 def _recheck(db: Any, row: Sequence[Any]) -> Entry:
     """A held article as an entry without a row of its own; with what its feed said of it, so that what only the feed told is not lost."""
-    article_id, source, url, etag, last_modified, seen_at, missing_at = row
+    article_id, source, url, etag, last_modified, seen_at, first_not_found_at = row
     said = entry_of(db, article_id) or Entry(id=0, feed_url="", source=source, url=url, url_key="")
     return replace(
         said, id=0, feed_url="", source=source, url=url, url_key="", article_id=article_id, etag=etag, last_modified=last_modified, article_seen_at=seen_at,
-        verdict="gone" if missing_at else None, attempts=1 if missing_at else 0, reason=None, found_by="feed", backfill=False,
+        verdict="gone" if first_not_found_at else None, attempts=1 if first_not_found_at else 0, reason=None, found_by="feed", backfill=False,
     )  # fmt: skip
 
 
@@ -209,12 +210,12 @@ def return_expired(db: Any, *, now: datetime, asked: Sequence[int]) -> int:
     """Give back leases that ended without an answer and are not being asked for (`asked`): a settlement that could not be written."""
     rows = db.conn.execute(
         "UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased' AND leased_until < ? AND id NOT IN (SELECT value FROM json_each(?))",
-        (iso(now), json.dumps(list(asked))),
+        (format_utc(now), json.dumps(list(asked))),
     )
     return int(rows.rowcount)
 
 
-def anything_due(db: Any, *, now: datetime) -> bool:
+def has_due_work(db: Any, *, now: datetime) -> bool:
     """Whether a feed's, an entry's or a step's time has come, as far as an index tells."""
     due = "FROM feeds f JOIN sources s ON s.id = f.source AND s.enabled = 1 WHERE f.state = 'active' AND (f.leased_until IS NULL OR f.leased_until < :now)"
     questions = (
@@ -222,12 +223,12 @@ def anything_due(db: Any, *, now: datetime) -> bool:
         f"SELECT 1 {due} AND f.due_at IS NULL AND (f.not_before IS NULL OR f.not_before <= :now)",
         "SELECT 1 FROM entries WHERE state = 'pending' AND backfill = 0 AND (not_before IS NULL OR not_before <= :now)",
         "SELECT 1 FROM entries WHERE retry_at <= :now AND backfill = 0 AND state IN ('retry', 'gone')",
-        "SELECT 1 FROM steps WHERE state = 'pending' AND gap_id IS NOT NULL AND (retry_at IS NULL OR retry_at <= :now)",
+        "SELECT 1 FROM backfill_steps WHERE state = 'pending' AND gap_id IS NOT NULL AND (retry_at IS NULL OR retry_at <= :now)",
     )
-    return any(db.conn.execute(f"{question} LIMIT 1", {"now": iso(now)}).fetchone() for question in questions)
+    return any(db.conn.execute(f"{question} LIMIT 1", {"now": format_utc(now)}).fetchone() for question in questions)
 
 
-def shift(db: Any, seconds: int, *, now: datetime) -> None:
+def shift_due_times(db: Any, seconds: int, *, now: datetime) -> None:
     """The wall clock was set by so many seconds: what is due moves with it, so that nothing waits for an hour that comes twice."""
     by = f"{seconds:+d} seconds"
     form = "strftime('%Y-%m-%dT%H:%M:%SZ', {0}, ?)"
@@ -235,48 +236,53 @@ def shift(db: Any, seconds: int, *, now: datetime) -> None:
         ("feeds", ("due_at", "not_before")),
         ("entries", ("retry_at", "not_before")),
         ("articles", ("recheck_at",)),
-        ("steps", ("retry_at",)),
-        ("throttles", ("until",)),
-        ("messages", ("next_at", "created_at")),
-        ("hits", ("at",)),
+        ("backfill_steps", ("retry_at",)),
+        ("throttles", ("hold_until",)),
+        ("notifications", ("next_attempt_at", "created_at")),
+        ("watch_hits", ("at",)),
     ):
         for column in columns:
-            db.conn.execute(f"UPDATE {table} SET {column} = {form.format(column)} WHERE {column} > ?", (by, iso(now)))
+            db.conn.execute(
+                f"UPDATE {table} SET {column} = {form.format(column)} WHERE {column} > ?", (by, format_utc(now))
+            )
 
 
-def stagger(db: Any, *, now: datetime, over: float) -> int:
+def spread_overdue(db: Any, *, now: datetime, over: float) -> int:
     """Spread the feeds that are overdue over so many seconds, by a number of their own: after a suspend not all hosts are asked at once."""
-    rows = db.conn.execute("SELECT url FROM feeds WHERE state = 'active' AND due_at < ?", (iso(now),)).fetchall()
+    rows = db.conn.execute("SELECT url FROM feeds WHERE state = 'active' AND due_at < ?", (format_utc(now),)).fetchall()
     db.conn.executemany(
         "UPDATE feeds SET due_at = ? WHERE url = ?",
-        [(iso(now + timedelta(seconds=over * (zlib.crc32(row[0].encode()) % 1000) / 1000)), row[0]) for row in rows],
+        [
+            (format_utc(now + timedelta(seconds=over * (zlib.crc32(row[0].encode()) % 1000) / 1000)), row[0])
+            for row in rows
+        ],
     )
     return len(rows)
 
 
-def count_owed(db: Any, *, now: datetime, sources: Sequence[str] | None, ignore_retry: bool) -> int:
+def count_pending(db: Any, *, now: datetime, sources: Sequence[str] | None, ignore_retry: bool) -> int:
     """How many entries could be leased now."""
-    where = f"{_OWED} AND e.backfill = 0" + (
+    where = f"{_LEASABLE} AND e.backfill = 0" + (
         " AND e.source IN (SELECT value FROM json_each(:sources))" if sources is not None else ""
     )
     row = db.conn.execute(
         f"SELECT count(*) FROM entries e WHERE {where}",
-        {"now": iso(now), "all": ignore_retry, "sources": json.dumps(list(sources or ()))},
+        {"now": format_utc(now), "all": ignore_retry, "sources": json.dumps(list(sources or ()))},
     ).fetchone()
     return int(row[0])
 
 
-def add_urgent(db: Any, *, url: str, url_key: str, host: str, source: str | None, now: datetime) -> int:
+def add_urgent_entry(db: Any, *, url: str, url_key: str, host: str, source: str | None, now: datetime) -> int:
     """An address a person asks for now: an entry found by the user, owed at once. Returns its id."""
     db.conn.execute(
         "INSERT INTO entries (feed_url, identity, url, url_key, host, source, found_by, first_seen_at) VALUES ('', ?, ?, ?, ?, ?, 'user', ?) "
         "ON CONFLICT (feed_url, identity) DO UPDATE SET state = 'pending', reason = NULL, attempts = 0, retry_at = NULL, not_before = NULL, leased_until = NULL, url = excluded.url",
-        (url, url, url_key, host, source, iso(now)),
+        (url, url, url_key, host, source, format_utc(now)),
     )
     return int(db.conn.execute("SELECT id FROM entries WHERE feed_url = '' AND identity = ?", (url,)).fetchone()[0])
 
 
-def urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
+def lease_urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
     """Take every entry that a person waits for."""
     ids = [
         row[0]
@@ -331,12 +337,12 @@ def lease_feeds(
     question = f"SELECT {feed_columns('f')}, f.host FROM feeds f JOIN sources s ON s.id = f.source WHERE {' AND '.join(where)} ORDER BY f.due_at LIMIT :batch"
     taken = dict(
         db.conn.execute(
-            "SELECT host, count(*) FROM feeds WHERE leased_until >= ? GROUP BY host", (iso(now),)
+            "SELECT host, count(*) FROM feeds WHERE leased_until >= ? GROUP BY host", (format_utc(now),)
         ).fetchall()
     )
     full = {host for host, count in taken.items() if count >= per_host} | set(throttled_hosts(db, now))
     values: dict[str, Any] = {
-        "now": iso(now),
+        "now": format_utc(now),
         "done": json.dumps(list(done)),
         "sources": json.dumps(list(sources or ())),
         "batch": 4 * limit,
@@ -354,6 +360,8 @@ def lease_feeds(
             taken[host] = taken.get(host, 0) + 1
             if taken[host] >= per_host:
                 full.add(host)
-        db.conn.executemany("UPDATE feeds SET leased_until = ? WHERE url = ?", [(iso(until), url) for url in chosen])
+        db.conn.executemany(
+            "UPDATE feeds SET leased_until = ? WHERE url = ?", [(format_utc(until), url) for url in chosen]
+        )
         more = len(rows) == values["batch"] and len(feeds) < limit and bool(chosen)
     return feeds

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from storage.records import iso
+from storage.records import format_utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What a watch found: told once for `once`."""
+class WatchHit:
+    """What a watch found: notified once for each dedup_key."""
 
     watch: str
-    once: str
+    dedup_key: str
     event: str
     article_id: int
     revision: int
@@ -32,53 +32,58 @@ class Message:
     id: int
     uid: str
     watch: str
-    target: str
+    receiver_hash: str
     body: str
     created_at: str
     attempts: int
 
 
-def add_found(db: Any, found: Iterable[Found]) -> int:
+def add_found(db: Any, found: Iterable[WatchHit]) -> int:
     """Write what watches found; what was told before, and is the same, is not told again. How many are new."""
     before = db.conn.total_changes
     db.conn.executemany(
-        "INSERT INTO hits (watch, once, event, article_id, revision, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(f.watch, f.once, f.event, f.article_id, f.revision, f.seq, f.at) for f in found],
+        "INSERT INTO watch_hits (watch, dedup_key, event, article_id, revision, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(f.watch, f.dedup_key, f.event, f.article_id, f.revision, f.seq, f.at) for f in found],
     )
     return int(db.conn.total_changes - before)
 
 
-def waiting(db: Any) -> dict[str, list[Found]]:
+def waiting(db: Any) -> dict[str, list[WatchHit]]:
     """What was found and is not told yet, by watch, oldest first."""
     rows = db.conn.execute(
-        "SELECT watch, once, event, article_id, revision, seq, at FROM hits WHERE told_at IS NULL ORDER BY watch, seq"
+        "SELECT watch, dedup_key, event, article_id, revision, seq, at FROM watch_hits WHERE notified_at IS NULL ORDER BY watch, seq"
     )
-    found: dict[str, list[Found]] = {}
+    found: dict[str, list[WatchHit]] = {}
     for row in rows:
-        hit = Found(**dict(zip(("watch", "once", "event", "article_id", "revision", "seq", "at"), row, strict=True)))
+        hit = WatchHit(
+            **dict(zip(("watch", "dedup_key", "event", "article_id", "revision", "seq", "at"), row, strict=True))
+        )
         found.setdefault(hit.watch, []).append(hit)
     return found
 
 
-def last_told(db: Any, watch: str) -> str | None:
+def last_notified(db: Any, watch: str) -> str | None:
     """When a message of a watch was last made."""
-    found: str | None = db.conn.execute("SELECT max(created_at) FROM messages WHERE watch = ?", (watch,)).fetchone()[0]
+    found: str | None = db.conn.execute(
+        "SELECT max(created_at) FROM notifications WHERE watch = ?", (watch,)
+    ).fetchone()[0]
     return found
 
 
 def put_messages(
-    db: Any, watch: str, targets: Sequence[str], body: Mapping[str, Any], told: Sequence[Found], now: datetime
+    db: Any, watch: str, targets: Sequence[str], body: Mapping[str, Any], told: Sequence[WatchHit], now: datetime
 ) -> None:
     """Make one message a receiver, and what it tells of told."""
-    at = iso(now)
+    at = format_utc(now)
     for target in targets:
         uid = secrets.token_hex(16)
         db.conn.execute(
-            "INSERT INTO messages (uid, watch, target, body, created_at, next_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO notifications (uid, watch, receiver_hash, body, created_at, next_attempt_at) VALUES (?, ?, ?, ?, ?, ?)",
             (uid, watch, target, json.dumps({**body, "id": uid}, ensure_ascii=False), at, at),
         )
     db.conn.executemany(
-        "UPDATE hits SET told_at = ? WHERE watch = ? AND once = ?", [(at, f.watch, f.once) for f in told]
+        "UPDATE watch_hits SET notified_at = ? WHERE watch = ? AND dedup_key = ?",
+        [(at, f.watch, f.dedup_key) for f in told],
     )
 
 
@@ -91,38 +96,46 @@ def due_messages(db: Any, now: datetime) -> list[Message]:
     What a receiver refused so often (it may be this very message that it does not like) waits by itself: of those one at a time goes along.
     """
     rows = db.conn.execute(
-        "SELECT id, uid, watch, target, body, created_at, attempts FROM messages WHERE next_at <= :now AND id IN ("
-        "SELECT min(id) FROM messages WHERE next_at IS NOT NULL AND attempts < :patience GROUP BY target "
-        "UNION ALL SELECT min(id) FROM messages WHERE next_at <= :now AND attempts >= :patience GROUP BY target) ORDER BY id",
-        {"now": iso(now), "patience": PATIENCE},
+        "SELECT id, uid, watch, receiver_hash, body, created_at, attempts FROM notifications WHERE next_attempt_at <= :now AND id IN ("
+        "SELECT min(id) FROM notifications WHERE next_attempt_at IS NOT NULL AND attempts < :patience GROUP BY receiver_hash "
+        "UNION ALL SELECT min(id) FROM notifications WHERE next_attempt_at <= :now AND attempts >= :patience GROUP BY receiver_hash) ORDER BY id",
+        {"now": format_utc(now), "patience": PATIENCE},
     )
-    names = ("id", "uid", "watch", "target", "body", "created_at", "attempts")
+    names = ("id", "uid", "watch", "receiver_hash", "body", "created_at", "attempts")
     return [Message(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-def attempt(db: Any, message: Message, next_at: datetime) -> None:
+def attempt(db: Any, message: Message, next_attempt_at: datetime) -> None:
     """Write that a message is sent now, and when it is tried again should nothing be heard of it."""
-    db.conn.execute("UPDATE messages SET attempts = attempts + 1, next_at = ? WHERE id = ?", (iso(next_at), message.id))
+    db.conn.execute(
+        "UPDATE notifications SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ?",
+        (format_utc(next_attempt_at), message.id),
+    )
 
 
-def settle(db: Any, message: Message, now: datetime, error: str | None, next_at: datetime | None) -> None:
+def settle(db: Any, message: Message, now: datetime, error: str | None, next_attempt_at: datetime | None) -> None:
     """Write what became of a message: sent, to be tried again, or given up (an error and no next time)."""
     db.conn.execute(
-        "UPDATE messages SET error = ?, sent_at = ?, next_at = ? WHERE id = ?",
-        (error, iso(now) if error is None else None, iso(next_at) if next_at else None, message.id),
+        "UPDATE notifications SET error = ?, sent_at = ?, next_attempt_at = ? WHERE id = ?",
+        (
+            error,
+            format_utc(now) if error is None else None,
+            format_utc(next_attempt_at) if next_attempt_at else None,
+            message.id,
+        ),
     )
 
 
 def outbox(db: Any) -> list[dict[str, Any]]:
     """Each watch that ever spoke: messages sent, waiting, given up, the newest, the last error."""
     cursor = db.conn.execute(
-        "SELECT watch, sum(sent_at IS NOT NULL) AS sent, sum(next_at IS NOT NULL) AS waiting, sum(sent_at IS NULL AND next_at IS NULL) AS given_up, "
-        "max(sent_at) AS sent_at, (SELECT error FROM messages e WHERE e.watch = m.watch AND e.error IS NOT NULL AND e.sent_at IS NULL ORDER BY id DESC LIMIT 1) AS error FROM messages m GROUP BY watch"
+        "SELECT watch, sum(sent_at IS NOT NULL) AS sent, sum(next_attempt_at IS NOT NULL) AS waiting, sum(sent_at IS NULL AND next_attempt_at IS NULL) AS given_up, "
+        "max(sent_at) AS sent_at, (SELECT error FROM notifications e WHERE e.watch = m.watch AND e.error IS NOT NULL AND e.sent_at IS NULL ORDER BY id DESC LIMIT 1) AS error FROM notifications m GROUP BY watch"
     )
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def forget(db: Any, before: datetime) -> None:
+def delete_old(db: Any, before: datetime) -> None:
     """Take out messages that were sent or given up before a time. What was told stays known, so that it is not told again."""
-    db.conn.execute("DELETE FROM messages WHERE next_at IS NULL AND created_at < ?", (iso(before),))
+    db.conn.execute("DELETE FROM notifications WHERE next_attempt_at IS NULL AND created_at < ?", (format_utc(before),))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlite_utils.db import sqlite3
 
-from storage.search_terms import match_query, segment
+from storage.search_terms import fts_query, segment_for_search
 
 
 def matching(queries: Sequence[str], texts: Sequence[tuple[str, str, str]]) -> list[set[int]]:
@@ -24,13 +24,13 @@ def matching(queries: Sequence[str], texts: Sequence[tuple[str, str, str]]) -> l
         )
         db.executemany(
             "INSERT INTO t (rowid, title, text, authors) VALUES (?, ?, ?, ?)",
-            [(n, *map(segment, text)) for n, text in enumerate(texts)],
+            [(n, *map(segment_for_search, text)) for n, text in enumerate(texts)],
         )
         for query in queries:
             if not query.strip():
                 found.append(set(range(len(texts))))
                 continue
-            match = match_query(query)
+            match = fts_query(query)
             rows = db.execute("SELECT rowid FROM t WHERE t MATCH ?", (match,)).fetchall() if match else []
             found.append({row[0] for row in rows})
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 
 from storage.records import Article
 from storage.sql.articles import change
-from storage.sql.rows import by_id
+from storage.sql.rows import article_by_id
 from storage.sqlite.fts_index import unindex
 
 PRUNED = "pruned"  # the reason of entries whose article was
@@ -26,7 +26,7 @@ def merge(db: Any, gone: int, into: int, at: str) -> None:
         into: the id that stays.
         at: when.
     """
-    leaving, staying = by_id(db, gone), by_id(db, into)
+    leaving, staying = article_by_id(db, gone), article_by_id(db, into)
     assert leaving is not None
     assert staying is not None
     db.conn.execute("UPDATE article_urls SET article_id = ? WHERE article_id = ?", (into, gone))
@@ -43,7 +43,7 @@ def merge(db: Any, gone: int, into: int, at: str) -> None:
 
 def prune(db: Any, ids: Sequence[int], at: str) -> int:
     """Take articles out, leaving their url keys, so that they are not fetched anew, and a change each; how many."""
-    leaving = [article for article_id in ids if (article := by_id(db, article_id)) is not None]
+    leaving = [article for article_id in ids if (article := article_by_id(db, article_id)) is not None]
     members = _story(db, {article.story_id or article.id for article in leaving})
     for article in leaving:
         db.conn.execute(

@@ -14,7 +14,7 @@ LISTS = ("authors", "tags")
 COLUMNS = ", ".join(f"a.{name}" for name in FIELDS)
 
 
-def article_from(row: Sequence[Any]) -> Article:
+def article_from_row(row: Sequence[Any]) -> Article:
     """The record of a row of COLUMNS. A cell that another program damaged is read as empty: `db check` names it."""
     found = dict(zip(FIELDS, row, strict=True))
     for name in LISTS:
@@ -37,13 +37,13 @@ def _parsed(cell: Any, kind: type) -> Any:
     return found if isinstance(found, kind) else kind()
 
 
-def by_id(db: Any, article_id: int) -> Article | None:
+def article_by_id(db: Any, article_id: int) -> Article | None:
     """The article of that id."""
     row = db.conn.execute(f"SELECT {COLUMNS} FROM articles a WHERE a.id = ?", (article_id,)).fetchone()
-    return article_from(row) if row else None
+    return article_from_row(row) if row else None
 
 
-def by_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+def articles_by_url_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     """For each key that is known: (article id, how the address came to be known)."""
     rows = db.conn.execute(
         "SELECT url_key, article_id, kind FROM article_urls WHERE url_key IN (SELECT value FROM json_each(?))",
@@ -52,22 +52,22 @@ def by_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def same_text(db: Any, source: str | None, content_hash: str) -> list[Article]:
+def articles_with_text(db: Any, source: str | None, content_hash: str) -> list[Article]:
     """Articles of that source with that very text."""
     rows = db.conn.execute(
         f"SELECT {COLUMNS} FROM articles a WHERE a.content_hash = ? AND a.source IS ? ORDER BY a.id LIMIT 5",
         (content_hash, source),
     )
-    return [article_from(row) for row in rows]
+    return [article_from_row(row) for row in rows]
 
 
-def to_reprocess(db: Any, sources: Sequence[str], after: int, limit: int) -> list[Article]:
+def articles_with_raw_page(db: Any, sources: Sequence[str], after: int, limit: int) -> list[Article]:
     """Articles whose raw page is kept, by id, beyond an id."""
     rows = db.conn.execute(
         f"SELECT {COLUMNS} FROM articles a WHERE a.warc_file IS NOT NULL AND a.id > :after AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) ORDER BY a.id LIMIT :limit",
         {"after": after, "any": not sources, "sources": json.dumps(list(sources)), "limit": limit},
     )
-    return [article_from(row) for row in rows]
+    return [article_from_row(row) for row in rows]
 
 
 def dicts(db: Any, sql: str, values: Any = ()) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import Verdict, iso, moment
+from storage.records import Verdict, format_utc, parse_utc
 
 
 def count_rejected(db: Any, source: str, at: str, reason: str, number: int = 1) -> None:
@@ -24,7 +24,7 @@ def count_rejected(db: Any, source: str, at: str, reason: str, number: int = 1) 
 
 def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None:
     """Count a poll in its source's days. A good one ends a blind time: since the good poll before it, day by day, also for days nobody watched."""
-    day = iso(at)[:10]
+    day = format_utc(at)[:10]
     db.conn.execute(
         "INSERT INTO source_days (source, day, polls_ok, polls_failed, entries_new) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
         "polls_ok = polls_ok + excluded.polls_ok, polls_failed = polls_failed + excluded.polls_failed, entries_new = entries_new + excluded.entries_new",
@@ -32,8 +32,8 @@ def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None
     )
     if not ok:
         return
-    last = db.conn.execute("SELECT max(ok_at) FROM feeds WHERE source = ?", (source,)).fetchone()[0]
-    for blind_day, seconds in blind_days(moment(last), at) if last else []:
+    last = db.conn.execute("SELECT max(last_success_at) FROM feeds WHERE source = ?", (source,)).fetchone()[0]
+    for blind_day, seconds in blind_days(parse_utc(last), at) if last else []:
         db.conn.execute(
             "INSERT INTO source_days (source, day, longest_blind_seconds) VALUES (?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
             "longest_blind_seconds = max(coalesce(longest_blind_seconds, 0), excluded.longest_blind_seconds)",
@@ -48,7 +48,7 @@ def blind_days(since: datetime, until: datetime) -> list[tuple[str, int]]:
     while at < until:
         midnight = at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         end = min(until, midnight)
-        found.append((iso(at)[:10], int((end - at).total_seconds())))
+        found.append((format_utc(at)[:10], int((end - at).total_seconds())))
         at = end
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import iso, moment
+from storage.records import format_utc, parse_utc
 from storage.sql.gaps import CAPPED
 from storage.sql.rows import dicts
 
@@ -19,7 +19,7 @@ NEWEST = 20  # articles that tell how it is now
 def days(
     db: Any, *, sources: Sequence[str] = (), since: str | None = None, until: str | None = None
 ) -> list[dict[str, Any]]:
-    """The days of sources, oldest first, with the last good poll of each source (`ok_at`).
+    """The days of sources, oldest first, with the last good poll of each source (`last_success_at`).
 
     Args:
         db: a connection.
@@ -28,7 +28,7 @@ def days(
         until: the last day.
     """
     cursor = db.conn.execute(
-        "SELECT d.*, (SELECT max(f.ok_at) FROM feeds f WHERE f.source = d.source) AS ok_at FROM source_days d "
+        "SELECT d.*, (SELECT max(f.last_success_at) FROM feeds f WHERE f.source = d.source) AS last_success_at FROM source_days d "
         "WHERE (:any OR d.source IN (SELECT value FROM json_each(:sources))) AND (:since IS NULL OR d.day >= :since) AND (:until IS NULL OR d.day <= :until) "
         "ORDER BY d.source, d.day",
         {"any": not sources, "sources": json.dumps(list(sources)), "since": since, "until": until},
@@ -37,12 +37,12 @@ def days(
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def trends(db: Any, now: datetime) -> list[dict[str, Any]]:
+def source_trends(db: Any, now: datetime) -> list[dict[str, Any]]:
     """A row a source that is enabled: articles of the last weeks with the times they were first seen, how often author, date and full text were there, then and now."""
-    since = iso(now - timedelta(days=USUAL_DAYS))
+    since = format_utc(now - timedelta(days=USUAL_DAYS))
     found = []
-    settled = _settled(db, iso(now - timedelta(days=FORBIDDEN_DAYS))[:10])
-    asked_at = dict(db.conn.execute("SELECT source, max(ok_at) FROM feeds GROUP BY source").fetchall())
+    settled = _settled(db, format_utc(now - timedelta(days=FORBIDDEN_DAYS))[:10])
+    asked_at = dict(db.conn.execute("SELECT source, max(last_success_at) FROM feeds GROUP BY source").fetchall())
     # One walk over an index that holds all of this; an archive of a million articles would be read through otherwise.
     of: dict[str, list[Any]] = {}
     for source, *row in db.conn.execute(
@@ -56,7 +56,7 @@ def trends(db: Any, now: datetime) -> list[dict[str, Any]]:
         asked = asked_at.get(source)
         found.append(
             {
-                "source": source, "seen": [row[0] for row in rows], "ok_at": asked,
+                "source": source, "seen": [row[0] for row in rows], "last_success_at": asked,
                 "fields": {name: _fill([row[i] for row in rows]) for i, name in ((1, "author"), (2, "date"), (3, "full text"))},
                 "words": _medians([row[4] for row in rows if row[3]]), "newest": len(rows[:NEWEST]), "newest_in_full": sum(row[3] for row in rows[:NEWEST]), "settled": settled.get(source, (0, 0))[0], "forbidden": settled.get(source, (0, 0))[1],
                 "changed_since": rows[min(len(rows), NEWEST) - 1][0] if rows else None,
@@ -88,24 +88,24 @@ def _medians(values: list[int]) -> tuple[float, float] | None:
     return (old[len(old) // 2], new[len(new) // 2]) if len(old) >= NEWEST else None
 
 
-def manners(db: Any, now: datetime) -> dict[str, Any]:
+def request_stats(db: Any, now: datetime) -> dict[str, Any]:
     """Our requests of the last day: how many, how many of the repeated polls were conditional or compared by hash, what servers said of them."""
-    since = iso(now - timedelta(days=1))
+    since = format_utc(now - timedelta(days=1))
     row = db.conn.execute(
-        "SELECT count(*), count(DISTINCT host), coalesce(sum(listed IS NOT NULL OR outcome IN ('not_modified', 'unchanged', 'changed')), 0), coalesce(sum(conditional), 0), "
+        "SELECT count(*), count(DISTINCT host), coalesce(sum(entries_listed IS NOT NULL OR outcome IN ('not_modified', 'unchanged', 'changed')), 0), coalesce(sum(conditional), 0), "
         "coalesce(sum(status = 304), 0), coalesce(sum(status IN (429, 503)), 0), coalesce(sum(bytes), 0) FROM fetches WHERE at >= ?",
         (since,),
     ).fetchone()
     names = ("requests", "hosts", "polls", "conditional", "not_modified", "throttled", "bytes")
     found = dict(zip(names, row, strict=True))
     found["hosts_left_alone"] = db.conn.execute(
-        "SELECT count(*) FROM (SELECT host FROM throttles WHERE until > ? GROUP BY host HAVING count(*) > 1)",
-        (iso(now),),
+        "SELECT count(*) FROM (SELECT host FROM throttles WHERE hold_until > ? GROUP BY host HAVING count(*) > 1)",
+        (format_utc(now),),
     ).fetchone()[0]
     return found
 
 
-def queue(db: Any, now: datetime) -> dict[str, Any]:
+def queue_stats(db: Any, now: datetime) -> dict[str, Any]:
     """What is owed: articles by their state, the oldest of them, feeds due and by how much the latest is late."""
     owed = db.conn.execute(
         "SELECT coalesce(sum(backfill = 0), 0), coalesce(sum(backfill = 1), 0), min(CASE WHEN backfill = 0 AND state IN ('pending', 'leased') THEN first_seen_at END) FROM entries "
@@ -114,12 +114,12 @@ def queue(db: Any, now: datetime) -> dict[str, Any]:
     feeds = db.conn.execute(
         "SELECT count(*), min(due_at) FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.state = 'active' AND f.due_at <= ? "
         "AND (f.not_before IS NULL OR f.not_before <= ?)",
-        (iso(now), iso(now)),
+        (format_utc(now), format_utc(now)),
     ).fetchone()
-    rechecks = db.conn.execute("SELECT count(*) FROM articles WHERE recheck_at <= ?", (iso(now),)).fetchone()[0]
+    rechecks = db.conn.execute("SELECT count(*) FROM articles WHERE recheck_at <= ?", (format_utc(now),)).fetchone()[0]
     following = db.conn.execute(
         "SELECT min(f.due_at) FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.state = 'active' AND f.due_at > ?",
-        (iso(now),),
+        (format_utc(now),),
     ).fetchone()[0]
     return {
         "owed": owed[0], "backfill_owed": owed[1], "oldest_owed_at": owed[2], "feeds_due": feeds[0], "latest_due_at": feeds[1], "next_due_at": following,
@@ -127,14 +127,14 @@ def queue(db: Any, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def troubled_feeds(db: Any, now: datetime) -> list[dict[str, Any]]:
+def failing_feeds(db: Any, now: datetime) -> list[dict[str, Any]]:
     """Feeds of enabled sources that fail, are gone, have moved for good, or whose validators lie."""
     cursor = db.conn.execute(
-        "SELECT f.url, f.source, f.state, f.failures, f.failing_since, f.last_error, f.ok_at, f.due_at, f.address, f.lies, f.successor, f.kind, f.parent_url, c.how AS capped "
-        "FROM feeds f JOIN sources s ON s.id = f.source LEFT JOIN (SELECT DISTINCT feed_url, how FROM gaps WHERE how = ? AND found_at > ?) c ON c.feed_url = f.url "
-        "WHERE s.enabled = 1 AND f.state <> 'disabled' AND (f.failures > 0 OR f.state = 'gone' OR f.address IS NOT NULL OR f.lies OR c.how IS NOT NULL) "
+        "SELECT f.url, f.source, f.state, f.failures, f.failing_since, f.last_error, f.last_success_at, f.due_at, f.effective_url, f.validators_unreliable, f.replacement, f.kind, f.parent_url, c.filled_by AS capped "
+        "FROM feeds f JOIN sources s ON s.id = f.source LEFT JOIN (SELECT DISTINCT feed_url, filled_by FROM gaps WHERE filled_by = ? AND found_at > ?) c ON c.feed_url = f.url "
+        "WHERE s.enabled = 1 AND f.state <> 'disabled' AND (f.failures > 0 OR f.state = 'gone' OR f.effective_url IS NOT NULL OR f.validators_unreliable OR c.filled_by IS NOT NULL) "
         "ORDER BY f.failing_since IS NULL, f.failing_since, f.url",
-        (CAPPED, iso(now - timedelta(days=8))),
+        (CAPPED, format_utc(now - timedelta(days=8))),
     )
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -174,7 +174,7 @@ def source_health(db: Any, now: str, source: str | None = None) -> list[dict[str
     for row in found:
         row["verdicts"] = verdicts.get(row["source"], {})
         row["overdue_seconds"] = (
-            max(0, int((moment(now) - moment(row["due_at"])).total_seconds())) if row["due_at"] else None
+            max(0, int((parse_utc(now) - parse_utc(row["due_at"])).total_seconds())) if row["due_at"] else None
         )
     return found
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from storage.records import iso, iso_after, moment
+from storage.records import format_utc, format_utc_ceil, parse_utc
 
 
-def note_throttle(db: Any, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:
+def record_throttle(db: Any, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:
     """A server asked to leave an address alone; from the second address on its whole host is (PEERS F 14). Returns until when the host is."""
-    db.conn.execute("DELETE FROM throttles WHERE until <= ?", (iso(now),))
+    db.conn.execute("DELETE FROM throttles WHERE hold_until <= ?", (format_utc(now),))
     db.conn.execute(
-        "INSERT INTO throttles (host, url, until) VALUES (?, ?, ?) ON CONFLICT (host, url) DO UPDATE SET until = excluded.until",
-        (host, url, iso_after(until)),
+        "INSERT INTO throttles (host, url, hold_until) VALUES (?, ?, ?) ON CONFLICT (host, url) DO UPDATE SET hold_until = excluded.hold_until",
+        (host, url, format_utc_ceil(until)),
     )
     held = throttled_hosts(db, now).get(host)
-    return moment(held) if held else None
+    return parse_utc(held) if held else None
 
 
 def throttled_hosts(db: Any, now: datetime) -> dict[str, str]:
     """Hosts of which two addresses or more asked to be left alone, and until when."""
     rows = db.conn.execute(
-        "SELECT host, max(until) FROM throttles WHERE until > ? GROUP BY host HAVING count(*) > 1", (iso(now),)
+        "SELECT host, max(hold_until) FROM throttles WHERE hold_until > ? GROUP BY host HAVING count(*) > 1",
+        (format_utc(now),),
     )
     return dict(rows.fetchall())

@@ -9,21 +9,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class CannedQuery:
     """One question: its name in an address, a title, what to know, the SQL, and parameters that give an answer to begin with."""
 
     name: str
     title: str
-    about: str
+    description: str
     sql: str
-    example: tuple[tuple[str, str], ...] = ()
+    defaults: tuple[tuple[str, str], ...] = ()
 
 
-QUESTIONS = (
-    Question(
+CANNED_QUERIES = (
+    CannedQuery(
         name="edited_after_publication",
         title="Edited after publication",
-        about="What publishers changed, newest first; `silent` is 1 where the page's own modified time does not admit it.",
+        description="What publishers changed, newest first; `silent` is 1 where the page's own modified time does not admit it.",
         sql="""SELECT r.seen_at, a.source, p.title AS title_before, r.title AS title_after, r.words_added, r.words_removed, r.silent, a.id AS article_id, a.url
 FROM revisions r
 JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1
@@ -31,10 +31,10 @@ JOIN articles a ON a.id = r.article_id
 WHERE r.cause = 'publisher'
 ORDER BY r.seen_at DESC LIMIT 200""",
     ),
-    Question(
+    CannedQuery(
         name="changed_headlines",
         title="Headlines that were changed",
-        about="Before and after, and how long the first one stood.",
+        description="Before and after, and how long the first one stood.",
         sql="""SELECT r.seen_at, a.source, p.title AS before, r.title AS after, round((julianday(r.seen_at) - julianday(p.seen_at)) * 24, 1) AS hours_it_stood, a.url
 FROM revisions r
 JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1
@@ -42,19 +42,19 @@ JOIN articles a ON a.id = r.article_id
 WHERE r.cause = 'publisher' AND p.title IS NOT r.title
 ORDER BY r.seen_at DESC LIMIT 200""",
     ),
-    Question(
+    CannedQuery(
         name="who_edits_silently",
         title="Who edits without saying so",
-        about="Edits a source, and the share of them that the page's own modified time does not admit.",
+        description="Edits a source, and the share of them that the page's own modified time does not admit.",
         sql="""SELECT a.source, count(*) AS edits, sum(r.silent) AS silent, round(100.0 * sum(r.silent) / count(*), 1) AS silent_percent
 FROM revisions r JOIN articles a ON a.id = r.article_id
 WHERE r.cause = 'publisher' AND r.number > 1
 GROUP BY a.source ORDER BY silent DESC""",
     ),
-    Question(
+    CannedQuery(
         name="first_with_the_story",
         title="First with the story",
-        about="Stories that several outlets ran: who published first by its own clock, and who was here first. The two can differ: a feed may list late.",
+        description="Stories that several outlets ran: who published first by its own clock, and who was here first. The two can differ: a feed may list late.",
         sql="""WITH many AS (
   SELECT story_id, count(DISTINCT source) AS outlets FROM articles
   WHERE duplicate_of IS NOT NULL OR id IN (SELECT duplicate_of FROM articles WHERE duplicate_of IS NOT NULL)
@@ -66,146 +66,146 @@ SELECT m.outlets,
   (SELECT title FROM articles a WHERE a.story_id = m.story_id ORDER BY first_seen_at, id LIMIT 1) AS title, m.story_id
 FROM many m ORDER BY m.outlets DESC, m.story_id DESC""",
     ),
-    Question(
+    CannedQuery(
         name="ran_the_piece_of",
         title="Outlets that ran an agency's piece",
-        about="Articles that credit an agency, e.g. Reuters, or copy one that does.",
+        description="Articles that credit an agency, e.g. Reuters, or copy one that does.",
         sql="""SELECT a.source, coalesce(a.published_at, a.first_seen_at) AS at, a.title, coalesce(a.agency, o.agency) AS agency, a.url
 FROM articles a LEFT JOIN articles o ON o.id = a.duplicate_of
 WHERE a.agency = coalesce(nullif(:agency, ''), 'Reuters') OR o.agency = coalesce(nullif(:agency, ''), 'Reuters')
 ORDER BY a.id DESC LIMIT 200""",
-        example=(("agency", "Reuters"),),
+        defaults=(("agency", "Reuters"),),
     ),
-    Question(
+    CannedQuery(
         name="who_copies_whom",
         title="Who copies whom",
-        about="Pairs of outlets, and how many articles of the first are copies of the second's.",
+        description="Pairs of outlets, and how many articles of the first are copies of the second's.",
         sql="""SELECT c.source AS copy_in, o.source AS original_in, count(*) AS articles
 FROM articles c JOIN articles o ON o.id = c.duplicate_of
 GROUP BY 1, 2 ORDER BY articles DESC LIMIT 100""",
     ),
-    Question(
+    CannedQuery(
         name="own_work",
         title="How much of an outlet is its own",
-        about="Articles with their full text of the last days, and the share that is no copy and credits no agency.",
+        description="Articles with their full text of the last days, and the share that is no copy and credits no agency.",
         sql="""SELECT source, count(*) AS articles, sum(duplicate_of IS NULL AND agency IS NULL) AS own, round(100.0 * sum(duplicate_of IS NULL AND agency IS NULL) / count(*), 1) AS own_percent
 FROM articles WHERE completeness = 'full' AND first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || coalesce(nullif(:days, ''), '30') || ' days')
 GROUP BY source ORDER BY articles DESC""",
-        example=(("days", "30"),),
+        defaults=(("days", "30"),),
     ),
-    Question(
+    CannedQuery(
         name="gaps_this_week",
         title="Gaps this week",
-        about="What feeds listed between two looks and nobody saw: open (looked for), filled, or lost.",
+        description="What feeds listed between two looks and nobody saw: open (looked for), filled, or lost.",
         sql="""SELECT source, from_at, to_at, state, entries_found, how, feed_url FROM gaps
 WHERE found_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-7 days') ORDER BY found_at DESC""",
     ),
-    Question(
+    CannedQuery(
         name="watched_or_blind",
         title="Was somebody watching?",
-        about="Day by day: a quiet day has polls and no articles, a blind one has no polls. Absence of articles means something on the first only.",
+        description="Day by day: a quiet day has polls and no articles, a blind one has no polls. Absence of articles means something on the first only.",
         sql="""SELECT day, source, polls_ok, polls_failed, round(longest_blind_seconds / 3600.0, 1) AS longest_blind_hours, entries_new, articles, headline_only, gaps_open
 FROM source_days WHERE :source = '' OR source = :source ORDER BY day DESC, source LIMIT 500""",
-        example=(("source", ""),),
+        defaults=(("source", ""),),
     ),
-    Question(
+    CannedQuery(
         name="articles_a_day",
         title="Articles a day",
-        about="By the day of publication (else of first sight), a column to plot.",
+        description="By the day of publication (else of first sight), a column to plot.",
         sql="""SELECT substr(coalesce(published_at, first_seen_at), 1, 10) AS day, count(*) AS articles, count(DISTINCT source) AS sources
 FROM articles WHERE coalesce(published_at, first_seen_at) >= date('now', '-' || coalesce(nullif(:days, ''), '30') || ' days')
 GROUP BY day ORDER BY day DESC""",
-        example=(("days", "30"),),
+        defaults=(("days", "30"),),
     ),
-    Question(
+    CannedQuery(
         name="search_with_dates",
         title="A word, by day",
-        about="How many articles of a day hold a word: attention over time. Phrases go in double quotes, as FTS5 has it.",
+        description="How many articles of a day hold a word: attention over time. Phrases go in double quotes, as FTS5 has it.",
         sql="""SELECT substr(coalesce(a.published_at, a.first_seen_at), 1, 10) AS day, count(*) AS articles, group_concat(DISTINCT a.source) AS sources
 FROM articles_fts f JOIN articles a ON a.id = f.rowid
 WHERE articles_fts MATCH coalesce(nullif(:word, ''), 'news') GROUP BY day ORDER BY day DESC LIMIT 366""",
-        example=(("word", "news"),),
+        defaults=(("word", "news"),),
     ),
-    Question(
+    CannedQuery(
         name="gone",
         title="Articles that are gone",
-        about="Held articles whose page is not there any more, with what was kept of them.",
+        description="Held articles whose page is not there any more, with what was kept of them.",
         sql="""SELECT vanished_at, source, title, vanished_reason, round(julianday(vanished_at) - julianday(first_seen_at), 1) AS days_it_stood, word_count, id, url
 FROM articles WHERE vanished_at IS NOT NULL ORDER BY vanished_at DESC LIMIT 200""",
     ),
-    Question(
+    CannedQuery(
         name="headlines_only",
         title="Where only a headline is kept",
-        about="By source: how often the page was a wall, a login, a shell, and what the feed said was kept instead.",
+        description="By source: how often the page was a wall, a login, a shell, and what the feed said was kept instead.",
         sql="""SELECT source, completeness, count(*) AS articles, max(first_seen_at) AS newest FROM articles
 WHERE completeness <> 'full' GROUP BY source, completeness ORDER BY articles DESC""",
     ),
-    Question(
+    CannedQuery(
         name="came_to_nothing",
         title="What came to nothing, and why",
-        about="Entries that feeds listed and that are no articles: not found, a section page, a challenge, forbidden by robots.txt.",
+        description="Entries that feeds listed and that are no articles: not found, a section page, a challenge, forbidden by robots.txt.",
         sql="""SELECT source, reason, count(*) AS entries, max(first_seen_at) AS newest FROM entries
 WHERE state IN ('rejected', 'gone') AND source > '' GROUP BY source, reason ORDER BY entries DESC LIMIT 200""",
     ),
-    Question(
+    CannedQuery(
         name="how_late",
         title="How late an article is here",
-        about="Minutes from the publisher's own time to ours, for articles of the last days that were found within a day.",
+        description="Minutes from the publisher's own time to ours, for articles of the last days that were found within a day.",
         sql="""WITH lag AS (
   SELECT source, (unixepoch(first_seen_at) - unixepoch(published_at)) / 60.0 AS minutes FROM articles
   WHERE length(published_at) = 20 AND first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || coalesce(nullif(:days, ''), '7') || ' days'))
 SELECT source, count(*) AS articles, round(avg(minutes), 1) AS mean_minutes, round(max(minutes), 1) AS longest FROM lag
 WHERE minutes BETWEEN 0 AND 1440 GROUP BY source ORDER BY mean_minutes""",
-        example=(("days", "7"),),
+        defaults=(("days", "7"),),
     ),
-    Question(
+    CannedQuery(
         name="authors",
         title="Who writes",
-        about="Authors of the last days with their articles; authors are a JSON list, json_each opens it.",
+        description="Authors of the last days with their articles; authors are a JSON list, json_each opens it.",
         sql="""SELECT w.value AS author, count(*) AS articles, group_concat(DISTINCT a.source) AS sources
 FROM articles a, json_each(a.authors) w
 WHERE a.first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || coalesce(nullif(:days, ''), '30') || ' days')
 GROUP BY author ORDER BY articles DESC LIMIT 100""",
-        example=(("days", "30"),),
+        defaults=(("days", "30"),),
     ),
-    Question(
+    CannedQuery(
         name="where_fields_come_from",
         title="Where a field came from",
-        about="Of the newest 5,000 articles: which evidence gave a field, by source; provenance is JSON.",
+        description="Of the newest 5,000 articles: which evidence gave a field, by source; provenance is JSON.",
         sql="""SELECT source, coalesce(json_extract(provenance, '$.' || coalesce(nullif(:field, ''), 'published_at') || '.source'), 'nowhere') AS came_from, count(*) AS articles
 FROM (SELECT source, provenance FROM articles ORDER BY id DESC LIMIT 5000)
 GROUP BY 1, 2 ORDER BY 1, articles DESC""",
-        example=(("field", "published_at"),),
+        defaults=(("field", "published_at"),),
     ),
-    Question(
+    CannedQuery(
         name="every_address",
         title="Every address of an article",
-        about="Redirects, AMP pages, tracking variants: all lead to one article.",
+        description="Redirects, AMP pages, tracking variants: all lead to one article.",
         sql="""SELECT kind, url, first_seen_at FROM article_urls WHERE article_id = coalesce(nullif(:id, ''), '1') ORDER BY first_seen_at""",
-        example=(("id", "1"),),
+        defaults=(("id", "1"),),
     ),
-    Question(
+    CannedQuery(
         name="our_manners",
         title="What we asked of each host",
-        about="Requests of the last day by host: how many, how many were conditional, what servers answered, bytes.",
+        description="Requests of the last day by host: how many, how many were conditional, what servers answered, bytes.",
         sql="""SELECT host, count(*) AS requests, sum(conditional) AS conditional, sum(status = 304) AS not_modified, sum(status IN (429, 503)) AS told_to_wait,
   sum(status >= 400) AS errors, sum(bytes) AS bytes, round(avg(ms)) AS mean_ms
 FROM fetches WHERE at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day') GROUP BY host ORDER BY requests DESC LIMIT 200""",
     ),
-    Question(
+    CannedQuery(
         name="what_happened_since",
         title="What happened since",
-        about="The last word on each article after a seq; `newsdesk export --since-seq` hands out the articles themselves.",
+        description="The last word on each article after a seq; `newsdesk export --since-seq` hands out the articles themselves.",
         sql="""SELECT max(seq) AS seq, article_id, at, op, merged_into FROM changes WHERE seq > coalesce(nullif(:seq, ''), '0') GROUP BY article_id ORDER BY 1 LIMIT 500""",
-        example=(("seq", "0"),),
+        defaults=(("seq", "0"),),
     ),
-    Question(
+    CannedQuery(
         name="length_of_stories",
         title="How long texts are",
-        about="Articles, mean and longest text by source and kind, of what is kept in full in the last days.",
+        description="Articles, mean and longest text by source and kind, of what is kept in full in the last days.",
         sql="""SELECT source, kind, count(*) AS articles, round(avg(word_count)) AS mean_words, max(word_count) AS longest FROM articles
 WHERE completeness = 'full' AND first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || coalesce(nullif(:days, ''), '30') || ' days')
 GROUP BY source, kind ORDER BY articles DESC""",
-        example=(("days", "30"),),
+        defaults=(("days", "30"),),
     ),
 )

@@ -20,12 +20,12 @@ from sqlite_utils.db import sqlite3
 from storage.errors import (
     DamagedDatabase,
     DatabaseBusy,
-    DiskProblem,
+    DiskError,
     MissingDatabase,
     NewerDatabase,
-    NotOurs,
+    NotNewsdeskDatabase,
     OlderDatabase,
-    SlowQuestion,
+    QueryTimeout,
     StorageError,
 )
 from storage.fsync import sync
@@ -34,36 +34,36 @@ from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, migrations
 
 SQLITE_VERSION: str = sqlite3.sqlite_version
 BUSY_SECONDS = 60.0  # another program (a sqlite3 shell, a backup) may hold SQLite's write lock for a while
-HEAP = 268_435_456  # bytes that SQLite may hold for all readers of a server together
-LONGEST = 20_000_000  # bytes of a value, and of a row, in SQL of a stranger
+MAX_HEAP = 268_435_456  # bytes that SQLite may hold for all readers of a server together
+MAX_VALUE = 20_000_000  # bytes of a value, and of a row, in SQL of a stranger
 _MAGIC = b"SQLite format 3\0"
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says into what a user can act on."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise explain(path, error) from error
+        raise storage_error(path, error) from error
 
 
 # What SQLite's primary result codes mean to a user; its words are not read: "no such table: fulltext" is no full disk (sqlite.org/rescode.html).
 _CAUSES: dict[int, tuple[type[StorageError], str]] = {
     sqlite3.SQLITE_FULL: (
-        DiskProblem, "the disk is full; nothing acknowledged is lost: make room and run the command again",
+        DiskError, "the disk is full; nothing acknowledged is lost: make room and run the command again",
     ),
     sqlite3.SQLITE_READONLY: (
-        DiskProblem, "read-only; newsdesk needs to write the file and its folder (reading commands still work)",
+        DiskError, "read-only; newsdesk needs to write the file and its folder (reading commands still work)",
     ),
     sqlite3.SQLITE_BUSY: (
         DatabaseBusy, f"another program has been writing for {BUSY_SECONDS:.0f} s; close it (a sqlite3 shell with an open transaction?) and try again",
     ),
-    sqlite3.SQLITE_CANTOPEN: (DiskProblem, "cannot be opened; does its folder exist, and may newsdesk write there?"),
+    sqlite3.SQLITE_CANTOPEN: (DiskError, "cannot be opened; does its folder exist, and may newsdesk write there?"),
     sqlite3.SQLITE_INTERRUPT: (
-        SlowQuestion, "this question takes too long here; ask for less: a source, a day, a rarer word",
+        QueryTimeout, "this question takes too long here; ask for less: a source, a day, a rarer word",
     ),
-    sqlite3.SQLITE_IOERR: (DiskProblem, "the disk failed ({text}); check it, then `newsdesk db check`"),
+    sqlite3.SQLITE_IOERR: (DiskError, "the disk failed ({text}); check it, then `newsdesk db check`"),
     sqlite3.SQLITE_CORRUPT: (
         DamagedDatabase, "damaged ({text}); `newsdesk db restore BACKUP` brings a backup back, `sqlite3 {path} .recover` saves what can be read",
     ),
@@ -88,7 +88,7 @@ _SAID = {
 }
 
 
-def explain(path: Path, error: Exception) -> StorageError:
+def storage_error(path: Path, error: Exception) -> StorageError:
     """The StorageError for what SQLite raised about that file."""
     code = _code(error)
     kind, text = _CAUSES.get(_SAME.get(code, code), (StorageError, "{text}"))
@@ -136,19 +136,19 @@ def _create(path: Path) -> None:
     so for an empty file, would play it into a new one.
     """
     if not path.parent.exists():
-        raise DiskProblem(f"{path}: the folder {path.parent} does not exist; make it, or name another file with --db")
+        raise DiskError(f"{path}: the folder {path.parent} does not exist; make it, or name another file with --db")
     whole = path.resolve()  # a link may lead to where it shall be
     aside = whole.with_name(f".{whole.name}-new")
     try:
-        _forget(aside)
-        with explained(path):
+        _delete_with_wal(aside)
+        with translate_errors(path):
             connection = sqlite3.connect(str(aside))
             try:
                 connection.execute("PRAGMA synchronous=FULL")
                 _migrate(connection)
             finally:
                 connection.close()
-        _forget(whole, but_itself=True)
+        _delete_with_wal(whole, but_itself=True)
         try:
             os.link(aside, whole)
         except FileExistsError:  # made without the lock, by another program: it is looked at as any that is there
@@ -157,13 +157,13 @@ def _create(path: Path) -> None:
             aside.rename(whole)
         sync(whole.parent)
     except OSError as error:
-        raise DiskProblem(f"{path}: cannot be made: {error.strerror}") from error
+        raise DiskError(f"{path}: cannot be made: {error.strerror}") from error
     finally:
         with suppress(OSError):
-            _forget(aside)
+            _delete_with_wal(aside)
 
 
-def _forget(path: Path, *, but_itself: bool = False) -> None:
+def _delete_with_wal(path: Path, *, but_itself: bool = False) -> None:
     for suffix in ("-wal", "-shm", "-journal") if but_itself else ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
@@ -188,12 +188,12 @@ def open_reader(path: Path) -> Any:
     return Database(connection)
 
 
-def bound(connection: Any) -> None:
+def limit_untrusted_sql(connection: Any) -> None:
     """Let strangers' SQL make no huge value out of nothing: a single function over one cannot be cut off, and takes the process's memory."""
-    connection.execute(f"PRAGMA hard_heap_limit={HEAP}")
+    connection.execute(f"PRAGMA hard_heap_limit={MAX_HEAP}")
     connection.set_authorizer(_allowed)
     if hasattr(connection, "setlimit"):  # pysqlite3 has none
-        connection.setlimit(0, LONGEST)  # SQLITE_LIMIT_LENGTH
+        connection.setlimit(0, MAX_VALUE)  # SQLITE_LIMIT_LENGTH
 
 
 def _allowed(action: int, _: str | None, name: str | None, *__: object) -> int:
@@ -239,11 +239,11 @@ def _inspect(path: Path) -> None:
     reader to leave would take the write-ahead log away under them.
     """
     if path.is_dir():
-        raise DiskProblem(f"{path}: is a folder; name the database file in it")
+        raise DiskError(f"{path}: is a folder; name the database file in it")
     if not os.access(path, os.R_OK):
-        raise DiskProblem(f"{path}: cannot be read: Permission denied")
+        raise DiskError(f"{path}: cannot be read: Permission denied")
     if path.stat().st_size == 0:
-        raise NotOurs(
+        raise NotNewsdeskDatabase(
             f"{path}: the file is empty (0 bytes); a crash or a copy may have cut it: restore a backup, or delete it to start anew"
         )
 
@@ -252,12 +252,12 @@ def _inspect(path: Path) -> None:
 def _opening(path: Path) -> Iterator[None]:
     """As explained; what SQLite cannot open at all is looked at: a file that is no database is another's, and left alone."""
     try:
-        with explained(path):
+        with translate_errors(path):
             yield
     except DamagedDatabase:
         with path.open("rb") as file:  # nobody in this process can have it open
             if not file.read(16).startswith(_MAGIC):
-                raise NotOurs(
+                raise NotNewsdeskDatabase(
                     f"{path}: not a SQLite database; newsdesk leaves it alone: name another file with --db"
                 ) from None
         raise
@@ -268,7 +268,7 @@ def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -
     found = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if found != APPLICATION_ID and not (found == 0 and tables == 0 and empty_allowed):
-        raise NotOurs(
+        raise NotNewsdeskDatabase(
             f"{path}: a SQLite database, but not newsdesk's; newsdesk leaves it alone: name another file with --db"
         )
     version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -306,7 +306,7 @@ def _migrate(connection: Any) -> None:
 @contextmanager
 def transaction(path: Path, db: Any) -> Iterator[None]:
     """One BEGIN IMMEDIATE transaction: read-then-write in a deferred one fails at once when another writer was faster (measured)."""
-    with explained(path):
+    with translate_errors(path):
         db.conn.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -11,7 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from storage.records import Article
-from storage.search_terms import segment
+from storage.search_terms import segment_for_search
 
 _INSERT = "INSERT INTO articles_fts (rowid, title, text, authors) VALUES (?, ?, ?, ?)"
 # FTS5 with external content is told the old words by hand; they must be the very words that went in.
@@ -47,7 +47,7 @@ def _indexed(article: Article) -> tuple[str, str, str]:
     summary = f"\n\n{article.summary}" if article.summary and not article.text else ""
     subtitle = f" {article.subtitle}" if article.subtitle else ""
     return (
-        segment(f"{article.title or ''}{subtitle}"),
-        segment(f"{article.text or ''}{summary}"),
-        segment("; ".join(article.authors)),
+        segment_for_search(f"{article.title or ''}{subtitle}"),
+        segment_for_search(f"{article.text or ''}{summary}"),
+        segment_for_search("; ".join(article.authors)),
     )

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from storage.errors import DiskProblem, HeldDatabase
-from storage.records import iso
+from storage.errors import DatabaseLocked, DiskError
+from storage.records import format_utc
 
 PATIENCE = 30.0  # seconds to wait for a lone `fetch`, which is over soon; any other holder is named at once
 
@@ -37,8 +37,8 @@ class Lock:
         """Take the lock.
 
         Raises:
-            HeldDatabase: somebody else has it; the message names pid, host, command and since when.
-            DiskProblem: the lock file cannot be written.
+            DatabaseLocked: somebody else has it; the message names pid, host, command and since when.
+            DiskError: the lock file cannot be written.
         """
         self.path = _lock_path(database)
         self._file = _open(self.path)
@@ -55,9 +55,11 @@ class Lock:
             )
             if time.monotonic() - started > limit:
                 os.close(self._file)
-                raise HeldDatabase(_held_message(database, held_by))
+                raise DatabaseLocked(_held_message(database, held_by))
             time.sleep(0.02)
-        note = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": iso(now)})
+        note = json.dumps(
+            {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": format_utc(now)}
+        )
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, note.encode(), 0)
 
@@ -110,10 +112,8 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise DiskProblem(
-                f"the lock {path} is a symbolic link, which newsdesk does not follow; delete it"
-            ) from error
-        raise DiskProblem(
+            raise DiskError(f"the lock {path} is a symbolic link, which newsdesk does not follow; delete it") from error
+        raise DiskError(
             f"cannot write the lock {path}: {error.strerror}; newsdesk needs a folder that it can write to (--db names another)"
         ) from error
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlite_utils import Migrations
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": tells our file from any other SQLite file
-SCHEMA = 4  # user_version; a file with a larger one is refused
+SCHEMA = 5  # user_version; a file with a larger one is refused
 SET = "newsdesk"
 
 migrations = Migrations(SET)
@@ -161,8 +161,8 @@ UPDATE gaps SET source = (SELECT source FROM feeds f WHERE f.url = gaps.feed_url
 """
 
 
-@migrations()  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
-def watching(db: Any) -> None:
+@migrations(name="watching")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
+def add_poll_state(db: Any) -> None:
     """What the background crawler knows of a feed: its rhythm, its window, its moves; gaps and the steps that fill them."""
     for statement in _WATCHING.split(";\n"):
         if statement.strip():
@@ -180,8 +180,8 @@ CREATE INDEX entries_next ON entries(host, coalesce(published_at, first_seen_at)
 """
 
 
-@migrations()  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
-def flat_cost(db: Any) -> None:
+@migrations(name="flat_cost")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
+def bound_article_cost(db: Any) -> None:
     """What keeps the cost of an article the same as the archive grows."""
     for statement in _FLAT.split(";\n"):
         db.conn.execute(statement)
@@ -209,8 +209,49 @@ UPDATE feeds SET first_ok_at = coalesce((SELECT min(first_seen_at) FROM entries 
 """
 
 
-@migrations()  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
-def taken_away(db: Any) -> None:
+@migrations(name="taken_away")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
+def add_pruning_and_notifications(db: Any) -> None:
     """What leaves: articles pruned and merged, with their uids; what watches found, and the messages that tell of it."""
     for statement in _TAKEN_AWAY.split(";\n"):
         db.conn.execute(statement)
+
+
+_RENAMED_COLUMNS = {
+    "feeds": {
+        "rhythm": "rate_model",
+        "window": "window_size",
+        "overlap": "entries_known",
+        "asked_wait": "requested_interval",
+        "ok_at": "last_success_at",
+        "first_ok_at": "first_success_at",
+        "full_at": "last_body_at",
+        "lies": "validators_unreliable",
+        "address": "effective_url",
+        "skips": "skip_schedule",
+        "lost_polls": "not_found_count",
+        "lost_since": "not_found_since",
+        "successor": "replacement",
+        "searched_at": "replacement_searched_at",
+    },
+    "fetches": {"listed": "entries_listed", "known": "entries_known"},
+    "steps": {"rank": "priority", "mark": "page_hash", "found": "entries_found", "asked_at": "requested_at"},
+    "hits": {"once": "dedup_key", "told_at": "notified_at"},
+    "messages": {"target": "receiver_hash", "next_at": "next_attempt_at"},
+    "throttles": {"until": "hold_until"},
+    "gaps": {"how": "filled_by"},
+    "articles": {"missing_at": "first_not_found_at"},
+}
+_RENAMED_TABLES = {"steps": "backfill_steps", "hits": "watch_hits", "messages": "notifications"}
+_RENAMED_META = {"watched_seq": "watch_cursor", "health_told": "health_notified", "warc_end": "warc_position"}
+
+
+@migrations(name="plain_names")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
+def use_plain_names(db: Any) -> None:
+    """Rename own tables and columns; SQLite rewrites its schema for that, and no row."""
+    for table, columns in _RENAMED_COLUMNS.items():
+        for old, new in columns.items():
+            db.conn.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
+    for old, new in _RENAMED_TABLES.items():
+        db.conn.execute(f"ALTER TABLE {old} RENAME TO {new}")
+    for old, new in _RENAMED_META.items():
+        db.conn.execute("UPDATE meta SET key = ? WHERE key = ?", (new, old))

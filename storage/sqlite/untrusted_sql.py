@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from storage.sqlite.connection import bound, open_reader
+from storage.sqlite.connection import limit_untrusted_sql, open_reader
 
 MOST_BYTES = 64 * 1024**2  # of one answer
 _open: dict[str, Any] = {}  # of this process: the connection, and the file that it is of
@@ -26,7 +26,7 @@ def connect(path: str) -> Any:
         connection = open_reader(Path(path)).conn
         connection.text_factory = lambda raw: str(raw, "utf-8", "replace")
         prepare_connection(connection)
-        bound(connection)
+        limit_untrusted_sql(connection)
         _open.update(inode=inode, connection=connection)
     return _open["connection"]
 

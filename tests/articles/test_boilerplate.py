@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from crawler.extraction.boilerplate import body_of, densest, join_parts, measure, prune
+from crawler.extraction.boilerplate import body_of, densest_element, measure, merge_split_body, remove_boilerplate
 
 SENTENCE = "The harbour board voted on Tuesday to dredge the western basin before the winter storms arrive, "
 STORY = [f"{SENTENCE}paragraph {number} of the report says." for number in range(6)]
@@ -21,7 +21,7 @@ def paragraphs(count: int = 6) -> str:
 
 def left(markup: str) -> str:
     tree = html.document_fromstring(markup)
-    prune(tree)
+    remove_boilerplate(tree)
     return tree.text_content()
 
 
@@ -82,14 +82,14 @@ def test_parts_of_one_make_are_joined_and_other_articles_are_not() -> None:
         )
     )
     body = body_of(split)
-    assert join_parts(body, measure(body))
+    assert merge_split_body(body, measure(body))
     joined = next(node for node in body.iter("div") if node.get("class") == "part")
     assert all(sentence in joined.text_content() for sentence in STORY)
     cards = html.document_fromstring(
         page("".join(f'<article><div class="entry">{paragraphs(2)}</div></article>' for _ in range(3)))
     )
     body = body_of(cards)
-    assert not join_parts(body, measure(body))
+    assert not merge_split_body(body, measure(body))
 
 
 def test_the_densest_part_holds_the_story() -> None:
@@ -97,4 +97,4 @@ def test_the_densest_part_holds_the_story() -> None:
         page(f"<div id='menu'>{'<a href=x>Harbour</a> ' * 30}</div><div id='story'>{paragraphs()}</div>")
     )
     body = body_of(tree)
-    assert densest(body, measure(body)).get("id") == "story"
+    assert densest_element(body, measure(body)).get("id") == "story"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.articles.bounded_diff import words_changed
+from crawler.articles.bounded_diff import count_changed_words
 from crawler.articles.near_duplicates import (
-    SAMPLE,
+    MAX_FINGERPRINTS,
     containment,
     content_hash,
     fingerprints,
@@ -39,7 +39,7 @@ def test_unspaced_scripts_are_grouped_by_characters() -> None:
 
 
 def test_words_changed_counts_both_ways() -> None:
-    assert words_changed(
+    assert count_changed_words(
         {"title": "a b c", "text": "one two three"}, {"title": "a b c", "text": "one four three five"}
     ) == (2, 1)
 
@@ -53,7 +53,7 @@ def test_spaces_do_not_make_a_version() -> None:
 def test_fingerprints_are_few_and_from_the_text(text: str) -> None:
     grams = shingles(text)
     prints = fingerprints(grams)
-    assert len(prints) <= SAMPLE
+    assert len(prints) <= MAX_FINGERPRINTS
     assert set(prints) <= grams
 
 
@@ -114,7 +114,7 @@ def test_an_edit_is_counted_in_every_script(language: str) -> None:
     wire, _ = STORIES[language]
     edited = wire.replace(wire[40:44], "2026", 1)
     assert content_hash("t", None, wire) != content_hash("t", None, edited)
-    added, removed = words_changed({"title": "t", "text": wire}, {"title": "t", "text": edited})
+    added, removed = count_changed_words({"title": "t", "text": wire}, {"title": "t", "text": edited})
     assert added >= 1
     assert removed >= 1
     assert added + removed < 40

@@ -9,13 +9,13 @@ import pytest
 
 from crawler.articles import failures
 from crawler.articles.assembly import assemble
-from crawler.articles.failures import by_status
+from crawler.articles.failures import apply_status
 from crawler.articles.near_duplicates import content_hash, shingles
 from crawler.articles.verdict import decide, next_recheck
-from crawler.articles.visit import Held, Visit
+from crawler.articles.visit import PageVisit, StoredMatches
 from crawler.extraction.extraction import Extraction
 from crawler.urls import url_key
-from storage.records import Article, Entry, Twin, Verdict, iso
+from storage.records import Article, DuplicateCandidate, Entry, Verdict, format_utc
 from tests.conftest import NOW
 from tests.site import story
 
@@ -31,7 +31,7 @@ def visit(
     requested: str = "",
     entry: Entry | None = None,
     **said: object,
-) -> Visit:
+) -> PageVisit:
     extraction = Extraction(
         url=url,
         title=title,
@@ -49,7 +49,7 @@ def visit(
         title=title,
     )
     article = assemble(extraction, entry, source="a.org", language="en", now=NOW)
-    return Visit(
+    return PageVisit(
         entry=entry,
         requested=requested or url,
         final=url,
@@ -61,20 +61,20 @@ def visit(
     )
 
 
-def held(*articles: Article, kinds: dict[str, str] | None = None, **more: object) -> Held:
+def held(*articles: Article, kinds: dict[str, str] | None = None, **more: object) -> StoredMatches:
     by_key = {url_key(a.url): (a.id, (kinds or {}).get(a.url, "final")) for a in articles}
-    return Held(by_key={**by_key, **more.pop("keys", {})}, articles={a.id: a for a in articles}, **more)  # type: ignore[arg-type, dict-item]
+    return StoredMatches(by_key={**by_key, **more.pop("keys", {})}, articles={a.id: a for a in articles}, **more)  # type: ignore[arg-type, dict-item]
 
 
-def kept(v: Visit, **changes: object) -> Article:
+def kept(v: PageVisit, **changes: object) -> Article:
     assert v.article is not None
     return dataclasses.replace(
-        v.article, **{"id": 1, "story_id": 1, "first_seen_at": iso(NOW - timedelta(hours=2)), **changes}
+        v.article, **{"id": 1, "story_id": 1, "first_seen_at": format_utc(NOW - timedelta(hours=2)), **changes}
     )  # type: ignore[arg-type]
 
 
 def test_a_page_nobody_holds_is_new() -> None:
-    found = decide(visit(), Held(), now=NOW)
+    found = decide(visit(), StoredMatches(), now=NOW)
     assert found.outcome == "new"
     assert found.article is not None
     assert (found.article.url, found.article.duplicate_of, found.article.story_id) == (A, None, None)
@@ -101,13 +101,13 @@ def test_an_admitted_edit_is_not_silent() -> None:
 
 
 def test_a_less_complete_page_never_overwrites() -> None:
-    wall = visit(text="", obstacle="consent wall")
+    wall = visit(text="", problem="consent wall")
     found = decide(wall, held(kept(visit())), now=NOW)
     assert (found.worse, found.article, found.replace, found.retry_at) == (True, None, False, NOW + timedelta(hours=1))
 
 
 def test_a_more_complete_page_replaces_without_a_revision() -> None:
-    wall = visit(text="", obstacle="consent wall")
+    wall = visit(text="", problem="consent wall")
     assert wall.article is not None
     assert wall.article.completeness == "headline"
     found = decide(visit(), held(kept(wall)), now=NOW)
@@ -115,14 +115,14 @@ def test_a_more_complete_page_replaces_without_a_revision() -> None:
 
 
 def test_a_wall_with_a_title_in_the_feed_is_an_article_asked_for_again() -> None:
-    found = decide(visit(text="", obstacle="consent wall"), Held(), now=NOW)
+    found = decide(visit(text="", problem="consent wall"), StoredMatches(), now=NOW)
     assert (found.outcome, found.reason, found.retry_at) == ("headline", "consent wall", NOW + timedelta(hours=1))
     assert found.article is not None
     assert found.article.text is None
 
 
 def test_a_soft_404_stays_an_entry() -> None:
-    found = decide(visit(text="", obstacle="soft 404"), Held(), now=NOW)
+    found = decide(visit(text="", problem="soft 404"), StoredMatches(), now=NOW)
     assert (found.outcome, found.reason, found.article) == ("rejected", "soft 404", None)
 
 
@@ -146,7 +146,7 @@ def test_a_canonical_link_to_another_text_merges_nothing() -> None:
 def test_a_canonical_link_to_the_home_page_counts_for_nothing() -> None:
     one = visit("https://a.org/2026/11/20/story-one-of-three", "One", seed=2, canonical_url="https://a.org/")
     two = visit("https://a.org/2026/11/20/story-two-of-three", "Two", seed=3, canonical_url="https://a.org/")
-    first = decide(one, Held(), now=NOW)
+    first = decide(one, StoredMatches(), now=NOW)
     assert first.article is not None
     assert first.article.url == "https://a.org/2026/11/20/story-one-of-three"
     assert all(a.kind != "canonical" for a in first.addresses)
@@ -164,13 +164,15 @@ def test_two_videos_with_the_same_boilerplate_are_two_articles() -> None:
 
 def test_the_same_text_at_two_addresses_merges_only_within_a_week_and_with_60_words() -> None:
     one, two = visit("https://a.org/x/story-1-2-3-4"), visit("https://a.org/y/story-1-2-3-4")
-    assert decide(two, Held(same_text=[kept(one)]), now=NOW).article_id == 1
-    assert decide(two, Held(same_text=[kept(one, published_at="2026-11-01T08:00:00Z")]), now=NOW).outcome == "new"
+    assert decide(two, StoredMatches(same_text=[kept(one)]), now=NOW).article_id == 1
+    assert (
+        decide(two, StoredMatches(same_text=[kept(one, published_at="2026-11-01T08:00:00Z")]), now=NOW).outcome == "new"
+    )
     short_one, short_two = (
         visit("https://a.org/x/9", text="Too short to tell."),
         visit("https://a.org/y/9", text="Too short to tell."),
     )
-    assert decide(short_two, Held(same_text=[kept(short_one)]), now=NOW).outcome == "new"
+    assert decide(short_two, StoredMatches(same_text=[kept(short_one)]), now=NOW).outcome == "new"
 
 
 def test_a_publishers_id_leads_to_one_article_and_its_new_slug_becomes_the_address() -> None:
@@ -198,7 +200,7 @@ def test_an_amp_view_never_makes_a_revision() -> None:
 
 def test_a_wire_story_in_another_outlet_is_a_copy_that_shares_the_story() -> None:
     text = "\n\n".join(story(1))
-    twin = Twin(
+    twin = DuplicateCandidate(
         id=3,
         story_id=2,
         source="b.org",
@@ -206,16 +208,16 @@ def test_a_wire_story_in_another_outlet_is_a_copy_that_shares_the_story() -> Non
         title="Another headline",
         text="A lead of their own.\n\n" + text,
         published_at=None,
-        first_seen_at=iso(NOW),
+        first_seen_at=format_utc(NOW),
     )
-    found = decide(visit(), Held(twins=[twin]), now=NOW)
+    found = decide(visit(), StoredMatches(twins=[twin]), now=NOW)
     assert found.is_copy
     assert found.article is not None
     assert (found.article.duplicate_of, found.article.story_id) == (3, 2)
 
 
 def test_the_same_outlets_update_shares_the_story_but_is_no_copy() -> None:
-    twin = Twin(
+    twin = DuplicateCandidate(
         id=3,
         story_id=2,
         source="a.org",
@@ -223,7 +225,7 @@ def test_the_same_outlets_update_shares_the_story_but_is_no_copy() -> None:
         title="x",
         text="\n\n".join(story(1)),
         published_at=None,
-        first_seen_at=iso(NOW),
+        first_seen_at=format_utc(NOW),
     )
     found = decide(
         visit(
@@ -231,7 +233,7 @@ def test_the_same_outlets_update_shares_the_story_but_is_no_copy() -> None:
             "Update",
             text="\n\n".join(story(1)) + "\n\nAnd more words here than before.",
         ),
-        Held(twins=[twin]),
+        StoredMatches(twins=[twin]),
         now=NOW,
     )
     assert found.article is not None
@@ -245,8 +247,8 @@ def test_rechecks_are_counted_from_the_first_sight() -> None:
 
 
 def test_verdicts_are_plain_values() -> None:
-    assert decide(visit(), Held(), now=NOW) == decide(visit(), Held(), now=NOW)
-    assert isinstance(decide(visit(), Held(), now=NOW), Verdict)
+    assert decide(visit(), StoredMatches(), now=NOW) == decide(visit(), StoredMatches(), now=NOW)
+    assert isinstance(decide(visit(), StoredMatches(), now=NOW), Verdict)
 
 
 def test_an_amp_view_with_the_same_key_gives_way_to_the_page_without_a_revision() -> None:
@@ -258,7 +260,7 @@ def test_an_amp_view_with_the_same_key_gives_way_to_the_page_without_a_revision(
 
 
 def test_a_wall_is_asked_again_three_times_and_then_left() -> None:
-    wall = visit(text="", obstacle="consent wall")
+    wall = visit(text="", problem="consent wall")
     article = kept(wall)
     for tries, hours in ((1, 6), (2, 24)):
         again = dataclasses.replace(
@@ -273,8 +275,8 @@ def test_a_wall_is_asked_again_three_times_and_then_left() -> None:
 
 
 def test_a_headline_whose_text_comes_later_joins_its_story() -> None:
-    wall = visit(text="", obstacle="consent wall")
-    twin = Twin(
+    wall = visit(text="", problem="consent wall")
+    twin = DuplicateCandidate(
         id=3,
         story_id=2,
         source="b.org",
@@ -282,7 +284,7 @@ def test_a_headline_whose_text_comes_later_joins_its_story() -> None:
         title="x",
         text="\n\n".join(story(1)),
         published_at=None,
-        first_seen_at=iso(NOW),
+        first_seen_at=format_utc(NOW),
     )
     found = decide(visit(), held(kept(wall), twins=[twin]), now=NOW)
     assert found.article is not None
@@ -304,8 +306,8 @@ def test_an_address_that_another_article_holds_is_not_taken_over() -> None:
 
 def test_a_walled_article_whose_feed_entry_changes_is_revised_and_still_asked_again() -> None:
     old, new = (
-        visit(text="", obstacle="paywall", title="Old title"),
-        visit(text="", obstacle="paywall", title="New title"),
+        visit(text="", problem="paywall", title="Old title"),
+        visit(text="", problem="paywall", title="New title"),
     )
     found = decide(new, held(kept(old)), now=NOW)
     assert (found.outcome, found.retry_at) == ("revised", NOW + timedelta(hours=1))
@@ -329,7 +331,7 @@ def test_only_the_same_hard_failure_thrice_gives_an_entry_up() -> None:
         verdict="failed",
         attempts=2,
         reason="it did not answer in time",
-        first_seen_at=iso(NOW),
+        first_seen_at=format_utc(NOW),
     )
     assert failures.failed(entry, "reading it took too long", NOW, None, hard=True).outcome == "failed"
     same = dataclasses.replace(entry, reason="reading it took too long")
@@ -347,16 +349,16 @@ def test_only_the_same_hard_failure_thrice_gives_an_entry_up() -> None:
     ],
 )
 def test_a_status_says_what_its_page_is(status: int, obstacle: str | None, becomes: str | None) -> None:
-    page = Extraction(url="https://a.example/b", obstacle=obstacle, text="words")
-    found = by_status(page, page.url, status)
+    page = Extraction(url="https://a.example/b", problem=obstacle, text="words")
+    found = apply_status(page, page.url, status)
     assert found is not None
-    assert found.obstacle == becomes
+    assert found.problem == becomes
     assert (found.text == "") == (status in {401, 402})
 
 
 def test_a_refused_page_says_nothing_of_the_article() -> None:
-    assert by_status(Extraction(url="https://a.example/b", text="words"), "https://a.example/b", 403) is None
-    assert by_status(None, "https://a.example/b", 403) is None
+    assert apply_status(Extraction(url="https://a.example/b", text="words"), "https://a.example/b", 403) is None
+    assert apply_status(None, "https://a.example/b", 403) is None
 
 
 @pytest.mark.parametrize(
@@ -391,7 +393,7 @@ def test_whose_doing_another_text_is(held: dict[str, str], new: dict[str, str], 
 
     known = dataclasses.replace(article(text, **{"extractor": "old", **held}), id=1)
     seen = article(f"{text} and a few more of them", **{"extractor": "new", **new})
-    visit = Visit(
+    visit = PageVisit(
         entry=Entry(id=0, feed_url="", source="a", url=url, url_key="", article_id=1),
         requested=url,
         final=url,
@@ -400,5 +402,7 @@ def test_whose_doing_another_text_is(held: dict[str, str], new: dict[str, str], 
         article=seen,
         grams=shingles(seen.text or ""),
     )
-    verdict = decide(visit, Held(by_key={visit.addresses[0].url_key: (1, "final")}, articles={1: known}), now=NOW)
+    verdict = decide(
+        visit, StoredMatches(by_key={visit.addresses[0].url_key: (1, "final")}, articles={1: known}), now=NOW
+    )
     assert (verdict.outcome, verdict.cause) == ("revised", cause)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from crawler.extraction.extractor import extract
-from crawler.extraction.interstitials import wall_lines
+from crawler.extraction.interstitials import strip_offer_lines
 
 PAGES = [
     json.loads(line)
@@ -26,7 +26,7 @@ def verdict(page: dict[str, str]) -> str:
     found = extract(page["html"].encode(), page["url"])
     if found is None:
         return "empty"
-    return found.obstacle or ("article" if found.completeness == "full" else found.completeness)
+    return found.problem or ("article" if found.completeness == "full" else found.completeness)
 
 
 def test_row_17_at_least_95_in_100_are_known_for_no_article() -> None:
@@ -51,4 +51,4 @@ def test_row_17_no_text_of_a_wall_is_kept(page: dict[str, str]) -> None:
 
 def test_a_cut_text_is_kept_without_the_offer_below_it() -> None:
     text = "The government is considering whether to intervene in the approach for Calder Steel.\n\nSubscribe to unlock this article\n\nOnly £1 for 4 weeks, then £39 per month. Cancel any time during your trial."
-    assert wall_lines(text) == text.split("\n\n", maxsplit=1)[0]
+    assert strip_offer_lines(text) == text.split("\n\n", maxsplit=1)[0]

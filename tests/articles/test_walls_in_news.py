@@ -68,7 +68,7 @@ def test_short_news_is_no_wall_and_keeps_every_word(title: str, described: bool)
         page(title, NEWS[title], described=described), "https://example.com/2025/12/30/some-long-slug-of-it.html"
     )
     assert found is not None
-    assert (found.obstacle, found.completeness, found.text.split("\n\n")) == (None, "full", NEWS[title])
+    assert (found.problem, found.completeness, found.text.split("\n\n")) == (None, "full", NEWS[title])
 
 
 @pytest.mark.parametrize(

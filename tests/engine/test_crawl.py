@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from storage.records import moment
+from storage.records import parse_utc
 from tests.conftest import Desk, source
 from tests.site import Answer, Site, article_html, story
 
@@ -408,7 +408,7 @@ def test_rechecks_come_at_their_ages_and_find_a_silent_edit(desk: Desk, site: Si
         ("Story number 1 of the week", 2)
     ]
     for a in articles(desk):
-        assert moment(a["recheck_at"]) == moment(first[a["id"]]["first_seen_at"]) + timedelta(seconds=1000)
+        assert parse_utc(a["recheck_at"]) == parse_utc(first[a["id"]]["first_seen_at"]) + timedelta(seconds=1000)
     site.requests.clear()
     desk.run("crawl")
     assert site.paths() == ["/feed.xml"]

@@ -265,7 +265,7 @@ def test_f5_one_unconditional_request_a_day_finds_out_validators_that_lie(tmp_pa
     unconditional = [r.at for r in site.requests if r.path == "/feed.xml" and "if-none-match" not in r.headers]
     assert len(unconditional) == 2
     assert unconditional[1] - unconditional[0] >= 14
-    assert desk.rows("SELECT lies FROM feeds")[0]["lies"] == 1
+    assert desk.rows("SELECT validators_unreliable FROM feeds")[0]["validators_unreliable"] == 1
 
 
 def test_f6_304_is_success_and_its_own_headers_count(world: World) -> None:
@@ -360,7 +360,7 @@ def test_f15_404_ends_a_feed_after_30_failures_and_14_days(tmp_path: Path) -> No
     desk.configure(source(site), extra=SCHEDULE, hour=6)
     desk.run("crawl")
     with sqlite3.connect(desk.database) as db:
-        db.execute("UPDATE feeds SET lost_polls = 29, lost_since = '2026-01-01T00:00:00Z'")
+        db.execute("UPDATE feeds SET not_found_count = 29, not_found_since = '2026-01-01T00:00:00Z'")
     db.close()
     desk.run("crawl")
     site.close()

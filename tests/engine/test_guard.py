@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.config.models import Http
-from crawler.engine.middlewares.address_guard import Policy, embedded, numeric_host
+from crawler.engine.middlewares.address_guard import AddressPolicy, embedded_ipv4, numeric_host
 
-PUBLIC = Policy()
-LOOPBACK = Policy.of(Http(allow_networks=("127.0.0.0/8", "::1/128")))
+PUBLIC = AddressPolicy()
+LOOPBACK = AddressPolicy.of(Http(allow_networks=("127.0.0.0/8", "::1/128")))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_allow_networks_opens_what_it_names_on_any_port_and_nothing_else() -> No
 def test_row_09_what_is_not_given_out_for_the_public_is_refused(host: str) -> None:
     """IANA gives out 2000::/3; of the rest only mapped addresses and the well-known NAT64 prefix are judged by what they hold."""
     assert PUBLIC.refusal(ipaddress.ip_address(host), 80) is not None
-    opened = Policy.of(Http(allow_networks=(f"{host}/{ipaddress.ip_address(host).max_prefixlen}",)))
+    opened = AddressPolicy.of(Http(allow_networks=(f"{host}/{ipaddress.ip_address(host).max_prefixlen}",)))
     assert opened.refusal(ipaddress.ip_address(host), 80) is None
 
 
@@ -70,5 +70,5 @@ def test_a_name_is_no_address(name: str) -> None:
 @given(st.ip_addresses(v=4))
 def test_an_embedded_address_is_judged_as_itself(address: ipaddress.IPv4Address) -> None:
     for outer in (f"::ffff:{address}", f"64:ff9b::{address}"):
-        assert embedded(ipaddress.IPv6Address(outer)) == address
+        assert embedded_ipv4(ipaddress.IPv6Address(outer)) == address
         assert (PUBLIC.refusal(ipaddress.ip_address(outer), 80) is None) == (PUBLIC.refusal(address, 80) is None)

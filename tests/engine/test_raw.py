@@ -13,7 +13,7 @@ from pathlib import Path
 from crawler.config.models import PublisherRules
 from crawler.engine.workers.worker import read_page
 from storage.records import Entry
-from storage.warc import RawPage, RawPages, read_raw, record_of
+from storage.warc import RawPage, WarcWriter, read_raw, warc_record
 from storage.writer import open_writer
 from tests.conftest import Desk, source
 from tests.site import Site, article_html, story
@@ -199,11 +199,11 @@ def test_reprocess_never_puts_less_in_the_place_of_more_and_renews_the_fingerpri
     path = "/2026/11/20/story-number-1"
     cut = article_html(site.base, path, "Story number 1 of the week", ["A first sentence that is cut…"]).encode()
     with open_writer(desk.database) as writer:
-        writer.keep_raw()
+        writer.enable_raw_pages()
         with writer.transaction():
             raw = RawPage(url=site.base + path, at=datetime.now(UTC), status=200, headers=(), body=cut)
             assert writer.pages is not None
-            file, offset = writer.pages.add(record_of(raw), raw.at)
+            file, offset = writer.pages.add(warc_record(raw), raw.at)
             writer.db.conn.execute(
                 "UPDATE articles SET warc_file = ?, warc_offset = ? WHERE url LIKE '%number-1'", (file, offset)
             )
@@ -232,7 +232,7 @@ def test_a_page_of_several_members_is_kept_whole(tmp_path: Path) -> None:
     found = read_page(
         came, most=1 << 20, keep=True, entry=entry, source=None, language=None, rules=PublisherRules(), now=came.at
     )
-    pages = RawPages(tmp_path / "news.db", ends=lambda: None)
+    pages = WarcWriter(tmp_path / "news.db", ends=lambda: None)
     name, offset = pages.add(found.record, came.at)
     pages.close()
     assert read_raw(tmp_path / "news.db", name, offset).body == b"".join(halves)

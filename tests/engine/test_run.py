@@ -18,10 +18,10 @@ from types import SimpleNamespace
 import pytest
 
 from crawler.config.models import Config
-from crawler.engine.crawl.counts import Tally
+from crawler.engine.crawl.counts import RunCounts
 from crawler.engine.crawl.frontier import Frontier
-from crawler.engine.crawl.plan import Plan
-from storage.records import moment
+from crawler.engine.crawl.plan import CrawlPlan
+from storage.records import parse_utc
 from tests import torture
 from tests.conftest import NOW, Desk, source
 from tests.running import SCHEDULE, Running, until
@@ -115,7 +115,7 @@ def test_a_fetch_beside_it_is_taken_within_two_seconds(desk: Desk, site: Site, s
     taken = next(r.at for r in site.requests if r.path == "/2026/11/21/asked-for-now")
     [asked] = run.rows("SELECT first_seen_at AS at FROM entries WHERE found_by = 'user'")
     assert (
-        taken - moment(str(asked["at"])).timestamp() < 4
+        taken - parse_utc(str(asked["at"])).timestamp() < 4
     )  # two seconds, one that the time is cut by, one of a busy machine
 
 
@@ -192,13 +192,13 @@ def test_a_feed_that_failed_for_a_day_gets_its_successor_told(
         source(site), extra='[schedule]\ndefault = "0.2s"\nmin = "0.1s"\nmax = "0.6s"\n', hour=0.6
     )  # a day is 14.4 s
     run = start()
-    assert until(lambda: run.rows("SELECT ok_at FROM feeds WHERE ok_at IS NOT NULL"))
+    assert until(lambda: run.rows("SELECT last_success_at FROM feeds WHERE last_success_at IS NOT NULL"))
     del site.answers["/feed.xml"]
     site.rss("/new.xml", [{"title": "One", "link": "/1"}])
     site.answers["/"] = Answer(
         b'<html><head><link rel="alternate" type="application/rss+xml" href="/new.xml"></head><body></body></html>'
     )
-    assert until(lambda: run.rows("SELECT successor FROM feeds WHERE successor IS NOT NULL"), 40)
+    assert until(lambda: run.rows("SELECT replacement FROM feeds WHERE replacement IS NOT NULL"), 40)
     assert f'put `feeds = ["{site.base}/new.xml"]` into [[source]] id = "post"' in desk.run("status").out
     assert run.stop() == 0
 
@@ -389,11 +389,11 @@ def test_a_loop_that_was_stopped_waits_for_what_is_under_way() -> None:
     asked: list[int] = []
 
     async def main() -> None:
-        frontier = Frontier(Config(), SimpleNamespace(), Plan(command="crawl"), Tally(None), lambda: NOW)  # type: ignore[arg-type]
+        frontier = Frontier(Config(), SimpleNamespace(), CrawlPlan(command="crawl"), RunCounts(None), lambda: NOW)  # type: ignore[arg-type]
         frontier._in_flight[object()] = "post"  # type: ignore[index]
         frontier.stop()
         for _ in range(3):
-            assert await frontier.next_requests() == []
+            assert await frontier.next_batch() == []
             await frontier.wait()
             asked.append(1)
 
@@ -427,10 +427,10 @@ def test_a_signal_that_comes_in_the_middle_of_a_line_still_ends_the_run(monkeypa
     monkeypatch.setattr(reactor, "callFromThread", lambda _: ended.append("drain"))
     with tempfile.TemporaryFile() as written:
         monkeypatch.setattr(sys, "stderr", MidLine())
-        with shutdown.Stopping() as heard:
-            heard.begun(live)  # type: ignore[arg-type]
+        with shutdown.ShutdownSignals() as heard:
+            heard.attach(live)  # type: ignore[arg-type]
             signal.raise_signal(signal.SIGTERM)
-            heard.drains(SimpleNamespace())  # type: ignore[arg-type]
+            heard.on_process(SimpleNamespace())  # type: ignore[arg-type]
         written.seek(0)
         assert b"stopping" in written.read()
     assert ended == ["timer", "frontier", "drain"]

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crawler.config.models import Source
-from crawler.engine.daemon.scheduler import Every, Job, Timekeeper
-from storage.records import FeedCheck, iso
+from crawler.engine.daemon.scheduler import Job, JobScheduler, SkipMissedTrigger
+from storage.records import FeedCheck, format_utc
 from storage.writer import open_writer
 from tests.conftest import NOW
 
@@ -40,7 +40,7 @@ async def watched(change: str, seconds: float) -> tuple[list[float], int]:
     async def work() -> None:
         runs.append(time.monotonic())
 
-    keeper = Timekeeper((Job(name="work", seconds=1.0, work=work),), jumped, wall=clock.wall, steady=clock.steady)
+    keeper = JobScheduler((Job(name="work", seconds=1.0, work=work),), jumped, wall=clock.wall, steady=clock.steady)
     keeper.start()
     await asyncio.sleep(1.5)
     setattr(clock, change, seconds)
@@ -69,7 +69,7 @@ def test_row_25_a_job_that_is_years_late_is_done_once_and_at_once() -> None:
 
     async def main() -> None:
         jobs = (Job(name="work", seconds=60.0, work=work), Job(name="tick", seconds=30.0, work=work))
-        keeper = Timekeeper(jobs, _nothing)
+        keeper = JobScheduler(jobs, _nothing)
         keeper.start()
         for job in jobs:
             keeper._scheduler.modify_job(job.name, next_run_time=datetime(1970, 1, 1, tzinfo=UTC))
@@ -88,7 +88,7 @@ def test_a_job_that_fails_is_tried_again() -> None:
         raise ValueError("once more")
 
     async def main() -> None:
-        keeper = Timekeeper((Job(name="work", seconds=0.3, work=work),), _nothing)
+        keeper = JobScheduler((Job(name="work", seconds=0.3, work=work),), _nothing)
         keeper.start()
         await asyncio.sleep(1.2)
         keeper.stop()
@@ -112,7 +112,7 @@ async def _nothing(_: float) -> None:
 )
 def test_row_25_no_slot_is_lost_or_doubled_when_the_clocks_change(zone: str, day: str) -> None:
     start = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)) - timedelta(hours=6)
-    trigger = Every(seconds=900, timezone=UTC, start_date=start.astimezone(UTC))
+    trigger = SkipMissedTrigger(seconds=900, timezone=UTC, start_date=start.astimezone(UTC))
     fired, last = [], None
     for _ in range(96):
         last = trigger.get_next_fire_time(last, (last or start).astimezone(UTC))
@@ -132,12 +132,12 @@ def test_row_25_what_is_due_moves_with_a_clock_that_was_set_back_and_a_catch_up_
             store.apply_check(
                 FeedCheck(feed_url=url, at=NOW, outcome="not_modified", due_at=NOW + timedelta(minutes=10)), "a"
             )
-    store.clock_set(-3600, NOW - timedelta(hours=1), 60)
+    store.adjust_clock(-3600, NOW - timedelta(hours=1), 60)
     due = {row[0] for row in store.db.conn.execute("SELECT due_at FROM feeds")}
-    assert due == {iso(NOW - timedelta(minutes=50))}
-    store.clock_set(7200, NOW + timedelta(hours=1), 60)
+    assert due == {format_utc(NOW - timedelta(minutes=50))}
+    store.adjust_clock(7200, NOW + timedelta(hours=1), 60)
     spread = sorted(row[0] for row in store.db.conn.execute("SELECT due_at FROM feeds"))
-    assert iso(NOW + timedelta(hours=1)) <= spread[0]
-    assert spread[-1] <= iso(NOW + timedelta(hours=1, minutes=1))
+    assert format_utc(NOW + timedelta(hours=1)) <= spread[0]
+    assert spread[-1] <= format_utc(NOW + timedelta(hours=1, minutes=1))
     assert len(set(spread)) > 10
     store.close()

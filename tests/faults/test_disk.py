@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from crawler.engine.workers import worker
-from crawler.engine.workers.pool import Pool
+from crawler.engine.workers.pool import WorkerPool
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW, Desk, source
 from tests.hostile import attacks
@@ -235,7 +235,7 @@ def test_row_23_a_damaged_file_is_told_and_never_written(desk: Desk, site: Site,
 
 def test_row_23_a_pool_that_is_mended_leaves_nothing_behind(tmp_path: Path) -> None:
     async def mended() -> tuple[int, int, int, int]:
-        pool = Pool(2, 10.0)
+        pool = WorkerPool(2, 10.0)
         body = b"<rss><channel><title>x</title></channel></rss>"
 
         async def work() -> None:
@@ -269,7 +269,7 @@ def _failing(writer: Writer) -> None:
 
 def test_row_23_pages_of_a_transaction_that_failed_are_taken_back(tmp_path: Path) -> None:
     writer = open_writer(tmp_path / "news.db")
-    writer.keep_raw()
+    writer.enable_raw_pages()
     assert writer.pages is not None
     for _ in range(3):
         with pytest.raises(RuntimeError, match="no room"):

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from crawler.outputs.atomic_files import whole
-from storage.errors import DiskProblem
-from storage.fsync import aside, forget_leftovers
+from crawler.outputs.atomic_files import atomic_write
+from storage.errors import DiskError
+from storage.fsync import aside, delete_leftovers
 from storage.maintenance import backup, backup_name, restore
 from storage.sqlite.lock import Lock, holder
 from storage.writer import open_writer
@@ -64,12 +64,12 @@ def _killed(what: str, folder: Path) -> None:
     code = f"""
 import os, signal, sys
 from pathlib import Path
-from storage import backup as b, disk
-from crawler.outputs import files
+from storage import maintenance, fsync
+from crawler.outputs import atomic_files
 folder = Path(sys.argv[1])
-disk.sync = lambda path: os.kill(os.getpid(), signal.SIGKILL)
-b.sync = files.sync = disk.sync
-os.fsync = disk.sync
+fsync.sync = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+maintenance.sync = atomic_files.sync = fsync.sync
+os.fsync = fsync.sync
 {what}
 """
     done = subprocess.run([sys.executable, "-c", code, str(folder)], check=False, capture_output=True, text=True)
@@ -83,9 +83,9 @@ def hidden(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("what", "again"),
     [
-        ("b.backup(folder / 'news.db', folder / 'copy.db')", lambda f: backup(f / "news.db", f / "copy.db")),
-        ("b.restore(folder / 'other.db', folder / 'news.db', __import__('datetime').datetime.now(__import__('datetime').UTC))", lambda f: restore(f / "other.db", f / "news.db", NOW)),
-        ("with files.whole(folder / 'out.csv') as out: out.write(b'x')", lambda f: _export(f / "out.csv")),
+        ("maintenance.backup(folder / 'news.db', folder / 'copy.db')", lambda f: backup(f / "news.db", f / "copy.db")),
+        ("maintenance.restore(folder / 'other.db', folder / 'news.db', __import__('datetime').datetime.now(__import__('datetime').UTC))", lambda f: restore(f / "other.db", f / "news.db", NOW)),
+        ("with atomic_files.atomic_write(folder / 'out.csv') as out: out.write(b'x')", lambda f: _export(f / "out.csv")),
     ],
     ids=["backup", "restore", "export"],
 )  # fmt: skip
@@ -121,11 +121,11 @@ def test_a_file_that_was_tidied_away_as_it_was_made_is_made_again(
     def late(descriptor: int, how: int) -> None:
         if not tidied:
             tidied.append(1)
-            forget_leftovers(tmp_path / "out.csv")
+            delete_leftovers(tmp_path / "out.csv")
         real(descriptor, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    with whole(tmp_path / "out.csv") as out:
+    with atomic_write(tmp_path / "out.csv") as out:
         out.write(b"x")
     assert (tmp_path / "out.csv").read_bytes() == b"x"
 
@@ -142,24 +142,24 @@ def test_a_backup_for_reading_only_is_restored(tmp_path: Path) -> None:
 
 
 def _export(path: Path) -> None:
-    with whole(path) as out:
+    with atomic_write(path) as out:
         out.write(b"x")
 
 
 def test_what_somebody_is_writing_is_left_alone(tmp_path: Path) -> None:
     descriptor, name = aside(tmp_path / "copy.db")
     (tmp_path / ".copy.db-mine").touch()  # another program's
-    forget_leftovers(tmp_path / "copy.db")
+    delete_leftovers(tmp_path / "copy.db")
     assert Path(name).exists()
     os.close(descriptor)
-    forget_leftovers(tmp_path / "copy.db")
+    delete_leftovers(tmp_path / "copy.db")
     assert hidden(tmp_path) == [".copy.db-mine"]
 
 
 def test_a_lock_that_is_a_link_is_refused_and_its_target_left_alone(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("mine")
     (tmp_path / "news.db.lock").symlink_to(tmp_path / "precious")
-    with pytest.raises(DiskProblem, match="symbolic link"):
+    with pytest.raises(DiskError, match="symbolic link"):
         Lock(tmp_path / "news.db", command="crawl", now=NOW)
     assert holder(tmp_path / "news.db") is None
     assert (tmp_path / "precious").read_text() == "mine"

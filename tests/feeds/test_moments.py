@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.text.dates import read_date
-from storage.records import moment
+from storage.records import parse_utc
 from tests.conftest import NOW
 
 
@@ -63,7 +63,7 @@ def test_every_iso_date_with_a_zone_keeps_its_moment(naive: object, quarters: in
     aware = naive.replace(tzinfo=timezone(timedelta(minutes=15 * quarters)), microsecond=0)  # type: ignore[attr-defined]
     kept = read_date(aware.isoformat(), now=NOW + timedelta(days=1))
     assert kept is not None
-    assert moment(kept) == aware
+    assert parse_utc(kept) == aware
 
 
 @given(st.text(max_size=60))

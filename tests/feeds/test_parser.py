@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crawler.errors import FeedError
 from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.parser import parse_feed
-from crawler.feeds.sitemap import open_children, recent
+from crawler.feeds.sitemap import children_to_open, recent_entries
 from tests.charsets import LABELS, TEXT
 from tests.conftest import NOW
 
@@ -230,7 +230,7 @@ def test_children_of_an_index_older_than_max_age_are_not_opened() -> None:
         ]
     )
     feed = read(f"<sitemapindex>{index}</sitemapindex>")
-    assert [u.rsplit("/", 1)[1] for u in open_children(feed, now=NOW, max_age=7 * 86400)] == [
+    assert [u.rsplit("/", 1)[1] for u in children_to_open(feed, now=NOW, max_age=7 * 86400)] == [
         "new.xml",
         "2026-11.xml",
         "plain.xml",
@@ -242,7 +242,7 @@ def test_entries_of_a_sitemap_older_than_max_age_are_left_to_backfill() -> None:
         f"<url><loc>https://a.org/{n}</loc><lastmod>{d}</lastmod></url>"
         for n, d in [("a-b-c-1", "2026-11-21"), ("a-b-c-2", "2026-10-01"), ("a-b-c-3", "")]
     )
-    assert [e.url for e in recent(read(f"<urlset>{urls}</urlset>").entries, now=NOW, max_age=7 * 86400)] == [
+    assert [e.url for e in recent_entries(read(f"<urlset>{urls}</urlset>").entries, now=NOW, max_age=7 * 86400)] == [
         "https://a.org/a-b-c-1",
         "https://a.org/a-b-c-3",
     ]

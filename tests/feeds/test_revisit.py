@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from crawler.config.models import Schedule
-from crawler.feeds.adaptive import learn
-from crawler.feeds.freshness import after_skips, fresh_for, retry_after, ttl_seconds
-from crawler.feeds.parsed_feed import ParsedFeed, listed
-from crawler.feeds.revisit import SOFT, Answer, Seen, check, wants_all
-from storage.records import Feed, iso
+from crawler.feeds.adaptive import update
+from crawler.feeds.freshness import freshness_lifetime, next_allowed_time, retry_after, ttl_seconds
+from crawler.feeds.parsed_feed import ParsedFeed, make_entry
+from crawler.feeds.revisit import SOFT, KnownEntries, PollResponse, decide, is_full_fetch_due
+from storage.records import Feed, format_utc
 from tests.conftest import NOW
 
 FEED = Feed(
@@ -23,15 +23,15 @@ FEED = Feed(
     body_hash="h1",
     interval_seconds=3600,
 )
-PARSED = ParsedFeed(kind="rss", entries=(listed(url="https://a.org/1", base="https://a.org/"),))
+PARSED = ParsedFeed(kind="rss", entries=(make_entry(url="https://a.org/1", base="https://a.org/"),))
 
 
-def checked(answer: Answer, feed: Feed = FEED, every: float | None = None):
-    return check(feed, answer, schedule=Schedule(), every=every, now=NOW)
+def checked(answer: PollResponse, feed: Feed = FEED, every: float | None = None):
+    return decide(feed, answer, schedule=Schedule(), every=every, now=NOW)
 
 
 def test_304_is_success_and_keeps_the_validators() -> None:
-    found = checked(Answer(status=304, final_url="https://a.org/rss"))
+    found = checked(PollResponse(status=304, final_url="https://a.org/rss"))
     assert (found.outcome, found.etag, found.last_modified, found.body_hash) == (
         "not_modified",
         'W/"odd',
@@ -41,12 +41,12 @@ def test_304_is_success_and_keeps_the_validators() -> None:
 
 
 def test_304_updates_the_validators_it_brings() -> None:
-    assert checked(Answer(status=304, final_url="https://a.org/rss", etag='"new"')).etag == '"new"'
+    assert checked(PollResponse(status=304, final_url="https://a.org/rss", etag='"new"')).etag == '"new"'
 
 
 def test_validators_are_stored_from_every_200_byte_for_byte() -> None:
     found = checked(
-        Answer(
+        PollResponse(
             status=200,
             final_url="https://b.org/rss",
             etag='"x y\\"',
@@ -64,23 +64,23 @@ def test_validators_are_stored_from_every_200_byte_for_byte() -> None:
 
 
 def test_a_changed_body_lists_its_entries() -> None:
-    found = checked(Answer(status=200, final_url="https://a.org/rss", body_hash="h2", parsed=PARSED))
-    assert (found.outcome, len(found.listed), found.window) == ("changed", 1, 1)
+    found = checked(PollResponse(status=200, final_url="https://a.org/rss", body_hash="h2", parsed=PARSED))
+    assert (found.outcome, len(found.listed), found.window_size) == ("changed", 1, 1)
 
 
 @pytest.mark.parametrize(
     ("status", "outcome"), [(500, "failed"), (404, "failed"), (403, "failed"), (410, "gone"), (429, "failed")]
 )
 def test_errors_keep_what_was_known(status: int, outcome: str) -> None:
-    found = checked(Answer(status=status))
+    found = checked(PollResponse(status=status))
     assert found.outcome == outcome
     assert found.etag is None
     assert found.error
 
 
 def test_errors_back_off() -> None:
-    first = checked(Answer(status=500)).due_at
-    fifth = checked(Answer(status=500), dataclasses.replace(FEED, failures=4)).due_at
+    first = checked(PollResponse(status=500)).due_at
+    fifth = checked(PollResponse(status=500), dataclasses.replace(FEED, failures=4)).due_at
     assert first is not None
     assert fifth is not None
     assert fifth - NOW == 5 * (first - NOW)
@@ -102,19 +102,19 @@ def test_retry_after_in_both_forms(header: str | None, seconds: float | None) ->
 
 
 def test_throttling_without_a_word_is_an_hour() -> None:
-    assert checked(Answer(status=429)).not_before == NOW + timedelta(hours=1)
-    assert checked(Answer(status=503, retry_after="7200")).not_before == NOW + timedelta(hours=2)
+    assert checked(PollResponse(status=429)).not_before == NOW + timedelta(hours=1)
+    assert checked(PollResponse(status=503, retry_after="7200")).not_before == NOW + timedelta(hours=2)
 
 
 def test_every_is_the_operators_word_floored_by_min() -> None:
-    assert checked(Answer(status=304), every=1200).due_at == NOW + timedelta(minutes=20)
-    assert checked(Answer(status=304), every=5).due_at == NOW + timedelta(minutes=10)
+    assert checked(PollResponse(status=304), every=1200).due_at == NOW + timedelta(minutes=20)
+    assert checked(PollResponse(status=304), every=5).due_at == NOW + timedelta(minutes=10)
 
 
 def test_what_the_server_asks_for_lengthens_but_not_beyond_a_day() -> None:
-    assert checked(Answer(status=304, fresh_for=7200)).due_at == NOW + timedelta(hours=2)
-    assert checked(Answer(status=304, fresh_for=90 * 86400)).due_at == NOW + timedelta(days=1)
-    assert checked(Answer(status=304, fresh_for=7200), every=1200).due_at == NOW + timedelta(minutes=20)
+    assert checked(PollResponse(status=304, fresh_for=7200)).due_at == NOW + timedelta(hours=2)
+    assert checked(PollResponse(status=304, fresh_for=90 * 86400)).due_at == NOW + timedelta(days=1)
+    assert checked(PollResponse(status=304, fresh_for=7200), every=1200).due_at == NOW + timedelta(minutes=20)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_the_server_asks_for_lengthens_but_not_beyond_a_day() -> None:
     ],
 )
 def test_freshness_by_headers(cache_control: str, expires: str | None, age: str | None, seconds: float) -> None:
-    assert fresh_for(cache_control, expires=expires, date="Sun, 22 Nov 2026 12:00:00 GMT", age=age) == seconds
+    assert freshness_lifetime(cache_control, expires=expires, date="Sun, 22 Nov 2026 12:00:00 GMT", age=age) == seconds
 
 
 @pytest.mark.parametrize(
@@ -143,23 +143,25 @@ def test_ttl_is_minutes_unless_it_can_only_be_seconds(ttl: float | None, seconds
 
 def test_a_304_keeps_what_the_ttl_asked_for() -> None:
     parsed = dataclasses.replace(PARSED, ttl=120)
-    first = checked(Answer(status=200, body_hash="h2", parsed=parsed))
-    assert first.asked_wait == 7200
-    again = checked(Answer(status=304), dataclasses.replace(FEED, asked_wait=first.asked_wait))
+    first = checked(PollResponse(status=200, body_hash="h2", parsed=parsed))
+    assert first.requested_interval == 7200
+    again = checked(PollResponse(status=304), dataclasses.replace(FEED, requested_interval=first.requested_interval))
     assert again.due_at == NOW + timedelta(hours=2)
 
 
 def test_skipped_hours_and_days_are_left_out() -> None:
-    assert after_skips(NOW, ("12", "13"), ()) == NOW + timedelta(hours=2)
-    assert after_skips(NOW, (), ("Sunday",)).weekday() == 0
-    assert after_skips(NOW, tuple(str(h) for h in range(24)), ()) == NOW
-    assert after_skips(NOW, ("24",), ("Noday", "")) == NOW
+    assert next_allowed_time(NOW, ("12", "13"), ()) == NOW + timedelta(hours=2)
+    assert next_allowed_time(NOW, (), ("Sunday",)).weekday() == 0
+    assert next_allowed_time(NOW, tuple(str(h) for h in range(24)), ()) == NOW
+    assert next_allowed_time(NOW, ("24",), ("Noday", "")) == NOW
 
 
 def test_404_ends_a_feed_only_after_30_failures_and_14_days() -> None:
     def outcome(failures: int, days: float) -> str:
-        feed = dataclasses.replace(FEED, failures=99, lost_polls=failures, lost_since=iso(NOW - timedelta(days=days)))
-        return checked(Answer(status=404), feed).outcome
+        feed = dataclasses.replace(
+            FEED, failures=99, not_found_count=failures, not_found_since=format_utc(NOW - timedelta(days=days))
+        )
+        return checked(PollResponse(status=404), feed).outcome
 
     assert [outcome(29, 13), outcome(28, 15), outcome(29, 15)] == ["failed", "failed", "gone"]
 
@@ -168,66 +170,66 @@ def test_a_permanent_move_is_believed_after_three_polls_and_seven_days() -> None
     feed, addresses = FEED, []
     for day in (0, 3, 6, 8):
         now = NOW + timedelta(days=day)
-        move = check(
+        move = decide(
             feed,
-            Answer(status=304, final_url="https://new.org/rss", moved=True),
+            PollResponse(status=304, final_url="https://new.org/rss", moved=True),
             schedule=Schedule(),
             every=None,
             now=now,
         ).move
         feed = dataclasses.replace(
-            feed, moved_to=move.to, moved_since=move.since, moved_polls=move.polls, address=move.address
+            feed, moved_to=move.to, moved_since=move.since, moved_polls=move.polls, effective_url=move.effective_url
         )
-        addresses.append(move.address)
+        addresses.append(move.effective_url)
     assert addresses == [None, None, None, "https://new.org/rss"]
-    back = checked(Answer(status=404), feed)
+    back = checked(PollResponse(status=404), feed)
     assert back.outcome == "failed"
-    assert back.move.address is None
+    assert back.move.effective_url is None
     assert "old address" in (back.error or "")
 
 
 def test_a_move_that_is_not_for_good_or_changes_its_target_begins_anew() -> None:
     feed = dataclasses.replace(
-        FEED, moved_to="https://new.org/rss", moved_since=iso(NOW - timedelta(days=9)), moved_polls=9
+        FEED, moved_to="https://new.org/rss", moved_since=format_utc(NOW - timedelta(days=9)), moved_polls=9
     )
-    assert checked(Answer(status=304, final_url="https://other.org/rss", moved=True), feed).move.polls == 1
-    assert checked(Answer(status=304, final_url=FEED.url), feed).move.to is None
+    assert checked(PollResponse(status=304, final_url="https://other.org/rss", moved=True), feed).move.polls == 1
+    assert checked(PollResponse(status=304, final_url=FEED.url), feed).move.to is None
 
 
 def test_no_overlap_with_a_window_that_held_something_is_a_gap() -> None:
-    feed = dataclasses.replace(FEED, window=10, ok_at=iso(NOW - timedelta(hours=5)))
-    entry = dataclasses.replace(PARSED.entries[0], published_at=iso(NOW - timedelta(hours=1)))
-    answer = Answer(status=200, body_hash="h2", parsed=dataclasses.replace(PARSED, entries=(entry,)))
+    feed = dataclasses.replace(FEED, window_size=10, last_success_at=format_utc(NOW - timedelta(hours=5)))
+    entry = dataclasses.replace(PARSED.entries[0], published_at=format_utc(NOW - timedelta(hours=1)))
+    answer = PollResponse(status=200, body_hash="h2", parsed=dataclasses.replace(PARSED, entries=(entry,)))
 
     def gap(feed: Feed, known: int):
-        return check(feed, answer, schedule=Schedule(), every=None, now=NOW, seen=Seen(known=known)).gap
+        return decide(feed, answer, schedule=Schedule(), every=None, now=NOW, seen=KnownEntries(known=known)).gap
 
     found = gap(feed, 0)
     assert found is not None
-    assert (found.from_at, found.to_at) == (iso(NOW - timedelta(hours=5)), iso(NOW - timedelta(hours=1)))
+    assert (found.from_at, found.to_at) == (format_utc(NOW - timedelta(hours=5)), format_utc(NOW - timedelta(hours=1)))
     assert gap(feed, 1) is None
-    assert gap(dataclasses.replace(feed, window=0), 0) is None
+    assert gap(dataclasses.replace(feed, window_size=0), 0) is None
 
 
 def test_an_unconditional_request_goes_out_once_a_day() -> None:
-    assert not wants_all(FEED, now=NOW)
-    young = dataclasses.replace(FEED, full_at=iso(NOW - timedelta(hours=23)))
-    old = dataclasses.replace(FEED, full_at=iso(NOW - timedelta(hours=24)))
-    assert [wants_all(f, now=NOW) for f in (young, old)] == [False, True]
+    assert not is_full_fetch_due(FEED, now=NOW)
+    young = dataclasses.replace(FEED, last_body_at=format_utc(NOW - timedelta(hours=23)))
+    old = dataclasses.replace(FEED, last_body_at=format_utc(NOW - timedelta(hours=24)))
+    assert [is_full_fetch_due(f, now=NOW) for f in (young, old)] == [False, True]
 
 
 def test_validators_that_stayed_while_entries_came_lie() -> None:
-    answer = Answer(status=200, etag=FEED.etag, body_hash="h2", parsed=PARSED, unconditional=True)
-    assert checked(answer).lies
-    assert not checked(dataclasses.replace(answer, etag='"other"')).lies
-    assert not checked(dataclasses.replace(answer, unconditional=False)).lies
+    answer = PollResponse(status=200, etag=FEED.etag, body_hash="h2", parsed=PARSED, unconditional=True)
+    assert checked(answer).validators_unreliable
+    assert not checked(dataclasses.replace(answer, etag='"other"')).validators_unreliable
+    assert not checked(dataclasses.replace(answer, unconditional=False)).validators_unreliable
 
 
 def test_a_server_in_trouble_is_asked_again_before_its_window_rolls_over() -> None:
-    busy = learn(None, [NOW.timestamp() - 60 * n for n in range(50)], NOW.timestamp())
-    feed = dataclasses.replace(FEED, failures=200, window=50, rhythm=busy.kept())
-    soft = checked(Answer(error="it did not answer in time", weight=SOFT), feed).due_at
-    hard = checked(Answer(status=404), feed).due_at
+    busy = update(None, [NOW.timestamp() - 60 * n for n in range(50)], NOW.timestamp())
+    feed = dataclasses.replace(FEED, failures=200, window_size=50, rate_model=busy.to_json())
+    soft = checked(PollResponse(error="it did not answer in time", weight=SOFT), feed).due_at
+    hard = checked(PollResponse(status=404), feed).due_at
     assert soft is not None
     assert hard is not None
     assert soft - NOW <= timedelta(minutes=30)
@@ -235,36 +237,38 @@ def test_a_server_in_trouble_is_asked_again_before_its_window_rolls_over() -> No
 
 
 def test_a_pace_of_seconds_shortens_the_waiting_times() -> None:
-    found = check(FEED, Answer(status=429), schedule=Schedule(), every=None, now=NOW, hour=6)
+    found = decide(FEED, PollResponse(status=429), schedule=Schedule(), every=None, now=NOW, hour=6)
     assert found.not_before == NOW + timedelta(seconds=6)
 
 
 @pytest.mark.parametrize("least", [0.05, 1, 30, 59])
 def test_no_interval_of_the_schedule_shortens_a_wait_after_429(least: float) -> None:
-    found = check(FEED, Answer(status=429), schedule=Schedule(default=least, min=least), every=None, now=NOW)
+    found = decide(FEED, PollResponse(status=429), schedule=Schedule(default=least, min=least), every=None, now=NOW)
     assert found.not_before == NOW + timedelta(hours=1)
 
 
 def test_timeouts_are_no_404s() -> None:
-    feed = dataclasses.replace(FEED, failures=200, failing_since=iso(NOW - timedelta(days=60)))
-    assert checked(Answer(status=404), feed).outcome == "failed"
+    feed = dataclasses.replace(FEED, failures=200, failing_since=format_utc(NOW - timedelta(days=60)))
+    assert checked(PollResponse(status=404), feed).outcome == "failed"
 
 
 def test_a_date_beyond_all_time_is_no_date() -> None:
-    assert fresh_for("", expires="Fri, 31 Dec 9999 23:59:59 -0500", date="Sun, 22 Nov 2026 12:00:00 GMT") == 0
+    assert freshness_lifetime("", expires="Fri, 31 Dec 9999 23:59:59 -0500", date="Sun, 22 Nov 2026 12:00:00 GMT") == 0
     assert retry_after("Fri, 31 Dec 9999 23:59:59 -0500", now=NOW) is None
 
 
 def test_skipped_hours_are_remembered_over_a_304() -> None:
     parsed = dataclasses.replace(PARSED, skip_hours=("12", "13"))
-    first = checked(Answer(status=200, body_hash="h2", parsed=parsed))
-    again = checked(Answer(status=304), dataclasses.replace(FEED, skips=first.skips, interval_seconds=60))
+    first = checked(PollResponse(status=200, body_hash="h2", parsed=parsed))
+    again = checked(
+        PollResponse(status=304), dataclasses.replace(FEED, skip_schedule=first.skip_schedule, interval_seconds=60)
+    )
     assert again.due_at is not None
     assert again.due_at.hour not in {12, 13}
 
 
 def test_a_first_window_is_compared_with_nothing() -> None:
     """Nothing could be known of it: that is no sign of a feed that changes its ids, and hides no later gap."""
-    answer = Answer(status=200, body_hash="h2", parsed=PARSED)
-    assert checked(answer, dataclasses.replace(FEED, window=0)).overlap is None
-    assert checked(answer, dataclasses.replace(FEED, window=3)).overlap == 0
+    answer = PollResponse(status=200, body_hash="h2", parsed=PARSED)
+    assert checked(answer, dataclasses.replace(FEED, window_size=0)).entries_known is None
+    assert checked(answer, dataclasses.replace(FEED, window_size=3)).entries_known == 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.feeds.adaptive import Rhythm, interval, learn, rates, read_rhythm, roll_time
+from crawler.feeds.adaptive import RateModel, expected_rates, poll_interval, read_rhythm, update, window_turnover
 
 HOUR, DAY = 3600.0, 86400.0
 MONDAY = 1_793_577_600.0  # 2026-11-02
@@ -15,19 +15,19 @@ def watched(
     days: int = 14,
     hours: tuple[int, ...] = tuple(range(24)),
     weekdays: tuple[int, ...] = tuple(range(7)),
-) -> Rhythm:
+) -> RateModel:
     """A feed polled each hour that brings so many entries a day, in these hours and on these days only."""
-    rhythm = learn(None, [], MONDAY)
+    rhythm = update(None, [], MONDAY)
     for step in range(1, days * 24 + 1):
         now = MONDAY + step * HOUR
         opens = (step - 1) % 24 in hours and (step - 1) // 24 % 7 in weekdays
         count = round(per_day / len(hours)) if opens else 0
-        rhythm = learn(rhythm, [now - HOUR + (i + 1) * HOUR / (count + 1) for i in range(count)], now)
+        rhythm = update(rhythm, [now - HOUR + (i + 1) * HOUR / (count + 1) for i in range(count)], now)
     return rhythm
 
 
-def wait(rhythm: Rhythm, now: float, window: int = 30) -> float:
-    return interval(rhythm, window, now, pace=HOUR, least=600, most=6 * HOUR)
+def wait(rhythm: RateModel, now: float, window: int = 30) -> float:
+    return poll_interval(rhythm, window, now, pace=HOUR, least=600, most=6 * HOUR)
 
 
 def test_a_feed_four_times_as_busy_is_asked_twice_as_often() -> None:
@@ -52,15 +52,15 @@ def test_a_quiet_night_does_not_last_beyond_the_morning() -> None:
 def test_weekends_are_learnt() -> None:
     rhythm = watched(24, days=28, weekdays=(0, 1, 2, 3, 4))
     weekday, weekend = (
-        rates(rhythm, MONDAY + 28 * DAY + 12 * HOUR, 1)[0],
-        rates(rhythm, MONDAY + 33 * DAY + 12 * HOUR, 1)[0],
+        expected_rates(rhythm, MONDAY + 28 * DAY + 12 * HOUR, 1)[0],
+        expected_rates(rhythm, MONDAY + 33 * DAY + 12 * HOUR, 1)[0],
     )
     assert weekend < weekday / 2
 
 
 def test_a_day_that_was_never_watched_is_like_the_others() -> None:
     rhythm = watched(48, days=3)
-    assert rates(rhythm, MONDAY + 4 * DAY, 1)[0] > 1
+    assert expected_rates(rhythm, MONDAY + 4 * DAY, 1)[0] > 1
 
 
 def test_a_small_window_is_asked_more_often_than_a_large_one() -> None:
@@ -70,24 +70,24 @@ def test_a_small_window_is_asked_more_often_than_a_large_one() -> None:
 
 def test_a_burst_shortens_the_wait_at_once() -> None:
     rhythm, now = watched(24), MONDAY + 14 * DAY
-    burst = learn(rhythm, [now + HOUR - i for i in range(20)], now + HOUR)
+    burst = update(rhythm, [now + HOUR - i for i in range(20)], now + HOUR)
     assert wait(burst, now + HOUR, 50) < wait(rhythm, now, 50) / 2
 
 
 def test_the_first_window_tells_of_the_time_that_it_spans() -> None:
     now = MONDAY + 2 * DAY
-    first = learn(None, [now - i * HOUR for i in range(24)], now)
-    assert 0.5 < sum(rates(first, now, 24)) / 24 < 1.5
+    first = update(None, [now - i * HOUR for i in range(24)], now)
+    assert 0.5 < sum(expected_rates(first, now, 24)) / 24 < 1.5
 
 
 def test_the_rate_of_a_feed_that_fell_silent_fades() -> None:
     rhythm = watched(48)
-    later = learn(rhythm, [], MONDAY + 44 * DAY)
-    assert rates(later, MONDAY + 44 * DAY, 1)[0] < 0.5
+    later = update(rhythm, [], MONDAY + 44 * DAY)
+    assert expected_rates(later, MONDAY + 44 * DAY, 1)[0] < 0.5
 
 
 def test_roll_time_is_the_time_of_a_burst_in_the_busiest_hour() -> None:
-    assert roll_time(watched(240), 10, MONDAY) < HOUR
+    assert window_turnover(watched(240), 10, MONDAY) < HOUR
 
 
 @given(
@@ -99,10 +99,10 @@ def test_roll_time_is_the_time_of_a_burst_in_the_busiest_hour() -> None:
 def test_any_history_gives_an_interval_within_the_clamps(
     times: list[float], window: int, passed: float, hour: float
 ) -> None:
-    rhythm = learn(None, times, MONDAY, hour=hour)
-    rhythm = learn(rhythm, times, MONDAY + passed * hour / 3600, hour=hour)
-    assert read_rhythm(rhythm.kept()) is not None
-    found = interval(rhythm, window, MONDAY + passed, pace=hour, least=hour / 6, most=6 * hour, hour=hour)
+    rhythm = update(None, times, MONDAY, hour=hour)
+    rhythm = update(rhythm, times, MONDAY + passed * hour / 3600, hour=hour)
+    assert read_rhythm(rhythm.to_json()) is not None
+    found = poll_interval(rhythm, window, MONDAY + passed, pace=hour, least=hour / 6, most=6 * hour, hour=hour)
     assert hour / 6 <= found <= 6 * hour
 
 

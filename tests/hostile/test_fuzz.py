@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from crawler.config.loader import load_config
-from crawler.content_encoding import BrokenBody, undone
+from crawler.content_encoding import DecodeError, decode_body
 from crawler.errors import ConfigError, FeedError
 from crawler.extraction.extractor import extract
 from crawler.feeds.parser import parse_feed
@@ -83,8 +83,8 @@ def _config(body: bytes) -> None:
 def _body(body: bytes) -> None:
     for encoding in ("gzip", "deflate", "br", "zstd"):
         try:
-            undone(body, [encoding], 1 << 20)
-        except BrokenBody:
+            decode_body(body, [encoding], 1 << 20)
+        except DecodeError:
             continue
 
 

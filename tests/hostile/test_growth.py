@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from crawler.config.source_file import free_id
+from crawler.config.source_file import unique_id
 from crawler.engine.middlewares import robots
-from crawler.engine.middlewares.robots import Robots, RobotsMiddleware
+from crawler.engine.middlewares.robots import RobotsCacheEntry, RobotsMiddleware
 from crawler.engine.workers import worker
-from crawler.engine.workers.pool import Pool
+from crawler.engine.workers.pool import WorkerPool
 from crawler.extraction.extractor import extract
 from crawler.extraction.page import read_page
 from crawler.extraction.page_limits import MAX_LISTS
@@ -42,7 +42,7 @@ def wildcards(count: int = 1_990, length: int = 98) -> bytes:
     return ("User-agent: *\n" + "".join(rules)).encode()
 
 
-class _Watched(Pool):
+class _Watched(WorkerPool):
     """A pool that tells what it is given, and works at once."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ def test_rules_that_take_long_to_compare_are_compared_by_a_worker(body: bytes, p
     middleware.crawler = type("C", (), {"spider": type("S", (), {"pool": pool})})
     rules = read_rules(body, "newsdesk")
     assert len(rules.rules) <= robots.FEW
-    assert asyncio.run(middleware._allows(Robots(until=0.0, rules=rules, wild=rules.wild), URL + path))
+    assert asyncio.run(middleware._allows(RobotsCacheEntry(until=0.0, rules=rules, wild=rules.wild), URL + path))
     assert (pool.given == [worker.allows]) is workers
 
 
@@ -121,7 +121,7 @@ def test_a_map_of_fifty_thousand_is_read_whole() -> None:
 
 
 def test_what_is_packed_has_the_time_of_what_is_in_it() -> None:
-    pool = Pool(1, 10)
+    pool = WorkerPool(1, 10)
     assert pool.seconds_for(gzip.compress(b"<urlset/>")) == 10
     assert pool.seconds_for(b"<urlset/>") < 3
 
@@ -149,10 +149,10 @@ def test_folders_in_folders_are_no_tags_without_end(desk: Desk) -> None:
 
 def test_ids_of_one_host_are_found_in_order_and_at_once() -> None:
     taken = dict.fromkeys(["a.org", "a.org-3"], 1)
-    assert [free_id("a.org", taken) for _ in range(3)] == ["a.org-2", "a.org-4", "a.org-5"]
-    assert free_id("b.org", taken) == "b.org"
-    assert free_id("b.org", taken) == "b.org-2"
-    assert len({free_id("c.org", taken) for _ in range(20_000)}) == 20_000
+    assert [unique_id("a.org", taken) for _ in range(3)] == ["a.org-2", "a.org-4", "a.org-5"]
+    assert unique_id("b.org", taken) == "b.org"
+    assert unique_id("b.org", taken) == "b.org-2"
+    assert len({unique_id("c.org", taken) for _ in range(20_000)}) == 20_000
 
 
 @pytest.mark.parametrize("markup", ["<ul><li>word", "<ol><li>word", "<dl><dd>word"])

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from crawler.engine.workers.pool import PageFailed, Pool
+from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.engine.workers.turns import Turns
 from crawler.feeds.decode import decode_feed
 from crawler.feeds.discovery import discover_feeds
-from crawler.feeds.parsed_feed import harmless
+from crawler.feeds.parsed_feed import sanitize_html
 from crawler.feeds.parser import parse_feed
 from crawler.feeds.prolog import without_prolog
 from crawler.feeds.robots import read_rules, read_sitemaps
@@ -179,10 +179,10 @@ READERS: dict[str, tuple[Callable[[], object], ...]] = {
         lambda: decode_feed(b"<?xml " + b"encoding" + b" " * 500_000),
     ),
     "content": (
-        lambda: harmless("<ul><li>" * 60_000),
-        lambda: harmless("<div>" * 100_000),
-        lambda: harmless("<b><i>" * 80_000),
-        lambda: harmless("<table><tr><td>" * 30_000),
+        lambda: sanitize_html("<ul><li>" * 60_000),
+        lambda: sanitize_html("<div>" * 100_000),
+        lambda: sanitize_html("<b><i>" * 80_000),
+        lambda: sanitize_html("<table><tr><td>" * 30_000),
         lambda: parse_feed(small.skip_hours(400_000), "http://a.example/", now=NOW),
         lambda: unescaped("&#" + "1" * 500_000 + ";"),
     ),
@@ -292,7 +292,7 @@ def _spin(_: object) -> None:
 
 def test_a_source_whose_work_is_ended_holds_up_no_other() -> None:
     async def run() -> None:
-        pool = Pool(1, 20)
+        pool = WorkerPool(1, 20)
         try:
             bad = [asyncio.ensure_future(pool.run(_spin, n, source="bad", seconds=1)) for n in range(6)]
             await asyncio.sleep(0.2)

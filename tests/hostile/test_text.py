@@ -23,7 +23,7 @@ from markdown_it import MarkdownIt
 from crawler.errors import FeedError
 from crawler.extraction.extractor import extract
 from crawler.extraction.main_text import html_text
-from crawler.feeds.parsed_feed import listed
+from crawler.feeds.parsed_feed import make_entry
 from crawler.feeds.parser import parse_feed
 from crawler.text.clean import LIMITS, one_line
 from tests import torture
@@ -154,7 +154,7 @@ def test_row_07_what_is_text_stays_as_it_is(text: str) -> None:
 
 def test_row_07_no_field_is_longer_than_it_can_be_in_earnest() -> None:
     huge = "ab " * 100_000
-    entry = listed(url="https://a.example/1", base="", guid=huge, title=huge, authors=[f"{n} {huge}" for n in range(120)], summary=huge, tags=[f"{n} {huge}" for n in range(120)], language=huge, published_raw=huge, updated_raw=huge)  # fmt: skip
+    entry = make_entry(url="https://a.example/1", base="", guid=huge, title=huge, authors=[f"{n} {huge}" for n in range(120)], summary=huge, tags=[f"{n} {huge}" for n in range(120)], language=huge, published_raw=huge, updated_raw=huge)  # fmt: skip
     assert len(entry.identity) <= 1000
     assert len(entry.guid or "") <= LIMITS["guid"]
     assert len(entry.title or "") <= LIMITS["title"]
@@ -164,7 +164,7 @@ def test_row_07_no_field_is_longer_than_it_can_be_in_earnest() -> None:
 
 
 def test_row_07_long_identities_that_differ_at_their_end_differ() -> None:
-    one, two = (listed(url=None, base="", guid="x" * 3000 + end).identity for end in "ab")
+    one, two = (make_entry(url=None, base="", guid="x" * 3000 + end).identity for end in "ab")
     assert one != two
 
 
@@ -231,7 +231,7 @@ def test_row_14_what_is_kept_links_to_the_web_only(kept: Desk) -> None:
 
 def test_row_14_feeds_hold_nothing_that_acts() -> None:
     for payload in PAYLOADS:
-        entry = listed(
+        entry = make_entry(
             url=payload, base="https://a.example/", title=payload, summary=payload, content=payload, image_url=payload
         )
         assert active(entry.content or "") == []

@@ -21,7 +21,7 @@ from crawler.errors import CrawlerError, UsageError
 from crawler.outputs import exports
 from crawler.outputs.cursors import read_cursor, write_cursor
 from crawler.outputs.exports import export
-from crawler.outputs.rows import FIELDS, ORDER, article_row
+from crawler.outputs.rows import FIELD_ORDER, FIELDS, article_row
 from storage.maintenance import backup, check, restore
 from storage.records import Address, Article, Filter, Verdict
 from storage.store import open_store
@@ -96,7 +96,7 @@ def rows_of(path: Path) -> dict[int, dict[str, Any]]:
         return {hit.article.id: article_row(hit.article) for hit in store.articles()}
 
 
-def written(path: Path, form: str, target: Path, **how: Any) -> exports.Exported:
+def written(path: Path, form: str, target: Path, **how: Any) -> exports.ExportResult:
     with open_store(path) as store:
         return export(store, how.pop("which", Filter()), target, form, now=NOW, **how)
 
@@ -149,7 +149,7 @@ def test_parquet_reads_back_with_pandas_and_duckdb(nasty: Path, tmp_path: Path) 
         row["provenance"] = json.loads(row["provenance"])
     assert {row["id"]: row for row in rows} == kept
     frame = pandas.read_parquet(target)
-    assert list(frame.columns) == list(ORDER)
+    assert list(frame.columns) == list(FIELD_ORDER)
     assert frame["title"].dropna().tolist() == [kept[i]["title"] for i in frame["id"] if kept[i]["title"] is not None]
     found = duckdb.sql(f"SELECT count(*), max(length(text)) FROM '{target}'").fetchall()[0]
     assert found == (len(kept), max(len(row["text"] or "") for row in kept.values()))
@@ -362,7 +362,7 @@ def test_a_consumer_that_follows_cursors_ends_with_exactly_what_is_kept(tmp_path
         elif what == "rename":
             store.rename_source(*random.sample("ab", 2), now)
         elif what == "reread":
-            store.note_extractor(random.choice(ids), f"extractor {step}", now)
+            store.set_extractor(random.choice(ids), f"extractor {step}", now)
         else:
             random.choice(consumers).follow(path)
         if step == 60:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import DamagedDatabase, DiskProblem, StorageError
+from storage.errors import DamagedDatabase, DiskError, StorageError
 from storage.maintenance import backup, check, check_index, prune, reindex, restore
 from storage.store import open_store
 from storage.writer import Writer, open_writer
@@ -99,9 +99,9 @@ def test_a_damaged_backup_is_not_restored(store: Writer, tmp_path: Path) -> None
 
 
 def test_a_backup_that_cannot_be_written_leaves_nothing(store: Writer, tmp_path: Path) -> None:
-    with pytest.raises(DiskProblem):
+    with pytest.raises(DiskError):
         backup(store.path, tmp_path / "no" / "b.db")
-    with pytest.raises(DiskProblem):
+    with pytest.raises(DiskError):
         backup(store.path, tmp_path)
 
 

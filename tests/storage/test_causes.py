@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlite_utils.db import sqlite3
 
-from storage.errors import DamagedDatabase, DatabaseBusy, DiskProblem, SlowQuestion, StorageError
-from storage.sqlite.connection import explain
+from storage.errors import DamagedDatabase, DatabaseBusy, DiskError, QueryTimeout, StorageError
+from storage.sqlite.connection import storage_error
 
 
 def full(path: Path) -> None:
@@ -74,12 +74,12 @@ def sql(text: str) -> Callable[[Path], Any]:
 
 
 CASES: list[tuple[Callable[[Path], Any], type[StorageError]]] = [
-    (full, DiskProblem),
-    (read_only, DiskProblem),
+    (full, DiskError),
+    (read_only, DiskError),
     (locked, DatabaseBusy),
     (table_locked, DatabaseBusy),
-    (no_folder, DiskProblem),
-    (interrupted, SlowQuestion),
+    (no_folder, DiskError),
+    (interrupted, QueryTimeout),
     (no_database, DamagedDatabase),
     (damaged, DamagedDatabase),
     # Faults of ours, in words that were taken for those of a disk, a lock or damage.
@@ -97,25 +97,25 @@ CASES: list[tuple[Callable[[Path], Any], type[StorageError]]] = [
 def test_the_cause_is_told_by_its_code(tmp_path: Path, cause: Callable[[Path], Any], kind: type[StorageError]) -> None:
     with pytest.raises(sqlite3.DatabaseError) as caught:
         cause(tmp_path / "x.db")
-    assert type(explain(tmp_path / "x.db", caught.value)) is kind, caught.value
+    assert type(storage_error(tmp_path / "x.db", caught.value)) is kind, caught.value
 
 
 def test_an_error_of_the_python_module_itself_is_none_of_the_disks(tmp_path: Path) -> None:
     error = sqlite3.ProgrammingError("Cannot operate on a closed database: the disk is full.")
-    assert type(explain(tmp_path / "x.db", error)) is StorageError
+    assert type(storage_error(tmp_path / "x.db", error)) is StorageError
 
 
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
-        ("database or disk is full", DiskProblem), ("disk I/O error", DiskProblem), ("database disk image is malformed", DamagedDatabase),
-        ("database is locked", DatabaseBusy), ("attempt to write a readonly database", DiskProblem), ("no such table: disk I/O error", StorageError),
+        ("database or disk is full", DiskError), ("disk I/O error", DiskError), ("database disk image is malformed", DamagedDatabase),
+        ("database is locked", DatabaseBusy), ("attempt to write a readonly database", DiskError), ("no such table: disk I/O error", StorageError),
     ],
 )  # fmt: skip
 def test_an_error_without_a_code_is_told_by_sqlites_own_words(
     tmp_path: Path, said: str, kind: type[StorageError]
 ) -> None:
-    assert type(explain(tmp_path / "x.db", sqlite3.OperationalError(said))) is kind
+    assert type(storage_error(tmp_path / "x.db", sqlite3.OperationalError(said))) is kind
 
 
 def test_a_backup_of_a_damaged_database_says_so(tmp_path: Path) -> None:
@@ -129,4 +129,4 @@ def test_a_backup_of_a_damaged_database_says_so(tmp_path: Path) -> None:
     source = sqlite3.connect(path)
     with pytest.raises(sqlite3.DatabaseError) as caught:
         source.backup(sqlite3.connect(tmp_path / "copy.db"))
-    assert type(explain(path, caught.value)) in {DamagedDatabase, DiskProblem}, caught.value
+    assert type(storage_error(path, caught.value)) in {DamagedDatabase, DiskError}, caught.value

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from crawler.config.models import Health, Schedule, Source
-from crawler.feeds.revisit import Answer, Seen, check
-from crawler.monitoring.health import Disk, assess
+from crawler.feeds.revisit import KnownEntries, PollResponse, decide
+from crawler.monitoring.health import DiskUsage, check_health
 from storage.maintenance import prune
-from storage.records import Feed, FeedCheck, GapFound, Listed, Step, StepFound, iso
+from storage.records import BackfillResult, BackfillStep, Feed, FeedCheck, FeedEntry, GapDetected, format_utc
 from storage.sql.entries import MAX_UNLINKED
 from storage.sql.gaps import CAPPED, MAX_STEPS
 from storage.writer import Writer, open_writer
@@ -31,10 +31,10 @@ def store(tmp_path: Path) -> Iterator[Writer]:
         yield writer
 
 
-def entry(guid: str, link: str | None, **more: str) -> Listed:
+def entry(guid: str, link: str | None, **more: str) -> FeedEntry:
     key = (link or "").removeprefix("https://")
     said = f"{more}"
-    return Listed(
+    return FeedEntry(
         identity=guid or key,
         guid=guid,
         url=link,
@@ -46,8 +46,10 @@ def entry(guid: str, link: str | None, **more: str) -> Listed:
     )  # type: ignore[arg-type]
 
 
-def poll(store: Writer, entries: list[Listed], at: datetime = NOW) -> int:
-    found = FeedCheck(feed_url=FEED, at=at, outcome="changed", listed=tuple(entries), window=len(entries), due_at=at)
+def poll(store: Writer, entries: list[FeedEntry], at: datetime = NOW) -> int:
+    found = FeedCheck(
+        feed_url=FEED, at=at, outcome="changed", listed=tuple(entries), window_size=len(entries), due_at=at
+    )
     with store.transaction():
         return store.apply_check(found, "a").new
 
@@ -95,21 +97,21 @@ def test_entries_without_a_link_are_bounded_and_the_bound_is_told(store: Writer)
         poll(store, [entry(f"{n}-{i}", None, content="x" * 5_000) for i in range(500)], NOW + timedelta(minutes=n))
     assert count(store) == MAX_UNLINKED
     assert store.db.conn.execute("SELECT count(*) FROM entries WHERE content IS NOT NULL").fetchone()[0] == 0
-    assert [(g.state, g.how) for g in store.gaps()] == [("lost", CAPPED)]
-    feeds = store.troubled_feeds(NOW)
-    found = assess(
-        sources=[], trends=[], feeds=feeds, gaps_open=0, disk=Disk(free=10**12, used=1), settings=Health(), expected=False, running=False,
+    assert [(g.state, g.filled_by) for g in store.gaps()] == [("lost", CAPPED)]
+    feeds = store.failing_feeds(NOW)
+    found = check_health(
+        sources=[], trends=[], feeds=feeds, gaps_open=0, disk=DiskUsage(free=10**12, used=1), settings=Health(), expected=False, running=False,
         damage=None, now=NOW,
     )  # fmt: skip
     assert any("more than 2,000 entries without an address" in line for _, line in found.warnings)
-    prune(store, now=NOW + timedelta(days=8), fetches_before=iso(NOW))
+    prune(store, now=NOW + timedelta(days=8), fetches_before=format_utc(NOW))
     assert count(store) == 0
     assert poll(store, [entry(f"y-{i}", None) for i in range(10)]) == 10
 
 
 def test_a_few_entries_without_a_link_stay_however_old(store: Writer) -> None:
     poll(store, [entry(f"{i}", None) for i in range(50)])
-    prune(store, now=NOW + timedelta(days=80), fetches_before=iso(NOW))
+    prune(store, now=NOW + timedelta(days=80), fetches_before=format_utc(NOW))
     assert count(store) == 50
 
 
@@ -123,7 +125,7 @@ def test_prune_takes_the_content_of_what_was_rejected(store: Writer) -> None:
     )
     store.db.conn.execute("UPDATE entries SET state = 'rejected' WHERE guid = '1'")
     store.db.conn.commit()
-    assert prune(store, now=NOW, fetches_before=iso(NOW))["contents of rejected entries"] == 1
+    assert prune(store, now=NOW, fetches_before=format_utc(NOW))["contents of rejected entries"] == 1
     rows = dict(store.db.conn.execute("SELECT guid, content FROM entries").fetchall())
     assert rows == {"1": None, "2": "<p>words</p>"}
 
@@ -135,14 +137,14 @@ def test_a_page_of_the_latest_bulletin_has_a_new_entry_with_each_title(store: Wr
     assert [row[0] for row in rows] == ["Storm hits coast", "Minister resigns"]
 
 
-def step(name: str, gap_id: int, until: str = iso(NOW)) -> Step:
-    return Step(
+def step(name: str, gap_id: int, until: str = format_utc(NOW)) -> BackfillStep:
+    return BackfillStep(
         source="a",
-        since=iso(NOW),
+        since=format_utc(NOW),
         until=until,
         url=f"https://a.org/{name}",
         kind="sitemap",
-        rank=2,
+        priority=2,
         feed_url=FEED,
         gap_id=gap_id,
         host="a.org",
@@ -151,22 +153,24 @@ def step(name: str, gap_id: int, until: str = iso(NOW)) -> Step:
 
 def lose(store: Writer, minutes: int, *names: str) -> bool:
     """Open a gap that ends so many minutes from now, with a step for each name."""
-    until = iso(NOW + timedelta(minutes=minutes))
+    until = format_utc(NOW + timedelta(minutes=minutes))
 
-    def steps(gap_id: int) -> tuple[Step, ...]:
+    def steps(gap_id: int) -> tuple[BackfillStep, ...]:
         return tuple(step(name, gap_id, until) for name in names or ("map",))
 
     with store.transaction():
-        return store.open_gap(GapFound(from_at=iso(NOW), to_at=until), steps, feed_url=FEED, source="a", now=NOW)
+        return store.open_gap(
+            GapDetected(from_at=format_utc(NOW), to_at=until), steps, feed_url=FEED, source="a", now=NOW
+        )
 
 
-def lease(store: Writer) -> Step:
+def lease(store: Writer) -> BackfillStep:
     return store.lease_steps(now=NOW, limit=1, sources=None, backfill=False, per_host=1)[0]
 
 
-def apply(store: Writer, step: Step, **found: Any) -> None:
+def apply(store: Writer, step: BackfillStep, **found: Any) -> None:
     with store.transaction():
-        store.apply_step(step, StepFound(**found), NOW)
+        store.apply_step(step, BackfillResult(**found), NOW)
 
 
 def gap_of(store: Writer) -> tuple[str, str]:
@@ -174,7 +178,7 @@ def gap_of(store: Writer) -> tuple[str, str]:
     return gap.state, gap.to_at
 
 
-LATER = iso(NOW + timedelta(minutes=180))
+LATER = format_utc(NOW + timedelta(minutes=180))
 
 
 def test_a_gap_that_grows_while_its_page_is_asked_is_asked_again(store: Writer) -> None:
@@ -182,24 +186,24 @@ def test_a_gap_that_grows_while_its_page_is_asked_is_asked_again(store: Writer) 
     lose(store, 60)
     step = lease(store)
     assert not lose(store, 180)
-    apply(store, step, reached=True, how="a sitemap")
+    apply(store, step, reached=True, filled_by="a sitemap")
     assert gap_of(store) == ("open", LATER)
     step = lease(store)
     assert step.until == LATER
-    apply(store, step, reached=True, how="a sitemap")
+    apply(store, step, reached=True, filled_by="a sitemap")
     assert gap_of(store) == ("filled", LATER)
 
 
 def test_a_gap_that_grows_after_a_page_was_read_reads_it_again(store: Writer) -> None:
     lose(store, 60, "a", "b")
-    apply(store, lease(store), reached=True, how="a sitemap")
+    apply(store, lease(store), reached=True, filled_by="a sitemap")
     lose(store, 180)
     read = []
     for _ in range(2):
         step = lease(store)
         read.append((step.url, step.until))
         assert gap_of(store) == ("open", LATER)
-        apply(store, step, reached=True, how="a sitemap")
+        apply(store, step, reached=True, filled_by="a sitemap")
     assert sorted(read) == [("https://a.org/a", LATER), ("https://a.org/b", LATER)]
     assert gap_of(store) == ("filled", LATER)
 
@@ -213,7 +217,7 @@ def test_pages_behind_one_that_was_asked_for_a_shorter_time_are_read_once(store:
     second = lease(store)
     apply(store, second, further=(dataclasses.replace(second, id=0, url="https://a.org/b"),))
     lose(store, 180)
-    rows = store.db.conn.execute("SELECT url, until FROM steps ORDER BY url").fetchall()
+    rows = store.db.conn.execute("SELECT url, until FROM backfill_steps ORDER BY url").fetchall()
     assert [tuple(row) for row in rows] == [(f"https://a.org/{name}", LATER) for name in "abc"]
 
 
@@ -221,11 +225,20 @@ def test_a_feed_has_one_open_gap(store: Writer) -> None:
     opened = [lose(store, n + 1) for n in range(5)]
     assert opened == [True, False, False, False, False]
     (gap,) = store.gaps()
-    assert (gap.state, gap.to_at) == ("open", iso(NOW + timedelta(minutes=5)))
-    assert store.db.conn.execute("SELECT until FROM steps").fetchall() == [(iso(NOW + timedelta(minutes=5)),)]
+    assert (gap.state, gap.to_at) == ("open", format_utc(NOW + timedelta(minutes=5)))
+    assert store.db.conn.execute("SELECT until FROM backfill_steps").fetchall() == [
+        (format_utc(NOW + timedelta(minutes=5)),)
+    ]
 
 
-KNOWN = Feed(url=FEED, source="a", kind="rss", window=10, ok_at=iso(NOW - timedelta(hours=5)), interval_seconds=3600.0)
+KNOWN = Feed(
+    url=FEED,
+    source="a",
+    kind="rss",
+    window_size=10,
+    last_success_at=format_utc(NOW - timedelta(hours=5)),
+    interval_seconds=3600.0,
+)
 
 
 @pytest.mark.parametrize(
@@ -239,13 +252,20 @@ def test_a_gap_needs_evidence_of_loss(hours: list[int | None], overlap: int | No
     """Entries of before the last poll under new ids are no loss; nor is a window without dates of a feed that never knows its own."""
     entries = tuple(
         dataclasses.replace(
-            PARSED.entries[0], identity=str(n), published_at=iso(NOW - timedelta(hours=h)) if h is not None else None
+            PARSED.entries[0],
+            identity=str(n),
+            published_at=format_utc(NOW - timedelta(hours=h)) if h is not None else None,
         )
         for n, h in enumerate(hours)
     )
-    answer = Answer(status=200, body_hash="h2", parsed=dataclasses.replace(PARSED, entries=entries))
-    found = check(
-        dataclasses.replace(KNOWN, overlap=overlap), answer, schedule=Schedule(), every=None, now=NOW, seen=Seen()
+    answer = PollResponse(status=200, body_hash="h2", parsed=dataclasses.replace(PARSED, entries=entries))
+    found = decide(
+        dataclasses.replace(KNOWN, entries_known=overlap),
+        answer,
+        schedule=Schedule(),
+        every=None,
+        now=NOW,
+        seen=KnownEntries(),
     )
     assert (found.gap is not None) == gap
 
@@ -253,22 +273,22 @@ def test_a_gap_needs_evidence_of_loss(hours: list[int | None], overlap: int | No
 def test_an_index_that_names_other_maps_each_time_fills_nothing(store: Writer) -> None:
     for n in range(10):
         children = tuple(f"https://a.org/maps/{n}-{i}.xml" for i in range(50))
-        found = FeedCheck(feed_url=FEED, at=NOW, outcome="changed", children=children, window=0, due_at=NOW)
+        found = FeedCheck(feed_url=FEED, at=NOW, outcome="changed", children=children, window_size=0, due_at=NOW)
         with store.transaction():
             store.apply_check(found, "a")
     assert store.db.conn.execute("SELECT count(*) FROM feeds WHERE parent_url IS NOT NULL").fetchone()[0] == 50
     store.db.conn.execute(
-        "UPDATE feeds SET state = 'disabled', checked_at = ? WHERE parent_url IS NOT NULL", (iso(NOW),)
+        "UPDATE feeds SET state = 'disabled', checked_at = ? WHERE parent_url IS NOT NULL", (format_utc(NOW),)
     )
     store.db.conn.commit()
-    assert prune(store, now=NOW + timedelta(days=1), fetches_before=iso(NOW))["maps that no index names"] == 0
-    assert prune(store, now=NOW + timedelta(days=8), fetches_before=iso(NOW))["maps that no index names"] == 50
+    assert prune(store, now=NOW + timedelta(days=1), fetches_before=format_utc(NOW))["maps that no index names"] == 0
+    assert prune(store, now=NOW + timedelta(days=8), fetches_before=format_utc(NOW))["maps that no index names"] == 50
 
 
 def test_a_gap_is_looked_for_in_so_many_pages(store: Writer) -> None:
     with store.transaction():
         store.open_gap(
-            GapFound(from_at=iso(NOW), to_at=iso(NOW)),
+            GapDetected(from_at=format_utc(NOW), to_at=format_utc(NOW)),
             lambda gap_id: (step("map/0", gap_id),),
             feed_url=FEED,
             source="a",
@@ -278,6 +298,6 @@ def test_a_gap_is_looked_for_in_so_many_pages(store: Writer) -> None:
         (one, *_) = store.lease_steps(now=NOW, limit=1, sources=None, backfill=False, per_host=1)
         with store.transaction():
             store.apply_step(
-                one, StepFound(further=tuple(step(f"map/{100 * n + i}", one.gap_id or 0) for i in range(100))), NOW
+                one, BackfillResult(further=tuple(step(f"map/{100 * n + i}", one.gap_id or 0) for i in range(100))), NOW
             )
-    assert store.db.conn.execute("SELECT count(*) FROM steps").fetchone()[0] <= MAX_STEPS + 100
+    assert store.db.conn.execute("SELECT count(*) FROM backfill_steps").fetchone()[0] <= MAX_STEPS + 100

@@ -141,13 +141,13 @@ def test_fingerprints_that_no_look_up_asks_for_are_forgotten(tmp_path: Path) -> 
     with open_writer(tmp_path / "news.db") as writer:
         now = datetime.now(UTC)
         held = writer.db.conn.execute("SELECT count(*) FROM fingerprints").fetchone()[0]
-        assert writer.forget_fingerprints(now) == 0
+        assert writer.delete_expired_fingerprints(now) == 0
         with writer.transaction():
             writer.db.conn.execute(
                 "UPDATE articles SET first_seen_at = ? WHERE id <= 100",
                 ((now - WINDOW - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),),
             )
-        assert writer.forget_fingerprints(now) == 0  # all revised today
+        assert writer.delete_expired_fingerprints(now) == 0  # all revised today
         with writer.transaction():
             writer.db.conn.execute(
                 "UPDATE fingerprints SET seen_day = seen_day - 40 WHERE article_id <= 100 OR article_id = 150"
@@ -155,7 +155,7 @@ def test_fingerprints_that_no_look_up_asks_for_are_forgotten(tmp_path: Path) -> 
             writer.db.conn.execute(
                 "UPDATE articles SET first_seen_at = '2000-01-01T00:00:00Z' WHERE id = 180"
             )  # a clock that was wrong
-        gone = writer.forget_fingerprints(now + timedelta(days=10_000))  # and one that is
+        gone = writer.delete_expired_fingerprints(now + timedelta(days=10_000))  # and one that is
         assert 0 < gone < held
         assert writer.db.conn.execute("SELECT min(article_id) FROM fingerprints").fetchone()[0] == 101
 

@@ -13,7 +13,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from storage.errors import StorageError
-from storage.warc import RawPage, RawPages, delete_files, folder_of, older_files, raw_size, read_raw, record_of
+from storage.warc import RawPage, WarcWriter, delete_files, older_files, raw_size, read_raw, warc_folder, warc_record
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HEADERS = (
@@ -36,12 +36,12 @@ def page(number: int, at: datetime = NOW) -> RawPage:
 
 
 def _record(of: RawPage) -> tuple[bytes, datetime]:
-    return record_of(of), of.at
+    return warc_record(of), of.at
 
 
 def test_a_page_is_read_back_by_its_offset(tmp_path: Path) -> None:
     database = tmp_path / "news.db"
-    pages = RawPages(database, ends=lambda: None)
+    pages = WarcWriter(database, ends=lambda: None)
     places = [pages.add(*_record(page(number))) for number in range(5)]
     pages.sync()
     pages.close()
@@ -56,24 +56,24 @@ def test_a_page_is_read_back_by_its_offset(tmp_path: Path) -> None:
 
 def test_a_page_that_came_packed_is_kept_as_it_came_and_read_back_unpacked(tmp_path: Path) -> None:
     database, plain = tmp_path / "news.db", b"<p>what the server sent</p>" * 200
-    pages = RawPages(database, ends=lambda: None)
+    pages = WarcWriter(database, ends=lambda: None)
     packed = gzip.compress(plain)
     came = RawPage(url="https://a.example/1", at=NOW, status=200, headers=HEADERS, body=packed, packed=True)
     name, offset = pages.add(*_record(came))
     pages.sync()
     pages.close()
-    assert packed in gzip.decompress((folder_of(database) / name).read_bytes())
+    assert packed in gzip.decompress((warc_folder(database) / name).read_bytes())
     back = read_raw(database, name, offset)
     assert back.body == plain
     assert dict(back.headers) == {"Content-Type": "text/html", "ETag": '"a"', "Content-Length": str(len(packed))}
 
 
 def test_other_tools_read_the_file_as_warc_1_1(tmp_path: Path) -> None:
-    pages = RawPages(tmp_path / "news.db", ends=lambda: None)
+    pages = WarcWriter(tmp_path / "news.db", ends=lambda: None)
     name = {pages.add(*_record(page(number)))[0] for number in range(3)}.pop()
     pages.sync()
     pages.close()
-    with (folder_of(tmp_path / "news.db") / name).open("rb") as file:
+    with (warc_folder(tmp_path / "news.db") / name).open("rb") as file:
         records = [
             (r.rec_type, r.rec_headers.protocol, r.rec_headers.get_header("WARC-Target-URI"))
             for r in ArchiveIterator(file, check_digests=True)
@@ -83,21 +83,21 @@ def test_other_tools_read_the_file_as_warc_1_1(tmp_path: Path) -> None:
 
 def test_a_file_that_ends_as_the_database_says_is_continued_and_another_is_not(tmp_path: Path) -> None:
     database = tmp_path / "news.db"
-    first = RawPages(database, ends=lambda: None)
+    first = WarcWriter(database, ends=lambda: None)
     name, _ = first.add(*_record(page(1)))
     end = first.sync()
     first.close()
-    again = RawPages(database, ends=lambda: end)
+    again = WarcWriter(database, ends=lambda: end)
     assert again.add(*_record(page(2)))[0] == name
     again.close()  # never told to the database: as after a kill
-    other = RawPages(database, ends=lambda: end)
+    other = WarcWriter(database, ends=lambda: end)
     assert other.add(*_record(page(3)))[0] != name
     other.close()
 
 
 def test_a_new_day_is_a_new_file_and_old_days_are_forgotten(tmp_path: Path) -> None:
     database = tmp_path / "news.db"
-    pages = RawPages(database, ends=lambda: None)
+    pages = WarcWriter(database, ends=lambda: None)
     old, offset = pages.add(*_record(page(1, NOW - timedelta(days=400))))
     new, _ = pages.add(*_record(page(2)))
     pages.sync()
@@ -112,7 +112,7 @@ def test_a_new_day_is_a_new_file_and_old_days_are_forgotten(tmp_path: Path) -> N
 @pytest.mark.parametrize("offset", [3, 10**9])
 def test_where_no_page_begins_is_told(tmp_path: Path, offset: int) -> None:
     database = tmp_path / "news.db"
-    pages = RawPages(database, ends=lambda: None)
+    pages = WarcWriter(database, ends=lambda: None)
     name, _ = pages.add(*_record(page(1)))
     pages.sync()
     pages.close()
@@ -134,7 +134,7 @@ def test_a_page_from_before_midnight_goes_into_the_file_of_after_it_and_both_are
     monkeypatch.setattr(
         os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}").rsplit("/", 1)[-1]), real(fd))[1]
     )
-    pages = RawPages(tmp_path / "news.db", ends=lambda: None)
+    pages = WarcWriter(tmp_path / "news.db", ends=lambda: None)
     evening, _ = pages.add(*_record(page(1, NOW)))
     morning, _ = pages.add(*_record(page(2, NOW + timedelta(days=1))))
     late, _ = pages.add(*_record(page(3, NOW)))
@@ -146,9 +146,9 @@ def test_a_page_from_before_midnight_goes_into_the_file_of_after_it_and_both_are
 
 def test_what_a_full_disk_refused_does_not_come_later(tmp_path: Path) -> None:
     database = tmp_path / "news.db"
-    pages = RawPages(database, ends=lambda: None)
+    pages = WarcWriter(database, ends=lambda: None)
     name, _ = pages.add(*_record(page(1)))
-    size = (folder_of(database) / name).stat().st_size
+    size = (warc_folder(database) / name).stat().st_size
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))

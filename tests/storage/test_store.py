@@ -10,8 +10,15 @@ from pathlib import Path
 import pytest
 
 from crawler.config.models import Source
-from storage.errors import DamagedDatabase, HeldDatabase, MissingDatabase, NewerDatabase, NotOurs, StorageError
-from storage.records import Address, Article, FeedCheck, FetchRecord, Filter, Listed, Verdict, iso
+from storage.errors import (
+    DamagedDatabase,
+    DatabaseLocked,
+    MissingDatabase,
+    NewerDatabase,
+    NotNewsdeskDatabase,
+    StorageError,
+)
+from storage.records import Address, Article, FeedCheck, FeedEntry, FetchLogEntry, Filter, Verdict, format_utc
 from storage.sql.entries import CheckCounts
 from storage.sqlite.lock import Lock, holder
 from storage.sqlite.migrations import SCHEMA
@@ -33,7 +40,7 @@ def store(tmp_path: Path) -> Iterator[Writer]:
     writer.close()
 
 
-def listed(n: int, **changes: object) -> Listed:
+def listed(n: int, **changes: object) -> FeedEntry:
     values = {
         "identity": f"g{n}",
         "guid": f"g{n}",
@@ -44,10 +51,10 @@ def listed(n: int, **changes: object) -> Listed:
         "fingerprint": "f",
         "published_at": f"2026-11-20T{n % 24:02d}:00:00Z",
     }
-    return Listed(**{**values, **changes})  # type: ignore[arg-type]
+    return FeedEntry(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def poll(store: Writer, *entries: Listed, at=NOW, **changes: object) -> CheckCounts:
+def poll(store: Writer, *entries: FeedEntry, at=NOW, **changes: object) -> CheckCounts:
     values = {
         "feed_url": FEED,
         "at": at,
@@ -238,7 +245,7 @@ def test_an_edit_keeps_both_versions(store: Writer) -> None:
     )
     article = store.article(1)
     assert article is not None
-    assert (article.revision, article.text, article.first_seen_at) == (2, "Another text", iso(NOW))
+    assert (article.revision, article.text, article.first_seen_at) == (2, "Another text", format_utc(NOW))
     assert [h.article.id for h in store.search("another")] == [1]
     assert list(store.search("number")) == []
     assert [c["op"] for c in store.changes()] == ["revised"]
@@ -344,12 +351,12 @@ def test_fingerprints_find_twins_within_the_window(store: Writer) -> None:
 def test_the_ledger_keeps_each_request(store: Writer) -> None:
     store.record_fetches(
         [
-            FetchRecord(
+            FetchLogEntry(
                 at=NOW, url="https://a.org/", host="a.org", status=200, bytes=5, ms=7, conditional=True, outcome="new"
             )
         ]
     )
-    assert store.db.conn.execute("SELECT at, status, conditional FROM fetches").fetchone() == (iso(NOW), 200, 1)
+    assert store.db.conn.execute("SELECT at, status, conditional FROM fetches").fetchone() == (format_utc(NOW), 200, 1)
 
 
 def test_a_reader_reads_while_the_writer_writes(store: Writer) -> None:
@@ -377,7 +384,7 @@ class TestFiles:
 
     @pytest.mark.parametrize(
         ("content", "kind"),
-        [(b"", NotOurs), (b"not a database at all, but long enough to be one" * 10, NotOurs)],
+        [(b"", NotNewsdeskDatabase), (b"not a database at all, but long enough to be one" * 10, NotNewsdeskDatabase)],
         ids=["empty", "text"],
     )
     def test_a_file_that_is_not_ours_is_left_untouched(
@@ -399,7 +406,7 @@ class TestFiles:
         db.close()
         before = file.read_bytes()
         for opening in (open_store, open_writer):
-            with pytest.raises(NotOurs):
+            with pytest.raises(NotNewsdeskDatabase):
                 opening(file)
         assert file.read_bytes() == before
 
@@ -432,14 +439,14 @@ class TestLock:
     def test_one_holds_and_the_other_is_told_who(self, tmp_path: Path) -> None:
         with (
             Lock(tmp_path / "n.db", command="crawl", now=NOW),
-            pytest.raises(HeldDatabase, match=r"newsdesk crawl.*pid \d+ on .* since 2026-11-22T12:00:00Z") as caught,
+            pytest.raises(DatabaseLocked, match=r"newsdesk crawl.*pid \d+ on .* since 2026-11-22T12:00:00Z") as caught,
         ):
             Lock(tmp_path / "n.db", command="run", now=NOW)
         assert caught.value.exit_code == 6
         assert holder(tmp_path / "n.db") is None
 
     def test_a_lone_fetch_is_waited_for(self, tmp_path: Path) -> None:
-        with Lock(tmp_path / "n.db", command="fetch", now=NOW), pytest.raises(HeldDatabase):
+        with Lock(tmp_path / "n.db", command="fetch", now=NOW), pytest.raises(DatabaseLocked):
             Lock(tmp_path / "n.db", command="crawl", now=NOW, patience=0.3)
 
 
@@ -505,7 +512,7 @@ def test_attempts_count_in_a_row(store: Writer) -> None:
         (entry,) = lease(store, now=NOW + timedelta(days=1))
         apply(store, verdict(1, outcome, entry=entry.id, article=None, addresses=(), retry_at=NOW))
     (entry,) = lease(store, now=NOW + timedelta(days=1))
-    assert (entry.tries("failed"), entry.tries("gone")) == (0, 1)
+    assert (entry.consecutive_attempts("failed"), entry.consecutive_attempts("gone")) == (0, 1)
 
 
 def test_names_and_days_are_found_as_people_write_them(store: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -595,4 +602,4 @@ def test_a_file_of_the_first_schema_is_told_to_readers_and_brought_up_to_date_by
     with open_store(path) as store:
         feed = store.feed("https://a.org/rss")
         assert feed is not None
-        assert (feed.ok_at, feed.window) == ("2026-11-01T00:00:00Z", 0)
+        assert (feed.last_success_at, feed.window_size) == ("2026-11-01T00:00:00Z", 0)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from crawler.config.models import Source
-from storage.records import FeedCheck, GapFound, Listed, Step, StepFound, iso
+from storage.records import BackfillResult, BackfillStep, FeedCheck, FeedEntry, GapDetected, format_utc
 from storage.sql.source_days import blind_days
 from storage.store import open_store
 from storage.writer import Writer, open_writer
@@ -36,8 +36,8 @@ def check(store: Writer, at: Any, outcome: str = "not_modified", **more: Any) ->
         store.apply_check(FeedCheck(feed_url=FEEDS[0], at=at, outcome=outcome, due_at=at, **more), "a")  # type: ignore[arg-type]
 
 
-def entry(n: int) -> Listed:
-    return Listed(identity=f"g{n}", url=f"https://a.org/e{n}", url_key=f"a.org/e{n}", host="a.org", title=f"T{n}")
+def entry(n: int) -> FeedEntry:
+    return FeedEntry(identity=f"g{n}", url=f"https://a.org/e{n}", url_key=f"a.org/e{n}", host="a.org", title=f"T{n}")
 
 
 def lease(store: Writer, **more: Any) -> list[str]:
@@ -99,37 +99,37 @@ def test_a_host_with_many_feeds_does_not_hide_the_others(store: Writer) -> None:
 def test_two_throttled_addresses_hold_their_host(store: Writer) -> None:
     until = NOW + timedelta(minutes=5)
     with store.transaction():
-        assert store.note_throttle(host="a.org", url="https://a.org/1", until=until, now=NOW) is None
-        assert store.note_throttle(host="a.org", url="https://a.org/9", until=until, now=NOW) == until
+        assert store.record_throttle(host="a.org", url="https://a.org/1", until=until, now=NOW) is None
+        assert store.record_throttle(host="a.org", url="https://a.org/9", until=until, now=NOW) == until
     assert lease(store) == ["https://b.org/1"]
     assert "https://a.org/1" in lease(store, now=until)
 
 
 def gap(store: Writer, *steps: str) -> int:
-    found = GapFound(from_at=iso(NOW - timedelta(hours=5)), to_at=iso(NOW))
+    found = GapDetected(from_at=format_utc(NOW - timedelta(hours=5)), to_at=format_utc(NOW))
     with store.transaction():
         return store.open_gap(
             found,
-            lambda gap_id: [step(url, gap_id=gap_id, rank=n) for n, url in enumerate(steps)],
+            lambda gap_id: [step(url, gap_id=gap_id, priority=n) for n, url in enumerate(steps)],
             feed_url=FEEDS[0],
             source="a",
             now=NOW,
         )
 
 
-def step(url: str, **more: Any) -> Step:
-    return Step(
+def step(url: str, **more: Any) -> BackfillStep:
+    return BackfillStep(
         source="a",
-        since=iso(NOW - timedelta(hours=5)),
-        until=iso(NOW),
+        since=format_utc(NOW - timedelta(hours=5)),
+        until=format_utc(NOW),
         url=url,
         kind="sitemap",
         host="a.org",
-        **{"rank": 1, "feed_url": url, **more},
+        **{"priority": 1, "feed_url": url, **more},
     )
 
 
-def steps(store: Writer, *, backfill: bool = False) -> list[Step]:
+def steps(store: Writer, *, backfill: bool = False) -> list[BackfillStep]:
     return store.lease_steps(now=NOW, limit=10, sources=None, backfill=backfill, per_host=5)
 
 
@@ -139,13 +139,18 @@ def test_steps_are_walked_by_rank_and_a_page_that_reaches_back_closes_the_gap(st
     assert first.url == "https://a.org/s1"
     assert steps(store) == []
     with store.transaction():
-        assert store.apply_step(first, StepFound(listed=(entry(1), entry(2)), how="a sitemap"), NOW) == 2
+        assert store.apply_step(first, BackfillResult(listed=(entry(1), entry(2)), filled_by="a sitemap"), NOW) == 2
     assert store.days()[0]["gaps_open"] == 1
     (second,) = steps(store)
     with store.transaction():
-        assert store.apply_step(second, StepFound(listed=(entry(2), entry(3)), reached=True, how="a sitemap"), NOW) == 1
+        assert (
+            store.apply_step(
+                second, BackfillResult(listed=(entry(2), entry(3)), reached=True, filled_by="a sitemap"), NOW
+            )
+            == 1
+        )
     (found,) = store.gaps()
-    assert (found.state, found.entries_found, found.how) == ("filled", 3, "a sitemap")
+    assert (found.state, found.entries_found, found.filled_by) == ("filled", 3, "a sitemap")
     assert store.days()[0]["gaps_open"] == 0
 
 
@@ -155,7 +160,7 @@ def test_a_gap_without_a_way_is_lost_at_once_and_one_whose_ways_fail_in_the_end(
     for _ in range(5):
         (one,) = steps(store)
         with store.transaction():
-            store.apply_step(one, StepFound(error="the server answered 500"), NOW)
+            store.apply_step(one, BackfillResult(error="the server answered 500"), NOW)
     assert [g.state for g in store.gaps()] == ["lost", "lost"]
 
 
@@ -163,7 +168,7 @@ def test_a_page_that_leads_to_itself_is_walked_once(store: Writer) -> None:
     gap(store, "https://a.org/s1")
     (one,) = steps(store)
     with store.transaction():
-        store.apply_step(one, StepFound(further=(step("https://a.org/s1", gap_id=one.gap_id),)), NOW)
+        store.apply_step(one, BackfillResult(further=(step("https://a.org/s1", gap_id=one.gap_id),)), NOW)
     assert steps(store) == []
 
 
@@ -172,7 +177,7 @@ def test_a_backfill_keeps_to_itself_and_is_not_walked_twice(store: Writer) -> No
     assert steps(store) == []
     (one,) = steps(store, backfill=True)
     with store.transaction():
-        store.apply_step(one, StepFound(listed=(entry(1),)), NOW)
+        store.apply_step(one, BackfillResult(listed=(entry(1),)), NOW)
     assert store.add_steps([step("https://a.org/s1")]) == 0
     owed = {"now": NOW, "until": NOW, "limit": 5, "per_host": 5, "sources": None, "ignore_retry": True}
     assert store.lease_entries(**owed) == []
@@ -185,7 +190,7 @@ def test_a_lease_that_ended_without_an_answer_comes_back(store: Writer) -> None:
         now=NOW, until=NOW + timedelta(minutes=10), limit=5, per_host=5, sources=None, ignore_retry=False
     )
     later = NOW + timedelta(minutes=11)
-    store.keep_house(now=later, asked=[leased[0].id], give_up_gaps=timedelta(days=7))
+    store.housekeep(now=later, asked=[leased[0].id], give_up_gaps=timedelta(days=7))
     again = store.lease_entries(now=later, until=later, limit=5, per_host=5, sources=None, ignore_retry=False)
     assert [e.id for e in again] == [leased[1].id]
 
@@ -194,13 +199,13 @@ def test_what_is_asked_each_minute_or_second_reads_no_large_table_as_a_whole(sto
     said: list[str] = []
     store.db.conn.set_trace_callback(said.append)
     store.health(NOW)
-    store.trends(NOW)
-    store.queue(NOW)
-    store.troubled_feeds(NOW)
-    store.manners(NOW)
+    store.source_trends(NOW)
+    store.queue_stats(NOW)
+    store.failing_feeds(NOW)
+    store.request_stats(NOW)
     store.anything_due(NOW)
     store.lease_feeds(now=NOW, until=NOW, limit=5, due_only=True, sources=["a"], done=["x"], per_host=1)
-    store.keep_house(now=NOW, asked=[], give_up_gaps=timedelta(days=7))
+    store.housekeep(now=NOW, asked=[], give_up_gaps=timedelta(days=7))
     store.db.conn.set_trace_callback(None)
     for sql in said:
         if sql.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
@@ -214,27 +219,27 @@ def test_what_is_asked_each_minute_or_second_reads_no_large_table_as_a_whole(sto
 def test_one_map_of_an_index_does_not_close_a_gap_that_another_may_fill(store: Writer) -> None:
     gap_id = gap(store, "https://a.org/index.xml")
     (index,) = steps(store)
-    maps = tuple(step(f"https://a.org/{name}.xml", gap_id=gap_id, rank=0) for name in ("sport", "politics"))
+    maps = tuple(step(f"https://a.org/{name}.xml", gap_id=gap_id, priority=0) for name in ("sport", "politics"))
     with store.transaction():
-        store.apply_step(index, StepFound(further=maps), NOW)
+        store.apply_step(index, BackfillResult(further=maps), NOW)
     (sport, politics) = steps(store)
     with store.transaction():
-        store.apply_step(sport, StepFound(reached=True, how="a sitemap"), NOW)
+        store.apply_step(sport, BackfillResult(reached=True, filled_by="a sitemap"), NOW)
     assert store.gaps()[0].state == "open"
     with store.transaction():
-        store.apply_step(politics, StepFound(listed=(entry(1),)), NOW)
+        store.apply_step(politics, BackfillResult(listed=(entry(1),)), NOW)
     assert (store.gaps()[0].state, store.gaps()[0].entries_found) == ("filled", 1)
 
 
 def test_a_page_that_lists_what_another_did_leads_nowhere(store: Writer) -> None:
-    def page(number: int) -> Step:
+    def page(number: int) -> BackfillStep:
         return step(f"https://a.org/feed?paged={number}", feed_url="https://a.org/feed")
 
     store.add_steps([page(2)])
     for number in (3, 4):
         (one,) = steps(store, backfill=True)
         with store.transaction():
-            store.apply_step(one, StepFound(further=(page(number),), mark="the same"), NOW)
+            store.apply_step(one, BackfillResult(further=(page(number),), page_hash="the same"), NOW)
     assert steps(store, backfill=True) == []
 
 
@@ -249,7 +254,7 @@ def test_what_a_backfill_left_is_news_when_a_poll_lists_it(store: Writer) -> Non
     store.add_steps([step(FEEDS[0])])
     (one,) = steps(store, backfill=True)
     with store.transaction():
-        store.apply_step(one, StepFound(listed=(entry(1),)), NOW)
+        store.apply_step(one, BackfillResult(listed=(entry(1),)), NOW)
         counts = store.apply_check(
             FeedCheck(feed_url=FEEDS[0], at=NOW, outcome="changed", listed=(entry(1),), due_at=NOW), "a"
         )
@@ -276,4 +281,4 @@ def test_a_reader_of_the_same_process_drops_no_lock_of_the_writer(store: Writer)
     assert store.path.with_name(f"{store.path.name}-shm").exists()
     check(store, NOW + timedelta(hours=1))
     with open_store(store.path) as reader:
-        assert reader.feed(FEEDS[0]).ok_at == iso(NOW + timedelta(hours=1))  # type: ignore[union-attr]
+        assert reader.feed(FEEDS[0]).last_success_at == format_utc(NOW + timedelta(hours=1))  # type: ignore[union-attr]

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.search_terms import match_query, segment, snippet
+from storage.search_terms import fts_query, segment_for_search, snippet
 
 
 def _found(query: str, *texts: str) -> list[int]:
-    match = match_query(query)
+    match = fts_query(query)
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute(
             "CREATE VIRTUAL TABLE t USING fts5(x, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
         )
-        db.executemany("INSERT INTO t VALUES (?)", [(segment(t),) for t in texts])
+        db.executemany("INSERT INTO t VALUES (?)", [(segment_for_search(t),) for t in texts])
         rows = db.execute("SELECT rowid FROM t WHERE t MATCH ? ORDER BY rowid", (match,)) if match else []
         return [row[0] for row in rows]
 

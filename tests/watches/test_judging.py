@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from crawler.config.models import Source, Watch
-from crawler.watches.matching import Judged, due_at, judge, once_each
+from crawler.watches.matching import MatchResult, match_changes, send_at, unique_hits
 from crawler.watches.messages import LINES, MOST, of_health, of_watch
 from storage.outbox import Outbox
-from storage.records import Article, FeedCheck, Listed, Verdict, iso
-from storage.sql.notifications import PATIENCE, Found
+from storage.records import Article, FeedCheck, FeedEntry, Verdict, format_utc
+from storage.sql.notifications import PATIENCE, WatchHit
 from storage.sql.percolate import matching
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
@@ -42,7 +42,7 @@ def put(store: Writer, found: Verdict) -> int:
 
 
 def listed(store: Writer, n: int, at: Any) -> int:
-    entry = Listed(
+    entry = FeedEntry(
         identity=f"g{n}",
         url=f"https://a.example/{n}",
         url_key=f"a.example/{n}",
@@ -57,17 +57,17 @@ def listed(store: Writer, n: int, at: Any) -> int:
     return int(store.db.conn.execute("SELECT id FROM entries WHERE identity = ?", (f"g{n}",)).fetchone()[0])
 
 
-def judged(store: Writer, **watch: Any) -> Judged:
+def judged(store: Writer, **watch: Any) -> MatchResult:
     tags = {"a": ("harbour",)}
-    return judge([Watch(**{"name": "w", "query": "", **watch})], store.happened(0, store.last_seq()), tags)
+    return match_changes([Watch(**{"name": "w", "query": "", **watch})], store.change_events(0, store.last_seq()), tags)
 
 
-def events(found: Judged) -> list[tuple[str, int]]:
+def events(found: MatchResult) -> list[tuple[str, int]]:
     return [(hit.event, hit.article_id) for hit in found.found]
 
 
 def recent(n: int, title: str, text: str, **more: Any) -> Article:
-    return article(n, title, text, published_at=iso(NOW - timedelta(hours=1)), **more)
+    return article(n, title, text, published_at=format_utc(NOW - timedelta(hours=1)), **more)
 
 
 def test_a_query_finds_what_search_finds(store: Writer) -> None:
@@ -109,7 +109,7 @@ def test_new_articles_are_told_and_a_first_crawl_a_backfill_and_old_ones_are_qui
 
 
 def test_a_day_alone_is_as_old_as_its_end(store: Writer) -> None:
-    put(store, verdict(1, article(1, "T", "x", published_at=iso(NOW - timedelta(days=2))[:10])))
+    put(store, verdict(1, article(1, "T", "x", published_at=format_utc(NOW - timedelta(days=2))[:10])))
     assert events(judged(store)) == [("new", 1)]
 
 
@@ -122,7 +122,7 @@ def test_once_a_story(store: Writer) -> None:
         ),
     )
     found = judged(store)
-    assert [hit.article_id for hit in once_each(found.found)] == [1]
+    assert [hit.article_id for hit in unique_hits(found.found)] == [1]
     outbox = Outbox(store)
     outbox.watching(on=True)
     outbox.note(found.found, store.last_seq())
@@ -181,7 +181,7 @@ def test_a_reprocess_is_quiet_and_a_fuller_view_of_a_headline_is_news(store: Wri
         ),
     )
     assert events(judged(store, query="harbour")) == [("new", 1)] * 2
-    assert len(once_each(judged(store, query="harbour").found)) == 1
+    assert len(unique_hits(judged(store, query="harbour").found)) == 1
     put(
         store,
         verdict(
@@ -218,24 +218,30 @@ def test_who_watches_first_is_told_nothing_of_what_was_before(store: Writer) -> 
 
 
 def test_when_a_digest_is_due() -> None:
-    def found(*seconds: int) -> list[Found]:
+    def found(*seconds: int) -> list[WatchHit]:
         return [
-            Found(
-                watch="w", once=str(s), event="new", article_id=1, revision=1, seq=s, at=iso(NOW + timedelta(seconds=s))
+            WatchHit(
+                watch="w",
+                dedup_key=str(s),
+                event="new",
+                article_id=1,
+                revision=1,
+                seq=s,
+                at=format_utc(NOW + timedelta(seconds=s)),
             )
             for s in seconds
         ]
 
-    def due(watch: Watch, hits: list[Found], last: str | None = None) -> float:
-        return (due_at(watch, hits, last, 3600) - NOW).total_seconds()
+    def due(watch: Watch, hits: list[WatchHit], last: str | None = None) -> float:
+        return (send_at(watch, hits, last, 3600) - NOW).total_seconds()
 
     instant, hourly, daily = (Watch(name="w", digest=digest) for digest in ("instant", "hourly", "daily"))
     assert due(instant, found(0)) == 10
     assert due(instant, found(0, 8)) == 18
     assert due(instant, found(0, 20, 40, 59)) == 60
-    assert due(instant, found(0), iso(NOW - timedelta(seconds=100))) == 200
+    assert due(instant, found(0), format_utc(NOW - timedelta(seconds=100))) == 200
     assert due(hourly, found(100)) == 3600
-    at = due_at(daily, found(0), None, 3600).astimezone()
+    at = send_at(daily, found(0), None, 3600).astimezone()
     assert (at.hour, at.minute) == (7, 0)
     assert 0 < (at - NOW).total_seconds() <= 86400
 
@@ -243,7 +249,7 @@ def test_when_a_digest_is_due() -> None:
 def test_a_storm_names_some_and_counts_the_others() -> None:
     hits = [
         (
-            Found(watch="w", once=str(n), event="new", article_id=n, revision=1, seq=n, at=iso(NOW)),
+            WatchHit(watch="w", dedup_key=str(n), event="new", article_id=n, revision=1, seq=n, at=format_utc(NOW)),
             article(n, f"Title {n}", "x"),
             None,
         )
@@ -265,13 +271,13 @@ def test_a_message_that_its_receiver_refuses_holds_up_the_others_for_a_while_onl
         outbox.put("w", ["a", "b"] if n == 0 else ["a"], {"n": n}, ("told", "x"), NOW)
     later = NOW + timedelta(hours=1)
     for _ in range(PATIENCE):
-        due = [m for m in outbox.due(later) if m.target == "a"]
+        due = [m for m in outbox.due(later) if m.receiver_hash == "a"]
         assert [json.loads(m.body)["n"] for m in due] == [0]
         outbox.attempt(due[0], NOW)
         outbox.settle(due[0], NOW, "400", NOW)
     due = outbox.due(later)
-    assert [(m.target, json.loads(m.body)["n"]) for m in due] == [("a", 0), ("b", 0), ("a", 1)]
-    store.clock_set(-7200, NOW - timedelta(hours=2), 0)
+    assert [(m.receiver_hash, json.loads(m.body)["n"]) for m in due] == [("a", 0), ("b", 0), ("a", 1)]
+    store.adjust_clock(-7200, NOW - timedelta(hours=2), 0)
     assert len(outbox.due(NOW - timedelta(hours=1, minutes=59))) == 3
 
 
@@ -282,9 +288,9 @@ def test_a_digest_is_told_by_the_clock_on_the_wall(zone: str, day: int, monkeypa
     time.tzset()
     try:
         at = datetime(2026, 3, day, 20, 20, tzinfo=UTC)
-        hit = Found(watch="w", once="x", event="new", article_id=1, revision=1, seq=1, at=iso(at))
-        daily = due_at(Watch(name="w", digest="daily"), [hit], None, 3600).astimezone()
-        hourly = due_at(Watch(name="w", digest="hourly"), [hit], None, 3600).astimezone()
+        hit = WatchHit(watch="w", dedup_key="x", event="new", article_id=1, revision=1, seq=1, at=format_utc(at))
+        daily = send_at(Watch(name="w", digest="daily"), [hit], None, 3600).astimezone()
+        hourly = send_at(Watch(name="w", digest="hourly"), [hit], None, 3600).astimezone()
         assert (daily.hour, daily.minute) == (7, 0)
         assert hourly.minute == 0
         assert 0 < (hourly - at).total_seconds() <= 3600

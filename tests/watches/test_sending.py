@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from crawler.watches.receivers import NotSentError, send, shown, target_of
+from crawler.watches.receivers import DeliveryError, deliver, receiver_hash, redact
 from storage.outbox import Outbox
-from storage.records import iso
+from storage.records import format_utc
 from storage.writer import open_writer
 from tests.conftest import NOW, Desk, source
 from tests.outputs.test_exports import article, put, verdict
@@ -49,7 +49,7 @@ def test_a_silent_edit_is_told_within_one_recheck(
     assert (hit["event"], hit["silent"], hit["title"]) == ("silent", True, "Story number 1 of the week")
     assert receiver.headers[0]["idempotency-key"] == receiver.got[0]["id"]
     assert "s3cret" not in running.text()
-    assert "s3cret" not in str(desk.rows("SELECT * FROM messages"))
+    assert "s3cret" not in str(desk.rows("SELECT * FROM notifications"))
 
 
 def test_a_crawl_of_one_pass_tells_at_its_end_and_a_first_one_is_quiet(
@@ -68,7 +68,9 @@ def test_a_crawl_of_one_pass_tells_at_its_end_and_a_first_one_is_quiet(
                 store,
                 verdict(
                     n,
-                    article(n, f"Storm {n}", f"The harbour, for the {n}th time.", published_at=iso(datetime.now(UTC))),
+                    article(
+                        n, f"Storm {n}", f"The harbour, for the {n}th time.", published_at=format_utc(datetime.now(UTC))
+                    ),
                 ),
             )
     assert desk.run("crawl").code == 0
@@ -113,7 +115,7 @@ def test_a_receiver_that_hangs_holds_up_no_crawl(desk: Desk, site: Site, receive
     done = desk.run("crawl", timeout=30)
     assert done.code == 0
     assert "does not answer" in done.err
-    assert desk.rows("SELECT attempts, sent_at FROM messages") == [{"attempts": 1, "sent_at": None}]
+    assert desk.rows("SELECT attempts, sent_at FROM notifications") == [{"attempts": 1, "sent_at": None}]
 
 
 def test_a_command_gets_the_document_on_its_stdin(desk: Desk, site: Site, receiver: Receiver) -> None:
@@ -130,7 +132,9 @@ def test_a_command_gets_the_document_on_its_stdin(desk: Desk, site: Site, receiv
     assert (desk.folder / "taken.txt").exists(), done.err
     assert (desk.folder / "taken.txt").read_text().startswith("w: 1 neww: 1 new\n- new: Story number 1")
     assert "exec:false ended with 1; it is tried again" in done.err
-    sent = desk.rows("SELECT sent_at IS NOT NULL AS sent, next_at IS NOT NULL AS waiting FROM messages ORDER BY id")
+    sent = desk.rows(
+        "SELECT sent_at IS NOT NULL AS sent, next_attempt_at IS NOT NULL AS waiting FROM notifications ORDER BY id"
+    )
     assert sorted((row["sent"], row["waiting"]) for row in sent) == [(0, 1), (1, 0)]
 
 
@@ -142,7 +146,7 @@ def test_health_tells_of_a_gap_once(desk: Desk, site: Site, receiver: Receiver) 
     with open_writer(desk.database) as store:
         store.db.conn.execute(
             "INSERT INTO gaps (feed_url, source, from_at, to_at, found_at) VALUES ('https://f', 'post', '2026-11-20T00:00:00Z', '2026-11-21T00:00:00Z', ?)",
-            (iso(NOW),),
+            (format_utc(NOW),),
         )
         store.db.conn.commit()
     desk.run("crawl")
@@ -155,8 +159,8 @@ def test_what_goes_wrong_is_said_in_one_line_and_without_secrets(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def why(where: str) -> str:
-        with pytest.raises(NotSentError) as caught:
-            send(where, '{"title": "t", "text": "x"}', user_agent="newsdesk", uid="u")
+        with pytest.raises(DeliveryError) as caught:
+            deliver(where, '{"title": "t", "text": "x"}', user_agent="newsdesk", uid="u")
         assert "s3cret" not in str(caught.value)
         assert "\n" not in str(caught.value)
         return str(caught.value)
@@ -173,16 +177,16 @@ def test_what_goes_wrong_is_said_in_one_line_and_without_secrets(
     assert "No such file" in why("exec:/no/such/program s3cret")
     assert "ended with 3: told" in why('exec:sh -c "echo told >&2; exit 3"')
     assert "knows no such receiver" in why("nosuch://s3cret")
-    assert shown("https://user:s3cret@hooks.example.org/s3cret") == "https://hooks.example.org/…"
-    assert shown("tgram://s3cret/1") == "tgram://…"
-    assert target_of("a") != target_of("b")
+    assert redact("https://user:s3cret@hooks.example.org/s3cret") == "https://hooks.example.org/…"
+    assert redact("tgram://s3cret/1") == "tgram://…"
+    assert receiver_hash("a") != receiver_hash("b")
     monkeypatch.setitem(sys.modules, "apprise", None)
     assert "pip install apprise" in why("tgram://s3cret/1")
 
 
 def test_a_user_and_a_password_go_into_a_header_and_nowhere_else(receiver: Receiver) -> None:
     url = receiver.url.replace("http://", "http://us%40er:s3cret@")
-    send(url, "{}", user_agent="newsdesk", uid="u")
+    deliver(url, "{}", user_agent="newsdesk", uid="u")
     assert receiver.headers[0]["authorization"] == f"Basic {base64.b64encode(b'us@er:s3cret').decode()}"
     assert receiver.headers[0]["host"] == urlsplit(receiver.url).netloc
     for wrong in (
@@ -191,8 +195,8 @@ def test_a_user_and_a_password_go_into_a_header_and_nowhere_else(receiver: Recei
         "http://127.0.0.1/a\x01s3cret",
         "http://s3cret@:80/",
     ):
-        with pytest.raises(NotSentError) as caught:
-            send(wrong, "{}", user_agent="newsdesk", uid="u")
+        with pytest.raises(DeliveryError) as caught:
+            deliver(wrong, "{}", user_agent="newsdesk", uid="u")
         assert "s3cret" not in str(caught.value)
 
 
@@ -206,7 +210,7 @@ def test_a_receiver_can_be_tried(desk: Desk, site: Site, receiver: Receiver) -> 
     receiver.status = 500
     done = desk.run("watch", "test", "w", "--send")
     assert (done.code, "not sent" in done.err, "s3cret" in done.err) == (1, True, False)
-    assert desk.rows("SELECT 1 FROM messages") == []
+    assert desk.rows("SELECT 1 FROM notifications") == []
 
 
 def test_what_fetch_finds_is_told_by_the_next_crawl(desk: Desk, site: Site, receiver: Receiver) -> None:
@@ -245,7 +249,7 @@ def test_the_settings_show_receivers_without_what_is_secret(desk: Desk) -> None:
 
 def test_apprise_delivers(receiver: Receiver) -> None:
     pytest.importorskip("apprise")
-    send(
+    deliver(
         receiver.url.replace("http://", "json://").split("?")[0],
         '{"title": "t", "text": "x"}',
         user_agent="newsdesk",
@@ -266,15 +270,15 @@ def test_messages_of_a_watch_that_is_no_more_are_not_sent_and_old_ones_are_forgo
     receiver.status = 200
     desk.configure(source(site), watch(receiver).replace(receiver.url, "exec:true"))
     with open_writer(desk.database) as store:
-        store.db.conn.execute("UPDATE messages SET next_at = created_at")
+        store.db.conn.execute("UPDATE notifications SET next_attempt_at = created_at")
         store.db.conn.commit()
     desk.run("crawl")
     assert receiver.got == []
-    row = desk.rows("SELECT error, next_at FROM messages")[0]
-    assert row == {"error": "its receiver is in the configuration no more", "next_at": None}
+    row = desk.rows("SELECT error, next_attempt_at FROM notifications")[0]
+    assert row == {"error": "its receiver is in the configuration no more", "next_attempt_at": None}
     with open_writer(desk.database) as store:
         Outbox(store).forget(NOW.replace(year=2100))
-    assert desk.rows("SELECT id FROM messages") == []
+    assert desk.rows("SELECT id FROM notifications") == []
 
 
 @pytest.mark.parametrize(
@@ -321,7 +325,7 @@ def test_the_first_item_of_a_feed_that_was_empty_is_news(desk: Desk, site: Site,
     )
     desk.configure(source(site), watch(receiver))
     desk.run("crawl")
-    assert desk.rows("SELECT first_ok_at IS NOT NULL AS ok FROM feeds") == [{"ok": 1}]
+    assert desk.rows("SELECT first_success_at IS NOT NULL AS ok FROM feeds") == [{"ok": 1}]
     time.sleep(1)
     site.news(1)
     desk.run("crawl")
@@ -331,9 +335,9 @@ def test_the_first_item_of_a_feed_that_was_empty_is_news(desk: Desk, site: Site,
 def test_what_a_command_leaves_behind_or_says_holds_nothing_up() -> None:
     body = json.dumps({"title": "t", "text": "Ж" * 70_000})
     began = time.monotonic()
-    send("exec:sh -c 'sleep 20 & exit 0'", body, user_agent="newsdesk", uid="u")
+    deliver("exec:sh -c 'sleep 20 & exit 0'", body, user_agent="newsdesk", uid="u")
     assert time.monotonic() - began < 18
-    send("exec:sh -c 'head -c 50000000 /dev/zero'", body, user_agent="newsdesk", uid="u")
+    deliver("exec:sh -c 'head -c 50000000 /dev/zero'", body, user_agent="newsdesk", uid="u")
 
 
 @pytest.mark.parametrize(
@@ -348,7 +352,7 @@ def test_what_a_command_leaves_behind_or_says_holds_nothing_up() -> None:
     ],
 )
 def test_no_form_of_an_address_shows_what_is_secret(address: str) -> None:
-    assert "s3cret" not in shown(address)
+    assert "s3cret" not in redact(address)
 
 
 def test_a_look_that_fails_is_told_and_the_crawl_ends_well(desk: Desk, site: Site, receiver: Receiver) -> None:
@@ -356,7 +360,7 @@ def test_a_look_that_fails_is_told_and_the_crawl_ends_well(desk: Desk, site: Sit
     desk.configure(source(site), watch(receiver))
     desk.run("crawl")
     with open_writer(desk.database) as store:
-        store.db.conn.execute("UPDATE meta SET value = 'x' WHERE key = 'watched_seq'")
+        store.db.conn.execute("UPDATE meta SET value = 'x' WHERE key = 'watch_cursor'")
         store.db.conn.commit()
     assert desk.run("crawl").code == 0
     site.news(2)

@@ -20,10 +20,10 @@ class _Row:
     error: str | None = None
 
 
-class Tally:
+class RunCounts:
     """Counts per source; calls the observer after each change."""
 
-    def __init__(self, observer: Callable[[Tally], None] | None = None) -> None:
+    def __init__(self, observer: Callable[[RunCounts], None] | None = None) -> None:
         self.rows: defaultdict[str, _Row] = defaultdict(_Row)
         self.asked = 0
         self.answered = 0
@@ -57,7 +57,7 @@ class Tally:
         row.counts["entries_new"] += found
         self.changed()
 
-    def unwatched(self, source: str, reason: str) -> None:
+    def source_without_feeds(self, source: str, reason: str) -> None:
         """Count a source that cannot be polled at all."""
         row = self.rows[source]
         row.counts["feeds"] += 1
@@ -89,7 +89,7 @@ class Tally:
             row.reasons[verdict.reason] += 1
         self.changed()
 
-    def waiting(self, source: str, count: int) -> None:
+    def queued(self, source: str, count: int) -> None:
         """How many entries are left for a later run."""
         self.rows[source].counts["waiting"] = count
 

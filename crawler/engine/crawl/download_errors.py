@@ -8,13 +8,13 @@ from typing import Any
 
 from scrapy.logformatter import LogFormatter
 
-from crawler.content_encoding import BrokenBody
+from crawler.content_encoding import DecodeError
 from crawler.engine.handlers.http import BadCertificate
-from crawler.engine.middlewares.address_guard import Refused
+from crawler.engine.middlewares.address_guard import RequestRefused
 from crawler.feeds.revisit import SOFT, TEMPORARY
 
 
-class QuietFormatter(LogFormatter):
+class SilentLogFormatter(LogFormatter):
     """Scrapy logs each failed download with a traceback; here each is counted and told in one line by whoever asked."""
 
     def download_error(self, failure: Any, request: Any, spider: Any, errmsg: str | None = None) -> Any:  # noqa: ARG002 - Scrapy's signature
@@ -53,9 +53,9 @@ def _ignored_proxy() -> str:
     return ""
 
 
-def reason_of(error: BaseException, refused: dict[str, str], host: str) -> str:
+def describe_failure(error: BaseException, refused: dict[str, str], host: str) -> str:
     """Why a request brought nothing, as an end to "ADDRESS: "."""
-    if isinstance(error, Refused | BrokenBody | BadCertificate):
+    if isinstance(error, RequestRefused | DecodeError | BadCertificate):
         return str(error)
     name, text = type(error).__name__, str(error)
     if host in refused and name in {"CannotResolveHostError", "DNSLookupError"}:
@@ -85,6 +85,6 @@ _TEMPORARY = re.compile("resolved|ulimit", re.IGNORECASE)
 _SOFT = re.compile("in time|refused|broke|closed|lost|5\\d\\d", re.IGNORECASE)
 
 
-def weight_of(reason: str) -> float:
+def failure_weight(reason: str) -> float:
     """How much a failure counts: none of a name server a quarter, of a server in trouble half (PEERS F 18)."""
     return TEMPORARY if _TEMPORARY.search(reason) else SOFT if _SOFT.search(reason) else 1.0

@@ -16,18 +16,18 @@ from datetime import datetime, timedelta
 
 from crawler.articles import failures
 from crawler.config.models import Config, Source, SourceIndex
-from crawler.engine.crawl.counts import Tally
-from crawler.engine.crawl.host_backoff import Throttles
-from crawler.engine.crawl.leasing import PER_HOST, Known, lease
-from crawler.engine.crawl.plan import Plan
+from crawler.engine.crawl.counts import RunCounts
+from crawler.engine.crawl.host_backoff import HostBackoff
+from crawler.engine.crawl.leasing import PER_HOST, RunState, lease
+from crawler.engine.crawl.plan import CrawlPlan
 from crawler.engine.fetch_task import Asked, ask_entry, ask_feed, ask_step
 from crawler.errors import CrawlerError
-from crawler.feeds.backfill import ways
-from crawler.feeds.revisit import wants_all
+from crawler.feeds.backfill import initial_steps
+from crawler.feeds.revisit import is_full_fetch_due
 from crawler.urls import host_of
-from storage.async_writer import WriterThread
+from storage.async_writer import AsyncWriter
 from storage.errors import StorageError
-from storage.records import Entry, Feed, FeedCheck, FetchRecord, Step, StepFound, Verdict, moment
+from storage.records import BackfillResult, BackfillStep, Entry, Feed, FeedCheck, FetchLogEntry, Verdict, parse_utc
 from storage.sql.entries import CheckCounts
 from storage.writer import Writer
 
@@ -39,16 +39,16 @@ class Frontier:
     """Hands out requests, takes answers; ends when nothing is owed, or when it is told to."""
 
     def __init__(
-        self, config: Config, desk: WriterThread, plan: Plan, tally: Tally, clock: Callable[[], datetime]
+        self, config: Config, writer: AsyncWriter, plan: CrawlPlan, counts: RunCounts, clock: Callable[[], datetime]
     ) -> None:
         self.config = config
-        self.desk = desk
+        self.writer = writer
         self.plan = plan
-        self.tally = tally
+        self.counts = counts
         self.clock = clock
         self.stopped = False
         self.sources = plan.sources
-        self.throttles = Throttles(clock)
+        self.backoff = HostBackoff(clock)
         self.rechecks_due = True
         self.listed = False  # of a backfill: every step is walked
         self.on_listed: Callable[[], Awaitable[None]] | None = None
@@ -63,7 +63,7 @@ class Frontier:
 
         for source in config.sources:
             if plan.feeds and not plan.backfill and source.id in plan.sources and not source.feed_urls:
-                tally.unwatched(
+                counts.source_without_feeds(
                     source.id, f"it has no feeds, sitemaps or pages; `newsdesk sources add {source.url}` finds them"
                 )
 
@@ -73,15 +73,15 @@ class Frontier:
         self.index = SourceIndex(config.sources)
         if self.plan.endless:
             self.sources = tuple(s.id for s in config.sources if s.enabled)
-        self.nudge()
+        self.wake()
 
     def source_of(self, source_id: str | None, url: str) -> Source | None:
         """The source of an entry: by id, else by the address' host and port, else by its site."""
         if source_id:
             return self.index.source(source_id)
-        return self.index.at(url)
+        return self.index.for_url(url)
 
-    def entries_asked(self) -> list[int]:
+    def entries_in_flight(self) -> list[int]:
         """The entries that are being asked for."""
         return [asked.entry.id for asked in self._in_flight if asked.entry is not None]
 
@@ -90,7 +90,7 @@ class Frontier:
         """Requests that are not settled."""
         return len(self._in_flight)
 
-    async def next_requests(self) -> list[Asked] | None:
+    async def next_batch(self) -> list[Asked] | None:
         """What may be asked now; an empty list when there is no room or nothing yet, None when the run is over."""
         most = min(IN_FLIGHT, 2 * self.config.http.concurrency)
         room = max(0, most - len(self._in_flight))
@@ -103,14 +103,14 @@ class Frontier:
         self._wake.clear()  # what is settled from here on wakes the loop again
         now = self.clock()
         idle = not self._in_flight  # before the look: an answer may be settled while it is made
-        leased = await self.desk.call(functools.partial(lease, plan=self.plan, known=self._known(room), now=now))
+        leased = await self.writer.run(functools.partial(lease, plan=self.plan, known=self._known(room), now=now))
         if leased.no_rechecks:
             self.rechecks_due = False
         asked = [*self._ask_feeds(leased.feeds, now), *self._ask_steps(leased.steps, now)]
         if not self.plan.endless:
             self._taken.update(entry.source or "" for entry in leased.entries if entry.id)
         asked += await self._ask_entries(leased.entries, now)
-        self.tally.asked += len(asked)
+        self.counts.asked += len(asked)
         await self._expect(leased.feeds, now)
         nothing = not (leased.feeds or leased.steps or leased.entries)
         if nothing and idle and not self.plan.endless:
@@ -120,30 +120,30 @@ class Frontier:
     async def _expect(self, feeds: list[Feed], now: datetime) -> None:
         """Once all feeds of a pass are read it is known how many requests there will be, for whoever shows progress."""
         reading = feeds or any(request.feed is not None and request.step is None for request in self._in_flight)
-        if self.tally.expected is not None or self.plan.endless or reading or (self.plan.backfill and not self.listed):
+        if self.counts.expected is not None or self.plan.endless or reading or (self.plan.backfill and not self.listed):
             return
         taken, most = dict(self._taken), self.plan.limit
 
         def left(writer: Writer) -> int:
             if self.plan.backfill:
-                return sum(writer.owed_by_host(self.sources).values())
-            owed = {s: writer.count_owed(now=now, sources=[s], ignore_retry=False) for s in self.sources}
+                return sum(writer.pending_by_host(self.sources).values())
+            owed = {s: writer.count_pending(now=now, sources=[s], ignore_retry=False) for s in self.sources}
             return sum(n if most is None else min(n, max(0, most - taken.get(s, 0))) for s, n in owed.items())
 
-        self.tally.expected = self.tally.asked + await self.desk.call(left)
+        self.counts.expected = self.counts.asked + await self.writer.run(left)
 
     def _ask_feeds(self, feeds: list[Feed], now: datetime) -> list[Asked]:
         asked: list[Asked] = []
         for feed in feeds:
             source = self.source_of(feed.source, feed.url)
-            whole = wants_all(feed, now=now, hour=self.config.pace.hour)
+            whole = is_full_fetch_due(feed, now=now, hour=self.config.pace.hour)
             asked.append(ask_feed(feed, source, now, unconditional=whole))
             self._in_flight[asked[-1]] = feed.source or ""
             if not self.plan.endless:
                 self._feeds_done.add(feed.url)
         return asked
 
-    def _ask_steps(self, steps: list[Step], now: datetime) -> list[Asked]:
+    def _ask_steps(self, steps: list[BackfillStep], now: datetime) -> list[Asked]:
         asked = [ask_step(step, self.source_of(step.source, step.url), now) for step in steps]
         self._in_flight.update((request, step.source) for request, step in zip(asked, steps, strict=True))
         return asked
@@ -157,10 +157,10 @@ class Frontier:
             await self.on_listed()
         return self.plan.dry
 
-    def _known(self, room: int) -> Known:
+    def _known(self, room: int) -> RunState:
         in_flight = tuple(asked.feed.url for asked in self._in_flight if asked.feed)
         crowded = self.config.politeness.delay >= 2 * LOOK  # then the room is better given to other hosts
-        return Known(
+        return RunState(
             room=room,
             feeds_per_host=1 if crowded else PER_HOST,
             sources=self.sources,
@@ -179,7 +179,7 @@ class Frontier:
         for entry in entries:
             source = self.source_of(entry.source, entry.url)
             listed = entry.found_by != "user"  # a person's word goes first
-            refusal = source.leaves_out(entry.url) if source and listed else None
+            refusal = source.exclusion_reason(entry.url) if source and listed else None
             request = Asked(url=entry.url, at=now, source=source, entry=entry)
             try:
                 request = ask_entry(entry, source, now, unconditional=entry.id in self.plan.entries)
@@ -187,32 +187,43 @@ class Frontier:
                 refusal = str(error)
             self._in_flight[request] = "entries"
             if refusal:
-                await self.settle(request, replace(failures.rejected(entry, refusal, now, None), article_id=None))
+                await self.complete_article(
+                    request, replace(failures.rejected(entry, refusal, now, None), article_id=None)
+                )
             else:
                 asked.append(request)
         return asked
 
-    async def settle_feed(
-        self, asked: Asked, decide: Callable[[Writer], FeedCheck], record: FetchRecord, throttle: datetime | None
+    async def complete_feed(
+        self, asked: Asked, decide: Callable[[Writer], FeedCheck], record: FetchLogEntry, throttle: datetime | None
     ) -> tuple[FeedCheck, CheckCounts]:
         """Look up what was listed before, decide, and write what a poll found, in one transaction; a hole comes with the steps that may fill it."""
         feed = asked.feed
         assert feed is not None
-        self.throttles.note(record, throttle)
+        self.backoff.record(record, throttle)
 
         def job(writer: Writer) -> tuple[FeedCheck, CheckCounts]:
             check = decide(writer)
-            writer.insert_fetches([replace(record, outcome=check.outcome, listed=check.window, known=check.overlap)])
+            writer.insert_fetches(
+                [
+                    replace(
+                        record,
+                        outcome=check.outcome,
+                        entries_listed=check.window_size,
+                        entries_known=check.entries_known,
+                    )
+                ]
+            )
             counts = writer.apply_check(check, feed.source)
             if check.gap is not None and asked.source is not None:
-                since, until = moment(check.gap.from_at), moment(check.gap.to_at)
+                since, until = parse_utc(check.gap.from_at), parse_utc(check.gap.to_at)
                 now_known = replace(
                     feed, archive_url=check.archive_url, kind=check.kind or feed.kind, final_url=check.final_url
                 )
                 source = asked.source
                 another = writer.open_gap(
                     check.gap,
-                    lambda gap_id: ways(source, (now_known,), since=since, until=until, gap_id=gap_id),
+                    lambda gap_id: initial_steps(source, (now_known,), since=since, until=until, gap_id=gap_id),
                     feed_url=feed.url,
                     source=feed.source,
                     now=check.at,
@@ -222,20 +233,24 @@ class Frontier:
             return check, counts
 
         try:
-            check, counts = await self.desk.write(job)
+            check, counts = await self.writer.submit(job)
             if feed.parent_url is None or check.outcome not in {"failed", "gone"}:
-                self.tally.feed(feed.source or "", check, counts)
+                self.counts.feed(feed.source or "", check, counts)
             return check, counts
         finally:
             self._done(asked)
 
-    async def settle_step(
-        self, asked: Asked, decide: Callable[[Writer], StepFound], record: FetchRecord, throttle: datetime | None = None
+    async def complete_step(
+        self,
+        asked: Asked,
+        decide: Callable[[Writer], BackfillResult],
+        record: FetchLogEntry,
+        throttle: datetime | None = None,
     ) -> int:
         """Write what a page of older articles brought; how many entries are new."""
         step = asked.step
         assert step is not None
-        self.throttles.note(record, throttle)
+        self.backoff.record(record, throttle)
 
         def job(writer: Writer) -> int:
             writer.insert_fetches([record])
@@ -243,23 +258,23 @@ class Frontier:
             return writer.apply_step(step, decide(writer), asked.at)
 
         try:
-            found = await self.desk.write(job)
-            self.tally.step(step.source, found)
+            found = await self.writer.submit(job)
+            self.counts.step(step.source, found)
             return found
         finally:
             self._done(asked)
 
-    def _note(self, writer: Writer, record: FetchRecord, until: datetime | None) -> None:
+    def _note(self, writer: Writer, record: FetchLogEntry, until: datetime | None) -> None:
         """Runs in the writer's thread: a server that asked to be left alone, for this address, and from the second on for its host."""
         if until is None:
             return
-        writer.note_throttle(host=record.host, url=record.url, until=until, now=self.clock())
+        writer.record_throttle(host=record.host, url=record.url, until=until, now=self.clock())
 
-    async def settle(
-        self, asked: Asked, verdict: Verdict, record: FetchRecord | None = None, throttle: datetime | None = None
+    async def complete_article(
+        self, asked: Asked, verdict: Verdict, record: FetchLogEntry | None = None, throttle: datetime | None = None
     ) -> None:
         """Write a verdict that needs no look at what is held."""
-        self.throttles.note(record, throttle)
+        self.backoff.record(record, throttle)
 
         def job(writer: Writer) -> int | None:
             if record:
@@ -268,12 +283,12 @@ class Frontier:
             return writer.apply_verdict(verdict)
 
         try:
-            await self.desk.write(job)
+            await self.writer.submit(job)
             self._told(asked, verdict)
         finally:
             self._done(asked)
 
-    async def settle_page(self, asked: Asked, decide: Callable[[Writer], Verdict], record: FetchRecord) -> Verdict:
+    async def store_article(self, asked: Asked, decide: Callable[[Writer], Verdict], record: FetchLogEntry) -> Verdict:
         """Look up what is held, decide, and write, in one transaction."""
 
         def job(writer: Writer) -> Verdict:
@@ -283,7 +298,7 @@ class Frontier:
             return verdict
 
         try:
-            verdict = await self.desk.write(job)
+            verdict = await self.writer.submit(job)
             self._told(asked, verdict)
             return verdict
         finally:
@@ -295,14 +310,14 @@ class Frontier:
         if verdict.outcome in {"failed", "retry", "gone", "headline"} and not self.plan.endless:
             self._tried.add(entry.id)
             self._tried_keys.update(filter(None, [entry.url_key]))
-        self.tally.verdict(verdict.source or entry.source, verdict)
+        self.counts.verdict(verdict.source or entry.source, verdict)
 
-    def break_off(self, error: StorageError | CrawlerError) -> None:
+    def abort(self, error: StorageError | CrawlerError) -> None:
         """The run cannot go on: hand out nothing more, and end with what went wrong."""
-        self.desk.broken = self.desk.broken or error
+        self.writer.failure = self.writer.failure or error
         self.stop()
 
-    def give_up(self, entry_id: int) -> None:
+    def skip(self, entry_id: int) -> None:
         """An entry that could not even be marked as failed: this run asks for it no more, its lease brings it back."""
         if not self.plan.endless:
             self._tried.add(entry_id)
@@ -312,15 +327,15 @@ class Frontier:
         by = timedelta(seconds=seconds)
         for asked in self._in_flight:
             asked.at += by
-        self.throttles.clock_set(by)
+        self.backoff.clock_set(by)
 
-    def steps_asked(self) -> list[int]:
+    def steps_in_flight(self) -> list[int]:
         """The steps that are being asked for."""
         return [asked.step.id for asked in self._in_flight if asked.step is not None]
 
     def _done(self, asked: Asked) -> None:
         if self._in_flight.pop(asked, None) is not None:
-            self.tally.answered += 1
+            self.counts.answered += 1
         self._wake.set()
 
     async def wait(self) -> None:
@@ -332,7 +347,7 @@ class Frontier:
         except TimeoutError:
             return
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Look at the store now: something may be due."""
         self._wake.set()
 

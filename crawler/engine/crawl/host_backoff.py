@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from storage.records import FetchRecord
+from storage.records import FetchLogEntry
 
 
-class Throttles:
+class HostBackoff:
     """One address that says so is left alone by itself, in the store; with a second one its host is."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -20,7 +20,7 @@ class Throttles:
         self._hosts: dict[str, datetime] = {}  # until when
         self._said: dict[str, dict[str, datetime]] = {}  # which addresses of a host said so
 
-    def note(self, record: FetchRecord | None, until: datetime | None) -> None:
+    def record(self, record: FetchLogEntry | None, until: datetime | None) -> None:
         """An answer that may have asked for it; None as the moment where it did not."""
         if record is None or until is None:
             return
@@ -31,7 +31,7 @@ class Throttles:
             held = max(*said.values(), self._hosts.get(record.host, now))
             self._hosts = {h: t for h, t in self._hosts.items() if t > now} | {record.host: held}
 
-    def seconds(self, host: str) -> float:
+    def remaining(self, host: str) -> float:
         """Seconds for which a host is still to be left alone; 0 for one that did not ask."""
         until = self._hosts.get(host)
         return max(0.0, (until - self.clock()).total_seconds()) if until else 0.0

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from crawler.engine.crawl.plan import Plan
+from crawler.engine.crawl.plan import CrawlPlan
 from crawler.urls import host_of
-from storage.records import Entry, Feed, Step
+from storage.records import BackfillStep, Entry, Feed
 from storage.writer import Writer
 
 LEASE = timedelta(minutes=10)  # longer than any one request with its queue; what the dead held is given back at once
@@ -17,7 +17,7 @@ RECHECKS = 20  # taken at a time: what is new comes first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class RunState:
     """What the loop knows of the run, as it stood when the writer's thread was asked."""
 
     room: int  # requests that may be added to those under way
@@ -34,25 +34,25 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class Batch:
     """What may be asked now."""
 
     feeds: list[Feed]
-    steps: list[Step]
+    steps: list[BackfillStep]
     entries: list[Entry]
     no_rechecks: bool = False  # it looked for rechecks and there is none: no use in looking again soon
 
 
-def lease(writer: Writer, *, plan: Plan, known: Known, now: datetime) -> Leased:
+def lease(writer: Writer, *, plan: CrawlPlan, known: RunState, now: datetime) -> Batch:
     """Urgent addresses first, then feeds, then what they listed, then what is asked for again."""
     entries = writer.lease_urgent(now=now, until=now + LEASE)
     if not plan.feeds:
-        return Leased([], [], entries)
+        return Batch([], [], entries)
     if plan.backfill:
         return _backfill(writer, known, now, entries)
     room, sources = known.room, list(known.sources)
     feeds: list[Feed] = []
-    steps: list[Step] = []
+    steps: list[BackfillStep] = []
     if not plan.endless or writer.anything_due(now):
         feeds = writer.lease_feeds(
             now=now, until=now + LEASE, limit=room, due_only=plan.due_only, sources=sources, done=known.feeds_done,
@@ -63,21 +63,23 @@ def lease(writer: Writer, *, plan: Plan, known: Known, now: datetime) -> Leased:
         )
         room -= len(feeds) + len(entries) + len(steps)
         polled = {f.source for f in feeds} | {s.source for s in steps}
-        found = _listed(writer, plan, known, now, room, polled)
+        found = _lease_new_articles(writer, plan, known, now, room, polled)
         room -= len(found)
         entries += found
     if room <= 0 or not known.rechecks:
-        return Leased(feeds, steps, entries)
+        return Batch(feeds, steps, entries)
     asked = [e.url for e in entries] + [f.url for f in feeds]
     busy = Counter(known.hosts) + Counter(map(host_of, asked))
     rechecks = writer.lease_rechecks(
         now=now, until=now + LEASE, limit=min(room, RECHECKS), sources=sources, busy=busy,
         per_host=1 if plan.endless else PER_HOST,
     )  # fmt: skip
-    return Leased(feeds, steps, entries + rechecks, no_rechecks=plan.endless and not rechecks)
+    return Batch(feeds, steps, entries + rechecks, no_rechecks=plan.endless and not rechecks)
 
 
-def _listed(writer: Writer, plan: Plan, known: Known, now: datetime, room: int, polled: set[str | None]) -> list[Entry]:
+def _lease_new_articles(
+    writer: Writer, plan: CrawlPlan, known: RunState, now: datetime, room: int, polled: set[str | None]
+) -> list[Entry]:
     """New articles; with a limit, of each source whose feeds have all answered, so that the newest are known."""
     which = {
         "now": now, "until": now + LEASE, "per_host": PER_HOST, "ignore_retry": not plan.due_only,
@@ -96,14 +98,14 @@ def _listed(writer: Writer, plan: Plan, known: Known, now: datetime, room: int, 
     return entries
 
 
-def _backfill(writer: Writer, known: Known, now: datetime, urgent: list[Entry]) -> Leased:
+def _backfill(writer: Writer, known: RunState, now: datetime, urgent: list[Entry]) -> Batch:
     """First every page that lists older articles, then the articles; what a person asks for meanwhile goes before both."""
     sources = list(known.sources)
     if not known.listed:
         steps = writer.lease_steps(now=now, limit=known.room, sources=sources, backfill=True, per_host=1)
-        return Leased([], steps, urgent)
+        return Batch([], steps, urgent)
     entries = writer.lease_entries(
         now=now, until=now + LEASE, limit=known.room, sources=sources, per_host=PER_HOST, ignore_retry=True,
         skip=known.tried, skip_keys=known.tried_keys, backfill=True,
     )  # fmt: skip
-    return Leased([], [], urgent + entries)
+    return Batch([], [], urgent + entries)

@@ -13,7 +13,7 @@ from storage.writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class CrawlPlan:
     """What one run is to do."""
 
     command: str
@@ -35,43 +35,45 @@ def clock() -> datetime:
 def urgent_entry(writer: Writer, url: str, source: Source | None, now: datetime) -> int:
     """Put an address a person asks for into the frontier; its entry's id."""
     address = canonical_url(url)
-    return writer.add_urgent(
+    return writer.add_urgent_entry(
         url=address, url_key=url_key(address), host=host_of(address), source=source.id if source else None, now=now
     )
 
 
 def plan_crawl(
     *, sources: tuple[str, ...] = (), due_only: bool = False, limit: int | None = None, command: str = "crawl"
-) -> Callable[[Writer, Config], Plan]:
+) -> Callable[[Writer, Config], CrawlPlan]:
     """A pass over sources."""
 
-    def plan(writer: Writer, config: Config) -> Plan:  # noqa: ARG001 - one signature
-        chosen = config.choose(sources)
+    def plan(writer: Writer, config: Config) -> CrawlPlan:  # noqa: ARG001 - one signature
+        chosen = config.select_sources(sources)
         if not chosen:
             raise ConfigError(
                 "no source to crawl; `newsdesk sources add URL` adds one, `newsdesk sources enable ID` enables one"
             )
-        return Plan(command=command, sources=tuple(s.id for s in chosen), due_only=due_only, limit=limit)
+        return CrawlPlan(command=command, sources=tuple(s.id for s in chosen), due_only=due_only, limit=limit)
 
     return plan
 
 
-def plan_run(writer: Writer, config: Config) -> Plan:  # noqa: ARG001 - one signature
+def plan_run(writer: Writer, config: Config) -> CrawlPlan:  # noqa: ARG001 - one signature
     """Crawl until told to end; sources may come and go meanwhile."""
-    return Plan(command="run", sources=tuple(s.id for s in config.sources if s.enabled), due_only=True, endless=True)
+    return CrawlPlan(
+        command="run", sources=tuple(s.id for s in config.sources if s.enabled), due_only=True, endless=True
+    )
 
 
-def plan_fetch(urls: tuple[str, ...], *, command: str = "fetch") -> Callable[[Writer, Config], Plan]:
+def plan_fetch(urls: tuple[str, ...], *, command: str = "fetch") -> Callable[[Writer, Config], CrawlPlan]:
     """Addresses, now."""
 
-    def plan(writer: Writer, config: Config) -> Plan:
+    def plan(writer: Writer, config: Config) -> CrawlPlan:
         if not urls:
             raise UsageError("no address to fetch; say -a url=https://…")
         index = SourceIndex(config.sources)
         try:
-            entries = tuple(urgent_entry(writer, url, index.at(url), clock()) for url in urls)
+            entries = tuple(urgent_entry(writer, url, index.for_url(url), clock()) for url in urls)
         except ValueError as error:
             raise UsageError(str(error)) from error
-        return Plan(command=command, feeds=False, entries=entries)
+        return CrawlPlan(command=command, feeds=False, entries=entries)
 
     return plan

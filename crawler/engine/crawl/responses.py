@@ -7,7 +7,7 @@ from typing import Any
 
 from scrapy.http import Response
 
-from crawler.engine.middlewares.decompression import PACKED
+from crawler.engine.middlewares.decompression import GZIPPED
 from storage.warc import RawPage
 
 
@@ -24,7 +24,7 @@ def raw_page(response: Response, at: datetime) -> RawPage:
         status=response.status,
         headers=headers,
         body=response.body,
-        packed=PACKED in response.flags,
+        packed=GZIPPED in response.flags,
     )
 
 

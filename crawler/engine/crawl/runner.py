@@ -13,10 +13,10 @@ from scrapy.settings import Settings
 from crawler.config.loader import load_config
 from crawler.config.models import Config
 from crawler.engine.addon import settings_of
-from crawler.engine.crawl.counts import Tally
-from crawler.engine.crawl.plan import Plan
-from crawler.engine.crawl.session import LiveRun
-from crawler.engine.crawl.shutdown import Stopping
+from crawler.engine.crawl.counts import RunCounts
+from crawler.engine.crawl.plan import CrawlPlan
+from crawler.engine.crawl.session import CrawlSession
+from crawler.engine.crawl.shutdown import ShutdownSignals
 from crawler.errors import FAILED
 from storage.errors import StorageError
 from storage.records import CrawlRun
@@ -24,7 +24,7 @@ from storage.writer import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class RunResult:
     """How a run ended, and for a fetch what became of each entry."""
 
     run: CrawlRun
@@ -33,15 +33,15 @@ class Result:
 
 def run(
     config: Config,
-    plan: Callable[[Writer, Config], Plan],
+    plan: Callable[[Writer, Config], CrawlPlan],
     *,
     command: str,
     spider: str,
-    observer: Callable[[Tally], None] | None = None,
+    observer: Callable[[RunCounts], None] | None = None,
     reload: Callable[[], Config] = load_config,
-    ready: Callable[[LiveRun], None] | None = None,
-    signals_heard: Stopping | None = None,
-) -> Result:
+    ready: Callable[[CrawlSession], None] | None = None,
+    shutdown: ShutdownSignals | None = None,
+) -> RunResult:
     """Run one crawl in this process, to its end. Once a process: Twisted's reactor does not start twice.
 
     Args:
@@ -52,7 +52,7 @@ def run(
         observer: told after each change of the counts.
         reload: reads the configuration anew, for a run without an end.
         ready: told before the engine starts.
-        signals_heard: listens already, of a command that did so before the slow imports; else the run listens itself.
+        shutdown: listens already, of a command that did so before the slow imports; else the run listens itself.
 
     Raises:
         StorageError: the file is held or cannot be written.
@@ -64,21 +64,21 @@ def run(
     logging.getLogger("twisted").setLevel(logging.CRITICAL)
     logging.getLogger("py.warnings").setLevel(logging.ERROR)
     with contextlib.ExitStack() as stack:
-        stopping = signals_heard or stack.enter_context(Stopping())
-        live = LiveRun.begin(config, plan, command=command, observer=observer, reload=reload)
-        stopping.begun(live)
+        stopping = shutdown or stack.enter_context(ShutdownSignals())
+        live = CrawlSession.open(config, plan, command=command, observer=observer, reload=reload)
+        stopping.attach(live)
         try:
             if ready is not None:
                 ready(live)
             process = AsyncCrawlerProcess(settings)
             process.crawl(spider, live=live)
-            stopping.drains(process)
+            stopping.on_process(process)
             process.start(install_signal_handlers=False)
         except BaseException:
             with contextlib.suppress(StorageError):
-                live.summary(FAILED)
+                live.finish(FAILED)
             raise
         code = stopping.code
         if process.bootstrap_failed and code is None:
             code = FAILED
-        return Result(run=live.summary(code), entries=live.plan.entries)
+        return RunResult(run=live.finish(code), entries=live.plan.entries)

@@ -22,24 +22,24 @@ from crawler.errors import DONE, FAILED, INTERRUPTED
 if TYPE_CHECKING:
     from scrapy.crawler import AsyncCrawlerProcess
 
-    from crawler.engine.crawl.session import LiveRun
+    from crawler.engine.crawl.session import CrawlSession
 
-DRAIN = 8.0  # seconds after a signal until what did not answer is given up; ten are promised,
-LAST = 1.5  # and so many are left to write that down
+DRAIN_SECONDS = 8.0  # seconds after a signal until what did not answer is given up; ten are promised,
+EXIT_GRACE = 1.5  # and so many are left to write that down
 
 
-class Stopping:
+class ShutdownSignals:
     """The signals of one run, which notes those it received; in the main thread, as a context."""
 
     def __init__(self, line: Callable[[str], str] = "newsdesk: {}".format) -> None:
         """line: makes a line of a message, as the log of this run has them; called in a signal handler."""
         self.received: list[int] = []
         self._line = line
-        self._live: LiveRun | None = None
+        self._live: CrawlSession | None = None
         self._process: AsyncCrawlerProcess | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._before: dict[int, Any] = {}
-        self._last_resort = threading.Timer(DRAIN + LAST, self._leave)
+        self._last_resort = threading.Timer(DRAIN_SECONDS + EXIT_GRACE, self._exit)
         self._last_resort.daemon = True
 
     def __enter__(self) -> Self:
@@ -52,13 +52,13 @@ class Stopping:
         if not self.received:  # else it stays armed: a look at the file in a thread of its own may outlast the run
             self._last_resort.cancel()
 
-    def begun(self, live: LiveRun) -> None:
+    def attach(self, live: CrawlSession) -> None:
         """The run is there, and hands out nothing more from the first signal on."""
         self._live = live
         if self.received:
             live.frontier.stop()
 
-    def drains(self, process: AsyncCrawlerProcess) -> None:
+    def on_process(self, process: AsyncCrawlerProcess) -> None:
         """What a first signal stops from here on."""
         self._process = process
         if self.received:
@@ -76,7 +76,7 @@ class Stopping:
     def _heard(self, number: int, _frame: FrameType | None) -> None:
         self.received.append(number)
         if len(self.received) > 1:
-            self._leave()
+            self._exit()
         self._last_resort.start()
         if self._live is not None:
             self._live.frontier.stop()
@@ -93,20 +93,20 @@ class Stopping:
         from twisted.internet import reactor
 
         assert self._process is not None
-        reactor.callLater(DRAIN, lambda: self._tasks.append(asyncio.ensure_future(self._cut())))
+        reactor.callLater(DRAIN_SECONDS, lambda: self._tasks.append(asyncio.ensure_future(self._force_stop())))
         self._tasks.append(asyncio.ensure_future(self._process.stop()))
 
-    async def _cut(self) -> None:
+    async def _force_stop(self) -> None:
         """Somebody does not answer: write down how the run ended, and go. The next holder gives back what was not settled."""
         live = self._live
         if live is not None and not live.ended:
             live.ended = True
             with contextlib.suppress(Exception):  # the last resort ends it otherwise
-                await asyncio.wait_for(live.desk.close(), LAST / 2)
-                live.summary(self.code)
-        self._leave()
+                await asyncio.wait_for(live.async_writer.close(), EXIT_GRACE / 2)
+                live.finish(self.code)
+        self._exit()
 
-    def _leave(self) -> None:
+    def _exit(self) -> None:
         """End the process now; all that was acknowledged is on the disk, and its workers end with it."""
         os._exit(FAILED if self.code is None else self.code)
 

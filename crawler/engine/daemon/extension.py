@@ -7,7 +7,7 @@ from typing import Any, Self
 from scrapy import signals
 from scrapy.exceptions import NotConfigured
 
-from crawler.engine.daemon.jobs import Upkeep
+from crawler.engine.daemon.jobs import BackgroundJobs
 
 
 class SchedulerExtension:
@@ -15,7 +15,7 @@ class SchedulerExtension:
 
     def __init__(self, crawler: Any) -> None:
         self.crawler = crawler
-        self.upkeep: Upkeep | None = None
+        self.upkeep: BackgroundJobs | None = None
         crawler.signals.connect(self.start, signal=signals.engine_started)
         crawler.signals.connect(self.stop, signal=signals.spider_closed)
 
@@ -33,7 +33,7 @@ class SchedulerExtension:
 
     def start(self) -> None:
         """The loop runs."""
-        self.upkeep = Upkeep(self.crawler)
+        self.upkeep = BackgroundJobs(self.crawler)
         self.upkeep.start()
 
     def stop(self) -> None:

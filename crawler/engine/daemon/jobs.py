@@ -12,45 +12,46 @@ from datetime import timedelta
 from typing import Any
 
 from crawler.config.models import Config
+from crawler.engine.crawl.session import CrawlSession
 from crawler.engine.daemon.maintenance import Maintenance
 from crawler.engine.daemon.reload import RELOAD, ConfigReloader
-from crawler.engine.daemon.scheduler import TICK, Job, Timekeeper
+from crawler.engine.daemon.scheduler import TICK, Job, JobScheduler
 from crawler.engine.daemon.systemd import notify
-from crawler.engine.jobs.discover import Discovery, Web, ask, discover
+from crawler.engine.jobs.discover import Discovery, ProbeResponse, Web, discover, get
 from crawler.errors import CrawlerError
-from crawler.monitoring.status import look
-from crawler.watches.dispatcher import Teller
+from crawler.monitoring.status import collect_health
+from crawler.watches.dispatcher import Dispatcher
 from storage.errors import StorageError
 
 log = logging.getLogger("newsdesk")
 STAGGER = 1 / 60  # hours over which a catch-up is spread
 
 
-class Upkeep:
+class BackgroundJobs:
     """The jobs of one background crawler."""
 
     def __init__(self, crawler: Any) -> None:
         self.crawler = crawler
         self.spider = crawler.spider
-        self.live = crawler.spider.live
+        self.live: CrawlSession = crawler.spider.live
         self.frontier = self.live.frontier
         self._said: dict[str, str] = {}
         self._counted: dict[str, int] = {}
         self._greeting: asyncio.Future[None] | None = None
-        self.teller = Teller(self.live)
+        self.dispatcher = Dispatcher(self.live)
         self.configuration = ConfigReloader(crawler, self.live)
         self.maintenance = Maintenance(self.live)
         hour = self.config.pace.hour
-        self.keeper = Timekeeper(
+        self.scheduler = JobScheduler(
             (
                 Job(name="look for what is due", seconds=TICK, work=self.tick),
                 Job(name="rechecks", seconds=max(TICK, hour / 360), work=self.rechecks),
                 Job(name="configuration", seconds=RELOAD, work=self.configuration.reload),
-                Job(name="watches", seconds=max(TICK, hour / 720), work=self.teller.turn),
+                Job(name="watches", seconds=max(TICK, hour / 720), work=self.dispatcher.tick),
                 Job(name="counts", seconds=max(TICK, hour / 360), work=self.count),
                 Job(name="health", seconds=max(2.0, hour / 60), work=self.health),
                 Job(name="maintenance", seconds=max(2.0, hour / 12), work=self.maintenance.run),
-                Job(name="successors", seconds=max(5.0, hour), work=self.successors),
+                Job(name="successors", seconds=max(5.0, hour), work=self.find_replacements),
             ),
             self.clock_jumped,
         )
@@ -64,14 +65,14 @@ class Upkeep:
     def start(self) -> None:
         """The engine runs."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
-        self.keeper.start()
+        self.scheduler.start()
         notify(READY=1, STATUS=f"watching {len(self.frontier.sources)} sources")
         self._greeting = asyncio.ensure_future(self._greet())
 
     async def _greet(self) -> None:
         """Say that it is at work, where nothing may be due for hours."""
         try:
-            queue = await self.frontier.desk.call(lambda writer: writer.queue(self.live.now()))
+            queue = await self.frontier.writer.run(lambda writer: writer.queue_stats(self.live.now()))
         except StorageError:  # the frontier's own look meets it too, and ends the run
             return
         due = queue["feeds_due"]
@@ -81,23 +82,23 @@ class Upkeep:
     def stop(self) -> None:
         """The spider is closed."""
         notify(STOPPING=1)
-        self.keeper.stop()
-        self.teller.stop()
+        self.scheduler.stop()
+        self.dispatcher.stop()
 
     def _hung_up(self) -> None:
         self.configuration.forget()
-        self.keeper.now("configuration")
+        self.scheduler.now("configuration")
 
     async def tick(self) -> None:
         """Let the frontier look; tell systemd that the loop turns."""
-        self.frontier.nudge()
+        self.frontier.wake()
         notify(WATCHDOG=1)
 
     async def count(self) -> None:
         """Write down what this run brought so far, for `status`."""
-        totals = self.frontier.tally.totals()
+        totals = self.frontier.counts.totals()
         if self.live.run_id and totals != self._counted:
-            await self.frontier.desk.call(lambda writer: writer.progress(self.live.run_id, totals))
+            await self.frontier.writer.run(lambda writer: writer.save_progress(self.live.run_id, totals))
             self._counted = totals
 
     async def rechecks(self) -> None:
@@ -118,39 +119,39 @@ class Upkeep:
         now = self.live.now()
         if seconds < 0:
             self.frontier.clock_set(seconds)
-        await self.frontier.desk.call(
-            lambda writer: writer.clock_set(round(min(seconds, -1) if seconds < 0 else seconds), now, over)
+        await self.frontier.writer.run(
+            lambda writer: writer.adjust_clock(round(min(seconds, -1) if seconds < 0 else seconds), now, over)
         )
-        self.frontier.nudge()
+        self.frontier.wake()
 
     # Health
 
     async def health(self) -> None:
         """Look at the whole; say what became wrong, once, and what became right again."""
-        trouble = await asyncio.to_thread(look, self.config, self.live.now(), running=True)
+        trouble = await asyncio.to_thread(collect_health, self.config, self.live.now(), running=True)
         now = trouble.lines
         for stem in sorted(now.keys() - self._said.keys()):
             log.warning("%s", now[stem], extra={"event": "health"})
         for stem in sorted(self._said.keys() - now.keys()):
             log.warning("no longer so: %s", self._said[stem], extra={"event": "health"})
         self._said = now
-        await self.teller.health(now)
+        await self.dispatcher.health(now)
         notify(
             STATUS=f"watching {len(self.frontier.sources)} sources, {self.frontier.in_flight} requests under way, {len(trouble.unhealthy)} troubles"
         )
 
-    async def successors(self) -> None:
+    async def find_replacements(self) -> None:
         """For feeds that have failed for a day: where does their site list its news now?"""
         day = timedelta(hours=24 * self.config.pace.scale)
         now = self.live.now()
-        failing = await self.frontier.desk.call(lambda writer: writer.feeds_to_replace(now, day))
+        failing = await self.frontier.writer.run(lambda writer: writer.feeds_to_replace(now, day))
         for feed in failing:
             source = self.frontier.source_of(feed.source, feed.url)
             if source is None or not source.url:
                 continue
 
-            async def get(url: str) -> Any:
-                return await ask(
+            async def fetch(url: str) -> ProbeResponse:
+                return await get(
                     self.crawler,
                     url,
                     config=self.config,
@@ -160,10 +161,12 @@ class Upkeep:
                 )
 
             try:
-                found = await discover(Web(get, self.live.pool), source.url, now)
+                found = await discover(Web(fetch, self.live.pool), source.url, now)
             except CrawlerError as error:  # its home page cannot be read either; another day
                 found = Discovery(url=source.url, error=str(error))
             parts = (("feeds", found.feeds), ("sitemaps", found.sitemaps), ("pages", found.pages))
             named = [(key, url) for key, places in parts for url, _ in places if url != feed.url]
             line = f'{named[0][0]} = ["{named[0][1]}"]' if named else None
-            await self.frontier.desk.call(lambda writer, url=feed.url, line=line: writer.note_successor(url, line, now))
+            await self.frontier.writer.run(
+                lambda writer, url=feed.url, line=line: writer.set_replacement(url, line, now)
+            )

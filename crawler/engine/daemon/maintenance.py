@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from crawler.config.models import Config
-from crawler.engine.crawl.session import LiveRun
+from crawler.engine.crawl.session import CrawlSession
 from storage import maintenance as files
 from storage.errors import DamagedDatabase, StorageError
 from storage.outbox import Outbox
-from storage.records import iso, moment
+from storage.records import format_utc, parse_utc
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
@@ -24,7 +24,7 @@ GIVE_UP_GAPS = timedelta(days=7)  # after which a gap that nothing fills is lost
 class Maintenance:
     """The database of one background crawler. When each thing was last done is written to the store, so that a restart repeats nothing."""
 
-    def __init__(self, live: LiveRun) -> None:
+    def __init__(self, live: CrawlSession) -> None:
         self.live = live
         self.frontier = live.frontier
 
@@ -36,9 +36,9 @@ class Maintenance:
     async def run(self) -> None:
         """What is due of: optimizing, checks, the backup, retention; at most one long thing at a time."""
         day = timedelta(hours=24 * self.config.pace.scale)
-        await self.frontier.desk.call(self._small_things)
-        await self._every("pruned_at", day, lambda: self.frontier.desk.call(self._prune))
-        await self._every("optimized_at", day, lambda: self.frontier.desk.call(lambda writer: writer.optimize()))
+        await self.frontier.writer.run(self._housekeep)
+        await self._every("pruned_at", day, lambda: self.frontier.writer.run(self._prune))
+        await self._every("optimized_at", day, lambda: self.frontier.writer.run(lambda writer: writer.optimize()))
         await self._every("quick_checked_at", day, lambda: self._checked(files.quick_check))
         await self._every("checked_at", 7 * day, lambda: self._checked(files.check))
         if (interval := self.config.storage.backup_every(self.config.pace)) is not None:
@@ -47,38 +47,38 @@ class Maintenance:
     async def _every(self, key: str, interval: timedelta, work: Callable[[], Any]) -> None:
         """Do something if it was not done for so long; a clock that was set back does not hold it up."""
         now = self.live.now()
-        last = await self.frontier.desk.call(lambda writer: writer.meta(key))
+        last = await self.frontier.writer.run(lambda writer: writer.meta(key))
         if last is None and key in {"quick_checked_at", "checked_at"} and not self.live.existed:
-            last = iso(now)  # a file that was made a moment ago
-            await self.frontier.desk.call(lambda writer: writer.set_meta(key, iso(now)))
-        if last is not None and timedelta() <= now - moment(last) < interval:
+            last = format_utc(now)  # a file that was made a moment ago
+            await self.frontier.writer.run(lambda writer: writer.set_meta(key, format_utc(now)))
+        if last is not None and timedelta() <= now - parse_utc(last) < interval:
             return
         if await work() is False:  # it is tried again at the next look
             return
-        await self.frontier.desk.call(lambda writer: writer.set_meta(key, iso(now)))
+        await self.frontier.writer.run(lambda writer: writer.set_meta(key, format_utc(now)))
 
-    def _small_things(self, writer: Writer) -> None:
+    def _housekeep(self, writer: Writer) -> None:
         now = self.live.now()
-        writer.keep_house(
+        writer.housekeep(
             now=now,
-            asked=self.frontier.entries_asked(),
-            steps=self.frontier.steps_asked(),
+            asked=self.frontier.entries_in_flight(),
+            steps=self.frontier.steps_in_flight(),
             give_up_gaps=GIVE_UP_GAPS * self.config.pace.scale,
         )
 
     def _prune(self, writer: Writer) -> None:
         now = self.live.now()
-        writer.forget_fingerprints(now)
-        ledger = iso(now - timedelta(seconds=self.config.storage.fetches_retain))
+        writer.delete_expired_fingerprints(now)
+        ledger = format_utc(now - timedelta(seconds=self.config.storage.fetches_retain))
         files.prune(writer, now=now, fetches_before=ledger)
-        writer.forget_raw(now - timedelta(seconds=self.config.extract.raw_retain))
+        writer.delete_raw_pages(now - timedelta(seconds=self.config.extract.raw_retain))
         Outbox(writer).forget(now - timedelta(seconds=self.config.storage.fetches_retain))
 
     async def _checked(self, check: Callable[[Path], list[str]]) -> None:
         problems = await asyncio.to_thread(check, self.config.database)
-        await self.frontier.desk.call(lambda writer: writer.set_meta("damage", problems[0] if problems else ""))
+        await self.frontier.writer.run(lambda writer: writer.set_meta("damage", problems[0] if problems else ""))
         if problems:
-            self.frontier.break_off(
+            self.frontier.abort(
                 DamagedDatabase(
                     f"{self.config.database}: damaged ({problems[0]}); nothing more is written: `newsdesk db restore BACKUP` brings a backup back"
                 )

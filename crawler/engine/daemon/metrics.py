@@ -15,15 +15,15 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from crawler.errors import CrawlerError, UsageError
-from crawler.monitoring.status import look
+from crawler.monitoring.status import collect_health
 from storage.errors import StorageError
-from storage.records import moment
+from storage.records import parse_utc
 from storage.store import open_store
 
 log = logging.getLogger("newsdesk")
 
 if TYPE_CHECKING:
-    from crawler.engine.crawl.session import LiveRun
+    from crawler.engine.crawl.session import CrawlSession
 
 _COUNTS = {
     "feeds": ("polls", "Feeds asked."),
@@ -40,12 +40,12 @@ _COUNTS = {
 class LiveCollector:
     """What the crawler counts since it was started, and what its store owes now; asked by each scrape."""
 
-    def __init__(self, live: LiveRun) -> None:
+    def __init__(self, live: CrawlSession) -> None:
         self.live = live
 
     def collect(self) -> Iterator[Any]:
         """The metrics."""
-        tally = self.live.frontier.tally
+        tally = self.live.frontier.counts
         for key, (name, text) in _COUNTS.items():
             yield CounterMetricFamily(f"newsdesk_{name}", text, value=tally.total(key))
         yield CounterMetricFamily("newsdesk_requests", "Requests asked for.", value=tally.asked)
@@ -61,8 +61,8 @@ class LiveCollector:
     def _store(self) -> Iterator[Any]:
         now = self.live.now()
         with open_store(self.live.config.database) as store:
-            queue = store.queue(now)
-        late = (now - moment(queue["latest_due_at"])).total_seconds() if queue["latest_due_at"] else 0.0
+            queue = store.queue_stats(now)
+        late = (now - parse_utc(queue["latest_due_at"])).total_seconds() if queue["latest_due_at"] else 0.0
         path = self.live.config.database
         for name, text, value in (
             ("owed", "Articles that are owed a request.", queue["owed"]),
@@ -75,7 +75,7 @@ class LiveCollector:
             yield GaugeMetricFamily(f"newsdesk_{name}", text, value=value)
 
 
-def serve_metrics(where: str, live: LiveRun) -> int:
+def serve_metrics(where: str, live: CrawlSession) -> int:
     """Serve the metrics of a run until the process ends; the port it is at.
 
     Raises:
@@ -119,7 +119,7 @@ class _Silent(WSGIRequestHandler):
         """A scrape is no news."""
 
 
-def _application(registry: CollectorRegistry, live: LiveRun) -> Callable[..., Iterable[bytes]]:
+def _application(registry: CollectorRegistry, live: CrawlSession) -> Callable[..., Iterable[bytes]]:
     """/metrics for Prometheus, /healthz for a probe: 200, or 503 and why; 404 for anything else."""
     metrics = make_wsgi_app(registry)
 
@@ -138,9 +138,9 @@ def _application(registry: CollectorRegistry, live: LiveRun) -> Callable[..., It
     return application
 
 
-def _health(live: LiveRun) -> tuple[str, tuple[str, ...]]:
+def _health(live: CrawlSession) -> tuple[str, tuple[str, ...]]:
     try:
-        unhealthy = look(live.config, live.now(), running=True).unhealthy
+        unhealthy = collect_health(live.config, live.now(), running=True).unhealthy
     except StorageError as error:
         unhealthy = (str(error),)
     return ("503 Service Unavailable", unhealthy) if unhealthy else ("200 OK", ("healthy",))

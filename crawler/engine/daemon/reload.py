@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from crawler.config.models import Config
-from crawler.engine.crawl.session import LiveRun, begin_watching
+from crawler.engine.crawl.session import CrawlSession, begin_watching
 from crawler.engine.daemon.systemd import notify, reloading
 from crawler.engine.middlewares import address_guard
 from crawler.engine.middlewares.robots import RobotsMiddleware
@@ -21,7 +21,7 @@ RELOAD = 5.0  # seconds between two looks at the configuration's files
 class ConfigReloader:
     """The configuration of one background crawler."""
 
-    def __init__(self, crawler: Any, live: LiveRun) -> None:
+    def __init__(self, crawler: Any, live: CrawlSession) -> None:
         self.crawler = crawler
         self.live = live
         self.frontier = live.frontier
@@ -67,8 +67,8 @@ class ConfigReloader:
             if before != after
         ]
         hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
-        await self.frontier.desk.call(lambda writer: writer.sync_sources(config.sources, hosts, self.live.now()))
-        await self.frontier.desk.call(lambda writer: begin_watching(writer, config))
+        await self.frontier.writer.run(lambda writer: writer.sync_sources(config.sources, hosts, self.live.now()))
+        await self.frontier.writer.run(lambda writer: begin_watching(writer, config))
         if (
             old.database != config.database
         ):  # until the restart the old file is the one that is written, looked at and backed up
@@ -79,7 +79,7 @@ class ConfigReloader:
         self.frontier.apply(config)
         from twisted.internet import reactor
 
-        self.crawler.spider.resolver = address_guard.install(reactor, config)
+        self.crawler.spider.resolver = address_guard.install_resolver(reactor, config)
         for kind in (RobotsMiddleware, address_guard.GuardMiddleware):
             middleware = self.crawler.get_downloader_middleware(kind)
             if middleware is not None:

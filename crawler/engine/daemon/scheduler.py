@@ -34,7 +34,7 @@ class Job:
     work: Callable[[], Awaitable[None]]
 
 
-class Every(IntervalTrigger):
+class SkipMissedTrigger(IntervalTrigger):
     """What was missed is missed. APScheduler lists every slot since the last run, which takes minutes once a clock without a battery is set forth by years."""
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
@@ -43,7 +43,7 @@ class Every(IntervalTrigger):
         return super().get_next_fire_time(last, now)  # type: ignore[no-any-return]
 
 
-class Timekeeper:
+class JobScheduler:
     """Runs jobs, and keeps them running whatever the wall clock does."""
 
     def __init__(
@@ -55,7 +55,7 @@ class Timekeeper:
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.jobs = jobs
-        self.jumped = jumped
+        self.on_clock_jump = jumped
         self._wall, self._steady = wall, steady
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._watch: asyncio.TimerHandle | None = None
@@ -67,7 +67,7 @@ class Timekeeper:
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a job that is late says so in `status`
         for job in self.jobs:
             self._scheduler.add_job(
-                functools.partial(_edge, job), Every(seconds=job.seconds, timezone=UTC), id=job.name,
+                functools.partial(_edge, job), SkipMissedTrigger(seconds=job.seconds, timezone=UTC), id=job.name,
                 coalesce=True, misfire_grace_time=None, max_instances=1,
             )  # fmt: skip
         self._scheduler.start()
@@ -85,7 +85,7 @@ class Timekeeper:
                 self._scheduler.modify_job(
                     job.name, next_run_time=datetime.now(UTC) + timedelta(seconds=min(job.seconds, TICK))
                 )
-            task = asyncio.ensure_future(self.jumped(apart if apart < -JUMP else max(apart, asleep)))
+            task = asyncio.ensure_future(self.on_clock_jump(apart if apart < -JUMP else max(apart, asleep)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._watch = asyncio.get_running_loop().call_later(TICK, self._look)

@@ -16,14 +16,16 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
-from crawler.engine.middlewares.address_guard import Refused
+from crawler.engine.middlewares.address_guard import RequestRefused
 from crawler.urls import host_of
 
 MAX_HEAD = (
     256 * 1024
 )  # bytes of status line and headers; browsers take as much. Without a limit an endless one took a gigabyte
-MUCH = 1024**2  # bytes; an answer larger than this waits while
-ALL = 32 * 1024**2  # bytes of answers are under way: 64 hosts that each send all that one may would take 640 MB
+LARGE_BODY = 1024**2  # bytes; an answer larger than this waits while
+MAX_BUFFERED = (
+    32 * 1024**2
+)  # bytes of answers are under way: 64 hosts that each send all that one may would take 640 MB
 
 
 class HeadTooLarge(Exception):  # noqa: N818 - named for what was met
@@ -69,7 +71,7 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
             self._let_go()
         elif self._parser is None:
             self._end()
-        elif self._held > MUCH:
+        elif self._held > LARGE_BODY:
             self._wait_if_crowded()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
@@ -85,7 +87,11 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
 
     def _wait_if_crowded(self) -> None:
         self.large.setdefault(self)
-        if BoundedProtocol.under_way > ALL and next(iter(self.large)) is not self and self.transport is not None:
+        if (
+            BoundedProtocol.under_way > MAX_BUFFERED
+            and next(iter(self.large)) is not self
+            and self.transport is not None
+        ):
             self._waits = True
             self.transport.pauseProducing()
 
@@ -101,7 +107,7 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
         self._waits = False
         self.large.pop(self, None)
         for number, other in enumerate(list(self.large)):
-            if other._waits and (number == 0 or BoundedProtocol.under_way <= ALL):  # noqa: SLF001 - of its own class
+            if other._waits and (number == 0 or BoundedProtocol.under_way <= MAX_BUFFERED):  # noqa: SLF001 - of its own class
                 other.go_on()
 
 
@@ -120,7 +126,7 @@ _FAULTS = {9: "is not valid yet", 10: "has expired", 18: "is self-signed", 19: "
 
 
 @implementer(IPolicyForHTTPS)
-class _Explained:
+class _ExplainingTLSPolicy:
     """Scrapy's certificate policy, remembering what was wrong with which host's: OpenSSL's own error says only that verification failed."""
 
     def __init__(self, policy: Any) -> None:
@@ -153,7 +159,7 @@ class _Explained:
         return connection
 
 
-class PoliteHandler(HTTP11DownloadHandler):
+class BoundedHTTPHandler(HTTP11DownloadHandler):
     """The last look before a request leaves. What waited in a host's queue while the host asked to be left alone is not sent."""
 
     def __init__(self, crawler: Any) -> None:
@@ -162,7 +168,7 @@ class PoliteHandler(HTTP11DownloadHandler):
         self._told: dict[str, str] = {}
         if crawler.settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES"):
             policy: Any = self._contextFactory  # type: ignore[has-type]
-            explained = _Explained(policy)
+            explained = _ExplainingTLSPolicy(policy)
             self._contextFactory, self._told = explained, explained.faults
 
     async def download_request(self, request: Request) -> Any:
@@ -174,8 +180,8 @@ class PoliteHandler(HTTP11DownloadHandler):
         """
         host = host_of(request.url)
         frontier = getattr(self._crawler.spider, "frontier", None)
-        if frontier is not None and (seconds := frontier.throttles.seconds(host)) > 0:
-            raise Refused("its host asked to be left alone (429 or 503)", kind="deferred", retry_after=seconds)
+        if frontier is not None and (seconds := frontier.backoff.remaining(host)) > 0:
+            raise RequestRefused("its host asked to be left alone (429 or 503)", kind="deferred", retry_after=seconds)
         try:
             return await super().download_request(request)
         except DownloadFailedError as error:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from crawler.config.models import Config
-from crawler.config.value_types import readable
-from crawler.engine.crawl.plan import Plan
+from crawler.config.value_types import format_duration
+from crawler.engine.crawl.plan import CrawlPlan
 from crawler.engine.crawl.runner import run
-from crawler.engine.crawl.session import LiveRun
-from crawler.feeds.backfill import ways
-from storage.records import CrawlRun, iso
+from crawler.engine.crawl.session import CrawlSession
+from crawler.feeds.backfill import initial_steps
+from storage.records import CrawlRun, format_utc
 from storage.store import open_store
 from storage.writer import Writer
 
@@ -49,26 +49,29 @@ def backfill(
     since = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     end = until.astimezone(UTC) + timedelta(days=1)
     until = end.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(seconds=1)
-    chosen = tuple(s.id for s in config.choose(tuple(names)))
+    chosen = tuple(s.id for s in config.select_sources(tuple(names)))
 
-    def plan(writer: Writer, config: Config) -> Plan:
+    def plan(writer: Writer, config: Config) -> CrawlPlan:
         for source_id in chosen:
             source = config.source(source_id)
             assert source is not None
             feeds = tuple(f for f in (writer.feed(url) for _, url in source.feed_urls) if f is not None)
-            writer.retry_steps(source_id, iso(since), iso(until))
-            writer.add_steps(ways(source, feeds, since=since, until=until))
-        return Plan(command="backfill", sources=chosen, backfill=True, dry=dry)
+            writer.retry_steps(source_id, format_utc(since), format_utc(until))
+            writer.add_steps(initial_steps(source, feeds, since=since, until=until))
+        return CrawlPlan(command="backfill", sources=chosen, backfill=True, dry=dry)
 
-    def ready(live: LiveRun) -> None:
+    def ready(live: CrawlSession) -> None:
         async def listed() -> None:
-            hosts, looked = await live.desk.call(
-                lambda writer: (writer.owed_by_host(chosen), writer.steps_looked(chosen, iso(since), iso(until)))
+            hosts, looked = await live.async_writer.run(
+                lambda writer: (
+                    writer.pending_by_host(chosen),
+                    writer.steps_looked(chosen, format_utc(since), format_utc(until)),
+                )
             )
             held = _held(config, live) if dry else 0
             unread = {source: problems for source, (read, problems) in looked.items() if not read}
             for source, problems in unread.items():
-                live.tally.not_looked(source, _not_looked(problems))
+                live.counts.not_looked(source, _not_looked(problems))
                 say(f"{source}: could not look: {_not_looked(problems)}")
             for url, error in (row for source, (_, rows) in looked.items() if source not in unread for row in rows):
                 say(f"{url}: {error}")
@@ -84,7 +87,7 @@ def backfill(
             config, storage=dataclasses.replace(config.storage, database=str(Path(folder) / "count.db"))
         )
 
-        def copied(writer: Writer, config_: Config) -> Plan:
+        def copied(writer: Writer, config_: Config) -> CrawlPlan:
             _take_feeds(config, writer)
             return plan(writer, config_)
 
@@ -107,15 +110,15 @@ def _take_feeds(config: Config, writer: Writer) -> None:
         for source in config.sources:
             for _, url in source.feed_urls:
                 if (feed := store.feed(url)) is not None and feed.archive_url:
-                    writer.note_archive(url, feed.archive_url, feed.kind)
+                    writer.set_archive(url, feed.archive_url, feed.kind)
 
 
-def _held(config: Config, live: LiveRun) -> int:
+def _held(config: Config, live: CrawlSession) -> int:
     """How many of the counted articles are held already."""
     if not config.database.exists():
         return 0
     with open_store(live.config.database) as counted, open_store(config.database) as store:
-        return store.held_among(counted.backfill_keys())
+        return store.count_known(counted.backfill_keys())
 
 
 def _estimate(config: Config, hosts: dict[str, int], held: int, *, dry: bool) -> str:
@@ -125,4 +128,4 @@ def _estimate(config: Config, hosts: dict[str, int], held: int, *, dry: bool) ->
     ends = " nothing was kept" if dry else " fetching; interrupt it as you like, the same command goes on"
     if total <= 0:
         return "no article of that time is missing, as far as archive pages and sitemaps tell"
-    return f"{total:,} articles of {len(hosts)} host{'s' * (len(hosts) != 1)}, about {readable(max(1.0, seconds))} at one request every {config.politeness.delay:g} s a host;{ends}"
+    return f"{total:,} articles of {len(hosts)} host{'s' * (len(hosts) != 1)}, about {format_duration(max(1.0, seconds))} at one request every {config.politeness.delay:g} s a host;{ends}"

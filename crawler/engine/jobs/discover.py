@@ -17,13 +17,13 @@ from scrapy.settings import Settings
 
 from crawler.config.models import Config, PublisherRules, SourceIndex
 from crawler.engine.addon import settings_of
-from crawler.engine.crawl.download_errors import reason_of
+from crawler.engine.crawl.download_errors import describe_failure
 from crawler.engine.fetch_task import Asked
 from crawler.engine.middlewares import address_guard
 from crawler.engine.workers import worker
-from crawler.engine.workers.pool import PageFailed, Pool
+from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.errors import FeedError
-from crawler.feeds.discovery import Candidate, robots_sitemaps, usual_maps, usual_places
+from crawler.feeds.discovery import Candidate, common_feed_urls, common_sitemap_urls, robots_sitemaps
 from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.urls import host_of
 from storage.records import Feed
@@ -31,12 +31,12 @@ from storage.records import Feed
 if TYPE_CHECKING:
     from crawler.extraction.extraction import Extraction
 
-ENOUGH = 4  # feeds of one site that are taken without a word from the user
+MAX_FEEDS = 4  # feeds of one site that are taken without a word from the user
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Got:
+class ProbeResponse:
     """One answer: a body, or why there is none."""
 
     url: str
@@ -47,7 +47,7 @@ class Got:
     error: str | None = None
 
 
-Get = Callable[[str], Awaitable[Got]]
+Get = Callable[[str], Awaitable[ProbeResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class Web:
     """What discovery asks: addresses by one downloader, and the processes that read what they answer."""
 
     get: Get
-    pool: Pool
+    pool: WorkerPool
 
-    async def feed(self, got: Got, now: datetime, kind: str = "") -> ParsedFeed:
+    async def feed(self, got: ProbeResponse, now: datetime, kind: str = "") -> ParsedFeed:
         """Read an answer as a feed.
 
         Raises:
@@ -71,14 +71,14 @@ class Web:
         except PageFailed as error:
             raise FeedError(f"{got.url}: {error}") from error
 
-    async def named(self, got: Got) -> list[Candidate]:
+    async def named(self, got: ProbeResponse) -> list[Candidate]:
         """The feeds that a page names; none where it cannot be read within its limits."""
         try:
             return await self.pool.run(worker.read_candidates, got.body, got.url, source=host_of(got.url))
         except (PageFailed, FeedError):
             return []
 
-    async def extraction(self, got: Got, rules: PublisherRules, now: datetime) -> Extraction | None:
+    async def extraction(self, got: ProbeResponse, rules: PublisherRules, now: datetime) -> Extraction | None:
         """An answer as an article.
 
         Raises:
@@ -114,7 +114,7 @@ class _ProbeSpider(scrapy.Spider):
     ) -> None:
         super().__init__()
         self.work, self.config, self.now, self.into = work, config, now, into
-        self.pool = Pool(config.extract.workers, config.extract.page_timeout)
+        self.pool = WorkerPool(config.extract.workers, config.extract.page_timeout)
         self.index = SourceIndex(config.sources)
 
     @classmethod
@@ -126,7 +126,7 @@ class _ProbeSpider(scrapy.Spider):
     def opened(self) -> None:
         from twisted.internet import reactor
 
-        self.resolver = address_guard.install(reactor, self.config)
+        self.resolver = address_guard.install_resolver(reactor, self.config)
 
     async def start(self) -> AsyncIterator[Any]:
         try:
@@ -139,28 +139,28 @@ class _ProbeSpider(scrapy.Spider):
         for request in nothing:  # an asynchronous generator that yields no request
             yield request
 
-    async def get(self, url: str) -> Got:
-        return await ask(
+    async def get(self, url: str) -> ProbeResponse:
+        return await get(
             self.crawler, url, config=self.config, index=self.index, refused=self.resolver.refused, now=self.now()
         )
 
 
-async def ask(
+async def get(
     crawler: Any, url: str, *, config: Config, index: SourceIndex, refused: dict[str, str], now: datetime
-) -> Got:
+) -> ProbeResponse:
     """Ask one address on a running engine: robots.txt, the host's delay and the guard count as for a crawl (PEERS F 24)."""
-    asked = Asked(url=url, at=now, source=index.at(url), feed=Feed(url=url, source=None, kind="feed"))
+    asked = Asked(url=url, at=now, source=index.for_url(url), feed=Feed(url=url, source=None, kind="feed"))
     try:
         response = await crawler.engine.download_async(asked.request(maxsize=2 * config.http.max_bytes))
     except Exception as failure:  # whatever a site does is an answer here
-        return Got(url=url, error=reason_of(failure, refused, host_of(url)))
+        return ProbeResponse(url=url, error=describe_failure(failure, refused, host_of(url)))
     headers = {
         name.decode("latin-1").lower(): values[-1].decode("latin-1")
         for name, values in response.headers.items()
         if values
     }
     error = None if response.status < 400 else f"the server answers {response.status}"
-    return Got(
+    return ProbeResponse(
         url=response.url,
         status=response.status,
         body=response.body,
@@ -170,7 +170,7 @@ async def ask(
     )
 
 
-def probe(config: Config, work: Callable[[Web], Awaitable[_T]], now: Callable[[], datetime]) -> _T:
+def run_probe(config: Config, work: Callable[[Web], Awaitable[_T]], now: Callable[[], datetime]) -> _T:
     """Run an asynchronous piece of work that asks the web, to its end. Once a process, as Twisted's reactor does not start twice."""
     settings = Settings()
     settings.setmodule("crawler.engine.settings", priority="project")
@@ -208,7 +208,7 @@ async def discover(web: Web, url: str, now: datetime) -> Discovery:
         )
     page = await _parsed(web, first, now, "page")
     title, language = (page.title, page.language) if page else (None, None)
-    for candidates in (await web.named(first), usual_places(first.url)):
+    for candidates in (await web.named(first), common_feed_urls(first.url)):
         feeds = await _verified(web, candidates, now)
         if feeds:
             return Discovery(
@@ -220,7 +220,7 @@ async def discover(web: Web, url: str, now: datetime) -> Discovery:
             )
     robots = await web.get(urljoin(first.url, "/robots.txt"))
     named = robots_sitemaps(robots.body, first.url) if not robots.error else []
-    maps = await _verified(web, named[:ENOUGH] or usual_maps(first.url), now, most=1)
+    maps = await _verified(web, named[:MAX_FEEDS] or common_sitemap_urls(first.url), now, most=1)
     if maps:
         return Discovery(url=url, title=title, language=language, home=first.url, sitemaps=maps)
     pages = ((first.url, page),) if page and len(page.entries) >= 3 else ()
@@ -235,7 +235,7 @@ async def discover(web: Web, url: str, now: datetime) -> Discovery:
 
 
 async def _verified(
-    web: Web, candidates: list[Candidate], now: datetime, most: int = ENOUGH
+    web: Web, candidates: list[Candidate], now: datetime, most: int = MAX_FEEDS
 ) -> tuple[tuple[str, ParsedFeed], ...]:
     """The candidates that really are feeds and hold something, by asking them."""
     answers = await asyncio.gather(*(web.get(candidate.url) for candidate in candidates))
@@ -249,7 +249,7 @@ async def _verified(
     return tuple(found.values())[:most]
 
 
-async def _parsed(web: Web, got: Got, now: datetime, kind: str = "") -> ParsedFeed | None:
+async def _parsed(web: Web, got: ProbeResponse, now: datetime, kind: str = "") -> ParsedFeed | None:
     try:
         return await web.feed(got, now, kind)
     except FeedError:

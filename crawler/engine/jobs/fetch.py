@@ -16,7 +16,7 @@ from crawler.engine.crawl.plan import plan_fetch, urgent_entry
 from crawler.engine.crawl.runner import run
 from crawler.errors import INTERRUPTED, Interrupted
 from crawler.urls import canonical_url
-from storage.errors import HeldDatabase, StorageError
+from storage.errors import DatabaseLocked, StorageError
 from storage.records import Article
 from storage.sqlite.lock import holder
 from storage.store import Store, open_store
@@ -67,7 +67,7 @@ def fetch_addresses(config: Config, urls: Sequence[str], *, store: bool, now: Ca
 def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], datetime]) -> list[Fetched]:
     if not store:
         with tempfile.TemporaryDirectory(prefix="newsdesk-") as folder:
-            return _alone(
+            return _fetch_standalone(
                 dataclasses.replace(
                     config,
                     storage=dataclasses.replace(config.storage, database=str(Path(folder) / "fetch.db")),
@@ -78,22 +78,22 @@ def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], da
                 urls,
             )
     while True:
-        if _serves(config) and (found := _through_holder(config, urls, now)) is not None:
+        if _holder_serves(config) and (found := _fetch_via_running(config, urls, now)) is not None:
             return found
         try:
-            return _alone(config, urls)
-        except HeldDatabase:  # somebody was faster
-            if not _serves(config):
+            return _fetch_standalone(config, urls)
+        except DatabaseLocked:  # somebody was faster
+            if not _holder_serves(config):
                 raise
 
 
-def _serves(config: Config) -> bool:
+def _holder_serves(config: Config) -> bool:
     """Whether the holder of the database fetches what others ask for; one that restores or renames does not."""
     held = holder(config.database)
     return held is not None and held.command.startswith(("crawl", "run", "scrapy", "backfill", "fetch"))
 
 
-def _alone(config: Config, urls: list[str]) -> list[Fetched]:
+def _fetch_standalone(config: Config, urls: list[str]) -> list[Fetched]:
     result = run(config, plan_fetch(tuple(urls)), command="fetch", spider="url")
     if result.run.exit_code in {INTERRUPTED, 143}:
         raise Interrupted(result.run.exit_code)
@@ -111,22 +111,22 @@ def _fetched(reader: Store, url: str, entry_id: int) -> Fetched:
     return Fetched(url=url, article=article, outcome=_OUTCOMES[entry["verdict"]])
 
 
-def _through_holder(config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Fetched] | None:
+def _fetch_via_running(config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Fetched] | None:
     """Leave urgent entries; the holder takes them within two seconds. None where it went away."""
     index = SourceIndex(config.sources)
     while not config.database.exists():  # the holder makes it
-        if not _serves(config):
+        if not _holder_serves(config):
             return None
         time.sleep(0.05)
     writer = open_writer(config.database)
     try:
-        entries = {url: urgent_entry(writer, url, index.at(url), now()) for url in urls}
+        entries = {url: urgent_entry(writer, url, index.for_url(url), now()) for url in urls}
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             states = [writer.entry(entry_id) for entry_id in entries.values()]
             if all(state and state["state"] not in {"pending", "leased"} for state in states):
                 return [_fetched(writer, url, entry_id) for url, entry_id in entries.items()]
-            if not _serves(config):
+            if not _holder_serves(config):
                 return None
             time.sleep(0.1)
     finally:

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from crawler.articles.reprocess import Reread, merged
+from crawler.articles.reprocess import ReprocessResult, merge_reextracted
 from crawler.articles.verdict import prints_of
 from crawler.config.models import Config, PublisherRules, SourceIndex
 from crawler.engine.workers import worker
-from crawler.engine.workers.pool import PageFailed, Pool
+from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.records import COMPLETENESS, Article, Entry
@@ -24,7 +24,7 @@ BATCH = 64  # pages in memory at a time
 
 
 def reprocess(
-    config: Config, store: Store, sources: Sequence[str], *, now: datetime, each: Callable[[Reread], None]
+    config: Config, store: Store, sources: Sequence[str], *, now: datetime, each: Callable[[ReprocessResult], None]
 ) -> None:
     """Read every kept page again; with a Writer what changed is written, with a Store nothing is.
 
@@ -42,9 +42,9 @@ def reprocess(
 
 
 async def _reprocess(
-    config: Config, store: Store, sources: Sequence[str], *, now: datetime, each: Callable[[Reread], None]
+    config: Config, store: Store, sources: Sequence[str], *, now: datetime, each: Callable[[ReprocessResult], None]
 ) -> None:
-    pool = Pool(config.extract.workers, config.extract.page_timeout)
+    pool = WorkerPool(config.extract.workers, config.extract.page_timeout)
     try:
         async for found in _read(config, store, sources, pool):
             if isinstance(store, Writer) and found.new is not None:
@@ -54,16 +54,18 @@ async def _reprocess(
         pool.close()
 
 
-def _write(writer: Writer, found: Reread, now: datetime) -> None:
+def _write(writer: Writer, found: ReprocessResult, now: datetime) -> None:
     assert found.new is not None
     if found.changes:
-        new = merged(found.held, found.new)
+        new = merge_reextracted(found.held, found.new)
         writer.reprocess(found.held.id, new, now, found.words, prints_of(new))
     elif found.held.extractor != found.new.extractor:
-        writer.note_extractor(found.held.id, found.new.extractor or "", now)
+        writer.set_extractor(found.held.id, found.new.extractor or "", now)
 
 
-async def _read(config: Config, store: Store, sources: Sequence[str], pool: Pool) -> AsyncIterator[Reread]:
+async def _read(
+    config: Config, store: Store, sources: Sequence[str], pool: WorkerPool
+) -> AsyncIterator[ReprocessResult]:
     index = SourceIndex(config.sources)
     after = 0
     while batch := store.to_reprocess(sources, after, BATCH):
@@ -72,12 +74,12 @@ async def _read(config: Config, store: Store, sources: Sequence[str], pool: Pool
             yield found
 
 
-async def _one(store: Store, index: SourceIndex, held: Article, pool: Pool) -> Reread:
+async def _one(store: Store, index: SourceIndex, held: Article, pool: WorkerPool) -> ReprocessResult:
     try:
         raw = read_raw(store.path, held.warc_file or "", held.warc_offset or 0)
     except StorageError as error:
-        return Reread(held=held, new=None, error=str(error))
-    source = index.source(held.source or "") or index.at(raw.url)
+        return ReprocessResult(held=held, new=None, error=str(error))
+    source = index.source(held.source or "") or index.for_url(raw.url)
     entry = store.entry_of(held.id) or Entry(id=0, feed_url="", source=held.source, url=held.url, url_key="")
     language = source.language if source else None
     if (held.provenance.get("language") or {}).get("source") == "source":  # the source list said so then
@@ -93,13 +95,13 @@ async def _one(store: Store, index: SourceIndex, held: Article, pool: Pool) -> R
         read = functools.partial(worker.read_page, most=len(raw.body), keep=False, **how)
         found = await pool.run(read, raw, source=held.source or host_of(raw.url))
     except PageFailed as error:
-        return Reread(held=held, new=None, error=str(error))
+        return ReprocessResult(held=held, new=None, error=str(error))
     extraction, new = found.reading.extraction, found.reading.article
     if extraction is None:
-        return Reread(held=held, new=None, error="the server refused that page (403)")
+        return ReprocessResult(held=held, new=None, error="the server refused that page (403)")
     worse = new is not None and COMPLETENESS.index(new.completeness) < COMPLETENESS.index(held.completeness)
-    return Reread(
+    return ReprocessResult(
         held=held,
         new=None if worse else new,
-        obstacle=extraction.obstacle or ("page that shows less" if worse else None),
+        problem=extraction.problem or ("page that shows less" if worse else None),
     )

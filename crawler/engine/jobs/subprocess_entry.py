@@ -41,7 +41,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         config = load_config(file)
     database = request["database"]
     config = dataclasses.replace(config, storage=dataclasses.replace(config.storage, database=database))
-    return _VERBS[request["verb"]](config, request)
+    return _COMMANDS[request["verb"]](config, request)
 
 
 def _fetch(config: Config, request: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _crawl(config: Config, request: dict[str, Any]) -> dict[str, Any]:
     return {"run": dataclasses.asdict(run(config, plan, command="crawl", spider="feed").run)}
 
 
-_VERBS = {"fetch": _fetch, "crawl": _crawl}
+_COMMANDS = {"fetch": _fetch, "crawl": _crawl}
 
 if __name__ == "__main__":
     main()

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IHostnameResolver, IResolutionReceiver
 from zope.interface import implementer
 
 from crawler.config.models import Config, Http
-from crawler.config.value_types import secret
+from crawler.config.value_types import resolve_env
 from crawler.engine.addon import CONFIG
 from crawler.urls import MAX_URL
 
@@ -46,7 +46,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052; 64:ff9b:1::/48 (RFC 8
 _NUMERIC = re.compile(r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?$", re.IGNORECASE)
 
 
-class Refused(IgnoreRequest):
+class RequestRefused(IgnoreRequest):
     """A request that is not made; `kind` is guard, robots or deferred, and the message says why."""
 
     def __init__(self, message: str, *, kind: str, retry_after: float | None = None) -> None:
@@ -56,7 +56,7 @@ class Refused(IgnoreRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class AddressPolicy:
     """What may be asked: public addresses on the usual ports, and what the operator opened, on any port."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -70,7 +70,7 @@ class Policy:
 
     def refusal(self, address: IPv4Address | IPv6Address, port: int) -> str | None:
         """Why that address and port may not be asked; None where they may."""
-        inner = embedded(address)
+        inner = embedded_ipv4(address)
         if any(a.version == n.version and a in n for a in {address, inner} for n in self.networks):
             return None
         if not is_public(inner) or not is_public(address, embedding=inner is not address):
@@ -86,7 +86,7 @@ class Policy:
         return any(low <= port <= high for low, high in self.ports)
 
 
-def embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that an IPv6 one stands for: mapped, NAT64, 6to4, Teredo; else itself."""
     if isinstance(address, IPv4Address):
         return address
@@ -153,29 +153,31 @@ class GuardMiddleware:
 
     def apply(self, config: Config) -> None:
         """Go on by other settings; the proxy stays, as the resolver trusts it by name."""
-        self.policy = Policy.of(config.http)
+        self.policy = AddressPolicy.of(config.http)
 
     def process_request(self, request: Request) -> None:
         """Refuse what cannot be right: a length, a scheme, a user name, a port, a literal address."""
         if len(request.url) > MAX_URL:  # a redirect's may be anything
-            raise Refused(f"an address of more than {MAX_URL:,} characters is not asked", kind="guard")
+            raise RequestRefused(f"an address of more than {MAX_URL:,} characters is not asked", kind="guard")
         parts = urlsplit(request.url)
         if parts.scheme not in _PORTS:
-            raise Refused(f"only http and https are asked, not {parts.scheme}:", kind="guard")
+            raise RequestRefused(f"only http and https are asked, not {parts.scheme}:", kind="guard")
         if "@" in parts.netloc or "\\" in request.url.split("?")[0]:
-            raise Refused("an address with a user name or a backslash is not asked", kind="guard")
+            raise RequestRefused("an address with a user name or a backslash is not asked", kind="guard")
         try:
             port = parts.port or _PORTS[parts.scheme]
         except ValueError:
-            raise Refused("an address without a valid port", kind="guard") from None
+            raise RequestRefused("an address without a valid port", kind="guard") from None
         host = (parts.hostname or "").rstrip(".")
         address = numeric_host(host)
         if address is not None and (reason := self.policy.refusal(address, port)):
-            raise Refused(reason, kind="guard")
+            raise RequestRefused(reason, kind="guard")
         if address is None and not self.policy.networks and not self.policy.opens(port):
-            raise Refused(f"port {port} is not one that news are served on; [http] allow_ports opens it", kind="guard")
+            raise RequestRefused(
+                f"port {port} is not one that news are served on; [http] allow_ports opens it", kind="guard"
+            )
         if self.proxy:
-            request.meta["proxy"] = secret(self.proxy)
+            request.meta["proxy"] = resolve_env(self.proxy)
 
     def process_response(self, request: Request, response: Any) -> Any:
         """The second wall: the address that really answered."""
@@ -183,18 +185,18 @@ class GuardMiddleware:
         if address is not None and not self.proxy:
             port = urlsplit(request.url).port or _PORTS[urlsplit(request.url).scheme]
             if reason := self.policy.refusal(ipaddress.ip_address(str(address).split("%")[0]), port):
-                raise Refused(reason, kind="guard")
+                raise RequestRefused(reason, kind="guard")
         return response
 
 
 @dataclass(slots=True)
-class _Screen:
+class _FilteringReceiver:
     """Passes on only the addresses that the policy allows, and remembers why the others were held back."""
 
     receiver: Any
     host: str
     port: int
-    policy: Policy
+    policy: AddressPolicy
     refused: dict[str, str] = field(default_factory=dict)
 
     def resolutionBegan(self, resolution: Any) -> None:
@@ -216,10 +218,10 @@ class _Screen:
 class GuardedResolver:
     """Twisted's own resolver, both address families, behind the policy. Without a configuration only public addresses pass."""
 
-    def __init__(self, inner: Any, policy: Policy, proxy: str = "") -> None:
+    def __init__(self, inner: Any, policy: AddressPolicy, proxy: str = "") -> None:
         self.inner = inner
         self.policy = policy
-        self.proxy_host = urlsplit(secret(proxy)).hostname if proxy else None
+        self.proxy_host = urlsplit(resolve_env(proxy)).hostname if proxy else None
         self.refused: dict[str, str] = {}
         self._reactor: Any = None
 
@@ -228,7 +230,9 @@ class GuardedResolver:
         """Scrapy's way to build it, before a spider's configuration is known."""
         config = crawler.settings.get(CONFIG)
         resolver = cls(
-            reactor.nameResolver, Policy.of(config.http) if config else Policy(), config.http.proxy if config else ""
+            reactor.nameResolver,
+            AddressPolicy.of(config.http) if config else AddressPolicy(),
+            config.http.proxy if config else "",
         )
         resolver._reactor = reactor
         return resolver
@@ -252,14 +256,14 @@ class GuardedResolver:
             )
         if len(self.refused) > 1000:
             self.refused.clear()
-        screen = _Screen(resolutionReceiver, hostName, portNumber, self.policy, self.refused)
+        screen = _FilteringReceiver(resolutionReceiver, hostName, portNumber, self.policy, self.refused)
         return self.inner.resolveHostName(screen, hostName, portNumber, addressTypes, transportSemantics)
 
 
-def install(reactor: Any, config: Config) -> GuardedResolver:
+def install_resolver(reactor: Any, config: Config) -> GuardedResolver:
     """Put the policy of a configuration in force on a running reactor."""
     current = reactor.nameResolver
     inner = current.inner if isinstance(current, GuardedResolver) else current
-    resolver = GuardedResolver(inner, Policy.of(config.http), config.http.proxy)
+    resolver = GuardedResolver(inner, AddressPolicy.of(config.http), config.http.proxy)
     reactor.installNameResolver(resolver)
     return resolver

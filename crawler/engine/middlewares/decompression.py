@@ -7,12 +7,12 @@ from typing import Any, Self
 from scrapy import Request
 from scrapy.http import Response
 
-from crawler.content_encoding import BrokenBody, is_packed, undone
+from crawler.content_encoding import DecodeError, decode_body, is_gzip
 
-PACKED = "packed"  # a response's flag: its body is as it came, gzip
+GZIPPED = "packed"  # a response's flag: its body is as it came, gzip
 
 
-class WireMiddleware:
+class DecompressionMiddleware:
     """Undoes what a body was packed with, or refuses it where its end is missing.
 
     An article's page that came as gzip, by far the most common packing, stays packed: the process that reads it undoes it, and what is kept of it
@@ -38,12 +38,12 @@ class WireMiddleware:
         body, flags, headers = response.body, response.flags, response.headers.copy()
         del headers["Content-Encoding"]
         asked = request.meta.get("asked")
-        if asked is not None and asked.entry is not None and encodings in (["gzip"], ["x-gzip"]) and is_packed(body):
-            flags = [*flags, PACKED]
+        if asked is not None and asked.entry is not None and encodings in (["gzip"], ["x-gzip"]) and is_gzip(body):
+            flags = [*flags, GZIPPED]
         else:
             try:
-                body = undone(body, encodings, request.meta.get("download_maxsize") or self.maxsize)
-            except BrokenBody:
+                body = decode_body(body, encodings, request.meta.get("download_maxsize") or self.maxsize)
+            except DecodeError:
                 if response.status < 300:
                     raise
                 return response  # where it leads, or that nothing is there, is said by its head

@@ -13,14 +13,14 @@ from scrapy import Request
 from crawler.config.models import Config
 from crawler.engine.addon import CONFIG
 from crawler.engine.fetch_task import Asked, netloc
-from crawler.engine.middlewares.address_guard import Refused
+from crawler.engine.middlewares.address_guard import RequestRefused
 from crawler.engine.workers import worker
-from crawler.engine.workers.pool import PageFailed, Pool
+from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.feeds.robots import MAX_BYTES, Rules, read_rules
 from crawler.urls import host_of
 
-FRESH = 24.0  # hours; RFC 9309, 2.4: a crawler should not use a cached version for more than 24
-DEFERRED = 1.0  # hours until a host is asked again whose robots.txt failed with 5xx, or could not be read
+CACHE_HOURS = 24.0  # hours; RFC 9309, 2.4: a crawler should not use a cached version for more than 24
+RETRY_HOURS = 1.0  # hours until a host is asked again whose robots.txt failed with 5xx, or could not be read
 LONGEST_DELAY = 120.0  # seconds; a longer Crawl-delay is taken as this
 MAX_HOSTS = 50_000  # robots.txt files kept,
 MAX_KEPT = 32 * 1024**2  # in so many bytes; one of 60 rules takes 14 KB
@@ -30,7 +30,7 @@ WORK = 20_000_000  # if wildcards times its length come to no more than this, in
 
 
 @dataclass(frozen=True, slots=True)
-class Robots:
+class RobotsCacheEntry:
     """What a host's robots.txt came to: rules, few or packed, or none at all, or a reason to stay away."""
 
     until: float
@@ -57,9 +57,9 @@ class RobotsMiddleware:
     def __init__(self, crawler: Any, config: Config) -> None:
         self.crawler = crawler
         self.apply(config)
-        self._known: OrderedDict[str, Robots] = OrderedDict()
+        self._known: OrderedDict[str, RobotsCacheEntry] = OrderedDict()
         self._kept = 0  # bytes
-        self._asking: dict[str, asyncio.Future[Robots]] = {}
+        self._asking: dict[str, asyncio.Future[RobotsCacheEntry]] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
@@ -83,7 +83,7 @@ class RobotsMiddleware:
             delay = max(delay, min(robots.delay, LONGEST_DELAY))
         self._set_delay(host_of(request.url), delay)
 
-    async def _obeyed(self, url: str) -> Robots:
+    async def _obeyed(self, url: str) -> RobotsCacheEntry:
         """The robots.txt of an address' host, which allows the address.
 
         Raises:
@@ -94,12 +94,14 @@ class RobotsMiddleware:
         if robots is None or robots.until < time.monotonic():
             robots = await self._renewed(key)
         if robots.deferred:
-            raise Refused(robots.deferred, kind="deferred", retry_after=max(1.0, robots.until - time.monotonic()))
+            raise RequestRefused(
+                robots.deferred, kind="deferred", retry_after=max(1.0, robots.until - time.monotonic())
+            )
         if not await self._allows(robots, url):
-            raise Refused("robots.txt forbids it", kind="robots")
+            raise RequestRefused("robots.txt forbids it", kind="robots")
         return robots
 
-    async def _allows(self, robots: Robots, url: str) -> bool:
+    async def _allows(self, robots: RobotsCacheEntry, url: str) -> bool:
         packed = robots.packed
         if robots.rules is not None:
             if robots.wild * len(url) <= WORK:
@@ -112,14 +114,16 @@ class RobotsMiddleware:
                 worker.allows, packed, url, source=host_of(url), seconds=self._pool.seconds_for(b"")
             )
         except PageFailed as error:
-            raise Refused(f"robots.txt has too many rules ({error})", kind="deferred", retry_after=3600.0) from error
+            raise RequestRefused(
+                f"robots.txt has too many rules ({error})", kind="deferred", retry_after=3600.0
+            ) from error
 
     @property
-    def _pool(self) -> Pool:
-        pool: Pool = self.crawler.spider.pool
+    def _pool(self) -> WorkerPool:
+        pool: WorkerPool = self.crawler.spider.pool
         return pool
 
-    async def _renewed(self, key: str) -> Robots:
+    async def _renewed(self, key: str) -> RobotsCacheEntry:
         """Ask for a host's robots.txt, once for all who wait for it."""
         asking = self._asking.get(key)
         if asking is None:
@@ -135,7 +139,7 @@ class RobotsMiddleware:
             self._kept -= oldest.size
         return robots
 
-    async def _fetch(self, url: str) -> Robots:
+    async def _fetch(self, url: str) -> RobotsCacheEntry:
         """RFC 9309, 2.3.1: 2xx is read, 4xx means no rules, 5xx and 429 mean stay away for now; no answer at all fails like the page would."""
         response = await self.crawler.engine.download_async(
             Request(
@@ -147,15 +151,15 @@ class RobotsMiddleware:
         )
         now, hour = time.monotonic(), self.config.pace.hour
         if response.status >= 500 or response.status == 429:
-            return Robots(
-                until=now + DEFERRED * hour,
+            return RobotsCacheEntry(
+                until=now + RETRY_HOURS * hour,
                 deferred=f"robots.txt answers {response.status}; the host is left alone for an hour",
             )
         if response.status >= 400:
-            return Robots(until=now + FRESH * hour)
+            return RobotsCacheEntry(until=now + CACHE_HOURS * hour)
         return await self._read(response, now, hour)
 
-    async def _read(self, response: Any, now: float, hour: float) -> Robots:
+    async def _read(self, response: Any, now: float, hour: float) -> RobotsCacheEntry:
         body = response.body[:MAX_BYTES]
         if len(body) <= SMALL:
             rules = read_rules(body, self.agent)
@@ -165,11 +169,11 @@ class RobotsMiddleware:
                     worker.read_robots, body, self.agent, source=host_of(response.url), seconds=self._pool.seconds_for(body)
                 )  # fmt: skip
             except PageFailed as error:
-                return Robots(until=now + DEFERRED * hour, deferred=f"robots.txt cannot be read: {error}")
-        until = now + FRESH * hour
+                return RobotsCacheEntry(until=now + RETRY_HOURS * hour, deferred=f"robots.txt cannot be read: {error}")
+        until = now + CACHE_HOURS * hour
         if len(rules.rules) <= FEW:
-            return Robots(until=until, rules=rules, wild=rules.wild, delay=rules.delay)
-        return Robots(until=until, packed=rules.packed(), delay=rules.delay)
+            return RobotsCacheEntry(until=until, rules=rules, wild=rules.wild, delay=rules.delay)
+        return RobotsCacheEntry(until=until, packed=rules.packed(), delay=rules.delay)
 
     def _set_delay(self, host: str, delay: float) -> None:
         """Give a host its delay: its source's or the general one, and never less than its Crawl-delay."""

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from crawler.content_encoding import BrokenBody, is_packed
+from crawler.content_encoding import DecodeError, is_gzip
 from crawler.engine.workers import worker
 from crawler.engine.workers.turns import Turns
 from crawler.errors import CrawlerError, FeedError
@@ -27,9 +27,9 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 LOOK = 5.0  # seconds between two looks whether the pool still lives
 FEED_SECONDS = 2.0  # for reading a feed, a sitemap or a robots.txt, and
 FEED_PACE = 500_000  # bytes for each further second: an honest sitemap of 50,000 entries takes six
-POISON = 3  # pools that one page may end
-MENDING = 60  # tries, a second apart
-RECYCLE = 2000  # pages after which a worker is replaced: long-lived parsers fragment memory
+MAX_POOL_CRASHES = 3  # pools that one page may end
+RESTART_ATTEMPTS = 60  # tries, a second apart
+TASKS_PER_WORKER = 2000  # pages after which a worker is replaced: long-lived parsers fragment memory
 _T = TypeVar("_T")
 log = logging.getLogger("newsdesk")
 
@@ -51,7 +51,7 @@ def _end(pool: ProcessPool) -> None:
 
 def _failure(error: Exception, seconds: float) -> Exception:
     """What a failure in a worker means for what was read."""
-    if isinstance(error, FeedError | BrokenBody):
+    if isinstance(error, FeedError | DecodeError):
         return error
     if isinstance(error, FutureTimeout | TimeoutError):
         return PageFailed(f"reading it took longer than {seconds:.3g} s")
@@ -59,12 +59,12 @@ def _failure(error: Exception, seconds: float) -> Exception:
         return PageFailed("reading it took the worker down")
     if isinstance(error, MemoryError):
         return PageFailed("reading it took too much memory")
-    said = str(error) if isinstance(error, worker.ReadFailed) else f"{type(error).__name__}: {error}"
-    trace = error.trace if isinstance(error, worker.ReadFailed) else "".join(traceback.format_exception(error))
+    said = str(error) if isinstance(error, worker.ExtractionError) else f"{type(error).__name__}: {error}"
+    trace = error.trace if isinstance(error, worker.ExtractionError) else "".join(traceback.format_exception(error))
     return PageFailed(f"reading it failed ({said})", trace)  # whatever else strangers' bytes do to a worker
 
 
-class Pool:
+class WorkerPool:
     """Processes for work that would hold up the event loop. Started on first use: a crawl that finds nothing new starts none."""
 
     def __init__(self, workers: int, timeout: float) -> None:
@@ -77,7 +77,7 @@ class Pool:
 
     def seconds_for(self, body: bytes) -> float:
         """The time limit for reading a feed, a sitemap or a robots.txt, by its size; no more than a page has, and as much where it is packed still."""
-        return self.timeout if is_packed(body) else min(self.timeout, FEED_SECONDS + len(body) / FEED_PACE)
+        return self.timeout if is_gzip(body) else min(self.timeout, FEED_SECONDS + len(body) / FEED_PACE)
 
     async def run(self, work: Callable[..., _T], *args: Any, source: str, seconds: float | None = None) -> _T:
         """Run work in a process, when it is its source's turn.
@@ -93,7 +93,7 @@ class Pool:
 
         Raises:
             PageFailed: it took longer than the time limit, or its process ended.
-            FeedError, BrokenBody: what the work itself found wrong.
+            FeedError, DecodeError: what the work itself found wrong.
             CrawlerError: no process could be started for MENDING seconds.
         """
         async with self._turns.turn(source):
@@ -109,14 +109,14 @@ class Pool:
         broke, mended = 0, 0
         while True:
             try:
-                return await self._tried(work, args, seconds)
+                return await self._attempt(work, args, seconds)
             except BrokenProcessPool as error:
                 if error.__cause__ is None:  # its workers ended, and this may be why
                     broke += 1
-                    if broke >= POISON:
+                    if broke >= MAX_POOL_CRASHES:
                         raise PageFailed("reading it took the worker down") from error
                 mended += 1
-                if mended > MENDING:
+                if mended > RESTART_ATTEMPTS:
                     raise CrawlerError(
                         f"no extraction process can be started ({error.__cause__ or error}); `newsdesk doctor` tells the limits"
                     ) from error
@@ -124,7 +124,7 @@ class Pool:
                     log.warning("the extraction processes ended (%s); they are started anew", error.__cause__ or error)
                 await asyncio.sleep(1.0)
 
-    async def _tried(self, work: Callable[..., _T], args: tuple[Any, ...], seconds: float) -> _T:
+    async def _attempt(self, work: Callable[..., _T], args: tuple[Any, ...], seconds: float) -> _T:
         if self._closed:  # nobody waits for it any more; its lease brings it back
             raise asyncio.CancelledError
         try:
@@ -134,7 +134,7 @@ class Pool:
             self._drop()
             raise BrokenProcessPool(str(error)) from error
         try:
-            await self._ended(pool, future)
+            await self._wait(pool, future)
             return await future
         except BrokenProcessPool:
             if pool is self._pool:
@@ -143,7 +143,7 @@ class Pool:
         except Exception as error:
             raise _failure(error, seconds) from error
 
-    async def _ended(self, pool: Any, future: asyncio.Future[Any]) -> None:
+    async def _wait(self, pool: Any, future: asyncio.Future[Any]) -> None:
         """Wait for it, and look now and then whether its pool still lives: what waits in the queue of a broken one is told nothing."""
         while not (await asyncio.wait([future], timeout=LOOK))[0]:
             ours = pool is self._pool
@@ -161,14 +161,14 @@ class Pool:
 
     def prepare(self) -> None:
         """Let the fork server load what workers need, because they will be needed: half a second, beside other things."""
-        _CONTEXT.set_forkserver_preload([worker.__name__, *worker.NEEDED])
+        _CONTEXT.set_forkserver_preload([worker.__name__, *worker.PRELOAD])
         start_servers()
 
     def _started(self) -> ProcessPool:
         if self._pool is None:
             self.prepare()
             self._pool = ProcessPool(
-                max_workers=self.workers, max_tasks=RECYCLE, initializer=worker.warm, context=_CONTEXT
+                max_workers=self.workers, max_tasks=TASKS_PER_WORKER, initializer=worker.init_worker, context=_CONTEXT
             )
         return self._pool
 

@@ -15,28 +15,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from crawler.content_encoding import BrokenBody, unpack
+from crawler.content_encoding import DecodeError, gunzip
 from crawler.errors import FeedError
 from crawler.startup import limit, raise_gc_thresholds
 
 if TYPE_CHECKING:
-    from crawler.articles.read_page import Reading
+    from crawler.articles.read_page import PageResult
     from crawler.config.models import PublisherRules
     from crawler.extraction.extraction import Extraction
     from crawler.feeds.discovery import Candidate
     from crawler.feeds.parsed_feed import ParsedFeed
     from crawler.feeds.robots import Rules
-    from crawler.feeds.source_lists import Imported
+    from crawler.feeds.source_lists import ImportResult
     from storage.warc import RawPage
 
 # What a worker needs: half a second, loaded once for all of them by the fork server.
-NEEDED = ("crawler.articles.read_page", "crawler.feeds.parser", "storage.warc", "crawler.engine.workers.preload")
+PRELOAD = ("crawler.articles.read_page", "crawler.feeds.parser", "storage.warc", "crawler.engine.workers.preload")
 LARGE = 2 * 1024**2  # bytes of a page or feed after which memory is given back
 # Bytes of one worker: a page that takes more fails alone. Address space is what is asked for, data is what may become resident.
 MEMORY = {"RLIMIT_AS": 1024**3, "RLIMIT_DATA": 384 * 1024**2}
 
 
-def warm() -> None:
+def init_worker() -> None:
     """Called once in a new process: limit its memory, leave Ctrl-C to the parent, end with the parent, import what is needed."""
     import signal
 
@@ -46,7 +46,7 @@ def warm() -> None:
             limit(name, most)
     raise_gc_thresholds()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    for module in NEEDED:  # loaded already where the fork server could
+    for module in PRELOAD:  # loaded already where the fork server could
         importlib.import_module(module)
 
 
@@ -56,7 +56,7 @@ def _end_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-class ReadFailed(Exception):  # noqa: N818 - named for what was met
+class ExtractionError(Exception):
     """What a page or feed made a parser trip over, as text: not every library's errors travel between processes."""
 
     def __init__(self, text: str, trace: str) -> None:
@@ -78,20 +78,20 @@ def _full() -> bool:
 def _as_text() -> Iterator[None]:
     try:
         yield
-    except (FeedError, BrokenBody, MemoryError):
+    except (FeedError, DecodeError, MemoryError):
         raise
     except Exception as error:
         text = f"{type(error).__name__}: {error}"[:300]
         if "alloc" in text.lower() or _full():  # libxml2 says many things where memory is what it lacks
             raise MemoryError(text) from None
-        raise ReadFailed(text, traceback.format_exc()) from None
+        raise ExtractionError(text, traceback.format_exc()) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRead:
     """What comes back of a page: what it came to, the hash of its bytes, and its record for the raw pages (empty where they are not kept)."""
 
-    reading: Reading
+    reading: PageResult
     sha256: str
     record: bytes
 
@@ -107,27 +107,27 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
         how: see articles.reading.read.
 
     Raises:
-        BrokenBody: it cannot be unpacked.
+        DecodeError: it cannot be unpacked.
         MemoryError: it takes more than MEMORY.
         ReadFailed: anything else that it made us trip over.
     """
-    from crawler.articles.read_page import read
-    from storage.warc import record_of
+    from crawler.articles.read_page import read_page
+    from storage.warc import warc_record
 
-    body, alone = unpack(page.body, most) if page.packed else (page.body, True)
+    body, alone = gunzip(page.body, most) if page.packed else (page.body, True)
     if not alone:  # readers of WARC files read the first member only
         page = replace(page, body=body, packed=False)
-    reading = read(body, page.url, page.status, **how)
+    reading = read_page(body, page.url, page.status, **how)
     if len(body) > LARGE:
-        _give_back()
+        release_memory()
     return PageRead(
         reading=reading,
         sha256=hashlib.sha256(body).hexdigest(),
-        record=record_of(page) if keep and reading.article is not None else b"",
+        record=warc_record(page) if keep and reading.article is not None else b"",
     )
 
 
-def _give_back() -> None:
+def release_memory() -> None:
     """Hand freed memory back to the system, so that one large page does not take the next one's room (glibc only)."""
     from trafilatura.meta import reset_caches
 
@@ -153,7 +153,7 @@ def extract_page(body: bytes, url: str, rules: PublisherRules, now: datetime) ->
 
 
 @_as_text()
-def read_list(body: bytes, name: str) -> Imported:
+def read_list(body: bytes, name: str) -> ImportResult:
     """A source list of others."""
     from crawler.feeds.source_lists import read_any
 
@@ -183,5 +183,5 @@ def read_feed(body: bytes, url: str, content_type: str, now: datetime, kind: str
 
     parsed = parse_feed(body, url, content_type=content_type, now=now, kind=kind)
     if len(body) > LARGE:
-        _give_back()
+        release_memory()
     return parsed

@@ -13,13 +13,13 @@ from typing import Any
 
 from crawler.articles.bounded_diff import Budget
 from crawler.articles.near_duplicates import containment, shingles
-from crawler.config.value_types import readable
+from crawler.config.value_types import format_duration
 from crawler.errors import UsageError
 from crawler.outputs.browse import charts
 from crawler.outputs.diff import Piece, changed, excerpt, word_diff
-from crawler.outputs.first_published import first_by_outlets, first_seen
-from crawler.outputs.terminal import local
-from storage.records import Article, Filter, iso, moment
+from crawler.outputs.first_published import first_by_publisher_time, first_seen
+from crawler.outputs.terminal import local_time
+from storage.records import Article, Filter, format_utc, parse_utc
 from storage.store import Store
 
 SHOWN = 30  # stories on a page; hits of a search
@@ -53,7 +53,7 @@ def front(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa:
     hits = hits[:SHOWN]
     last = hits[-1].article if hits else None
     older = f"{last.published_at or last.first_seen_at}~{last.id}" if more and last and not query else None
-    choices = store.choices()
+    choices = store.filter_options()
     return {
         "names": dict(choices["sources"]),
         "hits": [{"article": hit.article, "copies": hit.copies, "snippet": _marked(hit.snippet)} for hit in hits],
@@ -76,7 +76,7 @@ def _day(text: str) -> tuple[str | None, str | None]:
         end = start + timedelta(days=1)
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{text[:20]!r} is no day; write it as 2026-11-22") from error
-    return iso(start), iso(end)
+    return format_utc(start), format_utc(end)
 
 
 def _place(text: str) -> tuple[str, int] | None:
@@ -148,7 +148,7 @@ def edits(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa:
     return {
         "rows": rows,
         "older": f"{rows[-1]['seen_at']}~{rows[-1]['id']}" if more else None,
-        "choices": store.choices(),
+        "choices": store.filter_options(),
         "asked": dict(asked),
     }
 
@@ -170,7 +170,7 @@ def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # no
         return None
     names = _names(store)
     every, members = len(members), members[:MEMBERS]
-    first, seen = first_by_outlets(members), first_seen(members)
+    first, seen = first_by_publisher_time(members), first_seen(members)
     base = _grams(first or seen)
     rows = []
     for member in members:
@@ -185,9 +185,9 @@ def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # no
     moments = [
         charts.Moment(
             name=str(row["outlet"]),
-            published=moment(m.published_at).timestamp() if m.published_at and len(m.published_at) > 10 else None,
-            seen=moment(m.first_seen_at or "1970-01-01").timestamp(),
-            note=f"published {local(m.published_at) or 'at an unknown time'}, first seen here {local(m.first_seen_at)}",
+            published=parse_utc(m.published_at).timestamp() if m.published_at and len(m.published_at) > 10 else None,
+            seen=parse_utc(m.first_seen_at or "1970-01-01").timestamp(),
+            note=f"published {local_time(m.published_at) or 'at an unknown time'}, first seen here {local_time(m.first_seen_at)}",
         )
         for row, m in zip(rows, members, strict=True)
     ]
@@ -209,7 +209,7 @@ def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # no
 def _ends(members: Sequence[Article]) -> tuple[str, str]:
     """The first and the last of what a timeline shows."""
     times = [at for m in members for at in (m.published_at, m.first_seen_at) if at and len(at) > 10]
-    return local(min(times, default="")), local(max(times, default=""))
+    return local_time(min(times, default="")), local_time(max(times, default=""))
 
 
 def _grams(of: Article) -> frozenset[int]:
@@ -219,8 +219,8 @@ def _grams(of: Article) -> frozenset[int]:
 def sources(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001
     """A row a source: what it brings, how well, what is wrong."""
     health = store.health(now)
-    fills = store.fills(now, LATELY)
-    counts = store.published(now, WEEKS)
+    fills = store.field_completeness(now, LATELY)
+    counts = store.articles_per_day(now, WEEKS)
     gaps = Counter(gap.source for gap in store.gaps(states=("open",)))
     calendar = _calendar(now, WEEKS)
     rows = []
@@ -244,13 +244,13 @@ def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
     if row is None:
         return None
     days = {day["day"]: day for day in store.days(sources=(name,), since=_days_ago(now, DAYS - 1))}
-    counts = store.published(now, DAYS, name).get(name, {})
+    counts = store.articles_per_day(now, DAYS, name).get(name, {})
     began = min([*days, *counts], default="")
     calendar = [day for day in _calendar(now, DAYS) if day >= began]
     calendar = calendar if len(calendar) > 13 else _calendar(now, 14)
     found = [days.get(day) for day in calendar]
     lags: dict[str, list[float]] = defaultdict(list)
-    for day, lag in store.lags(name, now, DAYS):
+    for day, lag in store.publication_lag(name, now, DAYS):
         lags[day].append(lag / 60)
     every = [lag for values in lags.values() for lag in values]
     return {
@@ -275,7 +275,7 @@ def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
         )
         if every
         else None,
-        "lag_median": readable(round(median(every) * 60)) if every else None,
+        "lag_median": format_duration(round(median(every) * 60)) if every else None,
         "errors": charts.bars(
             [
                 charts.Bar(label=day, value=d["polls_failed"] if d else 0)
@@ -286,7 +286,7 @@ def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
         )
         if any(d and d["polls_failed"] for d in found)
         else None,
-        "fills": _percents(store.fills(now, WEEKS, name).get(name, {})),
+        "fills": _percents(store.field_completeness(now, WEEKS, name).get(name, {})),
         "feeds": store.feeds(name),
         "gaps": store.gaps(sources=(name,))[:20],
         "days": DAYS,
@@ -298,11 +298,11 @@ def _percents(shares: Mapping[str, float]) -> list[tuple[str, int]]:
 
 
 def _names(store: Store) -> dict[str, str]:
-    return dict(store.choices()["sources"])
+    return dict(store.filter_options()["sources"])
 
 
 def _days_ago(now: datetime, days: int) -> str:
-    return iso(now - timedelta(days=days))[:10]
+    return format_utc(now - timedelta(days=days))[:10]
 
 
 def _calendar(now: datetime, days: int) -> list[str]:

@@ -20,10 +20,10 @@ from datasette.utils.sqlite import sqlite3 as sqlite
 from crawler.errors import UsageError
 from crawler.outputs.browse import pages
 from crawler.outputs.browse.sql_workers import Answerer, Killed
-from crawler.outputs.terminal import local, zone_name
-from storage.errors import SlowQuestion, StorageError
-from storage.records import moment
-from storage.sqlite.connection import bound
+from crawler.outputs.terminal import local_time, zone_name
+from storage.errors import QueryTimeout, StorageError
+from storage.records import parse_utc
+from storage.sqlite.connection import limit_untrusted_sql
 from storage.store import Store, open_store
 
 LIMIT = (
@@ -43,7 +43,7 @@ def inode_of(path: Path) -> int | None:
         return None
 
 
-class Shelf:
+class StorePool:
     """The stores of one server: one a thread, opened anew when another file took the place of the old one (a restored backup)."""
 
     def __init__(self, path: Path) -> None:
@@ -70,20 +70,20 @@ class Shelf:
 
         def work() -> Any:
             store = self._store()
-            with store.within(LIMIT):
+            with store.time_limit(LIMIT):
                 return page(store, *arguments, datetime.now(UTC))
 
         return await asyncio.get_running_loop().run_in_executor(self.pool, work)
 
 
-_shelves: dict[Path, Shelf] = {}
+_shelves: dict[Path, StorePool] = {}
 
 
-def _shelf(datasette: Any) -> tuple[str, Shelf]:
+def _shelf(datasette: Any) -> tuple[str, StorePool]:
     """The name and the shelf of the database that a Datasette shows."""
     name, database = next((name, db) for name, db in datasette.databases.items() if db.path and name != "_internal")
     path = Path(database.path)
-    return name, _shelves.setdefault(path, Shelf(path))
+    return name, _shelves.setdefault(path, StorePool(path))
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
@@ -103,13 +103,13 @@ def register_routes() -> list[tuple[str, Callable[..., Any]]]:
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def prepare_connection(conn: Any) -> None:
     """SQL of a reader's own has bounds."""
-    bound(conn)
+    limit_untrusted_sql(conn)
 
 
 _TOO_LARGE = "this question takes more memory than one may have here"
 
 
-class OurDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
+class LimitedDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
     """Datasette's, whose SQL is answered in processes that can be killed, and that tells a question which took too much memory from a fault of its own."""
 
     def __init__(self, datasette: Any, answerer: Answerer) -> None:
@@ -151,7 +151,7 @@ class OurDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def prepare_jinja2_environment(env: Any) -> None:
     """What our templates call."""
-    env.filters.update(local=local, utc=_utc, web=_web, plural=_plural)
+    env.filters.update(local=local_time, utc=_utc, web=_web, plural=_plural)
     env.globals.update(zipped=_zipped, onward=_onward)
 
 
@@ -168,7 +168,7 @@ def menu_links() -> list[dict[str, str]]:
 def _utc(kept: str | None) -> str:
     """A kept time as <time datetime> wants it."""
     with suppress(ValueError, OverflowError):
-        return "" if not kept else kept if len(kept) == 10 else moment(kept).isoformat()
+        return "" if not kept else kept if len(kept) == 10 else parse_utc(kept).isoformat()
     return ""
 
 
@@ -243,7 +243,7 @@ async def _answer(datasette: Any, request: Any, template: str, page: Callable[..
         context = await shelf.ask(page, *arguments)
         if context is None:
             status, template, context = 404, "problem.html", {"problem": "Nothing is kept under this address."}
-    except SlowQuestion:
+    except QueryTimeout:
         status, template = 503, "problem.html"
         context = {"problem": "This question takes too long here; ask for less: a source, a day, a rarer word."}
     except UsageError as error:

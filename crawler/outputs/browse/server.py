@@ -19,7 +19,7 @@ from crawler.errors import CrawlerError
 from crawler.outputs.browse.sql_workers import Answerer
 from crawler.startup import unblock_heavy_imports
 from storage.errors import StorageError
-from storage.sqlite.canned_queries import QUESTIONS
+from storage.sqlite.canned_queries import CANNED_QUERIES
 from storage.store import open_store
 
 _Scope = MutableMapping[str, Any]
@@ -62,7 +62,7 @@ def application(answerer: Answerer, allowed: set[str]) -> _App:
     desk = Datasette(
         [], settings=SETTINGS, metadata=describe(path), template_dir=str(_HERE / "templates"), static_mounts=mounts
     )
-    desk.add_database(plugin.OurDatabase(desk, answerer), name=_name(path))
+    desk.add_database(plugin.LimitedDatabase(desk, answerer), name=_name(path))
     inner: _App = desk.app()
     inode = plugin.inode_of(path)
 
@@ -147,9 +147,9 @@ def describe(path: Path) -> dict[str, Any]:
         "changes",
         "crawl_runs",
         "pruned_urls",
-        "hits",
-        "messages",
-        "steps",
+        "watch_hits",
+        "notifications",
+        "backfill_steps",
         "throttles",
     )
     return {
@@ -173,10 +173,10 @@ def describe(path: Path) -> dict[str, Any]:
                     question.name: {
                         "sql": question.sql,
                         "title": question.title,
-                        "description": question.about,
-                        "params": [name for name, _ in question.example],
+                        "description": question.description,
+                        "params": [name for name, _ in question.defaults],
                     }
-                    for question in QUESTIONS
+                    for question in CANNED_QUERIES
                 },
             }
         },
