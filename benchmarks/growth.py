@@ -28,12 +28,14 @@ from benchmarks.process import machine
 from benchmarks.prose import Prose
 from crawler.articles.assembly import assemble
 from crawler.articles.near_duplicates import shingles
+from crawler.articles.page_response import PageResponse
 from crawler.articles.visit import PageVisit
-from crawler.engine.crawl.ingest import look_up_and_decide
+from crawler.engine.crawl.ingest import store_visit
 from crawler.extraction.extraction import Extraction
 from crawler.urls import host_of, url_key
 from storage.records import Entry, Filter, format_utc
 from storage.store import open_store
+from storage.verdicts import NewArticle
 from storage.writer import Writer, open_writer
 
 MORE = 600  # articles that are stored to measure it
@@ -70,9 +72,7 @@ def visits(path: Path, count: int, seed: int, now: datetime) -> list[PageVisit]:
         article = assemble(extraction, entry, source=source, language="en", now=now)
         found.append(
             PageVisit(
-                entry=entry,
-                requested=url,
-                final=url,
+                page=PageResponse(entry=entry, requested_url=url, url=url, at=now, answered_at=now, status=200),
                 source=source,
                 extraction=extraction,
                 article=article,
@@ -90,21 +90,24 @@ def listed(writer: Writer, found: Sequence[PageVisit], now: datetime) -> list[Pa
             writer.db.conn.execute(
                 "INSERT INTO entries (feed_url, identity, guid, url, title, published_at, state, first_seen_at, source, url_key, host) VALUES (?, ?, ?, ?, ?, ?, 'leased', ?, ?, ?, ?)",
                 (
-                    v.entry.feed_url,
-                    v.final,
-                    v.final,
-                    v.final,
-                    v.entry.title,
-                    v.entry.published_at,
+                    v.page.entry.feed_url,
+                    v.page.url,
+                    v.page.url,
+                    v.page.url,
+                    v.page.entry.title,
+                    v.page.entry.published_at,
                     format_utc(now),
                     v.source,
-                    v.entry.url_key,
-                    host_of(v.final),
+                    v.page.entry.url_key,
+                    host_of(v.page.url),
                 ),
             ).lastrowid
             for v in found
         ]
-    return [dataclasses.replace(v, entry=dataclasses.replace(v.entry, id=n)) for v, n in zip(found, ids, strict=True)]
+    return [
+        dataclasses.replace(v, page=dataclasses.replace(v.page, entry=dataclasses.replace(v.page.entry, id=n)))
+        for v, n in zip(found, ids, strict=True)
+    ]
 
 
 def storing(path: Path, seed: int) -> dict[str, float]:
@@ -119,9 +122,8 @@ def storing(path: Path, seed: int) -> dict[str, float]:
             with writer.transaction():
                 for visit in found[start : start + BATCH]:
                     with writer.savepoint():
-                        verdict = look_up_and_decide(writer, visit, b"")
-                        writer.apply_verdict(verdict)
-                        copies += verdict.article is not None and verdict.article.duplicate_of is not None
+                        verdict, _ = store_visit(writer, visit)
+                        copies += isinstance(verdict, NewArticle) and verdict.is_copy
             if start < MORE // 3:  # a crawler runs for months: what it reads first is not counted
                 continue
             cpu.append(1000 * (time.process_time() - spent) / BATCH)

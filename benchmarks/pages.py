@@ -30,7 +30,7 @@ from benchmarks import archive
 from benchmarks.growth import listed, read_through, visits
 from benchmarks.process import machine
 from benchmarks.prose import Prose
-from crawler.engine.crawl.ingest import look_up_and_decide
+from crawler.engine.crawl.ingest import store_visit
 from storage.store import open_store
 from storage.writer import open_writer
 
@@ -88,7 +88,7 @@ def write(path: str, seed: int, stop: Any) -> None:
                 with writer.transaction():
                     for visit in found[start : start + AT_ONCE]:
                         with writer.savepoint():
-                            writer.apply_verdict(look_up_and_decide(writer, visit, b""))
+                            store_visit(writer, visit)
                 if stop.wait(EVERY):
                     return
 

@@ -1,7 +1,8 @@
 """What is kept: records, and the SQLite file they live in. A leaf: imports nothing of newsdesk's other rooms."""
 
 from storage.errors import StorageError
-from storage.records import Article, CrawlRun, Entry, Feed, FeedCheck, Filter, Verdict
+from storage.records import Article, CrawlRun, Entry, Feed, FeedCheck, Filter
+from storage.verdicts import Verdict
 
 __all__ = [
     "Article",

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 FoundBy = Literal["feed", "sitemap", "page", "backfill", "user"]
-Outcome = Literal["new", "revised", "same", "address", "headline", "retry", "rejected", "gone", "failed"]
 AddressKind = Literal["feed", "requested", "final", "canonical", "amp", "id"]
 Cause = Literal["publisher", "reprocess"]
 Completeness = Literal["full", "feed", "teaser", "headline"]
@@ -308,36 +307,6 @@ class DuplicateCandidate:
     text: str
     published_at: str | None
     first_seen_at: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What one page turned out to be and what follows from it: the second of the two intents."""
-
-    outcome: Outcome
-    at: datetime
-    entry_ids: tuple[int, ...] = ()
-    reason: str | None = None
-    article: Article | None = None  # as it is to be kept, for new, revised, headline and address
-    article_id: int | None = None  # the held one it belongs to
-    absorbs: int | None = None  # another held one, which turned out to be the same
-    addresses: tuple[Address, ...] = ()
-    fingerprints: tuple[int, ...] = ()
-    replace: bool = False  # the fields are taken over without a revision: a better view of the same text
-    worse: bool = False  # the page shows less than what is held: it tells nothing of the article
-    silent: bool = False
-    cause: Cause = "publisher"
-    words_added: int = 0
-    words_removed: int = 0
-    retry_at: datetime | None = None
-    not_before: datetime | None = None
-    recheck_at: datetime | None = None
-    source: str | None = None
-
-    @property
-    def is_copy(self) -> bool:
-        """A new article that another outlet ran before."""
-        return self.outcome == "new" and self.article is not None and self.article.duplicate_of is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

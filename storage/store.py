@@ -281,7 +281,9 @@ class Store:
         """The feed of that address."""
         return self._read(feed_rows.feed, url)
 
-    def twins(self, prints: Sequence[int], now: datetime, source: str | None = None) -> list[DuplicateCandidate]:
+    def duplicate_candidates(
+        self, prints: Sequence[int], now: datetime, source: str | None = None
+    ) -> list[DuplicateCandidate]:
         """Held articles that a text with these fingerprints may be a copy of."""
         with connection.translate_errors(self.path):
             return fingerprints.duplicate_candidates(self.db, prints, now=now, source=source)

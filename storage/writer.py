@@ -20,7 +20,6 @@ from storage.records import (
     FeedEntry,
     FetchLogEntry,
     GapDetected,
-    Verdict,
     format_utc,
     parse_utc,
 )
@@ -39,6 +38,7 @@ from storage.sql import (
 )
 from storage.sqlite import connection
 from storage.store import Store
+from storage.verdicts import Alias, FullerView, Revision, Unchanged, Verdict
 from storage.warc import WarcWriter
 
 SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -327,8 +327,9 @@ class Writer(Store):
 
     def apply_verdict(self, verdict: Verdict) -> int | None:
         """Write what a page turned out to be."""
-        if verdict.absorbs is not None and verdict.article_id is not None:
-            removal.merge(self.db, verdict.absorbs, verdict.article_id, format_utc(verdict.at))
+        absorbed = verdict.absorbs if isinstance(verdict, Revision | FullerView | Alias | Unchanged) else None
+        if absorbed is not None and verdict.article_id is not None:
+            removal.merge(self.db, absorbed, verdict.article_id, format_utc(verdict.at))
         return articles.apply_verdict(self.db, verdict)
 
     def reprocess(
@@ -369,6 +370,10 @@ class Writer(Store):
     def articles_by_url_keys(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
         """For each known url key: (article id, kind of address)."""
         return rows.articles_by_url_keys(self.db, keys)
+
+    def first_not_found_at(self, article_id: int) -> str | None:
+        """Since when a stored article is not found; None where it is."""
+        return self._read(articles.first_not_found_at, article_id)
 
     def articles_with_text(self, source: str | None, content_hash: str) -> list[Article]:
         """Articles of that source with that very text."""

@@ -20,7 +20,7 @@ SAME_TEXT_DAYS = timedelta(days=7)  # and within this time of one another
 AGREES = 0.8  # containment from which the text that a canonical link leads to is the page's
 
 
-def _find_held(visit: PageVisit, held: StoredMatches) -> Article | None:
+def find_stored(visit: PageVisit, stored: StoredMatches) -> Article | None:
     """The article that this page is another look at: by address, by the publisher's id, by a canonical link that the text confirms, by text."""
     assert visit.article is not None
     by_kind = {
@@ -29,36 +29,38 @@ def _find_held(visit: PageVisit, held: StoredMatches) -> Article | None:
     }
     for kind in ("id", "final", "amp"):
         for address in by_kind[kind]:
-            if (found := held.by_key.get(address.url_key)) and (
-                kind == "id" or found[1] != "canonical" or _agrees(visit.article, held.articles[found[0]])
+            if (found := stored.by_key.get(address.url_key)) and (
+                kind == "id" or found[1] != "canonical" or _agrees(visit.article, stored.articles[found[0]])
             ):
-                return held.articles[found[0]]
+                return stored.articles[found[0]]
     for kind in ("canonical", "requested", "feed"):
         for address in by_kind[kind]:
-            if (found := held.by_key.get(address.url_key)) and _agrees(visit.article, held.articles[found[0]]):
-                return held.articles[found[0]]
+            if (found := stored.by_key.get(address.url_key)) and _agrees(visit.article, stored.articles[found[0]]):
+                return stored.articles[found[0]]
     if (
-        visit.entry.article_id
-        and (asked := held.articles.get(visit.entry.article_id))
+        visit.page.entry.article_id
+        and (asked := stored.articles.get(visit.page.entry.article_id))
         and _agrees(visit.article, asked)
     ):
         return asked
-    return next((other for other in held.same_text if _same_text(visit.article, other)), None)
+    return next((other for other in stored.same_text if _same_text(visit.article, other)), None)
 
 
-def _one_of_two(visit: PageVisit, known: Article, held: StoredMatches) -> tuple[Article, StoredMatches, int | None]:
-    """Whether the held article that was asked for turned out to be another held one (its address leads there now, and the text agrees): the older of the
+def merge_candidates(
+    visit: PageVisit, known: Article, stored: StoredMatches
+) -> tuple[Article, StoredMatches, int | None]:
+    """Whether the stored article that was asked for turned out to be another stored one (its address leads there now, and the text agrees): the older of the
     two stays, the younger is absorbed; one that was edited is never, as its versions would be lost.
     """
     assert visit.article is not None
-    asked = held.articles.get(visit.entry.article_id or 0)
+    asked = stored.articles.get(visit.page.entry.article_id or 0)
     if asked is None or asked.id == known.id or asked.source != known.source or not _agrees(visit.article, asked):
-        return known, held, None
+        return known, stored, None
     stays, leaves = (asked, known) if asked.id < known.id else (known, asked)
     if leaves.revision > 1:
-        return known, held, None
-    by_key = {key: (stays.id if found == leaves.id else found, kind) for key, (found, kind) in held.by_key.items()}
-    return stays, dataclasses.replace(held, by_key=by_key), leaves.id
+        return known, stored, None
+    by_key = {key: (stays.id if found == leaves.id else found, kind) for key, (found, kind) in stored.by_key.items()}
+    return stays, dataclasses.replace(stored, by_key=by_key), leaves.id
 
 
 def _agrees(mine: Article, other: Article) -> bool:
@@ -78,10 +80,10 @@ def _same_text(mine: Article, other: Article) -> bool:
     return bool(when and then and abs(parse_utc(when) - parse_utc(then)) <= SAME_TEXT_DAYS)
 
 
-def record_address(visit: PageVisit) -> str:
+def record_url(visit: PageVisit) -> str:
     """The address of record: the canonical link where it is the same address by its key, or the publisher's id confirms it; else where the request ended."""
     canonical = visit.extraction.canonical_url
-    final = canonical_url(visit.final)
+    final = canonical_url(visit.page.url)
     if not canonical or is_root_or_section(canonical) or site(canonical) != site(final):
         return final
     if url_key(canonical) == url_key(final):
@@ -90,7 +92,7 @@ def record_address(visit: PageVisit) -> str:
     return canonical if rules and rules in canonical and rules in final else final
 
 
-def _was_other_view(known: Article, record: str) -> bool:
+def was_alternate_view(known: Article, record: str) -> bool:
     """Whether the kept text was taken from an AMP page or another address than the one of record, which is the one seen now."""
     if not known.page_url:
         return False
@@ -99,18 +101,18 @@ def _was_other_view(known: Article, record: str) -> bool:
     return url_key(record) == url_key(known.url)
 
 
-def _other_view(visit: PageVisit, known: Article) -> bool:
-    """An AMP, print or redirected view of the held page: it says so by its canonical link, or by its address."""
-    amp = visit.extraction.is_amp or is_amp(visit.final)
-    if url_key(visit.final) == url_key(known.url):
+def is_alternate_view(visit: PageVisit, known: Article) -> bool:
+    """An AMP, print or redirected view of the stored page: it says so by its canonical link, or by its address."""
+    amp = visit.extraction.is_amp or is_amp(visit.page.url)
+    if url_key(visit.page.url) == url_key(known.url):
         return amp and not is_amp(known.page_url or known.url)
     canonical = visit.extraction.canonical_url
     return amp or bool(canonical and url_key(canonical) == url_key(known.url))
 
 
-def _free(record: str, known: Article, held: StoredMatches) -> str:
+def available_url(record: str, known: Article, stored: StoredMatches) -> str:
     """The address of record moves with the publisher (a new slug), but not for a mere variant of it, nor to another article's."""
-    owner = held.by_key.get(url_key(record))
+    owner = stored.by_key.get(url_key(record))
     if url_key(record) == url_key(known.url) or (owner is not None and owner[0] != known.id):
         return known.url
     return record

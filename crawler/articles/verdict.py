@@ -1,7 +1,7 @@
-"""What a fetched page means for what is kept: the decision, as a Verdict. Pure: what is held is handed in, what follows is handed out.
+"""What one article request means for the store: `decide`, from what came of it and what is stored. Pure.
 
-In this order: is it an article at all; is it one we hold (by address, publisher's id, canonical link, same text); has it changed; did
-another outlet run it before.
+In this order: is there a page; is it an article; is it a stored one (by address, publisher's id, canonical link, same text); has it changed; did
+another outlet publish it before.
 """
 
 from __future__ import annotations
@@ -9,148 +9,152 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from crawler.articles import failures
 from crawler.articles.assembly import only_of_feed
 from crawler.articles.bounded_diff import count_changed_words
-from crawler.articles.identity import _find_held, _free, _one_of_two, _other_view, _was_other_view, record_address
+from crawler.articles.failures import BLOCKED_RETRIES
+from crawler.articles.identity import (
+    available_url,
+    find_stored,
+    is_alternate_view,
+    merge_candidates,
+    record_url,
+    was_alternate_view,
+)
 from crawler.articles.near_duplicates import MIN_CONTAINMENT, containment, fingerprints, shingles
-from crawler.articles.visit import PageVisit, StoredMatches
+from crawler.articles.visit import PageVisit, StoredMatches, next_recheck
 from crawler.extraction.extraction import WALLS
 from crawler.text.tokens import normalize
 from crawler.urls import canonical_url, site, url_key
-from storage.records import COMPLETENESS, Article, DuplicateCandidate, Verdict, parse_utc
+from storage.records import COMPLETENESS, Article, DuplicateCandidate, parse_utc
+from storage.verdicts import Alias, FullerView, NewArticle, NotArticle, Retry, Revision, Unchanged, Verdict
 
-WALL_RETRIES = (1.0, 6.0, 24.0)  # hours after which a walled page is asked for again (DESIGN, Walls)
-GONE_RETRIES = (1.0, 6.0, 24.0)  # some outlets list an article before its page answers
 CONTAINED_AT_HOME = 0.8  # containment from which two articles of one source are one story
 
 
-def decide(visit: PageVisit, held: StoredMatches, *, now: datetime) -> Verdict:
-    """Decide what one page is.
+def decide(visit: PageVisit, stored: StoredMatches) -> Verdict:
+    """Decide what one article request means.
 
     Args:
-        visit: the page, extracted and assembled.
-        held: what it may be a version, an address or a copy of.
-        now: the clock.
+        visit: what came of it, its page extracted and assembled.
+        stored: what the page may be a version, an address or a copy of.
     """
-    entry_ids = (visit.entry.id,) if visit.entry.id else ()
+    page = visit.page
+    none = failures.without_page(page, visit.recheck_at, hour=visit.hour, not_found_since=stored.not_found_since)
+    if none is not None:
+        return none
+    if visit.forbidden:
+        return failures.forbidden(page.entry, page.at, visit.recheck_at, hour=visit.hour)
     if visit.article is None:
-        return _no_article(visit, entry_ids, now)
-    known = _find_held(visit, held)
-    base = Verdict(outcome="same", at=now, entry_ids=entry_ids, addresses=visit.addresses, source=visit.source)
+        return _no_article(visit)
+    known = find_stored(visit, stored)
     if known is not None:
-        known, held, absorbs = _one_of_two(visit, known, held)
-        return _held_again(visit, known, held, dataclasses.replace(base, absorbs=absorbs), now)
-    return _new_article(visit, held, base, now)
+        return _decide_stored(visit, *merge_candidates(visit, known, stored))
+    return _new_article(visit, stored)
 
 
-def _no_article(visit: PageVisit, entry_ids: tuple[int, ...], now: datetime) -> Verdict:
-    """Not found, challenge, section page, or a wall without so much as a title in the feed: the entry stays an entry."""
+def _answered(visit: PageVisit, **more: Any) -> dict[str, Any]:
+    """The fields of any verdict on a page that was read."""
+    entry = visit.page.entry
+    ids = (entry.id,) if entry.id else ()
+    return {"at": visit.page.at, "entry_ids": ids, "source": visit.source, "addresses": visit.addresses, **more}
+
+
+def _blocked_until(visit: PageVisit, verdict: str) -> datetime | None:
+    """When a blocked page is requested again, by how often its entry came to that verdict; None when that is often enough."""
+    attempts = visit.page.entry.consecutive_attempts(verdict)
+    if attempts >= len(BLOCKED_RETRIES):
+        return None
+    return visit.page.at + timedelta(hours=BLOCKED_RETRIES[attempts] * visit.hour / 3600)
+
+
+def _no_article(visit: PageVisit) -> Retry | NotArticle:
+    """A soft 404, a bot challenge, a section page, or a login without so much as a title in the feed: the entry stays an entry."""
     reason = visit.extraction.problem or "empty"
-    tries = visit.entry.consecutive_attempts("retry")
-    base = Verdict(
-        outcome="rejected", at=now, entry_ids=entry_ids, reason=reason, source=visit.source, article_id=visit.entry.article_id, recheck_at=visit.recheck_at
-    )  # fmt: skip
-    if reason in {*WALLS, "bot challenge"} and tries < len(WALL_RETRIES):
-        later = now + timedelta(hours=WALL_RETRIES[tries] * visit.hour / 3600)
-        return dataclasses.replace(base, outcome="retry", retry_at=later, not_before=later)
-    return base
+    said = _answered(
+        visit, addresses=(), article_id=visit.page.entry.article_id, reason=reason, recheck_at=visit.recheck_at
+    )
+    later = _blocked_until(visit, "retry") if reason in {*WALLS, "bot challenge"} else None
+    return Retry(**said, outcome="retry", retry_at=later, not_before=later) if later else NotArticle(**said)
 
 
-def _held_again(visit: PageVisit, known: Article, held: StoredMatches, base: Verdict, now: datetime) -> Verdict:
-    """Another look at a held article: the same, an edit, a better or a worse view of it."""
+def _decide_stored(visit: PageVisit, known: Article, stored: StoredMatches, absorbs: int | None) -> Verdict:
+    """Another look at a stored article: the same, an edit, a better or a worse view of it."""
     assert visit.article is not None
-    new = visit.article
-    base = dataclasses.replace(base, article_id=known.id, recheck_at=_next_recheck(visit, known, now))
-    rank, held_rank = (COMPLETENESS.index(a.completeness) for a in (new, known))
-    walled = bool(visit.extraction.problem) and rank == held_rank and known.completeness != "full"
-    if rank < held_rank or (walled and (new.content_hash == known.content_hash or not visit.entry.id)):
-        return _walled_again(visit, base, now)
-    if walled:  # still walled, but the feed says something else of it
-        again = _walled_again(visit, base, now)
-        base = dataclasses.replace(
-            base, retry_at=again.retry_at, not_before=again.not_before, reason=visit.extraction.problem
-        )
-    record = record_address(visit)
-    if rank > held_rank:
-        whole = dataclasses.replace(_with_story(visit, held), url=_free(record, known, held))
-        return dataclasses.replace(
-            base,
-            outcome="new",
-            replace=True,
-            article=whole,
-            fingerprints=visit.prints,
-            reason="more of it than before",
-        )
+    new, record = visit.article, record_url(visit)
+    recheck = next_recheck(visit.rechecks, _first_seen(known, visit), visit.page.at)
+    said = _answered(visit, article_id=known.id, absorbs=absorbs, recheck_at=recheck)
+    rank, stored_rank = (COMPLETENESS.index(a.completeness) for a in (new, known))
+    blocked = bool(visit.extraction.problem) and rank == stored_rank and known.completeness != "full"
+    if rank < stored_rank or (blocked and (new.content_hash == known.content_hash or not visit.page.entry.id)):
+        return _shows_less(visit, said)
+    if blocked:  # still, but the feed says something else of it
+        later = _blocked_until(visit, "headline")
+        said |= {"retry_at": later, "not_before": later, "reason": visit.extraction.problem}
+    url = available_url(record, known, stored)
+    if rank > stored_rank:
+        fuller = dataclasses.replace(_with_story(visit, stored), url=url)
+        return FullerView(**said | {"reason": "more of it than before"}, article=fuller, fingerprints=visit.prints)
     if new.content_hash == known.content_hash:
-        return _same(visit, known, base)
-    if _other_view(visit, known):
-        return dataclasses.replace(base, outcome="address", reason="another address of it")
-    if _was_other_view(known, record):
-        kept = dataclasses.replace(new, url=_free(record, known, held))
-        return dataclasses.replace(
-            base,
-            outcome="address",
-            replace=True,
-            article=kept,
-            fingerprints=visit.prints,
-            reason="the address of record",
-        )
+        return _same(visit, known, said)
+    if is_alternate_view(visit, known):
+        return Alias(**said | {"reason": "another address of it"})
+    if was_alternate_view(known, record):
+        return Alias(**said | {"reason": "the address of record"}, article=dataclasses.replace(new, url=url))
+    return _revision(visit, known, url, said)
+
+
+def _first_seen(known: Article, visit: PageVisit) -> datetime:
+    return parse_utc(known.first_seen_at) if known.first_seen_at else visit.page.at
+
+
+def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) -> Revision:
+    """The text or the headline is another: the publisher's edit, or another extractor's reading of the same page."""
+    new = visit.article
+    assert new is not None
     added, removed = count_changed_words(_version(known), _version(new))
-    # Where a person asked for the page, no feed repeats what it said of it.
-    said = only_of_feed(known, new) if visit.entry.found_by == "user" else {}
-    kept = dataclasses.replace(new, url=_free(record, known, held), **said)
+    # Where a person requested the page, no feed repeats what it said of it.
+    of_feed = only_of_feed(known, new) if visit.page.entry.found_by == "user" else {}
     silent = new.modified_at == known.modified_at
     # Another extractor reads the same page otherwise: no edit by a publisher, unless the page says so itself or has another headline.
     other = known.extractor is not None and known.extractor != new.extractor
     same_bytes = known.raw_sha256 is not None and known.raw_sha256 == new.raw_sha256
     reread = other and (same_bytes or (silent and normalize(known.title) == normalize(new.title)))
-    return dataclasses.replace(
-        base,
-        outcome="revised",
-        article=kept,
-        fingerprints=visit.prints,
-        silent=silent and not reread,
-        cause="reprocess" if reread else "publisher",
-        words_added=added,
-        words_removed=removed,
-    )
+    return Revision(
+        **said, article=dataclasses.replace(new, url=url, **of_feed), fingerprints=visit.prints, silent=silent and not reread,
+        cause="reprocess" if reread else "publisher", words_added=added, words_removed=removed,
+    )  # fmt: skip
 
 
-def _walled_again(visit: PageVisit, base: Verdict, now: datetime) -> Verdict:
-    """A page that shows less than what is held, or the same wall again: nothing is learned of the article, and a wall is asked again."""
-    obstacle = visit.extraction.problem
-    base = dataclasses.replace(base, worse=True, reason=obstacle and f"{obstacle}; what is held is kept")
-    tries = visit.entry.consecutive_attempts("headline")
-    if not obstacle or not visit.entry.id or tries >= len(WALL_RETRIES):
-        return base
-    later = now + timedelta(hours=WALL_RETRIES[tries] * visit.hour / 3600)
-    return dataclasses.replace(base, outcome="headline", retry_at=later, not_before=later)
+def _shows_less(visit: PageVisit, said: dict[str, Any]) -> Unchanged:
+    """A page that shows less than is stored, or blocks again: nothing is learned of the article, and a block is requested again."""
+    problem = visit.extraction.problem
+    later = _blocked_until(visit, "headline") if problem and visit.page.entry.id else None
+    reason = problem and f"{problem}; what is stored is kept"
+    return Unchanged(**said | {"reason": reason}, shows_less=True, retry_at=later, not_before=later)
 
 
-def _same(visit: PageVisit, known: Article, base: Verdict) -> Verdict:
+def _same(visit: PageVisit, known: Article, said: dict[str, Any]) -> Alias | Unchanged:
     """Nothing changed; but the page at the address of record is preferred to another view of it, for its other fields."""
     assert visit.article is not None
+    final, canonical, record = visit.page.url, visit.extraction.canonical_url, record_url(visit)
     first_at_record = (
-        known.page_url and url_key(known.page_url) != url_key(known.url) and url_key(visit.final) == url_key(known.url)
+        known.page_url and url_key(known.page_url) != url_key(known.url) and url_key(final) == url_key(known.url)
     )
     promoted = (
-        known.url != record_address(visit)
-        and visit.extraction.canonical_url
-        and url_key(visit.extraction.canonical_url) == url_key(visit.final)
-        and url_key(visit.final) != url_key(known.url)
+        known.url != record
+        and canonical
+        and url_key(canonical) == url_key(final)
+        and url_key(final) != url_key(known.url)
     )
     if (first_at_record or promoted) and not visit.extraction.is_amp:
-        return dataclasses.replace(
-            base,
-            outcome="address",
-            replace=True,
-            article=dataclasses.replace(visit.article, url=record_address(visit)),
-            reason="the address of record",
-        )
-    if any(url_key(visit.final) == a.url_key for a in base.addresses) and url_key(visit.final) != url_key(known.url):
-        return dataclasses.replace(base, outcome="address", reason="another address of it")
-    return base
+        article = dataclasses.replace(visit.article, url=record)
+        return Alias(**said | {"reason": "the address of record"}, article=article)
+    if any(url_key(final) == a.url_key for a in visit.addresses) and url_key(final) != url_key(known.url):
+        return Alias(**said | {"reason": "another address of it"})
+    return Unchanged(**said)
 
 
 def _version(article: Article) -> dict[str, str | None]:
@@ -162,66 +166,44 @@ def prints_of(article: Article) -> tuple[int, ...]:
     return fingerprints(shingles(article.text or ""))
 
 
-def _new_article(visit: PageVisit, held: StoredMatches, base: Verdict, now: datetime) -> Verdict:
-    """Not held: a new article, with its story and the original it copies, if another outlet ran it before."""
-    taken = held.by_key.get(url_key(record := record_address(visit)))
-    url = canonical_url(visit.final) if taken and taken[1] != "canonical" else record
-    article = dataclasses.replace(_with_story(visit, held), url=url)
-    verdict = dataclasses.replace(
-        base,
-        outcome="new",
-        article=article,
-        fingerprints=visit.prints,
-        recheck_at=_next_recheck(visit, None, now),
-    )
+def _new_article(visit: PageVisit, stored: StoredMatches) -> NewArticle:
+    """Not stored: a new article, with its story and the original it copies, if another outlet published it before."""
+    taken = stored.by_key.get(url_key(record := record_url(visit)))
+    url = canonical_url(visit.page.url) if taken and taken[1] != "canonical" else record
+    article = dataclasses.replace(_with_story(visit, stored), url=url)
+    seen = visit.page.at.replace(microsecond=0)  # as first_seen_at will be stored
+    said = _answered(visit, recheck_at=next_recheck(visit.rechecks, seen, visit.page.at))
     if article.completeness == "full":
-        return verdict
-    tries = visit.entry.consecutive_attempts("headline")
-    later = (
-        now + timedelta(hours=WALL_RETRIES[tries] * visit.hour / 3600)
-        if tries < len(WALL_RETRIES) and visit.extraction.problem
-        else None
-    )
-    return dataclasses.replace(
-        verdict,
-        outcome="headline",
-        reason=visit.extraction.problem or f"only a {article.completeness}",
-        retry_at=later,
-        not_before=later,
-    )
+        return NewArticle(**said, article=article, fingerprints=visit.prints)
+    problem = visit.extraction.problem
+    later = _blocked_until(visit, "headline") if problem else None
+    return NewArticle(
+        **said, article=article, reason=problem or f"only a {article.completeness}",
+        retry_at=later, not_before=later,
+    )  # fmt: skip
 
 
-def _with_story(visit: PageVisit, held: StoredMatches) -> Article:
+def _with_story(visit: PageVisit, stored: StoredMatches) -> Article:
     """The page's article, with the story that its text belongs to and the other outlet's article that it copies."""
     assert visit.article is not None
-    original = _original(visit, held.twins)
+    original = _original(visit, stored.candidates)
     if original is None:
         return visit.article
-    elsewhere = original.source != visit.source and site(original.url) != site(visit.final)
+    elsewhere = original.source != visit.source and site(original.url) != site(visit.page.url)
     return dataclasses.replace(
         visit.article, story_id=original.story_id, duplicate_of=original.id if elsewhere else None
     )
 
 
-def _original(visit: PageVisit, twins: Sequence[DuplicateCandidate]) -> DuplicateCandidate | None:
-    """The held text that contains this one, or is contained in it; the fullest match, the oldest of equals.
+def _original(visit: PageVisit, candidates: Sequence[DuplicateCandidate]) -> DuplicateCandidate | None:
+    """The stored text that contains this one, or is contained in it; the fullest match, the oldest of equals.
 
     Of the article's own source nearly all must agree: its articles share a footer, and a desk repeats its background paragraphs.
     """
-    measured = [(containment(visit.grams, shingles(twin.text)), -twin.id, twin) for twin in twins]
+    measured = [(containment(visit.grams, shingles(other.text)), -other.id, other) for other in candidates]
     alike = [
         found
         for found in measured
         if found[0] >= (CONTAINED_AT_HOME if visit.source and found[2].source == visit.source else MIN_CONTAINMENT)
     ]
     return max(alike, key=lambda found: found[:2])[2] if alike else None
-
-
-def _next_recheck(visit: PageVisit, known: Article | None, now: datetime) -> datetime | None:
-    seen = parse_utc(known.first_seen_at) if known and known.first_seen_at else now
-    return next_recheck(visit.rechecks, seen, now)
-
-
-def next_recheck(ages: Sequence[float], seen: datetime, now: datetime) -> datetime | None:
-    """The next age, in seconds, at which an article is asked for again, counted from when it was first seen; None after the last."""
-    return next((due for age in ages if (due := seen + timedelta(seconds=age)) > now), None)

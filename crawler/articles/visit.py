@@ -5,32 +5,39 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from crawler.articles.near_duplicates import fingerprints
+from crawler.articles.page_response import PageResponse
 from crawler.config.models import PublisherRules
 from crawler.extraction.extraction import Extraction
 from crawler.urls import is_root_or_section, site, url_key
-from storage.records import Address, AddressKind, Article, DuplicateCandidate, Entry
+from storage.records import Address, AddressKind, Article, DuplicateCandidate, parse_utc
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageVisit:
-    """One answered article request: where it was asked, where it ended, and what the page says."""
+    """One article request: what came of it, and what its page says."""
 
-    entry: Entry
-    requested: str
-    final: str
-    hops: tuple[str, ...] = ()
-    source: str | None = None
-    extraction: Extraction
-    article: Article | None
-    grams: frozenset[int]  # of the article's text
-    rechecks: tuple[float, ...] = ()
-    recheck_at: datetime | None = None  # of the held article that was asked for, whatever the answer
+    page: PageResponse
+    source: str | None = None  # of the page's final address, where the entry has none
+    extraction: Extraction = field(default_factory=lambda: Extraction(url=""))  # what the page says, where one was read
+    forbidden: bool = False  # a 403 whose page does not say why
+    article: Article | None = None  # None: neither page nor feed gives one
+    grams: frozenset[int] = frozenset()  # of the article's text
+    rechecks: tuple[float, ...] = ()  # ages in seconds at which its article is requested again
     id_site: str = ""
-    hour: float = 3600.0  # seconds that an hour of the waiting times lasts (settings.Pace)
+    hour: float = 3600.0  # seconds that an hour of the waiting times lasts (config.models.Pace)
+    warc_record: bytes = b""  # the raw page; empty where none is kept
+
+    @property
+    def recheck_at(self) -> datetime | None:
+        """When the stored article that was requested is requested again, whatever came of it; None for a new entry."""
+        entry = self.page.entry
+        if entry.article_id is None or entry.article_seen_at is None:
+            return None
+        return next_recheck(self.rechecks, parse_utc(entry.article_seen_at), self.page.at)
 
     @cached_property
     def prints(self) -> tuple[int, ...]:
@@ -40,22 +47,20 @@ class PageVisit:
     @cached_property
     def addresses(self) -> tuple[Address, ...]:
         """Every address this page is known by, the feed's first."""
+        page, extraction = self.page, self.extraction
         found: list[Address] = []
-        amp = self.extraction.is_amp
-        listed: AddressKind = "requested" if self.entry.found_by == "user" else "feed"
+        listed: AddressKind = "requested" if page.entry.found_by == "user" else "feed"
         for kind, url in (
-            (listed, self.entry.url),
-            ("requested", self.requested),
-            *(("requested", hop) for hop in self.hops),
-            ("amp" if amp else "final", self.final),
+            (listed, page.entry.url),
+            ("requested", page.requested_url),
+            *(("requested", hop) for hop in page.redirects),
+            ("amp" if extraction.is_amp else "final", page.url),
         ):
             _add(found, kind, url)
-        if self.extraction.canonical_url and not is_root_or_section(self.extraction.canonical_url):
-            _add(found, "canonical", self.extraction.canonical_url)
-        if self.extraction.publisher_id:
-            found.append(
-                Address(url_key=f"id:{self.id_site}/{self.extraction.publisher_id}", url=self.final, kind="id")
-            )
+        if extraction.canonical_url and not is_root_or_section(extraction.canonical_url):
+            _add(found, "canonical", extraction.canonical_url)
+        if extraction.publisher_id:
+            found.append(Address(url_key=f"id:{self.id_site}/{extraction.publisher_id}", url=page.url, kind="id"))
         return tuple(found)
 
 
@@ -72,14 +77,20 @@ def _add(found: list[Address], kind: AddressKind, url: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMatches:
-    """What the store holds that this page may be: looked up in the transaction that writes the verdict."""
+    """What is stored that this page may be: looked up in the transaction that writes the verdict."""
 
     by_key: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     articles: Mapping[int, Article] = field(default_factory=dict)
     same_text: Sequence[Article] = ()
-    twins: Sequence[DuplicateCandidate] = ()
+    candidates: Sequence[DuplicateCandidate] = ()  # articles that it may be a copy of
+    not_found_since: datetime | None = None  # when the requested article was first not found
 
 
 def rules_site(source_id: str | None, url: str, rules: PublisherRules) -> str:
     """What a publisher's ids are counted by: the source, else the site."""
     return (source_id or site(url)) if rules.id else ""
+
+
+def next_recheck(ages: Sequence[float], seen: datetime, now: datetime) -> datetime | None:
+    """The next age, in seconds, at which an article is requested again, counted from when it was first seen; None after the last."""
+    return next((due for age in ages if (due := seen + timedelta(seconds=age)) > now), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scrapy.settings import BaseSettings
+from scrapy.settings import BaseSettings, Settings
 
 from crawler.config.loader import load_config
 from crawler.config.models import Config
@@ -26,6 +26,19 @@ def settings_of(config: Config) -> dict[str, Any]:
         "DOWNLOAD_DELAY_JITTER": min(1.0, config.politeness.jitter),
         "DOWNLOAD_VERIFY_CERTIFICATES": config.http.verify_tls,
     }
+
+
+def own_settings(config: Config) -> Settings:
+    """The settings of a process that `newsdesk` started: nobody takes items there or reads Scrapy's stats, the table of fetches counts."""
+    settings = Settings()
+    settings.setmodule("crawler.engine.settings", priority="project")
+    own = {
+        "STATS_CLASS": "scrapy.statscollectors.DummyStatsCollector",
+        "EXTENSIONS_BASE": {},
+        "LOG_INSTALL_ROOT_HANDLER": False,
+    }
+    settings.setdict({**settings_of(config), **own}, priority="cmdline")
+    return settings
 
 
 class NewsdeskAddon:

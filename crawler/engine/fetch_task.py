@@ -1,4 +1,4 @@
-"""One request, from what is owed: which address, with which headers, on whose behalf. The only thing that rides in request.meta."""
+"""One request to make: which address, with which headers, on whose behalf. What request.meta["task"] is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.cookiejar import LoadError, MozillaCookieJar
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from urllib.request import Request as UrllibRequest
 
@@ -24,39 +24,48 @@ PAGE_ACCEPT = "text/html, application/xhtml+xml, */*;q=0.1"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Asked:
-    """A feed or an entry that is being asked for."""
+class _Task:
+    """One request to make."""
 
     url: str
-    at: datetime
+    at: datetime  # when it was leased
     source: Source | None
-    feed: Feed | None = None
-    entry: Entry | None = None
-    step: BackfillStep | None = None  # of a gap or a backfill: a page that lists older articles
     unconditional: bool = False
     started: float = field(default_factory=time.monotonic)
 
+    accept: ClassVar[str] = FEED_ACCEPT
+
     @property
     def now(self) -> datetime:
-        """The moment it is asked at, by a clock that nobody sets: what a server says of waiting counts from its answer, not from the lease."""
+        """The time now, by a clock that nobody sets: what a server says of waiting counts from its answer, not from the lease."""
         return self.at + timedelta(seconds=time.monotonic() - self.started)
 
     @property
+    def cached(self) -> Feed | Entry | None:
+        """Whose validators are sent."""
+        return None
+
+    @property
+    def validated_url(self) -> str:
+        """The address that gave the validators; no other gets them."""
+        return self.url
+
+    @property
     def validators(self) -> dict[str, str]:
-        """What was given with the body that is held, byte for byte."""
-        held = self.feed or self.entry
-        if held is None or self.unconditional:
+        """The validators that came with the stored body, byte for byte."""
+        if self.unconditional or self.cached is None:
             return {}
-        found = {"If-None-Match": held.etag, "If-Modified-Since": held.last_modified}
+        found = {"If-None-Match": self.cached.etag, "If-Modified-Since": self.cached.last_modified}
         return {name: value for name, value in found.items() if value}
 
     def headers_for(self, url: str) -> dict[str, str]:
         """The headers of a request to that address: validators only to the address that gave them, a source's own only to its own site."""
-        headers = {"Accept": FEED_ACCEPT if self.feed else PAGE_ACCEPT}
-        if self.feed:  # an idle connection a host kept open took 3,009 files for 3,000 hosts; each poll ends its own
+        headers = {"Accept": self.accept}
+        if (
+            self.accept == FEED_ACCEPT
+        ):  # an idle connection a host took 3,009 files for 3,000 hosts; each poll ends its own
             headers["Connection"] = "close"
-        given_by = self.feed.final_url or self.feed.url if self.feed else self.url
-        if url == given_by:
+        if url == self.validated_url:
             headers.update(self.validators)
         if self.source and _own(self.source, url):
             headers.update({name: resolve_env(value) for name, value in self.source.headers})
@@ -66,10 +75,50 @@ class Asked:
 
     def request(self, *, maxsize: int = 0, **callbacks: Any) -> Request:
         """The request, as Scrapy wants it; maxsize in bytes, 0 for the default."""
-        meta: dict[str, Any] = {"asked": self}
+        meta: dict[str, Any] = {"task": self}
         if maxsize:
             meta["download_maxsize"] = maxsize
         return Request(self.url, headers=self.headers_for(self.url), meta=meta, dont_filter=True, **callbacks)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class FeedTask(_Task):
+    """A poll of a feed, at exactly the address that is configured, or where it has moved for good."""
+
+    feed: Feed
+
+    @property
+    def cached(self) -> Feed:
+        """Whose validators are sent."""
+        return self.feed
+
+    @property
+    def validated_url(self) -> str:
+        """The address that gave the validators; no other gets them."""
+        return self.feed.final_url or self.feed.url
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class StepTask(_Task):
+    """A page that lists older articles, of a gap or a backfill."""
+
+    step: BackfillStep
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class ArticleTask(_Task):
+    """An article, without tracking parameters."""
+
+    entry: Entry
+    accept: ClassVar[str] = PAGE_ACCEPT
+
+    @property
+    def cached(self) -> Entry:
+        """Whose validators are sent."""
+        return self.entry
+
+
+FetchTask = FeedTask | StepTask | ArticleTask
 
 
 def _own(source: Source, url: str) -> bool:
@@ -91,24 +140,23 @@ def _cookies(path: str, url: str) -> str | None:
     return request.get_header("Cookie")
 
 
-def ask_feed(feed: Feed, source: Source | None, now: datetime, *, unconditional: bool = False) -> Asked:
-    """A poll of a feed, at exactly the address that is configured, or where it has moved for good."""
-    return Asked(url=feed.effective_url or feed.url, at=now, source=source, feed=feed, unconditional=unconditional)
+def feed_task(feed: Feed, source: Source | None, now: datetime, *, unconditional: bool = False) -> FeedTask:
+    """A poll."""
+    return FeedTask(url=feed.effective_url or feed.url, at=now, source=source, feed=feed, unconditional=unconditional)
 
 
-def ask_step(step: BackfillStep, source: Source | None, now: datetime) -> Asked:
+def step_task(step: BackfillStep, source: Source | None, now: datetime) -> StepTask:
     """A request for a page that lists older articles."""
-    feed = Feed(url=step.url, source=step.source, kind="page" if step.kind == "page" else "feed")
-    return Asked(url=step.url, at=now, source=source, feed=feed, step=step)
+    return StepTask(url=step.url, at=now, source=source, step=step)
 
 
-def ask_entry(entry: Entry, source: Source | None, now: datetime, *, unconditional: bool = False) -> Asked:
-    """A request for an article, without tracking parameters.
+def article_task(entry: Entry, source: Source | None, now: datetime, *, unconditional: bool = False) -> ArticleTask:
+    """A request for an article.
 
     Raises:
-        ValueError: the entry's address cannot be asked for.
+        ValueError: the entry's address cannot be requested.
     """
-    return Asked(url=canonical_url(entry.url), at=now, source=source, entry=entry, unconditional=unconditional)
+    return ArticleTask(url=canonical_url(entry.url), at=now, source=source, entry=entry, unconditional=unconditional)
 
 
 def netloc(url: str) -> str:

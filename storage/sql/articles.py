@@ -9,76 +9,101 @@ import dataclasses
 import json
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from storage.records import Address, Article, Cause, Verdict, format_utc, format_utc_ceil, json_list, parse_utc
+from storage.records import Address, Article, Cause, format_utc, format_utc_ceil, json_list, parse_utc
 from storage.sql import fingerprints
 from storage.sql.rows import COLUMNS, FIELDS, LISTS, article_by_id, article_from_row
 from storage.sql.source_days import count_verdict
 from storage.sqlite.fts_index import flush, index, unindex
-
-SECOND_LOOK = timedelta(minutes=10)  # a 404 seen twice within this time is one look
+from storage.verdicts import Alias, FullerView, NewArticle, NotFound, Revision, Unchanged, Verdict
 
 
 def apply_verdict(db: Any, verdict: Verdict) -> int | None:
-    """Write what one page turned out to be; returns the id of the article it belongs to, if any."""
+    """Write what one article request means; returns the id of the article it is about, if any."""
     at = format_utc(verdict.at)
     article_id = verdict.article_id
-    if verdict.outcome in {"new", "headline"} and verdict.article is not None and article_id is None:
-        article_id = _insert(db, verdict, at)
-        _unprune(db, verdict.addresses)
-        change(db, article_id, at, "new")
-    elif article_id is not None and verdict.article is not None and verdict.outcome == "revised":
-        _revise(db, article_id, verdict, at)
-        change(db, article_id, at, "revised" if verdict.cause == "publisher" else "reprocessed")
-    elif article_id is not None and verdict.article is not None and verdict.replace:
-        _overwrite(db, article_id, verdict.article, at)
-        change(db, article_id, at, "revised")
-    elif article_id is not None and verdict.outcome in {"same", "address", "headline"} and not verdict.worse:
-        db.conn.execute(
-            "UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id)
-        )
-        db.conn.execute(
-            "UPDATE revisions SET last_same_at = ? WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)",
-            (at, article_id, article_id),
-        )
-    if verdict.article_id is not None:
-        _mark_presence(db, verdict, at)
+    match verdict:
+        case NewArticle():
+            article_id = _insert(db, verdict.article, at)
+            _unprune(db, verdict.addresses)
+            fingerprints.add(db, article_id, verdict.fingerprints, verdict.at)
+            change(db, article_id, at, "new")
+        case Revision():
+            _revise(db, verdict, at)
+            _renew_fingerprints(db, verdict.article_id, verdict.fingerprints, verdict.at)
+            change(db, verdict.article_id, at, "revised" if verdict.cause == "publisher" else "reprocessed")
+        case FullerView():
+            _overwrite(db, verdict.article_id, verdict.article, at)
+            _renew_fingerprints(db, verdict.article_id, verdict.fingerprints, verdict.at)
+            change(db, verdict.article_id, at, "revised")
+        case Alias(article=Article() as article):
+            _overwrite(db, verdict.article_id, article, at)
+            change(db, verdict.article_id, at, "revised")
+        case Alias() | Unchanged(shows_less=False) if article_id is not None:
+            _touch(db, article_id, at)
+        case NotFound() if article_id is not None:
+            _mark_not_found(db, article_id, verdict, at)
+        case _:  # nothing is learned of an article
+            pass
+    if isinstance(verdict, Revision | FullerView | Alias) or (
+        isinstance(verdict, Unchanged) and not verdict.shows_less and article_id is not None
+    ):
+        _mark_found(db, int(article_id or 0), at)
     if article_id is not None:
         _add_addresses(db, article_id, verdict.addresses, at)
         _set_recheck(db, article_id, verdict.recheck_at)
-    if verdict.fingerprints and article_id is not None and verdict.outcome in {"new", "revised"}:
-        if verdict.article_id is not None:
-            fingerprints.delete(db, article_id)
-        fingerprints.add(db, article_id, verdict.fingerprints, verdict.at)
-    _settle_entries(db, verdict, article_id)
+    _complete_entries(db, verdict, article_id)
     count_verdict(db, verdict, at)
     return article_id
 
 
-def _mark_presence(db: Any, verdict: Verdict, at: str) -> None:
-    """A held article that is not found twice, or gone for good, keeps its text and gets vanished_at; one that is back loses it."""
-    article_id = int(verdict.article_id or 0)
-    if verdict.outcome == "gone":
-        certain = "410" in (verdict.reason or "")
-        gone = db.conn.execute(
-            "UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL AND (? OR first_not_found_at <= ?)",
-            (at, verdict.reason, article_id, certain, format_utc(verdict.at - SECOND_LOOK)),
-        )
-        db.conn.execute(
-            "UPDATE articles SET first_not_found_at = coalesce(first_not_found_at, ?) WHERE id = ?", (at, article_id)
-        )
-        if gone.rowcount:
-            change(db, article_id, at, "vanished")
-    elif verdict.outcome in {"new", "revised", "same", "address"} and not verdict.worse:
-        db.conn.execute("UPDATE articles SET first_not_found_at = NULL WHERE id = ?", (article_id,))
-        back = db.conn.execute(
-            "UPDATE articles SET vanished_at = NULL, vanished_reason = NULL WHERE id = ? AND vanished_at IS NOT NULL",
-            (article_id,),
-        )
-        if back.rowcount:
-            change(db, article_id, at, "restored")
+def _touch(db: Any, article_id: int, at: str) -> None:
+    """The stored version is still what the page says."""
+    db.conn.execute("UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id))
+    db.conn.execute(
+        "UPDATE revisions SET last_same_at = ? WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)",
+        (at, article_id, article_id),
+    )
+
+
+def _renew_fingerprints(db: Any, article_id: int, prints: Sequence[int], at: datetime) -> None:
+    if prints:
+        fingerprints.delete(db, article_id)
+        fingerprints.add(db, article_id, prints, at)
+
+
+def _mark_not_found(db: Any, article_id: int, verdict: NotFound, at: str) -> None:
+    """A stored article that has vanished keeps its text and gets vanished_at."""
+    db.conn.execute(
+        "UPDATE articles SET first_not_found_at = coalesce(first_not_found_at, ?) WHERE id = ?", (at, article_id)
+    )
+    if not verdict.vanished:
+        return
+    gone = db.conn.execute(
+        "UPDATE articles SET vanished_at = ?, vanished_reason = ? WHERE id = ? AND vanished_at IS NULL",
+        (at, verdict.reason, article_id),
+    )
+    if gone.rowcount:
+        change(db, article_id, at, "vanished")
+
+
+def _mark_found(db: Any, article_id: int, at: str) -> None:
+    """An article that had vanished and is back loses vanished_at."""
+    db.conn.execute("UPDATE articles SET first_not_found_at = NULL WHERE id = ?", (article_id,))
+    back = db.conn.execute(
+        "UPDATE articles SET vanished_at = NULL, vanished_reason = NULL WHERE id = ? AND vanished_at IS NOT NULL",
+        (article_id,),
+    )
+    if back.rowcount:
+        change(db, article_id, at, "restored")
+
+
+def first_not_found_at(db: Any, article_id: int) -> str | None:
+    """Since when a stored article is not found; None where it is."""
+    row = db.conn.execute("SELECT first_not_found_at FROM articles WHERE id = ?", (article_id,)).fetchone()
+    return row[0] if row else None
 
 
 def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
@@ -92,10 +117,9 @@ def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
     return found
 
 
-def _insert(db: Any, verdict: Verdict, at: str) -> int:
-    assert verdict.article is not None
+def _insert(db: Any, article: Article, at: str) -> int:
     article = dataclasses.replace(
-        verdict.article, uid=uuid.uuid4().hex, first_seen_at=verdict.article.first_seen_at or at, fetched_at=at
+        article, uid=uuid.uuid4().hex, first_seen_at=article.first_seen_at or at, fetched_at=at
     )
     row = _values(article)
     row["story_id"] = article.story_id or 0
@@ -107,9 +131,9 @@ def _insert(db: Any, verdict: Verdict, at: str) -> int:
     return article_id
 
 
-def _revise(db: Any, article_id: int, verdict: Verdict, at: str) -> None:
+def _revise(db: Any, verdict: Revision, at: str) -> None:
     """Keep the version that stands as a row of revisions (from the first edit on), then the new one beside it, then overwrite."""
-    assert verdict.article is not None
+    article_id = verdict.article_id
     held = article_by_id(db, article_id)
     assert held is not None
     if held.revision == 1:
@@ -287,26 +311,9 @@ def _set_recheck(db: Any, article_id: int, recheck_at: datetime | None) -> None:
     )
 
 
-_STATES = {
-    "new": "fetched",
-    "revised": "fetched",
-    "same": "fetched",
-    "address": "fetched",
-    "headline": "retry",
-    "retry": "retry",
-    "failed": "retry",
-    "rejected": "rejected",
-    "gone": "gone",
-}
-
-
-def _settle_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
-    """Give back the leases of the entries this verdict answers, and settle the others that list the same article."""
-    state = _STATES[verdict.outcome]
-    if verdict.outcome == "headline" and verdict.retry_at is None:
-        state = "fetched"
-    if verdict.outcome == "revised" and verdict.retry_at is not None:  # a walled article whose feed entry changed
-        state = "retry"
+def _complete_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
+    """Give back the leases of the entries that this verdict answers, and complete the others that list the same article."""
+    state = verdict.entry_state
     retry = format_utc_ceil(verdict.retry_at) if verdict.retry_at else None
     not_before = format_utc_ceil(verdict.not_before) if verdict.not_before else None
     for entry_id in verdict.entry_ids:

@@ -6,7 +6,8 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from storage.records import Verdict, format_utc, parse_utc
+from storage.records import format_utc, parse_utc
+from storage.verdicts import NewArticle, NotArticle, NotFound, Verdict
 
 
 def count_rejected(db: Any, source: str, at: str, reason: str, number: int = 1) -> None:
@@ -54,15 +55,14 @@ def blind_days(since: datetime, until: datetime) -> list[tuple[str, int]]:
 
 
 def count_verdict(db: Any, verdict: Verdict, at: str) -> None:
-    """Count what a page turned out to be."""
-    if not verdict.source or verdict.outcome not in {"new", "headline", "rejected", "gone"}:
-        return
-    db.conn.execute(
-        "INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", (verdict.source, at[:10])
-    )
-    where = (verdict.source, at[:10])
-    if verdict.outcome in {"new", "headline"} and verdict.article_id is None:
-        column = "articles" if verdict.outcome == "new" else "headline_only"
-        db.conn.execute(f"UPDATE source_days SET {column} = {column} + 1 WHERE source = ? AND day = ?", where)
-    elif verdict.outcome in {"rejected", "gone"}:
-        count_rejected(db, verdict.source, at, verdict.reason or "unknown")
+    """Count what an article request came to, in its source's day."""
+    match verdict:
+        case NewArticle(source=str() as source):
+            where = (source, at[:10])
+            db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", where)
+            column = "articles" if verdict.outcome == "new" else "headline_only"
+            db.conn.execute(f"UPDATE source_days SET {column} = {column} + 1 WHERE source = ? AND day = ?", where)
+        case NotArticle(source=str() as source) | NotFound(source=str() as source):
+            count_rejected(db, source, at, verdict.reason or "unknown")
+        case _:
+            pass

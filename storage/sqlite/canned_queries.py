@@ -97,7 +97,7 @@ GROUP BY source ORDER BY articles DESC""",
         name="gaps_this_week",
         title="Gaps this week",
         description="What feeds listed between two looks and nobody saw: open (looked for), filled, or lost.",
-        sql="""SELECT source, from_at, to_at, state, entries_found, how, feed_url FROM gaps
+        sql="""SELECT source, from_at, to_at, state, entries_found, filled_by, feed_url FROM gaps
 WHERE found_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-7 days') ORDER BY found_at DESC""",
     ),
     CannedQuery(

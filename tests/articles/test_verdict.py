@@ -11,11 +11,13 @@ from crawler.articles import failures
 from crawler.articles.assembly import assemble
 from crawler.articles.failures import apply_status
 from crawler.articles.near_duplicates import content_hash, shingles
-from crawler.articles.verdict import decide, next_recheck
-from crawler.articles.visit import PageVisit, StoredMatches
+from crawler.articles.page_response import PageFailure, PageResponse
+from crawler.articles.verdict import decide
+from crawler.articles.visit import PageVisit, StoredMatches, next_recheck
 from crawler.extraction.extraction import Extraction
 from crawler.urls import url_key
-from storage.records import Article, DuplicateCandidate, Entry, Verdict, format_utc
+from storage.records import Article, DuplicateCandidate, Entry, format_utc
+from storage.verdicts import Alias, FullerView, NotArticle, NotFound, Unchanged, Verdict
 from tests.conftest import NOW
 from tests.site import story
 
@@ -50,9 +52,7 @@ def visit(
     )
     article = assemble(extraction, entry, source="a.org", language="en", now=NOW)
     return PageVisit(
-        entry=entry,
-        requested=requested or url,
-        final=url,
+        page=PageResponse(entry=entry, requested_url=requested or url, url=url, at=NOW, answered_at=NOW, status=200),
         source="a.org",
         extraction=extraction,
         article=article,
@@ -74,7 +74,7 @@ def kept(v: PageVisit, **changes: object) -> Article:
 
 
 def test_a_page_nobody_holds_is_new() -> None:
-    found = decide(visit(), StoredMatches(), now=NOW)
+    found = decide(visit(), StoredMatches())
     assert found.outcome == "new"
     assert found.article is not None
     assert (found.article.url, found.article.duplicate_of, found.article.story_id) == (A, None, None)
@@ -82,14 +82,14 @@ def test_a_page_nobody_holds_is_new() -> None:
 
 
 def test_the_same_page_again_is_the_same() -> None:
-    found = decide(visit(), held(kept(visit())), now=NOW)
+    found = decide(visit(), held(kept(visit())))
     assert (found.outcome, found.article_id) == ("same", 1)
     assert found.recheck_at is None or found.recheck_at > NOW
 
 
 def test_a_changed_text_is_a_revision_with_its_words() -> None:
     text = "\n\n".join(story(1)).replace("harbour", "airport", 1)
-    found = decide(visit(text=text), held(kept(visit())), now=NOW)
+    found = decide(visit(text=text), held(kept(visit())))
     assert (found.outcome, found.words_added, found.words_removed, found.silent) == ("revised", 1, 1, True)
 
 
@@ -97,38 +97,41 @@ def test_an_admitted_edit_is_not_silent() -> None:
     new = visit(text="\n\n".join(story(1)) + " More.")
     assert new.article is not None
     new = dataclasses.replace(new, article=dataclasses.replace(new.article, modified_at="2026-11-20T09:00:00Z"))
-    assert decide(new, held(kept(visit())), now=NOW).silent is False
+    assert decide(new, held(kept(visit()))).silent is False
 
 
 def test_a_less_complete_page_never_overwrites() -> None:
     wall = visit(text="", problem="consent wall")
-    found = decide(wall, held(kept(visit())), now=NOW)
-    assert (found.worse, found.article, found.replace, found.retry_at) == (True, None, False, NOW + timedelta(hours=1))
+    found = decide(wall, held(kept(visit())))
+    assert isinstance(found, Unchanged)
+    assert (found.shows_less, found.retry_at) == (True, NOW + timedelta(hours=1))
 
 
 def test_a_more_complete_page_replaces_without_a_revision() -> None:
     wall = visit(text="", problem="consent wall")
     assert wall.article is not None
     assert wall.article.completeness == "headline"
-    found = decide(visit(), held(kept(wall)), now=NOW)
-    assert (found.outcome, found.replace, found.article_id) == ("new", True, 1)
+    found = decide(visit(), held(kept(wall)))
+    assert isinstance(found, FullerView)
+    assert found.article_id == 1
 
 
 def test_a_wall_with_a_title_in_the_feed_is_an_article_asked_for_again() -> None:
-    found = decide(visit(text="", problem="consent wall"), StoredMatches(), now=NOW)
+    found = decide(visit(text="", problem="consent wall"), StoredMatches())
     assert (found.outcome, found.reason, found.retry_at) == ("headline", "consent wall", NOW + timedelta(hours=1))
     assert found.article is not None
     assert found.article.text is None
 
 
 def test_a_soft_404_stays_an_entry() -> None:
-    found = decide(visit(text="", problem="soft 404"), StoredMatches(), now=NOW)
-    assert (found.outcome, found.reason, found.article) == ("rejected", "soft 404", None)
+    found = decide(visit(text="", problem="soft 404"), StoredMatches())
+    assert isinstance(found, NotArticle)
+    assert found.reason == "soft 404"
 
 
 def test_another_address_with_a_canonical_link_and_the_same_text_is_one_article() -> None:
     other = visit("https://a.org/print/77", canonical_url=A)
-    found = decide(other, held(kept(visit())), now=NOW)
+    found = decide(other, held(kept(visit())))
     assert (found.outcome, found.article_id, found.article) == ("address", 1, None)
     assert {a.kind for a in found.addresses} == {"feed", "final", "canonical"} or "final" in {
         a.kind for a in found.addresses
@@ -137,7 +140,7 @@ def test_another_address_with_a_canonical_link_and_the_same_text_is_one_article(
 
 def test_a_canonical_link_to_another_text_merges_nothing() -> None:
     horoscope = visit("https://a.org/horoscope/2026-11-21-taurus", "Your horoscope", seed=5, canonical_url=A)
-    found = decide(horoscope, held(kept(visit())), now=NOW)
+    found = decide(horoscope, held(kept(visit())))
     assert (found.outcome, found.article_id) == ("new", None)
     assert found.article is not None
     assert found.article.url == "https://a.org/horoscope/2026-11-21-taurus"
@@ -146,11 +149,11 @@ def test_a_canonical_link_to_another_text_merges_nothing() -> None:
 def test_a_canonical_link_to_the_home_page_counts_for_nothing() -> None:
     one = visit("https://a.org/2026/11/20/story-one-of-three", "One", seed=2, canonical_url="https://a.org/")
     two = visit("https://a.org/2026/11/20/story-two-of-three", "Two", seed=3, canonical_url="https://a.org/")
-    first = decide(one, StoredMatches(), now=NOW)
+    first = decide(one, StoredMatches())
     assert first.article is not None
     assert first.article.url == "https://a.org/2026/11/20/story-one-of-three"
     assert all(a.kind != "canonical" for a in first.addresses)
-    assert decide(two, held(kept(one, url=first.article.url)), now=NOW).outcome == "new"
+    assert decide(two, held(kept(one, url=first.article.url))).outcome == "new"
 
 
 def test_two_videos_with_the_same_boilerplate_are_two_articles() -> None:
@@ -159,20 +162,18 @@ def test_two_videos_with_the_same_boilerplate_are_two_articles() -> None:
         visit("https://a.org/video/1111", "First video", text=boilerplate),
         visit("https://a.org/video/2222", "Second video", text=boilerplate),
     )
-    assert decide(two, held(kept(one), same_text=[kept(one)]), now=NOW).outcome == "new"
+    assert decide(two, held(kept(one), same_text=[kept(one)])).outcome == "new"
 
 
 def test_the_same_text_at_two_addresses_merges_only_within_a_week_and_with_60_words() -> None:
     one, two = visit("https://a.org/x/story-1-2-3-4"), visit("https://a.org/y/story-1-2-3-4")
-    assert decide(two, StoredMatches(same_text=[kept(one)]), now=NOW).article_id == 1
-    assert (
-        decide(two, StoredMatches(same_text=[kept(one, published_at="2026-11-01T08:00:00Z")]), now=NOW).outcome == "new"
-    )
+    assert decide(two, StoredMatches(same_text=[kept(one)])).article_id == 1
+    assert decide(two, StoredMatches(same_text=[kept(one, published_at="2026-11-01T08:00:00Z")])).outcome == "new"
     short_one, short_two = (
         visit("https://a.org/x/9", text="Too short to tell."),
         visit("https://a.org/y/9", text="Too short to tell."),
     )
-    assert decide(short_two, StoredMatches(same_text=[kept(short_one)]), now=NOW).outcome == "new"
+    assert decide(short_two, StoredMatches(same_text=[kept(short_one)])).outcome == "new"
 
 
 def test_a_publishers_id_leads_to_one_article_and_its_new_slug_becomes_the_address() -> None:
@@ -180,7 +181,7 @@ def test_a_publishers_id_leads_to_one_article_and_its_new_slug_becomes_the_addre
         visit("https://a.org/2026/11/20/old-slug-of-it-a55", publisher_id="55"),
         visit("https://a.org/2026/11/20/new-slug-of-it-a55", "A new headline", publisher_id="55"),
     )
-    found = decide(new, held(kept(old), keys={"id:/55": (1, "id")}), now=NOW)
+    found = decide(new, held(kept(old), keys={"id:/55": (1, "id")}))
     assert (found.outcome, found.article_id) == ("revised", 1)
     assert found.article is not None
     assert found.article.url.endswith("new-slug-of-it-a55")
@@ -188,13 +189,14 @@ def test_a_publishers_id_leads_to_one_article_and_its_new_slug_becomes_the_addre
 
 def test_the_page_at_the_address_of_record_replaces_an_amp_view_without_a_revision() -> None:
     amp = visit("https://a.org/all/69?amp=1", text="\n\n".join(story(1)[:3]), canonical_url=A, is_amp=True)
-    found = decide(visit(), held(kept(amp, url=A, page_url="https://a.org/all/69?amp=1")), now=NOW)
-    assert (found.outcome, found.replace, found.article_id) == ("address", True, 1)
+    found = decide(visit(), held(kept(amp, url=A, page_url="https://a.org/all/69?amp=1")))
+    assert isinstance(found, Alias)
+    assert (found.article is not None, found.article_id) == (True, 1)
 
 
 def test_an_amp_view_never_makes_a_revision() -> None:
     amp = visit("https://a.org/all/69?amp=1", text="\n\n".join(story(1)[:3]), canonical_url=A, is_amp=True)
-    found = decide(amp, held(kept(visit())), now=NOW)
+    found = decide(amp, held(kept(visit())))
     assert (found.outcome, found.article) == ("address", None)
 
 
@@ -210,7 +212,7 @@ def test_a_wire_story_in_another_outlet_is_a_copy_that_shares_the_story() -> Non
         published_at=None,
         first_seen_at=format_utc(NOW),
     )
-    found = decide(visit(), StoredMatches(twins=[twin]), now=NOW)
+    found = decide(visit(), StoredMatches(candidates=[twin]))
     assert found.is_copy
     assert found.article is not None
     assert (found.article.duplicate_of, found.article.story_id) == (3, 2)
@@ -233,8 +235,7 @@ def test_the_same_outlets_update_shares_the_story_but_is_no_copy() -> None:
             "Update",
             text="\n\n".join(story(1)) + "\n\nAnd more words here than before.",
         ),
-        StoredMatches(twins=[twin]),
-        now=NOW,
+        StoredMatches(candidates=[twin]),
     )
     assert found.article is not None
     assert (found.article.duplicate_of, found.article.story_id) == (None, 2)
@@ -247,31 +248,32 @@ def test_rechecks_are_counted_from_the_first_sight() -> None:
 
 
 def test_verdicts_are_plain_values() -> None:
-    assert decide(visit(), StoredMatches(), now=NOW) == decide(visit(), StoredMatches(), now=NOW)
-    assert isinstance(decide(visit(), StoredMatches(), now=NOW), Verdict)
+    assert decide(visit(), StoredMatches()) == decide(visit(), StoredMatches())
+    assert isinstance(decide(visit(), StoredMatches()), Verdict)
 
 
 def test_an_amp_view_with_the_same_key_gives_way_to_the_page_without_a_revision() -> None:
     amp = kept(visit(A + "/amp/", text="\n\n".join(story(1)[:3]), canonical_url=A), url=A, page_url=A + "/amp/")
-    found = decide(visit(A, canonical_url=A), held(amp), now=NOW)
-    assert (found.outcome, found.replace) == ("address", True)
-    back = decide(visit(A + "/amp/", text="\n\n".join(story(1)[:3]), canonical_url=A), held(kept(visit(A))), now=NOW)
+    found = decide(visit(A, canonical_url=A), held(amp))
+    assert isinstance(found, Alias)
+    assert found.article is not None
+    back = decide(visit(A + "/amp/", text="\n\n".join(story(1)[:3]), canonical_url=A), held(kept(visit(A))))
     assert (back.outcome, back.article) == ("address", None)
+
+
+def again_after(seen: PageVisit, attempts: int) -> PageVisit:
+    entry = dataclasses.replace(seen.page.entry, verdict="headline", attempts=attempts, article_id=1)
+    return dataclasses.replace(seen, page=dataclasses.replace(seen.page, entry=entry))
 
 
 def test_a_wall_is_asked_again_three_times_and_then_left() -> None:
     wall = visit(text="", problem="consent wall")
     article = kept(wall)
     for tries, hours in ((1, 6), (2, 24)):
-        again = dataclasses.replace(
-            wall, entry=dataclasses.replace(wall.entry, verdict="headline", attempts=tries, article_id=1)
-        )
-        found = decide(again, held(article), now=NOW)
+        again = again_after(wall, tries)
+        found = decide(again, held(article))
         assert (found.outcome, found.retry_at) == ("headline", NOW + timedelta(hours=hours))
-    last = dataclasses.replace(
-        wall, entry=dataclasses.replace(wall.entry, verdict="headline", attempts=3, article_id=1)
-    )
-    assert decide(last, held(article), now=NOW).retry_at is None
+    assert decide(again_after(wall, 3), held(article)).retry_at is None
 
 
 def test_a_headline_whose_text_comes_later_joins_its_story() -> None:
@@ -286,7 +288,7 @@ def test_a_headline_whose_text_comes_later_joins_its_story() -> None:
         published_at=None,
         first_seen_at=format_utc(NOW),
     )
-    found = decide(visit(), held(kept(wall), twins=[twin]), now=NOW)
+    found = decide(visit(), held(kept(wall), candidates=[twin]))
     assert found.article is not None
     assert (found.article.duplicate_of, found.article.story_id) == (3, 2)
 
@@ -299,9 +301,9 @@ def test_an_address_that_another_article_holds_is_not_taken_over() -> None:
     found = decide(
         visit("https://a.org/2026/new-slug-of-it-a55", "A new headline", publisher_id="55"),
         held(old, other, keys={"id:/55": (1, "id")}),
-        now=NOW,
     )
-    assert found.article is None or found.article.url != other.url or found.article_id == 2
+    article = getattr(found, "article", None)
+    assert article is None or article.url != other.url or found.article_id == 2
 
 
 def test_a_walled_article_whose_feed_entry_changes_is_revised_and_still_asked_again() -> None:
@@ -309,7 +311,7 @@ def test_a_walled_article_whose_feed_entry_changes_is_revised_and_still_asked_ag
         visit(text="", problem="paywall", title="Old title"),
         visit(text="", problem="paywall", title="New title"),
     )
-    found = decide(new, held(kept(old)), now=NOW)
+    found = decide(new, held(kept(old)))
     assert (found.outcome, found.retry_at) == ("revised", NOW + timedelta(hours=1))
 
 
@@ -319,6 +321,40 @@ def test_a_deleted_article_is_looked_at_twice_and_then_at_its_ages() -> None:
     assert (
         failures.not_found(dataclasses.replace(recheck, verdict="gone", attempts=1), 404, NOW, None).recheck_at is None
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "since", "vanished"), [(404, None, False), (404, 9, False), (404, 10, True), (410, None, True)]
+)
+def test_an_article_has_vanished_when_a_second_look_does_not_find_it(
+    status: int, since: int | None, vanished: bool
+) -> None:
+    recheck = Entry(id=0, feed_url="", source="a", url=A, url_key="", article_id=1)
+    page = PageResponse(entry=recheck, requested_url=A, url=A, at=NOW, answered_at=NOW, status=status)
+    stored = StoredMatches(not_found_since=NOW - timedelta(minutes=since) if since else None)
+    found = decide(PageVisit(page=page), stored)
+    assert isinstance(found, NotFound)
+    assert found.vanished == vanished
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"status": 304}, ("failed", "the server answered 304 (not modified) to a request without validators")),
+        ({"status": 304, "conditional": True}, ("same", None)),
+        ({"status": 500}, ("failed", "the server answered 500")),
+        ({"status": 429}, ("failed", "the server answered 429")),
+        ({"status": 302}, ("failed", "it redirects (302) to nowhere")),
+        ({"status": 200, "headers": (("content-type", "image/png"),)}, ("rejected", "not a web page (image/png)")),
+        ({"failure": PageFailure(reason="robots.txt forbids it", refused=True)}, ("rejected", "robots.txt forbids it")),
+        ({"failure": PageFailure(reason="it did not answer in time")}, ("failed", "it did not answer in time")),
+    ],
+)
+def test_an_answer_without_a_page(changes: dict[str, object], verdict: tuple[str, str | None]) -> None:
+    entry = Entry(id=7, feed_url="", source="a", url=A, url_key="", article_id=1)
+    page = PageResponse(entry=entry, requested_url=A, url=A, at=NOW, answered_at=NOW, **changes)  # type: ignore[arg-type]
+    found = decide(PageVisit(page=page), StoredMatches())
+    assert (found.outcome, found.reason) == verdict
 
 
 def test_only_the_same_hard_failure_thrice_gives_an_entry_up() -> None:
@@ -333,9 +369,9 @@ def test_only_the_same_hard_failure_thrice_gives_an_entry_up() -> None:
         reason="it did not answer in time",
         first_seen_at=format_utc(NOW),
     )
-    assert failures.failed(entry, "reading it took too long", NOW, None, hard=True).outcome == "failed"
+    assert failures.failed(entry, "reading it took too long", NOW, None, permanent=True).outcome == "failed"
     same = dataclasses.replace(entry, reason="reading it took too long")
-    assert failures.failed(same, "reading it took too long", NOW, None, hard=True).outcome == "rejected"
+    assert failures.failed(same, "reading it took too long", NOW, None, permanent=True).outcome == "rejected"
 
 
 @pytest.mark.parametrize(
@@ -393,16 +429,13 @@ def test_whose_doing_another_text_is(held: dict[str, str], new: dict[str, str], 
 
     known = dataclasses.replace(article(text, **{"extractor": "old", **held}), id=1)
     seen = article(f"{text} and a few more of them", **{"extractor": "new", **new})
+    entry = Entry(id=0, feed_url="", source="a", url=url, url_key="", article_id=1)
     visit = PageVisit(
-        entry=Entry(id=0, feed_url="", source="a", url=url, url_key="", article_id=1),
-        requested=url,
-        final=url,
+        page=PageResponse(entry=entry, requested_url=url, url=url, at=NOW, answered_at=NOW, status=200),
         source="a",
         extraction=Extraction(url=url),
         article=seen,
         grams=shingles(seen.text or ""),
     )
-    verdict = decide(
-        visit, StoredMatches(by_key={visit.addresses[0].url_key: (1, "final")}, articles={1: known}), now=NOW
-    )
+    verdict = decide(visit, StoredMatches(by_key={visit.addresses[0].url_key: (1, "final")}, articles={1: known}))
     assert (verdict.outcome, verdict.cause) == ("revised", cause)

@@ -140,8 +140,8 @@ def test_a_window_that_rolled_over_is_a_gap_that_a_sitemap_fills(
     )
     assert until(lambda: len(run.rows("SELECT id FROM articles")) == 30)
     assert run.stop() == 0
-    gap = run.rows("SELECT state, entries_found, how FROM gaps")
-    assert gap == [{"state": "filled", "entries_found": 10, "how": "a sitemap"}]
+    gap = run.rows("SELECT state, entries_found, filled_by FROM gaps")
+    assert gap == [{"state": "filled", "entries_found": 10, "filled_by": "a sitemap"}]
     assert run.rows("SELECT DISTINCT found_by FROM entries ORDER BY 1") == [
         {"found_by": "backfill"},
         {"found_by": "feed"},
@@ -169,7 +169,7 @@ def test_a_gap_is_filled_from_archive_pages_up_to_what_was_known(
     site.answers["/feed.xml"] = page(15, 20, "/archive/2.xml")
     assert until(lambda: len(run.rows("SELECT id FROM articles")) == 20)
     assert run.stop() == 0
-    assert run.rows("SELECT state, how FROM gaps") == [{"state": "filled", "how": "archive pages"}]
+    assert run.rows("SELECT state, filled_by FROM gaps") == [{"state": "filled", "filled_by": "archive pages"}]
     assert "/archive/0.xml" not in site.paths()
 
 

@@ -23,11 +23,13 @@ from crawler.outputs.cursors import read_cursor, write_cursor
 from crawler.outputs.exports import export
 from crawler.outputs.rows import FIELD_ORDER, FIELDS, article_row
 from storage.maintenance import backup, check, restore
-from storage.records import Address, Article, Filter, Verdict
+from storage.records import Address, Article, Filter
 from storage.store import open_store
+from storage.verdicts import Verdict
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW, ROOT, Desk, source
 from tests.site import Answer, Site, story
+from tests.verdicts import made
 
 NASTY = (
     "=1+1",
@@ -63,7 +65,7 @@ def verdict(n: int, kept: Article, **more: Any) -> Verdict:
         "outcome": "new", "at": NOW + timedelta(minutes=n), "article": kept, "source": kept.source,
         "addresses": (Address(url_key=f"a.example/{n}", url=kept.url, kind="final"),),
     }  # fmt: skip
-    return Verdict(**{**values, **more})
+    return made(**{**values, **more})
 
 
 def put(store: Writer, found: Verdict) -> int:
@@ -356,9 +358,9 @@ def test_a_consumer_that_follows_cursors_ends_with_exactly_what_is_kept(tmp_path
         elif what == "prune":
             store.prune_articles(store.article(ids[random.randrange(3)]).first_seen_at, (), now)  # type: ignore[union-attr, arg-type]
         elif what == "vanish":
-            put(store, Verdict(outcome="gone", at=now, article_id=random.choice(ids), reason="HTTP 410"))
+            put(store, made("gone", at=now, article_id=random.choice(ids), reason="HTTP 410", vanished=True))
         elif what == "same":
-            put(store, Verdict(outcome="same", at=now, article_id=random.choice(ids)))
+            put(store, made("same", at=now, article_id=random.choice(ids)))
         elif what == "rename":
             store.rename_source(*random.sample("ab", 2), now)
         elif what == "reread":

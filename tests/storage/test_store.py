@@ -18,13 +18,15 @@ from storage.errors import (
     NotNewsdeskDatabase,
     StorageError,
 )
-from storage.records import Address, Article, FeedCheck, FeedEntry, FetchLogEntry, Filter, Verdict, format_utc
+from storage.records import Address, Article, FeedCheck, FeedEntry, FetchLogEntry, Filter, format_utc
 from storage.sql.entries import CheckCounts
 from storage.sqlite.lock import Lock, holder
 from storage.sqlite.migrations import SCHEMA
 from storage.store import open_store
+from storage.verdicts import FullerView, NotFound, Revision, Verdict
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
+from tests.verdicts import made
 
 FEED = "https://a.org/rss"
 
@@ -103,7 +105,7 @@ def verdict(n: int, outcome: str = "new", *, entry: int | None = None, **changes
         "addresses": (Address(url_key=f"a.org/{n}", url=f"https://a.org/{n}", kind="final"),),
         "source": "a",
     }
-    return Verdict(**{**values, **changes})  # type: ignore[arg-type]
+    return made(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def apply(store: Writer, found: Verdict) -> int | None:
@@ -267,11 +269,12 @@ def test_a_vanished_article_keeps_its_text_and_may_come_back(store: Writer) -> N
     import dataclasses
 
     apply(store, verdict(1))
-    missing = verdict(1, "gone", article=None, article_id=1, reason="not found (404)", addresses=())
+    missing = NotFound(at=NOW, article_id=1, source="a", reason="not found (404)")
     apply(store, missing)
-    apply(store, missing)
-    assert store.vanished() == []  # a second look, later, is needed
-    apply(store, dataclasses.replace(missing, at=NOW + timedelta(hours=1)))
+    apply(store, dataclasses.replace(missing, at=NOW + timedelta(minutes=1)))
+    assert store.vanished() == []
+    assert store.first_not_found_at(1) == format_utc(NOW)
+    apply(store, dataclasses.replace(missing, at=NOW + timedelta(hours=1), vanished=True))
     article = store.article(1)
     assert article is not None
     assert (article.vanished_reason, article.text) == ("not found (404)", "Text number 1")
@@ -343,9 +346,9 @@ def test_copies_fold_only_where_their_original_is_in_the_same_answer(store: Writ
 
 def test_fingerprints_find_twins_within_the_window(store: Writer) -> None:
     apply(store, verdict(1, fingerprints=(1, 2, 2**64 - 1)))
-    assert [t.id for t in store.twins([2, 2**64 - 1, 9], NOW)] == [1]
-    assert store.twins([2, 9], NOW) == []
-    assert store.twins([1, 2], NOW + timedelta(days=31)) == []
+    assert [t.id for t in store.duplicate_candidates([2, 2**64 - 1, 9], NOW)] == [1]
+    assert store.duplicate_candidates([2, 9], NOW) == []
+    assert store.duplicate_candidates([1, 2], NOW + timedelta(days=31)) == []
 
 
 def test_the_ledger_keeps_each_request(store: Writer) -> None:
@@ -485,22 +488,17 @@ def test_a_fuller_view_of_the_newest_version_is_that_version(store: Writer) -> N
 
     apply(store, verdict(1))
     new = verdict(1, "revised", article_id=1)
-    assert new.article is not None
-    apply(
-        store, dataclasses.replace(new, article=dataclasses.replace(new.article, text="Cut …", completeness="teaser"))
-    )
-    apply(
-        store,
-        dataclasses.replace(
-            new, outcome="new", replace=True, article=dataclasses.replace(new.article, text="The whole of it")
-        ),
-    )
+    assert isinstance(new, Revision)
+    cut = dataclasses.replace(new.article, text="Cut …", completeness="teaser")
+    apply(store, dataclasses.replace(new, article=cut))
+    full = dataclasses.replace(new.article, text="The whole of it")
+    apply(store, FullerView(at=NOW, article_id=1, article=full))
     assert [r["text"] for r in store.revisions(1)] == ["Text number 1", "The whole of it"]
 
 
 def test_a_worse_view_tells_nothing_of_the_article(store: Writer) -> None:
     apply(store, verdict(1))
-    apply(store, verdict(1, "same", article=None, article_id=1, worse=True))
+    apply(store, verdict(1, "same", article=None, article_id=1, shows_less=True))
     article = store.article(1)
     assert article is not None
     assert article.last_same_at is None

@@ -15,12 +15,14 @@ from crawler.config.models import Source, Watch
 from crawler.watches.matching import MatchResult, match_changes, send_at, unique_hits
 from crawler.watches.messages import LINES, MOST, of_health, of_watch
 from storage.outbox import Outbox
-from storage.records import Article, FeedCheck, FeedEntry, Verdict, format_utc
+from storage.records import Article, FeedCheck, FeedEntry, format_utc
 from storage.sql.notifications import PATIENCE, WatchHit
 from storage.sql.percolate import matching
+from storage.verdicts import Verdict
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
 from tests.outputs.test_exports import article, verdict
+from tests.verdicts import made
 
 FEED = "https://a.example/rss"
 
@@ -176,7 +178,6 @@ def test_a_reprocess_is_quiet_and_a_fuller_view_of_a_headline_is_news(store: Wri
             recent(1, "Only a headline", "the harbour in full"),
             outcome="new",
             article_id=one,
-            replace=True,
             addresses=(),
         ),
     )
@@ -199,7 +200,7 @@ def test_a_reprocess_is_quiet_and_a_fuller_view_of_a_headline_is_news(store: Wri
 
 def test_what_vanished_is_told(store: Writer) -> None:
     one = put(store, verdict(1, recent(1, "T", "harbour")))
-    put(store, Verdict(outcome="gone", at=NOW + timedelta(hours=1), article_id=one, reason="HTTP 410"))
+    put(store, made("gone", at=NOW + timedelta(hours=1), article_id=one, reason="HTTP 410", vanished=True))
     assert events(judged(store, query="harbour", on=("vanished",))) == [("vanished", 1)]
 
 

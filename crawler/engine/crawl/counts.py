@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crawler.errors import ALL_FAILED, DONE, FAILED, SOME_FAILED
-from storage.records import FeedCheck, SourceCounts, Verdict
+from storage.records import FeedCheck, SourceCounts
 from storage.sql.entries import CheckCounts
+from storage.verdicts import FullerView, NewArticle, NotArticle, NotFound, Retry, Revision, Verdict
 
 MOST_REASONS = 200  # kept a source: a run without an end meets many
 
@@ -64,24 +65,12 @@ class RunCounts:
         row.error = reason
 
     def verdict(self, source: str | None, verdict: Verdict) -> None:
-        """Count one page."""
+        """Count what one article request came to."""
         row = self.rows[source or ""]
-        name = {
-            "new": "articles_new",
-            "revised": "revised",
-            "headline": "headline_only",
-            "rejected": "rejected",
-            "gone": "rejected",
-            "failed": "failed",
-            "retry": "rejected",
-        }.get(verdict.outcome)
-        if verdict.cause == "reprocess":  # the extractor's doing, not the publisher's
-            name = None
-        if name == "headline_only" and verdict.article_id is not None:
-            name = None
+        name = _column(verdict)
         if name:
             row.counts[name] += 1
-        if verdict.is_copy:
+        if isinstance(verdict, NewArticle) and verdict.is_copy:
             row.counts["copies"] += 1
         if len(row.reasons) > MOST_REASONS:
             row.reasons = Counter(dict(row.reasons.most_common(MOST_REASONS // 2)))
@@ -149,3 +138,20 @@ class RunCounts:
         if not failed:
             return DONE
         return ALL_FAILED if len(failed) == len(polled) else SOME_FAILED
+
+
+def _column(verdict: Verdict) -> str | None:
+    """The count that a verdict belongs to."""
+    match verdict:
+        case NewArticle():
+            return "articles_new" if verdict.outcome == "new" else "headline_only"
+        case FullerView():
+            return "articles_new"
+        case Revision():  # not the extractor's doing
+            return "revised" if verdict.cause == "publisher" else None
+        case NotArticle() | NotFound():
+            return "rejected"
+        case Retry():
+            return "failed" if verdict.outcome == "failed" else "rejected"
+        case _:
+            return None

@@ -15,7 +15,7 @@ from crawler.config.models import Config, Source
 from crawler.engine.crawl.download_errors import failure_weight
 from crawler.engine.crawl.frontier import Frontier
 from crawler.engine.crawl.responses import header
-from crawler.engine.fetch_task import Asked
+from crawler.engine.fetch_task import FeedTask, FetchTask, StepTask
 from crawler.engine.middlewares.address_guard import RequestRefused
 from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, WorkerPool
@@ -25,7 +25,7 @@ from crawler.feeds.freshness import freshness_lifetime, retry_after
 from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.revisit import FORBIDDEN, SOFT, THROTTLED, KnownEntries, PollResponse, decide, entries_to_store
 from crawler.urls import host_of
-from storage.records import BackfillResult, Feed, FeedCheck, FetchLogEntry, parse_utc
+from storage.records import BackfillResult, FeedCheck, FetchLogEntry, parse_utc
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk.polls")
@@ -43,76 +43,76 @@ class FeedPoller:
         """The settings in force."""
         return self.frontier.config
 
-    async def on_response(self, asked: Asked, response: Response) -> None:
-        """A feed answered."""
-        if asked.step is not None:
-            await self._step_answered(asked, response)
-            return
-        answer = poll_response(response, unconditional=asked.unconditional)
+    async def on_response(self, task: FeedTask | StepTask, response: Response) -> None:
+        """A feed, or a page of older articles, answered."""
+        if isinstance(task, StepTask):
+            await self._step_answered(task, response)
+        else:
+            await self._feed_answered(task, response)
+
+    async def _feed_answered(self, task: FeedTask, response: Response) -> None:
+        answer = poll_response(response, unconditional=task.unconditional)
         if answer.fresh_for:  # counts from the answer, not from the lease: a request may have waited for its turn
-            answer = replace(answer, fresh_for=answer.fresh_for + (asked.now - asked.at).total_seconds())
+            answer = replace(answer, fresh_for=answer.fresh_for + (task.now - task.at).total_seconds())
         if response.status in {200, 226}:
             try:
-                answer = await self._read(asked, response, answer)
+                answer = await self._read(task, response, answer)
             except (FeedError, PageFailed) as error:
                 answer = PollResponse(error=str(error).removeprefix(f"{response.url}: "))
-        elif response.status == 304 and not asked.validators:
+        elif response.status == 304 and not task.validators:
             answer = PollResponse(error="it answers 304 to a request that had no validators")
         elif response.status < 400 and response.status != 304:
             answer = PollResponse(error=f"it answers {response.status} where a feed was expected")
-        await self.complete(asked, answer, response)
+        await self.complete(task, answer, response)
 
-    async def _read(self, asked: Asked, response: Response, answer: PollResponse) -> PollResponse:
+    async def _read(self, task: FeedTask, response: Response, answer: PollResponse) -> PollResponse:
         """Parse what is new; a body that is the same to the byte is not parsed again."""
-        feed = asked.feed
-        assert feed is not None
+        feed = task.feed
         if answer.body_hash == feed.body_hash and feed.body_hash is not None:
             return answer
-        parsed = await self._parse(feed, response, asked.at)
+        parsed = await self._parse(feed.url, feed.kind, feed.source, response, task.at)
         if not parsed.entries and not parsed.children and feed.kind == "page":
             raise FeedError("the section page has no links that look like articles")
         if not parsed.entries and parsed.kind in {"rss", "atom", "json"}:
             raise FeedError("it is a feed, but lists nothing")
         if parsed.cut:
             log.warning("%s: %s", feed.url, parsed.cut, extra={"event": "cut", "source": feed.source, "url": feed.url})
-        return replace(answer, parsed=apply_source_patterns(parsed, asked.source))
+        return replace(answer, parsed=apply_source_patterns(parsed, task.source))
 
-    async def _parse(self, feed: Feed, response: Response, at: datetime) -> ParsedFeed:
+    async def _parse(self, url: str, kind: str, source: str | None, response: Response, at: datetime) -> ParsedFeed:
         content_type = header(response.headers, "Content-Type") or ""
-        kind = "page" if feed.kind == "page" else ""
         return await self.pool.run(
-            worker.read_feed, response.body, response.url, content_type, at, kind,
-            source=feed.source or host_of(feed.url), seconds=self.pool.seconds_for(response.body),
+            worker.read_feed, response.body, response.url, content_type, at, "page" if kind == "page" else "",
+            source=source or host_of(url), seconds=self.pool.seconds_for(response.body),
         )  # fmt: skip
 
-    async def failed(self, asked: Asked, reason: str, error: BaseException | None = None) -> None:
-        """A feed did not answer, was not asked, or cannot be read."""
+    async def failed(self, task: FeedTask | StepTask, reason: str, error: BaseException | None = None) -> None:
+        """A feed did not answer, was not task, or cannot be read."""
         later = (
-            asked.now + timedelta(seconds=error.retry_after)
+            task.now + timedelta(seconds=error.retry_after)
             if isinstance(error, RequestRefused) and error.retry_after
             else None
         )
-        if asked.step is not None:
+        if isinstance(task, StepTask):
             hard = isinstance(error, RequestRefused) and error.kind in {"guard", "robots"}
             await self._settle_step(
-                asked, BackfillResult(error=reason, permanent=hard, retry_at=later or self._step_retry(asked)), None
+                task, BackfillResult(error=reason, permanent=hard, retry_at=later or self._step_retry(task)), None
             )
             return
-        await self.complete(asked, PollResponse(error=reason, weight=failure_weight(reason), not_before=later), None)
+        await self.complete(task, PollResponse(error=reason, weight=failure_weight(reason), not_before=later), None)
 
-    async def complete(self, asked: Asked, answer: PollResponse, response: Response | None) -> None:
+    async def complete(self, task: FeedTask, answer: PollResponse, response: Response | None) -> None:
         """Decide and write, and say so in one line."""
-        feed = asked.feed
-        assert feed is not None
+        feed = task.feed
         throttle = None
         if answer.status in {429, 503}:
-            throttle = retry_after(answer.retry_after, now=asked.now) or asked.now + timedelta(
+            throttle = retry_after(answer.retry_after, now=task.now) or task.now + timedelta(
                 seconds=THROTTLED * self.config.pace.hour
             )
             answer = replace(answer, not_before=throttle)
-        decide = functools.partial(self._decide, asked, answer)
-        check, counts = await self.frontier.complete_feed(asked, decide, self.record(asked, response, ""), throttle)
-        ms = round((time.monotonic() - asked.started) * 1000)
+        decide = functools.partial(self._decide, task, answer)
+        check, counts = await self.frontier.complete_feed(task, decide, log_entry(task, response, ""), throttle)
+        ms = round((time.monotonic() - task.started) * 1000)
         log.info(
             "%s: %s%s", feed.url, check.outcome, f" ({check.error})" if check.error else f", {counts.new} new" if check.outcome == "changed" else "",
             extra={
@@ -126,10 +126,9 @@ class FeedPoller:
                 feed.url, check.gap.from_at, check.gap.to_at, extra={"event": "gap", "source": feed.source, "url": feed.url},
             )  # fmt: skip
 
-    def _decide(self, asked: Asked, answer: PollResponse, writer: Writer) -> FeedCheck:
+    def _decide(self, task: FeedTask, answer: PollResponse, writer: Writer) -> FeedCheck:
         """In the writer's thread: which entries were known, then the decision."""
-        feed, schedule, at = asked.feed, self.config.schedule, asked.at
-        assert feed is not None
+        feed, schedule, at = task.feed, self.config.schedule, task.at
         listed = entries_to_store(answer, schedule=schedule, now=at)
         known = writer.known_entries(feed.url, listed) if listed else set()
         # An entry without a date came now; in a first window it may have come any time.
@@ -137,7 +136,7 @@ class FeedPoller:
         new = [e for e in listed if e.identity not in known]
         times = tuple(t for e in new for t in ((parse_utc(e.published_at).timestamp(),) if e.published_at else undated))
         spread = int(hashlib.sha256(feed.url.encode()).hexdigest()[:8], 16) / 2**31 - 1
-        every = asked.source.every if asked.source else None
+        every = task.source.every if task.source else None
         return decide(
             feed,
             answer,
@@ -151,43 +150,40 @@ class FeedPoller:
 
     # Steps of gaps and backfills
 
-    async def _step_answered(self, asked: Asked, response: Response) -> None:
-        step, feed = asked.step, asked.feed
-        assert step is not None
-        assert feed is not None
+    async def _step_answered(self, task: StepTask, response: Response) -> None:
+        step = task.step
         if step.kind == "robots":
             body = response.body if response.status == 200 else b""
-            await self._settle_step(asked, steps_from_robots(step, body, response.url), response)
+            await self._settle_step(task, steps_from_robots(step, body, response.url), response)
             return
         if response.status != 200:
-            later = retry_after(header(response.headers, "Retry-After"), now=asked.now)
+            later = retry_after(header(response.headers, "Retry-After"), now=task.now)
             throttle = None
             if response.status in {429, 503}:
-                throttle = later or asked.now + timedelta(seconds=THROTTLED * self.config.pace.hour)
+                throttle = later or task.now + timedelta(seconds=THROTTLED * self.config.pace.hour)
             hard = 400 <= response.status < 500 and response.status != 429
             found = BackfillResult(
                 error=f"the server answered {response.status}",
                 permanent=hard,
-                retry_at=later or self._step_retry(asked),
+                retry_at=later or self._step_retry(task),
             )
-            await self._settle_step(asked, found, response, throttle)
+            await self._settle_step(task, found, response, throttle)
             return
         try:
-            parsed = await self._parse(feed, response, asked.at)
+            parsed = await self._parse(step.url, step.kind, step.source, response, task.at)
         except (FeedError, PageFailed) as error:
-            await self._settle_step(asked, BackfillResult(error=str(error), permanent=True), response)
+            await self._settle_step(task, BackfillResult(error=str(error), permanent=True), response)
             return
-        await self._settle_step(asked, parsed, response)
+        await self._settle_step(task, parsed, response)
 
     async def _settle_step(
         self,
-        asked: Asked,
+        task: StepTask,
         what: ParsedFeed | BackfillResult,
         response: Response | None,
         throttle: datetime | None = None,
     ) -> None:
-        step = asked.step
-        assert step is not None
+        step = task.step
         url = response.url if response is not None else step.url
 
         def decide(writer: Writer) -> BackfillResult:
@@ -195,7 +191,7 @@ class FeedPoller:
                 return what
             return follow_step(step, what, url, known_before=writer.known_before(step, what.entries))
 
-        found = await self.frontier.complete_step(asked, decide, self.record(asked, response, "step"), throttle)
+        found = await self.frontier.complete_step(task, decide, log_entry(task, response, "step"), throttle)
         error = what.error if isinstance(what, BackfillResult) else None
         log.info(
             "%s: %s",
@@ -204,17 +200,18 @@ class FeedPoller:
             extra={"event": "step", "source": step.source, "url": step.url, "new": found},
         )
 
-    def _step_retry(self, asked: Asked) -> datetime:
-        attempts = asked.step.attempts if asked.step else 0
-        return asked.now + timedelta(seconds=self.config.pace.hour / 4 * 2**attempts)
+    def _step_retry(self, task: StepTask) -> datetime:
+        return task.now + timedelta(seconds=self.config.pace.hour / 4 * 2**task.step.attempts)
 
-    def record(self, asked: Asked, response: Response | None, outcome: str) -> FetchLogEntry:
-        """The line of the ledger for a request."""
-        url = response.url if response is not None else asked.url
-        return FetchLogEntry(
-            at=asked.at, url=url, host=host_of(url), status=response.status if response is not None else None, outcome=outcome,
-            bytes=response.meta.get("wire_bytes", len(response.body)) if response is not None else 0, ms=round((time.monotonic() - asked.started) * 1000), conditional=bool(asked.validators),
-        )  # fmt: skip
+
+def log_entry(task: FetchTask, response: Response | None, outcome: str) -> FetchLogEntry:
+    """The row of fetches for a request."""
+    url = response.url if response is not None else task.url
+    return FetchLogEntry(
+        at=task.at, url=url, host=host_of(url), status=response.status if response is not None else None, outcome=outcome,
+        bytes=response.meta.get("wire_bytes", len(response.body)) if response is not None else 0, ms=round((time.monotonic() - task.started) * 1000),
+        conditional=bool(task.validators),
+    )  # fmt: skip
 
 
 def apply_source_patterns(parsed: ParsedFeed, source: Source | None) -> ParsedFeed:

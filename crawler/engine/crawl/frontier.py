@@ -1,6 +1,6 @@
 """What is asked next, and what becomes of each answer: the engine's side of the store's frontier.
 
-lease -> Asked -> (Scrapy) -> Answer or page -> FeedCheck or Verdict -> store. Nothing lives here that a kill would lose: what is in flight is leased
+lease -> FetchTask -> (Scrapy) -> PollResponse or PageResponse -> FeedCheck or Verdict -> store. Nothing lives here that a kill would lose: what is in flight is leased
 in the store, and whoever takes the lock next gives it back.
 """
 
@@ -14,21 +14,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from crawler.articles import failures
 from crawler.config.models import Config, Source, SourceIndex
 from crawler.engine.crawl.counts import RunCounts
 from crawler.engine.crawl.host_backoff import HostBackoff
 from crawler.engine.crawl.leasing import PER_HOST, RunState, lease
 from crawler.engine.crawl.plan import CrawlPlan
-from crawler.engine.fetch_task import Asked, ask_entry, ask_feed, ask_step
+from crawler.engine.fetch_task import ArticleTask, FeedTask, FetchTask, StepTask, article_task, feed_task, step_task
 from crawler.errors import CrawlerError
 from crawler.feeds.backfill import initial_steps
 from crawler.feeds.revisit import is_full_fetch_due
 from crawler.urls import host_of
 from storage.async_writer import AsyncWriter
 from storage.errors import StorageError
-from storage.records import BackfillResult, BackfillStep, Entry, Feed, FeedCheck, FetchLogEntry, Verdict, parse_utc
+from storage.records import BackfillResult, BackfillStep, Entry, Feed, FeedCheck, FetchLogEntry, parse_utc
 from storage.sql.entries import CheckCounts
+from storage.verdicts import NotArticle, Verdict
 from storage.writer import Writer
 
 IN_FLIGHT = 192  # requests inside Scrapy; its queue is O(hosts) a pop (SCRAPY.md 2)
@@ -54,7 +54,7 @@ class Frontier:
         self.on_listed: Callable[[], Awaitable[None]] | None = None
         self._wake = asyncio.Event()
         self._looked = 0.0
-        self._in_flight: dict[Asked, str] = {}  # each request that is not settled: its feed's source, or "entries"
+        self._in_flight: dict[FetchTask, str] = {}  # each request that is not settled: its feed's source, or "entries"
         self._feeds_done: set[str] = set()
         self._taken: Counter[str] = Counter()
         self._tried: set[int] = set()  # entries that failed in this run: their next try is the next run's
@@ -83,14 +83,14 @@ class Frontier:
 
     def entries_in_flight(self) -> list[int]:
         """The entries that are being asked for."""
-        return [asked.entry.id for asked in self._in_flight if asked.entry is not None]
+        return [task.entry.id for task in self._in_flight if isinstance(task, ArticleTask)]
 
     @property
     def in_flight(self) -> int:
         """Requests that are not settled."""
         return len(self._in_flight)
 
-    async def next_batch(self) -> list[Asked] | None:
+    async def next_batch(self) -> list[FetchTask] | None:
         """What may be asked now; an empty list when there is no room or nothing yet, None when the run is over."""
         most = min(IN_FLIGHT, 2 * self.config.http.concurrency)
         room = max(0, most - len(self._in_flight))
@@ -106,20 +106,20 @@ class Frontier:
         leased = await self.writer.run(functools.partial(lease, plan=self.plan, known=self._known(room), now=now))
         if leased.no_rechecks:
             self.rechecks_due = False
-        asked = [*self._ask_feeds(leased.feeds, now), *self._ask_steps(leased.steps, now)]
+        tasks: list[FetchTask] = [*self._feed_tasks(leased.feeds, now), *self._step_tasks(leased.steps, now)]
         if not self.plan.endless:
             self._taken.update(entry.source or "" for entry in leased.entries if entry.id)
-        asked += await self._ask_entries(leased.entries, now)
-        self.counts.asked += len(asked)
+        tasks += await self._article_tasks(leased.entries, now)
+        self.counts.asked += len(tasks)
         await self._expect(leased.feeds, now)
         nothing = not (leased.feeds or leased.steps or leased.entries)
         if nothing and idle and not self.plan.endless:
             return None if await self._over() else []
-        return asked
+        return tasks
 
     async def _expect(self, feeds: list[Feed], now: datetime) -> None:
         """Once all feeds of a pass are read it is known how many requests there will be, for whoever shows progress."""
-        reading = feeds or any(request.feed is not None and request.step is None for request in self._in_flight)
+        reading = feeds or any(isinstance(task, FeedTask) for task in self._in_flight)
         if self.counts.expected is not None or self.plan.endless or reading or (self.plan.backfill and not self.listed):
             return
         taken, most = dict(self._taken), self.plan.limit
@@ -132,21 +132,20 @@ class Frontier:
 
         self.counts.expected = self.counts.asked + await self.writer.run(left)
 
-    def _ask_feeds(self, feeds: list[Feed], now: datetime) -> list[Asked]:
-        asked: list[Asked] = []
+    def _feed_tasks(self, feeds: list[Feed], now: datetime) -> list[FeedTask]:
+        tasks: list[FeedTask] = []
         for feed in feeds:
-            source = self.source_of(feed.source, feed.url)
-            whole = is_full_fetch_due(feed, now=now, hour=self.config.pace.hour)
-            asked.append(ask_feed(feed, source, now, unconditional=whole))
-            self._in_flight[asked[-1]] = feed.source or ""
+            full = is_full_fetch_due(feed, now=now, hour=self.config.pace.hour)
+            tasks.append(feed_task(feed, self.source_of(feed.source, feed.url), now, unconditional=full))
+            self._in_flight[tasks[-1]] = feed.source or ""
             if not self.plan.endless:
                 self._feeds_done.add(feed.url)
-        return asked
+        return tasks
 
-    def _ask_steps(self, steps: list[BackfillStep], now: datetime) -> list[Asked]:
-        asked = [ask_step(step, self.source_of(step.source, step.url), now) for step in steps]
-        self._in_flight.update((request, step.source) for request, step in zip(asked, steps, strict=True))
-        return asked
+    def _step_tasks(self, steps: list[BackfillStep], now: datetime) -> list[StepTask]:
+        tasks = [step_task(step, self.source_of(step.source, step.url), now) for step in steps]
+        self._in_flight.update((task, task.step.source) for task in tasks)
+        return tasks
 
     async def _over(self) -> bool:
         """Whether nothing is left: a backfill first lists all, tells how much it is, and then fetches."""
@@ -158,7 +157,7 @@ class Frontier:
         return self.plan.dry
 
     def _known(self, room: int) -> RunState:
-        in_flight = tuple(asked.feed.url for asked in self._in_flight if asked.feed)
+        in_flight = tuple(task.feed.url for task in self._in_flight if isinstance(task, FeedTask))
         crowded = self.config.politeness.delay >= 2 * LOOK  # then the room is better given to other hosts
         return RunState(
             room=room,
@@ -169,37 +168,40 @@ class Frontier:
             tried_keys=tuple(self._tried_keys),
             busy=frozenset(self._in_flight.values()),
             taken=dict(self._taken),
-            hosts=dict(Counter(host_of(asked.url) for asked in self._in_flight)),
+            hosts=dict(Counter(host_of(task.url) for task in self._in_flight)),
             rechecks=self.rechecks_due,
             listed=self.listed,
         )
 
-    async def _ask_entries(self, entries: list[Entry], now: datetime) -> list[Asked]:
-        asked: list[Asked] = []
+    async def _article_tasks(self, entries: list[Entry], now: datetime) -> list[ArticleTask]:
+        tasks: list[ArticleTask] = []
         for entry in entries:
             source = self.source_of(entry.source, entry.url)
-            listed = entry.found_by != "user"  # a person's word goes first
-            refusal = source.exclusion_reason(entry.url) if source and listed else None
-            request = Asked(url=entry.url, at=now, source=source, entry=entry)
+            by_user = entry.found_by == "user"  # whose word goes before patterns
+            refusal = source.exclusion_reason(entry.url) if source and not by_user else None
+            task = ArticleTask(url=entry.url, at=now, source=source, entry=entry)
             try:
-                request = ask_entry(entry, source, now, unconditional=entry.id in self.plan.entries)
+                task = article_task(entry, source, now, unconditional=entry.id in self.plan.entries)
             except ValueError as error:
                 refusal = str(error)
-            self._in_flight[request] = "entries"
+            self._in_flight[task] = "entries"
             if refusal:
-                await self.complete_article(
-                    request, replace(failures.rejected(entry, refusal, now, None), article_id=None)
-                )
+                await self._refuse(task, refusal)
             else:
-                asked.append(request)
-        return asked
+                tasks.append(task)
+        return tasks
+
+    async def _refuse(self, task: ArticleTask, reason: str) -> None:
+        """Complete what is not requested at all."""
+        entry = task.entry
+        verdict = NotArticle(at=task.at, entry_ids=(entry.id,) if entry.id else (), source=entry.source, reason=reason)
+        await self.complete_article(task, lambda writer: (verdict, writer.apply_verdict(verdict)))
 
     async def complete_feed(
-        self, asked: Asked, decide: Callable[[Writer], FeedCheck], record: FetchLogEntry, throttle: datetime | None
+        self, task: FeedTask, decide: Callable[[Writer], FeedCheck], record: FetchLogEntry, throttle: datetime | None
     ) -> tuple[FeedCheck, CheckCounts]:
         """Look up what was listed before, decide, and write what a poll found, in one transaction; a hole comes with the steps that may fill it."""
-        feed = asked.feed
-        assert feed is not None
+        feed, source = task.feed, task.source
         self.backoff.record(record, throttle)
 
         def job(writer: Writer) -> tuple[FeedCheck, CheckCounts]:
@@ -215,12 +217,11 @@ class Frontier:
                 ]
             )
             counts = writer.apply_check(check, feed.source)
-            if check.gap is not None and asked.source is not None:
+            if check.gap is not None and source is not None:
                 since, until = parse_utc(check.gap.from_at), parse_utc(check.gap.to_at)
                 now_known = replace(
                     feed, archive_url=check.archive_url, kind=check.kind or feed.kind, final_url=check.final_url
                 )
-                source = asked.source
                 another = writer.open_gap(
                     check.gap,
                     lambda gap_id: initial_steps(source, (now_known,), since=since, until=until, gap_id=gap_id),
@@ -238,31 +239,30 @@ class Frontier:
                 self.counts.feed(feed.source or "", check, counts)
             return check, counts
         finally:
-            self._done(asked)
+            self._done(task)
 
     async def complete_step(
         self,
-        asked: Asked,
+        task: StepTask,
         decide: Callable[[Writer], BackfillResult],
         record: FetchLogEntry,
         throttle: datetime | None = None,
     ) -> int:
         """Write what a page of older articles brought; how many entries are new."""
-        step = asked.step
-        assert step is not None
+        step = task.step
         self.backoff.record(record, throttle)
 
         def job(writer: Writer) -> int:
             writer.insert_fetches([record])
             self._note(writer, record, throttle)
-            return writer.apply_step(step, decide(writer), asked.at)
+            return writer.apply_step(step, decide(writer), task.at)
 
         try:
             found = await self.writer.submit(job)
             self.counts.step(step.source, found)
             return found
         finally:
-            self._done(asked)
+            self._done(task)
 
     def _note(self, writer: Writer, record: FetchLogEntry, until: datetime | None) -> None:
         """Runs in the writer's thread: a server that asked to be left alone, for this address, and from the second on for its host."""
@@ -271,46 +271,34 @@ class Frontier:
         writer.record_throttle(host=record.host, url=record.url, until=until, now=self.clock())
 
     async def complete_article(
-        self, asked: Asked, verdict: Verdict, record: FetchLogEntry | None = None, throttle: datetime | None = None
-    ) -> None:
-        """Write a verdict that needs no look at what is held."""
+        self,
+        task: ArticleTask,
+        write: Callable[[Writer], tuple[Verdict, int | None]],
+        record: FetchLogEntry | None = None,
+        throttle: datetime | None = None,
+    ) -> tuple[Verdict, int | None]:
+        """Look up, decide and write in one transaction; the verdict and the id of the article."""
         self.backoff.record(record, throttle)
 
-        def job(writer: Writer) -> int | None:
+        def job(writer: Writer) -> tuple[Verdict, int | None]:
+            verdict, article_id = write(writer)
             if record:
-                writer.insert_fetches([record])
+                writer.insert_fetches([replace(record, outcome=record.outcome or verdict.outcome)])
                 self._note(writer, record, throttle)
-            return writer.apply_verdict(verdict)
+            return verdict, article_id
 
         try:
-            await self.writer.submit(job)
-            self._told(asked, verdict)
+            verdict, article_id = await self.writer.submit(job)
+            self._count(task, verdict)
+            return verdict, article_id
         finally:
-            self._done(asked)
+            self._done(task)
 
-    async def store_article(self, asked: Asked, decide: Callable[[Writer], Verdict], record: FetchLogEntry) -> Verdict:
-        """Look up what is held, decide, and write, in one transaction."""
-
-        def job(writer: Writer) -> Verdict:
-            writer.insert_fetches([record])
-            verdict = decide(writer)
-            writer.apply_verdict(verdict)
-            return verdict
-
-        try:
-            verdict = await self.writer.submit(job)
-            self._told(asked, verdict)
-            return verdict
-        finally:
-            self._done(asked)
-
-    def _told(self, asked: Asked, verdict: Verdict) -> None:
-        entry = asked.entry
-        assert entry is not None
+    def _count(self, task: ArticleTask, verdict: Verdict) -> None:
         if verdict.outcome in {"failed", "retry", "gone", "headline"} and not self.plan.endless:
-            self._tried.add(entry.id)
-            self._tried_keys.update(filter(None, [entry.url_key]))
-        self.counts.verdict(verdict.source or entry.source, verdict)
+            self._tried.add(task.entry.id)
+            self._tried_keys.update(filter(None, [task.entry.url_key]))
+        self.counts.verdict(verdict.source or task.entry.source, verdict)
 
     def abort(self, error: StorageError | CrawlerError) -> None:
         """The run cannot go on: hand out nothing more, and end with what went wrong."""
@@ -325,16 +313,16 @@ class Frontier:
     def clock_set(self, seconds: float) -> None:
         """The wall clock was set by so many seconds: what is under way was asked by the old one."""
         by = timedelta(seconds=seconds)
-        for asked in self._in_flight:
-            asked.at += by
+        for task in self._in_flight:
+            task.at += by
         self.backoff.clock_set(by)
 
     def steps_in_flight(self) -> list[int]:
         """The steps that are being asked for."""
-        return [asked.step.id for asked in self._in_flight if asked.step is not None]
+        return [task.step.id for task in self._in_flight if isinstance(task, StepTask)]
 
-    def _done(self, asked: Asked) -> None:
-        if self._in_flight.pop(asked, None) is not None:
+    def _done(self, task: FetchTask) -> None:
+        if self._in_flight.pop(task, None) is not None:
             self.counts.answered += 1
         self._wake.set()
 

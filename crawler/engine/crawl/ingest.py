@@ -1,50 +1,96 @@
-"""What one page means for the store: look up what it may be, decide, and write the raw page. Knows no Scrapy."""
+"""One article request, from what came of it to the store: read the page in a worker, then look up, decide and write in one transaction.
+
+Knows no Scrapy: what reads an archive can call it too.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
+import functools
 
+from crawler.articles import failures
 from crawler.articles.identity import SAME_TEXT_WORDS
 from crawler.articles.near_duplicates import content_hash
+from crawler.articles.page_response import PageFailure, PageResponse
 from crawler.articles.verdict import decide
-from crawler.articles.visit import PageVisit, StoredMatches
-from storage.records import Verdict, parse_utc
+from crawler.articles.visit import PageVisit, StoredMatches, rules_site
+from crawler.config.models import Config, PublisherRules, Source
+from crawler.content_encoding import DecodeError
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import PageFailed, WorkerPool
+from crawler.urls import host_of
+from storage.records import Article, parse_utc
+from storage.verdicts import Verdict
+from storage.warc import RawPage
 from storage.writer import Writer
 
 
-def look_up_and_decide(writer: Writer, visit: PageVisit, record: bytes) -> Verdict:
-    """In the writer's thread and transaction: what is held that this may be, the decision, and the raw page of what is written."""
-    verdict = _decided(writer, visit)
-    if writer.pages is None or verdict.article is None or not record:
-        return verdict
-    file, offset = writer.pages.add(record, visit_time(visit))
+async def visit_page(page: PageResponse, source: Source | None, config: Config, pool: WorkerPool) -> PageVisit:
+    """Read the page of an answer that holds one.
+
+    Args:
+        page: the request and its answer.
+        source: of the answer's final address.
+        config: the settings in force.
+        pool: the worker processes.
+    """
+    hour = config.pace.hour
+    ages = source.recheck if source and source.recheck is not None else config.schedule.recheck
+    visit = PageVisit(page=page, source=page.entry.source, rechecks=() if page.entry.backfill else ages, hour=hour)
+    if failures.without_page(page, visit.recheck_at, hour=hour) is not None:
+        return visit
+    rules = source.article if source else PublisherRules()
+    entry = dataclasses.replace(page.entry, source=source.id if source else None)
+    raw = RawPage(
+        url=page.url, at=page.at, status=page.status or 0, headers=page.headers, body=page.body, packed=page.gzipped
+    )
+    read = functools.partial(
+        worker.read_page, most=config.http.max_bytes, keep=config.extract.keep_raw, entry=entry, source=entry.source,
+        language=source.language if source else None, rules=rules, now=page.at,
+    )  # fmt: skip
+    try:
+        found = await pool.run(read, raw, source=entry.source or host_of(page.url))
+    except (PageFailed, DecodeError) as error:
+        failure = PageFailure(reason=str(error), permanent=isinstance(error, PageFailed))
+        return dataclasses.replace(visit, page=dataclasses.replace(page, failure=failure))
+    extraction, article = found.reading.extraction, found.reading.article
+    if extraction is None:
+        return dataclasses.replace(visit, forbidden=True)
+    if article is not None:
+        article = dataclasses.replace(
+            article, etag=page.header("ETag"), last_modified=page.header("Last-Modified"), raw_sha256=found.sha256
+        )
     return dataclasses.replace(
-        verdict, article=dataclasses.replace(verdict.article, warc_file=file, warc_offset=offset)
-    )
+        visit, page=dataclasses.replace(page, entry=entry), source=entry.source, extraction=extraction, article=article,
+        grams=found.reading.grams, id_site=rules_site(entry.source, page.url, rules), warc_record=found.record,
+    )  # fmt: skip
 
 
-def _decided(writer: Writer, visit: PageVisit) -> Verdict:
-    if visit.article is None:
-        return decide(visit, StoredMatches(), now=visit_time(visit))
-    article = visit.article
+def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
+    """Inside the writer's transaction: look up, decide, write; the verdict, and the id of the article it is about."""
+    verdict = decide(visit, _look_up(writer, visit))
+    if writer.pages is not None and visit.warc_record and (article := getattr(verdict, "article", None)) is not None:
+        file, offset = writer.pages.add(visit.warc_record, visit.page.at)
+        kept = dataclasses.replace(article, warc_file=file, warc_offset=offset)
+        verdict = dataclasses.replace(verdict, article=kept)
+    return verdict, writer.apply_verdict(verdict)
+
+
+def _look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
+    """What is stored that the page may be."""
+    article, asked = visit.article, visit.page.entry.article_id
+    if article is None:
+        if asked is None or visit.page.status != 404:
+            return StoredMatches()
+        since = writer.first_not_found_at(asked)
+        return StoredMatches(not_found_since=parse_utc(since) if since else None)
     by_key = writer.articles_by_url_keys([address.url_key for address in visit.addresses])
-    ids = {article_id for article_id, _ in by_key.values()} | (
-        {visit.entry.article_id} if visit.entry.article_id else set()
-    )
+    ids = {article_id for article_id, _ in by_key.values()} | ({asked} if asked else set())
     articles = {article_id: found for article_id in ids if (found := writer.article(article_id)) is not None}
-    same = (
-        writer.articles_with_text(visit.source, content_hash(article.title, article.subtitle, article.text))
-        if article.word_count >= SAME_TEXT_WORDS
-        else []
-    )
-    now = visit_time(visit)
-    alone = all(held.completeness != "full" and held.duplicate_of is None for held in articles.values())
-    likely = writer.twins(visit.prints, now, visit.source) if alone else []
-    twins = [twin for twin in likely if twin.id not in articles]
-    return decide(visit, StoredMatches(by_key=by_key, articles=articles, same_text=same, twins=twins), now=now)
-
-
-def visit_time(visit: PageVisit) -> datetime:
-    """When the page was asked for."""
-    return parse_utc(visit.article.fetched_at) if visit.article and visit.article.fetched_at else datetime.now(UTC)
+    same: list[Article] = []
+    if article.word_count >= SAME_TEXT_WORDS:
+        same = writer.articles_with_text(visit.source, content_hash(article.title, article.subtitle, article.text))
+    alone = all(stored.completeness != "full" and stored.duplicate_of is None for stored in articles.values())
+    likely = writer.duplicate_candidates(visit.prints, visit.page.at, visit.source) if alone else []
+    candidates = [other for other in likely if other.id not in articles]
+    return StoredMatches(by_key=by_key, articles=articles, same_text=same, candidates=candidates)

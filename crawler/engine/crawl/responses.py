@@ -1,42 +1,51 @@
-"""Small questions to one answer, and the decision in the writer's transaction. Not for asking: see spider.py."""
+"""Scrapy's response or failure as values that the rest of the crawl reads."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from scrapy.http import Response
 
+from crawler.articles.page_response import PageFailure, PageResponse
+from crawler.engine.fetch_task import ArticleTask
+from crawler.engine.middlewares.address_guard import RequestRefused
 from crawler.engine.middlewares.decompression import GZIPPED
-from storage.warc import RawPage
 
 
-def raw_page(response: Response, at: datetime) -> RawPage:
-    """The page as it came."""
+def page_response(task: ArticleTask, response: Response) -> PageResponse:
+    """An answer."""
     headers = tuple(
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, values in response.headers.items()
         for value in values
     )
-    return RawPage(
-        url=response.url,
-        at=at,
-        status=response.status,
-        headers=headers,
-        body=response.body,
-        packed=GZIPPED in response.flags,
-    )
+    return PageResponse(
+        entry=task.entry, requested_url=task.url, url=response.url, redirects=tuple(response.meta.get("redirect_urls", ()))[1:],
+        at=task.at, answered_at=task.now, conditional=bool(task.validators), status=response.status, headers=headers,
+        body=response.body, gzipped=GZIPPED in response.flags,
+    )  # fmt: skip
+
+
+def page_failure(
+    task: ArticleTask, reason: str, error: BaseException | None = None, *, permanent: bool = False
+) -> PageResponse:
+    """No answer.
+
+    Args:
+        task: the request.
+        reason: why, as an end to "URL: ".
+        error: what Scrapy or a middleware raised.
+        permanent: the next request would meet the same.
+    """
+    ours = error if isinstance(error, RequestRefused) else None
+    failure = PageFailure(
+        reason=reason, retry_after=ours.retry_after if ours else None, permanent=permanent,
+        refused=ours is not None and ours.kind in {"guard", "robots"},
+    )  # fmt: skip
+    return PageResponse(entry=task.entry, requested_url=task.url, at=task.at, answered_at=task.now, failure=failure)
 
 
 def header(headers: Any, name: str) -> str | None:
     """A response header, byte for byte as text."""
     value = headers.get(name)
     return value.decode("latin-1") if value else None
-
-
-def media_of(response: Response) -> str | None:
-    """The media type of what is no page; None where it may be one."""
-    kind = (header(response.headers, "Content-Type") or "").split(";")[0].strip().lower()
-    if not kind or "html" in kind or kind in {"text/plain", "application/octet-stream", "application/xml", "text/xml"}:
-        return None
-    return kind

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scrapy.crawler import AsyncCrawlerProcess
-from scrapy.settings import Settings
 
 from crawler.config.loader import load_config
 from crawler.config.models import Config
-from crawler.engine.addon import settings_of
+from crawler.engine.addon import own_settings
 from crawler.engine.crawl.counts import RunCounts
 from crawler.engine.crawl.plan import CrawlPlan
 from crawler.engine.crawl.session import CrawlSession
@@ -57,9 +56,7 @@ def run(
     Raises:
         StorageError: the file is held or cannot be written.
     """
-    settings = Settings()
-    settings.setmodule("crawler.engine.settings", priority="project")
-    settings.setdict({**settings_of(config), "LOG_INSTALL_ROOT_HANDLER": False}, priority="cmdline")
+    settings = own_settings(config)
     logging.getLogger("scrapy").setLevel(logging.ERROR)
     logging.getLogger("twisted").setLevel(logging.CRITICAL)
     logging.getLogger("py.warnings").setLevel(logging.ERROR)

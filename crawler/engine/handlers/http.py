@@ -49,7 +49,7 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
     def request(self, request: Any) -> Any:
         """Ask; what this connection held before is somebody else's."""
         self._head = 0
-        self._let_go()
+        self._release()
         return super().request(request)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
@@ -68,7 +68,7 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
         BoundedProtocol.under_way += len(data)
         super().dataReceived(data)
         if self.state == "QUIESCENT":
-            self._let_go()
+            self._release()
         elif self._parser is None:
             self._end()
         elif self._held > LARGE_BODY:
@@ -77,7 +77,7 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
     def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
         """It is over."""
         super().connectionLost(reason)
-        self._let_go()
+        self._release()
 
     def go_on(self) -> None:
         """Read again."""
@@ -96,11 +96,11 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
             self.transport.pauseProducing()
 
     def _end(self) -> None:
-        self._let_go()
+        self._release()
         if self.transport is not None:
             self.transport.abortConnection()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         """What was held is handed on or dropped: the next goes on, and all of them where there is room."""
         BoundedProtocol.under_way -= self._held
         self._held = 0

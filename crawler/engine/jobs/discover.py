@@ -13,12 +13,11 @@ from urllib.parse import urljoin
 import scrapy
 from scrapy import signals
 from scrapy.crawler import AsyncCrawlerProcess
-from scrapy.settings import Settings
 
 from crawler.config.models import Config, PublisherRules, SourceIndex
-from crawler.engine.addon import settings_of
+from crawler.engine.addon import own_settings
 from crawler.engine.crawl.download_errors import describe_failure
-from crawler.engine.fetch_task import Asked
+from crawler.engine.fetch_task import FeedTask
 from crawler.engine.middlewares import address_guard
 from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, WorkerPool
@@ -149,9 +148,9 @@ async def get(
     crawler: Any, url: str, *, config: Config, index: SourceIndex, refused: dict[str, str], now: datetime
 ) -> ProbeResponse:
     """Ask one address on a running engine: robots.txt, the host's delay and the guard count as for a crawl (PEERS F 24)."""
-    asked = Asked(url=url, at=now, source=index.for_url(url), feed=Feed(url=url, source=None, kind="feed"))
+    task = FeedTask(url=url, at=now, source=index.for_url(url), feed=Feed(url=url, source=None, kind="feed"))
     try:
-        response = await crawler.engine.download_async(asked.request(maxsize=2 * config.http.max_bytes))
+        response = await crawler.engine.download_async(task.request(maxsize=2 * config.http.max_bytes))
     except Exception as failure:  # whatever a site does is an answer here
         return ProbeResponse(url=url, error=describe_failure(failure, refused, host_of(url)))
     headers = {
@@ -172,9 +171,7 @@ async def get(
 
 def run_probe(config: Config, work: Callable[[Web], Awaitable[_T]], now: Callable[[], datetime]) -> _T:
     """Run an asynchronous piece of work that asks the web, to its end. Once a process, as Twisted's reactor does not start twice."""
-    settings = Settings()
-    settings.setmodule("crawler.engine.settings", priority="project")
-    settings.setdict({**settings_of(config), "LOG_INSTALL_ROOT_HANDLER": False}, priority="cmdline")
+    settings = own_settings(config)
     logging.getLogger("scrapy").setLevel(logging.CRITICAL)
     logging.getLogger("twisted").setLevel(logging.CRITICAL)
     into: list[Any] = []

@@ -8,6 +8,7 @@ from scrapy import Request
 from scrapy.http import Response
 
 from crawler.content_encoding import DecodeError, decode_body, is_gzip
+from crawler.engine.fetch_task import ArticleTask
 
 GZIPPED = "packed"  # a response's flag: its body is as it came, gzip
 
@@ -37,8 +38,8 @@ class DecompressionMiddleware:
             return response
         body, flags, headers = response.body, response.flags, response.headers.copy()
         del headers["Content-Encoding"]
-        asked = request.meta.get("asked")
-        if asked is not None and asked.entry is not None and encodings in (["gzip"], ["x-gzip"]) and is_gzip(body):
+        task = request.meta.get("task")
+        if isinstance(task, ArticleTask) and encodings in (["gzip"], ["x-gzip"]) and is_gzip(body):
             flags = [*flags, GZIPPED]
         else:
             try:

@@ -7,7 +7,7 @@ from typing import Any, Self
 from scrapy import Request
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware as ScrapyRedirects
 
-from crawler.engine.fetch_task import Asked
+from crawler.engine.fetch_task import ArticleTask, FetchTask
 from crawler.urls import canonical_url
 
 
@@ -28,13 +28,13 @@ class RedirectMiddleware(ScrapyRedirects):
     def process_response(self, request: Request, response: Any, spider: Any = None) -> Any:  # noqa: ARG002 - Scrapy's signature
         """A redirected request is made anew: validators and the source's own headers go only where they belong."""
         result = super().process_response(request, response)
-        asked: Asked | None = request.meta.get("asked")
-        if asked is None or not isinstance(result, Request) or result is request:
+        task: FetchTask | None = request.meta.get("task")
+        if task is None or not isinstance(result, Request) or result is request:
             return result
         try:
             url = (
-                canonical_url(result.url) if asked.entry else result.url
+                canonical_url(result.url) if isinstance(task, ArticleTask) else result.url
             )  # tracking parameters may be forbidden by robots.txt
         except ValueError:
             url = result.url
-        return result.replace(url=url, headers=asked.headers_for(url))
+        return result.replace(url=url, headers=task.headers_for(url))

@@ -12,7 +12,7 @@ from scrapy import Request
 
 from crawler.config.models import Config
 from crawler.engine.addon import CONFIG
-from crawler.engine.fetch_task import Asked, netloc
+from crawler.engine.fetch_task import FetchTask, netloc
 from crawler.engine.middlewares.address_guard import RequestRefused
 from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, WorkerPool
@@ -73,10 +73,10 @@ class RobotsMiddleware:
 
     async def process_request(self, request: Request) -> None:
         """Wait for robots.txt, then obey it."""
-        asked: Asked | None = request.meta.get("asked")
-        if asked is None:  # robots.txt itself
+        task: FetchTask | None = request.meta.get("task")
+        if task is None:  # robots.txt itself
             return
-        source = asked.source
+        source = task.source
         delay = source.delay if source and source.delay is not None else self.config.politeness.delay
         if self.config.politeness.obey_robots and (source is None or source.obey_robots):
             robots = await self._obeyed(request.url)

@@ -1,0 +1,26 @@
+"""The item that `scrapy crawl` hands to pipelines and exporters: a stored article, after its transaction."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import scrapy
+
+from crawler.outputs.rows import FIELD_ORDER, article_row
+from storage.records import Article
+
+
+class ArticleItem(scrapy.Item):
+    """An article as `newsdesk export --format jsonl` writes it, and `change`: new, headline, revised or address."""
+
+    fields: ClassVar[dict[str, scrapy.Field]] = {name: scrapy.Field() for name in ("change", *FIELD_ORDER)}
+
+
+def article_item(article: Article, change: str) -> ArticleItem:
+    """A stored article as an item.
+
+    Args:
+        article: as it was read back from the store.
+        change: the outcome of the request that brought it.
+    """
+    return ArticleItem(change=change, **article_row(article))
