@@ -9,6 +9,9 @@ from scrapy.settings import BaseSettings, Settings
 from crawler.config.loader import load_config
 from crawler.config.models import Config
 
+# Seconds between two requests to a host. Where it is 0, Scrapy starts all queued requests of a host at once, since a slot counts a transfer only
+# when its task runs (scrapy/core/downloader/__init__.py, _process_queue).
+MIN_DELAY = 0.001
 CONFIG = "NEWSDESK_CONFIG_VALUE"  # a Config that the caller has loaded already
 
 
@@ -22,7 +25,7 @@ def settings_of(config: Config) -> dict[str, Any]:
         "REDIRECT_MAX_TIMES": config.http.max_redirects,
         "CONCURRENT_REQUESTS": max(1, config.http.concurrency),
         "CONCURRENT_REQUESTS_PER_DOMAIN": max(1, config.politeness.per_host),
-        "DOWNLOAD_DELAY": config.politeness.delay,
+        "DOWNLOAD_DELAY": max(MIN_DELAY, config.politeness.delay),
         "DOWNLOAD_DELAY_JITTER": min(1.0, config.politeness.jitter),
         "DOWNLOAD_VERIFY_CERTIFICATES": config.http.verify_tls,
     }

@@ -88,7 +88,7 @@ def test_robots_txt_is_obeyed_and_tracking_parameters_are_stripped_before_asking
     assert "/secret/story-one-two-three" not in site.paths()
     assert "/2026/story-one-two-three" in site.paths()
     assert desk.rows("SELECT url FROM article_urls")[0]["url"].endswith("?utm_source=rss")
-    assert entries(desk)["secret/story-one-two-three"]["reason"] == "robots.txt forbids it"
+    assert entries(desk)["secret/story-one-two-three"]["reason"] == "disallowed by robots.txt"
 
 
 def test_a_robots_txt_that_fails_defers_the_host(desk: Desk, site: Site) -> None:
@@ -392,6 +392,17 @@ def test_section_pages_are_polled_where_an_outlet_has_no_feed(desk: Desk, site: 
     assert desk.run("crawl").code == 0
     assert len(articles(desk)) == 3
     assert {r["found_by"] for r in desk.rows("SELECT found_by FROM entries")} == {"page"}
+
+
+def test_a_delay_of_zero_is_still_one_request_at_a_time(desk: Desk, site: Site) -> None:
+    site.news(12)
+    for path, answer in site.answers.items():
+        if path.startswith("/2026"):
+            answer.delay = 0.03
+    desk.configure(source(site), delay=0)
+    assert desk.run("crawl").code == 0
+    assert len(articles(desk)) == 12
+    assert site.most_in_flight == 1
 
 
 def test_rechecks_come_at_their_ages_and_find_a_silent_edit(desk: Desk, site: Site) -> None:

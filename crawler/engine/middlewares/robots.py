@@ -11,7 +11,7 @@ from typing import Any, Self
 from scrapy import Request
 
 from crawler.config.models import Config
-from crawler.engine.addon import CONFIG
+from crawler.engine.addon import CONFIG, MIN_DELAY
 from crawler.engine.fetch_task import FetchTask, netloc
 from crawler.engine.middlewares.address_guard import RequestRefused
 from crawler.engine.workers import worker
@@ -81,7 +81,7 @@ class RobotsMiddleware:
         if self.config.politeness.obey_robots and (source is None or source.obey_robots):
             robots = await self._obeyed(request.url)
             delay = max(delay, min(robots.delay, LONGEST_DELAY))
-        self._set_delay(host_of(request.url), delay)
+        self._set_delay(host_of(request.url), max(MIN_DELAY, delay))
 
     async def _obeyed(self, url: str) -> RobotsCacheEntry:
         """The robots.txt of an address' host, which allows the address.
@@ -98,7 +98,7 @@ class RobotsMiddleware:
                 robots.deferred, kind="deferred", retry_after=max(1.0, robots.until - time.monotonic())
             )
         if not await self._allows(robots, url):
-            raise RequestRefused("robots.txt forbids it", kind="robots")
+            raise RequestRefused("disallowed by robots.txt", kind="robots")
         return robots
 
     async def _allows(self, robots: RobotsCacheEntry, url: str) -> bool:
