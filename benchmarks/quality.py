@@ -146,7 +146,7 @@ def main() -> int:
     failed = [f"{line.part} {line.name}" for line in lines if line.fails]
     if failed:
         print(
-            f"quality: below the floor: {', '.join(failed)}; mend it, or lower the floor in {FLOORS.name} in a commit that says why",
+            f"quality: below the floor: {', '.join(failed)}; fix it, or lower the floor in {FLOORS.name} in a commit that says why",
             file=sys.stderr,
         )
     return 1 if failed else 0

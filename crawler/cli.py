@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 # name: (module in crawler.commands, what it does). The order is the order of the day.
 COMMANDS: dict[str, tuple[str, str]] = {
     "crawl": ("crawl", "One pass over the sources: new articles in, a summary per source out."),
-    "run": ("run", "The background crawler: each feed by its own rhythm, until it is told to end."),
+    "run": ("run", "The background crawler: each feed at its own interval, until SIGTERM or SIGINT."),
     "fetch": ("fetch", "Fetch and extract addresses now, and print the articles."),
-    "list": ("articles", "What is kept, newest first."),
+    "list": ("articles", "Stored articles, newest first."),
     "search": ("articles", "Full-text search, best first, with snippets."),
-    "show": ("show", "One article: its text, versions, copies, and where each field came from."),
+    "show": ("show", "One article: its text, versions, copies, and the origin of each field."),
     "edits": ("edits", "What publishers changed after publication."),
     "sources": ("sources", "The source list: list, add, test, enable, disable, rename, remove, import, export."),
     "status": ("status", "How the crawler and each source are doing."),
     "coverage": ("coverage", "What was watched and found, day by day."),
     "gaps": ("gaps", "What is known to be missing."),
     "backfill": ("backfill", "Older articles, from archive pages, sitemaps and section pages."),
-    "export": ("export", "What is kept, into a file."),
-    "reprocess": ("reprocess", "Extract again from the kept raw pages."),
+    "export": ("export", "Stored articles, to a file."),
+    "reprocess": ("reprocess", "Extract again from the stored raw pages."),
     "watch": ("watch", "Saved searches, and what they would have sent."),
-    "browse": ("browse", "What is kept, in the browser, read-only."),
-    "config": ("config", "The settings in force and where each came from."),
+    "browse": ("browse", "Stored articles in the browser, read-only."),
+    "config": ("config", "The settings in force and the origin of each."),
     "db": ("db", "The database file: migrate, check, backup, restore."),
-    "doctor": ("doctor", "Versions, limits and settings, and what to mend."),
+    "doctor": ("doctor", "Checks of the installation: versions, limits, settings."),
     "init": ("init", "Starter files in this folder."),
     "demo": ("demo", "A bundled local news web, crawled twice in seconds, no network."),
 }
@@ -198,7 +198,7 @@ def _failed(message: str, code: int, cause: BaseException | None = None) -> int:
     if cause is not None:
         import logging
 
-        logging.getLogger("newsdesk").debug("the error below came of this one:", exc_info=cause)
+        logging.getLogger("newsdesk").debug("the error below was caused by this one:", exc_info=cause)
 
     print(f"newsdesk: {safe(' '.join(message.split()))}", file=sys.stderr)
     return code

@@ -43,7 +43,7 @@ def decode_body(body: bytes, encodings: Sequence[str], most: int) -> bytes:
         elif encoding in {"gzip", "x-gzip"}:
             raise DecodeError("its body says that it is compressed, and is not")
         elif encoding in _UNASKED:
-            raise DecodeError(f"the answer is compressed with {encoding!r}, which was not asked for")
+            raise DecodeError(f"the answer is compressed with {encoding!r}, which was not requested")
     return body
 
 

@@ -73,7 +73,7 @@ class AsyncWriter:
                 if not self.wait_for_disk:
                     raise
                 if waited % LOG_INTERVAL == 0:
-                    log.error("%s (waiting; nothing more is asked for meanwhile)", error)
+                    log.error("%s (waiting; no requests are made meanwhile)", error)
                 await asyncio.sleep(PATIENCE)
                 waited += PATIENCE
             else:

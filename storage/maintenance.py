@@ -110,7 +110,7 @@ def check_index(writer: Writer) -> str | None:
 
 
 def reindex(writer: Writer) -> int:
-    """Write the full-text index anew."""
+    """Rebuild the full-text index."""
     with writer.transaction():
         return rebuild_index(writer.db)
 

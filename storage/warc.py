@@ -188,7 +188,7 @@ def read_raw(database: Path, name: str, offset: int) -> RawPage:
         why = "no page begins there"
     except FileNotFoundError:
         raise StorageError(
-            f"{path}: the raw page is not there; [extract] raw_retain says how long they are kept, and a backup of the database does not hold them"
+            f"{path}: the raw page is not there; [extract] raw_retain limits how long they are stored, and a backup of the database does not contain them"
         ) from None
     except OSError as error:
         raise _explained(path, error) from error

@@ -134,7 +134,7 @@ def test_status_doctor_config(kept: Desk) -> None:
 
 
 def test_db_check_backup_restore_migrate_prune(kept: Desk) -> None:
-    assert kept.run("db", "check").out.strip() == "news.db: whole"
+    assert kept.run("db", "check").out.strip() == "news.db: ok"
     assert kept.run("db", "backup", "b.db").code == 0
     assert re.search(r"generation \d{9,}", kept.run("--db", "other.db", "db", "restore", "b.db").out)
     assert "nothing to do" in kept.run("db", "migrate").out
@@ -216,8 +216,8 @@ def test_fetch_in_an_empty_folder_just_works(desk: Desk, site: Site) -> None:
     done = desk.run("fetch", url)
     assert done.code == 0
     assert done.out.startswith("A story by itself\n")
-    assert "kept as 1 in news.db" in done.err
-    assert "unchanged, kept as 1" in desk.run("fetch", url).err
+    assert "stored as 1 in news.db" in done.err
+    assert "unchanged, stored as 1" in desk.run("fetch", url).err
     assert desk.run("fetch", "--text", "-", stdin=f"{url}\n").out.startswith("Report 1-0")
     assert json.loads(desk.run("fetch", "--json", url).out)[0]["source"] is None
     some = desk.run("fetch", url, f"{site.base}/missing-story-of-the-day")
@@ -249,7 +249,7 @@ def test_sources_are_added_changed_and_removed_with_their_comments_kept(desk: De
     assert desk.run("crawl").code == 0
     tested = desk.run("sources", "test", f"{site.base}/feed.xml")
     assert "2 entries" in tested.out
-    assert "asked next" in tested.out
+    assert "the next poll would be" in tested.out
     assert "Story number 1" in tested.out
     assert desk.run("sources", "disable", "post").code == 0
     assert desk.run("crawl").code == 3

@@ -132,7 +132,7 @@ def test_a_backfill_that_could_not_look_says_so(desk: Desk, site: Site, robots: 
     for arguments in (("--dry-run",), ()):
         done = desk.run("backfill", "post", "--since", "2026-10-01", *arguments)
         assert done.code == 4, done.err
-        assert "post: could not look: " in done.err
+        assert "post: could not be searched: " in done.err
         assert "is missing" not in done.err
 
 
@@ -237,7 +237,7 @@ def test_a_run_says_what_it_watches_and_when_it_polls_next(
     with (desk.folder / "newsdesk.toml").open("a", encoding="utf-8") as file:
         file.write("\n# a remark\n")
     run.process.send_signal(signal.SIGHUP)
-    assert until(lambda: "was read anew" in run.text(), 20), run.text()
+    assert until(lambda: "configuration reloaded" in run.text(), 20), run.text()
     assert "warning" not in run.text()
     run.stop()
 

@@ -86,7 +86,7 @@ def test_lateness_counts_only_where_a_crawler_is_expected() -> None:
 @pytest.mark.parametrize(
     ("feed", "words"),
     [
-        ({"state": "gone", "last_error": "gone for good (410)"}, "is gone for good (410); it is asked no more"),
+        ({"state": "gone", "last_error": "gone for good (410)"}, "is gone for good (410); polling stopped"),
         (
             {
                 "failures": 9,
@@ -97,7 +97,7 @@ def test_lateness_counts_only_where_a_crawler_is_expected() -> None:
             'put `feeds = ["n"]` into [[source]] id = "a"',
         ),
         ({"effective_url": "https://new.org/rss"}, "has moved to https://new.org/rss for good"),
-        ({"validators_unreliable": 1}, "its validators lie"),
+        ({"validators_unreliable": 1}, "unreliable validators"),
         ({"capped": "it lists more than 2,000 entries without an address"}, "the rest is not stored"),
     ],
     ids=["gone", "failing", "moved", "lying", "capped"],
@@ -166,9 +166,15 @@ def test_coverage_tells_a_quiet_day_from_one_on_which_nobody_watched() -> None:
         a_day("2026-11-18", polls_ok=9, entries_new=3), a_day("2026-11-19", polls_ok=9), a_day("2026-11-20", longest_blind_seconds=86400),
         a_day("2026-11-21", polls_ok=2, longest_blind_seconds=30000, entries_new=1), a_day("2026-11-22", polls_ok=9, entries_new=1, gaps_open=1),
     ]  # fmt: skip
-    assert [r["seen"] for r in coverage_rows(days, by="day", now=NOW)] == ["found", "quiet", "blind", "patchy", "gap"]
+    assert [r["seen"] for r in coverage_rows(days, by="day", now=NOW)] == [
+        "news",
+        "no news",
+        "not polled",
+        "partial",
+        "gap",
+    ]
     (week, last) = coverage_rows(days, by="month", now=NOW), coverage_rows(days, by="week", now=NOW)
-    assert (week[0]["month"], week[0]["polls_ok"], week[0]["days_blind"]) == ("2026-11", 29, 1)
+    assert (week[0]["month"], week[0]["polls_ok"], week[0]["days_not_polled"]) == ("2026-11", 29, 1)
     assert last[0]["week"] == "2026-11-16"
 
 

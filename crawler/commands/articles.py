@@ -33,7 +33,7 @@ _OPTIONS = (
     click.option("--seen-since", type=When(), help="First seen since."),
     click.option("--story", type=click.IntRange(1, 2**62), metavar="ID", help="Only this story."),
     click.option("--changed", is_flag=True, help="Only articles that were edited."),
-    click.option("--complete", is_flag=True, help="Only articles whose full text is kept."),
+    click.option("--complete", is_flag=True, help="Only articles whose full text is stored."),
     click.option(
         "--fold-copies/--no-fold-copies",
         default=None,

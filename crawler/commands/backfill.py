@@ -12,7 +12,7 @@ from crawler.commands.params import When
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
 @click.option("--since", type=When(), required=True, help="From then on.")
 @click.option("--until", type=When(end=True), help="Up to then [default: now].")
-@click.option("--dry-run", is_flag=True, help="Say how much it is, and keep nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the number of articles and the duration; fetch nothing.")
 @pass_app
 def backfill_command(app: CliContext, sources: tuple[str, ...], since: str, until: str | None, dry_run: bool) -> int:
     """Older articles, from archive pages, sitemaps and section pages; first how many they are and how long it takes.
@@ -35,5 +35,5 @@ def backfill_command(app: CliContext, sources: tuple[str, ...], since: str, unti
     if dry_run:
         return result.exit_code or 0
     print_run(result)
-    app.message(f"{result.total('articles_new')} new; kept in {app.config.database}")
+    app.message(f"{result.total('articles_new')} new; stored in {app.config.database}")
     return result.exit_code or 0

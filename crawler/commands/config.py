@@ -17,7 +17,7 @@ def config_command() -> None:
 
 
 @config_command.command("show")
-@click.option("--origin", is_flag=True, help="Say where each setting came from.")
+@click.option("--origin", is_flag=True, help="Show the origin of each setting.")
 @pass_app
 def show_settings(app: CliContext, origin: bool) -> None:
     """The settings in force, as TOML; secrets stay `env:NAME`."""
@@ -53,8 +53,8 @@ def check_settings(app: CliContext) -> None:
         app.message(f"the environment variable {name} is named by a setting and is not set")
     for watch in config.watches:
         if why := misconfiguration(watch, config.tags):
-            app.message(f"watch {watch.name!r} can never tell of anything: {why}")
-    print(f"{config.path or 'built-in defaults'}: holds; {len(config.sources)} sources, {len(config.watches)} watches")
+            app.message(f"watch {watch.name!r} can never match: {why}")
+    print(f"{config.path or 'built-in defaults'}: valid; {len(config.sources)} sources, {len(config.watches)} watches")
 
 
 def _unset_secrets(config: Any) -> list[str]:

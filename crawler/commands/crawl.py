@@ -60,5 +60,5 @@ def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: i
 def _summary(run: Any, database: str) -> str:
     waiting = run.total("waiting")
     ended = "interrupted: " if run.exit_code in {130, 143} else ""
-    kept = f"{ended}{run.total('articles_new')} new, {run.total('revised')} revised, {run.total('headline_only')} by headline only; kept in {database}"
+    kept = f"{ended}{run.total('articles_new')} new, {run.total('revised')} revised, {run.total('headline_only')} by headline only; stored in {database}"
     return kept + (f"; {waiting} more wait for the next `newsdesk crawl`" if waiting else "")

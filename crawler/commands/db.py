@@ -33,9 +33,9 @@ def migrate(app: CliContext) -> None:
 
 
 @db_command.command("check")
-@click.option("--mend", is_flag=True, help="Write the full-text index anew.")
+@click.option("--rebuild-index", is_flag=True, help="Rebuild the full-text index.")
 @pass_app
-def check_file(app: CliContext, mend: bool) -> int:
+def check_file(app: CliContext, rebuild_index: bool) -> int:
     """Is the file whole? Pages, keys, index, versions; exit 1 where something is wrong."""
     from storage.maintenance import check, check_index, reindex
     from storage.sqlite.lock import Lock, holder
@@ -43,16 +43,16 @@ def check_file(app: CliContext, mend: bool) -> int:
 
     path = app.config.database
     problems = check(path)
-    if mend or holder(path) is None:
+    if rebuild_index or holder(path) is None:
         with Lock(path, command="db check", now=now()), open_writer(path) as writer:
-            if mend:
-                app.message(f"the full-text index is written anew from {reindex(writer):,} articles")
+            if rebuild_index:
+                app.message(f"the full-text index was rebuilt from {reindex(writer):,} articles")
                 problems = check(path)
             problems += [p for p in [check_index(writer)] if p]
     for problem in problems:
         print(problem)
     if not problems:
-        print(f"{path}: whole")
+        print(f"{path}: ok")
     return 1 if problems else 0
 
 
@@ -86,7 +86,7 @@ def restore_file(app: CliContext, file: str) -> None:
     "--articles-before",
     type=When(),
     metavar="DATE",
-    help="Take out articles first seen before this time too, for good; their addresses stay known, so that they are not fetched anew.",
+    help="Take out articles first seen before this time too, for good; their URLs stay known, so that they are not fetched again.",
 )
 @click.option("--source", "sources", multiple=True, metavar="ID", help="With --articles-before: only this source's.")
 @pass_app

@@ -15,7 +15,7 @@ from crawler.startup import own_command
 
 
 @click.command("demo")
-@click.option("--browse", is_flag=True, help="Open what was kept in the browser's reach at the end.")
+@click.option("--browse", is_flag=True, help="Serve the result with `newsdesk browse` at the end.")
 @pass_app
 def demo_command(app: CliContext, browse: bool) -> int:
     """Serve a bundled news web of a few invented outlets on this machine, crawl it twice, and show what was kept.
@@ -34,23 +34,23 @@ def demo_command(app: CliContext, browse: bool) -> int:
             f"{len(outlets)} invented outlets are served on 127.0.0.1, one of them with a broken feed. Everything is stored in {folder}."
         )
         say.run("crawl", expected=4)
-        say.told("Somebody edits articles without saying so, one page is taken away. An hour later:")
+        say.told("Articles are edited silently and one page is removed. An hour later:")
         for outlet in outlets:
             outlet.edited = True
         time.sleep(HOUR)
         say.run("crawl", expected=4)
-        say.told("What is kept, one line a story:")
+        say.told("The stored articles, one line per story:")
         say.run("list", "--fold-copies")
-        say.told("Who ran the wire story first?")
+        say.told("Who published the wire story first?")
         say.run("show", str(_article_of(folder, "tunnel-in-brief")), "--copies")
         say.told("Which words of the minister were changed?")
         say.run("edits")
         say.run("show", str(_article_of(folder, "lighthouse-lens-to-be-replaced")), "--diff")
-        say.told("Chinese is found by its words, and a walled page is found by what its feed said:")
+        say.told("Chinese is found by its words, and a page behind a login by what its feed says:")
         say.run("search", "大桥")
         say.run("search", "Bergbahn")
     database = folder / "news.db"
-    app.message(f"Look around: newsdesk --db {database} list    (or: newsdesk --db {database} browse)")
+    app.message(f"Explore: newsdesk --db {database} list    (or: newsdesk --db {database} browse)")
     if browse:
         from crawler.outputs.browse.server import serve
 

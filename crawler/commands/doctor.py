@@ -73,14 +73,14 @@ def doctor_command(app: CliContext) -> int:
         except StorageError as error:
             advice.append(Finding(str(error)))
     if held := holder(config.database):
-        print(f"held by       newsdesk {held.command}, pid {held.pid} on {held.host}, since {held.since}")
+        print(f"locked by     newsdesk {held.command}, pid {held.pid} on {held.host}, since {held.since}")
     place = config.database.resolve()
     mute = {watch.name: misconfiguration(watch, config.tags) for watch in config.watches}
     advice += [*check_filesystem(place, filesystem_type(place, _mounts())), *check_settings(config)]
-    advice += [Finding(f"watch {name!r} can never tell of anything: {why}") for name, why in mute.items() if why]
+    advice += [Finding(f"watch {name!r} can never match: {why}") for name, why in mute.items() if why]
     for one in advice:
         print(f"! {one}")
-    print("nothing to mend" if not advice else f"{len(advice)} to look at")
+    print("no problems found" if not advice else f"{len(advice)} to look at")
     return 1 if any(one.must for one in advice) else 0
 
 

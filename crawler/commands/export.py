@@ -36,7 +36,9 @@ def _form_of(file: Path) -> str:
         click.UsageError: its ending is that of none.
     """
     if (form := _ENDINGS.get(file.suffix.lower())) is None:
-        raise click.UsageError(f"{str(file)!r} does not tell its format; say --format {'|'.join(_FORMS)}")
+        raise click.UsageError(
+            f"{str(file)!r} has no known file ending; name the format with --format {'|'.join(_FORMS)}"
+        )
     return form
 
 
@@ -54,7 +56,7 @@ def _form_of(file: Path) -> str:
     "cursor_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Only what changed since this file was written, everything the first time; then the file is written anew.",
+    help="Only what changed since this file was written (everything the first time); then update the file.",
 )
 @click.option(
     "--since-seq",
@@ -106,7 +108,7 @@ def export_command(
 
         def also(done: ExportResult) -> None:
             if manifest_file:
-                with atomic_write(manifest_file, advice="the export is whole, the manifest is not") as out:
+                with atomic_write(manifest_file, advice="the export is complete, the manifest is not") as out:
                     out.write(as_text(manifest(done, store, app.config)))
 
         done = export(store, which, file, form, fields=fields, since=since, now=now(), also=also)

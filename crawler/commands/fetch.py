@@ -11,7 +11,7 @@ from crawler.commands.context import CliContext, now, pass_app, print_rows
 
 @click.command("fetch")
 @click.argument("urls", nargs=-1, required=True, metavar="URL…")
-@click.option("--no-store", is_flag=True, help="Keep nothing.")
+@click.option("--no-store", is_flag=True, help="Store nothing.")
 @click.option("--json", "form", flag_value="json", help="A JSON list of articles.")
 @click.option("--markdown", "form", flag_value="markdown", help="Markdown.")
 @click.option("--text", "form", flag_value="text", help="The text alone.")
@@ -45,7 +45,7 @@ def fetch_command(app: CliContext, urls: tuple[str, ...], no_store: bool, form: 
         if f.article is None:
             print(f"newsdesk: {f.url}: {f.reason}", file=sys.stderr)
         elif not no_store:
-            app.message(f"{f.url}: {f.outcome}, kept as {f.article.id} in {app.config.database}")
+            app.message(f"{f.url}: {f.outcome}, stored as {f.article.id} in {app.config.database}")
     if all(f.article for f in found):
         return DONE
     return SOME_FAILED if articles else ALL_FAILED

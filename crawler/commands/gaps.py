@@ -41,7 +41,7 @@ def gaps_command(
         return
     columns = [(name, {"no_wrap": True}) for name in ("found", "source", "state", "from", "to")]
     table(
-        [*columns, ("came in", {"justify": "right"}), ("by", {}), ("feed", {"ratio": 1, "overflow": "fold"})],
+        [*columns, ("entries", {"justify": "right"}), ("by", {}), ("feed", {"ratio": 1, "overflow": "fold"})],
         (
             [
                 local_time(g.found_at),
@@ -57,4 +57,4 @@ def gaps_command(
         ),
     )
     if not found:
-        app.message("no gap is known")
+        app.message("no gaps found")

@@ -68,10 +68,10 @@ def reprocess_command(app: CliContext, sources: tuple[str, ...], dry_run: bool, 
     counts = ", ".join(f"{name} {number:,}" for name, number in fields.most_common())
     would = "would change" if dry_run else "changed"
     app.message(
-        f"{count:,} kept pages read again; {len(changed):,} articles {would}" + (f": {counts}" if counts else "")
+        f"{count:,} stored pages extracted again; {len(changed):,} articles {would}" + (f": {counts}" if counts else "")
     )
     if not count:
-        app.message("no raw page is kept; [extract] keep_raw keeps them from the next crawl on")
+        app.message("no raw page is stored; [extract] keep_raw stores them from the next crawl on")
     broken = sum(one.error is not None for one in found)
     return (ALL_FAILED if broken == count else SOME_FAILED) if broken else DONE
 

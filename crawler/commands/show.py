@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @click.option("--revisions", "view", flag_value="revisions", help="Its versions.")
 @click.option("--diff", "view", flag_value="diff", help="What changed between two versions, word by word.")
 @click.option("--copies", "view", flag_value="copies", help="Who ran the story, when, under which headline.")
-@click.option("--provenance", "view", flag_value="provenance", help="Where each field came from, and its addresses.")
-@click.option("--raw", "view", flag_value="raw", help="The page as it came, its bytes on stdout.")
+@click.option("--provenance", "view", flag_value="provenance", help="The origin of each field, and the URLs.")
+@click.option("--raw", "view", flag_value="raw", help="The raw page, its bytes on stdout.")
 @click.option(
     "--revision",
     type=click.IntRange(1, 2**31),
@@ -72,7 +72,7 @@ def find(store: Store, key: str) -> Article:
         except ValueError:
             article = None
     if article is None:
-        raise UsageError(f"no article is kept under {key[:80]!r}; `newsdesk list` and `newsdesk search` show ids")
+        raise UsageError(f"no article is stored under {key[:80]!r}; `newsdesk list` and `newsdesk search` show ids")
     return article
 
 
@@ -110,7 +110,7 @@ def _raw(store: Store, article: Article) -> None:
 
     if article.warc_file is None or article.warc_offset is None:
         raise UsageError(
-            f"no raw page is kept of version {article.revision} of article {article.id}; [extract] keep_raw and raw_retain say which are"
+            f"no raw page is stored of version {article.revision} of article {article.id}; [extract] keep_raw and raw_retain say which are"
         )
     sys.stdout.buffer.write(read_raw(store.path, article.warc_file, article.warc_offset).body)
     sys.stdout.buffer.flush()
@@ -142,7 +142,7 @@ def _revisions(store: Store, article: Article, revision: int | None, form: str) 
             if old
             else f"seen {local_time(new['seen_at'])}"
         )
-        how = "read anew" if new["cause"] == "reprocess" else "silent" if new["silent"] else ""
+        how = "reprocessed" if new["cause"] == "reprocess" else "silent" if new["silent"] else ""
         counted = f"+{new['words_added']} -{new['words_removed']}" if old else ""
         shown.append([new["number"], between, counted, how, new["title"]])
     table(

@@ -92,7 +92,7 @@ def print_test(tested: list[Tested]) -> int:
                 for entry in parsed.entries[:3]:
                     print(f"    {local_time(entry.published_at) or '(no date)':16}  {safe(entry.title or entry.url)}")
         if one.check and one.check.due_at:
-            print(f"  it would be asked next at {local_time(format_utc(one.check.due_at))} {zone_name()}")
+            print(f"  the next poll would be at {local_time(format_utc(one.check.due_at))} {zone_name()}")
         _print_newest(one)
     return DONE if not failed else ALL_FAILED if failed == len(tested) else SOME_FAILED
 

@@ -29,7 +29,7 @@ def status_command(app: CliContext, strict: bool, form: str) -> int:
             "totals": store.totals(),
             "run": next(iter(store.runs(1)), None),
             "queue": store.queue_stats(moment),
-            "manners": store.request_stats(moment),
+            "request_stats": store.request_stats(moment),
             "disk": disk_usage(config, store, moment),
         }
     trouble = collect_health(config, moment, running=held is not None)

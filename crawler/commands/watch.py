@@ -50,7 +50,7 @@ def list_watches(app: CliContext, form: str) -> None:
         return
     if not rows:
         app.message(
-            "no watch yet; a [[watch]] table with a name, a query and notify in the configuration makes one (docs/watches.md)"
+            "no watches configured; a [[watch]] table with a name, a query and notify in the configuration makes one (docs/watches.md)"
         )
         return
     columns: list[tuple[str, dict[str, Any]]] = [
@@ -107,11 +107,11 @@ def test_watch(app: CliContext, name: str, since: str | None, send: bool, form: 
             ([local_time(str(r["at"])), r["event"], r["id"], r["source"] or "", r["title"]] for r in rows),
             caption=f"times are {zone_name()}",
         )
-    stories = f"{pluralize(len(rows), 'thing')} would have been told since {local_time(format_utc(began))}"
+    stories = f"{pluralize(len(rows), 'thing')} would have been notified since {local_time(format_utc(began))}"
     quiet = ", ".join(f"{count} {why}" for why, count in judged.quiet.items())
-    app.message(f"{stories}{f'; what fits and stays quiet: {quiet}' if quiet else ''}")
+    app.message(f"{stories}{f'; matched but not sent: {quiet}' if quiet else ''}")
     if why := misconfiguration(watch, app.config.tags):
-        app.message(f"it can never tell of anything: {why}")
+        app.message(f"it can never match: {why}")
     return _send(app, watch, body) if send else 0
 
 

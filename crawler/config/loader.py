@@ -94,7 +94,7 @@ class _Builder:
     def include(self, file: Path, said_in: str = "") -> None:
         if not _is_file(file):
             raise ConfigError(
-                f"{said_in or file}: the included file {file} does not exist; mend `include` or write the file"
+                f"{said_in or file}: the included file {file} does not exist; fix `include` or write the file"
             )
         text, document = _load(file)
         for key in document:

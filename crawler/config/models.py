@@ -42,9 +42,7 @@ class Http:
     """How pages are asked for."""
 
     user_agent: str = _setting("", value_types.header_line, "The User-Agent; empty means newsdesk/VERSION (+contact).")
-    contact: str = _setting(
-        CONTACT, value_types.header_line, "An address at which publishers reach you; stands in the User-Agent."
-    )
+    contact: str = _setting(CONTACT, value_types.header_line, "A contact for publishers, part of the User-Agent.")
     timeout: float = _setting(30.0, value_types.seconds, "Seconds one request may take in total.")
     max_bytes: int = _setting(
         10 * 1024**2, value_types.size, "The largest page, decompressed; feeds may be twice that."
@@ -53,9 +51,11 @@ class Http:
     concurrency: int = _setting(64, value_types.positive_int, "Requests in flight over all hosts.")
     proxy: str = _setting("", value_types.proxy, "A proxy's address; never taken from the environment.")
     allow_networks: tuple[str, ...] = _setting(
-        (), value_types.networks, "Networks that are not public and may be asked all the same, on any port."
+        (), value_types.networks, "Networks that are not public and may be requested all the same, on any port."
     )
-    allow_ports: tuple[str, ...] = _setting(("80", "443", "8000-8999"), value_types.ports, "Ports that may be asked.")
+    allow_ports: tuple[str, ...] = _setting(
+        ("80", "443", "8000-8999"), value_types.ports, "Ports that may be requested."
+    )
     verify_tls: bool = _setting(True, value_types.boolean, "Refuse certificates that do not hold.")
 
 
@@ -80,18 +80,18 @@ class Schedule:
     default: float = _setting(
         3600.0,
         value_types.seconds,
-        "Seconds between two polls of a feed that brings an entry an hour, or of which nothing is known; busier ones are asked sooner, quieter ones later.",
+        "Seconds between two polls of a feed with one entry an hour, or of a new feed; busier feeds are polled sooner, slower ones later.",
     )
     min: float = _setting(600.0, value_types.seconds, "Never more often than this.")
-    max: float = _setting(21600.0, value_types.seconds, "Never less often than this, unless the server asks for it.")
-    adaptive: bool = _setting(True, value_types.boolean, "Follow the rhythm of each feed.")
+    max: float = _setting(21600.0, value_types.seconds, "Never less often than this, unless the server says so.")
+    adaptive: bool = _setting(True, value_types.boolean, "Adapt the interval to each feed's publication rate.")
     max_age: float = _setting(
         7 * 86400.0, value_types.seconds, "Sitemap entries and maps older than this are left to backfill."
     )
     recheck: tuple[float, ...] = _setting(
         (900.0, 3600.0, 21600.0, 86400.0, 604800.0, 2592000.0),
         value_types.durations,
-        "Ages at which a held article is asked for again.",
+        "Ages at which a stored article is requested again.",
     )
 
 
@@ -102,10 +102,10 @@ class Extract:
     workers: int = _setting(0, value_types.workers, "Extraction processes; 0 is one a core.")
     page_timeout: float = _setting(10.0, value_types.seconds, "Seconds after which a page's extraction is killed.")
     keep_raw: bool = _setting(
-        True, value_types.boolean, "Keep the raw pages, as WARC files in the folder NAME.warc beside the database."
+        True, value_types.boolean, "Store the raw pages, as WARC files in the folder NAME.warc beside the database."
     )
     raw_retain: float = _setting(
-        365 * 86400.0, value_types.seconds, "How long raw pages are kept; files of whole days go."
+        365 * 86400.0, value_types.seconds, "How long raw pages are stored; files are deleted by day."
     )
 
 
@@ -118,7 +118,9 @@ class Storage:
         "daily", value_types.interval_or_off, 'How often `run` backs up: "daily", "weekly", "off" or a duration.'
     )
     backup_keep: int = _setting(2, value_types.count, "Backups kept.")
-    fetches_retain: float = _setting(14 * 86400.0, value_types.seconds, "How long the ledger of requests is kept.")
+    fetches_retain: float = _setting(
+        14 * 86400.0, value_types.seconds, "How long the log of requests (the table fetches) is stored."
+    )
 
     def backup_every(self, pace: Pace) -> float | None:
         """Seconds between two backups; None for none. "daily" follows the pace, "10s" is what it says."""
@@ -140,7 +142,7 @@ class Health:
     notify: tuple[str, ...] = _setting(
         (),
         value_types.notify_targets,
-        "Receivers that are told of new troubles: gaps, silent sources, broken templates; as in [[watch]].",
+        "Receivers of new health problems: gaps, silent sources, broken templates; as in [[watch]].",
     )
 
 
@@ -182,13 +184,15 @@ class Source:
     language: str = _setting("", value_types.text, "The language of the outlet (BCP 47).")
     country: str = _setting("", value_types.text, "The country of the outlet (ISO 3166).")
     tags: tuple[str, ...] = _setting((), value_types.texts, "Your own tags.")
-    every: float | None = _setting(None, value_types.seconds, "Seconds between two polls, at your word.")
+    every: float | None = _setting(
+        None, value_types.seconds, "Seconds between two polls; overrides the adaptive interval."
+    )
     enabled: bool = _setting(True, value_types.boolean, "Whether it is crawled.")
     include: tuple[str, ...] = _setting((), value_types.patterns, "Only addresses that one of these patterns finds.")
     exclude: tuple[str, ...] = _setting((), value_types.patterns, "No addresses that one of these patterns finds.")
     delay: float | None = _setting(None, value_types.seconds, "Seconds between two requests to this source's hosts.")
     recheck: tuple[float, ...] | None = _setting(
-        None, value_types.durations, "Ages at which its articles are asked for again."
+        None, value_types.durations, "Ages at which its articles are requested again."
     )
     obey_robots: bool = _setting(True, value_types.boolean, "Obey this outlet's robots.txt.")
     cookies: str = _setting("", value_types.text, "A cookies.txt, sent to the source's own hosts only.")
@@ -220,9 +224,11 @@ class Watch:
     query: str = _setting("", value_types.text, "As in `newsdesk search`; empty finds all.")
     sources: tuple[str, ...] = _setting((), value_types.texts, "Only these sources.")
     tags: tuple[str, ...] = _setting((), value_types.texts, "Only sources with one of these tags.")
-    on: tuple[str, ...] = _setting(("new",), value_types.watch_events, "What is told: new, edited, silent, vanished.")
-    min_words: int = _setting(5, value_types.count, "Edits of fewer words are not told.")
-    max_age: float = _setting(48 * 3600.0, value_types.seconds, "New articles older than this are not told.")
+    on: tuple[str, ...] = _setting(
+        ("new",), value_types.watch_events, "Events that notify: new, edited, silent, vanished."
+    )
+    min_words: int = _setting(5, value_types.count, "Edits of fewer words do not notify.")
+    max_age: float = _setting(48 * 3600.0, value_types.seconds, "New articles older than this do not notify.")
     digest: str = _setting("instant", value_types.digest_interval, "instant, hourly or daily.")
     notify: tuple[str, ...] = _setting(
         (),

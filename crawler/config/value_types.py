@@ -156,7 +156,7 @@ def watch_events(value: Any) -> tuple[str, ...]:
     """What a watch tells of."""
     found = texts(value)
     if not found:
-        raise ValueError('names nothing that is told; name "new", "edited", "silent" or "vanished"')
+        raise ValueError('names no event; name "new", "edited", "silent" or "vanished"')
     for event in found:
         if event not in {"new", "edited", "silent", "vanished"}:
             raise ValueError(f'{event!r} is no event; known are "new", "edited", "silent", "vanished"')

@@ -231,7 +231,7 @@ def _failed(
         feed.effective_url is not None and answer.weight == 1.0
     ):  # where it moved to, it is not: back to the address of the source list
         move = PermanentRedirect()
-        reason = f"{reason}, at {feed.effective_url}, where it had moved to; its old address is asked again"
+        reason = f"{reason}, at {feed.effective_url}, where it had moved to; its old URL is polled again"
     elif status == 410:
         return FeedCheck(
             feed_url=feed.url,

@@ -115,7 +115,7 @@ def check_health(
         warnings.append(
             (
                 "",
-                f"{gaps_open} gap{'s' * (gaps_open > 1)} open: `newsdesk gaps` lists what was missed and is looked for",
+                f"{gaps_open} gap{'s' * (gaps_open > 1)} open: `newsdesk gaps` lists them",
             )
         )
     return HealthReport(unhealthy=tuple(found), warnings=tuple(warnings))
@@ -139,7 +139,7 @@ def _feed_lines(feeds: Sequence[Mapping[str, Any]], hour: float, now: datetime) 
         if feed["parent_url"]:
             continue
         if feed["state"] == "gone":
-            found.append((source, f"{url} is {feed['last_error']}; it is asked no more{instead}"))
+            found.append((source, f"{url} is {feed['last_error']}; polling stopped{instead}"))
         elif feed["failing_since"] and now - parse_utc(feed["failing_since"]) >= day:
             found.append(
                 (
@@ -151,14 +151,14 @@ def _feed_lines(feeds: Sequence[Mapping[str, Any]], hour: float, now: datetime) 
             found.append(
                 (
                     source,
-                    f"{url} has moved to {feed['effective_url']} for good, and is asked there; write that into the source list",
+                    f"{url} has moved to {feed['effective_url']} for good, and is polled there; write that into the source list",
                 )
             )
         if feed["validators_unreliable"]:
             found.append(
                 (
                     source,
-                    f"{url} says that nothing changed when it did (its validators lie); it is asked in full once a day",
+                    f"{url} says that nothing changed when it did (unreliable validators); it is fetched in full once a day",
                 )
             )
         if feed["capped"]:

@@ -111,7 +111,7 @@ def check_settings(config: Config) -> list[Finding]:
     if not config.politeness.obey_robots:
         advice.append(
             Finding(
-                "[politeness] obey_robots = false: every source is asked against its robots.txt; set it for single sources that agreed",
+                "[politeness] obey_robots = false: every source is requested against its robots.txt; set it for single sources that agreed",
                 must=False,
             )
         )
@@ -119,7 +119,7 @@ def check_settings(config: Config) -> list[Finding]:
     if ignoring:
         advice.append(
             Finding(
-                f"obey_robots = false at {_some(ignoring)}: asked against robots.txt; have their word for it",
+                f"obey_robots = false at {_some(ignoring)}: requested against robots.txt; have the publisher's permission",
                 must=False,
             )
         )

@@ -121,7 +121,9 @@ def _stream(name: str, file: IO[bytes] | None) -> Iterator[HashingFile]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise CrawlerError(f"{name}: cannot be written: {error.strerror}; what came before is not whole") from error
+        raise CrawlerError(
+            f"{name}: cannot be written: {error.strerror}; the output before it is not complete"
+        ) from error
     with suppress(OSError, ValueError):  # a pipe cannot be synced
         os.fsync(file.fileno())
 

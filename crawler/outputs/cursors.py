@@ -63,21 +63,21 @@ def read_cursor(path: Path, now_here: Cursor) -> int:
         raise CrawlerError(
             f"{path}: not a cursor that newsdesk wrote; name another file with --since-cursor"
         ) from error
-    anew = "delete it, and the next export gives everything anew"
+    anew = "delete it, and the next export writes everything"
     if cursor.database_id != now_here.database_id:
         raise CrawlerError(f"{path}: a cursor of another database ({cursor.database_id}); {anew}")
     if cursor.generation == now_here.generation and cursor.seq > now_here.seq:
         raise CrawlerError(
-            f"{path}: it stands at seq {cursor.seq}, the database at {now_here.seq} only: an older copy of the database took its place; {anew}; drop what the consumer holds"
+            f"{path}: it is at seq {cursor.seq}, the database at {now_here.seq} only: the database was replaced by an older copy; {anew}; drop the consumer's copy"
         )
     if cursor.generation != now_here.generation:
         raise CrawlerError(
-            f"{path}: a backup was restored since it was written (generation {cursor.generation}, now {now_here.generation}), so what it vouches for may not be so: "
-            f"{anew}; drop what the consumer holds, as it may hold what is no longer there"
+            f"{path}: a backup was restored since it was written (generation {cursor.generation}, now {now_here.generation}), so it may not be valid: "
+            f"{anew}; drop the consumer's copy, which may have articles that are gone"
         )
     if cursor.query != now_here.query:
         raise CrawlerError(
-            f"{path}: it follows another query ({json.dumps(cursor.query, ensure_ascii=False)}); keep a cursor a query, with times that stand still (2026-11-01, not 7d)"
+            f"{path}: it follows another query ({json.dumps(cursor.query, ensure_ascii=False)}); use one cursor per query, with absolute times (2026-11-01, not 7d)"
         )
     return cursor.seq
 
@@ -104,6 +104,6 @@ def write_cursor(path: Path, cursor: Cursor) -> None:
         CrawlerError: it cannot be written.
     """
     with atomic_write(
-        path, advice="the export is whole, the cursor is not: the next export gives the same again"
+        path, advice="the export is complete, the cursor is not: the next export writes the same again"
     ) as file:
         file.write((json.dumps(asdict(cursor), ensure_ascii=False, indent=1) + "\n").encode())

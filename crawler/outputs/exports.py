@@ -80,7 +80,7 @@ def export(
             "a cursor and --limit or --fold-copies exclude one another: what they leave out would never be handed out"
         )
     if following and fields and not {"id", "uid"} & set(fields):
-        raise UsageError("with a cursor --fields needs id or uid: what is no longer there is told by them")
+        raise UsageError("with a cursor --fields needs id or uid: tombstones have nothing else")
     with store.snapshot():
         cursor = current_cursor(store, which)
         after = since(cursor) if since is not None else None

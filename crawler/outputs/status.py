@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 _COLUMNS: list[tuple[str, dict[str, Any]]] = [
     ("source", {"no_wrap": True}),
-    ("asked", {"no_wrap": True}),
+    ("last poll", {"no_wrap": True}),
     ("changed", {"no_wrap": True}),
     ("next", {"no_wrap": True}),
     ("articles", {"justify": "right"}),
-    ("in part", {"justify": "right"}),
-    ("owed", {"justify": "right"}),
+    ("partial", {"justify": "right"}),
+    ("queued", {"justify": "right"}),
     ("rejected", {"justify": "right"}),
-    ("last trouble", {"ratio": 1}),
+    ("last error", {"ratio": 1}),
 ]
 
 
@@ -43,7 +43,7 @@ def status_document(
         "last_run": facts["run"],
         "totals": facts["totals"],
         "queue": facts["queue"],
-        "manners": facts["manners"],
+        "request_stats": facts["request_stats"],
         "disk": {**dataclasses.asdict(disk), "days_left": disk.days_left},
         "sources": facts["rows"],
     }
@@ -55,9 +55,9 @@ def print_status(
     """The status, the whole first, then a row a source, then what is wrong with single ones."""
     totals, run, queue, disk = facts["totals"], facts["run"], facts["queue"], facts["disk"]
     who = (
-        f"`newsdesk {held.command}` is at work since {local_time(held.since)}, pid {held.pid}"
+        f"`newsdesk {held.command}` running since {local_time(held.since)}, pid {held.pid}"
         if held
-        else "nobody is writing"
+        else "no crawl running"
     )
     print(
         f"{path}: {pluralize(totals['articles'], 'article')} ({pluralize(totals['copies'], 'copy', 'copies')}) of {pluralize(totals['sources'], 'source')}; {who}"
@@ -69,9 +69,9 @@ def print_status(
         )
     print(f"queue     {_queue(queue, now)}")
     print(f"disk      {_disk(disk)}")
-    print(f"manners   {_manners(facts['manners'])}")
+    print(f"requests  {_requests(facts['request_stats'])}")
     rows = [
-        [r["source"], local_time(r["checked_at"]), local_time(r["changed_at"]), local_time(r["due_at"]), r["articles"], r["incomplete"], r["owed"], r["rejected"], r["last_error"] or ""]
+        [r["source"], local_time(r["checked_at"]), local_time(r["changed_at"]), local_time(r["due_at"]), r["articles"], r["incomplete"], r["queued"], r["rejected"], r["last_error"] or ""]
         for r in facts["rows"]
     ]  # fmt: skip
     table(_COLUMNS, rows, report=True)
@@ -86,17 +86,17 @@ def print_status(
 
 
 def _queue(queue: Mapping[str, Any], now: datetime) -> str:
-    owed = f"{pluralize(queue['owed'], 'article')} owed"
-    if queue["oldest_owed_at"]:
-        owed += f", the oldest for {_ago(queue['oldest_owed_at'], now)}"
+    owed = f"{pluralize(queue['pending'], 'article')} queued"
+    if queue["oldest_pending_at"]:
+        owed += f", oldest {_ago(queue['oldest_pending_at'], now)}"
     due = f"{pluralize(queue['feeds_due'], 'feed')} due"
     if queue["latest_due_at"]:
         due += f", the latest {_ago(queue['latest_due_at'], now)} late"
     elif queue["next_due_at"]:
         due += f", the next at {local_time(queue['next_due_at'])}"
     rest = [f"{pluralize(queue['rechecks_due'], 'recheck')} due"]
-    if queue["backfill_owed"]:
-        rest.append(f"{queue['backfill_owed']:,} of a backfill left (`newsdesk backfill` goes on)")
+    if queue["backfill_pending"]:
+        rest.append(f"{queue['backfill_pending']:,} of a backfill left (`newsdesk backfill` goes on)")
     if queue["gaps_open"]:
         rest.append(f"{pluralize(queue['gaps_open'], 'gap')} open (`newsdesk gaps`)")
     return "; ".join([owed, due, *rest])
@@ -117,14 +117,14 @@ def _disk(disk: DiskUsage) -> str:
     return f"{disk.used / 1e6:,.1f} MB{raw}{growth}; {disk.free / 1e9:,.1f} GB free{full}; {backup}"
 
 
-def _manners(manners: Mapping[str, Any]) -> str:
-    if not manners["requests"]:
+def _requests(stats: Mapping[str, Any]) -> str:
+    if not stats["requests"]:
         return "no request in the last 24 h"
-    throttled = f"; {manners['throttled']} × 429 or 503" if manners["throttled"] else "; nobody complained"
-    alone = f", {pluralize(manners['hosts_left_alone'], 'host')} left alone" if manners["hosts_left_alone"] else ""
+    throttled = f"; {stats['throttled']} × 429 or 503" if stats["throttled"] else "; no 429 or 503"
+    alone = f", {pluralize(stats['hosts_throttled'], 'host')} throttled" if stats["hosts_throttled"] else ""
     return (
-        f"last 24 h: {pluralize(manners['requests'], 'request')} to {pluralize(manners['hosts'], 'host')}, {manners['bytes'] / 1e6:,.1f} MB; "
-        f"{manners['conditional']:,} conditional, {manners['not_modified']:,} not modified{throttled}{alone}"
+        f"last 24 h: {pluralize(stats['requests'], 'request')} to {pluralize(stats['hosts'], 'host')}, {stats['bytes'] / 1e6:,.1f} MB; "
+        f"{stats['conditional']:,} conditional, {stats['not_modified']:,} not modified{throttled}{alone}"
     )
 
 
@@ -138,10 +138,10 @@ def coverage_rows(days: Iterable[Mapping[str, Any]], *, by: str, now: datetime) 
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for day in days:
-        blind = day["longest_blind_seconds"]
+        unpolled = day["longest_blind_seconds"]
         if day["last_success_at"] and day["last_success_at"][:10] <= day["day"]:
             began = max(parse_utc(day["last_success_at"]), parse_utc(day["day"]))
-            blind = max(blind or 0, int((min(now, parse_utc(f"{day['day']}T23:59:59Z")) - began).total_seconds()))
+            unpolled = max(unpolled or 0, int((min(now, parse_utc(f"{day['day']}T23:59:59Z")) - began).total_seconds()))
         row = found.setdefault(
             (day["source"], _period(day["day"], by)),
             dict.fromkeys(
@@ -152,7 +152,7 @@ def coverage_rows(days: Iterable[Mapping[str, Any]], *, by: str, now: datetime) 
                     "articles",
                     "headline_only",
                     "gaps_open",
-                    "days_blind",
+                    "days_not_polled",
                     "longest_blind_seconds",
                 ),
                 0,
@@ -160,8 +160,8 @@ def coverage_rows(days: Iterable[Mapping[str, Any]], *, by: str, now: datetime) 
         )
         for name in ("polls_ok", "polls_failed", "entries_new", "articles", "headline_only", "gaps_open"):
             row[name] += day[name]
-        row["days_blind"] += not day["polls_ok"]
-        row["longest_blind_seconds"] = max(row["longest_blind_seconds"], blind or 0)
+        row["days_not_polled"] += not day["polls_ok"]
+        row["longest_blind_seconds"] = max(row["longest_blind_seconds"], unpolled or 0)
     return [
         {"source": source, by: period, "seen": _word(row), **row} for (source, period), row in sorted(found.items())
     ]
@@ -178,12 +178,12 @@ def _period(day: str, by: str) -> str:
 
 def _word(row: Mapping[str, Any]) -> str:
     if not row["polls_ok"]:
-        return "blind"
+        return "not polled"
     if row["gaps_open"]:
         return "gap"
     if row["longest_blind_seconds"] > 6 * 3600:
-        return "patchy"
-    return "found" if row["entries_new"] or row["articles"] or row["headline_only"] else "quiet"
+        return "partial"
+    return "news" if row["entries_new"] or row["articles"] or row["headline_only"] else "no news"
 
 
 def print_coverage(rows: Sequence[Mapping[str, Any]], by: str) -> None:
@@ -195,7 +195,7 @@ def print_coverage(rows: Sequence[Mapping[str, Any]], by: str) -> None:
     ]
     columns += [
         (name, {"justify": "right"})
-        for name in ("entries", "articles", "headlines", "polls", "failed", "longest blind", "gaps")
+        for name in ("entries", "articles", "headlines", "polls", "failed", "longest unpolled", "gaps")
     ]
     table(
         columns,
@@ -206,7 +206,7 @@ def print_coverage(rows: Sequence[Mapping[str, Any]], by: str) -> None:
             ]
             for r in rows
         ),
-        caption="days are UTC; found: news came · quiet: watched, nothing came · patchy: nobody watched for more than 6 h · blind: nobody watched · gap: entries are known to be missing",
+        caption="days are UTC; news: entries found · no news: polled, nothing found · partial: not polled for more than 6 h · not polled · gap: entries may have been missed",
     )  # fmt: skip
     if not rows:
         message("nothing was watched in that time")

@@ -123,7 +123,7 @@ _COLUMNS = (
     ("headline only", "headline_only"),
     ("rejected", "rejected"),
     ("failed", "failed"),
-    ("waiting", "waiting"),
+    ("queued", "waiting"),
 )
 
 
@@ -131,7 +131,7 @@ def print_run(run: CrawlRun) -> None:
     """What a crawl found, a row a source; why things failed stands in the last column."""
     columns: list[tuple[str, dict[str, Any]]] = [("source", {"no_wrap": True})]
     columns += [(title, {"justify": "right"}) for title, _ in _COLUMNS]
-    columns.append(("why", {"ratio": 1, "overflow": "fold"}))
+    columns.append(("errors", {"ratio": 1, "overflow": "fold"}))
     rows = []
     for counts in run.sources:
         why = [counts.error] if counts.error else []

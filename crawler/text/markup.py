@@ -14,7 +14,7 @@ _COMMENT = re.compile("--!?>")
 
 
 def strip_attribute_floods(markup: str) -> str:
-    """Tags of more than MAX_ATTRIBUTES attributes lose them all; the element and what it holds stay."""
+    """Tags of more than MAX_ATTRIBUTES attributes lose them all; the element and its content stay."""
     if len(markup) <= MAX_TAG or max(map(len, markup.split("<"))) <= MAX_TAG:
         return markup
     return _LONG_TAG.sub(_without_attributes, markup)

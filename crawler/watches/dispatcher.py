@@ -83,7 +83,7 @@ class Dispatcher:
                 lambda outbox: outbox.compose(lambda *found: self._made(*found, ending=ending), self.live.now())
             )
         except Exception as error:  # what waits is sent all the same, and the crawl is not its
-            log.error("watches could not look: %s", one_line(error) or type(error).__name__, exc_info=unexpected(error))
+            log.error("watches failed: %s", one_line(error) or type(error).__name__, exc_info=unexpected(error))
 
     async def flush(self) -> None:
         """The last turn of a crawl of one pass; what is instant is told now, as nobody looks again. What was not sent goes out with the next."""
@@ -134,7 +134,7 @@ class Dispatcher:
         """In the writer's thread: the message of a watch, if it is time."""
         watch = next((w for w in self.config.watches if w.name == name), None)
         if watch is None:
-            log.warning("watch %s is in the configuration no more; %d that it found are not told", name, len(found))
+            log.warning("watch %s is no longer configured; %d hits are not sent", name, len(found))
             return (), {}
         now, hour = self.live.now(), self.config.pace.hour
         if not (ending and watch.digest == "instant") and send_at(watch, found, last, hour) > now:
@@ -157,7 +157,7 @@ class Dispatcher:
         new_gaps = [gap for gap in gaps if gap.id > told["gap"]]
         new = [lines[stem] for stem in sorted(lines.keys() - told["lines"].keys())]
         new += [
-            f"{gap.source}: a gap between {gap.from_at} and {gap.to_at}: what {gap.feed_url} listed then was not seen; it is looked for"
+            f"{gap.source}: a gap between {gap.from_at} and {gap.to_at}: what {gap.feed_url} listed then may have been missed; it is searched for"
             for gap in new_gaps
         ]
         over = [told["lines"][stem] for stem in sorted(told["lines"].keys() - lines.keys())]

@@ -77,9 +77,9 @@ def _line(row: Mapping[str, Any]) -> str:
 def of_health(new: Sequence[str], over: Sequence[str], now: datetime) -> dict[str, Any]:
     """The document of `[health] notify`: what became wrong, and what is right again."""
     lines = [*(f"- {line}" for line in new), *(f"- no longer so: {line}" for line in over)]
-    title = f"newsdesk: {len(new)} new troubles" if len(new) != 1 else "newsdesk: 1 new trouble"
+    title = f"newsdesk: {len(new)} new problems" if len(new) != 1 else "newsdesk: 1 new problem"
     if not new:
-        title = f"newsdesk: {len(over)} troubles are over" if len(over) != 1 else "newsdesk: 1 trouble is over"
+        title = f"newsdesk: {len(over)} problems are resolved" if len(over) != 1 else "newsdesk: 1 problem is resolved"
     return {
         "newsdesk": "health", "version": VERSION, "at": format_utc(now), "title": title, "text": "\n".join([title, *lines]), "troubles": list(new), "over": list(over),
     }  # fmt: skip

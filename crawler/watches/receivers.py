@@ -118,7 +118,7 @@ def _why(error: Exception) -> str:
     if isinstance(reason, OSError):
         return str(getattr(reason, "verify_message", "") or reason.strerror or type(reason).__name__)
     if isinstance(reason, InvalidURL | ValueError):
-        return "its address cannot be asked; look at its host, its port and its path"
+        return "its URL cannot be requested; check its host, its port and its path"
     return f"it broke off ({type(reason).__name__})"
 
 

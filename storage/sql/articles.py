@@ -325,7 +325,7 @@ def _complete_entries(db: Any, verdict: Verdict, article_id: int | None) -> None
     if article_id is not None and state == "fetched":
         keys = json.dumps([a.url_key for a in verdict.addresses if a.kind != "canonical"])
         db.conn.execute(
-            "UPDATE entries SET state = 'fetched', reason = 'already held', verdict = ?, article_id = ? WHERE state = 'pending' AND article_id IS NULL AND url_key IN (SELECT value FROM json_each(?))",
+            "UPDATE entries SET state = 'fetched', reason = 'already stored', verdict = ?, article_id = ? WHERE state = 'pending' AND article_id IS NULL AND url_key IN (SELECT value FROM json_each(?))",
             (verdict.outcome, article_id, keys),
         )
 

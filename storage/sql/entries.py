@@ -157,7 +157,7 @@ def insert_entry(
         or db.conn.execute("SELECT 1 FROM entries WHERE url_key = ? AND url_key <> ''", (listed.url_key,)).fetchone()
     ):
         return 0
-    state, reason = ("fetched", "already held") if held else ("pending", None)
+    state, reason = ("fetched", "already stored") if held else ("pending", None)
     if not held and was_pruned(db, listed.url_key):
         state, reason = "rejected", "pruned"
     if why := rejection_reason(listed):

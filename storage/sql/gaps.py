@@ -46,7 +46,7 @@ def open_gap(
     ).fetchone()
     gap_id = _insert_gap(db, feed_url, source, gap, now)
     if in_vain:
-        gap_without_steps(db, gap_id, now, "not looked for: in vain within the last day")
+        gap_without_steps(db, gap_id, now, "not searched for: without result within the last day")
     elif not add_steps(db, steps(gap_id)):
         gap_without_steps(db, gap_id, now)
     return True
@@ -162,7 +162,7 @@ def _close(db: Any, gap_id: int, rank: int, found: BackfillResult, new: int, now
         _count_gap(db, source, found_at[:10], -1)
 
 
-def gap_without_steps(db: Any, gap_id: int, now: datetime, how: str = "nowhere to look") -> None:
+def gap_without_steps(db: Any, gap_id: int, now: datetime, how: str = "nothing to search") -> None:
     """There is no other place to look: what was in it is lost."""
     db.conn.execute(
         "UPDATE gaps SET state = 'lost', closed_at = ?, filled_by = ? WHERE id = ? AND state = 'open'",

@@ -73,7 +73,7 @@ def _settled(db: Any, since: str) -> dict[str, tuple[int, int]]:
     ):
         reasons = json.loads(rejected)
         settled, forbidden = found.get(source, (0, 0))
-        found[source] = (settled + kept + sum(reasons.values()), forbidden + reasons.get("robots.txt forbids it", 0))
+        found[source] = (settled + kept + sum(reasons.values()), forbidden + reasons.get("disallowed by robots.txt", 0))
     return found
 
 
@@ -98,7 +98,7 @@ def request_stats(db: Any, now: datetime) -> dict[str, Any]:
     ).fetchone()
     names = ("requests", "hosts", "polls", "conditional", "not_modified", "throttled", "bytes")
     found = dict(zip(names, row, strict=True))
-    found["hosts_left_alone"] = db.conn.execute(
+    found["hosts_throttled"] = db.conn.execute(
         "SELECT count(*) FROM (SELECT host FROM throttles WHERE hold_until > ? GROUP BY host HAVING count(*) > 1)",
         (format_utc(now),),
     ).fetchone()[0]
@@ -107,7 +107,7 @@ def request_stats(db: Any, now: datetime) -> dict[str, Any]:
 
 def queue_stats(db: Any, now: datetime) -> dict[str, Any]:
     """What is owed: articles by their state, the oldest of them, feeds due and by how much the latest is late."""
-    owed = db.conn.execute(
+    pending = db.conn.execute(
         "SELECT coalesce(sum(backfill = 0), 0), coalesce(sum(backfill = 1), 0), min(CASE WHEN backfill = 0 AND state IN ('pending', 'leased') THEN first_seen_at END) FROM entries "
         "WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state <> 'gone'"
     ).fetchone()
@@ -122,7 +122,7 @@ def queue_stats(db: Any, now: datetime) -> dict[str, Any]:
         (format_utc(now),),
     ).fetchone()[0]
     return {
-        "owed": owed[0], "backfill_owed": owed[1], "oldest_owed_at": owed[2], "feeds_due": feeds[0], "latest_due_at": feeds[1], "next_due_at": following,
+        "pending": pending[0], "backfill_pending": pending[1], "oldest_pending_at": pending[2], "feeds_due": feeds[0], "latest_due_at": feeds[1], "next_due_at": following,
         "rechecks_due": rechecks, "gaps_open": db.conn.execute("SELECT count(*) FROM gaps WHERE state = 'open'").fetchone()[0],
     }  # fmt: skip
 
@@ -159,11 +159,11 @@ def source_health(db: Any, now: str, source: str | None = None) -> list[dict[str
         f"max(changed_at) AS changed_at, min(CASE WHEN state = 'active' THEN due_at END) AS due_at FROM feeds WHERE true {one} GROUP BY source), "
         f"a AS (SELECT source, count(*) AS articles FROM articles WHERE true {one} GROUP BY source), "
         f"i AS (SELECT source, count(*) AS incomplete FROM articles WHERE completeness <> 'full' {one} GROUP BY source), "
-        f"o AS (SELECT source, count(*) AS owed FROM entries WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state <> 'gone' {one} GROUP BY source), "
+        f"o AS (SELECT source, count(*) AS queued FROM entries WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state <> 'gone' {one} GROUP BY source), "
         f"r AS (SELECT source, count(*) AS rejected FROM entries WHERE state IN ('rejected', 'gone') {one} GROUP BY source), "
         "e AS (SELECT source, url || ': ' || last_error AS last_error, row_number() OVER (PARTITION BY source ORDER BY parent_url IS NOT NULL, checked_at DESC) AS n FROM feeds WHERE last_error IS NOT NULL) "
         "SELECT s.id AS source, s.name, s.enabled, coalesce(f.feeds, 0) AS feeds, coalesce(f.feeds_failing, 0) AS feeds_failing, f.checked_at, f.changed_at, f.due_at, "
-        "coalesce(a.articles, 0) AS articles, coalesce(i.incomplete, 0) AS incomplete, coalesce(o.owed, 0) AS owed, coalesce(r.rejected, 0) AS rejected, e.last_error "
+        "coalesce(a.articles, 0) AS articles, coalesce(i.incomplete, 0) AS incomplete, coalesce(o.queued, 0) AS queued, coalesce(r.rejected, 0) AS rejected, e.last_error "
         "FROM sources s LEFT JOIN f ON f.source = s.id LEFT JOIN a ON a.source = s.id LEFT JOIN i ON i.source = s.id LEFT JOIN o ON o.source = s.id LEFT JOIN r ON r.source = s.id "
         "LEFT JOIN e ON e.source = s.id AND e.n = 1 WHERE (s.enabled = 1 OR a.articles > 0) AND (:source IS NULL OR s.id = :source) ORDER BY s.id",
         {"source": source},

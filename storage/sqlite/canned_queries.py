@@ -96,14 +96,14 @@ GROUP BY source ORDER BY articles DESC""",
     CannedQuery(
         name="gaps_this_week",
         title="Gaps this week",
-        description="What feeds listed between two looks and nobody saw: open (looked for), filled, or lost.",
+        description="Times between two polls in which entries may have been missed: open (searched for), filled, or lost.",
         sql="""SELECT source, from_at, to_at, state, entries_found, filled_by, feed_url FROM gaps
 WHERE found_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-7 days') ORDER BY found_at DESC""",
     ),
     CannedQuery(
         name="watched_or_blind",
-        title="Was somebody watching?",
-        description="Day by day: a quiet day has polls and no articles, a blind one has no polls. Absence of articles means something on the first only.",
+        title="Days with and without polls",
+        description="Day by day: a day without news has polls and no articles; a day without polls says nothing of the news.",
         sql="""SELECT day, source, polls_ok, polls_failed, round(longest_blind_seconds / 3600.0, 1) AS longest_blind_hours, entries_new, articles, headline_only, gaps_open
 FROM source_days WHERE :source = '' OR source = :source ORDER BY day DESC, source LIMIT 500""",
         defaults=(("source", ""),),
@@ -119,8 +119,8 @@ GROUP BY day ORDER BY day DESC""",
     ),
     CannedQuery(
         name="search_with_dates",
-        title="A word, by day",
-        description="How many articles of a day hold a word: attention over time. Phrases go in double quotes, as FTS5 has it.",
+        title="Articles with a word, by day",
+        description="How many articles of a day contain a word: attention over time. Phrases go in double quotes, as FTS5 has it.",
         sql="""SELECT substr(coalesce(a.published_at, a.first_seen_at), 1, 10) AS day, count(*) AS articles, group_concat(DISTINCT a.source) AS sources
 FROM articles_fts f JOIN articles a ON a.id = f.rowid
 WHERE articles_fts MATCH coalesce(nullif(:word, ''), 'news') GROUP BY day ORDER BY day DESC LIMIT 366""",
@@ -129,20 +129,20 @@ WHERE articles_fts MATCH coalesce(nullif(:word, ''), 'news') GROUP BY day ORDER 
     CannedQuery(
         name="gone",
         title="Articles that are gone",
-        description="Held articles whose page is not there any more, with what was kept of them.",
+        description="Stored articles whose page has vanished, and their text.",
         sql="""SELECT vanished_at, source, title, vanished_reason, round(julianday(vanished_at) - julianday(first_seen_at), 1) AS days_it_stood, word_count, id, url
 FROM articles WHERE vanished_at IS NOT NULL ORDER BY vanished_at DESC LIMIT 200""",
     ),
     CannedQuery(
         name="headlines_only",
-        title="Where only a headline is kept",
-        description="By source: how often the page was a wall, a login, a shell, and what the feed said was kept instead.",
+        title="Where only a headline is stored",
+        description="By source: how often the page was a consent wall, a login or a script shell, and only the feed's fields were stored.",
         sql="""SELECT source, completeness, count(*) AS articles, max(first_seen_at) AS newest FROM articles
 WHERE completeness <> 'full' GROUP BY source, completeness ORDER BY articles DESC""",
     ),
     CannedQuery(
         name="came_to_nothing",
-        title="What came to nothing, and why",
+        title="Rejected entries, and why",
         description="Entries that feeds listed and that are no articles: not found, a section page, a challenge, forbidden by robots.txt.",
         sql="""SELECT source, reason, count(*) AS entries, max(first_seen_at) AS newest FROM entries
 WHERE state IN ('rejected', 'gone') AND source > '' GROUP BY source, reason ORDER BY entries DESC LIMIT 200""",
@@ -170,7 +170,7 @@ GROUP BY author ORDER BY articles DESC LIMIT 100""",
     ),
     CannedQuery(
         name="where_fields_come_from",
-        title="Where a field came from",
+        title="The origin of a field",
         description="Of the newest 5,000 articles: which evidence gave a field, by source; provenance is JSON.",
         sql="""SELECT source, coalesce(json_extract(provenance, '$.' || coalesce(nullif(:field, ''), 'published_at') || '.source'), 'nowhere') AS came_from, count(*) AS articles
 FROM (SELECT source, provenance FROM articles ORDER BY id DESC LIMIT 5000)
@@ -186,7 +186,7 @@ GROUP BY 1, 2 ORDER BY 1, articles DESC""",
     ),
     CannedQuery(
         name="our_manners",
-        title="What we asked of each host",
+        title="Requests by host",
         description="Requests of the last day by host: how many, how many were conditional, what servers answered, bytes.",
         sql="""SELECT host, count(*) AS requests, sum(conditional) AS conditional, sum(status = 304) AS not_modified, sum(status IN (429, 503)) AS told_to_wait,
   sum(status >= 400) AS errors, sum(bytes) AS bytes, round(avg(ms)) AS mean_ms
@@ -195,14 +195,14 @@ FROM fetches WHERE at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 day') GROUP B
     CannedQuery(
         name="what_happened_since",
         title="What happened since",
-        description="The last word on each article after a seq; `newsdesk export --since-seq` hands out the articles themselves.",
+        description="The last change of each article after a seq; `newsdesk export --since-seq` hands out the articles themselves.",
         sql="""SELECT max(seq) AS seq, article_id, at, op, merged_into FROM changes WHERE seq > coalesce(nullif(:seq, ''), '0') GROUP BY article_id ORDER BY 1 LIMIT 500""",
         defaults=(("seq", "0"),),
     ),
     CannedQuery(
         name="length_of_stories",
         title="How long texts are",
-        description="Articles, mean and longest text by source and kind, of what is kept in full in the last days.",
+        description="Articles, mean and longest text by source and kind, of the full articles of the last days.",
         sql="""SELECT source, kind, count(*) AS articles, round(avg(word_count)) AS mean_words, max(word_count) AS longest FROM articles
 WHERE completeness = 'full' AND first_seen_at >= strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-' || coalesce(nullif(:days, ''), '30') || ' days')
 GROUP BY source, kind ORDER BY articles DESC""",

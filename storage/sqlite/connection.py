@@ -61,7 +61,7 @@ _CAUSES: dict[int, tuple[type[StorageError], str]] = {
     ),
     sqlite3.SQLITE_CANTOPEN: (DiskError, "cannot be opened; does its folder exist, and may newsdesk write there?"),
     sqlite3.SQLITE_INTERRUPT: (
-        QueryTimeout, "this question takes too long here; ask for less: a source, a day, a rarer word",
+        QueryTimeout, "this query takes too long here; narrow it: a source, a day, a rarer word",
     ),
     sqlite3.SQLITE_IOERR: (DiskError, "the disk failed ({text}); check it, then `newsdesk db check`"),
     sqlite3.SQLITE_CORRUPT: (
@@ -244,7 +244,7 @@ def _inspect(path: Path) -> None:
         raise DiskError(f"{path}: cannot be read: Permission denied")
     if path.stat().st_size == 0:
         raise NotNewsdeskDatabase(
-            f"{path}: the file is empty (0 bytes); a crash or a copy may have cut it: restore a backup, or delete it to start anew"
+            f"{path}: the file is empty (0 bytes); a crash or a copy may have cut it: restore a backup, or delete it to start with an empty one"
         )
 
 

@@ -132,4 +132,4 @@ def _held_message(database: Path, held_by: Holder | None) -> str:
         if held_by and held_by.pid
         else "another newsdesk"
     )
-    return f"{database} is held by {who}; wait for it, stop it, or name another file with --db"
+    return f"{database} is locked by {who}; wait for it, stop it, or name another file with --db"

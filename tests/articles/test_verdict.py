@@ -346,7 +346,10 @@ def test_an_article_has_vanished_when_a_second_look_does_not_find_it(
         ({"status": 429}, ("failed", "the server answered 429")),
         ({"status": 302}, ("failed", "it redirects (302) to nowhere")),
         ({"status": 200, "headers": (("content-type", "image/png"),)}, ("rejected", "not a web page (image/png)")),
-        ({"failure": PageFailure(reason="robots.txt forbids it", refused=True)}, ("rejected", "robots.txt forbids it")),
+        (
+            {"failure": PageFailure(reason="disallowed by robots.txt", refused=True)},
+            ("rejected", "disallowed by robots.txt"),
+        ),
         ({"failure": PageFailure(reason="it did not answer in time")}, ("failed", "it did not answer in time")),
     ],
 )

@@ -467,7 +467,7 @@ def test_f25_robots_txt_is_asked_first_once_and_obeyed(world: World) -> None:
     assert "/private/1" not in site.paths()
     assert "/2026/11/20/story-number-1" in site.paths()
     kept = world.desk.rows("SELECT state, reason FROM entries WHERE url LIKE '%/private/1'")
-    assert kept == [{"state": "rejected", "reason": "robots.txt forbids it"}]
+    assert kept == [{"state": "rejected", "reason": "disallowed by robots.txt"}]
 
 
 def test_f25_crawl_delay_is_honoured(world: World) -> None:

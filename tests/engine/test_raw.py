@@ -63,7 +63,7 @@ def _spoil(desk: Desk, *, title: bool = True) -> None:
         )
         db.execute("UPDATE articles SET content_hash = 'old' WHERE id = 1")
     db.close()
-    desk.run("db", "check", "--mend")
+    desk.run("db", "check", "--rebuild-index")
 
 
 def test_reprocess_shows_what_would_change_and_then_changes_it_and_no_list_of_edits_does(
@@ -82,7 +82,7 @@ def test_reprocess_shows_what_would_change_and_then_changes_it_and_no_list_of_ed
     assert desk.rows("SELECT title FROM articles WHERE id = 1")[0]["title"].startswith("Old ")
     done = desk.run("reprocess")
     assert done.code == 0
-    assert "3 kept pages read again; 1 articles changed" in done.err
+    assert "3 stored pages extracted again; 1 articles changed" in done.err
     after = desk.rows("SELECT * FROM articles WHERE id = 1")[0]
     for name in ("title", "authors", "text", "content_hash", "first_seen_at", "fetched_at", "uid", "warc_offset"):
         assert after[name] == before[name], name

@@ -97,7 +97,7 @@ def test_edits_of_the_configuration_are_picked_up_and_a_broken_file_is_told(
     assert until(lambda: "/other.xml" in site.paths(), 10)
     config.write_text(good)
     run.process.send_signal(signal.SIGHUP)
-    assert until(lambda: run.text().count("read anew") == 2, 3)
+    assert until(lambda: run.text().count("reprocessed") == 2, 3)
     asked = site.paths().count("/other.xml")
     time.sleep(3)
     assert site.paths().count("/other.xml") <= asked + 1
@@ -257,7 +257,7 @@ def test_metrics_and_systemd_are_told(desk: Desk, site: Site, start: Callable[..
         while "STOPPING=1" not in said:
             said += listener.recv(4096).decode()
     assert "newsdesk_articles_total 2.0" in metrics
-    assert "newsdesk_lag_seconds" in metrics
+    assert "newsdesk_poll_lag_seconds" in metrics
     polls = [json.loads(line) for line in run.text().splitlines() if line.startswith("{")]
     assert {"source": "post", "outcome": "changed", "new": 2}.items() <= next(
         p for p in polls if p.get("event") == "poll"

@@ -185,7 +185,7 @@ def test_a_permanent_move_is_believed_after_three_polls_and_seven_days() -> None
     back = checked(PollResponse(status=404), feed)
     assert back.outcome == "failed"
     assert back.move.effective_url is None
-    assert "old address" in (back.error or "")
+    assert "old URL" in (back.error or "")
 
 
 def test_a_move_that_is_not_for_good_or_changes_its_target_begins_anew() -> None:

@@ -394,7 +394,7 @@ def test_a_cursor_says_why_it_is_refused_and_what_to_do(nasty: Path, tmp_path: P
     said = json.loads(cursor.read_text())
     for change, words in (
         ({"generation": "9"}, "backup was restored"),
-        ({"seq": 10_000}, "older copy of the database took its place"),
+        ({"seq": 10_000}, "was replaced by an older copy"),
         ({"database_id": "other"}, "another database"),
         ({"query": {"sources": ["b"]}}, "another query"),
     ):

@@ -262,7 +262,7 @@ def test_a_storm_names_some_and_counts_the_others() -> None:
     assert body["text"].endswith("… and 580 more")
     assert (
         of_health(["a: gap"], ["b: silent"], NOW)["text"]
-        == "newsdesk: 1 new trouble\n- a: gap\n- no longer so: b: silent"
+        == "newsdesk: 1 new problem\n- a: gap\n- no longer so: b: silent"
     )
 
 

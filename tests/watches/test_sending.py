@@ -60,7 +60,7 @@ def test_a_crawl_of_one_pass_tells_at_its_end_and_a_first_one_is_quiet(
     assert desk.run("crawl").code == 0
     assert receiver.got == []
     quiet = desk.run("watch", "test", "w")
-    assert "0 things would have been told" in quiet.err
+    assert "0 things would have been notified" in quiet.err
     assert "5 of a first crawl" in quiet.err
     with open_writer(desk.database) as store:  # a storm
         for n in range(500):
@@ -286,7 +286,7 @@ def test_messages_of_a_watch_that_is_no_more_are_not_sent_and_old_ones_are_forgo
     [
         ('name = "w"\nnotify = ["just words"]', "is no receiver"),
         ('name = "w"\non = ["changed"]', "is no event"),
-        ('name = "w"\non = []', "names nothing"),
+        ('name = "w"\non = []', "names no event"),
         ('name = "w"\ndigest = "weekly"', "instant"),
         ('name = "w"\n[[watch]]\nname = "w"', "two watches have the name"),
     ],
@@ -301,7 +301,7 @@ def test_a_watch_that_cannot_be_is_refused_with_its_line(desk: Desk, table: str,
 
 def test_a_watch_that_nobody_named_is_told(desk: Desk, site: Site) -> None:
     desk.configure(source(site))
-    assert "no watch yet" in desk.run("watch", "list").err
+    assert "no watches configured" in desk.run("watch", "list").err
     done = desk.run("watch", "test", "nope")
     assert (done.code, "no watch is called 'nope'" in done.err) == (2, True)
 

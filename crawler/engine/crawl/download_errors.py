@@ -34,7 +34,7 @@ _SAID = {
     "TCPTimedOutError": "it did not answer in time",
     "DownloadConnectionRefusedError": "the connection was refused",
     "ConnectionRefusedError": "the connection was refused",
-    "ResponseDataLossError": "the connection broke before the answer was whole",
+    "ResponseDataLossError": "the connection broke before the response was complete",
     "DownloadCancelledError": "the answer is larger than [http] max_bytes",
     "ResponseNeverReceived": "the connection was closed without an answer",
     "ConnectionLost": "the connection was lost",
@@ -71,7 +71,7 @@ def describe_failure(error: BaseException, refused: dict[str, str], host: str) -
 
 
 _TELLING = (
-    ("Too many open files", "this machine has no file left for a connection (`ulimit -n`), and could not be asked"),
+    ("Too many open files", "this machine has no file left for a connection (`ulimit -n`), and could not be requested"),
     ("certificate|SSL|TLS", "its certificate does not hold, or TLS failed"),
     ("max redirections", "it redirects in a circle, or more than [http] max_redirects times"),
     ("size|larger than", _SAID["DownloadCancelledError"]),

@@ -122,7 +122,7 @@ class FeedPoller:
         )  # fmt: skip
         if check.gap is not None:
             log.warning(
-                "%s: nothing of its last window is listed any more: what it listed between %s and %s is looked for (`newsdesk gaps`)",
+                "%s: no entry in common with the last poll: entries between %s and %s may have been missed and are searched for (`newsdesk gaps`)",
                 feed.url, check.gap.from_at, check.gap.to_at, extra={"event": "gap", "source": feed.source, "url": feed.url},
             )  # fmt: skip
 
@@ -230,7 +230,7 @@ def poll_response(response: Response, *, unconditional: bool = False) -> PollRes
     reasons = response.meta.get("redirect_reasons", [])
     error = None
     if response.status in {401, 403} and (header(headers, "cf-mitigated") or "").lower() == "challenge":
-        error = f"a bot challenge stands before it ({response.status}); it is asked again in {FORBIDDEN:g} hours"
+        error = f"a bot challenge ({response.status}); polled again in {FORBIDDEN:g} hours"
     return PollResponse(
         status=response.status,
         error=error,

@@ -33,7 +33,7 @@ def begin_watching(writer: Writer, config: Config) -> None:
     """Watch from here on, where there are watches."""
     for watch in config.watches:
         if why := misconfiguration(watch, config.tags):
-            log.warning("watch %s tells of nothing: %s", watch.name, why)
+            log.warning("watch %s can never match: %s", watch.name, why)
     Outbox(writer).watching(on=bool(config.watches))
 
 

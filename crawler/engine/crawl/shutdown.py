@@ -82,7 +82,7 @@ class ShutdownSignals:
             self._live.frontier.stop()
         if self._process is not None:
             self._begin()
-        _say(self._line("stopping; what is under way is finished and kept (a second signal ends it at once)"))
+        _say(self._line("stopping; requests under way are completed and stored (a second signal exits at once)"))
 
     def _begin(self) -> None:
         from twisted.internet import reactor

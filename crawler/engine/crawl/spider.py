@@ -85,7 +85,7 @@ class NewsSpider(scrapy.Spider):
             missing = (
                 f"the environment variable {error.args[0]} is not set" if isinstance(error, KeyError) else str(error)
             )
-            await self._fail_task(task, f"cannot be asked for: {missing}")
+            await self._fail_task(task, f"cannot be requested: {missing}")
             return None
 
     async def _fail_task(self, task: FetchTask, reason: str) -> None:

@@ -112,7 +112,7 @@ class BackgroundJobs:
             log.warning("the wall clock was set back by %.0f s: what is due moves with it", -seconds)
         else:
             log.warning(
-                "%.0f s passed unseen (a suspend, or the clock was set): what is overdue is asked within %.0f s",
+                "the clock jumped by %.0f s (a suspend, or the clock was set): overdue feeds are polled within %.0f s",
                 seconds,
                 over,
             )
@@ -133,11 +133,11 @@ class BackgroundJobs:
         for stem in sorted(now.keys() - self._said.keys()):
             log.warning("%s", now[stem], extra={"event": "health"})
         for stem in sorted(self._said.keys() - now.keys()):
-            log.warning("no longer so: %s", self._said[stem], extra={"event": "health"})
+            log.warning("resolved: %s", self._said[stem], extra={"event": "health"})
         self._said = now
         await self.dispatcher.health(now)
         notify(
-            STATUS=f"watching {len(self.frontier.sources)} sources, {self.frontier.in_flight} requests under way, {len(trouble.unhealthy)} troubles"
+            STATUS=f"watching {len(self.frontier.sources)} sources, {self.frontier.in_flight} requests under way, {len(trouble.unhealthy)} problems"
         )
 
     async def find_replacements(self) -> None:

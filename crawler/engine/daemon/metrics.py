@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from crawler.engine.crawl.session import CrawlSession
 
 _COUNTS = {
-    "feeds": ("polls", "Feeds asked."),
-    "feeds_read": ("polls_ok", "Feeds that answered well."),
+    "feeds": ("polls", "Feeds polled."),
+    "feeds_read": ("polls_succeeded", "Polls with a usable response."),
     "entries_new": ("entries", "New entries listed."),
-    "articles_new": ("articles", "New articles kept."),
-    "revised": ("revisions", "Edits by publishers kept."),
-    "copies": ("copies", "New articles that another outlet ran before."),
+    "articles_new": ("articles", "New articles stored."),
+    "revised": ("revisions", "Edits by publishers stored."),
+    "copies": ("copies", "New articles that another outlet published before."),
     "rejected": ("rejected", "Entries that are no article."),
     "failed": ("failed", "Article requests that failed and are tried again."),
 }
@@ -48,7 +48,7 @@ class LiveCollector:
         tally = self.live.frontier.counts
         for key, (name, text) in _COUNTS.items():
             yield CounterMetricFamily(f"newsdesk_{name}", text, value=tally.total(key))
-        yield CounterMetricFamily("newsdesk_requests", "Requests asked for.", value=tally.asked)
+        yield CounterMetricFamily("newsdesk_requests", "Requests made.", value=tally.asked)
         yield GaugeMetricFamily(
             "newsdesk_requests_in_flight", "Requests under way.", value=self.live.frontier.in_flight
         )
@@ -65,10 +65,10 @@ class LiveCollector:
         late = (now - parse_utc(queue["latest_due_at"])).total_seconds() if queue["latest_due_at"] else 0.0
         path = self.live.config.database
         for name, text, value in (
-            ("owed", "Articles that are owed a request.", queue["owed"]),
-            ("feeds_due", "Feeds whose time has come.", queue["feeds_due"]),
-            ("rechecks_due", "Rechecks whose time has come.", queue["rechecks_due"]),
-            ("lag_seconds", "By how much the latest feed is late.", max(0.0, late)),
+            ("entries_pending", "Entries whose article is queued.", queue["pending"]),
+            ("feeds_due", "Feeds that are due.", queue["feeds_due"]),
+            ("rechecks_due", "Rechecks that are due.", queue["rechecks_due"]),
+            ("poll_lag_seconds", "By how much the latest feed is late.", max(0.0, late)),
             ("gaps_open", "Gaps that are not closed.", queue["gaps_open"]),
             ("database_bytes", "Size of the database file.", path.stat().st_size if path.exists() else 0),
         ):

@@ -86,7 +86,7 @@ class ConfigReloader:
                 middleware.apply(config)
         log.log(
             logging.WARNING if stuck else logging.INFO,
-            "the configuration was read anew: %d sources%s",
+            "configuration reloaded: %d sources%s",
             len(self.frontier.sources),
             f"; a restart is needed for {', '.join(stuck)}" if stuck else "",
             extra={"event": "configuration"},

@@ -181,7 +181,7 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
         host = host_of(request.url)
         frontier = getattr(self._crawler.spider, "frontier", None)
         if frontier is not None and (seconds := frontier.backoff.remaining(host)) > 0:
-            raise RequestRefused("its host asked to be left alone (429 or 503)", kind="deferred", retry_after=seconds)
+            raise RequestRefused("host throttled (429 or 503)", kind="deferred", retry_after=seconds)
         try:
             return await super().download_request(request)
         except DownloadFailedError as error:

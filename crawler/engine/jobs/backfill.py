@@ -72,7 +72,7 @@ def backfill(
             unread = {source: problems for source, (read, problems) in looked.items() if not read}
             for source, problems in unread.items():
                 live.counts.not_looked(source, _not_looked(problems))
-                say(f"{source}: could not look: {_not_looked(problems)}")
+                say(f"{source}: could not be searched: {_not_looked(problems)}")
             for url, error in (row for source, (_, rows) in looked.items() if source not in unread for row in rows):
                 say(f"{url}: {error}")
             if hosts or len(unread) < len(chosen):
@@ -127,5 +127,5 @@ def _estimate(config: Config, hosts: dict[str, int], held: int, *, dry: bool) ->
     seconds = max(hosts.values(), default=0) * max(config.politeness.delay, 0.5)
     ends = " nothing was kept" if dry else " fetching; interrupt it as you like, the same command goes on"
     if total <= 0:
-        return "no article of that time is missing, as far as archive pages and sitemaps tell"
+        return "no article of that time is missing, as far as archive pages and sitemaps list"
     return f"{total:,} articles of {len(hosts)} host{'s' * (len(hosts) != 1)}, about {format_duration(max(1.0, seconds))} at one request every {config.politeness.delay:g} s a host;{ends}"

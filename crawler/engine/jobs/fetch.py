@@ -25,9 +25,9 @@ from storage.writer import open_writer
 PATIENCE = 120.0  # seconds to wait for the holder of the database to answer for an address
 _OUTCOMES = {
     "new": "new",
-    "revised": "edited since it was kept",
+    "revised": "edited since it was stored",
     "same": "unchanged",
-    "address": "another address of a kept article",
+    "address": "another URL of a stored article",
     "headline": "headline only",
 }
 
@@ -104,7 +104,7 @@ def _fetch_standalone(config: Config, urls: list[str]) -> list[Fetched]:
 def _fetched(reader: Store, url: str, entry_id: int) -> Fetched:
     entry = reader.entry(entry_id)
     if entry is None:
-        return Fetched(url=url, reason="it was not asked")
+        return Fetched(url=url, reason="it was not requested")
     article = reader.article(entry["article_id"]) if entry["article_id"] and entry["verdict"] in _OUTCOMES else None
     if article is None:
         return Fetched(url=url, reason=entry["reason"] or "it was not answered")

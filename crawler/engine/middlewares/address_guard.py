@@ -103,7 +103,7 @@ def embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Addre
 
 def is_public(address: IPv4Address | IPv6Address, *, embedding: bool = False) -> bool:
     """Globally routable unicast."""
-    if embedding:  # the outer form of an embedded address is judged by what it holds
+    if embedding:  # the outer form of an embedded address is judged by its content
         return True
     return (
         address.is_global
@@ -158,12 +158,12 @@ class GuardMiddleware:
     def process_request(self, request: Request) -> None:
         """Refuse what cannot be right: a length, a scheme, a user name, a port, a literal address."""
         if len(request.url) > MAX_URL:  # a redirect's may be anything
-            raise RequestRefused(f"an address of more than {MAX_URL:,} characters is not asked", kind="guard")
+            raise RequestRefused(f"an address of more than {MAX_URL:,} characters is not requested", kind="guard")
         parts = urlsplit(request.url)
         if parts.scheme not in _PORTS:
-            raise RequestRefused(f"only http and https are asked, not {parts.scheme}:", kind="guard")
+            raise RequestRefused(f"only http and https are requested, not {parts.scheme}:", kind="guard")
         if "@" in parts.netloc or "\\" in request.url.split("?")[0]:
-            raise RequestRefused("an address with a user name or a backslash is not asked", kind="guard")
+            raise RequestRefused("a URL with a user name or a backslash is not requested", kind="guard")
         try:
             port = parts.port or _PORTS[parts.scheme]
         except ValueError:

@@ -118,10 +118,10 @@ class WorkerPool:
                 mended += 1
                 if mended > RESTART_ATTEMPTS:
                     raise CrawlerError(
-                        f"no extraction process can be started ({error.__cause__ or error}); `newsdesk doctor` tells the limits"
+                        f"no extraction process can be started ({error.__cause__ or error}); `newsdesk doctor` shows the limits"
                     ) from error
                 if mended == 1:
-                    log.warning("the extraction processes ended (%s); they are started anew", error.__cause__ or error)
+                    log.warning("the extraction processes ended (%s); they are restarted", error.__cause__ or error)
                 await asyncio.sleep(1.0)
 
     async def _attempt(self, work: Callable[..., _T], args: tuple[Any, ...], seconds: float) -> _T:

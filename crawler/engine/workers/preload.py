@@ -28,7 +28,7 @@ _FEED = b"<rss version='2.0'><channel><title>x</title><item><title>A bridge</tit
 
 def _in_one_line(kind: type[BaseException], error: BaseException, _: object) -> None:
     print(
-        f"newsdesk: the extraction processes' server ended ({kind.__name__}: {error}); it is started anew",
+        f"newsdesk: the extraction processes' server ended ({kind.__name__}: {error}); it is restarted",
         file=sys.stderr,
     )
 

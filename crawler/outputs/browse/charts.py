@@ -35,7 +35,7 @@ class Bar:
     label: str
     value: float
     note: str = ""  # told with the value
-    blind: bool = False  # nobody watched: drawn as a shade over the whole height
+    unpolled: bool = False  # nobody watched: drawn as a shade over the whole height
 
 
 def bars(days: Sequence[Bar], *, label: str, unit: str) -> Markup:
@@ -46,9 +46,9 @@ def bars(days: Sequence[Bar], *, label: str, unit: str) -> Markup:
     for i, day in enumerate(days):
         x, height = _LEFT + i * step, (HEIGHT - _BOTTOM - _TOP) * day.value / most
         title = f"<title>{escape(day.label)}: {escape(_number(day.value))} {escape(unit)}{escape(day.note)}</title>"
-        if day.blind:
+        if day.unpolled:
             drawn.append(
-                f'<rect class="blind" x="{x:.1f}" y="{_TOP}" width="{step:.1f}" height="{HEIGHT - _BOTTOM - _TOP:.1f}">{title}</rect>'
+                f'<rect class="unpolled" x="{x:.1f}" y="{_TOP}" width="{step:.1f}" height="{HEIGHT - _BOTTOM - _TOP:.1f}">{title}</rect>'
             )
         drawn.append(
             f'<rect class="bar" x="{x + step * 0.1:.1f}" y="{HEIGHT - _BOTTOM - height:.1f}" width="{max(step * 0.8, 0.8):.1f}" height="{height:.1f}">{title}</rect>'
@@ -92,7 +92,7 @@ def timeline(moments: Sequence[Moment], *, label: str, ends: tuple[str, str]) ->
     for i, m in enumerate(moments):
         y = row * i + 18
         span_ends = [x(at) for at in (m.published, m.seen) if at is not None]
-        dot = f'<circle class="told" cx="{x(m.published):.1f}" cy="{y}" r="5"/>' if m.published is not None else ""
+        dot = f'<circle class="published" cx="{x(m.published):.1f}" cy="{y}" r="5"/>' if m.published is not None else ""
         drawn.append(
             f'<g><title>{escape(m.name)}: {escape(m.note)}</title><text x="{left}" y="{y + 4}" text-anchor="end">{escape(_short(m.name))}</text>'
             f'<line class="axis" x1="{left + 10}" x2="{WIDTH - 14}" y1="{y}" y2="{y}"/><line class="span" x1="{min(span_ends):.1f}" x2="{max(span_ends):.1f}" y1="{y}" y2="{y}"/>'

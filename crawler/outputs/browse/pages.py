@@ -260,8 +260,8 @@ def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
                 charts.Bar(
                     label=day,
                     value=counts.get(day, 0),
-                    note="" if d else ", nobody watched",
-                    blind=bool(days) and day >= min(days) and (d is None or not d["polls_ok"]),
+                    note="" if d else ", not polled",
+                    unpolled=bool(days) and day >= min(days) and (d is None or not d["polls_ok"]),
                 )
                 for day, d in zip(calendar, found, strict=True)
             ],

@@ -242,10 +242,10 @@ async def _answer(datasette: Any, request: Any, template: str, page: Callable[..
     try:
         context = await shelf.ask(page, *arguments)
         if context is None:
-            status, template, context = 404, "problem.html", {"problem": "Nothing is kept under this address."}
+            status, template, context = 404, "problem.html", {"problem": "Nothing is stored under this address."}
     except QueryTimeout:
         status, template = 503, "problem.html"
-        context = {"problem": "This question takes too long here; ask for less: a source, a day, a rarer word."}
+        context = {"problem": "This query takes too long here; narrow it: a source, a day, a rarer word."}
     except UsageError as error:
         status, template, context = 400, "problem.html", {"problem": f"{error}."}
     except (StorageError, OSError) as error:
