@@ -31,7 +31,7 @@ RECENT = timedelta(minutes=10)
 
 
 def begin_watching(writer: Writer, config: Config) -> None:
-    """Start the configured watches at the current state of the store, and warn of those that can match nothing."""
+    """Turn watching on or off as configured, and warn of watches that can match nothing."""
     for watch in config.watches:
         if why := misconfiguration(watch, config.tags):
             log.warning("watch %s tells of nothing: %s", watch.name, why)
