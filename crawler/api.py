@@ -1,7 +1,7 @@
 """The Python functions for the commands of the command line.
 
-fetch and crawl run the engine in a child process, so they can be called any number of times, from threads, notebooks and
-event loops.
+fetch and crawl run the engine in a child process, so they can be called any number of times, from threads, notebooks
+and event loops.
 """
 
 from __future__ import annotations

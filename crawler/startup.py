@@ -33,9 +33,9 @@ import_module(module).main()
 def start_servers() -> None:
     """Start multiprocessing's resource tracker and fork server, if they are not running.
 
-    They are started by `python -c`, which would import a stray selectors.py of the current folder instead of Python's own.
-    Ctrl-C is left to the parent, even while the server still loads; the workers ignore it. The tracker is started first,
-    because its start unblocks signals.
+    They are started by `python -c`, which would import a stray selectors.py of the current folder instead of Python's
+    own. Ctrl-C is left to the parent, even while the server still loads; the workers ignore it. The tracker is started
+    first, because its start unblocks signals.
     """
     path = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"

@@ -89,8 +89,8 @@ class Dispatcher:
     async def flush(self) -> None:
         """Match, compose and send at the end of a one-pass crawl.
 
-        Instant watches are sent now, as nothing checks them again before the next crawl. What could not be sent goes out with
-        the next crawl.
+        Instant watches are sent now, as nothing checks them again before the next crawl. What could not be sent goes
+        out with the next crawl.
         """
         if not (self.config.watches or self.config.health.notify):
             return

@@ -147,8 +147,8 @@ def unique_hits(found: Iterable[WatchHit]) -> list[WatchHit]:
 def send_at(watch: Watch, found: Sequence[WatchHit], last: str | None, hour: float) -> datetime:
     """When the queued hits of a watch are reported.
 
-    instant: ten seconds after the newest hit, but a minute after the first at the latest, so that a storm is one message;
-    and at least five minutes after the message before.
+    instant: ten seconds after the newest hit, but a minute after the first at the latest, so that a storm is one
+    message; and at least five minutes after the message before.
     hourly: at the next full hour. daily: at seven in the morning, local time.
 
     Args:

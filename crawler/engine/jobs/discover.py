@@ -195,8 +195,8 @@ def run_probe(config: Config, work: Callable[[Web], Awaitable[_T]], now: Callabl
 async def discover(web: Web, url: str, now: datetime) -> Discovery:
     """Find where a site lists its news.
 
-    Tries in this order: the address is itself a feed; feeds that the page links to; feeds at the usual addresses; sitemaps
-    in robots.txt, or at the usual addresses; the page as a section page.
+    Tries in this order: the address is itself a feed; feeds that the page links to; feeds at the usual addresses;
+    sitemaps in robots.txt, or at the usual addresses; the page as a section page.
     """
     first = await web.get(url)
     if first.error:

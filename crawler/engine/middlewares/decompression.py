@@ -16,9 +16,9 @@ GZIPPED = "packed"  # a response's flag: its body is still compressed with gzip
 class DecompressionMiddleware:
     """Decompresses a body, or rejects it where its end is missing.
 
-    An article's page with gzip, by far the most common encoding, stays compressed: the worker decompresses it, and the raw
-    page is stored as it was sent. Scrapy's own middleware takes half of a deflated body for the complete one, and guesses
-    the charset of each page that it decompresses, which nothing here needs (measured: 1.5 ms per page).
+    An article's page with gzip, by far the most common encoding, stays compressed: the worker decompresses it, and the
+    raw page is stored as it was sent. Scrapy's own middleware takes half of a deflated body for the complete one, and
+    guesses the charset of each page that it decompresses, which nothing here needs (measured: 1.5 ms per page).
     """
 
     def __init__(self, maxsize: int) -> None:

@@ -88,8 +88,8 @@ class WorkerPool:
     async def run(self, work: Callable[..., _T], *args: Any, source: str, seconds: float | None = None) -> _T:
         """Run a function in a worker process, when it is its source's turn.
 
-        A pool that broke because the system had no file or process left is started again and the work is repeated; the page
-        is not at fault (RELIABILITY 3.7: an executor that broke once fails every later job).
+        A pool that broke because the system had no file or process left is started again and the work is repeated; the
+        page is not at fault (RELIABILITY 3.7: an executor that broke once fails every later job).
 
         Args:
             work: a function of engine/workers/worker.py.
