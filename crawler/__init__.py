@@ -1,4 +1,4 @@
-"""newsdesk's Python API. Importing it is cheap: each name is loaded when it is first used, and Scrapy only ever in a child process.
+"""newsdesk's Python API. Each name is loaded on first use, so the import is cheap; Scrapy runs only in a child process.
 
 import crawler
 
@@ -63,7 +63,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load a name when it is first used."""
+    """Import a name on first use."""
     if name not in _WHERE:
         raise AttributeError(f"module 'crawler' has no attribute {name!r}")
     value = getattr(import_module(_WHERE[name]), name)

@@ -1,4 +1,8 @@
-"""The verbs of the command line, for Python. fetch and crawl run the engine in a child process: any number of times, from threads, notebooks and loops."""
+"""The Python functions for the commands of the command line.
+
+fetch and crawl run the engine in a child process, so they can be called any number of times, from threads, notebooks
+and event loops.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +28,15 @@ if TYPE_CHECKING:
 
 
 def extract(body: bytes, url: str) -> Extraction | None:
-    """Extract one page, in this process; pure but for the shipped publisher rules.
+    """Extract one page, in this process; the only other input is the shipped publisher rules.
 
     Args:
-        body: the page's bytes, content-encoding undone; not decoded text.
+        body: the page's bytes, without content-encoding; not decoded text.
         url: its address; the rules of a shipped source on the same site apply.
 
     Returns:
-        What the page says; None where there is nothing to read. `obstacle` tells a wall or an error page from an article.
+        The extraction; None where there is nothing to read. `problem` says why a page is not an article, for example
+        "consent wall".
     """
     from crawler.extraction.extractor import extract as extract_page
 
@@ -44,14 +49,14 @@ def _rules() -> dict[str, PublisherRules]:
 
 
 def parse_feed(body: bytes, url: str) -> ParsedFeed:
-    """Read a feed of any kind: RSS, RDF, Atom, JSON Feed, sitemap.
+    """Parse a feed of any kind: RSS, RDF, Atom, JSON Feed, sitemap.
 
     Args:
         body: its bytes.
         url: its address, for relative links.
 
     Raises:
-        FeedError: it is none.
+        FeedError: it is not a feed.
     """
     from crawler.feeds.parser import parse_feed as read_feed
 
@@ -65,16 +70,16 @@ def fetch(
 
     Args:
         url: the address.
-        config: settings, or the path of a configuration file; else the file in force.
-        database: where it is kept; else the configuration's.
-        store: whether it is kept.
+        config: settings, or the path of a configuration file; by default the file in force.
+        database: the database file; by default the configuration's.
+        store: whether to store the article.
 
     Returns:
         The article.
 
     Raises:
-        FetchError: it could not be fetched, or holds no article; the message says why.
-        CrawlerError: the settings or the database stand in the way.
+        FetchError: the address could not be fetched, or gave no article; the message says why.
+        CrawlerError: the settings or the database cannot be used.
     """
     found = fetch_many([url], config=config, database=database, store=store)[0]
     if isinstance(found, FetchError):
@@ -89,7 +94,7 @@ def fetch_many(
     database: str | Path | None = None,
     store: bool = True,
 ) -> list[Article | FetchError]:
-    """Fetch and extract addresses now, side by side.
+    """Fetch and extract addresses now, in parallel.
 
     Args:
         urls: the addresses.
@@ -101,7 +106,7 @@ def fetch_many(
         For each address, in the order given, its article, or a FetchError that says why there is none.
 
     Raises:
-        CrawlerError: the settings or the database stand in the way.
+        CrawlerError: the settings or the database cannot be used.
     """
     wanted = list(urls)
     if not wanted:
@@ -121,20 +126,20 @@ def crawl(
     due: bool = False,
     limit: int | None = None,
 ) -> CrawlRun:
-    """One pass over the sources.
+    """Run one pass over the sources.
 
     Args:
-        sources: ids, or `tag:TAG`; all that are enabled where none is named.
+        sources: ids, or `tag:TAG`; by default all enabled sources.
         config: as in fetch.
         database: as in fetch.
-        due: only feeds and rechecks whose time has come.
-        limit: at most so many of the newest new articles a source.
+        due: only feeds and rechecks that are due.
+        limit: at most this many of the newest new articles per source.
 
     Returns:
-        What was found, per source; `exit_code` as on the command line.
+        The counts per source; `exit_code` as on the command line.
 
     Raises:
-        CrawlerError: the settings or the database stand in the way, or another newsdesk holds it.
+        CrawlerError: the settings or the database cannot be used, or another newsdesk has locked the database.
     """
     found = _ask({"verb": "crawl", "sources": list(sources), "due": due, "limit": limit}, config, database)["run"]
     counts = tuple(SourceCounts(**row) for row in found.pop("sources"))

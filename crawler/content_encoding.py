@@ -1,4 +1,4 @@
-"""What a body is on its way: packed, whole or cut off. Pure."""
+"""Decompress HTTP bodies, and detect those that are incomplete. No input or output."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-_Reader = tuple[Callable[[bytes, int], bytes], Callable[[], bool]]  # a step, and whether it has come to its end
+_Reader = tuple[Callable[[bytes, int], bytes], Callable[[], bool]]  # a step, and whether the stream has ended
 _MAGIC = b"\x1f\x8b"
-_FRAME = b"\x28\xb5\x2f\xfd"  # of zstd
+_FRAME = b"\x28\xb5\x2f\xfd"  # the magic number of zstd
 _UNASKED = {"compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm"}  # IANA's other content codings
 _SLICE = 1 << 16  # bytes
-MAX_GZIP_MEMBERS = 1000  # servers send one; a body of a million empty ones would be unpacked for minutes
+MAX_GZIP_MEMBERS = 1000  # servers send one; decompressing a body of a million empty ones would take minutes
 
 
 class DecodeError(OSError):
-    """A compressed body that ends before it is over (half a page to the defaults, RELIABILITY 3.1), is damaged, or unpacks beyond the limit."""
+    """A compressed body that is cut off, is damaged, or decompresses beyond the limit.
+
+    Scrapy's defaults take a body that is cut off for a complete page (RELIABILITY 3.1).
+    """
 
 
 def is_gzip(body: bytes) -> bool:
@@ -25,15 +28,17 @@ def is_gzip(body: bytes) -> bool:
 
 
 def decode_body(body: bytes, encodings: Sequence[str], most: int) -> bytes:
-    """Undo the content encodings of an answer (RFC 9110, 8.4), the last one first; a word that names none ("utf-8", "none") is left out, as browsers do.
+    """Undo the content encodings of a response (RFC 9110, 8.4), the last one first.
+
+    An unknown word ("utf-8", "none") is ignored, as browsers do.
 
     Args:
         body: as it was sent.
-        encodings: as its headers name them, lower case.
-        most: bytes that it may unpack to, at each step.
+        encodings: from the headers, in lower case.
+        most: bytes that it may decompress to, at each step.
 
     Raises:
-        DecodeError: see unpack; or an encoding that was not asked for.
+        DecodeError: see gunzip; or an encoding that was not requested.
     """
     for encoding in reversed(encodings):
         if encoding in {"gzip", "x-gzip"} and is_gzip(body):
@@ -48,14 +53,14 @@ def decode_body(body: bytes, encodings: Sequence[str], most: int) -> bytes:
 
 
 def _deflate(body: bytes) -> _Reader:
-    """Deflate: in zlib's wrapping as RFC 9110, 8.4.1.2 says, or bare, as many send it."""
+    """Deflate in zlib's format as RFC 9110, 8.4.1.2 says, or raw, as many servers send it."""
     wrapped = len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2]) % 31 == 0  # RFC 1950, 2.2
     reader = zlib.decompressobj(wbits=15 if wrapped else -15)
     return reader.decompress, lambda: reader.eof
 
 
 def _brotli(_: bytes) -> _Reader:
-    import brotli  # with Scrapy, like the next
+    import brotli  # on first use, like zstd below
 
     reader = brotli.Decompressor()
     return lambda data, most: reader.process(data, output_buffer_limit=most), reader.is_finished
@@ -75,9 +80,8 @@ def _zstd(_: bytes) -> _Reader:
     def step(data: bytes, most: int) -> bytes:
         nonlocal reader, frames
         found = b"" if reader.eof else bytes(reader.decompress(data, most))
-        while (
-            reader.eof and reader.unused_data.startswith(_FRAME) and len(found) < most
-        ):  # RFC 8878, 3: one frame after another
+        # RFC 8878, 3: a stream may have several frames
+        while reader.eof and reader.unused_data.startswith(_FRAME) and len(found) < most:
             frames += 1
             if frames > MAX_GZIP_MEMBERS:
                 raise DecodeError(f"the compressed body is made of more than {MAX_GZIP_MEMBERS} parts")
@@ -92,7 +96,7 @@ _STREAMS: dict[str, Callable[[bytes], _Reader]] = {"deflate": _deflate, "br": _b
 
 
 def _streamed(body: bytes, reader: _Reader, most: int) -> bytes:
-    """All that a stream holds."""
+    """Decompress a complete stream."""
     step, ended = reader
     found = b""
     try:
@@ -103,10 +107,10 @@ def _streamed(body: bytes, reader: _Reader, most: int) -> bytes:
         whole = ended()
     except DecodeError:
         raise
-    except Exception as error:  # each library has a class of its own for it
+    except Exception as error:  # each library has its own exception class
         raise DecodeError(f"the compressed body is damaged ({_plainly(error)})") from error
     if len(found) > most:
-        del found, part  # an error that is handed about holds the frame it was raised in
+        del found, part  # the error's traceback would keep these bytes in memory
         raise DecodeError("the answer is larger than [http] max_bytes")
     if not whole:
         raise DecodeError("the compressed body ends before it is over")
@@ -114,7 +118,7 @@ def _streamed(body: bytes, reader: _Reader, most: int) -> bytes:
 
 
 def _plainly(error: Exception) -> str:
-    """Without zlib's "Error -3 while decompressing data"."""
+    """The message without zlib's "Error -3 while decompressing data"."""
     return str(error).rsplit(": ", 1)[-1]
 
 
@@ -122,14 +126,14 @@ def gunzip(body: bytes, most: int) -> tuple[bytes, bool]:
     """Undo gzip.
 
     Args:
-        body: one member or several (RFC 1952, 2.2); what stands behind the last and is none is left out, as browsers do.
-        most: bytes that it may unpack to.
+        body: one member or several (RFC 1952, 2.2); bytes after the last member are ignored, as browsers do.
+        most: bytes that it may decompress to.
 
     Returns:
-        What was packed, and whether it was one member with nothing behind it.
+        The decompressed bytes, and whether the body was exactly one member.
 
     Raises:
-        DecodeError: it has no end, is damaged, is larger than that, or of more than MEMBERS members.
+        DecodeError: the body is cut off, damaged, larger than `most`, or has more than MAX_GZIP_MEMBERS members.
     """
     parts: list[bytes] = []
     room, at, members = most, 0, 0
@@ -139,7 +143,7 @@ def gunzip(body: bytes, most: int) -> tuple[bytes, bool]:
             raise DecodeError(f"the compressed body is made of more than {MAX_GZIP_MEMBERS} parts")
         reader = zlib.decompressobj(wbits=31)
         while not reader.eof:
-            piece = body[at : at + _SLICE]  # what is behind a member is copied: a little, not all that is left
+            piece = body[at : at + _SLICE]  # in slices, because zlib copies what follows a member
             if not piece:
                 raise DecodeError("the compressed body ends before it is over")
             try:
@@ -149,7 +153,7 @@ def gunzip(body: bytes, most: int) -> tuple[bytes, bool]:
             room -= len(part)
             if room < 0:
                 del part
-                parts.clear()  # an error that is handed about holds the frame it was raised in
+                parts.clear()  # the error's traceback would keep these bytes in memory
                 raise DecodeError("the answer is larger than [http] max_bytes")
             parts.append(part)
             at += len(piece) - len(reader.unused_data)

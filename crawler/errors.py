@@ -1,9 +1,9 @@
-"""What can go wrong on the way from a source to a record, as one tree. Not for what the store says: see storage.errors.
+"""The errors of newsdesk, except those of the store, which are in storage.errors.
 
 CrawlerError
  ├─ UsageError         a command or argument that cannot be carried out (exit 2)
  ├─ ConfigError        a setting that cannot be read or is not known (exit 3)
- ├─ Interrupted        a signal ended it (exit 130 or 143)
+ ├─ Interrupted        a signal ended the process (exit 130 or 143)
  ├─ FeedError          bytes that are not a feed, or a feed that cannot be read
  ├─ BlockedAddress     an address that the guard refuses
  └─ FetchError         an address that could not be fetched or gave no article
@@ -11,18 +11,18 @@ CrawlerError
 
 from __future__ import annotations
 
-# Exit codes of the command line; fixed by the contract.
+# Exit codes of the command line; they are part of the contract and do not change.
 DONE, FAILED, USAGE, CONFIGURATION, SOME_FAILED, ALL_FAILED, HELD, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
 
 class CrawlerError(Exception):
-    """The root: one line that says what, which, why and what to do."""
+    """The root of newsdesk's errors; the message is one line: what failed, on which input, why, and what to do."""
 
     exit_code = FAILED
 
 
 class UsageError(CrawlerError):
-    """An argument that makes no sense."""
+    """A command or argument that cannot be carried out."""
 
     exit_code = USAGE
 
@@ -34,7 +34,7 @@ class ConfigError(CrawlerError):
 
 
 class Interrupted(CrawlerError):  # noqa: N818 - named for what was met
-    """A signal ended it."""
+    """A signal ended the process."""
 
     def __init__(self, code: int) -> None:
         super().__init__("interrupted")
@@ -42,19 +42,19 @@ class Interrupted(CrawlerError):  # noqa: N818 - named for what was met
 
 
 class FeedError(CrawlerError):
-    """Bytes that are no feed of any kind we read."""
+    """Bytes that are not a feed of any supported kind, or a feed that cannot be read."""
 
 
 class BlockedAddress(CrawlerError):  # noqa: N818 - the name says what was met, not that something broke
-    """An address outside of what the guard lets through."""
+    """An address that the guard refuses."""
 
 
 class FetchError(CrawlerError):
-    """An address that could not be fetched, or that held no article."""
+    """An address that could not be fetched, or gave no article."""
 
 
 def unexpected(error: Exception) -> Exception | None:
-    """The error where it is a fault of newsdesk's own, to be logged with its traceback; None where a user, a disk or a network did it."""
+    """The error if it is a bug, to be logged with its traceback; None if a user, a disk or a network caused it."""
     from storage.errors import StorageError
 
     return None if isinstance(error, CrawlerError | StorageError | OSError) else error

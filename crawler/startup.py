@@ -1,4 +1,4 @@
-"""Start newsdesk's own processes: which packages they import, how they are started, their limits and their garbage collection."""
+"""Start newsdesk's processes: which packages they import, how they are started, their limits and garbage collection."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# sqlite-utils tries to import pandas: half a second and 50 MB in every process where it is installed.
+# sqlite-utils tries to import pandas, which takes half a second and 50 MB in every process where it is installed.
 _HEAVY = ("pandas", "numpy")
-# Objects allocated before a collection (Python: 700), and collections of one generation before one of the next. Imports allocate 300,000 objects
-# that stay. Measured: .66 s of CPU for a crawl without news become .57, 19.8 ms for a page become 17.3; never collecting gains no more.
+# Objects allocated before a collection (Python: 700), and collections of one generation before one of the next. Imports
+# allocate 300,000 objects that stay. Measured: a crawl without news takes .57 s of CPU instead of .66, a page 17.3 ms
+# instead of 19.8; never collecting gains no more.
 _GC_THRESHOLDS = (50_000, 20, 20)
-# The path of this process comes last: it is needed only where the caller found newsdesk by a path of its own, a notebook's for one.
+# The path of this process comes last: it is needed only where the caller found newsdesk through its own sys.path, as in
+# a notebook.
 _CODE = """
 import sys
 from importlib import import_module
@@ -31,8 +33,9 @@ import_module(module).main()
 def start_servers() -> None:
     """Start multiprocessing's resource tracker and fork server, if they are not running.
 
-    They are started by `python -c`, which would import a stray selectors.py of the current folder before Python's own. Ctrl-C is the parent's to
-    answer, also while the server still loads; its workers ignore it. The tracker comes first: starting, it unblocks signals.
+    They are started by `python -c`, which would import a stray selectors.py of the current folder instead of Python's
+    own. Ctrl-C is left to the parent, even while the server still loads; the workers ignore it. The tracker is started
+    first, because its start unblocks signals.
     """
     path = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
@@ -51,10 +54,10 @@ def start_servers() -> None:
 
 
 def limit(resource_name: str, most: int) -> None:
-    """Let this process have no more of a resource, RLIMIT_AS for one (getrlimit(2)), than so much or what it is limited to already.
+    """Limit a resource of this process (getrlimit(2)), for example RLIMIT_AS; a lower hard limit is respected.
 
     Raises:
-        OSError, ValueError: the system does not know it.
+        OSError, ValueError: the system does not support the limit.
     """
     number = getattr(resource, resource_name)
     _, hard = resource.getrlimit(number)
@@ -62,7 +65,13 @@ def limit(resource_name: str, most: int) -> None:
 
 
 def foreign_packages() -> dict[str, Path | None]:
-    """`storage` and `spiders`, names that other projects use too: the folders of those that are imported from elsewhere than newsdesk's; None for one not found."""
+    """The packages `storage` and `spiders` that are imported from elsewhere than newsdesk's folders.
+
+    Other projects use these names too.
+
+    Returns:
+        The folder of each such package; None for one that was not found.
+    """
     places: dict[str, Path | None] = {}
     for name in ("storage", "spiders"):
         spec = find_spec(name)
@@ -71,30 +80,31 @@ def foreign_packages() -> dict[str, Path | None]:
 
 
 def foreign(name: str, place: Path | None) -> str:
-    """What is wrong with one of foreign_packages, and what to do."""
+    """Describe what is wrong with a package of foreign_packages, and what to do."""
     found = f"is imported from {place}" if place else "is not found"
     return f"the package {name!r} {found}, not newsdesk's own in {ROOT / name}; rename the other one, or run newsdesk in an environment of its own"
 
 
 def own_command(module: str) -> list[str]:
-    """The command line that runs a module's `main` in a new Python, with the newsdesk of this one.
+    """The command line that runs a module's `main` in a new Python process, with this installation of newsdesk.
 
-    Not `python -m`: the current folder would come first on its path, and a stray json.py or storage/ there would be executed.
+    Not `python -m`: that puts the current folder first on the path, and a stray json.py or storage/ there would be
+    executed.
 
     Args:
-        module: the module's name; what is appended to the list are its arguments.
+        module: the module's name; its arguments may be appended to the list.
     """
     return [sys.executable, "-P", "-c", _CODE, str(ROOT), module]
 
 
 def block_heavy_imports() -> None:
-    """Make `import pandas` fail in this process, unless it was imported already. Only for processes that newsdesk starts."""
+    """Make `import pandas` fail in this process, unless it was imported already. Only for newsdesk's own processes."""
     for name in _HEAVY:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # importlib: None makes an import fail
 
 
 def unblock_heavy_imports() -> None:
-    """Undo block_heavy_imports, before an export or a Datasette plugin that needs them."""
+    """Undo block_heavy_imports, before an export or a Datasette plugin that needs these packages."""
     for name in _HEAVY:
         if name in sys.modules and sys.modules[name] is None:
             del sys.modules[name]

@@ -1,8 +1,8 @@
-"""Addresses: cleaned for asking, keyed for comparing, split into site and host. Pure; knows no network.
+"""Addresses: clean them for requests, make keys to compare them, split them into site and host. No network access.
 
-Two forms that must never be mixed: `canonical_url` is what may be asked for, `url_key` is only for comparing two addresses.
-courlan and w3lib do the parsing; which parameters are noise is data below (a parameter's name is a fact, measured on
-real address pairs; DESIGN, decision 5).
+There are two forms that must never be mixed: `canonical_url` is what may be requested, `url_key` is only for comparing
+two addresses. courlan and w3lib do the parsing; the names of noise parameters are data below (a parameter's name is a
+fact, measured on real address pairs; DESIGN, decision 5).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlspl
 from courlan import extract_domain
 from w3lib.url import safe_url_string
 
-# Parameters that say where a reader came from, never which article it is. Stripped before asking, too: The Moscow Times'
-# robots.txt forbids `*?utm`, so an address that keeps them may not be fetched at all.
+# Parameters that say where a reader came from, never which article it is. They are removed before requests too: The
+# Moscow Times' robots.txt forbids `*?utm`, so an address with them may not be fetched at all.
 _TRACKING = re.compile(
     r"""^(?:
     utm_?\w*|ga_\w+|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|fb_(?:action_ids|action_types|source|ref|comment_id)|msclkid|yclid|ysclid|twclid|
@@ -29,7 +29,8 @@ _TRACKING = re.compile(
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
-# Noise for comparing only: on some sites these choose another view of the same page (or, rarely, the page), so a request keeps them.
+# Noise for comparing only: on some sites these choose another view of the page (or, rarely, the page itself), so
+# requests keep them.
 _VIEW = re.compile(
     r"""^(?:
     ref|source|from|src|via|origin|view|display|theme|fb|tw|_?amp|amp_\w+|_|cb|cachebuster|nocache|page_?view|hl_?ref|hootpostid|platform|
@@ -41,9 +42,9 @@ _VIEW = re.compile(
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
-# Noise on these hosts alone; elsewhere such a name may be an article's own id.
+# Noise on these hosts only; elsewhere such a name may be an article's own id.
 _VIEW_AT = {"youtube.com": {"feature", "t"}, "twitter.com": {"s", "t"}, "x.com": {"s", "t"}}
-_JUNK = re.compile(r"[\x00-\x1f\x7f]")  # what a bad parser left in an address
+_JUNK = re.compile(r"[\x00-\x1f\x7f]")  # control characters that a bad parser left in an address
 _AMP_VALUES = {"amp", "amphtml", "amp=1"}
 _PORTS = {"http": 80, "https": 443}
 _INDEX = re.compile(
@@ -51,7 +52,7 @@ _INDEX = re.compile(
     re.IGNORECASE,
 )
 _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
-# Not /tag/amp: there it is a word.
+# Not /tag/amp: "amp" is a word there.
 _AMP_PATH = re.compile(
     r"(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)amp(?:/|$)|[./]amp(?=\.html?$)|\.amp/?$|-amp(?=\.html?$)",
     re.IGNORECASE,
@@ -63,15 +64,15 @@ _HOST_VIEW = re.compile(
     re.IGNORECASE,
 )
 _LOCALE_SUBDOMAIN = re.compile(r"^(?:ww\d)\.", re.IGNORECASE)
-MAX_URL = 4000  # longer ones are session dumps or attacks; IE's limit was 2,083, servers take 8,000
+MAX_URL = 4000  # longer ones are session dumps or attacks; IE's limit was 2,083, servers accept 8,000
 
 
 def canonical_url(url: str, base: str | None = None) -> str:
-    """The address to ask for: absolute, ASCII, without fragment, credentials and tracking parameters.
+    """The address to request: absolute, ASCII, without fragment, credentials and tracking parameters.
 
     Args:
-        url: as a feed or a page wrote it; may be relative if base is given.
-        base: the address it stood on.
+        url: as written in a feed or a page; may be relative if base is given.
+        base: the address of the document that contains it.
 
     Returns:
         An http or https address.
@@ -95,7 +96,7 @@ def canonical_url(url: str, base: str | None = None) -> str:
 
 
 def join(base: str, href: str | None) -> str | None:
-    """An address that stood at another one; None where the two make none (a broken IPv6 bracket in a <base>, say)."""
+    """Resolve a link; None where the two make no address (for example a broken IPv6 bracket in a <base>)."""
     try:
         return urljoin(base, (href or "").strip())
     except ValueError:
@@ -103,7 +104,7 @@ def join(base: str, href: str | None) -> str | None:
 
 
 def is_amp(url: str) -> bool:
-    """Whether an address by itself says that it is the AMP view of a page."""
+    """Whether the address itself shows that it is the AMP view of a page."""
     parts = urlsplit(url)
     return bool(_AMP_PATH.search(parts.path)) or "amp" in {
         name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)
@@ -111,7 +112,10 @@ def is_amp(url: str) -> bool:
 
 
 def _tidy(url: str) -> str:
-    """WHATWG URL: surrounding control characters and spaces go, tabs and newlines go anywhere; so do other control characters, which no address needs."""
+    """Remove surrounding control characters and spaces, and tabs and newlines anywhere (WHATWG URL).
+
+    Other control characters are removed too, as no address needs them.
+    """
     return re.sub(r"[\x00-\x1f\x7f]", "", url.strip("".join(map(chr, range(33)))))
 
 
@@ -129,9 +133,13 @@ def _split(text: str) -> SplitResult:
 
 
 def _ascii_host(host: str) -> str:
-    """IDNA, lower case, no trailing dot; a name that no name server may hold (RFC 1035, 2.3.4) is none."""
+    """A host name as IDNA, in lower case, without a trailing dot.
+
+    Raises:
+        ValueError: the name is too long for DNS (RFC 1035, 2.3.4), or not valid IDNA.
+    """
     host = host.rstrip(".").lower()
-    if len(host) > 1_000:  # 253 octets at most, and IDNA reads each letter
+    if len(host) > 1_000:  # a name has 253 octets at most, and IDNA processes each letter
         raise ValueError(f"not a host name, it is too long: {host[:100]!r}")
     if host.isascii():
         if len(host) > 253 or any(len(label) > 63 for label in host.split(".")):
@@ -144,7 +152,7 @@ def _ascii_host(host: str) -> str:
 
 
 def _untracked(query: str) -> str:
-    """The query without tracking, byte for byte otherwise: some servers check order and escaping."""
+    """The query without tracking parameters, otherwise byte for byte: some servers check order and escaping."""
     pairs = ((part, *(unquote(piece) for piece in part.partition("=")[::2])) for part in query.split("&") if part)
     return "&".join(part for part, name, value in pairs if not _tracks(name, value))
 
@@ -155,14 +163,14 @@ def _tracks(name: str, value: str) -> bool:
     return bool(_TRACKING.match(name))
 
 
-@lru_cache(
-    maxsize=4096
-)  # one crawl asks for a few addresses again and again; 65,536 were 25 MB of a crawler that runs for months
+# A crawl computes the keys of a few addresses again and again; 65,536 keys took 25 MB in a crawler running for months.
+@lru_cache(maxsize=4096)
 def url_key(url: str) -> str:
-    """A key that is equal for two addresses of one article. For comparing only, never for asking.
+    """A key that is equal for two addresses of one article. For comparing only, never for requests.
 
-    Scheme, www/m/amp hosts, AMP paths, tracking and view parameters, their order, index files, trailing slashes, session ids
-    and fragments (but for #! routes) do not count. Parameters that are an article's own id on some sites (id, p, sid, s, m, …) do.
+    These do not count: scheme, www/m/amp hosts, AMP paths, tracking and view parameters, their order, index files,
+    trailing slashes, session ids, and fragments except #! routes. Parameters that are an article's own id on some sites
+    (id, p, sid, s, m, …) do count.
 
     Raises:
         ValueError: not an http(s) address.
@@ -215,7 +223,7 @@ _GOOGLE_AMP = re.compile(r"^https?://(?:www\.)?google\.[a-z.]+/amp/(?:s/)?(?P<re
 
 
 def _unwrap(url: str) -> str:
-    """An AMP cache's copy is the address that stands in its path."""
+    """Replace the address of a copy in an AMP cache by the address in its path."""
     for pattern in (_CACHE_HOST, _GOOGLE_AMP):
         if (match := pattern.match(url)) and "." in match["rest"].split("/")[0]:
             return f"http://{match['rest']}"
@@ -223,7 +231,7 @@ def _unwrap(url: str) -> str:
 
 
 def site(url: str) -> str:
-    """The registrable domain of an address, with its port where that is not the usual one; an IP address is its own site."""
+    """The registrable domain of an address, with a port that is not the default; an IP address is its own site."""
     parts = urlsplit(url)
     host = _ascii_host(parts.hostname or "")
     port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
@@ -238,7 +246,7 @@ def _registrable(host: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host name, lower case; politeness is counted by it. "" where there is none."""
+    """The host name in lower case, the key of all request limits; "" where there is none."""
     try:
         return (urlsplit(url).hostname or "").lower().rstrip(".")
     except ValueError:
@@ -246,13 +254,16 @@ def host_of(url: str) -> str:
 
 
 def netloc_of(url: str) -> str:
-    """host:port with the port always said; publisher rules are matched by it."""
+    """host:port, always with the port; publisher rules are matched by it."""
     parts = urlsplit(url)
     return f"{(parts.hostname or '').lower()}:{parts.port or _PORTS.get(parts.scheme, 0)}"
 
 
 def is_root_or_section(url: str) -> bool:
-    """A home page or a section page by its address: an article never lives there, so a canonical link to it says nothing."""
+    """Whether an address looks like a home page or a section page.
+
+    No article has such an address, so a canonical link to one says nothing.
+    """
     path = urlsplit(url).path.strip("/")
     if not path or _INDEX.search(f"/{path}"):
         return True

@@ -1,1 +1,1 @@
-"""Thin entries to one engine: what to crawl, and nothing else."""
+"""The spiders of `scrapy crawl`: each one only defines what to crawl; the engine does the rest."""

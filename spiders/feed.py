@@ -1,4 +1,4 @@
-"""`scrapy crawl feed [-a sources=ID,tag:TAG] [-a due=1] [-a limit=N]`: polls what is listed, fetches what is owed."""
+"""`scrapy crawl feed [-a sources=ID,tag:TAG] [-a due=1] [-a limit=N]`: poll feeds and fetch pending articles."""
 
 from __future__ import annotations
 

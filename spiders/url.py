@@ -1,4 +1,4 @@
-"""`scrapy crawl url -a url=https://…[,https://…]`: fetches the addresses given, now."""
+"""`scrapy crawl url -a url=https://…[,https://…]`: fetch the given addresses now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from crawler.engine.crawl.spider import StandaloneSpider
 
 
 class UrlSpider(StandaloneSpider):
-    """The addresses given."""
+    """Fetches the given addresses."""
 
     name = "url"
 

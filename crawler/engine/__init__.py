@@ -1,1 +1,1 @@
-"""The only room, beside spiders/, that knows Scrapy and APScheduler."""
+"""The crawl engine: with spiders/, the only code that imports Scrapy, and the only code that imports APScheduler."""

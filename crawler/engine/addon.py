@@ -1,4 +1,4 @@
-"""The configuration, as Scrapy settings: the one place where the two meet, whether `newsdesk` or `scrapy crawl` started the process."""
+"""Map the configuration to Scrapy settings, for processes started by `newsdesk` and by `scrapy crawl` alike."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from scrapy.settings import BaseSettings, Settings
 from crawler.config.loader import load_config
 from crawler.config.models import Config
 
-# Seconds between two requests to a host. Where it is 0, Scrapy starts all queued requests of a host at once, since a slot counts a transfer only
-# when its task runs (scrapy/core/downloader/__init__.py, _process_queue).
+# Seconds between two requests to a host. Where it is 0, Scrapy starts all queued requests of a host at once, since a slot
+# counts a transfer only when its task runs (scrapy/core/downloader/__init__.py, _process_queue).
 MIN_DELAY = 0.001
-CONFIG = "NEWSDESK_CONFIG_VALUE"  # a Config that the caller has loaded already
+CONFIG = "NEWSDESK_CONFIG_VALUE"  # the key of a Config that the caller has already loaded
 
 
 def settings_of(config: Config) -> dict[str, Any]:
@@ -32,7 +32,10 @@ def settings_of(config: Config) -> dict[str, Any]:
 
 
 def own_settings(config: Config) -> Settings:
-    """The settings of a process that `newsdesk` started: nobody takes items there or reads Scrapy's stats, the table of fetches counts."""
+    """The Scrapy settings of a process that `newsdesk` started.
+
+    Nothing consumes items or Scrapy's stats there; requests are counted in the `fetches` table.
+    """
     settings = Settings()
     settings.setmodule("crawler.engine.settings", priority="project")
     own = {
@@ -45,15 +48,15 @@ def own_settings(config: Config) -> Settings:
 
 
 class NewsdeskAddon:
-    """Fills the configuration in; a caller that set a Config has its word, else the file in force is read."""
+    """Fills in the settings from the Config that the caller set, else from the configuration file in force."""
 
     def update_settings(self, settings: BaseSettings) -> None:
-        """Called by Scrapy before anything else is built."""
+        """Update the settings; Scrapy calls this before it builds anything else."""
         settings.update(settings_of(config_of(settings)), priority="addon")
 
 
 def config_of(settings: BaseSettings) -> Config:
-    """The configuration that a crawl goes by; kept in the settings, so that it is read once."""
+    """The configuration of a crawl; stored in the settings, so that it is read once."""
     config: Config | None = settings.get(CONFIG)
     if config is None:
         config = load_config(settings.get("NEWSDESK_CONFIG"), database=settings.get("NEWSDESK_DB"))

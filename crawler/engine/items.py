@@ -1,4 +1,4 @@
-"""The item that `scrapy crawl` hands to pipelines and exporters: a stored article, after its transaction."""
+"""The item that `scrapy crawl` passes to pipelines and exporters: an article, after its transaction."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class ArticleItem(scrapy.Item):
 
 
 def article_item(article: Article, change: str) -> ArticleItem:
-    """A stored article as an item.
+    """Convert a stored article to an item.
 
     Args:
-        article: as it was read back from the store.
+        article: as read back from the store.
         change: the outcome of the request that brought it.
     """
     return ArticleItem(change=change, **article_row(article))

@@ -1,6 +1,8 @@
-"""Scrapy's settings: safe values, said once. What the configuration decides is filled in by addon.py; nothing is read at import.
+"""Scrapy's settings: safe values in one place.
 
-Each line that departs from Scrapy's default says why (SCRAPY.md 1, RELIABILITY 2 and 3.1: what was measured of the defaults).
+addon.py fills in what the configuration decides; nothing is read at import.
+A comment gives the reason for a departure from Scrapy's default (SCRAPY.md 1, RELIABILITY 2 and 3.1: measurements of
+the defaults).
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ SPIDER_MODULES = ["spiders"]
 COMMANDS_MODULE = "crawler.engine.scrapy_commands"
 ADDONS = {"crawler.engine.addon.NewsdeskAddon": 0}
 
-# Code execution surfaces that are on by default.
+# Ways to execute code that are on by default.
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
 
-# Only the web: a feed link `file:///etc/hostname` was fetched by the defaults.
+# Only http and https: with the defaults, a feed link `file:///etc/hostname` was fetched.
 DOWNLOAD_HANDLERS = {
     "http": "crawler.engine.handlers.http.BoundedHTTPHandler",
     "https": "crawler.engine.handlers.http.BoundedHTTPHandler",
@@ -33,24 +35,23 @@ DOWNLOAD_DELAY = 1.0
 DOWNLOAD_DELAY_JITTER = 0.1
 SCRAPER_SLOT_MAX_ACTIVE_SIZE = 20_000_000  # back-pressure: bodies waiting for extraction
 CONCURRENT_ITEMS = 1  # a response gives one item at most; for 100, Scrapy makes 100 tasks a response (measured: 1.5 ms)
-REACTOR_THREADPOOL_MAXSIZE = 20  # name look-ups
+REACTOR_THREADPOOL_MAXSIZE = 20  # name resolution
 
-ROBOTSTXT_OBEY = (
-    False  # our own middleware: Scrapy's never refreshes, never prunes, and takes a failed robots.txt for a yes
-)
-RETRY_ENABLED = False  # the store retries: it knows Retry-After and survives a kill
+# Replaced by RobotsMiddleware: Scrapy's never refreshes, never prunes, and takes a failed robots.txt as permission.
+ROBOTSTXT_OBEY = False
+RETRY_ENABLED = False  # the store retries: it knows Retry-After and survives a crash
 COOKIES_ENABLED = False
 METAREFRESH_ENABLED = False
 REFERER_ENABLED = False
 REFERRER_POLICY = "no-referrer"
-HTTPPROXY_ENABLED = False  # reads the environment; a proxy comes from the settings only
+HTTPPROXY_ENABLED = False  # it reads the environment; a proxy comes from the settings only
 REDIRECT_MAX_TIMES = 8
 AJAXCRAWL_ENABLED = False
 AUTOTHROTTLE_ENABLED = False
 HTTPCACHE_ENABLED = False
 
-# The parts of Scrapy that are used, named one by one, in the place of its own lists: what is switched off in those is imported all the same, aiohttp,
-# its web server and a Telnet console among them (measured: 190 ms of CPU a start), and some of them look at each request.
+# Only the parts of Scrapy that are used. Scrapy's own lists import disabled parts too, aiohttp, its web server and a
+# Telnet console among them (measured: 190 ms of CPU per start), and some of them process each request.
 DOWNLOAD_HANDLERS_BASE: dict[str, str] = {}
 DOWNLOADER_MIDDLEWARES_BASE = {
     "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": 350,
@@ -61,15 +62,16 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.engine.middlewares.address_guard.GuardMiddleware": 50,
     "crawler.engine.middlewares.robots.RobotsMiddleware": 100,
     "crawler.engine.middlewares.redirects.RedirectMiddleware": 600,
-    "crawler.engine.middlewares.decompression.DecompressionMiddleware": 900,  # beside the wire: sees the body as it was sent
+    # next to the downloader: sees the body as it was sent
+    "crawler.engine.middlewares.decompression.DecompressionMiddleware": 900,
 }
-SPIDER_MIDDLEWARES_BASE: dict[str, int] = {}  # every status is an answer to us
+SPIDER_MIDDLEWARES_BASE: dict[str, int] = {}  # every status is passed to the spider
 EXTENSIONS_BASE = {
     "scrapy.extensions.corestats.CoreStats": 0,
     "scrapy.extensions.feedexport.FeedExporter": 0,
 }
 EXTENSIONS = {"crawler.engine.daemon.extension.SchedulerExtension": 500}
-DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"  # the store knows what was asked
+DUPEFILTER_CLASS = "scrapy.dupefilters.BaseDupeFilter"  # the store knows what was requested
 DEFAULT_REQUEST_HEADERS = {"Accept": "*/*", "Accept-Language": None, "Accept-Encoding": "gzip, deflate, br, zstd"}
 LOG_LEVEL = "WARNING"
 LOG_FORMATTER = "crawler.engine.crawl.download_errors.SilentLogFormatter"

@@ -1,1 +1,1 @@
-"""Saved searches that speak up: what they find (judging), when and what they say (messages), to whom (sending)."""
+"""Saved searches with notifications: what they find (matching), what they send (messages), to whom (receivers)."""

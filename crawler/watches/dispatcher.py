@@ -1,6 +1,7 @@
-"""Watches at work beside the crawl: they look at what was written, make messages, and send them. Nothing here holds up a request.
+"""Run the watches during a crawl: match stored changes, compose messages, send them. No request waits for them.
 
-A message is in the database before it is sent, and is tried again until it is taken: a receiver that is down for an hour gets all of it, once.
+A message is stored before it is sent, and is retried until the receiver accepts it: a receiver that is down for an hour
+gets every message, once.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ from storage.store import open_store
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
-HEALTH = "[health]"  # what messages of the crawler's own health go by
+HEALTH = "[health]"  # the name of messages about the crawler's own health
 GIVE_UP = timedelta(days=7)
-FLUSH_TIMEOUT = 8.0  # seconds that a crawl of one pass gives its receivers
-MATCH_TIMEOUT = 30.0  # seconds that it looks
-BATCH = 500  # changes that are judged, and noted, at once
-MOST_SECONDS = 45.0  # for one message, whatever its receiver does
-_TOLD = "health_notified"  # of meta: the troubles that were told, and the newest gap
+FLUSH_TIMEOUT = 8.0  # seconds that a one-pass crawl waits for its receivers
+MATCH_TIMEOUT = 30.0  # seconds that it spends on matching
+BATCH = 500  # changes that are matched and recorded at a time
+MOST_SECONDS = 45.0  # for one message, even if its receiver hangs
+_TOLD = "health_notified"  # key in the meta table: the problems that were reported, and the newest gap
 
 
 class Session(Protocol):
-    """What the watches need of a crawl that is under way."""
+    """What the watches need of a running crawl."""
 
     @property
     def config(self) -> Config:
@@ -48,7 +49,7 @@ class Session(Protocol):
 
     @property
     def async_writer(self) -> AsyncWriter:
-        """Where the store is written."""
+        """Runs writes to the store."""
 
     @property
     def writer(self) -> Writer:
@@ -72,7 +73,7 @@ class Dispatcher:
         return self.live.config
 
     async def tick(self) -> None:
-        """Look at what is new, make what is due into messages, begin to send what is due: no receiver is waited for."""
+        """Match new changes, compose messages that are due, start sending; does not wait for receivers."""
         await self._match_and_compose(ending=False)
         await self.send()
 
@@ -82,11 +83,15 @@ class Dispatcher:
             await self._ask(
                 lambda outbox: outbox.compose(lambda *found: self._made(*found, ending=ending), self.live.now())
             )
-        except Exception as error:  # what waits is sent all the same, and the crawl is not its
+        except Exception as error:  # queued messages are sent anyway, and the crawl goes on
             log.error("watches failed: %s", one_line(error) or type(error).__name__, exc_info=unexpected(error))
 
     async def flush(self) -> None:
-        """The last turn of a crawl of one pass; what is instant is told now, as nobody looks again. What was not sent goes out with the next."""
+        """Match, compose and send at the end of a one-pass crawl.
+
+        Instant watches are sent now, as nothing checks them again before the next crawl. What could not be sent goes
+        out with the next crawl.
+        """
         if not (self.config.watches or self.config.health.notify):
             return
         if self.config.health.notify:
@@ -104,15 +109,15 @@ class Dispatcher:
         await self._ask(lambda outbox: outbox.forget(before))
 
     def stop(self) -> None:
-        """Wait for no receiver any longer."""
+        """Stop waiting for receivers."""
         for task in self._sending.values():
             task.cancel()
 
     async def look(self, seconds: float | None = None) -> None:
-        """Let the watches look at what was written since they last did, a piece at a time, each noted with what was found in it.
+        """Match the changes stored since the last call, in batches; each batch is recorded together with its hits.
 
         Args:
-            seconds: after which the rest is left to the next time.
+            seconds: after which the rest is left for the next call.
         """
         until = time.monotonic() + seconds if seconds is not None else None
         while self.config.watches and (span := await self._ask(Outbox.unseen)):
@@ -131,7 +136,7 @@ class Dispatcher:
     def _made(
         self, name: str, found: Sequence[WatchHit], last: str | None, *, ending: bool
     ) -> tuple[Sequence[str], Mapping[str, Any]] | None:
-        """In the writer's thread: the message of a watch, if it is time."""
+        """Compose the message of a watch, if it is due. Runs in the writer's thread."""
         watch = next((w for w in self.config.watches if w.name == name), None)
         if watch is None:
             log.warning("watch %s is no longer configured; %d hits are not sent", name, len(found))
@@ -143,10 +148,10 @@ class Dispatcher:
         return ([receivers.receiver_hash(receiver) for receiver in watch.notify] if body["count"] else []), body
 
     async def health(self, lines: Mapping[str, str]) -> None:
-        """Tell `[health] notify` of troubles that are new, gaps among them, and of those that are over.
+        """Notify `[health] notify` of new problems, including gaps, and of those that are over.
 
         Args:
-            lines: the troubles of now, by what makes them the same tomorrow.
+            lines: the current problems, by a key that stays the same from day to day.
         """
         notify = self.config.health.notify
         if not notify:
@@ -172,7 +177,7 @@ class Dispatcher:
         await self._ask(lambda outbox: outbox.put(HEALTH, targets, body, (_TOLD, keep), now))
 
     async def send(self) -> list[asyncio.Task[None]]:
-        """Begin to send what is due: one message a receiver, each by itself; a receiver that is being sent to is left alone. What was begun."""
+        """Start sending the messages that are due, one at a time per receiver; returns the tasks that were started."""
         begun = []
         for message in await self._ask(lambda outbox: outbox.due(self.live.now())):
             if message.receiver_hash not in self._sending:
@@ -186,7 +191,10 @@ class Dispatcher:
         self._sending.pop(target, None)
 
     async def _send(self, message: Message) -> None:
-        """Send one message. That it was tried is written before: who ends this half-way has it sent later, not at once and for ever."""
+        """Send one message; the attempt is recorded first.
+
+        If the process ends during the attempt, the message is retried after its delay, not at once in an endless loop.
+        """
         try:
             receiver = self._receivers().get(message.receiver_hash)
             now, scale = self.live.now(), self.config.pace.scale
@@ -207,7 +215,7 @@ class Dispatcher:
             log.error("a message could not be noted: %s", error)
 
     async def _try(self, receiver: str, message: Message) -> str | None:
-        """Why a receiver did not take a message; None where it did."""
+        """Deliver a message; returns the reason if the receiver did not accept it."""
         agent = self.config.user_agent
         try:
             work = _in_thread(lambda: receivers.deliver(receiver, message.body, user_agent=agent, uid=message.uid))
@@ -219,7 +227,7 @@ class Dispatcher:
         return None
 
     def _receivers(self) -> dict[str, str]:
-        """Every receiver of the configuration, by what the database knows it by."""
+        """Every configured receiver, by its hash in the database."""
         watched = (receiver for watch in self.config.watches for receiver in watch.notify)
         return {receivers.receiver_hash(receiver): receiver for receiver in (*self.config.health.notify, *watched)}
 
@@ -228,7 +236,7 @@ class Dispatcher:
 
 
 async def _in_thread(work: Callable[[], None]) -> None:
-    """Run something that may hang in a thread that ends with the process."""
+    """Run a function that may hang, in a thread that ends with the process."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 

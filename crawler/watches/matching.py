@@ -1,4 +1,4 @@
-"""Which changes a watch tells of. Pure: what happened is handed in, what was found is handed out."""
+"""Decide which changes match a watch, and when its message is due. No input or output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BATCH = 200  # changes whose texts are indexed at once
 
 @dataclass(slots=True)
 class MatchResult:
-    """What watches found, and what fits one but is not told, by why."""
+    """The hits of the watches, and the counts of matches that are not reported, by reason."""
 
     found: list[WatchHit] = field(default_factory=list)
     quiet: Counter[str] = field(default_factory=Counter)
@@ -30,12 +30,12 @@ class MatchResult:
 def match_changes(
     watches: Sequence[Watch], changes: Iterable[ChangeEvent], tags: Mapping[str, Sequence[str]]
 ) -> MatchResult:
-    """Look at what happened with the eyes of each watch.
+    """Match changes against every watch.
 
     Args:
         watches: the saved searches.
-        changes: what happened, in order.
-        tags: of each source.
+        changes: the changes, in order.
+        tags: the tags of each source.
     """
     judged = MatchResult()
     batch: list[ChangeEvent] = []
@@ -61,7 +61,7 @@ def _judge(
         return
     wanted = sorted({n for _, n in asked})
     texts: list[tuple[str, str, str]] = []
-    owner: list[int] = []  # which change a text is of: an edit has two
+    owner: list[int] = []  # the change that each text belongs to: an edit has two texts
     for n in wanted:
         for text in _texts(batch[n]):
             texts.append(text)
@@ -89,7 +89,7 @@ def _of_sources(watch: Watch, source: str | None, tags: Mapping[str, Sequence[st
 
 
 def _texts(change: ChangeEvent) -> list[tuple[str, str, str]]:
-    """What a query is asked of: the article, and of an edit the version before too, so that a name that was taken out is found."""
+    """The texts that a query is matched against: the article; for an edit both versions, to find removed names."""
     article = change.article
     authors = "; ".join(article.authors)
     now = (f"{article.title or ''} {article.subtitle or ''}", article.text or article.summary or "", authors)
@@ -127,17 +127,17 @@ def _tell(watch: Watch, change: ChangeEvent, judged: MatchResult) -> None:
 
 
 def _age(change: ChangeEvent) -> float:
-    """Seconds from an article's publication until it was stored; of a day alone from its end."""
+    """Seconds from an article's publication until it was stored; a date alone counts from the end of that day."""
     said = change.article.published_at or change.article.first_seen_at or change.at
     try:
         since = parse_utc(said) + (timedelta(days=1) if len(said) == 10 else timedelta())
-    except (ValueError, OverflowError):  # another program wrote it
+    except (ValueError, OverflowError):  # another program wrote the value
         return 0.0
     return (parse_utc(change.at) - since).total_seconds()
 
 
 def unique_hits(found: Iterable[WatchHit]) -> list[WatchHit]:
-    """What is left where the same is told once: the first of each."""
+    """The first hit of each key, as reported: hits with the same watch and dedup_key are reported once."""
     kept: dict[tuple[str, str], WatchHit] = {}
     for hit in found:
         kept.setdefault((hit.watch, hit.dedup_key), hit)
@@ -145,24 +145,24 @@ def unique_hits(found: Iterable[WatchHit]) -> list[WatchHit]:
 
 
 def send_at(watch: Watch, found: Sequence[WatchHit], last: str | None, hour: float) -> datetime:
-    """When what waits of a watch is told.
+    """When the queued hits of a watch are reported.
 
-    instant: once nothing came for ten seconds, or a minute after the first, so that a storm is one message; and five minutes after the message before.
+    instant: ten seconds after the newest hit, but a minute after the first at the latest, so that a storm is one
+    message; and at least five minutes after the message before.
     hourly: at the next full hour. daily: at seven in the morning, local time.
 
     Args:
         watch: the watch.
-        found: what waits; not empty.
-        last: when it last spoke.
-        hour: seconds that an hour of the waiting times lasts (settings.Pace).
+        found: the queued hits; not empty.
+        last: when the watch last sent a message.
+        hour: seconds that an hour of the waiting times lasts (crawler.config.models.Pace).
     """
     first, newest = parse_utc(found[0].at), parse_utc(max(hit.at for hit in found))
     if watch.digest == "instant":
         ready = min(newest + timedelta(seconds=hour / 360), first + timedelta(seconds=hour / 60))
         return max(ready, parse_utc(last) + timedelta(seconds=hour / 12)) if last else ready
-    local = first.astimezone().replace(
-        tzinfo=None
-    )  # by the wall's clock: the zone's offset may change before it is time
+    # local time without an offset: the zone's offset may change before the message is due
+    local = first.astimezone().replace(tzinfo=None)
     if watch.digest == "hourly":
         if hour < 3600:
             return first + timedelta(seconds=hour - first.timestamp() % hour)
@@ -172,7 +172,7 @@ def send_at(watch: Watch, found: Sequence[WatchHit], last: str | None, hour: flo
 
 
 def misconfiguration(watch: Watch, sources: Mapping[str, Sequence[str]]) -> str | None:
-    """Why a watch cannot ever tell of anything: a name that nobody has, a query without a word. None where it can.
+    """Why a watch can never match: an unknown source or tag, a query without a word. None where it can.
 
     Args:
         watch: the watch.

@@ -1,4 +1,4 @@
-"""What a message says: one JSON document, the same for every receiver, with a plain text in it for who shows it to a person."""
+"""Compose messages: one JSON document for every receiver, with a plain text in it to show to a person."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from storage.records import Article, format_utc
 from storage.sql.notifications import WatchHit
 from storage.store import Store
 
-VERSION = 1  # of the document; docs/watches.md
-MOST = 500  # hits that one message names; a storm says how many more there are
-LINES = 20  # of them in the text
+VERSION = 1  # of the document's format; docs/watches.md
+MOST = 500  # hits listed in one message; the rest is only counted
+LINES = 20  # hits listed in the text
 _WORDS = {"new": "new", "edited": "edited", "silent": "edited silently", "vanished": "gone"}
 
 
 def of_watch(
     name: str, hits: Sequence[tuple[WatchHit, Article | None, Mapping[str, Any] | None]], now: datetime
 ) -> dict[str, Any]:
-    """The document of a watch: what was found, oldest first.
+    """The document of a watch: its hits, oldest first.
 
     Args:
-        name: the watch's.
-        hits: what was found, each with its article (None where it was pruned meanwhile) and, of an edit, its row of Store.edits.
+        name: the watch's name.
+        hits: each hit with its article (None where it was pruned meanwhile) and, for an edit, its row of Store.edits.
         now: the clock.
     """
     counts = Counter(_WORDS[hit.event] for hit, _, _ in hits)
@@ -75,7 +75,7 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def of_health(new: Sequence[str], over: Sequence[str], now: datetime) -> dict[str, Any]:
-    """The document of `[health] notify`: what became wrong, and what is right again."""
+    """The document of `[health] notify`: new problems, and those that are over."""
     lines = [*(f"- {line}" for line in new), *(f"- no longer so: {line}" for line in over)]
     title = f"newsdesk: {len(new)} new problems" if len(new) != 1 else "newsdesk: 1 new problem"
     if not new:
@@ -86,7 +86,7 @@ def of_health(new: Sequence[str], over: Sequence[str], now: datetime) -> dict[st
 
 
 def message_of(store: Store, watch: Watch, found: Sequence[WatchHit], now: datetime) -> dict[str, Any]:
-    """The document that tells of what a watch found."""
+    """The document that reports the hits of a watch."""
     named = found[:MOST]
     rows = [
         (
@@ -96,5 +96,5 @@ def message_of(store: Store, watch: Watch, found: Sequence[WatchHit], now: datet
         )
         for hit in named
     ]
-    rows = [row for row in rows if row[1] is not None]  # what was merged or pruned meanwhile is no news
+    rows = [row for row in rows if row[1] is not None]  # articles that were merged or pruned meanwhile are left out
     return of_watch(watch.name, [*rows, *((hit, None, None) for hit in found[MOST:])], now)

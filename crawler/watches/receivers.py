@@ -1,7 +1,8 @@
-"""One message to one receiver: a webhook, a command, or whatever Apprise knows. Blocking; each has its seconds.
+"""Deliver one message to one receiver: a webhook, a command, or an Apprise address. Blocking, with time limits.
 
-A receiver is the operator's own word, as a proxy is: it may stand on this machine. Nothing of a stranger's decides where a message goes: redirects are not
-followed, and no proxy is taken from the environment.
+Receivers come from the operator's configuration and are trusted, like a proxy: they may be on this machine. Nothing
+that a third party sends decides where a message goes: redirects are not followed, and no proxy is taken from the
+environment.
 """
 
 from __future__ import annotations
@@ -29,22 +30,22 @@ from crawler.config.value_types import resolve_env
 from crawler.errors import CrawlerError
 from crawler.text.clean import one_line
 
-SECONDS = 10.0  # a webhook's
+SECONDS = 10.0  # time limit of a webhook
 COMMAND_SECONDS = 30.0
 EXEC = "exec:"
 
 
 class DeliveryError(CrawlerError):
-    """A receiver did not take a message."""
+    """A receiver did not accept a message."""
 
 
 def receiver_hash(receiver: str) -> str:
-    """What a receiver is known by in the database, which many may read: a hash."""
+    """The hash that identifies a receiver in the database, which more people may read than the configuration."""
     return hashlib.sha256(receiver.encode()).hexdigest()[:16]
 
 
 def redact(receiver: str) -> str:
-    """A receiver without what may be secret in it: its kind, and the host of a webhook."""
+    """A receiver without its secrets: its kind, and the host of a webhook."""
     if receiver.startswith(EXEC):
         return f"{EXEC}{(receiver.removeprefix(EXEC).split() or ['?'])[0]}"
     if receiver.startswith("env:"):
@@ -61,16 +62,16 @@ def redact(receiver: str) -> str:
 
 
 def deliver(receiver: str, body: str, *, user_agent: str, uid: str) -> None:
-    """Send a message; it was taken when this returns.
+    """Send a message; when this returns, the receiver has accepted it.
 
     Args:
-        receiver: an address or a command, as the configuration says it; `env:NAME` is looked up here.
+        receiver: an address or a command from the configuration; `env:NAME` is resolved here.
         body: the JSON document.
         user_agent: for webhooks.
-        uid: the message's own, the same at every try.
+        uid: the id of the message, the same at every attempt.
 
     Raises:
-        DeliveryError: it was not taken; why.
+        DeliveryError: the receiver did not accept it; the message says why.
     """
     try:
         where = resolve_env(receiver)
@@ -87,7 +88,7 @@ def deliver(receiver: str, body: str, *, user_agent: str, uid: str) -> None:
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        """A redirect is an answer like any other."""
+        """Do not follow redirects; they are reported like any other status."""
 
 
 def _post(url: str, body: str, user_agent: str, uid: str, named: str) -> None:
@@ -111,7 +112,7 @@ def _post(url: str, body: str, user_agent: str, uid: str, named: str) -> None:
 
 
 def _why(error: Exception) -> str:
-    """What went wrong, without what an exception may quote of the address."""
+    """Describe an error without quoting the address, as the exception's own text may."""
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, TimeoutError):
         return f"no answer within {SECONDS:.0f} s"
@@ -123,10 +124,9 @@ def _why(error: Exception) -> str:
 
 
 def _run(command: str, body: str, uid: str, named: str) -> None:
-    text = (
-        str(json.loads(body).get("text", "")).encode("utf-8", "replace")[:100_000].decode("utf-8", "ignore")
-    )  # Linux: 128 KiB a variable
-    with tempfile.TemporaryFile() as said:  # not a pipe: a child that is left behind would hold it open
+    # Linux limits a variable to 128 KiB
+    text = str(json.loads(body).get("text", "")).encode("utf-8", "replace")[:100_000].decode("utf-8", "ignore")
+    with tempfile.TemporaryFile() as said:  # not a pipe: a child process that is left behind would keep it open
         try:
             process = subprocess.Popen(
                 shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True,
@@ -167,7 +167,10 @@ def _apprise(where: str, body: str, named: str) -> None:
 
 @contextmanager
 def _overheard(name: str) -> Iterator[list[str]]:
-    """What a library logs as a warning or worse in this thread meanwhile: Apprise says nowhere else what is wrong with an address."""
+    """Collect what a library logs in this thread as a warning or worse.
+
+    Apprise reports nowhere else what is wrong with an address.
+    """
     heard: list[str] = []
     thread = threading.get_ident()
 
@@ -185,7 +188,10 @@ def _overheard(name: str) -> Iterator[list[str]]:
 
 
 def _reason(heard: list[str], where: str) -> str:
-    """The first thing that a library said, as an end to a message, without any part of the receiver's address that may be a secret."""
+    """The first collected message, as the end of an error text.
+
+    Every part of the receiver's address that may be secret is removed.
+    """
     text = next(iter(heard), "")
     parts = set(re.split(r"[/:@?&=#,]", where))
     for part in sorted(parts | set(map(unquote, parts)), key=len, reverse=True):

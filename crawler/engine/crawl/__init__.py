@@ -1,1 +1,1 @@
-"""One crawl: leasing work, requesting it, deciding what each answer means, writing it."""
+"""One crawl run: lease work, send the requests, decide what each response means, write the result."""

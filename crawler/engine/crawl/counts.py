@@ -1,4 +1,4 @@
-"""What a crawl run has found so far, per source; told to whoever watches, and summed up at the end."""
+"""Counts of a crawl run, per source: passed to the progress observer during the run and to the summary at its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.records import FeedCheck, SourceCounts
 from storage.sql.entries import CheckCounts
 from storage.verdicts import FullerView, NewArticle, NotArticle, NotFound, Retry, Revision, Verdict
 
-MOST_REASONS = 200  # kept a source: a run without an end meets many
+MOST_REASONS = 200  # distinct reasons stored per source; an endless run meets many
 
 
 @dataclass(slots=True)
@@ -28,13 +28,14 @@ class RunCounts:
         self.rows: defaultdict[str, _Row] = defaultdict(_Row)
         self.asked = 0
         self.answered = 0
-        self.not_stored = 0  # answers that the database refused, for no fault of theirs
-        self.expected: int | None = None  # requests of the whole pass; known when its feeds are read
+        self.not_stored = 0  # responses that could not be stored because the database refused the write
+        # requests of the complete pass; known once all its feeds are read
+        self.expected: int | None = None
         self._unread: set[str] = set()
         self._observer = observer or (lambda _: None)
 
     def changed(self) -> None:
-        """Tell the observer."""
+        """Call the observer."""
         self._observer(self)
 
     def feed(self, source: str, check: FeedCheck, found: CheckCounts) -> None:
@@ -51,7 +52,7 @@ class RunCounts:
         self.changed()
 
     def step(self, source: str, found: int) -> None:
-        """Count a page of older articles."""
+        """Count one step of a gap or backfill: a page that lists older articles."""
         row = self.rows[source]
         row.counts["feeds"] += 1
         row.counts["feeds_read"] += 1
@@ -65,7 +66,7 @@ class RunCounts:
         row.error = reason
 
     def verdict(self, source: str | None, verdict: Verdict) -> None:
-        """Count what one article request came to."""
+        """Count the verdict on one article request."""
         row = self.rows[source or ""]
         name = _column(verdict)
         if name:
@@ -79,11 +80,11 @@ class RunCounts:
         self.changed()
 
     def queued(self, source: str, count: int) -> None:
-        """How many entries are left for a later run."""
+        """Record how many entries are left for a later run."""
         self.rows[source].counts["waiting"] = count
 
     def not_looked(self, source: str, reason: str) -> None:
-        """Count a source of whose older articles no list could be read: that nothing was found says nothing of what there is."""
+        """Count a source none of whose archive pages could be read, so that zero entries found proves nothing."""
         row = self.rows[source]
         row.counts["feeds"] = max(1, row.counts["feeds"])
         row.counts["feeds_read"] = 0
@@ -91,18 +92,18 @@ class RunCounts:
         self._unread.add(source)
 
     def total(self, name: str) -> int:
-        """A count over all sources."""
+        """Sum one count over all sources."""
         return sum(row.counts[name] for row in self.rows.values())
 
     def totals(self) -> dict[str, int]:
-        """The counts that a run is kept with."""
+        """The totals that are stored with the run."""
         return {
             name: self.total(name)
             for name in ("feeds", "entries_new", "articles_new", "revised", "copies", "rejected", "failed")
         }
 
     def sources(self) -> tuple[SourceCounts, ...]:
-        """The summary, a row a source."""
+        """The summary: one row per source."""
         names = (
             "feeds",
             "feeds_read",
@@ -126,14 +127,18 @@ class RunCounts:
         )
 
     def exit_code(self) -> int:
-        """A source failed when no feed of it could be read; single articles that fail do not count."""
+        """The exit code of the run.
+
+        A source has failed when none of its feeds could be read. Failures of single articles do not count.
+        """
         polled = [row for row in self.rows.values() if row.counts["feeds"]]
         failed = [row for row in polled if not row.counts["feeds_read"]]
         if self.not_stored and not any(
             row.counts["articles_new"] or row.counts["revised"] for row in self.rows.values()
         ):
             return FAILED
-        if self._unread:  # of a backfill, which found out nothing about some or all of them
+        # a backfill that could not list the older articles of some or all sources
+        if self._unread:
             return SOME_FAILED
         if not failed:
             return DONE
@@ -141,13 +146,13 @@ class RunCounts:
 
 
 def _column(verdict: Verdict) -> str | None:
-    """The count that a verdict belongs to."""
+    """The name of the count that a verdict adds to."""
     match verdict:
         case NewArticle():
             return "articles_new" if verdict.outcome == "new" else "headline_only"
         case FullerView():
             return "articles_new"
-        case Revision():  # not the extractor's doing
+        case Revision():  # other causes, such as a new extractor, are not edits
             return "revised" if verdict.cause == "publisher" else None
         case NotArticle() | NotFound():
             return "rejected"

@@ -1,4 +1,4 @@
-"""Why a request failed, as the end of a line for the user, and how much it counts against its feed."""
+"""Describe why a request failed, as the end of a line for the user, and how much it counts against its feed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from crawler.feeds.revisit import SOFT, TEMPORARY
 
 
 class SilentLogFormatter(LogFormatter):
-    """Scrapy logs each failed download with a traceback; here each is counted and told in one line by whoever asked."""
+    """Suppress Scrapy's traceback for each failed download; the errback counts the failure and logs it in one line."""
 
     def download_error(self, failure: Any, request: Any, spider: Any, errmsg: str | None = None) -> Any:  # noqa: ARG002 - Scrapy's signature
-        """Nothing: the errback tells."""
+        """Log nothing; the errback does."""
         return None
 
 
@@ -46,7 +46,7 @@ _SAID = {
 
 
 def _ignored_proxy() -> str:
-    """A hint for those whose way out is a proxy: names are resolved here only where `[http] proxy` names none."""
+    """A hint for users behind a proxy: without `[http] proxy`, newsdesk resolves host names itself."""
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         if os.environ.get(name):
             return f" ({name} is set, but newsdesk takes a proxy from `[http] proxy` alone)"
@@ -54,13 +54,13 @@ def _ignored_proxy() -> str:
 
 
 def describe_failure(error: BaseException, refused: dict[str, str], host: str) -> str:
-    """Why a request brought nothing, as an end to "ADDRESS: "."""
+    """Describe why a request failed, as text to follow "ADDRESS: "."""
     if isinstance(error, RequestRefused | DecodeError | BadCertificate):
         return str(error)
     name, text = type(error).__name__, str(error)
     if host in refused and name in {"CannotResolveHostError", "DNSLookupError"}:
         return refused[host]
-    inner = re.search(r"twisted\.[\w.]{1,200}\.(\w{1,60}): ", text)  # Scrapy wraps what Twisted saw
+    inner = re.search(r"twisted\.[\w.]{1,200}\.(\w{1,60}): ", text)  # Scrapy wraps Twisted's errors
     for said in (name, inner[1] if inner else ""):
         if said in _SAID:
             return _SAID[said] + (_ignored_proxy() if _SAID[said] == _UNRESOLVED else "")
@@ -86,5 +86,5 @@ _SOFT = re.compile("in time|refused|broke|closed|lost|5\\d\\d", re.IGNORECASE)
 
 
 def failure_weight(reason: str) -> float:
-    """How much a failure counts: none of a name server a quarter, of a server in trouble half (PEERS F 18)."""
+    """How much a failure counts: a quarter for a name-resolution failure, half for a server in trouble (PEERS F 18)."""
     return TEMPORARY if _TEMPORARY.search(reason) else SOFT if _SOFT.search(reason) else 1.0

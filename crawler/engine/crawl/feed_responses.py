@@ -1,4 +1,7 @@
-"""What a poll brought: response -> Answer -> (what was listed before) -> FeedCheck -> frontier. Steps of gaps and backfills come the same way."""
+"""Process the responses of polls, and of the steps of gaps and backfills.
+
+response -> PollResponse -> known entries looked up in the store -> FeedCheck -> frontier
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ log = logging.getLogger("newsdesk.polls")
 
 
 class FeedPoller:
-    """The feed side of the spider."""
+    """Handles the responses of feeds and of steps; the spider calls it."""
 
     def __init__(self, frontier: Frontier, pool: WorkerPool) -> None:
         self.frontier = frontier
@@ -44,7 +47,7 @@ class FeedPoller:
         return self.frontier.config
 
     async def on_response(self, task: FeedTask | StepTask, response: Response) -> None:
-        """A feed, or a page of older articles, answered."""
+        """Process the response of a feed, or of a page that lists older articles."""
         if isinstance(task, StepTask):
             await self._step_answered(task, response)
         else:
@@ -52,7 +55,8 @@ class FeedPoller:
 
     async def _feed_answered(self, task: FeedTask, response: Response) -> None:
         answer = poll_response(response, unconditional=task.unconditional)
-        if answer.fresh_for:  # counts from the answer, not from the lease: a request may have waited for its turn
+        # The lifetime counts from the response, not from the lease: a request may have waited in the queue.
+        if answer.fresh_for:
             answer = replace(answer, fresh_for=answer.fresh_for + (task.now - task.at).total_seconds())
         if response.status in {200, 226}:
             try:
@@ -66,7 +70,7 @@ class FeedPoller:
         await self.complete(task, answer, response)
 
     async def _read(self, task: FeedTask, response: Response, answer: PollResponse) -> PollResponse:
-        """Parse what is new; a body that is the same to the byte is not parsed again."""
+        """Parse a body that has changed; a body with the same hash as before is not parsed again."""
         feed = task.feed
         if answer.body_hash == feed.body_hash and feed.body_hash is not None:
             return answer
@@ -87,7 +91,7 @@ class FeedPoller:
         )  # fmt: skip
 
     async def failed(self, task: FeedTask | StepTask, reason: str, error: BaseException | None = None) -> None:
-        """A feed did not answer, was not task, or cannot be read."""
+        """Process a request that failed or was not sent, or a response that cannot be read."""
         later = (
             task.now + timedelta(seconds=error.retry_after)
             if isinstance(error, RequestRefused) and error.retry_after
@@ -102,7 +106,7 @@ class FeedPoller:
         await self.complete(task, PollResponse(error=reason, weight=failure_weight(reason), not_before=later), None)
 
     async def complete(self, task: FeedTask, answer: PollResponse, response: Response | None) -> None:
-        """Decide and write, and say so in one line."""
+        """Decide what the response means, write the result, and log it in one line."""
         feed = task.feed
         throttle = None
         if answer.status in {429, 503}:
@@ -127,11 +131,11 @@ class FeedPoller:
             )  # fmt: skip
 
     def _decide(self, task: FeedTask, answer: PollResponse, writer: Writer) -> FeedCheck:
-        """In the writer's thread: which entries were known, then the decision."""
+        """Look up which entries are known, then decide. Runs in the writer's thread."""
         feed, schedule, at = task.feed, self.config.schedule, task.at
         listed = entries_to_store(answer, schedule=schedule, now=at)
         known = writer.known_entries(feed.url, listed) if listed else set()
-        # An entry without a date came now; in a first window it may have come any time.
+        # An entry without a date counts as published now, except in the first poll, where it may be of any age.
         undated = () if feed.rate_model is None else (at.timestamp(),)
         new = [e for e in listed if e.identity not in known]
         times = tuple(t for e in new for t in ((parse_utc(e.published_at).timestamp(),) if e.published_at else undated))
@@ -205,7 +209,7 @@ class FeedPoller:
 
 
 def log_entry(task: FetchTask, response: Response | None, outcome: str) -> FetchLogEntry:
-    """The row of fetches for a request."""
+    """The row for the `fetches` table."""
     url = response.url if response is not None else task.url
     return FetchLogEntry(
         at=task.at, url=url, host=host_of(url), status=response.status if response is not None else None, outcome=outcome,
@@ -215,7 +219,7 @@ def log_entry(task: FetchTask, response: Response | None, outcome: str) -> Fetch
 
 
 def apply_source_patterns(parsed: ParsedFeed, source: Source | None) -> ParsedFeed:
-    """What the source's own patterns leave out is told when it is listed, and never asked for."""
+    """Mark the entries that the source's patterns exclude: they are reported with a reason and never fetched."""
     if source is None or not (source.include or source.exclude):
         return parsed
     return replace(
@@ -225,7 +229,7 @@ def apply_source_patterns(parsed: ParsedFeed, source: Source | None) -> ParsedFe
 
 
 def poll_response(response: Response, *, unconditional: bool = False) -> PollResponse:
-    """What a response says, before its body is read."""
+    """Read the status and headers of a response; the body is parsed later."""
     headers = response.headers
     reasons = response.meta.get("redirect_reasons", [])
     error = None

@@ -1,7 +1,9 @@
-"""What is asked next, and what becomes of each answer: the engine's side of the store's frontier.
+"""Decide what to request next and record each result: the engine's side of the store's frontier.
 
-lease -> FetchTask -> (Scrapy) -> PollResponse or PageResponse -> FeedCheck or Verdict -> store. Nothing lives here that a kill would lose: what is in flight is leased
-in the store, and whoever takes the lock next gives it back.
+lease -> FetchTask -> (Scrapy) -> PollResponse or PageResponse -> FeedCheck or Verdict -> store
+
+A crash loses nothing: requests in flight are leased in the store, and the next process that takes the lock releases
+the leases.
 """
 
 from __future__ import annotations
@@ -31,12 +33,13 @@ from storage.sql.entries import CheckCounts
 from storage.verdicts import NotArticle, Verdict
 from storage.writer import Writer
 
-IN_FLIGHT = 192  # requests inside Scrapy; its queue is O(hosts) a pop (SCRAPY.md 2)
-LOOK = 0.2  # seconds between two looks at the store while plenty is under way: a look costs as much as some polls
+IN_FLIGHT = 192  # requests inside Scrapy; each pop from its queue takes O(hosts) (SCRAPY.md 2)
+# Seconds between two queries of the store while many requests are under way: one query costs as much as a few polls.
+LOOK = 0.2
 
 
 class Frontier:
-    """Hands out requests, takes answers; ends when nothing is owed, or when it is told to."""
+    """Hands out requests and takes their results; ends when no work is left or when it is stopped."""
 
     def __init__(
         self, config: Config, writer: AsyncWriter, plan: CrawlPlan, counts: RunCounts, clock: Callable[[], datetime]
@@ -50,15 +53,16 @@ class Frontier:
         self.sources = plan.sources
         self.backoff = HostBackoff(clock)
         self.rechecks_due = True
-        self.listed = False  # of a backfill: every step is walked
+        self.listed = False  # backfill only: every step was walked
         self.on_listed: Callable[[], Awaitable[None]] | None = None
         self._wake = asyncio.Event()
         self._looked = 0.0
-        self._in_flight: dict[FetchTask, str] = {}  # each request that is not settled: its feed's source, or "entries"
+        # requests that are not completed, each with the source of its feed, or "entries"
+        self._in_flight: dict[FetchTask, str] = {}
         self._feeds_done: set[str] = set()
         self._taken: Counter[str] = Counter()
-        self._tried: set[int] = set()  # entries that failed in this run: their next try is the next run's
-        self._tried_keys: set[str] = set()  # and their addresses: another feed may list the same article
+        self._tried: set[int] = set()  # entries that failed in this run; the next run retries them
+        self._tried_keys: set[str] = set()  # and the keys of their addresses: another feed may list the same article
         self.index = SourceIndex(config.sources)
 
         for source in config.sources:
@@ -68,7 +72,7 @@ class Frontier:
                 )
 
     def apply(self, config: Config) -> None:
-        """Go on by other settings."""
+        """Apply a new configuration."""
         self.config = config
         self.index = SourceIndex(config.sources)
         if self.plan.endless:
@@ -76,33 +80,33 @@ class Frontier:
         self.wake()
 
     def source_of(self, source_id: str | None, url: str) -> Source | None:
-        """The source of an entry: by id, else by the address' host and port, else by its site."""
+        """The source of an entry: by id, else by host and port of the address, else by its site."""
         if source_id:
             return self.index.source(source_id)
         return self.index.for_url(url)
 
     def entries_in_flight(self) -> list[int]:
-        """The entries that are being asked for."""
+        """The ids of the entries that are being requested."""
         return [task.entry.id for task in self._in_flight if isinstance(task, ArticleTask)]
 
     @property
     def in_flight(self) -> int:
-        """Requests that are not settled."""
+        """The number of requests that are not completed."""
         return len(self._in_flight)
 
     async def next_batch(self) -> list[FetchTask] | None:
-        """What may be asked now; an empty list when there is no room or nothing yet, None when the run is over."""
+        """The next requests: an empty list where there is no room or nothing is ready, None when the run is over."""
         most = min(IN_FLIGHT, 2 * self.config.http.concurrency)
         room = max(0, most - len(self._in_flight))
         if self.stopped:
-            self._wake.clear()  # else `wait` comes back at once: from Python 3.12 on without a turn for anybody else
+            self._wake.clear()  # else `wait` returns at once, from Python 3.12 on without yielding to other tasks
             return [] if self._in_flight else None
         if len(self._in_flight) > most // 4 and time.monotonic() - self._looked < LOOK:
             return []
         self._looked = time.monotonic()
-        self._wake.clear()  # what is settled from here on wakes the loop again
+        self._wake.clear()  # whatever completes from here on wakes the loop again
         now = self.clock()
-        idle = not self._in_flight  # before the look: an answer may be settled while it is made
+        idle = not self._in_flight  # read before leasing: a request may complete during the query
         leased = await self.writer.run(functools.partial(lease, plan=self.plan, known=self._known(room), now=now))
         if leased.no_rechecks:
             self.rechecks_due = False
@@ -118,7 +122,7 @@ class Frontier:
         return tasks
 
     async def _expect(self, feeds: list[Feed], now: datetime) -> None:
-        """Once all feeds of a pass are read it is known how many requests there will be, for whoever shows progress."""
+        """Compute the number of requests of the pass for the progress display, once all its feeds are read."""
         reading = feeds or any(isinstance(task, FeedTask) for task in self._in_flight)
         if self.counts.expected is not None or self.plan.endless or reading or (self.plan.backfill and not self.listed):
             return
@@ -148,7 +152,7 @@ class Frontier:
         return tasks
 
     async def _over(self) -> bool:
-        """Whether nothing is left: a backfill first lists all, tells how much it is, and then fetches."""
+        """Whether no work is left; a backfill first lists everything, reports how much it is, and then fetches."""
         if not self.plan.backfill or self.listed:
             return True
         self.listed = True
@@ -158,7 +162,7 @@ class Frontier:
 
     def _known(self, room: int) -> RunState:
         in_flight = tuple(task.feed.url for task in self._in_flight if isinstance(task, FeedTask))
-        crowded = self.config.politeness.delay >= 2 * LOOK  # then the room is better given to other hosts
+        crowded = self.config.politeness.delay >= 2 * LOOK  # then the room is better used for other hosts
         return RunState(
             room=room,
             feeds_per_host=1 if crowded else PER_HOST,
@@ -177,7 +181,7 @@ class Frontier:
         tasks: list[ArticleTask] = []
         for entry in entries:
             source = self.source_of(entry.source, entry.url)
-            by_user = entry.found_by == "user"  # whose word goes before patterns
+            by_user = entry.found_by == "user"  # a user's request overrides the source's patterns
             refusal = source.exclusion_reason(entry.url) if source and not by_user else None
             task = ArticleTask(url=entry.url, at=now, source=source, entry=entry)
             try:
@@ -192,7 +196,7 @@ class Frontier:
         return tasks
 
     async def _refuse(self, task: ArticleTask, reason: str) -> None:
-        """Complete what is not requested at all."""
+        """Complete a task without sending its request."""
         entry = task.entry
         verdict = NotArticle(at=task.at, entry_ids=(entry.id,) if entry.id else (), source=entry.source, reason=reason)
         await self.complete_article(task, lambda writer: (verdict, writer.apply_verdict(verdict)))
@@ -200,7 +204,10 @@ class Frontier:
     async def complete_feed(
         self, task: FeedTask, decide: Callable[[Writer], FeedCheck], record: FetchLogEntry, throttle: datetime | None
     ) -> tuple[FeedCheck, CheckCounts]:
-        """Look up what was listed before, decide, and write what a poll found, in one transaction; a hole comes with the steps that may fill it."""
+        """Look up the known entries, decide, and write the result of a poll in one transaction.
+
+        A gap is written together with the steps that may fill it.
+        """
         feed, source = task.feed, task.source
         self.backoff.record(record, throttle)
 
@@ -229,7 +236,7 @@ class Frontier:
                     source=feed.source,
                     now=check.at,
                 )
-                check = check if another else replace(check, gap=None)  # one is open already, and was told
+                check = check if another else replace(check, gap=None)  # a gap is open already and was reported
             self._note(writer, record, throttle)
             return check, counts
 
@@ -248,7 +255,7 @@ class Frontier:
         record: FetchLogEntry,
         throttle: datetime | None = None,
     ) -> int:
-        """Write what a page of older articles brought; how many entries are new."""
+        """Write what a page of older articles listed; returns the number of new entries."""
         step = task.step
         self.backoff.record(record, throttle)
 
@@ -265,7 +272,7 @@ class Frontier:
             self._done(task)
 
     def _note(self, writer: Writer, record: FetchLogEntry, until: datetime | None) -> None:
-        """Runs in the writer's thread: a server that asked to be left alone, for this address, and from the second on for its host."""
+        """Record a throttle for an address, from the second address on for its host. Runs in the writer's thread."""
         if until is None:
             return
         writer.record_throttle(host=record.host, url=record.url, until=until, now=self.clock())
@@ -277,7 +284,7 @@ class Frontier:
         record: FetchLogEntry | None = None,
         throttle: datetime | None = None,
     ) -> tuple[Verdict, int | None]:
-        """Look up, decide and write in one transaction; the verdict and the id of the article."""
+        """Look up, decide and write in one transaction; returns the verdict and the article's id."""
         self.backoff.record(record, throttle)
 
         def job(writer: Writer) -> tuple[Verdict, int | None]:
@@ -301,24 +308,24 @@ class Frontier:
         self.counts.verdict(verdict.source or task.entry.source, verdict)
 
     def abort(self, error: StorageError | CrawlerError) -> None:
-        """The run cannot go on: hand out nothing more, and end with what went wrong."""
+        """Stop the run because of an error; the run ends with that error."""
         self.writer.failure = self.writer.failure or error
         self.stop()
 
     def skip(self, entry_id: int) -> None:
-        """An entry that could not even be marked as failed: this run asks for it no more, its lease brings it back."""
+        """Give up an entry for this run when even its failure could not be stored; its lease expires later."""
         if not self.plan.endless:
             self._tried.add(entry_id)
 
     def clock_set(self, seconds: float) -> None:
-        """The wall clock was set by so many seconds: what is under way was asked by the old one."""
+        """Shift the times of the requests under way by as many seconds as the wall clock was set."""
         by = timedelta(seconds=seconds)
         for task in self._in_flight:
             task.at += by
         self.backoff.clock_set(by)
 
     def steps_in_flight(self) -> list[int]:
-        """The steps that are being asked for."""
+        """The ids of the steps that are being requested."""
         return [task.step.id for task in self._in_flight if isinstance(task, StepTask)]
 
     def _done(self, task: FetchTask) -> None:
@@ -327,19 +334,22 @@ class Frontier:
         self._wake.set()
 
     async def wait(self) -> None:
-        """Until an answer was settled or somebody nudged, or a second has passed: an address may have been asked for meanwhile."""
+        """Wait until a request completes or `wake` is called.
+
+        Waits one second at most, because another process may have queued an address.
+        """
         if len(self._in_flight) > min(IN_FLIGHT, 2 * self.config.http.concurrency) // 4:
-            await asyncio.sleep(max(0.0, LOOK - (time.monotonic() - self._looked)))  # not a look for each answer
+            await asyncio.sleep(max(0.0, LOOK - (time.monotonic() - self._looked)))  # not one query per response
         try:
             await asyncio.wait_for(self._wake.wait(), timeout=1.0)
         except TimeoutError:
             return
 
     def wake(self) -> None:
-        """Look at the store now: something may be due."""
+        """Query the store now; something may be due."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Hand out nothing more."""
+        """Hand out no more requests."""
         self.stopped = True
         self._wake.set()

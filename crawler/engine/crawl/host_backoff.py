@@ -1,7 +1,7 @@
-"""Hosts that asked to be left alone (429 or 503, RFC 9110 10.2.3), as the run itself remembers them.
+"""Hosts that this run must leave alone because they answered 429 or 503 (RFC 9110, 10.2.3).
 
-The store keeps what they said for the next run; here it holds from the moment an answer came, not from when it is
-written: the requests behind it wait.
+The store records the same for later runs. This copy takes effect as soon as a response arrives, before it is written,
+so that requests already queued for the host wait too.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from storage.records import FetchLogEntry
 
 
 class HostBackoff:
-    """One address that says so is left alone by itself, in the store; with a second one its host is."""
+    """Backoff per host: one throttled address is left to the store; from the second address on, the host is paused."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
-        self._hosts: dict[str, datetime] = {}  # until when
-        self._said: dict[str, dict[str, datetime]] = {}  # which addresses of a host said so
+        self._hosts: dict[str, datetime] = {}  # paused until
+        self._said: dict[str, dict[str, datetime]] = {}  # per host, the throttled addresses and until when
 
     def record(self, record: FetchLogEntry | None, until: datetime | None) -> None:
-        """An answer that may have asked for it; None as the moment where it did not."""
+        """Record a response; `until` is None where the server did not throttle."""
         if record is None or until is None:
             return
         now = self.clock()
@@ -32,11 +32,11 @@ class HostBackoff:
             self._hosts = {h: t for h, t in self._hosts.items() if t > now} | {record.host: held}
 
     def remaining(self, host: str) -> float:
-        """Seconds for which a host is still to be left alone; 0 for one that did not ask."""
+        """Seconds until the host may be requested again; 0 where it is not paused."""
         until = self._hosts.get(host)
         return max(0.0, (until - self.clock()).total_seconds()) if until else 0.0
 
     def clock_set(self, by: timedelta) -> None:
-        """The wall clock was set: what was held by the old one is moved with it."""
+        """Move the pauses along when the wall clock is set."""
         self._hosts = {host: until + by for host, until in self._hosts.items()}
-        self._said.clear()  # the store's own stay
+        self._said.clear()  # the store has these throttles and moves them itself

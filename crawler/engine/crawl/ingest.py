@@ -1,6 +1,6 @@
-"""One article request, from what came of it to the store: read the page in a worker, then look up, decide and write in one transaction.
+"""Process one article response: read the page in a worker, then look up, decide and write in one transaction.
 
-Knows no Scrapy: what reads an archive can call it too.
+This module does not depend on Scrapy, so a reader of archives can call it too.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from storage.writer import Writer
 
 
 async def visit_page(page: PageResponse, source: Source | None, config: Config, pool: WorkerPool) -> PageVisit:
-    """Read the page of an answer that holds one.
+    """Read the page of a response, if there is one.
 
     Args:
-        page: the request and its answer.
-        source: of the answer's final address.
+        page: the request and its response.
+        source: the source of the response's final address.
         config: the settings in force.
         pool: the worker processes.
     """
@@ -67,7 +67,7 @@ async def visit_page(page: PageResponse, source: Source | None, config: Config, 
 
 
 def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
-    """Inside the writer's transaction: look up, decide, write; the verdict, and the id of the article it is about."""
+    """Look up, decide and write, inside the writer's transaction; returns the verdict and the id of its article."""
     verdict = decide(visit, _look_up(writer, visit))
     if writer.pages is not None and visit.warc_record and (article := getattr(verdict, "article", None)) is not None:
         file, offset = writer.pages.add(visit.warc_record, visit.page.at)
@@ -77,7 +77,7 @@ def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
 
 
 def _look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
-    """What is stored that the page may be."""
+    """Find the stored articles that the page may be the same as."""
     article, asked = visit.article, visit.page.entry.article_id
     if article is None:
         if asked is None or visit.page.status != 404:

@@ -1,4 +1,4 @@
-"""What a run takes from the store next, and in which order; all of it runs in the writer's thread."""
+"""Which work a run leases from the store next, and in which order. All of it runs in the writer's thread."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from crawler.urls import host_of
 from storage.records import BackfillStep, Entry, Feed
 from storage.writer import Writer
 
-LEASE = timedelta(minutes=10)  # longer than any one request with its queue; what the dead held is given back at once
-PER_HOST = 3  # leased for one host: one in flight, two behind it
-RECHECKS = 20  # taken at a time: what is new comes first
+LEASE = timedelta(minutes=10)  # longer than any request with its queue; leases of a dead process are released at once
+PER_HOST = 3  # leased per host: one request in flight, two queued behind it
+RECHECKS = 20  # rechecks leased at a time, so that new articles come first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """What the loop knows of the run, as it stood when the writer's thread was asked."""
+    """A snapshot of the run, passed to the writer's thread."""
 
     room: int  # requests that may be added to those under way
     feeds_per_host: int
@@ -30,21 +30,21 @@ class RunState:
     taken: dict[str, int]
     hosts: dict[str, int]
     rechecks: bool
-    listed: bool  # of a backfill: every step is walked
+    listed: bool  # backfill only: every step was walked
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What may be asked now."""
+    """The work that may be requested now."""
 
     feeds: list[Feed]
     steps: list[BackfillStep]
     entries: list[Entry]
-    no_rechecks: bool = False  # it looked for rechecks and there is none: no use in looking again soon
+    no_rechecks: bool = False  # the store was queried and no recheck is due: no need to query again soon
 
 
 def lease(writer: Writer, *, plan: CrawlPlan, known: RunState, now: datetime) -> Batch:
-    """Urgent addresses first, then feeds, then what they listed, then what is asked for again."""
+    """Lease urgent addresses first, then feeds, then the articles they listed, then rechecks."""
     entries = writer.lease_urgent(now=now, until=now + LEASE)
     if not plan.feeds:
         return Batch([], [], entries)
@@ -80,7 +80,7 @@ def lease(writer: Writer, *, plan: CrawlPlan, known: RunState, now: datetime) ->
 def _lease_new_articles(
     writer: Writer, plan: CrawlPlan, known: RunState, now: datetime, room: int, polled: set[str | None]
 ) -> list[Entry]:
-    """New articles; with a limit, of each source whose feeds have all answered, so that the newest are known."""
+    """Lease new articles; with a limit, only of sources whose feeds have all responded, so the newest are known."""
     which = {
         "now": now, "until": now + LEASE, "per_host": PER_HOST, "ignore_retry": not plan.due_only,
         "skip": known.tried, "skip_keys": known.tried_keys,
@@ -99,7 +99,7 @@ def _lease_new_articles(
 
 
 def _backfill(writer: Writer, known: RunState, now: datetime, urgent: list[Entry]) -> Batch:
-    """First every page that lists older articles, then the articles; what a person asks for meanwhile goes before both."""
+    """Lease every step first, then the articles; addresses that a user requests meanwhile go before both."""
     sources = list(known.sources)
     if not known.listed:
         steps = writer.lease_steps(now=now, limit=known.room, sources=sources, backfill=True, per_host=1)

@@ -20,20 +20,20 @@ class CrawlPlan:
     sources: tuple[str, ...] = ()
     feeds: bool = True
     due_only: bool = False
-    limit: int | None = None  # at most so many of the newest new articles a source
-    entries: tuple[int, ...] = ()  # a fetch: these entries and no other
-    endless: bool = False  # the background crawler: it ends when it is told to
-    backfill: bool = False  # older articles, listed by steps; and nothing else
+    limit: int | None = None  # at most this many of the newest new articles per source
+    entries: tuple[int, ...] = ()  # a fetch: these entries only
+    endless: bool = False  # the background crawler: runs until it is stopped
+    backfill: bool = False  # only older articles, listed by steps
     dry: bool = False  # a backfill that only counts
 
 
 def clock() -> datetime:
-    """Now."""
+    """The time now, in UTC."""
     return datetime.now(UTC)
 
 
 def urgent_entry(writer: Writer, url: str, source: Source | None, now: datetime) -> int:
-    """Put an address a person asks for into the frontier; its entry's id."""
+    """Add an address that a user requests to the frontier; returns the entry's id."""
     address = canonical_url(url)
     return writer.add_urgent_entry(
         url=address, url_key=url_key(address), host=host_of(address), source=source.id if source else None, now=now
@@ -43,7 +43,7 @@ def urgent_entry(writer: Writer, url: str, source: Source | None, now: datetime)
 def plan_crawl(
     *, sources: tuple[str, ...] = (), due_only: bool = False, limit: int | None = None, command: str = "crawl"
 ) -> Callable[[Writer, Config], CrawlPlan]:
-    """A pass over sources."""
+    """Plan one pass over the sources."""
 
     def plan(writer: Writer, config: Config) -> CrawlPlan:  # noqa: ARG001 - one signature
         chosen = config.select_sources(sources)
@@ -57,14 +57,14 @@ def plan_crawl(
 
 
 def plan_run(writer: Writer, config: Config) -> CrawlPlan:  # noqa: ARG001 - one signature
-    """Crawl until told to end; sources may come and go meanwhile."""
+    """Plan a run that lasts until it is stopped; sources may be added and removed meanwhile."""
     return CrawlPlan(
         command="run", sources=tuple(s.id for s in config.sources if s.enabled), due_only=True, endless=True
     )
 
 
 def plan_fetch(urls: tuple[str, ...], *, command: str = "fetch") -> Callable[[Writer, Config], CrawlPlan]:
-    """Addresses, now."""
+    """Plan a fetch of the given addresses."""
 
     def plan(writer: Writer, config: Config) -> CrawlPlan:
         if not urls:

@@ -1,4 +1,4 @@
-"""Scrapy's response or failure as values that the rest of the crawl reads."""
+"""Convert Scrapy's responses and failures to the values that the rest of the crawl uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crawler.engine.middlewares.decompression import GZIPPED
 
 
 def page_response(task: ArticleTask, response: Response) -> PageResponse:
-    """An answer."""
+    """Convert a response."""
     headers = tuple(
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, values in response.headers.items()
@@ -29,13 +29,13 @@ def page_response(task: ArticleTask, response: Response) -> PageResponse:
 def page_failure(
     task: ArticleTask, reason: str, error: BaseException | None = None, *, permanent: bool = False
 ) -> PageResponse:
-    """No answer.
+    """Convert a failure: there is no response.
 
     Args:
         task: the request.
-        reason: why, as an end to "URL: ".
+        reason: why, as text to follow "URL: ".
         error: what Scrapy or a middleware raised.
-        permanent: the next request would meet the same.
+        permanent: a retry would fail in the same way.
     """
     ours = error if isinstance(error, RequestRefused) else None
     failure = PageFailure(
@@ -46,6 +46,6 @@ def page_failure(
 
 
 def header(headers: Any, name: str) -> str | None:
-    """A response header, byte for byte as text."""
+    """A response header as text, byte for byte (Latin-1)."""
     value = headers.get(name)
     return value.decode("latin-1") if value else None

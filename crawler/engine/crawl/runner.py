@@ -1,4 +1,4 @@
-"""One crawl run, from lock to summary: opens the file, runs the spider, closes everything, tells how it went."""
+"""Run one crawl: take the lock, open the file, run the spider, close everything, return the summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from storage.writer import Writer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """How a run ended, and for a fetch what became of each entry."""
+    """How a run ended, and the entries of a fetch."""
 
     run: CrawlRun
     entries: tuple[int, ...]
@@ -41,20 +41,22 @@ def run(
     ready: Callable[[CrawlSession], None] | None = None,
     shutdown: ShutdownSignals | None = None,
 ) -> RunResult:
-    """Run one crawl in this process, to its end. Once a process: Twisted's reactor does not start twice.
+    """Run one crawl in this process, to its end.
+
+    Call it once per process: Twisted's reactor cannot be restarted.
 
     Args:
         config: the settings.
-        plan: what to do.
-        command: as the lock names it.
-        spider: which of spiders/.
-        observer: told after each change of the counts.
-        reload: reads the configuration anew, for a run without an end.
-        ready: told before the engine starts.
-        shutdown: listens already, of a command that did so before the slow imports; else the run listens itself.
+        plan: makes the plan of the run.
+        command: the command's name for the lock file.
+        spider: the name of a spider in spiders/.
+        observer: called after each change of the counts.
+        reload: reads the configuration again, for an endless run.
+        ready: called before the engine starts.
+        shutdown: signal handlers that the command installed before the slow imports; else the run installs its own.
 
     Raises:
-        StorageError: the file is held or cannot be written.
+        StorageError: the file is locked or cannot be written.
     """
     settings = own_settings(config)
     logging.getLogger("scrapy").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""One run under way: it takes the lock, opens the file, and writes down how it went."""
+"""A crawl run in progress: takes the lock, opens the file, and records how the run ended."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from storage.sqlite.lock import Lock
 from storage.writer import Writer, open_writer
 
 log = logging.getLogger("newsdesk")
-RECENT = timedelta(minutes=10)  # since the last poll: then there will be pages to read, and workers are prepared
+# if the last poll is longer ago, there will be pages to read, so the workers are prepared
+RECENT = timedelta(minutes=10)
 
 
 def begin_watching(writer: Writer, config: Config) -> None:
-    """Watch from here on, where there are watches."""
+    """Turn watching on or off as configured, and warn of watches that can match nothing."""
     for watch in config.watches:
         if why := misconfiguration(watch, config.tags):
             log.warning("watch %s can never match: %s", watch.name, why)
@@ -38,10 +39,14 @@ def begin_watching(writer: Writer, config: Config) -> None:
 
 
 def _recover(writer: Writer, config: Config) -> datetime | None:
-    """Give back what a dead holder had leased, and let the file say what the configuration and the clock say; when a feed was last asked."""
+    """Release the leases of a dead process, and synchronize the file with the clock and the configuration.
+
+    Returns:
+        When a feed was last polled.
+    """
     writer.release_leases()
     newest = writer.last_poll_at()
-    if newest is not None and newest > clock() + timedelta(seconds=60):  # the clock was wrong then, or is now
+    if newest is not None and newest > clock() + timedelta(seconds=60):  # the clock was wrong then, or is wrong now
         writer.adjust_clock(-round((newest - clock()).total_seconds()), clock(), 0)
     hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
     writer.sync_sources(config.sources, hosts, clock())
@@ -53,7 +58,7 @@ def _recover(writer: Writer, config: Config) -> datetime | None:
 
 @dataclass(slots=True, kw_only=True)
 class CrawlSession:
-    """One run under way: the lock, the file, the frontier, the counts."""
+    """A crawl run in progress: the lock, the file, the frontier, the counts."""
 
     config: Config
     plan: CrawlPlan
@@ -65,7 +70,7 @@ class CrawlSession:
     frontier: Frontier
     run_id: int = 0
     started_at: datetime = field(default_factory=clock)
-    existed: bool = True  # the file was there before
+    existed: bool = True  # the file existed before
     reload: Callable[[], Config] = load_config
     now: Callable[[], datetime] = clock
     ended: bool = False
@@ -80,10 +85,10 @@ class CrawlSession:
         observer: Callable[[RunCounts], None] | None = None,
         reload: Callable[[], Config] = load_config,
     ) -> Self:
-        """Take the lock, open the file, give back what a dead holder had.
+        """Take the lock, open the file, release the leases of a dead process.
 
         Raises:
-            StorageError: it is held, or cannot be opened.
+            StorageError: the file is locked, or cannot be opened.
         """
         lock = Lock(config.database, command=command, now=clock())
         existed = config.database.exists()
@@ -102,7 +107,7 @@ class CrawlSession:
         tally = RunCounts(observer)
         desk = AsyncWriter(writer, wait_for_disk=what.endless)
         pool = WorkerPool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
-        if not what.endless and (newest is None or clock() - newest > RECENT):  # a crawl of months is in no hurry
+        if not what.endless and (newest is None or clock() - newest > RECENT):  # an endless run need not hurry
             pool.prepare()
         return cls(
             config=config,
@@ -119,7 +124,7 @@ class CrawlSession:
         )
 
     async def end(self) -> None:
-        """Finish what waits, stop the processes, give back the leases."""
+        """Write what is queued, stop the workers, release the leases."""
         if self.ended:
             return
         self.ended = True
@@ -131,13 +136,13 @@ class CrawlSession:
             self.writer.delete_expired_fingerprints(self.now())
 
     def _count_waiting(self) -> None:
-        """Tell the tally what is left for a later run, however this one ended."""
+        """Count the entries that are left for a later run, however this run ended."""
         for source in self.plan.sources if self.plan.feeds and not (self.plan.endless or self.plan.backfill) else ():
             if left := self.writer.count_pending(now=self.now(), sources=[source], ignore_retry=False):
                 self.counts.queued(source, left)
 
     def finish(self, exit_code: int | None) -> CrawlRun:
-        """Write down how it went, close the file, free the lock."""
+        """Record how the run ended, close the file, release the lock."""
         code = self.counts.exit_code() if exit_code is None else exit_code
         run = CrawlRun(
             id=self.run_id,

@@ -1,8 +1,8 @@
-"""How a run hears SIGINT and SIGTERM: the first one drains, a second one ends it at once.
+"""Handle SIGINT and SIGTERM: the first signal drains the run, a second one ends it at once.
 
-It listens itself, from the first moment, and only notes what it hears. Twisted and Scrapy put handlers in place in the middle of their start;
-what a handler raises there, or while some library is imported that tries and ignores, is swallowed: the run went on for ever, once in some
-hundred stops during a start.
+The handlers are installed at the very start and only record the signal; they raise nothing. Twisted and Scrapy install
+handlers in the middle of their own start, and an exception raised there, or inside a library import that catches
+everything, is swallowed: once in some hundred stops during a start, the run went on for ever.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 
     from crawler.engine.crawl.session import CrawlSession
 
-DRAIN_SECONDS = 8.0  # seconds after a signal until what did not answer is given up; ten are promised,
-EXIT_GRACE = 1.5  # and so many are left to write that down
+# Seconds after a signal until requests without a response are given up, and seconds left to record that. The documented
+# limit is ten seconds.
+DRAIN_SECONDS = 8.0
+EXIT_GRACE = 1.5
 
 
 class ShutdownSignals:
-    """The signals of one run, which notes those it received; in the main thread, as a context."""
+    """Handles and records the signals of one run; a context manager for the main thread."""
 
     def __init__(self, line: Callable[[str], str] = "newsdesk: {}".format) -> None:
-        """line: makes a line of a message, as the log of this run has them; called in a signal handler."""
+        """line: formats a message like the log lines of this run; called in a signal handler."""
         self.received: list[int] = []
         self._line = line
         self._live: CrawlSession | None = None
@@ -49,24 +51,27 @@ class ShutdownSignals:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if not self.received:  # else it stays armed: a look at the file in a thread of its own may outlast the run
+        if not self.received:  # else it stays armed: a health check in a thread of its own may outlast the run
             self._last_resort.cancel()
 
     def attach(self, live: CrawlSession) -> None:
-        """The run is there, and hands out nothing more from the first signal on."""
+        """Attach the run; from the first signal on it hands out no more requests."""
         self._live = live
         if self.received:
             live.frontier.stop()
 
     def on_process(self, process: AsyncCrawlerProcess) -> None:
-        """What a first signal stops from here on."""
+        """Attach the Scrapy process, which a first signal stops."""
         self._process = process
         if self.received:
             self._begin()
 
     @property
     def code(self) -> int | None:
-        """The exit code that the signals ask for; None without one. A run without an end is ended by its first one, as it should be."""
+        """The exit code for the signals received; None without one.
+
+        An endless run exits with DONE after one signal, because that is how it is meant to end.
+        """
         if not self.received:
             return None
         if self._live is not None and self._live.plan.endless and len(self.received) == 1:
@@ -87,7 +92,7 @@ class ShutdownSignals:
     def _begin(self) -> None:
         from twisted.internet import reactor
 
-        reactor.callFromThread(self._drain)  # on the loop, and not in the middle of whatever it does
+        reactor.callFromThread(self._drain)  # on the event loop, not in the middle of its current callback
 
     def _drain(self) -> None:
         from twisted.internet import reactor
@@ -97,21 +102,24 @@ class ShutdownSignals:
         self._tasks.append(asyncio.ensure_future(self._process.stop()))
 
     async def _force_stop(self) -> None:
-        """Somebody does not answer: write down how the run ended, and go. The next holder gives back what was not settled."""
+        """Record how the run ended and exit, although some requests did not complete.
+
+        The next process that takes the lock releases their leases.
+        """
         live = self._live
         if live is not None and not live.ended:
             live.ended = True
-            with contextlib.suppress(Exception):  # the last resort ends it otherwise
+            with contextlib.suppress(Exception):  # else the timer ends the process
                 await asyncio.wait_for(live.async_writer.close(), EXIT_GRACE / 2)
                 live.finish(self.code)
         self._exit()
 
     def _exit(self) -> None:
-        """End the process now; all that was acknowledged is on the disk, and its workers end with it."""
+        """End the process now; every acknowledged write is on the disk, and the workers end with it."""
         os._exit(FAILED if self.code is None else self.code)
 
 
 def _say(line: str) -> None:
-    """Tell from within a signal handler: sys.stderr may be in the middle of a line, and then raises at a second writer."""
+    """Write a line from a signal handler; sys.stderr may be in the middle of a write and raises on a reentrant one."""
     with contextlib.suppress(OSError, ValueError):
         os.write(sys.stderr.fileno(), f"{line}\n".encode())

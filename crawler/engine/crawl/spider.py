@@ -1,7 +1,8 @@
-"""The spiders behind both entries of spiders/: they request what the frontier hands out, and hand each answer on.
+"""Base classes of the spiders in spiders/: send the frontier's requests and process the responses.
 
-frontier -> task -> request -> address guard, robots.txt -> decompression -> redirects -> parse_feed -> feed_responses.py -> FeedCheck -> store
-                                                                                  parse_article -> ingest.py -> Verdict -> store -> ArticleItem
+frontier -> task -> request -> address guard, robots.txt -> decompression -> redirects
+  -> parse_feed -> feed_responses.py -> FeedCheck -> store
+  -> parse_article -> ingest.py -> Verdict -> store -> ArticleItem
 """
 
 from __future__ import annotations
@@ -41,17 +42,17 @@ from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
 _T = TypeVar("_T")
-STORE_AGAIN = timedelta(hours=6)  # after a record could not be stored
+STORE_AGAIN = timedelta(hours=6)  # retry after a record could not be stored
 
 
 class NewsSpider(scrapy.Spider):
-    """Requests what the frontier hands out."""
+    """Sends the requests that the frontier hands out."""
 
     frontier: Frontier
     pool: WorkerPool
     poller: FeedPoller
     resolver: GuardedResolver
-    yields_items = False  # `newsdesk` has nobody who would take them
+    yields_items = False  # under `newsdesk` nothing consumes items
 
     @property
     def config(self) -> Config:
@@ -59,7 +60,7 @@ class NewsSpider(scrapy.Spider):
         return self.frontier.config
 
     async def start(self) -> AsyncIterator[Any]:
-        """Yield requests as long as there is work; the frontier bounds how many are under way."""
+        """Yield requests as long as there is work; the frontier limits how many are under way."""
         try:
             while (batch := await self.frontier.next_batch()) is not None:
                 for task in batch:
@@ -69,12 +70,12 @@ class NewsSpider(scrapy.Spider):
                     await self.frontier.wait()
         except (CrawlerError, StorageError) as error:
             self.frontier.abort(error)
-        except Exception as error:  # the edge for a run: it ends with what went wrong, not as if all were done
+        except Exception as error:  # catch-all for the run: it ends with this error, not as if it were complete
             log.error("the crawl broke off", exc_info=error)
             self.frontier.abort(CrawlerError(f"the crawl broke off: {type(error).__name__}: {error}"))
 
     async def _request(self, task: FetchTask) -> Request | None:
-        """The request; None where it cannot be made: a secret that is not set, an address that Scrapy refuses."""
+        """The request; None where it cannot be built: an unset environment variable, an address that Scrapy rejects."""
         try:
             if isinstance(task, ArticleTask):
                 return task.request(callback=self.parse_article, errback=self.article_failed)
@@ -89,14 +90,14 @@ class NewsSpider(scrapy.Spider):
             return None
 
     async def _fail_task(self, task: FetchTask, reason: str) -> None:
-        """Complete what could not be requested or read, so that the run does not wait for it."""
+        """Complete a task that could not be requested or read, so that the run does not wait for it."""
         if isinstance(task, ArticleTask):
             await self._ingest(task, page_failure(task, reason, permanent=True))
         else:
             await self._complete_safely(self.poller.failed(task, reason), task)
 
     async def _run_safely(self, work: Awaitable[_T], task: FetchTask) -> _T | None:
-        """The edge for one answer: whatever its bytes trip over is logged, and the task completed."""
+        """Run the handler of one response; unexpected errors are logged and the task is marked as failed."""
         try:
             return await work
         except (StorageError, CrawlerError) as error:
@@ -109,24 +110,24 @@ class NewsSpider(scrapy.Spider):
     # Feeds, and pages that list older articles
 
     async def parse_feed(self, response: Response) -> None:
-        """A feed, or a page of older articles, answered."""
+        """Callback for the response of a feed, or of a page that lists older articles."""
         task: FeedTask | StepTask = response.meta["task"]
         await self._run_safely(self.poller.on_response(task, response), task)
 
     async def feed_failed(self, failure: Any) -> None:
-        """A feed did not answer, or was not requested."""
+        """Errback for a feed: no response, or the request was not sent."""
         task: FeedTask | StepTask = failure.request.meta["task"]
         await self._run_safely(self.poller.failed(task, self._describe(failure), failure.value), task)
 
     # Articles
 
     async def parse_article(self, response: Response) -> ArticleItem | None:
-        """An article request was answered."""
+        """Callback for the response of an article."""
         task: ArticleTask = response.meta["task"]
         return await self._run_safely(self._ingest(task, page_response(task, response), response), task)
 
     async def article_failed(self, failure: Any) -> None:
-        """An article request was not answered, or not made."""
+        """Errback for an article: no response, or the request was not sent."""
         task: ArticleTask = failure.request.meta["task"]
         page = page_failure(task, self._describe(failure), failure.value)
         await self._run_safely(self._ingest(task, page), task)
@@ -137,7 +138,7 @@ class NewsSpider(scrapy.Spider):
     async def _ingest(
         self, task: ArticleTask, page: PageResponse, response: Response | None = None
     ) -> ArticleItem | None:
-        """Read, decide, write; the article as an item where somebody takes items."""
+        """Read the page, decide, write; returns the article as an item where items are consumed."""
         source = self.frontier.source_of(task.source.id if task.source else None, page.url or task.url)
         visit = await visit_page(page, source, self.config, self.pool)
         entry = log_entry(task, response, "page" if visit.extraction.url else "")
@@ -154,7 +155,7 @@ class NewsSpider(scrapy.Spider):
         return article_item(article, verdict.outcome) if article is not None else None
 
     async def _complete_safely(self, completing: Awaitable[_T], task: FetchTask) -> _T | None:
-        """What cannot be written is logged and tried again later; what breaks the file stops the run."""
+        """Await a write: a failed write is logged and retried later; an error of the database file stops the run."""
         try:
             return await completing
         except (StorageError, CrawlerError) as error:
@@ -170,18 +171,18 @@ class NewsSpider(scrapy.Spider):
         verdict = failures.failed(task.entry, reason, task.at, None, later=task.at + STORE_AGAIN, permanent=True)
         try:
             await self.frontier.complete_article(task, lambda writer: (verdict, writer.apply_verdict(verdict)))
-        except Exception:  # it was logged above; its lease brings it back
+        except Exception:  # logged above; the lease expires later
             self.frontier.skip(task.entry.id)
 
 
 class StandaloneSpider(NewsSpider):
-    """A spider that begins its own run where none was handed in: Scrapy's own way in."""
+    """A spider that opens its own session where none is passed in, as under `scrapy crawl`."""
 
     arguments: dict[str, Any]
-    exit_code: ClassVar[int] = 0  # of the crawl that ended in this process, for engine/scrapy_commands
+    exit_code: ClassVar[int] = 0  # of the crawl in this process; read by engine/scrapy_commands
 
     def __init__(self, live: CrawlSession | None = None, **kwargs: Any) -> None:
-        # Scrapy keeps what it does not know, and every source would be polled. Refused where the run begins, in one line.
+        # Scrapy accepts unknown -a arguments, so a typo would poll every source. from_crawler rejects them in one line.
         known = [n for n in inspect.signature(type(self).__init__).parameters if n not in {"self", "kwargs"}]
         self.refused = [
             f"it has no argument {name!r}; it has {', '.join(f'-a {n}=…' for n in known)}"
@@ -193,13 +194,13 @@ class StandaloneSpider(NewsSpider):
 
     @classmethod
     def from_crawler(cls, crawler: Any, *args: Any, **kwargs: Any) -> Self:
-        """Begin the run; one line and the contract's exit code where that cannot be."""
+        """Open the session; on an error print one line and exit with the contract's exit code."""
         spider: Self = super().from_crawler(crawler, *args, **kwargs)
         if spider.live is None:
             try:
                 if spider.refused:
                     raise UsageError(f"the spider {cls.name!r}: {spider.refused[0]}")
-                config = config_of(crawler.settings)  # a spider is made before the add-ons have run
+                config = config_of(crawler.settings)  # spiders are created before the add-ons run
                 spider.live = CrawlSession.open(config, spider.plan, command=f"scrapy crawl {cls.name}")
             except (CrawlerError, StorageError) as error:
                 print(f"newsdesk: {error}", file=sys.stderr)
@@ -212,25 +213,28 @@ class StandaloneSpider(NewsSpider):
         return spider
 
     def plan(self, writer: Writer, config: Config) -> CrawlPlan:
-        """What this spider's arguments ask for."""
+        """The plan for this spider's arguments."""
         if "urls" in self.arguments:
             return plan_fetch(self.arguments["urls"], command=f"scrapy crawl {self.name}")(writer, config)
         return plan_crawl(**self.arguments, command=f"scrapy crawl {self.name}")(writer, config)
 
     def opened(self) -> None:
-        """The reactor runs: put the guard in force."""
+        """Install the address guard once the reactor runs."""
         from twisted.internet import reactor
 
         self.resolver = address_guard.install_resolver(reactor, self.config)
 
     async def closed_down(self, reason: str) -> None:
-        """The last request is settled. A crawl that came to its end tells what watches found; after a fetch, or Ctrl-C, the next one does."""
+        """End the session once the last request is completed.
+
+        A crawl that finished sends its watches' messages. After a fetch or Ctrl-C the next crawl sends them.
+        """
         assert self.live is not None
         self.frontier.stop()
         if self.live.plan.feeds and not self.live.plan.endless and reason == "finished":
             try:
                 await dispatcher.Dispatcher(self.live).flush()
-            except Exception as error:  # the crawl came to its end whatever a watch did
+            except Exception as error:  # a failing watch does not fail the crawl
                 logging.getLogger("newsdesk").error("watches: %s", error, exc_info=unexpected(error))
         await self.live.end()
         if self.own:

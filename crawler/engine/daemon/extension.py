@@ -11,7 +11,7 @@ from crawler.engine.daemon.jobs import BackgroundJobs
 
 
 class SchedulerExtension:
-    """Scrapy's hook: starts the jobs of a background crawler with its engine, and stops them with its spider."""
+    """A Scrapy extension: starts the jobs of a background crawler with the engine, and stops them with the spider."""
 
     def __init__(self, crawler: Any) -> None:
         self.crawler = crawler
@@ -21,10 +21,10 @@ class SchedulerExtension:
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
-        """Only for a run without an end.
+        """Build the extension for an endless run.
 
         Raises:
-            NotConfigured: the spider is another.
+            NotConfigured: the run is not endless.
         """
         live = getattr(crawler.spider, "live", None)
         if live is None or not live.plan.endless:
@@ -32,11 +32,11 @@ class SchedulerExtension:
         return cls(crawler)
 
     def start(self) -> None:
-        """The loop runs."""
+        """Start the jobs; the event loop runs."""
         self.upkeep = BackgroundJobs(self.crawler)
         self.upkeep.start()
 
     def stop(self) -> None:
-        """The spider is closed."""
+        """Stop the jobs; the spider is closed."""
         if self.upkeep is not None:
             self.upkeep.stop()

@@ -1,6 +1,7 @@
-"""What a background crawler does beside crawling: looks for what is due, keeps the file well, watches its own health, follows its configuration.
+"""The jobs of the background crawler: due work, database maintenance, health checks, configuration reload.
 
-Each method is one job of scheduler.py; each says when it was last done in the store, so that a restart does nothing twice.
+Each method is a job of scheduler.py. The store records when slow jobs last ran, so a restart does not repeat
+them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from crawler.watches.dispatcher import Dispatcher
 from storage.errors import StorageError
 
 log = logging.getLogger("newsdesk")
-STAGGER = 1 / 60  # hours over which a catch-up is spread
+STAGGER = 1 / 60  # hours over which overdue work is spread
 
 
 class BackgroundJobs:
@@ -63,24 +64,24 @@ class BackgroundJobs:
         return config
 
     def start(self) -> None:
-        """The engine runs."""
+        """Start the jobs; the engine runs."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
         self.scheduler.start()
         notify(READY=1, STATUS=f"watching {len(self.frontier.sources)} sources")
         self._greeting = asyncio.ensure_future(self._greet())
 
     async def _greet(self) -> None:
-        """Say that it is at work, where nothing may be due for hours."""
+        """Log that the crawler runs and when the next poll is due; it may be hours away."""
         try:
             queue = await self.frontier.writer.run(lambda writer: writer.queue_stats(self.live.now()))
-        except StorageError:  # the frontier's own look meets it too, and ends the run
+        except StorageError:  # the frontier's own query meets the same error and ends the run
             return
         due = queue["feeds_due"]
         following = f"{due} of their feeds are due now" if due else f"next poll at {queue['next_due_at'] or '(none)'}"
         log.info("watching %d sources, %s", len(self.frontier.sources), following, extra={"event": "start"})
 
     def stop(self) -> None:
-        """The spider is closed."""
+        """Stop the jobs; the spider is closed."""
         notify(STOPPING=1)
         self.scheduler.stop()
         self.dispatcher.stop()
@@ -90,23 +91,23 @@ class BackgroundJobs:
         self.scheduler.now("configuration")
 
     async def tick(self) -> None:
-        """Let the frontier look; tell systemd that the loop turns."""
+        """Let the frontier query the store, and notify systemd's watchdog that the event loop runs."""
         self.frontier.wake()
         notify(WATCHDOG=1)
 
     async def count(self) -> None:
-        """Write down what this run brought so far, for `status`."""
+        """Store the counts of this run so far, for `status`."""
         totals = self.frontier.counts.totals()
         if self.live.run_id and totals != self._counted:
             await self.frontier.writer.run(lambda writer: writer.save_progress(self.live.run_id, totals))
             self._counted = totals
 
     async def rechecks(self) -> None:
-        """Let the frontier take articles whose recheck is due."""
+        """Let the frontier lease articles whose recheck is due."""
         self.frontier.rechecks_due = True
 
     async def clock_jumped(self, seconds: float) -> None:
-        """The wall clock was set back (negative), or time passed unseen."""
+        """Handle a wall clock that was set back (negative seconds), or a suspend."""
         over = STAGGER * self.config.pace.hour
         if seconds < 0:
             log.warning("the wall clock was set back by %.0f s: what is due moves with it", -seconds)
@@ -127,7 +128,7 @@ class BackgroundJobs:
     # Health
 
     async def health(self) -> None:
-        """Look at the whole; say what became wrong, once, and what became right again."""
+        """Check the health; log each new problem once, and each that is over."""
         trouble = await asyncio.to_thread(collect_health, self.config, self.live.now(), running=True)
         now = trouble.lines
         for stem in sorted(now.keys() - self._said.keys()):
@@ -141,7 +142,7 @@ class BackgroundJobs:
         )
 
     async def find_replacements(self) -> None:
-        """For feeds that have failed for a day: where does their site list its news now?"""
+        """For feeds that have failed for a day: find where their site lists its news now."""
         day = timedelta(hours=24 * self.config.pace.scale)
         now = self.live.now()
         failing = await self.frontier.writer.run(lambda writer: writer.feeds_to_replace(now, day))
@@ -162,7 +163,7 @@ class BackgroundJobs:
 
             try:
                 found = await discover(Web(fetch, self.live.pool), source.url, now)
-            except CrawlerError as error:  # its home page cannot be read either; another day
+            except CrawlerError as error:  # the home page cannot be read either; tried again another day
                 found = Discovery(url=source.url, error=str(error))
             parts = (("feeds", found.feeds), ("sitemaps", found.sitemaps), ("pages", found.pages))
             named = [(key, url) for key, places in parts for url, _ in places if url != feed.url]

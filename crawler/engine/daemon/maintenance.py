@@ -18,11 +18,14 @@ from storage.records import format_utc, parse_utc
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
-GIVE_UP_GAPS = timedelta(days=7)  # after which a gap that nothing fills is lost
+GIVE_UP_GAPS = timedelta(days=7)  # after which a gap that could not be filled is closed as lost
 
 
 class Maintenance:
-    """The database of one background crawler. When each thing was last done is written to the store, so that a restart repeats nothing."""
+    """Maintains the database of one background crawler.
+
+    The store records when each task last ran, so a restart repeats nothing.
+    """
 
     def __init__(self, live: CrawlSession) -> None:
         self.live = live
@@ -34,7 +37,7 @@ class Maintenance:
         return self.frontier.config
 
     async def run(self) -> None:
-        """What is due of: optimizing, checks, the backup, retention; at most one long thing at a time."""
+        """Run the tasks that are due: retention, optimizing, checks, the backup; one after the other."""
         day = timedelta(hours=24 * self.config.pace.scale)
         await self.frontier.writer.run(self._housekeep)
         await self._every("pruned_at", day, lambda: self.frontier.writer.run(self._prune))
@@ -45,15 +48,15 @@ class Maintenance:
             await self._every("backed_up_at", timedelta(seconds=interval), self._backup)
 
     async def _every(self, key: str, interval: timedelta, work: Callable[[], Any]) -> None:
-        """Do something if it was not done for so long; a clock that was set back does not hold it up."""
+        """Run a task if its last run is `interval` ago, or lies in the future because the clock was set back."""
         now = self.live.now()
         last = await self.frontier.writer.run(lambda writer: writer.meta(key))
         if last is None and key in {"quick_checked_at", "checked_at"} and not self.live.existed:
-            last = format_utc(now)  # a file that was made a moment ago
+            last = format_utc(now)  # a new file needs no check yet
             await self.frontier.writer.run(lambda writer: writer.set_meta(key, format_utc(now)))
         if last is not None and timedelta() <= now - parse_utc(last) < interval:
             return
-        if await work() is False:  # it is tried again at the next look
+        if await work() is False:  # failed: it is retried at the next run
             return
         await self.frontier.writer.run(lambda writer: writer.set_meta(key, format_utc(now)))
 

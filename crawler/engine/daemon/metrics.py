@@ -1,4 +1,4 @@
-"""Metrics for Prometheus and a health check of a running crawler, over HTTP in a thread of its own; counted where the frontier counts."""
+"""Prometheus metrics and a health check of a running crawler, served over HTTP by a thread of their own."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _COUNTS = {
 
 
 class LiveCollector:
-    """What the crawler counts since it was started, and what its store owes now; asked by each scrape."""
+    """Collects the counts since the start of the crawler and the state of its store, at each scrape."""
 
     def __init__(self, live: CrawlSession) -> None:
         self.live = live
 
     def collect(self) -> Iterator[Any]:
-        """The metrics."""
+        """Yield the metrics."""
         tally = self.live.frontier.counts
         for key, (name, text) in _COUNTS.items():
             yield CounterMetricFamily(f"newsdesk_{name}", text, value=tally.total(key))
@@ -55,7 +55,7 @@ class LiveCollector:
         yield GaugeMetricFamily("newsdesk_sources", "Sources watched.", value=len(self.live.frontier.sources))
         try:
             yield from self._store()
-        except StorageError:  # the scrape goes on without; `status` says what is wrong
+        except StorageError:  # the scrape goes on without the store's metrics; `status` reports what is wrong
             return
 
     def _store(self) -> Iterator[Any]:
@@ -76,11 +76,11 @@ class LiveCollector:
 
 
 def serve_metrics(where: str, live: CrawlSession) -> int:
-    """Serve the metrics of a run until the process ends; the port it is at.
+    """Serve the metrics of a run until the process ends; returns the port.
 
     Raises:
-        UsageError: `where` is no HOST:PORT.
-        CrawlerError: somebody else listens there.
+        UsageError: `where` is not HOST:PORT.
+        CrawlerError: the address cannot be listened on.
     """
     host, _, port = where.rpartition(":")
     if not port.isdigit() or int(port) > 65535:
@@ -107,20 +107,20 @@ class _Threads(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
-        """A client that is silent, or gone, is no news; what is a fault of ours is told in the log."""
+        """Log unexpected errors; a client that times out or disconnects is ignored."""
         if not isinstance(sys.exception(), OSError):
             log.error("answering a request for metrics failed", exc_info=True)  # noqa: LOG014 - called where it is handled
 
 
 class _Silent(WSGIRequestHandler):
-    timeout = 10  # seconds that a client may take to ask
+    timeout = 10  # seconds that a client may take to send its request
 
     def log_message(self, *_: Any) -> None:
-        """A scrape is no news."""
+        """Do not log requests."""
 
 
 def _application(registry: CollectorRegistry, live: CrawlSession) -> Callable[..., Iterable[bytes]]:
-    """/metrics for Prometheus, /healthz for a probe: 200, or 503 and why; 404 for anything else."""
+    """The WSGI application: /metrics for Prometheus; /healthz gives 200, or 503 and the problems; else 404."""
     metrics = make_wsgi_app(registry)
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""Take over a configuration file that changed while the background crawler runs."""
+"""Reload the configuration while the background crawler runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from crawler.errors import CrawlerError
 from crawler.urls import host_of
 
 log = logging.getLogger("newsdesk")
-RELOAD = 5.0  # seconds between two looks at the configuration's files
+RELOAD = 5.0  # seconds between two checks of the configuration's files
 
 
 class ConfigReloader:
-    """The configuration of one background crawler."""
+    """Watches the configuration files of one background crawler."""
 
     def __init__(self, crawler: Any, live: CrawlSession) -> None:
         self.crawler = crawler
@@ -33,11 +33,11 @@ class ConfigReloader:
         return self.frontier.config
 
     def forget(self) -> None:
-        """Read the files at the next look, changed or not (SIGHUP)."""
+        """Reload the files at the next check, changed or not (SIGHUP)."""
         self._stamps = ()
 
     async def reload(self) -> None:
-        """Take over what was changed in the configuration's files; a broken one leaves the old one in force."""
+        """Reload the configuration if its files have changed; if they are broken, the old settings stay in force."""
         stamps = _stamps(self.config)
         if stamps == self._stamps:
             return
@@ -54,7 +54,7 @@ class ConfigReloader:
         notify(READY=1)
 
     async def apply(self, config: Config) -> None:
-        """Put other settings in force, and say which of them need a restart."""
+        """Apply a new configuration, and log which settings need a restart."""
         old = self.config
         stuck = [
             name
@@ -69,9 +69,8 @@ class ConfigReloader:
         hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
         await self.frontier.writer.run(lambda writer: writer.sync_sources(config.sources, hosts, self.live.now()))
         await self.frontier.writer.run(lambda writer: begin_watching(writer, config))
-        if (
-            old.database != config.database
-        ):  # until the restart the old file is the one that is written, looked at and backed up
+        # until the restart the old file is written, checked and backed up
+        if old.database != config.database:
             config = dataclasses.replace(
                 config, storage=dataclasses.replace(config.storage, database=str(old.database))
             )
@@ -108,7 +107,7 @@ def _lasting(config: Config) -> tuple[Any, ...]:
 
 
 def _stamps(config: Config) -> tuple[Any, ...]:
-    """What tells that a file of the configuration was written anew, or that one came to be."""
+    """A value that changes when a configuration file is rewritten, created or removed."""
     from crawler.config.loader import find_config
 
     found: list[Any] = [str(find_config() or "")]

@@ -1,8 +1,9 @@
-"""What the background crawler does by the clock: APScheduler on Scrapy's own loop, started and stopped by an extension. Its jobs decide what is due; they fetch nothing.
+"""Run the periodic jobs of the background crawler: APScheduler on Scrapy's event loop. Jobs fetch nothing themselves.
 
-APScheduler goes by the wall clock and falls silent when that is set back (measured), so a watchdog on the loop's monotonic clock compares
-the two each second: set back, every job and every due time moves with it; time that passed unseen (a suspend) gives one staggered catch-up.
-Triggers are intervals in UTC: no slot is lost or doubled when summer time begins or ends.
+APScheduler follows the wall clock and stops firing when it is set back (measured). A watchdog on the loop's monotonic
+clock therefore compares the two each second. If the wall clock was set back, every job and every due time is moved
+with it; after a suspend, overdue work is spread once. Triggers are intervals in UTC, so no run is lost or doubled when
+daylight saving time begins or ends.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from crawler.errors import unexpected
 
-TICK = 1.0  # seconds between two looks at what is due: a `fetch` waits at most two
-JUMP = 5.0  # seconds by which wall and monotonic clock may part before it is a jump; NTP slews by far less
+TICK = 1.0  # seconds between two checks for due work: a `fetch` waits for two at most
+JUMP = 5.0  # seconds by which wall and monotonic clock may differ before it counts as a jump; NTP slews by far less
 log = logging.getLogger("newsdesk")
 
 
@@ -35,16 +36,20 @@ class Job:
 
 
 class SkipMissedTrigger(IntervalTrigger):
-    """What was missed is missed. APScheduler lists every slot since the last run, which takes minutes once a clock without a battery is set forth by years."""
+    """An interval trigger that skips missed runs.
+
+    APScheduler lists every run since the last one, which takes minutes when a clock without a battery is set forward by
+    years.
+    """
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """One interval after the last time it was done, and not before the last interval."""
+        """The next run: one interval after the last one, or after the last interval if that is later."""
         last = previous_fire_time and max(previous_fire_time, now - self.interval)
         return super().get_next_fire_time(last, now)  # type: ignore[no-any-return]
 
 
 class JobScheduler:
-    """Runs jobs, and keeps them running whatever the wall clock does."""
+    """Runs jobs, and keeps them running when the wall clock jumps."""
 
     def __init__(
         self,
@@ -63,8 +68,8 @@ class JobScheduler:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Begin; call it on the running loop."""
-        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a job that is late says so in `status`
+        """Start; call it on the running loop."""
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # a late job is reported by `status`
         for job in self.jobs:
             self._scheduler.add_job(
                 functools.partial(_edge, job), SkipMissedTrigger(seconds=job.seconds, timezone=UTC), id=job.name,
@@ -75,7 +80,7 @@ class JobScheduler:
         self._look()
 
     def _look(self) -> None:
-        """The watchdog: has the wall clock moved otherwise than time did, or did time pass without us?"""
+        """The watchdog: detect a jump of the wall clock, or a suspend."""
         wall, steady = self._wall(), self._steady()
         apart = (wall - self._seen[0]) - (steady - self._seen[1])
         asleep = steady - self._seen[1] - TICK
@@ -91,11 +96,11 @@ class JobScheduler:
         self._watch = asyncio.get_running_loop().call_later(TICK, self._look)
 
     def now(self, name: str) -> None:
-        """Do a job as soon as can be."""
+        """Run a job as soon as possible."""
         self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
 
     def stop(self) -> None:
-        """End; what is under way is not waited for."""
+        """Stop; running jobs are not waited for."""
         if self._watch is not None:
             self._watch.cancel()
         if self._scheduler.running:
@@ -103,7 +108,7 @@ class JobScheduler:
 
 
 async def _edge(job: Job) -> None:
-    """The edge for one tick: what goes wrong in a job is told, and the next one is tried."""
+    """Run a job once; an error is logged, and the job runs again at its next time."""
     try:
         await job.work()
     except Exception as error:

@@ -1,6 +1,7 @@
-"""A word to systemd (sd_notify): ready, alive, reloading, stopping. A datagram to the socket that NOTIFY_SOCKET names; nothing where there is none.
+"""Notify systemd (sd_notify): ready, alive, reloading, stopping. Without NOTIFY_SOCKET nothing is sent.
 
-The protocol is one line (man 3 sd_notify); the libraries for it are older than this Python or need systemd's headers.
+A notification is a datagram with lines of text (man 3 sd_notify); the libraries for it are older than this Python or
+need systemd's headers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 
 
 def notify(**words: str | int) -> bool:
-    """Tell systemd a few words, as READY=1; whether somebody listens. Never raises."""
+    """Send systemd notifications, as in READY=1; returns whether they were sent. Never raises."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return False
@@ -26,5 +27,5 @@ def notify(**words: str | int) -> bool:
 
 
 def reloading() -> None:
-    """A reload begins (Type=notify-reload wants the monotonic time of it)."""
+    """Notify systemd that a reload begins (Type=notify-reload needs its monotonic time)."""
     notify(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)

@@ -1,4 +1,4 @@
-"""The wire: connections that hold no more than is allowed, and the last look before a request leaves."""
+"""The download handler: connections with bounded memory, and a last check before a request is sent."""
 
 from __future__ import annotations
 
@@ -19,43 +19,41 @@ from zope.interface import implementer
 from crawler.engine.middlewares.address_guard import RequestRefused
 from crawler.urls import host_of
 
-MAX_HEAD = (
-    256 * 1024
-)  # bytes of status line and headers; browsers take as much. Without a limit an endless one took a gigabyte
-LARGE_BODY = 1024**2  # bytes; an answer larger than this waits while
-MAX_BUFFERED = (
-    32 * 1024**2
-)  # bytes of answers are under way: 64 hosts that each send all that one may would take 640 MB
+# Bytes of status line and headers; browsers accept as much. Without a limit an endless header took a gigabyte.
+MAX_HEAD = 256 * 1024
+# Bytes; a response larger than this is paused while more than MAX_BUFFERED bytes of responses are in memory.
+# Without the limit, 64 hosts that each send the most allowed would take 640 MB.
+LARGE_BODY = 1024**2
+MAX_BUFFERED = 32 * 1024**2
 
 
 class HeadTooLarge(Exception):  # noqa: N818 - named for what was met
-    """An answer whose head is larger than MAX_HEAD."""
+    """The status line and headers of a response are larger than MAX_HEAD."""
 
 
 class BoundedProtocol(_LenientHTTP11ClientProtocol):
-    """One connection: its head is bounded, and a large body waits in the server, by TCP's own back-pressure, while too much is held.
+    """One connection: its head is bounded; TCP back-pressure pauses a large body while too many bytes are in memory.
 
-    The large body that began first never waits, so that one always comes to its end and makes room for the next.
+    The large body that began first is never paused, so one always completes and makes room for the next.
     """
 
-    under_way: ClassVar[int] = 0  # bytes that all connections hold
-    large: ClassVar[
-        dict[BoundedProtocol, None]
-    ] = {}  # those that hold more than MUCH, in the order in which they came to it
+    under_way: ClassVar[int] = 0  # bytes in memory, of all connections
+    # connections with more than LARGE_BODY bytes, in the order in which they reached it
+    large: ClassVar[dict[BoundedProtocol, None]] = {}
     _head = 0
     _held = 0
     _waits = False
 
     def request(self, request: Any) -> Any:
-        """Ask; what this connection held before is somebody else's."""
+        """Send a request; reset the counts of the connection's previous request."""
         self._head = 0
         self._release()
         return super().request(request)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
-        """Count, then read."""
+        """Count the bytes, check the limits, then parse."""
         parser = self._parser
-        if parser is None:  # it was given up; over TLS a server may go on sending
+        if parser is None:  # the request was aborted; over TLS a server may go on sending
             self._end()
             return
         if parser.state in {"STATUS", "HEADER"}:
@@ -75,12 +73,12 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
             self._wait_if_crowded()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
-        """It is over."""
+        """Release what the connection counted."""
         super().connectionLost(reason)
         self._release()
 
     def go_on(self) -> None:
-        """Read again."""
+        """Resume reading."""
         self._waits = False
         if self.transport is not None:
             self.transport.resumeProducing()
@@ -101,7 +99,7 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
             self.transport.abortConnection()
 
     def _release(self) -> None:
-        """What was held is handed on or dropped: the next goes on, and all of them where there is room."""
+        """Uncount a response that was passed on or dropped, and resume paused connections where there is room."""
         BoundedProtocol.under_way -= self._held
         self._held = 0
         self._waits = False
@@ -117,17 +115,20 @@ class _Factory(_LenientHTTP11ClientFactory):
 
 
 class BadCertificate(Exception):  # noqa: N818 - named for what was met
-    """A server whose certificate, or version of TLS, is not accepted; the message says why."""
+    """The server's certificate or TLS version is not accepted; the message says why."""
 
 
-# What OpenSSL found wrong with a chain (x509_vfy.h).
+# OpenSSL's error codes for a certificate chain (x509_vfy.h).
 _FAULTS = {9: "is not valid yet", 10: "has expired", 18: "is self-signed", 19: "is signed by an authority that nobody here knows", 20: "is signed by an authority that nobody here knows",
            21: "is sent without the one that signed it", 23: "was revoked"}  # fmt: skip
 
 
 @implementer(IPolicyForHTTPS)
 class _ExplainingTLSPolicy:
-    """Scrapy's certificate policy, remembering what was wrong with which host's: OpenSSL's own error says only that verification failed."""
+    """Scrapy's certificate policy, which also records what is wrong with a host's certificate.
+
+    OpenSSL's own error says only that verification failed.
+    """
 
     def __init__(self, policy: Any) -> None:
         self._policy = policy
@@ -136,12 +137,12 @@ class _ExplainingTLSPolicy:
     def creatorForNetloc(self, hostname: bytes, port: int) -> Any:  # noqa: N802 - Twisted's name
         creator = self._policy.creatorForNetloc(hostname, port)
         connect = getattr(creator, "_createConnection", None)
-        if connect is not None:  # without it the reason is less precise; what is accepted is Twisted's word alone
+        if connect is not None:  # without it the reason is less precise; Twisted alone decides what is accepted
             creator._createConnection = lambda protocol: self._watched(connect(protocol), hostname.decode("ascii"))  # noqa: SLF001
         return creator
 
     def _watched(self, connection: Any, host: str) -> Any:
-        """The connection, whose verification is told to us beside."""
+        """The connection, with its verification callback wrapped to record the fault."""
         verify = connection.set_verify
 
         def set_verify(mode: int, decide: Any) -> None:
@@ -160,7 +161,7 @@ class _ExplainingTLSPolicy:
 
 
 class BoundedHTTPHandler(HTTP11DownloadHandler):
-    """The last look before a request leaves. What waited in a host's queue while the host asked to be left alone is not sent."""
+    """Checks a request once more before it is sent; drops it if its host was throttled while it waited in the queue."""
 
     def __init__(self, crawler: Any) -> None:
         super().__init__(crawler)
@@ -172,11 +173,11 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
             self._contextFactory, self._told = explained, explained.faults
 
     async def download_request(self, request: Request) -> Any:
-        """Ask, unless the host asked to be left alone meanwhile (PEERS F 14).
+        """Send the request, unless its host was throttled meanwhile (PEERS F 14).
 
         Raises:
-            Refused: it did.
-            BadCertificate: its server's certificate or TLS is not accepted.
+            RequestRefused: the host was throttled.
+            BadCertificate: the server's certificate or TLS version is not accepted.
         """
         host = host_of(request.url)
         frontier = getattr(self._crawler.spider, "frontier", None)

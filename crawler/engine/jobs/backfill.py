@@ -1,4 +1,4 @@
-"""A backfill: first every page that lists older articles is walked, then it is said how many articles that is, then they are fetched."""
+"""A backfill: walk every page that lists older articles, report how many articles there are, then fetch them."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ def backfill(
     say: Callable[[str], None],
     observer: Callable[[Any], None] | None = None,
 ) -> CrawlRun:
-    """Walk back through sources.
+    """Fetch the older articles of sources.
 
     Args:
         config: the settings.
         names: source ids, or tag:TAG.
-        since: the beginning of the time.
-        until: its end.
-        dry: only count; nothing is kept.
-        say: told the count and the duration.
-        observer: told after each change of the counts.
+        since: the start of the period.
+        until: the end of the period.
+        dry: only count; store nothing.
+        say: called with each line of the report: the count, the duration, the errors.
+        observer: called after each change of the counts.
 
     Raises:
-        StorageError: the file is held or cannot be written.
-        ConfigError: a name that no source has.
+        StorageError: the file is locked or cannot be written.
+        ConfigError: no source has one of the names.
     """
-    # Whole days: the same command again is the same backfill, and goes on.
+    # Rounded to complete days, so that repeating the command continues the same backfill.
     since = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     end = until.astimezone(UTC) + timedelta(days=1)
     until = end.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(seconds=1)
@@ -95,7 +95,7 @@ def backfill(
 
 
 def _not_looked(problems: Sequence[tuple[str, str]]) -> str:
-    """Why no page of a source that lists older articles was read."""
+    """Explain why no page that lists older articles of a source was read."""
     if not problems:
         return "it has no archive page, sitemap or section page that is known; `newsdesk sources test` looks for one"
     (url, error), more = problems[0], len(problems) - 1
@@ -103,7 +103,7 @@ def _not_looked(problems: Sequence[tuple[str, str]]) -> str:
 
 
 def _take_feeds(config: Config, writer: Writer) -> None:
-    """What is known of the feeds' archive pages, for a count in a file of its own."""
+    """Copy the known archive pages of the feeds into the temporary file of a dry run."""
     if not config.database.exists():
         return
     with open_store(config.database) as store:
@@ -114,7 +114,7 @@ def _take_feeds(config: Config, writer: Writer) -> None:
 
 
 def _held(config: Config, live: CrawlSession) -> int:
-    """How many of the counted articles are held already."""
+    """How many of the counted articles are already stored."""
     if not config.database.exists():
         return 0
     with open_store(live.config.database) as counted, open_store(config.database) as store:
@@ -122,7 +122,10 @@ def _held(config: Config, live: CrawlSession) -> int:
 
 
 def _estimate(config: Config, hosts: dict[str, int], held: int, *, dry: bool) -> str:
-    """How many, and how long at one request a host and delay; a longer Crawl-delay makes it longer."""
+    """Report the number of articles and the duration at one request per host and delay.
+
+    A longer Crawl-delay makes the backfill take longer.
+    """
     total = sum(hosts.values()) - held
     seconds = max(hosts.values(), default=0) * max(config.politeness.delay, 0.5)
     ends = " nothing was kept" if dry else " fetching; interrupt it as you like, the same command goes on"

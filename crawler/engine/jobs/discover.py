@@ -1,4 +1,7 @@
-"""Questions to the web that keep nothing: discovery and `sources test`. The same downloader, guard, robots.txt and delay as a crawl."""
+"""Requests that store nothing: discovery and `sources test`.
+
+They use the same downloader, guard, robots.txt and delay as a crawl.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,13 @@ from storage.records import Feed
 if TYPE_CHECKING:
     from crawler.extraction.extraction import Extraction
 
-MAX_FEEDS = 4  # feeds of one site that are taken without a word from the user
+MAX_FEEDS = 4  # feeds of one site that are taken without asking the user
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResponse:
-    """One answer: a body, or why there is none."""
+    """One response: a body, or the reason why there is none."""
 
     url: str
     status: int = 0
@@ -51,16 +54,16 @@ Get = Callable[[str], Awaitable[ProbeResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """What discovery asks: addresses by one downloader, and the processes that read what they answer."""
+    """What discovery needs: a function that requests an address, and the worker processes that parse the responses."""
 
     get: Get
     pool: WorkerPool
 
     async def feed(self, got: ProbeResponse, now: datetime, kind: str = "") -> ParsedFeed:
-        """Read an answer as a feed.
+        """Parse a response as a feed.
 
         Raises:
-            FeedError: it is none, or cannot be read within its limits.
+            FeedError: it is not a feed, or cannot be read within the limits.
         """
         try:
             return await self.pool.run(
@@ -71,24 +74,24 @@ class Web:
             raise FeedError(f"{got.url}: {error}") from error
 
     async def named(self, got: ProbeResponse) -> list[Candidate]:
-        """The feeds that a page names; none where it cannot be read within its limits."""
+        """The feeds that a page links to; empty where the page cannot be read within the limits."""
         try:
             return await self.pool.run(worker.read_candidates, got.body, got.url, source=host_of(got.url))
         except (PageFailed, FeedError):
             return []
 
     async def extraction(self, got: ProbeResponse, rules: PublisherRules, now: datetime) -> Extraction | None:
-        """An answer as an article.
+        """Extract a response as an article.
 
         Raises:
-            PageFailed: it cannot be read within its limits.
+            PageFailed: it cannot be read within the limits.
         """
         return await self.pool.run(worker.extract_page, got.body, got.url, rules, now, source=host_of(got.url))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """Where a site lists its news, as found."""
+    """The places found where a site lists its news."""
 
     url: str
     title: str | None = None
@@ -130,12 +133,12 @@ class _ProbeSpider(scrapy.Spider):
     async def start(self) -> AsyncIterator[Any]:
         try:
             self.into.append(await self.work(Web(self.get, self.pool)))
-        except Exception as error:  # handed to the caller, who is not on this loop
+        except Exception as error:  # passed to the caller, who is outside this loop
             self.into.append(error)
         finally:
             self.pool.close()
         nothing: tuple[Any, ...] = ()
-        for request in nothing:  # an asynchronous generator that yields no request
+        for request in nothing:  # makes this an asynchronous generator that yields no request
             yield request
 
     async def get(self, url: str) -> ProbeResponse:
@@ -147,11 +150,11 @@ class _ProbeSpider(scrapy.Spider):
 async def get(
     crawler: Any, url: str, *, config: Config, index: SourceIndex, refused: dict[str, str], now: datetime
 ) -> ProbeResponse:
-    """Ask one address on a running engine: robots.txt, the host's delay and the guard count as for a crawl (PEERS F 24)."""
+    """Request one address on a running engine: robots.txt, delay and guard apply as in a crawl (PEERS F 24)."""
     task = FeedTask(url=url, at=now, source=index.for_url(url), feed=Feed(url=url, source=None, kind="feed"))
     try:
         response = await crawler.engine.download_async(task.request(maxsize=2 * config.http.max_bytes))
-    except Exception as failure:  # whatever a site does is an answer here
+    except Exception as failure:  # any failure becomes a ProbeResponse with an error
         return ProbeResponse(url=url, error=describe_failure(failure, refused, host_of(url)))
     headers = {
         name.decode("latin-1").lower(): values[-1].decode("latin-1")
@@ -170,7 +173,10 @@ async def get(
 
 
 def run_probe(config: Config, work: Callable[[Web], Awaitable[_T]], now: Callable[[], datetime]) -> _T:
-    """Run an asynchronous piece of work that asks the web, to its end. Once a process, as Twisted's reactor does not start twice."""
+    """Run a coroutine function that makes requests, to its end.
+
+    Call it once per process: Twisted's reactor cannot be restarted.
+    """
     settings = own_settings(config)
     logging.getLogger("scrapy").setLevel(logging.CRITICAL)
     logging.getLogger("twisted").setLevel(logging.CRITICAL)
@@ -187,7 +193,11 @@ def run_probe(config: Config, work: Callable[[Web], Awaitable[_T]], now: Callabl
 
 
 async def discover(web: Web, url: str, now: datetime) -> Discovery:
-    """Find where a site lists its news: it may be a feed itself, a page that names feeds, a site with feeds at the usual places or in robots.txt, or a section page."""
+    """Find where a site lists its news.
+
+    Tries in this order: the address is itself a feed; feeds that the page links to; feeds at the usual addresses;
+    sitemaps in robots.txt, or at the usual addresses; the page as a section page.
+    """
     first = await web.get(url)
     if first.error:
         return Discovery(url=url, error=first.error)
@@ -234,7 +244,7 @@ async def discover(web: Web, url: str, now: datetime) -> Discovery:
 async def _verified(
     web: Web, candidates: list[Candidate], now: datetime, most: int = MAX_FEEDS
 ) -> tuple[tuple[str, ParsedFeed], ...]:
-    """The candidates that really are feeds and hold something, by asking them."""
+    """Request the candidates; returns those that are feeds and not empty."""
     answers = await asyncio.gather(*(web.get(candidate.url) for candidate in candidates))
     found: dict[frozenset[str], tuple[str, ParsedFeed]] = {}
     for candidate, answer in zip(candidates, answers, strict=True):

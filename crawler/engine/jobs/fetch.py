@@ -1,4 +1,4 @@
-"""Addresses fetched now: by an engine of our own where the database is free, through its holder where it is not, or without keeping anything."""
+"""Fetch addresses now: in this process, through the process that locks the database, or storing nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from storage.sqlite.lock import holder
 from storage.store import Store, open_store
 from storage.writer import open_writer
 
-PATIENCE = 120.0  # seconds to wait for the holder of the database to answer for an address
+PATIENCE = 120.0  # seconds to wait for the process that locks the database to fetch an address
 _OUTCOMES = {
     "new": "new",
     "revised": "edited since it was stored",
@@ -73,7 +73,7 @@ def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], da
                     storage=dataclasses.replace(config.storage, database=str(Path(folder) / "fetch.db")),
                     extract=dataclasses.replace(config.extract, keep_raw=False),
                     health=dataclasses.replace(config.health, notify=()),
-                    watches=(),  # nothing is kept, so nothing is told
+                    watches=(),  # nothing is stored, so nothing is reported
                 ),
                 urls,
             )
@@ -82,13 +82,13 @@ def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], da
             return found
         try:
             return _fetch_standalone(config, urls)
-        except DatabaseLocked:  # somebody was faster
+        except DatabaseLocked:  # another process took the lock meanwhile
             if not _holder_serves(config):
                 raise
 
 
 def _holder_serves(config: Config) -> bool:
-    """Whether the holder of the database fetches what others ask for; one that restores or renames does not."""
+    """Whether the process that locks the database fetches urgent entries; a restore or a rename does not."""
     held = holder(config.database)
     return held is not None and held.command.startswith(("crawl", "run", "scrapy", "backfill", "fetch"))
 
@@ -112,9 +112,9 @@ def _fetched(reader: Store, url: str, entry_id: int) -> Fetched:
 
 
 def _fetch_via_running(config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Fetched] | None:
-    """Leave urgent entries; the holder takes them within two seconds. None where it went away."""
+    """Queue urgent entries; the running process takes them within two seconds. None where it ended meanwhile."""
     index = SourceIndex(config.sources)
-    while not config.database.exists():  # the holder makes it
+    while not config.database.exists():  # the running process creates it
         if not _holder_serves(config):
             return None
         time.sleep(0.05)

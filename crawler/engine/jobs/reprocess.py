@@ -1,4 +1,4 @@
-"""Kept raw pages, read again by the extractor of today: pages go to the extraction processes side by side, results come back in the order of ids."""
+"""Extract the stored raw pages again with the current extractor: in parallel, with results in the order of ids."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ BATCH = 64  # pages in memory at a time
 def reprocess(
     config: Config, store: Store, sources: Sequence[str], *, now: datetime, each: Callable[[ReprocessResult], None]
 ) -> None:
-    """Read every kept page again; with a Writer what changed is written, with a Store nothing is.
+    """Extract every stored raw page again; changes are written if `store` is a Writer.
 
     Args:
-        config: the settings; publisher rules are taken from its sources.
-        store: a Writer for which the lock is held, or a Store for a dry run.
-        sources: ids; all where there are none.
+        config: the settings; publisher rules come from its sources.
+        store: a Writer whose lock is taken, or a Store for a dry run.
+        sources: ids; empty for all.
         now: the clock.
-        each: told of each page that was read, in the order of ids.
+        each: called with the result of each page, in the order of ids.
 
     Raises:
-        StorageError: the database cannot be read or written. A raw page that is gone is told to `each`.
+        StorageError: the database cannot be read or written. A missing raw page is reported through `each`.
     """
     asyncio.run(_reprocess(config, store, sources, now=now, each=each))
 
@@ -82,7 +82,8 @@ async def _one(store: Store, index: SourceIndex, held: Article, pool: WorkerPool
     source = index.source(held.source or "") or index.for_url(raw.url)
     entry = store.entry_of(held.id) or Entry(id=0, feed_url="", source=held.source, url=held.url, url_key="")
     language = source.language if source else None
-    if (held.provenance.get("language") or {}).get("source") == "source":  # the source list said so then
+    # the language came from the configuration of that time
+    if (held.provenance.get("language") or {}).get("source") == "source":
         language = language or held.language
     how: dict[str, Any] = {
         "entry": entry,

@@ -1,6 +1,7 @@
-"""The engine in a process of its own, for callers in Python: one JSON request on stdin, one JSON answer on stdout.
+"""The engine in a child process, for Python callers: one JSON request on stdin, one JSON response on stdout.
 
-Twisted's reactor starts once a process and wants the main thread; a notebook, a thread or a running loop has neither to give.
+Twisted's reactor starts once per process and needs the main thread; a notebook, a thread or a running loop cannot
+offer that.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from storage.errors import StorageError
 
 
 def main() -> None:
-    """Answer one request."""
+    """Process one request."""
     block_heavy_imports()
     answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    os.dup2(2, 1)  # keeps what libraries print out of the JSON
     try:
         answer = _answer(json.load(sys.stdin))
     except (CrawlerError, StorageError) as error:

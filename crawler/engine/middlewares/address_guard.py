@@ -1,7 +1,8 @@
-"""The address guard: which addresses may be asked at all. One policy, held at the request and again at the resolver.
+"""The address guard: which addresses may be requested. One policy, enforced at the request and at the resolver.
 
-What the resolver lets through is what is connected to, so redirects and DNS rebinding are covered too (RELIABILITY 3.1: of 1,244 addresses that must
-be refused, 657 would have been asked by the defaults, and a check of the host name alone lets 461 of them through).
+A connection goes only to an address that the resolver lets through, so redirects and DNS rebinding are covered
+(RELIABILITY 3.1: of 1,244 addresses that must be refused, 657 would have been requested by the defaults, and a check of
+the host name alone lets 461 of them through).
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from crawler.engine.addon import CONFIG
 from crawler.urls import MAX_URL
 
 _PORTS = {"http": 80, "https": 443}
-# Not global by their purpose, whatever the library of one's Python says (IANA special-purpose registries).
+# Special-purpose networks that are never public, whatever Python's ipaddress says (IANA special-purpose registries).
 _NEVER = [
     ipaddress.ip_network(n)
     for n in (
         "0.0.0.0/8",
         "100.64.0.0/10",
-        "168.63.129.16/32",  # public by its number, and the host of every virtual machine of one provider
+        "168.63.129.16/32",  # formally public, but the host of every virtual machine of one provider
         "192.0.0.0/24",
         "192.88.99.0/24",
         "198.18.0.0/15",
@@ -41,13 +42,13 @@ _NEVER = [
         "3fff::/20",
     )
 ]
-_UNICAST = ipaddress.ip_network("2000::/3")  # all that IANA gives out of IPv6 for the public (RFC 4291, 2.4)
+_UNICAST = ipaddress.ip_network("2000::/3")  # all IPv6 that IANA allocates for the public (RFC 4291, 2.4)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052; 64:ff9b:1::/48 (RFC 8215) is for local use
 _NUMERIC = re.compile(r"^(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?$", re.IGNORECASE)
 
 
 class RequestRefused(IgnoreRequest):
-    """A request that is not made; `kind` is guard, robots or deferred, and the message says why."""
+    """A request that is not sent; `kind` is guard, robots or deferred, and the message says why."""
 
     def __init__(self, message: str, *, kind: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -57,7 +58,7 @@ class RequestRefused(IgnoreRequest):
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What may be asked: public addresses on the usual ports, and what the operator opened, on any port."""
+    """What may be requested: public addresses on the usual ports, and the operator's allow_networks on any port."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     ports: tuple[tuple[int, int], ...] = ((80, 80), (443, 443), (8000, 8999))
@@ -69,7 +70,7 @@ class AddressPolicy:
         return cls(networks=tuple(ipaddress.ip_network(n) for n in http.allow_networks), ports=ports)
 
     def refusal(self, address: IPv4Address | IPv6Address, port: int) -> str | None:
-        """Why that address and port may not be asked; None where they may."""
+        """Why that address and port may not be requested; None where they may."""
         inner = embedded_ipv4(address)
         if any(a.version == n.version and a in n for a in {address, inner} for n in self.networks):
             return None
@@ -82,12 +83,12 @@ class AddressPolicy:
         return None
 
     def opens(self, port: int) -> bool:
-        """Whether a port may be asked of a public address."""
+        """Whether a port of a public address may be requested."""
         return any(low <= port <= high for low, high in self.ports)
 
 
 def embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 one stands for: mapped, NAT64, 6to4, Teredo; else itself."""
+    """The IPv4 address embedded in an IPv6 address (mapped, NAT64, 6to4, Teredo); else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped:
@@ -102,8 +103,8 @@ def embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Addre
 
 
 def is_public(address: IPv4Address | IPv6Address, *, embedding: bool = False) -> bool:
-    """Globally routable unicast."""
-    if embedding:  # the outer form of an embedded address is judged by its content
+    """Whether an address is globally routable unicast."""
+    if embedding:  # an address that embeds another counts as the embedded one
         return True
     return (
         address.is_global
@@ -114,7 +115,7 @@ def is_public(address: IPv4Address | IPv6Address, *, embedding: bool = False) ->
 
 
 def numeric_host(host: str) -> IPv4Address | IPv6Address | None:
-    """The address a host is in any form that a resolver takes for one (octal, hex, short, one number); None for a name."""
+    """Parse a host as an address in any form that resolvers accept (octal, hex, short, one number); None for a name."""
     try:
         return ipaddress.ip_address(host.strip("[]").split("%")[0])
     except ValueError:
@@ -136,11 +137,11 @@ def numeric_host(host: str) -> IPv4Address | IPv6Address | None:
         value = sum(n << (8 * (3 - i)) for i, n in enumerate(numbers[:-1])) + numbers[-1]
         return IPv4Address(value)
     except ValueError:
-        return IPv4Address("0.0.0.0")  # noqa: S104 - a number that is no address: never public, so never asked
+        return IPv4Address("0.0.0.0")  # noqa: S104 - an invalid number: never public, so never requested
 
 
 class GuardMiddleware:
-    """Refuses a request by its address before a name is looked up, and an answer that came from a forbidden one."""
+    """Refuses a request by its address before name resolution, and a response that came from a forbidden address."""
 
     def __init__(self, config: Config) -> None:
         self.proxy = config.http.proxy
@@ -148,16 +149,16 @@ class GuardMiddleware:
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
-        """Scrapy's way to build it."""
+        """Called by Scrapy."""
         return cls(crawler.settings.get(CONFIG))
 
     def apply(self, config: Config) -> None:
-        """Go on by other settings; the proxy stays, as the resolver trusts it by name."""
+        """Apply a new configuration, except for the proxy, because the resolver trusts its host by name."""
         self.policy = AddressPolicy.of(config.http)
 
     def process_request(self, request: Request) -> None:
-        """Refuse what cannot be right: a length, a scheme, a user name, a port, a literal address."""
-        if len(request.url) > MAX_URL:  # a redirect's may be anything
+        """Check length, scheme, user name, port and literal addresses."""
+        if len(request.url) > MAX_URL:  # a redirect may lead to an address of any length
             raise RequestRefused(f"an address of more than {MAX_URL:,} characters is not requested", kind="guard")
         parts = urlsplit(request.url)
         if parts.scheme not in _PORTS:
@@ -180,7 +181,7 @@ class GuardMiddleware:
             request.meta["proxy"] = resolve_env(self.proxy)
 
     def process_response(self, request: Request, response: Any) -> Any:
-        """The second wall: the address that really answered."""
+        """Check the address that really responded."""
         address = getattr(response, "ip_address", None)
         if address is not None and not self.proxy:
             port = urlsplit(request.url).port or _PORTS[urlsplit(request.url).scheme]
@@ -191,7 +192,7 @@ class GuardMiddleware:
 
 @dataclass(slots=True)
 class _FilteringReceiver:
-    """Passes on only the addresses that the policy allows, and remembers why the others were held back."""
+    """Passes on only the addresses that the policy allows, and records why the others were refused."""
 
     receiver: Any
     host: str
@@ -216,7 +217,10 @@ class _FilteringReceiver:
 
 @implementer(IHostnameResolver)
 class GuardedResolver:
-    """Twisted's own resolver, both address families, behind the policy. Without a configuration only public addresses pass."""
+    """Twisted's resolver for both address families, filtered by the policy.
+
+    Without a configuration only public addresses pass.
+    """
 
     def __init__(self, inner: Any, policy: AddressPolicy, proxy: str = "") -> None:
         self.inner = inner
@@ -227,7 +231,7 @@ class GuardedResolver:
 
     @classmethod
     def from_crawler(cls, crawler: Any, reactor: Any) -> Self:
-        """Scrapy's way to build it, before a spider's configuration is known."""
+        """Called by Scrapy, before a spider's configuration is known."""
         config = crawler.settings.get(CONFIG)
         resolver = cls(
             reactor.nameResolver,
@@ -238,7 +242,7 @@ class GuardedResolver:
         return resolver
 
     def install_on_reactor(self) -> None:
-        """Scrapy's way to put it in force."""
+        """Called by Scrapy."""
         self._reactor.installNameResolver(self)
 
     def resolveHostName(
@@ -249,7 +253,7 @@ class GuardedResolver:
         addressTypes: Any = None,
         transportSemantics: str = "TCP",
     ) -> Any:
-        """Look a name up and let the allowed addresses pass; a proxy that the operator named is trusted."""
+        """Resolve a name and pass on the allowed addresses; the operator's proxy is trusted."""
         if hostName == self.proxy_host:
             return self.inner.resolveHostName(
                 resolutionReceiver, hostName, portNumber, addressTypes, transportSemantics
@@ -261,7 +265,7 @@ class GuardedResolver:
 
 
 def install_resolver(reactor: Any, config: Config) -> GuardedResolver:
-    """Put the policy of a configuration in force on a running reactor."""
+    """Install the policy of a configuration on a running reactor."""
     current = reactor.nameResolver
     inner = current.inner if isinstance(current, GuardedResolver) else current
     resolver = GuardedResolver(inner, AddressPolicy.of(config.http), config.http.proxy)

@@ -1,4 +1,7 @@
-"""Manners: robots.txt (RFC 9309), Crawl-delay, one delay a host, hosts that asked to be left alone. robots.txt is asked before anything else of a host, once in 24 hours."""
+"""Politeness: robots.txt (RFC 9309), Crawl-delay, one delay per host.
+
+robots.txt is the first request to a host, and is fetched again after 24 hours.
+"""
 
 from __future__ import annotations
 
@@ -20,23 +23,24 @@ from crawler.feeds.robots import MAX_BYTES, Rules, read_rules
 from crawler.urls import host_of
 
 CACHE_HOURS = 24.0  # hours; RFC 9309, 2.4: a crawler should not use a cached version for more than 24
-RETRY_HOURS = 1.0  # hours until a host is asked again whose robots.txt failed with 5xx, or could not be read
-LONGEST_DELAY = 120.0  # seconds; a longer Crawl-delay is taken as this
-MAX_HOSTS = 50_000  # robots.txt files kept,
-MAX_KEPT = 32 * 1024**2  # in so many bytes; one of 60 rules takes 14 KB
-SMALL = 64 * 1024  # bytes of a robots.txt that is read where it came in, in 8 ms at most; a larger one by a worker
-FEW = 2_000  # rules that an address is compared with at once,
-WORK = 20_000_000  # if wildcards times its length come to no more than this, in 12 ms at most; what is more by a worker
+RETRY_HOURS = 1.0  # hours until a robots.txt is requested again that failed with 5xx or 429, or could not be read
+LONGEST_DELAY = 120.0  # seconds; a longer Crawl-delay is reduced to this
+MAX_HOSTS = 50_000  # robots.txt files in the cache
+MAX_KEPT = 32 * 1024**2  # bytes of the cache; a file of 60 rules takes 14 KB
+SMALL = 64 * 1024  # bytes; a smaller robots.txt is parsed in this process, in 8 ms at most, a larger one by a worker
+FEW = 2_000  # rules; with more, an address is matched by a worker
+# Wildcards times length of the address; up to this much is matched in this process, in 12 ms at most, more by a worker.
+WORK = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class RobotsCacheEntry:
-    """What a host's robots.txt came to: rules, few or packed, or none at all, or a reason to stay away."""
+    """The result of a host's robots.txt: parsed rules, packed rules, no rules, or a reason to defer requests."""
 
     until: float
     rules: Rules | None = None
-    wild: int = 0  # Rules.wild of them
-    packed: bytes = b""  # where they are many
+    wild: int = 0  # Rules.wild of the rules
+    packed: bytes = b""  # where there are many rules
     delay: float = 0.0
     deferred: str | None = None
 
@@ -47,12 +51,12 @@ class RobotsCacheEntry:
 
 
 def allowed(robots_txt: bytes, url: str, user_agent: str) -> bool:
-    """Whether a robots.txt lets that user agent ask for that address."""
+    """Whether a robots.txt allows a user agent to request an address."""
     return read_rules(robots_txt, user_agent).allows(url)
 
 
 class RobotsMiddleware:
-    """Lets a request pass only when its host's robots.txt does."""
+    """Lets a request pass only if its host's robots.txt allows it."""
 
     def __init__(self, crawler: Any, config: Config) -> None:
         self.crawler = crawler
@@ -63,11 +67,11 @@ class RobotsMiddleware:
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
-        """Scrapy's way to build it."""
+        """Called by Scrapy."""
         return cls(crawler, crawler.settings.get(CONFIG))
 
     def apply(self, config: Config) -> None:
-        """Go on by other settings."""
+        """Apply a new configuration."""
         self.config = config
         self.agent = config.user_agent.split("/", 1)[0].split(" ", 1)[0]
 
@@ -84,10 +88,10 @@ class RobotsMiddleware:
         self._set_delay(host_of(request.url), max(MIN_DELAY, delay))
 
     async def _obeyed(self, url: str) -> RobotsCacheEntry:
-        """The robots.txt of an address' host, which allows the address.
+        """The robots.txt of an address's host, which allows the address.
 
         Raises:
-            Refused: it forbids the address, or could not be had for now.
+            RequestRefused: it forbids the address, or cannot be fetched for now.
         """
         key = netloc(url)
         robots = self._known.get(key)
@@ -124,7 +128,7 @@ class RobotsMiddleware:
         return pool
 
     async def _renewed(self, key: str) -> RobotsCacheEntry:
-        """Ask for a host's robots.txt, once for all who wait for it."""
+        """Fetch a host's robots.txt, once for all requests that wait for it."""
         asking = self._asking.get(key)
         if asking is None:
             asking = self._asking[key] = asyncio.ensure_future(self._fetch(f"{key}/robots.txt"))
@@ -140,7 +144,10 @@ class RobotsMiddleware:
         return robots
 
     async def _fetch(self, url: str) -> RobotsCacheEntry:
-        """RFC 9309, 2.3.1: 2xx is read, 4xx means no rules, 5xx and 429 mean stay away for now; no answer at all fails like the page would."""
+        """Fetch a robots.txt (RFC 9309, 2.3.1): 2xx is parsed, 4xx means no rules, 5xx and 429 defer requests.
+
+        Without a response the download error is raised, and the page's request fails in the same way.
+        """
         response = await self.crawler.engine.download_async(
             Request(
                 url,
@@ -176,7 +183,7 @@ class RobotsMiddleware:
         return RobotsCacheEntry(until=until, packed=rules.packed(), delay=rules.delay)
 
     def _set_delay(self, host: str, delay: float) -> None:
-        """Give a host its delay: its source's or the general one, and never less than its Crawl-delay."""
+        """Set the delay of a host: the source's or the general one, and at least its Crawl-delay."""
         downloader = self.crawler.engine.downloader
         general: float = downloader.settings.getfloat("DOWNLOAD_DELAY")
         if delay != general:

@@ -1,1 +1,1 @@
-"""Scrapy's own commands where newsdesk's differ (COMMANDS_MODULE)."""
+"""Replacements for Scrapy's commands (COMMANDS_MODULE)."""

@@ -1,4 +1,4 @@
-"""`scrapy crawl`, with the exit code of the contract."""
+"""`scrapy crawl` with newsdesk's exit codes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from scrapy.commands import crawl
 
 
 class Command(crawl.Command):
-    """Scrapy's own exits 0 however a crawl went."""
+    """Replaces Scrapy's command, which exits with 0 whatever the crawl did."""
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Crawl, and exit with what the spider says."""
+        """Crawl, and exit with the spider's exit code."""
         super().run(args, opts)
         assert self.crawler_process is not None
         spider = self.crawler_process.spider_loader.load(args[0])

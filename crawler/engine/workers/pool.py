@@ -1,4 +1,4 @@
-"""The extraction processes: pages go in side by side, a page that hangs or crashes fails alone (pebble; DESIGN, decision 3)."""
+"""The worker processes: pages are read in parallel, and one that hangs or crashes fails alone (DESIGN, decision 3)."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from crawler.engine.workers.turns import Turns
 from crawler.errors import CrawlerError, FeedError
 from crawler.startup import start_servers
 
-# A forked worker would keep the lock's descriptor alive after a kill.
+# A forked worker would inherit the lock's file descriptor and keep it open if this process is killed.
 _CONTEXT = multiprocessing.get_context("forkserver")
-LOOK = 5.0  # seconds between two looks whether the pool still lives
-FEED_SECONDS = 2.0  # for reading a feed, a sitemap or a robots.txt, and
-FEED_PACE = 500_000  # bytes for each further second: an honest sitemap of 50,000 entries takes six
-MAX_POOL_CRASHES = 3  # pools that one page may end
-RESTART_ATTEMPTS = 60  # tries, a second apart
+LOOK = 5.0  # seconds between two checks that the pool is alive
+FEED_SECONDS = 2.0  # to read a feed, a sitemap or a robots.txt, and
+FEED_PACE = 500_000  # bytes for each further second: a real sitemap of 50,000 entries takes six
+MAX_POOL_CRASHES = 3  # pool crashes after which a page is given up
+RESTART_ATTEMPTS = 60  # attempts to start a pool, a second apart
 TASKS_PER_WORKER = 2000  # pages after which a worker is replaced: long-lived parsers fragment memory
 _T = TypeVar("_T")
 log = logging.getLogger("newsdesk")
 
 
 class PageFailed(Exception):  # noqa: N818 - named for what was met
-    """A page that could not be extracted: too slow, too large, or it took its worker down; with a traceback where that is a fault of ours."""
+    """A page that could not be read: too slow, too large, or it crashed its worker; a traceback is added for a bug."""
 
     def __init__(self, reason: str, trace: str = "") -> None:
         super().__init__(reason)
@@ -44,13 +44,13 @@ class PageFailed(Exception):  # noqa: N818 - named for what was met
 
 def _end(pool: ProcessPool) -> None:
     """Stop a pool, broken or not; only joining it ends its processes, threads and channels."""
-    with contextlib.suppress(Exception):  # what is left of a broken one
+    with contextlib.suppress(Exception):  # a broken pool may raise anything
         pool.stop()
         pool.join()
 
 
 def _failure(error: Exception, seconds: float) -> Exception:
-    """What a failure in a worker means for what was read."""
+    """Convert an error raised in a worker."""
     if isinstance(error, FeedError | DecodeError):
         return error
     if isinstance(error, FutureTimeout | TimeoutError):
@@ -61,40 +61,46 @@ def _failure(error: Exception, seconds: float) -> Exception:
         return PageFailed("reading it took too much memory")
     said = str(error) if isinstance(error, worker.ExtractionError) else f"{type(error).__name__}: {error}"
     trace = error.trace if isinstance(error, worker.ExtractionError) else "".join(traceback.format_exception(error))
-    return PageFailed(f"reading it failed ({said})", trace)  # whatever else strangers' bytes do to a worker
+    return PageFailed(f"reading it failed ({said})", trace)  # a page may trigger any error in a parser
 
 
 class WorkerPool:
-    """Processes for work that would hold up the event loop. Started on first use: a crawl that finds nothing new starts none."""
+    """Worker processes for work that would block the event loop.
+
+    They are started on first use: a crawl that finds nothing new starts none.
+    """
 
     def __init__(self, workers: int, timeout: float) -> None:
         self.workers = workers or os.cpu_count() or 1
-        self.timeout = timeout  # seconds for a page; see `seconds_for` for what is smaller
+        self.timeout = timeout  # seconds for a page; see `seconds_for` for smaller files
         self._turns = Turns(self.workers)
         self._pool: ProcessPool | None = None
         self._closed = False
         self._ending: list[threading.Thread] = []
 
     def seconds_for(self, body: bytes) -> float:
-        """The time limit for reading a feed, a sitemap or a robots.txt, by its size; no more than a page has, and as much where it is packed still."""
+        """The time limit for a feed, a sitemap or a robots.txt, by its size.
+
+        It is a page's limit at most; a body that is still compressed gets a page's limit.
+        """
         return self.timeout if is_gzip(body) else min(self.timeout, FEED_SECONDS + len(body) / FEED_PACE)
 
     async def run(self, work: Callable[..., _T], *args: Any, source: str, seconds: float | None = None) -> _T:
-        """Run work in a process, when it is its source's turn.
+        """Run a function in a worker process, when it is its source's turn.
+
+        A pool that broke because the system had no file or process left is started again and the work is repeated; the
+        page is not at fault (RELIABILITY 3.7: an executor that broke once fails every later job).
 
         Args:
             work: a function of engine/workers/worker.py.
-            args: what it is given.
-            source: whose bytes these are: a source's id, or a host.
-            seconds: the time limit; a page's where none is given.
-
-        A pool that broke, because the system had no file or process left for it, is built anew and the work given to it again: that is not the
-        page's fault (RELIABILITY 3.7: an executor that broke once fails every later job).
+            args: its arguments.
+            source: where the bytes came from: a source's id, or a host.
+            seconds: the time limit; a page's by default.
 
         Raises:
-            PageFailed: it took longer than the time limit, or its process ended.
-            FeedError, DecodeError: what the work itself found wrong.
-            CrawlerError: no process could be started for MENDING seconds.
+            PageFailed: it exceeded the time or memory limit, crashed its process, or failed.
+            FeedError, DecodeError: raised by the work itself.
+            CrawlerError: no process could be started in RESTART_ATTEMPTS attempts, a second apart.
         """
         async with self._turns.turn(source):
             try:
@@ -111,7 +117,7 @@ class WorkerPool:
             try:
                 return await self._attempt(work, args, seconds)
             except BrokenProcessPool as error:
-                if error.__cause__ is None:  # its workers ended, and this may be why
+                if error.__cause__ is None:  # its workers ended, and this work may be the reason
                     broke += 1
                     if broke >= MAX_POOL_CRASHES:
                         raise PageFailed("reading it took the worker down") from error
@@ -125,7 +131,7 @@ class WorkerPool:
                 await asyncio.sleep(1.0)
 
     async def _attempt(self, work: Callable[..., _T], args: tuple[Any, ...], seconds: float) -> _T:
-        if self._closed:  # nobody waits for it any more; its lease brings it back
+        if self._closed:  # nothing waits for the result any more; the lease is released
             raise asyncio.CancelledError
         try:
             pool = self._started()
@@ -144,7 +150,10 @@ class WorkerPool:
             raise _failure(error, seconds) from error
 
     async def _wait(self, pool: Any, future: asyncio.Future[Any]) -> None:
-        """Wait for it, and look now and then whether its pool still lives: what waits in the queue of a broken one is told nothing."""
+        """Wait for a result, and check every LOOK seconds that its pool is alive.
+
+        A broken pool does not notify its queued work.
+        """
         while not (await asyncio.wait([future], timeout=LOOK))[0]:
             ours = pool is self._pool
             if not ours or not pool.active:
@@ -152,7 +161,7 @@ class WorkerPool:
                 raise BrokenProcessPool("the pool ended")
 
     def _drop(self) -> None:
-        """Let a broken pool go, and end its workers beside: it may take them a moment."""
+        """Drop a broken pool; a thread ends its workers, which may take a moment."""
         pool, self._pool = self._pool, None
         if pool is not None:
             ending = threading.Thread(target=_end, args=(pool,), daemon=True)
@@ -160,7 +169,7 @@ class WorkerPool:
             self._ending = [thread for thread in self._ending if thread.is_alive()] + [ending]
 
     def prepare(self) -> None:
-        """Let the fork server load what workers need, because they will be needed: half a second, beside other things."""
+        """Let the fork server preload the workers' modules: half a second, in parallel with other work."""
         _CONTEXT.set_forkserver_preload([worker.__name__, *worker.PRELOAD])
         start_servers()
 

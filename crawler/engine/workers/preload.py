@@ -1,6 +1,7 @@
-"""Imported by the fork server alone: reads a few pages and a feed once, so that each worker begins with what reading loads on its first page.
+"""Imported by the fork server only: reads a few pages and a feed once, so that workers start with everything loaded.
 
-Lists of words in forty languages, of top-level domains, compiled patterns: 0.3 s of CPU, and memory that all workers share.
+Reading the first page loads word lists of forty languages, a list of top-level domains and compiled patterns: 0.3 s of
+CPU, and memory that all workers share.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _WORDS = "The council met on Monday and agreed that the old bridge over the rive
 _PARAGRAPHS = "".join(
     f"<p>{_WORDS} It was the {n}th time in as many years that they had to do so.</p>" for n in range(8)
 )
-# An article; the same with nothing but its text, whose language and date are guessed; and a page without a text, for which everything is tried.
+# An article; its text alone, whose language and date must be guessed; and a page without a text, for which every method
+# is tried.
 _PAGES = (
     f'<html lang="en"><head><title>A bridge</title><meta property="og:type" content="article"></head><body><article><h1>A bridge</h1>{_PARAGRAPHS}</article></body></html>',
     f"<html><body><div>{_PARAGRAPHS}</div></body></html>",
@@ -33,14 +35,15 @@ def _in_one_line(kind: type[BaseException], error: BaseException, _: object) -> 
     )
 
 
-sys.excepthook = _in_one_line  # what ends this process is the machine's doing: no file descriptor left, for one
+# one line instead of a traceback: this process ends for lack of resources, such as file descriptors
+sys.excepthook = _in_one_line
 
 for _page in _PAGES:
-    with contextlib.suppress(Exception):  # a worker that begins cold is a worker
+    with contextlib.suppress(Exception):  # a worker without the preload works too
         extract(_page.encode(), "https://www.example.org/2026/11/22/a-bridge", now=datetime(2026, 11, 22, tzinfo=UTC))
 
 with contextlib.suppress(Exception):
     parse_feed(_FEED, "https://www.example.org/feed.xml", now=datetime(2026, 11, 22, tzinfo=UTC))
 
 gc.collect()
-gc.freeze()  # a collection in a worker would write to the memory of all that was loaded, and so make it its own
+gc.freeze()  # a collection in a worker would write to the shared memory of loaded objects and so copy it

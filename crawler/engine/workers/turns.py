@@ -1,4 +1,4 @@
-"""Whose work the processes do next: sources take turns, and one whose work ran out of time or memory waits behind those that behave."""
+"""Share the workers between sources: they take turns, and one that exceeded its time or memory waits behind others."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-PENALTY = 60.0  # seconds that a source waits behind others after its work was ended; twice as long each time
+PENALTY = 60.0  # seconds that a source waits behind others after its work failed; doubled each time
 LONGEST = 3600.0
-FORGOTTEN = 4096  # sources whose penalties are remembered
+FORGOTTEN = 4096  # maximum number of sources whose penalties are remembered
 
 
 @dataclass(slots=True)
@@ -22,10 +22,10 @@ class _Slow:
 
 @dataclass(slots=True)
 class Turns:
-    """So many pieces of work at once; each source has a queue, and the queues are served in turn.
+    """A limit on concurrent work, with a queue per source; the queues are served in turn.
 
-    Pieces of sources that were slow take a free place only where no other source waits, and never the last one where there are several: a source
-    that was not seen before finds one at once, however many bad ones there are.
+    Work of slow sources gets a free place only when no other source waits, and, if there are several places, never the
+    last one. A new source therefore finds a place at once, however many slow sources there are.
     """
 
     places: int
@@ -36,14 +36,14 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, source: str) -> AsyncIterator[None]:
-        """Wait for a place, and give it back at the end."""
+        """Wait for a place, and release it at the end."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(source, deque()).append(future)
         self._serve()
         try:
             slow = await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled():  # it was given a place already
+            if future.done() and not future.cancelled():  # the place was given before the cancellation
                 self._leave(slow=future.result())
             raise
         try:
@@ -52,7 +52,7 @@ class Turns:
             self._leave(slow=slow)
 
     def was_slow(self, source: str) -> None:
-        """A piece of this source's was ended."""
+        """Record that a piece of the source's work failed."""
         known = self._slow.setdefault(source, _Slow())
         known.times += 1
         known.until = time.monotonic() + min(LONGEST, PENALTY * 2 ** min(known.times - 1, 10))
@@ -70,7 +70,7 @@ class Turns:
         self._serve()
 
     def _serve(self) -> None:
-        """Give free places to those who wait."""
+        """Give free places to waiting work."""
         while (source := self._next()) is not None:
             queue = self._waiting[source]
             future = queue.popleft()
@@ -78,7 +78,7 @@ class Turns:
                 self._waiting.move_to_end(source)
             else:
                 del self._waiting[source]
-            if not future.done():  # else who waited was cancelled
+            if not future.done():  # else the waiting task was cancelled
                 slow = self._is_slow(source)
                 self._busy += 1
                 self._busy_slow += slow

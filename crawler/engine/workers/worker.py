@@ -1,4 +1,4 @@
-"""What runs in an extraction process: one page in, what it came to out. Imports nothing heavy until it is warmed."""
+"""The functions that run in a worker process. Heavy modules are imported only there."""
 
 from __future__ import annotations
 
@@ -29,24 +29,25 @@ if TYPE_CHECKING:
     from crawler.feeds.source_lists import ImportResult
     from storage.warc import RawPage
 
-# What a worker needs: half a second, loaded once for all of them by the fork server.
+# The modules that a worker needs: half a second, loaded once for all workers by the fork server.
 PRELOAD = ("crawler.articles.read_page", "crawler.feeds.parser", "storage.warc", "crawler.engine.workers.preload")
-LARGE = 2 * 1024**2  # bytes of a page or feed after which memory is given back
-# Bytes of one worker: a page that takes more fails alone. Address space is what is asked for, data is what may become resident.
+LARGE = 2 * 1024**2  # bytes of a page or feed after which freed memory is returned to the system
+# Memory limits of one worker, in bytes: a page that exceeds them fails alone. RLIMIT_AS limits the reserved address
+# space, RLIMIT_DATA what may become resident.
 MEMORY = {"RLIMIT_AS": 1024**3, "RLIMIT_DATA": 384 * 1024**2}
 
 
 def init_worker() -> None:
-    """Called once in a new process: limit its memory, leave Ctrl-C to the parent, end with the parent, import what is needed."""
+    """Initialize a new process: limit its memory, ignore Ctrl-C, end with the parent, import the modules."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name, most in MEMORY.items():
-        with contextlib.suppress(OSError, ValueError):  # not every system knows each
+        with contextlib.suppress(OSError, ValueError):  # not every system has each limit
             limit(name, most)
     raise_gc_thresholds()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    for module in PRELOAD:  # loaded already where the fork server could
+    for module in PRELOAD:  # the fork server has loaded most of them
         importlib.import_module(module)
 
 
@@ -57,7 +58,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 class ExtractionError(Exception):
-    """What a page or feed made a parser trip over, as text: not every library's errors travel between processes."""
+    """An error raised by a parser, as text: not every library's exceptions can be pickled."""
 
     def __init__(self, text: str, trace: str) -> None:
         super().__init__(text, trace)
@@ -68,7 +69,7 @@ class ExtractionError(Exception):
 
 
 def _full() -> bool:
-    """Whether this process came near its limit."""
+    """Whether this process came near its memory limit."""
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > 0.8 * MEMORY["RLIMIT_DATA"]
@@ -82,14 +83,14 @@ def _as_text() -> Iterator[None]:
         raise
     except Exception as error:
         text = f"{type(error).__name__}: {error}"[:300]
-        if "alloc" in text.lower() or _full():  # libxml2 says many things where memory is what it lacks
+        if "alloc" in text.lower() or _full():  # libxml2 has many messages for a lack of memory
             raise MemoryError(text) from None
         raise ExtractionError(text, traceback.format_exc()) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRead:
-    """What comes back of a page: what it came to, the hash of its bytes, and its record for the raw pages (empty where they are not kept)."""
+    """The result of reading a page, the hash of its bytes, and its WARC record (empty if it is not stored)."""
 
     reading: PageResult
     sha256: str
@@ -98,24 +99,24 @@ class PageRead:
 
 @_as_text()
 def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
-    """Read one page; all that takes time of it is done here, so that the process that writes only writes.
+    """Read one page, including everything that takes time, so that the writing process only writes.
 
     Args:
-        page: as it came, packed or not.
-        most: bytes that it may unpack to.
-        keep: whether the raw page is kept.
-        how: see articles.reading.read.
+        page: as it was received, compressed or not.
+        most: bytes that it may decompress to.
+        keep: whether to make the WARC record.
+        how: the arguments of crawler.articles.read_page.read_page.
 
     Raises:
-        DecodeError: it cannot be unpacked.
+        DecodeError: the page cannot be decompressed.
         MemoryError: it takes more than MEMORY.
-        ReadFailed: anything else that it made us trip over.
+        ExtractionError: any other error of a parser.
     """
     from crawler.articles.read_page import read_page
     from storage.warc import warc_record
 
     body, alone = gunzip(page.body, most) if page.packed else (page.body, True)
-    if not alone:  # readers of WARC files read the first member only
+    if not alone:  # readers of WARC files read the first gzip member only
         page = replace(page, body=body, packed=False)
     reading = read_page(body, page.url, page.status, **how)
     if len(body) > LARGE:
@@ -128,7 +129,7 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
 
 
 def release_memory() -> None:
-    """Hand freed memory back to the system, so that one large page does not take the next one's room (glibc only)."""
+    """Return freed memory to the system, so that one large page does not take the room of the next (glibc only)."""
     from trafilatura.meta import reset_caches
 
     reset_caches()
@@ -138,7 +139,7 @@ def release_memory() -> None:
 
 @_as_text()
 def read_candidates(body: bytes, url: str) -> list[Candidate]:
-    """The feeds that a page names."""
+    """The feeds that a page links to."""
     from crawler.feeds.discovery import discover_feeds
 
     return discover_feeds(body, url)
@@ -146,7 +147,7 @@ def read_candidates(body: bytes, url: str) -> list[Candidate]:
 
 @_as_text()
 def extract_page(body: bytes, url: str, rules: PublisherRules, now: datetime) -> Extraction | None:
-    """One page by itself, for a look that keeps nothing."""
+    """Extract one page by itself, for a check that stores nothing."""
     from crawler.extraction.extractor import extract
 
     return extract(body, url, rules=rules, now=now)
@@ -154,7 +155,7 @@ def extract_page(body: bytes, url: str, rules: PublisherRules, now: datetime) ->
 
 @_as_text()
 def read_list(body: bytes, name: str) -> ImportResult:
-    """A source list of others."""
+    """Read a source list written by another program."""
     from crawler.feeds.source_lists import read_any
 
     return read_any(body, name)
@@ -162,7 +163,7 @@ def read_list(body: bytes, name: str) -> ImportResult:
 
 @_as_text()
 def read_robots(body: bytes, agent: str) -> Rules:
-    """What a large robots.txt says to a crawler."""
+    """Parse a large robots.txt for a user agent."""
     from crawler.feeds.robots import read_rules
 
     return read_rules(body, agent)
@@ -170,7 +171,7 @@ def read_robots(body: bytes, agent: str) -> Rules:
 
 @_as_text()
 def allows(packed: bytes, url: str) -> bool:
-    """Whether many rules, packed, let an address be requested."""
+    """Whether packed rules allow an address."""
     from crawler.feeds.robots import unpacked
 
     return unpacked(packed).allows(url)
