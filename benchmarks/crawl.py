@@ -3,7 +3,7 @@
     python -m benchmarks.crawl [--articles 500] [--hosts 12] [--rounds 3] [--json FILE] [--peers] [--broken] [--short]
 
 A is the naive way (benchmarks/naive.py), B the reference bound (benchmarks/bound.py), C newsdesk: `newsdesk crawl`, settings as shipped but for the politeness
-that a web on loopback does not need. They run in turn, round by round, and medians are told. Then newsdesk crawls the unchanged web once more.
+that a web on loopback does not need. They run in turn, round by round, and medians are printed. Then newsdesk crawls the unchanged web once more.
 --short is C alone on a small web, for CI: it fails when an article is lost, a request is made twice, or memory runs away; never for time.
 """
 
@@ -114,7 +114,7 @@ LIMIT = 2  # seconds that a page may take, where some hang
 
 
 def broken(pages: Sequence[web.Page], rounds: int, folder: Path) -> dict[str, Any]:
-    """C on a web, and on the same web with one page in fifty that hangs its worker or crashes it; throughput is told without the time that hanging costs by itself."""
+    """C on a web, and on the same web with one page in fifty that hangs its worker or crashes it; throughput is printed without the time that hanging costs by itself."""
     bad = {n: sabotage.HANGS if n % 100 == 25 else sabotage.CRASHES for n in range(25, len(pages), 50)}
     whole = [page for n, page in enumerate(pages) if n not in bad]
     marked = [replace(page, path=f"{bad[n]}{n}.html") if n in bad else page for n, page in enumerate(pages)]
@@ -155,7 +155,7 @@ def compare(
             print(f"round {number + 1} {name}: {figures[name][-1]}", file=sys.stderr)
         second.append(measure("C", newsdesk, folder / f"C{number}", pages, counts))
         print(f"round {number + 1} C again: {second[-1]}", file=sys.stderr)
-    told = {name: medians(found) for name, found in figures.items()}
+    printed = {name: medians(found) for name, found in figures.items()}
     ratios = {
         f"C_{kind}_{other}": round(
             statistics.median(
@@ -175,7 +175,7 @@ def compare(
         "machine": machine(),
         "rounds": rounds,
         "articles": len(pages),
-        "runs": told,
+        "runs": printed,
         "second": {"C": medians(second)},
         "ratios": ratios,
     }

@@ -1,4 +1,4 @@
-"""What an archive costs as it grows: storing one more, and the questions people ask, at 10,000, 100,000 and 1,000,000 articles.
+"""What an archive costs as it grows: storing one more, and the questions people run_searches, at 10,000, 100,000 and 1,000,000 articles.
 
     python -m benchmarks.growth [--articles 10000 100000 1000000] [--keep FOLDER] [--json FILE]
 
@@ -40,7 +40,7 @@ from storage.writer import Writer, open_writer
 
 MORE = 600  # articles that are stored to measure it
 BATCH = 10
-ASKED = 60  # questions of a kind
+SEARCHES = 60  # questions of a kind
 
 
 def visits(path: Path, count: int, seed: int, now: datetime) -> list[PageVisit]:
@@ -137,7 +137,7 @@ def storing(path: Path, seed: int) -> dict[str, float]:
 
 
 def questions(path: Path, seed: int) -> dict[str, Callable[[], Any]]:
-    """What people ask, each time of something else: words and articles are drawn from what is kept."""
+    """What people run_searches, each time of something else: words and articles are drawn from what is kept."""
     store, draw, now = open_store(path), random.Random(seed), datetime.now(UTC)
     newest = store.db.conn.execute("SELECT max(id) FROM articles").fetchone()[0]
     common = Prose(0).common
@@ -192,15 +192,15 @@ def questions(path: Path, seed: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def asking(path: Path, seed: int) -> dict[str, dict[str, float]]:
+def searching(path: Path, seed: int) -> dict[str, dict[str, float]]:
     """Median and 95th percentile of each question, in milliseconds of wall."""
     found = {}
-    for name, ask in questions(path, seed).items():
+    for name, run_searches in questions(path, seed).items():
         times = []
         until = time.perf_counter() + 20
-        while len(times) < ASKED and (time.perf_counter() < until or len(times) < 3):
+        while len(times) < SEARCHES and (time.perf_counter() < until or len(times) < 3):
             began = time.perf_counter()
-            ask()
+            run_searches()
             times.append(1000 * (time.perf_counter() - began))
         times.sort()
         found[name] = {
@@ -212,7 +212,7 @@ def asking(path: Path, seed: int) -> dict[str, dict[str, float]]:
 
 
 def opening(path: Path) -> float:
-    """Milliseconds to open an archive for reading and ask for one article."""
+    """Milliseconds to open an archive for reading and run_searches for one article."""
     times = []
     for _ in range(9):
         began = time.perf_counter()
@@ -239,7 +239,7 @@ def measure(path: Path, articles: int, seed: int) -> dict[str, Any]:
         "articles": articles,
         "bytes_an_article": round(size / articles),
         "open_ms": opening(path),
-        "asked": asking(path, seed),
+        "asked": searching(path, seed),
         **storing(path, seed),
     }
     print(f"{articles:,}: {json.dumps(found)}", file=sys.stderr)

@@ -111,7 +111,7 @@ def fetch_many(
     wanted = list(urls)
     if not wanted:
         return []
-    answer = _ask({"verb": "fetch", "urls": list(dict.fromkeys(wanted)), "store": store}, config, database)
+    answer = _run_child({"verb": "fetch", "urls": list(dict.fromkeys(wanted)), "store": store}, config, database)
     found = {
         f["url"]: _article(f["article"]) if f["article"] else FetchError(f"{f['url']}: {f['reason']}")
         for f in answer["fetched"]
@@ -141,7 +141,7 @@ def crawl(
     Raises:
         CrawlerError: the settings or the database cannot be used, or another newsdesk has locked the database.
     """
-    found = _ask({"verb": "crawl", "sources": list(sources), "due": due, "limit": limit}, config, database)["run"]
+    found = _run_child({"verb": "crawl", "sources": list(sources), "due": due, "limit": limit}, config, database)["run"]
     counts = tuple(SourceCounts(**row) for row in found.pop("sources"))
     return CrawlRun(**found, sources=counts)
 
@@ -150,7 +150,9 @@ def _article(row: dict[str, Any]) -> Article:
     return Article(**{**row, "authors": tuple(row["authors"]), "tags": tuple(row["tags"])})
 
 
-def _ask(request: dict[str, Any], config: Config | str | Path | None, database: str | Path | None) -> dict[str, Any]:
+def _run_child(
+    request: dict[str, Any], config: Config | str | Path | None, database: str | Path | None
+) -> dict[str, Any]:
     """Run one request in a child process."""
     settings = config if isinstance(config, Config) else load_config(config, database=database)
     request["config"] = to_toml(settings)

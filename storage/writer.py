@@ -160,11 +160,11 @@ class Writer(Store):
             self.db.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def housekeep(
-        self, *, now: datetime, asked: Sequence[int], steps: Sequence[int] = (), give_up_gaps: timedelta
+        self, *, now: datetime, in_flight: Sequence[int], steps: Sequence[int] = (), give_up_gaps: timedelta
     ) -> None:
         """Give back leases that ended without an answer; close gaps that nothing fills; forget steps that were walked a month ago."""
         with self.transaction():
-            leases.return_expired(self.db, now=now, asked=asked)
+            leases.return_expired(self.db, now=now, in_flight=in_flight)
             backfill_steps.return_steps(self.db, steps)
             gaps.expire_gaps(self.db, now, give_up_gaps)
             backfill_steps.forget_steps(self.db, now - timedelta(days=30))

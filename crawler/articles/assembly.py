@@ -89,9 +89,9 @@ _PAGE_FIELDS = (
 _FEED_FIELDS = ("summary", "authors", "tags", "section", "published_at", "published_raw", "language", "image_url")
 
 
-def only_of_feed(held: Article, page: Article) -> dict[str, Any]:
+def only_of_feed(stored: Article, page: Article) -> dict[str, Any]:
     """What a held article has, and its page alone does not: what a feed said of it."""
-    return {name: getattr(held, name) for name in _FEED_FIELDS if not getattr(page, name) and getattr(held, name)}
+    return {name: getattr(stored, name) for name in _FEED_FIELDS if not getattr(page, name) and getattr(stored, name)}
 
 
 def _tells_of_itself(extraction: Extraction) -> bool:

@@ -20,7 +20,7 @@ FIELDS = (
 class ReprocessResult:
     """One kept page, read again."""
 
-    held: Article
+    stored: Article
     new: Article | None  # None where the page is no article to this extractor
     problem: str | None = None
     error: str | None = None
@@ -30,7 +30,7 @@ class ReprocessResult:
         """The fields that differ: (as held, as read now)."""
         if self.new is None:
             return {}
-        pairs = {name: (getattr(self.held, name), getattr(self.new, name)) for name in FIELDS}
+        pairs = {name: (getattr(self.stored, name), getattr(self.new, name)) for name in FIELDS}
         return {name: pair for name, pair in pairs.items() if (pair[0] or None) != (pair[1] or None)}
 
     @property
@@ -38,14 +38,14 @@ class ReprocessResult:
         """Words added and removed over title, subtitle and text."""
         assert self.new is not None
         return count_changed_words(
-            *({name: getattr(a, name) for name in ("title", "subtitle", "text")} for a in (self.held, self.new))
+            *({name: getattr(a, name) for name in ("title", "subtitle", "text")} for a in (self.stored, self.new))
         )
 
 
-def merge_reextracted(held: Article, new: Article) -> Article:
+def merge_reextracted(stored: Article, new: Article) -> Article:
     """The record to write: what the page says by the new reading; everything else as it is held."""
     taken = {
         name: getattr(new, name)
         for name in (*FIELDS, "published_raw", "word_count", "content_hash", "extractor", "provenance")
     }
-    return dataclasses.replace(held, **taken)
+    return dataclasses.replace(stored, **taken)

@@ -72,8 +72,8 @@ def doctor_command(app: CliContext) -> int:
             app.reader().close()
         except StorageError as error:
             advice.append(Finding(str(error)))
-    if held := holder(config.database):
-        print(f"locked by     newsdesk {held.command}, pid {held.pid} on {held.host}, since {held.since}")
+    if lock := holder(config.database):
+        print(f"locked by     newsdesk {lock.command}, pid {lock.pid} on {lock.host}, since {lock.since}")
     place = config.database.resolve()
     mute = {watch.name: misconfiguration(watch, config.tags) for watch in config.watches}
     advice += [*check_filesystem(place, filesystem_type(place, _mounts())), *check_settings(config)]

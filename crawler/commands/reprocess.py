@@ -62,7 +62,7 @@ def reprocess_command(app: CliContext, sources: tuple[str, ...], dry_run: bool, 
     for one in found:
         if one.new is None:
             app.message(
-                f"article {one.held.id} ({one.held.url}): left as it is: {one.error or f'to this extractor the page is a {one.problem}'}"
+                f"article {one.stored.id} ({one.stored.url}): left as it is: {one.error or f'to this extractor the page is a {one.problem}'}"
             )
     fields = Counter(name for one in changed for name in one.changes)
     counts = ", ".join(f"{name} {number:,}" for name, number in fields.most_common())
@@ -79,9 +79,9 @@ def reprocess_command(app: CliContext, sources: tuple[str, ...], dry_run: bool, 
 def _row(one: ReprocessResult) -> dict[str, Any]:
     plain = {name: {"before": _plain(before), "after": _plain(after)} for name, (before, after) in one.changes.items()}
     return {
-        "id": one.held.id,
-        "source": one.held.source,
-        "url": one.held.url,
+        "id": one.stored.id,
+        "source": one.stored.source,
+        "url": one.stored.url,
         "changes": plain,
         "obstacle": one.problem,
         "error": one.error,
@@ -107,8 +107,8 @@ def _print(changed: list[ReprocessResult]) -> None:
             shown = (_short(before), _short(after))
             if name == "text":
                 added, removed = one.words
-                shown = (f"{one.held.word_count:,} words", f"+{added:,} -{removed:,} words")
-            rows.append([one.held.id, name, *shown])
+                shown = (f"{one.stored.word_count:,} words", f"+{added:,} -{removed:,} words")
+            rows.append([one.stored.id, name, *shown])
     if rows:
         table(columns, rows, report=True)
 

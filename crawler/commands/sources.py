@@ -105,9 +105,9 @@ def add_sources(
         if not discovery.found:
             app.message(f"{discovery.url}: {discovery.error}")
             continue
-        held = [known[a] for a, _ in (*discovery.feeds, *discovery.sitemaps, *discovery.pages) if a in known]
-        if held:
-            app.message(f"{discovery.url}: its feeds are those of {held[0]!r} already; nothing is added")
+        owners = [known[a] for a, _ in (*discovery.feeds, *discovery.sitemaps, *discovery.pages) if a in known]
+        if owners:
+            app.message(f"{discovery.url}: its feeds are those of {owners[0]!r} already; nothing is added")
             continue
         wanted = source_id or host_of(discovery.home or discovery.url).removeprefix("www.")
         if source_id and source_id in taken:

@@ -22,7 +22,7 @@ def status_command(app: CliContext, strict: bool, form: str) -> int:
     from storage.sqlite.lock import holder
 
     config, moment = app.config, now()
-    held = holder(config.database)
+    lock_holder = holder(config.database)
     with app.reader() as store:
         facts = {
             "rows": store.health(moment),
@@ -32,13 +32,13 @@ def status_command(app: CliContext, strict: bool, form: str) -> int:
             "request_stats": store.request_stats(moment),
             "disk": disk_usage(config, store, moment),
         }
-    trouble = collect_health(config, moment, running=held is not None)
+    trouble = collect_health(config, moment, running=lock_holder is not None)
     if form == "json":
-        print_rows(status_document(facts, trouble, held, moment), "json")
+        print_rows(status_document(facts, trouble, lock_holder, moment), "json")
     elif form:
         print_rows(facts["rows"], form)
     else:
-        print_status(config.database, facts, trouble, held, moment)
+        print_status(config.database, facts, trouble, lock_holder, moment)
         for line in trouble.unhealthy:
             app.message(f"unhealthy: {line}")
     return 1 if trouble.unhealthy or (strict and trouble.warnings) else 0

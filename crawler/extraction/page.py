@@ -10,7 +10,7 @@ from lxml import html as lxml_html
 from lxml.etree import ElementDefaultClassLookup, ErrorTypes, ParserError, iterwalk
 from trafilatura.utils import decode_file
 
-from crawler.extraction.page_limits import LEVELS, enforce_limits, limit_tables, tame_lists
+from crawler.extraction.page_limits import LEVELS, enforce_limits, limit_lists, limit_tables
 from crawler.text.clean import clean_text
 from crawler.urls import canonical_url, join
 
@@ -56,7 +56,7 @@ def _parse(markup: str) -> tuple[Any, str | None]:
     parser.set_element_class_lookup(_CLASSES)
     tree = lxml_html.document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
     limit_tables(tree)
-    tame_lists(tree)
+    limit_lists(tree)
     deep = any(error.type == ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log)
     return tree, f"cut where it is more than {LEVELS:,} levels deep" if deep else None
 

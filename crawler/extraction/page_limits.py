@@ -67,7 +67,7 @@ def limit_tables(tree: Any) -> None:
     _flatten(tree, ("table",), MAX_TABLES)
 
 
-def tame_lists(tree: Any) -> None:
+def limit_lists(tree: Any) -> None:
     """Take lists apart that stand in many others."""
     _flatten(tree, ("ul", "ol", "dl"), MAX_LISTS, parts=("li", "dt", "dd"))
 

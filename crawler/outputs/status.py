@@ -30,7 +30,7 @@ _COLUMNS: list[tuple[str, dict[str, Any]]] = [
 
 
 def status_document(
-    facts: Mapping[str, Any], trouble: HealthReport, held: Holder | None, now: datetime
+    facts: Mapping[str, Any], trouble: HealthReport, lock_holder: Holder | None, now: datetime
 ) -> dict[str, Any]:
     """The whole of `status` as one JSON document."""
     disk: DiskUsage = facts["disk"]
@@ -39,7 +39,7 @@ def status_document(
         "healthy": not trouble.unhealthy,
         "unhealthy": list(trouble.unhealthy),
         "warnings": [{"source": source or None, "line": line} for source, line in trouble.warnings],
-        "running": dataclasses.asdict(held) if held else None,
+        "running": dataclasses.asdict(lock_holder) if lock_holder else None,
         "last_run": facts["run"],
         "totals": facts["totals"],
         "queue": facts["queue"],
@@ -50,20 +50,20 @@ def status_document(
 
 
 def print_status(
-    path: Path, facts: Mapping[str, Any], trouble: HealthReport, held: Holder | None, now: datetime
+    path: Path, facts: Mapping[str, Any], trouble: HealthReport, lock_holder: Holder | None, now: datetime
 ) -> None:
     """The status, the whole first, then a row a source, then what is wrong with single ones."""
     totals, run, queue, disk = facts["totals"], facts["run"], facts["queue"], facts["disk"]
     who = (
-        f"`newsdesk {held.command}` running since {local_time(held.since)}, pid {held.pid}"
-        if held
+        f"`newsdesk {lock_holder.command}` running since {local_time(lock_holder.since)}, pid {lock_holder.pid}"
+        if lock_holder
         else "no crawl running"
     )
     print(
         f"{path}: {pluralize(totals['articles'], 'article')} ({pluralize(totals['copies'], 'copy', 'copies')}) of {pluralize(totals['sources'], 'source')}; {who}"
     )
     if run:
-        ended = "" if run["finished_at"] or held else "; it did not end"
+        ended = "" if run["finished_at"] or lock_holder else "; it did not end"
         print(
             f"last {run['command']} from {local_time(run['started_at'])} {zone_name()}: {run['articles_new']} new, {run['revised']} revised, {run['failed']} failed{ended}"
         )

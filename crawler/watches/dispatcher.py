@@ -37,7 +37,7 @@ FLUSH_TIMEOUT = 8.0  # seconds that a one-pass crawl waits for its receivers
 MATCH_TIMEOUT = 30.0  # seconds that it spends on matching
 BATCH = 500  # changes that are matched and recorded at a time
 MOST_SECONDS = 45.0  # for one message, even if its receiver hangs
-_TOLD = "health_notified"  # key in the meta table: the problems that were reported, and the newest gap
+_HEALTH_KEY = "health_notified"  # key in the meta table: the problems that were reported, and the newest gap
 
 
 class Session(Protocol):
@@ -80,7 +80,7 @@ class Dispatcher:
     async def _match_and_compose(self, *, ending: bool) -> None:
         try:
             await self.look(MATCH_TIMEOUT if ending else None)
-            await self._ask(
+            await self._with_outbox(
                 lambda outbox: outbox.compose(lambda *found: self._made(*found, ending=ending), self.live.now())
             )
         except Exception as error:  # queued messages are sent anyway, and the crawl goes on
@@ -106,7 +106,7 @@ class Dispatcher:
                 break
         self.stop()
         before = self.live.now() - timedelta(seconds=self.config.storage.fetches_retain)
-        await self._ask(lambda outbox: outbox.forget(before))
+        await self._with_outbox(lambda outbox: outbox.forget(before))
 
     def stop(self) -> None:
         """Stop waiting for receivers."""
@@ -120,11 +120,11 @@ class Dispatcher:
             seconds: after which the rest is left for the next call.
         """
         until = time.monotonic() + seconds if seconds is not None else None
-        while self.config.watches and (span := await self._ask(Outbox.unseen)):
+        while self.config.watches and (span := await self._with_outbox(Outbox.unseen)):
             after, newest = span
             upto = min(newest, after + BATCH)
             judged = await asyncio.to_thread(self._judge, after, upto)
-            await self._ask(partial(Outbox.note, found=judged.found, seq=upto))
+            await self._with_outbox(partial(Outbox.note, found=judged.found, seq=upto))
             if until is not None and time.monotonic() > until and upto < newest:
                 log.warning("watches are %d changes behind; the next crawl goes on with them", newest - upto)
                 return
@@ -156,30 +156,30 @@ class Dispatcher:
         notify = self.config.health.notify
         if not notify:
             return
-        held = await self.live.async_writer.run(lambda writer: writer.meta(_TOLD))
-        told: dict[str, Any] = json.loads(held) if held else {"lines": {}, "gap": 0}
+        saved = await self.live.async_writer.run(lambda writer: writer.meta(_HEALTH_KEY))
+        notified: dict[str, Any] = json.loads(saved) if saved else {"lines": {}, "gap": 0}
         gaps = await self.live.async_writer.run(lambda writer: writer.gaps(states=("open",)))
-        new_gaps = [gap for gap in gaps if gap.id > told["gap"]]
-        new = [lines[stem] for stem in sorted(lines.keys() - told["lines"].keys())]
+        new_gaps = [gap for gap in gaps if gap.id > notified["gap"]]
+        new = [lines[stem] for stem in sorted(lines.keys() - notified["lines"].keys())]
         new += [
             f"{gap.source}: a gap between {gap.from_at} and {gap.to_at}: what {gap.feed_url} listed then may have been missed; it is searched for"
             for gap in new_gaps
         ]
-        over = [told["lines"][stem] for stem in sorted(told["lines"].keys() - lines.keys())]
+        over = [notified["lines"][stem] for stem in sorted(notified["lines"].keys() - lines.keys())]
         if not new and not over:
             return
         now = self.live.now()
         body = of_health(new, over, now)
         keep = json.dumps(
-            {"lines": dict(lines), "gap": max([told["gap"], *(gap.id for gap in new_gaps)])}, ensure_ascii=False
+            {"lines": dict(lines), "gap": max([notified["gap"], *(gap.id for gap in new_gaps)])}, ensure_ascii=False
         )
         targets = [receivers.receiver_hash(receiver) for receiver in notify]
-        await self._ask(lambda outbox: outbox.put(HEALTH, targets, body, (_TOLD, keep), now))
+        await self._with_outbox(lambda outbox: outbox.put(HEALTH, targets, body, (_HEALTH_KEY, keep), now))
 
     async def send(self) -> list[asyncio.Task[None]]:
         """Start sending the messages that are due, one at a time per receiver; returns the tasks that were started."""
         begun = []
-        for message in await self._ask(lambda outbox: outbox.due(self.live.now())):
+        for message in await self._with_outbox(lambda outbox: outbox.due(self.live.now())):
             if message.receiver_hash not in self._sending:
                 task = asyncio.create_task(self._send(message))
                 self._sending[message.receiver_hash] = task
@@ -201,16 +201,16 @@ class Dispatcher:
             if receiver is None:
                 log.warning("%s: a message is given up, as its receiver is in the configuration no more", message.watch)
                 gone = "its receiver is in the configuration no more"
-                await self._ask(lambda outbox: outbox.settle(message, now, gone, None))
+                await self._with_outbox(lambda outbox: outbox.settle(message, now, gone, None))
                 return
             again = now + min(timedelta(hours=1), timedelta(minutes=2 ** min(message.attempts, 10))) * scale
-            await self._ask(lambda outbox: outbox.attempt(message, again))
+            await self._with_outbox(lambda outbox: outbox.attempt(message, again))
             error = await self._try(receiver, message)
             last = error is not None and datetime.fromisoformat(message.created_at) + GIVE_UP * scale < now
             if error is not None:
                 log.warning("%s: %s; it is %s", message.watch, error, "given up" if last else "tried again")
             later = None if error is None or last else again
-            await self._ask(lambda outbox: outbox.settle(message, self.live.now(), error, later))
+            await self._with_outbox(lambda outbox: outbox.settle(message, self.live.now(), error, later))
         except StorageError as error:
             log.error("a message could not be noted: %s", error)
 
@@ -231,7 +231,7 @@ class Dispatcher:
         watched = (receiver for watch in self.config.watches for receiver in watch.notify)
         return {receivers.receiver_hash(receiver): receiver for receiver in (*self.config.health.notify, *watched)}
 
-    async def _ask(self, question: Callable[[Outbox], Any]) -> Any:
+    async def _with_outbox(self, question: Callable[[Outbox], Any]) -> Any:
         return await self.live.async_writer.run(lambda writer: question(Outbox(writer)))
 
 

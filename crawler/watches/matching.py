@@ -51,15 +51,15 @@ def match_changes(
 def _judge(
     watches: Sequence[Watch], batch: Sequence[ChangeEvent], tags: Mapping[str, Sequence[str]], judged: MatchResult
 ) -> None:
-    asked = [
+    queries = [
         (watch, n)
         for watch in watches
         for n, change in enumerate(batch)
         if _wants(watch, change) and _of_sources(watch, change.article.source, tags)
     ]
-    if not asked:
+    if not queries:
         return
-    wanted = sorted({n for _, n in asked})
+    wanted = sorted({n for _, n in queries})
     texts: list[tuple[str, str, str]] = []
     owner: list[int] = []  # the change that each text belongs to: an edit has two texts
     for n in wanted:
@@ -68,9 +68,9 @@ def _judge(
             owner.append(n)
     hits = [{owner[i] for i in found} for found in matching([watch.query for watch in watches], texts)]
     position = {watch.name: i for i, watch in enumerate(watches)}
-    for watch, n in asked:
+    for watch, n in queries:
         if n in hits[position[watch.name]]:
-            _tell(watch, batch[n], judged)
+            _hit(watch, batch[n], judged)
 
 
 def _wants(watch: Watch, change: ChangeEvent) -> bool:
@@ -97,7 +97,7 @@ def _texts(change: ChangeEvent) -> list[tuple[str, str, str]]:
     return [(f"{v['title'] or ''} {v['subtitle'] or ''}", v["text"] or "", authors) for v in versions] or [now]
 
 
-def _tell(watch: Watch, change: ChangeEvent, judged: MatchResult) -> None:
+def _hit(watch: Watch, change: ChangeEvent, judged: MatchResult) -> None:
     article = change.article
     if change.event == "new":
         if change.suppressed_reason:

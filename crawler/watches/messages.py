@@ -30,14 +30,14 @@ def of_watch(
         now: the clock.
     """
     counts = Counter(_WORDS[hit.event] for hit, _, _ in hits)
-    told = ", ".join(f"{count} {word}" for word, count in counts.items()) or "nothing was found; this is a try"
+    summary = ", ".join(f"{count} {word}" for word, count in counts.items()) or "nothing was found; this is a try"
     rows = [_hit(hit, article, edit) for hit, article, edit in hits[:MOST]]
-    lines = [f"{name}: {told}", *(_line(row) for row in rows[:LINES])]
+    lines = [f"{name}: {summary}", *(_line(row) for row in rows[:LINES])]
     if len(hits) > LINES:
         lines.append(f"… and {len(hits) - LINES} more")
     return {
         "newsdesk": "watch", "version": VERSION, "watch": name, "at": format_utc(now), "count": len(hits), "more": max(0, len(hits) - MOST),
-        "title": f"{name}: {told}", "text": "\n".join(lines), "hits": rows,
+        "title": f"{name}: {summary}", "text": "\n".join(lines), "hits": rows,
     }  # fmt: skip
 
 

@@ -153,7 +153,7 @@ def _revise(db: Any, verdict: Revision, at: str) -> None:
         cause=verdict.cause,
         words=(verdict.words_added, verdict.words_removed),
     )
-    _overwrite(db, article_id, new, at, held=held)
+    _overwrite(db, article_id, new, at, stored=held)
 
 
 def _add_revision(
@@ -210,7 +210,7 @@ def reprocess(
             words=words,
         )
     _overwrite(
-        db, article_id, dataclasses.replace(article, revision=number), held.fetched_at or format_utc(at), held=held
+        db, article_id, dataclasses.replace(article, revision=number), held.fetched_at or format_utc(at), stored=held
     )
     db.conn.execute("UPDATE articles SET last_same_at = ? WHERE id = ?", (held.last_same_at, article_id))
     fingerprints.delete(db, article_id)
@@ -227,12 +227,15 @@ def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
         )
 
 
-def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Article | None = None) -> None:
+def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Article | None = None) -> None:
     """Put the fields of `article` in the place of what is held; identity, story and first sight stay."""
-    held = held or article_by_id(db, article_id)
-    assert held is not None
+    stored = stored or article_by_id(db, article_id)
+    assert stored is not None
     new = dataclasses.replace(
-        article, fetched_at=at, last_same_at=None, revision=article.revision if article.revision > 1 else held.revision
+        article,
+        fetched_at=at,
+        last_same_at=None,
+        revision=article.revision if article.revision > 1 else stored.revision,
     )
     row = _values(
         new,
@@ -251,12 +254,12 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
     db.conn.execute(
         f"UPDATE articles SET {assignments}, recheck_leased_until = NULL WHERE id = :id", {**row, "id": article_id}
     )
-    if held.duplicate_of is None and held.completeness != "full" and article.story_id:
+    if stored.duplicate_of is None and stored.completeness != "full" and article.story_id:
         db.conn.execute(
             "UPDATE articles SET story_id = ?, duplicate_of = ? WHERE id = ?",
             (article.story_id, article.duplicate_of, article_id),
         )
-    if held.revision > 1 and new.revision == held.revision:  # a fuller view of the newest version, not another one
+    if stored.revision > 1 and new.revision == stored.revision:  # a fuller view of the newest version, not another one
         db.conn.execute(
             "UPDATE revisions SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ?, warc_file = ?, warc_offset = ? WHERE article_id = ? AND number = ?",
             (
@@ -269,10 +272,10 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
                 new.warc_file,
                 new.warc_offset,
                 article_id,
-                held.revision,
+                stored.revision,
             ),
         )
-    unindex(db, article_id, held)
+    unindex(db, article_id, stored)
     index(db, article_id, new)
 
 

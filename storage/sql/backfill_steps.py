@@ -70,11 +70,11 @@ def release_steps(db: Any) -> None:
     db.conn.execute("UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased'")
 
 
-def return_steps(db: Any, asked: Sequence[int]) -> None:
+def return_steps(db: Any, in_flight: Sequence[int]) -> None:
     """Give back steps whose answer could not be written."""
     db.conn.execute(
         "UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased' AND id NOT IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(asked)),),
+        (json.dumps(list(in_flight)),),
     )
 
 

@@ -206,11 +206,11 @@ def _recheck(db: Any, row: Sequence[Any]) -> Entry:
     )  # fmt: skip
 
 
-def return_expired(db: Any, *, now: datetime, asked: Sequence[int]) -> int:
+def return_expired(db: Any, *, now: datetime, in_flight: Sequence[int]) -> int:
     """Give back leases that ended without an answer and are not being asked for (`asked`): a settlement that could not be written."""
     rows = db.conn.execute(
         "UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased' AND leased_until < ? AND id NOT IN (SELECT value FROM json_each(?))",
-        (format_utc(now), json.dumps(list(asked))),
+        (format_utc(now), json.dumps(list(in_flight))),
     )
     return int(rows.rowcount)
 

@@ -55,7 +55,7 @@ class Lock:
             )
             if time.monotonic() - started > limit:
                 os.close(self._file)
-                raise DatabaseLocked(_held_message(database, held_by))
+                raise DatabaseLocked(_locked_message(database, held_by))
             time.sleep(0.02)
         note = json.dumps(
             {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": format_utc(now)}
@@ -126,7 +126,7 @@ def _try(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
     return True
 
 
-def _held_message(database: Path, held_by: Holder | None) -> str:
+def _locked_message(database: Path, held_by: Holder | None) -> str:
     who = (
         f"`newsdesk {held_by.command}` (pid {held_by.pid} on {held_by.host}, since {held_by.since})"
         if held_by and held_by.pid

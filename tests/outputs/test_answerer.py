@@ -20,7 +20,7 @@ def test_it_answers_again_after_its_processes_were_ended(tmp_path: Path) -> None
         answerer = Answerer(path)
         try:
             asked = "SELECT count(*) AS n FROM articles"
-            _, rows, _ = await answerer.ask(asked, {}, most=None, milliseconds=5000)
+            _, rows, _ = await answerer.run(asked, {}, most=None, milliseconds=5000)
             assert rows[0]["n"] == 0
             server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
             assert isinstance(server, int)
@@ -30,10 +30,10 @@ def test_it_answers_again_after_its_processes_were_ended(tmp_path: Path) -> None
                 os.kill(process.pid, signal.SIGKILL)
             for _ in range(20):
                 try:
-                    await answerer.ask(asked, {}, most=None, milliseconds=5000)
+                    await answerer.run(asked, {}, most=None, milliseconds=5000)
                 except Exception:  # what was asked as they ended may fail
                     await asyncio.sleep(0.2)
-            _, rows, _ = await answerer.ask(asked, {}, most=None, milliseconds=5000)
+            _, rows, _ = await answerer.run(asked, {}, most=None, milliseconds=5000)
             assert rows[0]["n"] == 0
         finally:
             answerer.close()

@@ -190,7 +190,7 @@ def test_a_lease_that_ended_without_an_answer_comes_back(store: Writer) -> None:
         now=NOW, until=NOW + timedelta(minutes=10), limit=5, per_host=5, sources=None, ignore_retry=False
     )
     later = NOW + timedelta(minutes=11)
-    store.housekeep(now=later, asked=[leased[0].id], give_up_gaps=timedelta(days=7))
+    store.housekeep(now=later, in_flight=[leased[0].id], give_up_gaps=timedelta(days=7))
     again = store.lease_entries(now=later, until=later, limit=5, per_host=5, sources=None, ignore_retry=False)
     assert [e.id for e in again] == [leased[1].id]
 
@@ -205,7 +205,7 @@ def test_what_is_asked_each_minute_or_second_reads_no_large_table_as_a_whole(sto
     store.request_stats(NOW)
     store.anything_due(NOW)
     store.lease_feeds(now=NOW, until=NOW, limit=5, due_only=True, sources=["a"], done=["x"], per_host=1)
-    store.housekeep(now=NOW, asked=[], give_up_gaps=timedelta(days=7))
+    store.housekeep(now=NOW, in_flight=[], give_up_gaps=timedelta(days=7))
     store.db.conn.set_trace_callback(None)
     for sql in said:
         if sql.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE", "DELETE")):

@@ -26,7 +26,7 @@ class RunCounts:
 
     def __init__(self, observer: Callable[[RunCounts], None] | None = None) -> None:
         self.rows: defaultdict[str, _Row] = defaultdict(_Row)
-        self.asked = 0
+        self.requested = 0
         self.answered = 0
         self.not_stored = 0  # responses that could not be stored because the database refused the write
         # requests of the complete pass; known once all its feeds are read

@@ -64,13 +64,13 @@ def describe_failure(error: BaseException, refused: dict[str, str], host: str) -
     for said in (name, inner[1] if inner else ""):
         if said in _SAID:
             return _SAID[said] + (_ignored_proxy() if _SAID[said] == _UNRESOLVED else "")
-    for words, said in _TELLING:
+    for words, said in _BY_MESSAGE:
         if re.search(words, text, re.IGNORECASE):
             return said
     return f"{name}: {text[:200]}" if text else name
 
 
-_TELLING = (
+_BY_MESSAGE = (
     ("Too many open files", "this machine has no file left for a connection (`ulimit -n`), and could not be requested"),
     ("certificate|SSL|TLS", "its certificate does not hold, or TLS failed"),
     ("max redirections", "it redirects in a circle, or more than [http] max_redirects times"),

@@ -114,7 +114,7 @@ class Frontier:
         if not self.plan.endless:
             self._taken.update(entry.source or "" for entry in leased.entries if entry.id)
         tasks += await self._article_tasks(leased.entries, now)
-        self.counts.asked += len(tasks)
+        self.counts.requested += len(tasks)
         await self._expect(leased.feeds, now)
         nothing = not (leased.feeds or leased.steps or leased.entries)
         if nothing and idle and not self.plan.endless:
@@ -131,10 +131,10 @@ class Frontier:
         def left(writer: Writer) -> int:
             if self.plan.backfill:
                 return sum(writer.pending_by_host(self.sources).values())
-            owed = {s: writer.count_pending(now=now, sources=[s], ignore_retry=False) for s in self.sources}
-            return sum(n if most is None else min(n, max(0, most - taken.get(s, 0))) for s, n in owed.items())
+            pending = {s: writer.count_pending(now=now, sources=[s], ignore_retry=False) for s in self.sources}
+            return sum(n if most is None else min(n, max(0, most - taken.get(s, 0))) for s, n in pending.items())
 
-        self.counts.expected = self.counts.asked + await self.writer.run(left)
+        self.counts.expected = self.counts.requested + await self.writer.run(left)
 
     def _feed_tasks(self, feeds: list[Feed], now: datetime) -> list[FeedTask]:
         tasks: list[FeedTask] = []

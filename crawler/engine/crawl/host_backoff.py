@@ -28,8 +28,8 @@ class HostBackoff:
         said = {url: t for url, t in self._said.get(record.host, {}).items() if t > now} | {record.url: until}
         self._said = {h: urls for h, urls in self._said.items() if max(urls.values()) > now} | {record.host: said}
         if len(said) > 1:
-            held = max(*said.values(), self._hosts.get(record.host, now))
-            self._hosts = {h: t for h, t in self._hosts.items() if t > now} | {record.host: held}
+            until = max(*said.values(), self._hosts.get(record.host, now))
+            self._hosts = {h: t for h, t in self._hosts.items() if t > now} | {record.host: until}
 
     def remaining(self, host: str) -> float:
         """Seconds until the host may be requested again; 0 where it is not paused."""

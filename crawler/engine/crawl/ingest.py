@@ -78,14 +78,14 @@ def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
 
 def _look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
     """Find the stored articles that the page may be the same as."""
-    article, asked = visit.article, visit.page.entry.article_id
+    article, requested_id = visit.article, visit.page.entry.article_id
     if article is None:
-        if asked is None or visit.page.status != 404:
+        if requested_id is None or visit.page.status != 404:
             return StoredMatches()
-        since = writer.first_not_found_at(asked)
+        since = writer.first_not_found_at(requested_id)
         return StoredMatches(not_found_since=parse_utc(since) if since else None)
     by_key = writer.articles_by_url_keys([address.url_key for address in visit.addresses])
-    ids = {article_id for article_id, _ in by_key.values()} | ({asked} if asked else set())
+    ids = {article_id for article_id, _ in by_key.values()} | ({requested_id} if requested_id else set())
     articles = {article_id: found for article_id in ids if (found := writer.article(article_id)) is not None}
     same: list[Article] = []
     if article.word_count >= SAME_TEXT_WORDS:

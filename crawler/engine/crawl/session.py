@@ -104,8 +104,8 @@ class CrawlSession:
         except BaseException:
             lock.close()
             raise
-        tally = RunCounts(observer)
-        desk = AsyncWriter(writer, wait_for_disk=what.endless)
+        counts = RunCounts(observer)
+        async_writer = AsyncWriter(writer, wait_for_disk=what.endless)
         pool = WorkerPool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
         if not what.endless and (newest is None or clock() - newest > RECENT):  # an endless run need not hurry
             pool.prepare()
@@ -114,10 +114,10 @@ class CrawlSession:
             plan=what,
             lock=lock,
             writer=writer,
-            async_writer=desk,
+            async_writer=async_writer,
             pool=pool,
-            counts=tally,
-            frontier=Frontier(config, desk, what, tally, clock),
+            counts=counts,
+            frontier=Frontier(config, async_writer, what, counts, clock),
             run_id=run_id,
             existed=existed,
             reload=reload,

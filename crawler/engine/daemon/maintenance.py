@@ -64,7 +64,7 @@ class Maintenance:
         now = self.live.now()
         writer.housekeep(
             now=now,
-            asked=self.frontier.entries_in_flight(),
+            in_flight=self.frontier.entries_in_flight(),
             steps=self.frontier.steps_in_flight(),
             give_up_gaps=GIVE_UP_GAPS * self.config.pace.scale,
         )

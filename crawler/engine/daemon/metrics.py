@@ -45,10 +45,10 @@ class LiveCollector:
 
     def collect(self) -> Iterator[Any]:
         """Yield the metrics."""
-        tally = self.live.frontier.counts
+        counts = self.live.frontier.counts
         for key, (name, text) in _COUNTS.items():
-            yield CounterMetricFamily(f"newsdesk_{name}", text, value=tally.total(key))
-        yield CounterMetricFamily("newsdesk_requests", "Requests made.", value=tally.asked)
+            yield CounterMetricFamily(f"newsdesk_{name}", text, value=counts.total(key))
+        yield CounterMetricFamily("newsdesk_requests", "Requests made.", value=counts.requested)
         yield GaugeMetricFamily(
             "newsdesk_requests_in_flight", "Requests under way.", value=self.live.frontier.in_flight
         )

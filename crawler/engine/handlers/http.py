@@ -41,7 +41,7 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
     # connections with more than LARGE_BODY bytes, in the order in which they reached it
     large: ClassVar[dict[BoundedProtocol, None]] = {}
     _head = 0
-    _held = 0
+    _buffered = 0
     _waits = False
 
     def request(self, request: Any) -> Any:
@@ -62,14 +62,14 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
                 self._end()
                 self._disconnectParser(Failure(HeadTooLarge()))
                 return
-        self._held += len(data)
+        self._buffered += len(data)
         BoundedProtocol.under_way += len(data)
         super().dataReceived(data)
         if self.state == "QUIESCENT":
             self._release()
         elif self._parser is None:
             self._end()
-        elif self._held > LARGE_BODY:
+        elif self._buffered > LARGE_BODY:
             self._wait_if_crowded()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
@@ -100,8 +100,8 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
 
     def _release(self) -> None:
         """Uncount a response that was passed on or dropped, and resume paused connections where there is room."""
-        BoundedProtocol.under_way -= self._held
-        self._held = 0
+        BoundedProtocol.under_way -= self._buffered
+        self._buffered = 0
         self._waits = False
         self.large.pop(self, None)
         for number, other in enumerate(list(self.large)):
@@ -166,11 +166,11 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
     def __init__(self, crawler: Any) -> None:
         super().__init__(crawler)
         self._pool._factory = _Factory  # noqa: SLF001 - as Scrapy itself does
-        self._told: dict[str, str] = {}
+        self._certificate_faults: dict[str, str] = {}
         if crawler.settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES"):
             policy: Any = self._contextFactory  # type: ignore[has-type]
             explained = _ExplainingTLSPolicy(policy)
-            self._contextFactory, self._told = explained, explained.faults
+            self._contextFactory, self._certificate_faults = explained, explained.faults
 
     async def download_request(self, request: Request) -> Any:
         """Send the request, unless its host was throttled meanwhile (PEERS F 14).
@@ -192,7 +192,7 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
 
     def _certificate(self, error: str, host: str) -> str | None:
         if "certificate verify failed" in error:
-            return self._told.pop(host, None)
+            return self._certificate_faults.pop(host, None)
         if "VerificationError" in error:
             return "its certificate is for another host"
         if "protocol version" in error or "unsupported protocol" in error:

@@ -68,7 +68,7 @@ def backfill(
                     writer.steps_looked(chosen, format_utc(since), format_utc(until)),
                 )
             )
-            held = _held(config, live) if dry else 0
+            stored = _count_stored(config, live) if dry else 0
             unread = {source: problems for source, (read, problems) in looked.items() if not read}
             for source, problems in unread.items():
                 live.counts.not_looked(source, _not_looked(problems))
@@ -76,7 +76,7 @@ def backfill(
             for url, error in (row for source, (_, rows) in looked.items() if source not in unread for row in rows):
                 say(f"{url}: {error}")
             if hosts or len(unread) < len(chosen):
-                say(_estimate(config, hosts, held, dry=dry))
+                say(_estimate(config, hosts, stored, dry=dry))
 
         live.frontier.on_listed = listed
 
@@ -113,7 +113,7 @@ def _take_feeds(config: Config, writer: Writer) -> None:
                     writer.set_archive(url, feed.archive_url, feed.kind)
 
 
-def _held(config: Config, live: CrawlSession) -> int:
+def _count_stored(config: Config, live: CrawlSession) -> int:
     """How many of the counted articles are already stored."""
     if not config.database.exists():
         return 0
@@ -121,12 +121,12 @@ def _held(config: Config, live: CrawlSession) -> int:
         return store.count_known(counted.backfill_keys())
 
 
-def _estimate(config: Config, hosts: dict[str, int], held: int, *, dry: bool) -> str:
+def _estimate(config: Config, hosts: dict[str, int], stored: int, *, dry: bool) -> str:
     """Report the number of articles and the duration at one request per host and delay.
 
     A longer Crawl-delay makes the backfill take longer.
     """
-    total = sum(hosts.values()) - held
+    total = sum(hosts.values()) - stored
     seconds = max(hosts.values(), default=0) * max(config.politeness.delay, 0.5)
     ends = " nothing was kept" if dry else " fetching; interrupt it as you like, the same command goes on"
     if total <= 0:

@@ -89,8 +89,8 @@ def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], da
 
 def _holder_serves(config: Config) -> bool:
     """Whether the process that locks the database fetches urgent entries; a restore or a rename does not."""
-    held = holder(config.database)
-    return held is not None and held.command.startswith(("crawl", "run", "scrapy", "backfill", "fetch"))
+    lock = holder(config.database)
+    return lock is not None and lock.command.startswith(("crawl", "run", "scrapy", "backfill", "fetch"))
 
 
 def _fetch_standalone(config: Config, urls: list[str]) -> list[Fetched]:
@@ -131,7 +131,7 @@ def _fetch_via_running(config: Config, urls: list[str], now: Callable[[], dateti
             time.sleep(0.1)
     finally:
         writer.close()
-    held = holder(config.database)
+    lock = holder(config.database)
     raise StorageError(
-        f"`newsdesk {held.command if held else '?'}` holds {config.database} and did not answer within {PATIENCE:.0f} s; the addresses are kept as urgent and will be fetched"
+        f"`newsdesk {lock.command if lock else '?'}` holds {config.database} and did not answer within {PATIENCE:.0f} s; the addresses are kept as urgent and will be fetched"
     )

@@ -57,10 +57,10 @@ async def _reprocess(
 def _write(writer: Writer, found: ReprocessResult, now: datetime) -> None:
     assert found.new is not None
     if found.changes:
-        new = merge_reextracted(found.held, found.new)
-        writer.reprocess(found.held.id, new, now, found.words, prints_of(new))
-    elif found.held.extractor != found.new.extractor:
-        writer.set_extractor(found.held.id, found.new.extractor or "", now)
+        new = merge_reextracted(found.stored, found.new)
+        writer.reprocess(found.stored.id, new, now, found.words, prints_of(new))
+    elif found.stored.extractor != found.new.extractor:
+        writer.set_extractor(found.stored.id, found.new.extractor or "", now)
 
 
 async def _read(
@@ -78,7 +78,7 @@ async def _one(store: Store, index: SourceIndex, held: Article, pool: WorkerPool
     try:
         raw = read_raw(store.path, held.warc_file or "", held.warc_offset or 0)
     except StorageError as error:
-        return ReprocessResult(held=held, new=None, error=str(error))
+        return ReprocessResult(stored=held, new=None, error=str(error))
     source = index.source(held.source or "") or index.for_url(raw.url)
     entry = store.entry_of(held.id) or Entry(id=0, feed_url="", source=held.source, url=held.url, url_key="")
     language = source.language if source else None
@@ -96,13 +96,13 @@ async def _one(store: Store, index: SourceIndex, held: Article, pool: WorkerPool
         read = functools.partial(worker.read_page, most=len(raw.body), keep=False, **how)
         found = await pool.run(read, raw, source=held.source or host_of(raw.url))
     except PageFailed as error:
-        return ReprocessResult(held=held, new=None, error=str(error))
+        return ReprocessResult(stored=held, new=None, error=str(error))
     extraction, new = found.reading.extraction, found.reading.article
     if extraction is None:
-        return ReprocessResult(held=held, new=None, error="the server refused that page (403)")
+        return ReprocessResult(stored=held, new=None, error="the server refused that page (403)")
     worse = new is not None and COMPLETENESS.index(new.completeness) < COMPLETENESS.index(held.completeness)
     return ReprocessResult(
-        held=held,
+        stored=held,
         new=None if worse else new,
         problem=extraction.problem or ("page that shows less" if worse else None),
     )

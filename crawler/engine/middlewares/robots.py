@@ -63,7 +63,7 @@ class RobotsMiddleware:
         self.apply(config)
         self._known: OrderedDict[str, RobotsCacheEntry] = OrderedDict()
         self._kept = 0  # bytes
-        self._asking: dict[str, asyncio.Future[RobotsCacheEntry]] = {}
+        self._requests: dict[str, asyncio.Future[RobotsCacheEntry]] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Self:
@@ -129,11 +129,11 @@ class RobotsMiddleware:
 
     async def _renewed(self, key: str) -> RobotsCacheEntry:
         """Fetch a host's robots.txt, once for all requests that wait for it."""
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = self._asking[key] = asyncio.ensure_future(self._fetch(f"{key}/robots.txt"))
-            asking.add_done_callback(lambda _: self._asking.pop(key, None))
-        robots = await asyncio.shield(asking)
+        request = self._requests.get(key)
+        if request is None:
+            request = self._requests[key] = asyncio.ensure_future(self._fetch(f"{key}/robots.txt"))
+            request.add_done_callback(lambda _: self._requests.pop(key, None))
+        robots = await asyncio.shield(request)
         if (before := self._known.pop(key, None)) is not None:
             self._kept -= before.size
         self._known[key] = robots

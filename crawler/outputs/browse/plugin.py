@@ -61,7 +61,7 @@ class StorePool:
         store: Store = self._held.store
         return store
 
-    async def ask(self, page: Callable[..., Any], *arguments: Any) -> Any:
+    async def run(self, page: Callable[..., Any], *arguments: Any) -> Any:
         """What a page shows, worked out in a thread, within LIMIT.
 
         Raises:
@@ -129,7 +129,7 @@ class LimitedDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
         most = self.ds.max_returned_rows + (self.ds.max_returned_rows == (page_size or self.ds.page_size))
         limit = min(filter(None, (self.ds.sql_time_limit_ms, custom_time_limit)))
         try:
-            columns, rows, more = await self.answerer.ask(
+            columns, rows, more = await self.answerer.run(
                 sql, params, most=most if truncate else None, milliseconds=limit
             )
         except MemoryError as error:
@@ -240,7 +240,7 @@ async def _answer(datasette: Any, request: Any, template: str, page: Callable[..
     name, shelf = _shelf(datasette)
     status = 200
     try:
-        context = await shelf.ask(page, *arguments)
+        context = await shelf.run(page, *arguments)
         if context is None:
             status, template, context = 404, "problem.html", {"problem": "Nothing is stored under this address."}
     except QueryTimeout:

@@ -71,7 +71,7 @@ class Answerer:
         self._pool: ProcessPool | None = None
         self._turns = asyncio.Semaphore(WORKERS)  # what waits in pebble's own queue would wait in its time limit
 
-    async def ask(
+    async def run(
         self, sql: str, params: Any, *, most: int | None, milliseconds: float
     ) -> tuple[tuple[str, ...], list[Row], bool]:
         """Answer one question.
