@@ -1,6 +1,6 @@
-"""Articles, their addresses, revisions, copies and the full-text index: a decision (a Verdict) is written.
+"""Write a Verdict: articles, their addresses, revisions, copies and the full-text index.
 
-Functions over one connection; they run inside a transaction that the caller opened (storage.writer).
+Functions over one connection; they run inside a transaction of the caller (storage.writer).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from storage.verdicts import Alias, FullerView, NewArticle, NotFound, Revision, 
 
 
 def apply_verdict(db: Any, verdict: Verdict) -> int | None:
-    """Write what one article request means; returns the id of the article it is about, if any."""
+    """Write the verdict on one fetched page; returns the id of its article, if any."""
     at = format_utc(verdict.at)
     article_id = verdict.article_id
     match verdict:
@@ -45,7 +45,7 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
             _touch(db, article_id, at)
         case NotFound() if article_id is not None:
             _mark_not_found(db, article_id, verdict, at)
-        case _:  # nothing is learned of an article
+        case _:  # the verdict is about no stored article
             pass
     if isinstance(verdict, Revision | FullerView | Alias) or (
         isinstance(verdict, Unchanged) and not verdict.shows_less and article_id is not None
@@ -60,7 +60,7 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
 
 
 def _touch(db: Any, article_id: int, at: str) -> None:
-    """The stored version is still what the page says."""
+    """Record that the page still shows the stored version."""
     db.conn.execute("UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id))
     db.conn.execute(
         "UPDATE revisions SET last_same_at = ? WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)",
@@ -75,7 +75,7 @@ def _renew_fingerprints(db: Any, article_id: int, prints: Sequence[int], at: dat
 
 
 def _mark_not_found(db: Any, article_id: int, verdict: NotFound, at: str) -> None:
-    """A stored article that has vanished keeps its text and gets vanished_at."""
+    """Set vanished_at once the article has vanished; its text stays."""
     db.conn.execute(
         "UPDATE articles SET first_not_found_at = coalesce(first_not_found_at, ?) WHERE id = ?", (at, article_id)
     )
@@ -90,7 +90,7 @@ def _mark_not_found(db: Any, article_id: int, verdict: NotFound, at: str) -> Non
 
 
 def _mark_found(db: Any, article_id: int, at: str) -> None:
-    """An article that had vanished and is back loses vanished_at."""
+    """Clear vanished_at of an article that is back."""
     db.conn.execute("UPDATE articles SET first_not_found_at = NULL WHERE id = ?", (article_id,))
     back = db.conn.execute(
         "UPDATE articles SET vanished_at = NULL, vanished_reason = NULL WHERE id = ? AND vanished_at IS NOT NULL",
@@ -101,7 +101,7 @@ def _mark_found(db: Any, article_id: int, at: str) -> None:
 
 
 def first_not_found_at(db: Any, article_id: int) -> str | None:
-    """Since when a stored article is not found; None where it is."""
+    """Since when a stored article's page is not found; None if it is found."""
     row = db.conn.execute("SELECT first_not_found_at FROM articles WHERE id = ?", (article_id,)).fetchone()
     return row[0] if row else None
 
@@ -132,7 +132,7 @@ def _insert(db: Any, article: Article, at: str) -> int:
 
 
 def _revise(db: Any, verdict: Revision, at: str) -> None:
-    """Keep the version that stands as a row of revisions (from the first edit on), then the new one beside it, then overwrite."""
+    """Store the current version in revisions (at the first edit), then the new one, then overwrite the article."""
     article_id = verdict.article_id
     held = article_by_id(db, article_id)
     assert held is not None
@@ -181,9 +181,10 @@ def _add_revision(
 def reprocess(
     db: Any, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]
 ) -> None:
-    """Put what a newer extractor reads on the kept page in the place of what is held: a version of cause `reprocess` where the text is another.
+    """Replace an article by what a newer extractor extracts from its raw page.
 
-    When the page was fetched and last seen the same stays as it was.
+    If the text differs, a revision of cause `reprocess` is stored. The times of the fetch and of the last unchanged
+    view stay.
     """
     held = article_by_id(db, article_id)
     assert held is not None
@@ -219,7 +220,7 @@ def reprocess(
 
 
 def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
-    """Raw pages that are gone are pointed at no more."""
+    """Remove the references to raw pages in deleted files."""
     for table in ("articles", "revisions"):
         db.conn.execute(
             f"UPDATE {table} SET warc_file = NULL, warc_offset = NULL WHERE warc_file IN (SELECT value FROM json_each(?))",
@@ -228,7 +229,7 @@ def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
 
 
 def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Article | None = None) -> None:
-    """Put the fields of `article` in the place of what is held; identity, story and first sight stay."""
+    """Overwrite the stored fields by those of `article`; identity, story and first_seen_at stay."""
     held = held or article_by_id(db, article_id)
     assert held is not None
     new = dataclasses.replace(
@@ -256,7 +257,7 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
             "UPDATE articles SET story_id = ?, duplicate_of = ? WHERE id = ?",
             (article.story_id, article.duplicate_of, article_id),
         )
-    if held.revision > 1 and new.revision == held.revision:  # a fuller view of the newest version, not another one
+    if held.revision > 1 and new.revision == held.revision:  # a fuller view of the newest version, not a new version
         db.conn.execute(
             "UPDATE revisions SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ?, warc_file = ?, warc_offset = ? WHERE article_id = ? AND number = ?",
             (
@@ -277,7 +278,7 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, held: Articl
 
 
 def rebuild_index(db: Any) -> int:
-    """Write the full-text index anew from the articles; returns how many."""
+    """Rebuild the full-text index from the articles; returns their number."""
     db.conn.execute("INSERT INTO articles_fts (articles_fts) VALUES ('delete-all')")
     count = 0
     for row in db.conn.execute(f"SELECT {COLUMNS} FROM articles a").fetchall():
@@ -289,14 +290,14 @@ def rebuild_index(db: Any) -> int:
 
 
 def _unprune(db: Any, addresses: Iterable[Address]) -> None:
-    """An article that was pruned and is kept again is no longer one that is left alone."""
+    """Remove the addresses of a pruned article that is stored again from pruned_urls."""
     keys = json.dumps([address.url_key for address in addresses])
     db.conn.execute("DELETE FROM pruned_urls WHERE url_key IN (SELECT value FROM json_each(?))", (keys,))
 
 
 def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: str) -> None:
     for address in addresses:
-        # The first row for a key stays, but an address that was only claimed by a canonical link gives way to one that was fetched.
+        # The first row for a key stays, but an address known only from a canonical link is replaced by a fetched one.
         db.conn.execute(
             "INSERT INTO article_urls (url_key, url, article_id, kind, first_seen_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (url_key) DO UPDATE SET "
             "article_id = excluded.article_id, kind = excluded.kind, url = excluded.url WHERE article_urls.kind = 'canonical' AND excluded.kind IN ('requested', 'final', 'amp')",
@@ -312,7 +313,7 @@ def _set_recheck(db: Any, article_id: int, recheck_at: datetime | None) -> None:
 
 
 def _complete_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
-    """Give back the leases of the entries that this verdict answers, and complete the others that list the same article."""
+    """Complete the entries of this verdict and release their leases; complete other entries of the same article."""
     state = verdict.entry_state
     retry = format_utc_ceil(verdict.retry_at) if verdict.retry_at else None
     not_before = format_utc_ceil(verdict.not_before) if verdict.not_before else None
@@ -333,7 +334,7 @@ def _complete_entries(db: Any, verdict: Verdict, article_id: int | None) -> None
 def change(
     db: Any, article_id: int, at: str, op: str, *, uid: str | None = None, merged_into: int | None = None
 ) -> None:
-    """Tell what happened to an article; the uid of one that leaves."""
+    """Append to the change log; `uid` is of an article that is deleted."""
     db.conn.execute(
         "INSERT INTO changes (article_id, at, op, uid, merged_into) VALUES (?, ?, ?, ?, ?)",
         (article_id, at, op, uid, merged_into),
