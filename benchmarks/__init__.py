@@ -1,1 +1,1 @@
-"""What measures speed and quality; runnable by anyone."""
+"""Benchmarks of speed and quality; anyone can run them."""

@@ -1,6 +1,7 @@
-"""A made-up archive of any size: 2,000 articles a day from 200 sources, as a crawler of years would have left it. Written past the store, for speed.
+"""A synthetic archive of any size: 2,000 articles a day from 200 sources, as after years of crawling.
 
-One in seven is a copy of another outlet's story, one in twenty was edited; texts have 100 to 900 words. The newest article is of this hour.
+It is written with plain SQL instead of the store, for speed. One article in seven is a copy of another outlet's story,
+one in twenty was edited; texts have 100 to 900 words. The newest article is of this hour.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _chunk(job: tuple[int, int, datetime]) -> list[Row]:
 
 
 def build(path: Path, total: int, *, now: datetime | None = None) -> float:
-    """Write an archive; seconds that it took."""
+    """Write an archive; returns the seconds it took."""
     began = time.monotonic()
     now = (now or datetime.now(UTC)).replace(microsecond=0)
     open_writer(path).close()

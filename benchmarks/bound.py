@@ -1,4 +1,6 @@
-"""B of benchmarks.crawl: the reference bound. A bare asyncio client, trafilatura with metadata on all cores, inserts by the hundred.
+"""B of benchmarks.crawl: the reference bound.
+
+A bare asyncio client, trafilatura with metadata on all cores, inserts in batches of a hundred.
 
 python -m benchmarks.bound DATABASE FEED…
 """
@@ -20,7 +22,7 @@ Row = tuple[str, str | None, str | None, str | None, str | None]
 
 
 async def get(url: str) -> bytes:
-    """One request, one connection: as bare as it gets."""
+    """One request on its own connection."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
     writer.write(

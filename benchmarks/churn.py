@@ -1,11 +1,12 @@
-"""A crawler among feeds that never rest: resident memory and the size of its database, minute by minute. Runs `newsdesk run` beside a local server.
+"""Memory and database size of a crawler of ever-changing feeds, minute by minute.
 
     python -m benchmarks.churn [--minutes 30] [--json FILE]
-    python -m benchmarks.churn --month        # a month of polls of two such feeds, one after another without waiting: the size of the database day by day
+    python -m benchmarks.churn --month        # the polls of a month of two such feeds, without waiting: the size by day
 
-Eight sources on addresses of 127/8, polled each second: each brings a new article every five seconds and edits an older one; two give every entry a
-new id at each poll, one gives it a new address too, one lists entries without any address. What is asked of it: memory that grows less than 5 % after
-the first five minutes, and a database whose growth comes from articles alone.
+Runs `newsdesk run` with a local server: eight sources on addresses of 127/8, polled every second. Each brings a new
+article every five seconds and edits an older one; two give every entry a new id at each poll, one also a new address,
+one lists entries without any address. Expected: memory grows by less than 5 % after the first five minutes, and the
+database grows by articles alone.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def resident(pid: int) -> float:
-    """Megabytes."""
+    """Resident memory in megabytes."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -182,7 +183,10 @@ def _counts(database: Path) -> dict[str, int]:
 
 
 def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
-    """A month of polls each ten minutes, of a feed whose ids change each time and of one that has no links either, with the daily pruning."""
+    """A month of polls every ten minutes, with the daily pruning, of two feeds.
+
+    The ids of both change at each poll; the second has no links either.
+    """
     from crawler.config.models import Schedule, Source
     from crawler.feeds.parser import parse_feed
     from crawler.feeds.revisit import KnownEntries, PollResponse, decide

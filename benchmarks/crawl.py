@@ -1,10 +1,13 @@
-"""A crawl from end to end beside two others, on a local news web (benchmarks/web.py): wall, CPU, memory, requests, text.
+"""A complete crawl compared with two others, on a local news web (benchmarks/web.py).
 
     python -m benchmarks.crawl [--articles 500] [--hosts 12] [--rounds 3] [--json FILE] [--peers] [--broken] [--short]
 
-A is the naive way (benchmarks/naive.py), B the reference bound (benchmarks/bound.py), C newsdesk: `newsdesk crawl`, settings as shipped but for the politeness
-that a web on loopback does not need. They run in turn, round by round, and medians are printed. Then newsdesk crawls the unchanged web once more.
---short is C alone on a small web, for CI: it fails when an article is lost, a request is made twice, or memory runs away; never for time.
+Measures wall time, CPU, memory, requests and text. A is the naive way (benchmarks/naive.py), B the reference bound
+(benchmarks/bound.py), C newsdesk: `newsdesk crawl` with default settings, except for the delays that a web on loopback
+does not need. They run in turn, round by round, and medians are reported. Then newsdesk crawls the unchanged web once
+more.
+--short is C alone on a small web, for CI: it fails if an article is lost, a request is made twice, or memory exceeds
+its limit; never for time.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from benchmarks import peers, sabotage, web
 from benchmarks.process import machine, run
 
 ROOT = Path(__file__).resolve().parent.parent
-MEMORY = 400  # MB of the whole tree, at most
+MEMORY = 400  # MB of all processes together, at most
 _WORDS = re.compile(
     "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0e7f]|[^\\W\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0e7f]+"
 )
@@ -95,7 +98,7 @@ def stored(database: Path, name: str) -> dict[str, str]:
 
 
 def f1_of(texts: Mapping[str, str], pages: Sequence[web.Page]) -> float:
-    """Mean F1 of runs of four words, over the pages whose text somebody has written down; a text that is not there counts as empty."""
+    """Mean F1 of runs of four words, over the pages with a known text; a missing text counts as empty."""
     scores = [_f1(page.truth, texts.get(page.url, "")) for page in pages if page.truth is not None]
     return round(statistics.mean(scores), 4) if scores else 0.0
 
@@ -110,11 +113,14 @@ def _fours(text: str) -> Counter[tuple[str, ...]]:
     return Counter(tuple(words[i : i + 4]) for i in range(max(1, len(words) - 3)) if words)
 
 
-LIMIT = 2  # seconds that a page may take, where some hang
+LIMIT = 2  # time limit of a page in seconds, where some hang
 
 
 def broken(pages: Sequence[web.Page], rounds: int, folder: Path) -> dict[str, Any]:
-    """C on a web, and on the same web with one page in fifty that hangs its worker or crashes it; throughput is printed without the time that hanging costs by itself."""
+    """C on a web, and on the same web where one page in fifty hangs or crashes its worker.
+
+    Throughput is computed without the time limits of the hanging pages.
+    """
     bad = {n: sabotage.HANGS if n % 100 == 25 else sabotage.CRASHES for n in range(25, len(pages), 50)}
     whole = [page for n, page in enumerate(pages) if n not in bad]
     marked = [replace(page, path=f"{bad[n]}{n}.html") if n in bad else page for n, page in enumerate(pages)]
@@ -198,7 +204,7 @@ def table(found: Mapping[str, Any]) -> str:
 
 
 def short(pages: Sequence[web.Page], counts: Callable[[], dict[str, int]], folder: Path) -> int:
-    """C twice; what must hold at any speed."""
+    """C twice; checks that do not depend on speed."""
     first, second = (measure("C", newsdesk, folder, pages, counts) for _ in range(2))
     wrong = [
         f"{figure} is {found:g}, expected {wanted}"
@@ -230,7 +236,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="C alone, 120 articles: what must hold at any speed")
     parser.add_argument("--json", metavar="FILE", help="- is stdout")
     chosen = parser.parse_args()
-    # Peers ask for the pictures of a page: those of real pages are on real hosts.
+    # Peers also fetch the images of a page: those of real pages are on real hosts.
     corpus = None if chosen.peers else web.CORPUS
     pages = web.build(120 if chosen.short else chosen.articles, chosen.hosts, corpus=corpus)
     with tempfile.TemporaryDirectory(prefix="newsdesk-bench-") as name:

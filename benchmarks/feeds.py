@@ -1,10 +1,12 @@
-"""Many feeds, one crawler, one core: CPU a poll, polls a second, memory, open files. Runs `newsdesk run` beside a local server of its own.
+"""Many feeds, one crawler, one core: CPU per poll, polls per second, memory, open files.
 
-    python -m benchmarks.feeds [--feeds 10000 …] [--hosts 2000] [--items 5] [--passes new not_modified unchanged changed] [--json FILE]
+    python -m benchmarks.feeds [--feeds 10000 …] [--hosts 2000] [--items 5] [--passes new not_modified unchanged
+    changed] [--json FILE]
 
-Entries have no links, so that polls alone are measured. All feeds are due at once in each pass (the schedule is long; the due times are set back between
-the passes): first each is new, then the server answers 304, then 200 with the body of before, then 200 with one entry more. The hosts are addresses of
-127/8, a listening socket each, and delay is a second between two requests to a host unless --delay says otherwise.
+Runs `newsdesk run` with a local server. Entries have no links, so that only polls are measured. All feeds are due at
+once in each pass (the schedule is long; the due times are set back between the passes): first each is new, then the
+server responds with 304, then with 200 and the same body, then with 200 and one more entry. The hosts are addresses of
+127/8 with one listening socket each, and the delay between two requests to a host is one second, or --delay.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def body(path: str, first: int, items: int) -> bytes:
 
 
 class Server:
-    """What the feeds say in this pass."""
+    """The responses of the feeds in the current pass."""
 
     def __init__(self, items: int, mode: Any) -> None:
         self.items, self.mode = items, mode
@@ -94,7 +96,7 @@ def serve(hosts: int, items: int, mode: Any, ready: Any) -> None:
 
 
 class Crawler:
-    """`newsdesk run`, and what /proc tells of it."""
+    """`newsdesk run`, and its statistics from /proc."""
 
     def __init__(self, folder: Path) -> None:
         self.database = folder / "news.db"
@@ -105,12 +107,12 @@ class Crawler:
         os.sched_setaffinity(self.process.pid, {min(os.sched_getaffinity(0))})
 
     def cpu(self) -> float:
-        """Seconds of the crawler and of every process below it, those that ended included: feeds are read by workers."""
+        """CPU seconds of the crawler and all its descendants, including ended ones: workers parse the feeds."""
         stats: dict[int, list[str]] = {}
         for path in Path("/proc").glob("[0-9]*/stat"):
             try:
                 stats[int(path.parent.name)] = path.read_text().rsplit(") ", 1)[1].split()
-            except OSError:  # it ended meanwhile
+            except OSError:  # the process has ended
                 continue
         ours = [self.process.pid]
         for pid in ours:

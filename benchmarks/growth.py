@@ -1,10 +1,10 @@
-"""What an archive costs as it grows: storing one more, and the questions people run_searches, at 10,000, 100,000 and 1,000,000 articles.
+"""The cost of a growing archive: storing an article, and common queries, at 10,000, 100,000 and 1,000,000 articles.
 
     python -m benchmarks.growth [--articles 10000 100000 1000000] [--keep FOLDER] [--json FILE]
 
-The archives are made up (benchmarks/archive.py) and kept in FOLDER for the next time. Storing is what the crawler does for a page: the look-ups of the
-decision, the decision, and its writing, in transactions of ten; CPU is told, as the disk's syncs hide everything else. Questions go through storage.Store, of a file in the
-system's cache.
+The archives are synthetic (benchmarks/archive.py) and stored in FOLDER for the next time. Storing is what the crawler
+does for a page: lookups, verdict and writing, in transactions of ten; CPU time is reported, as disk syncs dominate wall
+time. Queries go through storage.store.Store, on a file in the system's cache.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from storage.store import open_store
 from storage.verdicts import NewArticle
 from storage.writer import Writer, open_writer
 
-MORE = 600  # articles that are stored to measure it
+MORE = 600  # articles that are stored for the measurement
 BATCH = 10
-SEARCHES = 60  # questions of a kind
+SEARCHES = 60  # queries of each kind
 
 
 def visits(path: Path, count: int, seed: int, now: datetime) -> list[PageVisit]:
-    """New articles, one in seven of them the copy of a kept one."""
+    """New articles, one in seven of them the copy of a stored one."""
     prose, found = Prose(seed), []
     with open_store(path) as store:
         kept = [hit.article for hit in store.articles(Filter(limit=500))]
@@ -84,7 +84,7 @@ def visits(path: Path, count: int, seed: int, now: datetime) -> list[PageVisit]:
 
 
 def listed(writer: Writer, found: Sequence[PageVisit], now: datetime) -> list[PageVisit]:
-    """Put their entries into the frontier, as polls would have done."""
+    """Insert their entries, as polls would have done."""
     with writer.transaction():
         ids = [
             writer.db.conn.execute(
@@ -111,7 +111,7 @@ def listed(writer: Writer, found: Sequence[PageVisit], now: datetime) -> list[Pa
 
 
 def storing(path: Path, seed: int) -> dict[str, float]:
-    """Milliseconds of CPU and of wall for one article more."""
+    """Milliseconds of CPU and of wall time for storing one article."""
     now = datetime.now(UTC).replace(microsecond=0)
     found = visits(path, MORE, seed, now)
     cpu, wall, copies = [], [], 0
@@ -124,7 +124,7 @@ def storing(path: Path, seed: int) -> dict[str, float]:
                     with writer.savepoint():
                         verdict, _ = store_visit(writer, visit)
                         copies += isinstance(verdict, NewArticle) and verdict.is_copy
-            if start < MORE // 3:  # a crawler runs for months: what it reads first is not counted
+            if start < MORE // 3:  # a crawler runs for months: the warm-up is not counted
                 continue
             cpu.append(1000 * (time.process_time() - spent) / BATCH)
             wall.append(1000 * (time.perf_counter() - began) / BATCH)
@@ -137,13 +137,13 @@ def storing(path: Path, seed: int) -> dict[str, float]:
 
 
 def questions(path: Path, seed: int) -> dict[str, Callable[[], Any]]:
-    """What people run_searches, each time of something else: words and articles are drawn from what is kept."""
+    """Common queries with random parameters: words and articles are drawn from the archive."""
     store, draw, now = open_store(path), random.Random(seed), datetime.now(UTC)
     newest = store.db.conn.execute("SELECT max(id) FROM articles").fetchone()[0]
     common = Prose(0).common
 
     def words(count: int) -> str:
-        """Words of one headline that say something, as people search: not the hundred commonest."""
+        """Words of one headline that people would search for: not the hundred most common."""
         article = store.article(draw.randint(1, newest))
         found = [word for word in (article.title or "").split() if word.lower() not in common] if article else []
         return " ".join(draw.sample(found, min(count, len(found))))
@@ -193,7 +193,7 @@ def questions(path: Path, seed: int) -> dict[str, Callable[[], Any]]:
 
 
 def searching(path: Path, seed: int) -> dict[str, dict[str, float]]:
-    """Median and 95th percentile of each question, in milliseconds of wall."""
+    """Median and 95th percentile of each query, in milliseconds of wall time."""
     found = {}
     for name, run_searches in questions(path, seed).items():
         times = []
@@ -212,7 +212,7 @@ def searching(path: Path, seed: int) -> dict[str, dict[str, float]]:
 
 
 def opening(path: Path) -> float:
-    """Milliseconds to open an archive for reading and run_searches for one article."""
+    """Milliseconds to open an archive for reading and query one article."""
     times = []
     for _ in range(9):
         began = time.perf_counter()
@@ -223,7 +223,10 @@ def opening(path: Path) -> float:
 
 
 def read_through(path: Path) -> None:
-    """Into the system's cache, as it is beside a crawler; what a cold file costs is the disk's affair."""
+    """Read a file into the system's cache, as it would be while a crawler runs.
+
+    The cost of a cold file depends on the disk.
+    """
     with path.open("rb") as file:
         while file.read(1 << 24):
             pass

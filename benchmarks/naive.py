@@ -1,4 +1,6 @@
-"""A of benchmarks.crawl: the naive way. A minimal Scrapy spider, trafilatura inline with metadata, one insert a page.
+"""A of benchmarks.crawl: the naive way.
+
+A minimal Scrapy spider, trafilatura inline with metadata, one insert per page.
 
 python -m benchmarks.naive DATABASE FEED…
 """

@@ -1,9 +1,10 @@
-"""How fast the pages of `newsdesk browse` answer in a large archive, at rest and while a crawl writes.
+"""Response times of the pages of `newsdesk browse` with a large archive, idle and while a crawl writes.
 
     python -m benchmarks.pages [--articles 100000 1000000] [--keep FOLDER] [--json FILE]
 
-The server is the real one, asked over HTTP, one request after another, each time for something else. "Writing" is another process that stores thirty articles a second
-as the crawler does (look-ups, decision, writing, a transaction of three, synced). Aim: a median under 100 ms at 100,000 articles, under 300 ms at a million, while a crawl writes.
+The server is the real one, queried over HTTP, one request after another, each time for another page. "Writing" is
+another process that stores thirty articles a second as the crawler does (lookups, verdict, writing, a transaction of
+three, synced). Aim: a median under 100 ms at 100,000 articles, under 300 ms at a million, while a crawl writes.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ from storage.writer import open_writer
 
 ASKED = 40
 EVERY = 0.1  # seconds between transactions of the writer
-AT_ONCE = 3  # articles in one
+AT_ONCE = 3  # articles per transaction
 
 
 def addresses(path: Path, seed: int) -> dict[str, Callable[[], str]]:
-    """An address of each kind of page, of something else each time."""
+    """A function for each kind of page that returns a random address."""
     draw, common = random.Random(seed), Prose(0).common
     with open_store(path) as store:
         newest = store.db.conn.execute("SELECT max(id) FROM articles").fetchone()[0]
@@ -78,7 +79,7 @@ def addresses(path: Path, seed: int) -> dict[str, Callable[[], str]]:
 
 
 def write(path: str, seed: int, stop: Any) -> None:
-    """Store articles until told to stop."""
+    """Store articles until stopped."""
     with open_writer(Path(path)) as writer:
         while not stop.is_set():
             seed += 1
@@ -126,7 +127,7 @@ def browsing(path: Path) -> Iterator[http.client.HTTPConnection]:
 
 
 def asking(connection: http.client.HTTPConnection, pages: dict[str, Callable[[], str]]) -> dict[str, dict[str, float]]:
-    """Milliseconds of each page: median, 95th percentile, the longest."""
+    """Milliseconds of each page: median, 95th percentile, the first request."""
     found = {}
     for name, address in pages.items():
         times = []
@@ -148,8 +149,8 @@ def asking(connection: http.client.HTTPConnection, pages: dict[str, Callable[[],
 
 
 def measure(path: Path, seed: int) -> dict[str, Any]:
-    """All pages of one archive, at rest and beside a writer."""
-    open_writer(path).close()  # brings an older file up to date
+    """All pages of one archive, idle and while another process writes."""
+    open_writer(path).close()  # migrates an older file
     read_through(path)
     pages = addresses(path, seed)
     with browsing(path) as connection:

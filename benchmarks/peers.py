@@ -1,4 +1,4 @@
-"""The peers of benchmarks.crawl, each in a virtual environment of its own, each the way its documentation shows first.
+"""The peers of benchmarks.crawl, each in its own virtual environment, used as first shown in its documentation.
 
 python -m benchmarks.peers NAME DATABASE FEED…          (in that environment; NAME is one of PEERS)
 """
@@ -18,17 +18,18 @@ import venv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+# name: package for pip
 PEERS = {
     "news-please": "news-please",
     "newspaper4k": "newspaper4k",
     "trafilatura": "trafilatura",
-}  # name: what pip installs
+}
 Way = Callable[[Path, Sequence[str]], list[str]]
 Row = tuple[str, str | None, str | None]
 
 
 def install(folder: Path) -> dict[str, Way]:
-    """Make their environments with pip; for each that it could install, its command as benchmarks.crawl wants it."""
+    """Create their environments with pip; returns the commands of those that could be installed."""
     ready = {}
     for name, package in PEERS.items():
         print(f"installing {name}", file=sys.stderr)
@@ -62,7 +63,7 @@ def newspaper4k(links: list[str]) -> Iterator[Row]:
 
 
 def trafilatura(links: list[str]) -> Iterator[Row]:
-    """Its command over a folder of pages, as it refuses to ask addresses of loopback itself."""
+    """Its command on a folder of pages, as it refuses to fetch loopback addresses itself."""
     with tempfile.TemporaryDirectory() as folder:
         pages, texts = Path(folder, "pages"), Path(folder, "texts")
         pages.mkdir()
@@ -91,7 +92,7 @@ def main(name: str, database: str, feeds: list[str]) -> None:
 
 def _read(feed: str) -> str:
     with urllib.request.urlopen(feed, timeout=30) as answer:
-        return gzip.decompress(answer.read()).decode()  # the benchmark's server packs all it says
+        return gzip.decompress(answer.read()).decode()  # the benchmark's server compresses every response
 
 
 if __name__ == "__main__":

@@ -1,17 +1,23 @@
-"""Polling policies side by side, over a simulated fortnight of feeds: requests spent, entries missed, delay until an entry is seen.
+"""Polling policies compared on a simulated fortnight of feeds: requests, entries missed, delay until first sight.
 
     python -m benchmarks.polling [--feeds 2000] [--days 14] [--seed 1] [--json FILE]
 
-The world: feeds with log-normal rates (median 8 entries a day, one in twenty above 200, one in twenty below one in three days; the log-rates of the real feeds of our test data deviate by 2.4, here by 2.0), a profile by hour (von
-Mises, concentration 0.5 to 3: from round the clock to office hours) and by weekday, bursts of three to eight times the rate for up to two hours, windows of 10 to 50 entries, one feed in ten that dies for hours or days and returns. A window
-always holds what its feed brings in eleven minutes, so that the ten-minute floor could see all. Poll times are those of one crawler
-without delays of its own. Every policy sees the same feeds and is counted from the second day on: a policy has a day to learn.
+The simulation: feeds with log-normal rates (median 8 entries a day, one in twenty above 200, one in twenty below one in
+three days; the standard deviation of the log-rates is 2.4 for the real feeds of the test data, 2.0 here), a profile by
+hour (von Mises, concentration 0.5 to 3: from round the clock to office hours) and by weekday, bursts of three to eight
+times the rate for up to two hours, windows of 10 to 50 entries, one feed in ten that is down for hours or days and
+returns. A window always contains the entries of eleven minutes, so that polls every ten minutes, the shortest interval,
+would see all. Poll times are those of one crawler without delays of its own. Every policy sees the same feeds and is
+counted from the second day on: a policy has a day to learn.
 
-`missed`: entries that left their window unseen; a poll each ten minutes would have found them there. `missed_while_dead`: those that were published, or left their
-window, while their feed answered nobody; counted apart. `missed_unrecorded`: either kind, without a poll that could tell (no overlap with the window before). "ours" runs
-crawler/feeds/revisit.py itself, with its shipped settings; "ours_at_fixed30" is ours with `[schedule] default` tuned until it spends the requests
-of "fixed30". miniflux: entry_frequency, a week's mean, 5 minutes to 24 hours, 3 failures stop a feed for good. mediacloud: 12 hours to begin with; overlap of
-67 % and more on two polls adds 10 minutes, under 33 % takes 60 off; its floor is put at 10 minutes (its own default floor of 12 hours never shortens); linear back-off.
+`missed`: entries that left their window unseen; a poll every ten minutes would have found them. `missed_while_dead`:
+entries that were published, or left their window, while their feed was down; counted separately. `missed_unrecorded`:
+either kind, without a poll that could detect the gap (no overlap with the window before). "ours" runs
+crawler/feeds/revisit.py itself with its default settings; "ours_at_fixed30" is the same with `[schedule] default` tuned
+until it makes as many requests as "fixed30". miniflux: entry_frequency, a week's mean, 5 minutes to 24 hours, 3
+failures stop a feed permanently. mediacloud: 12 hours at first; overlap of 67 % and more on two polls adds 10 minutes,
+under 33 % subtracts 60; its minimum is set to 10 minutes (its own default minimum of 12 hours never shortens); linear
+back-off.
 """
 
 from __future__ import annotations
@@ -43,7 +49,7 @@ FLOOR = 600.0
 
 @dataclass
 class World:
-    """One feed: when it published what, how much it lists, when it was dead."""
+    """One feed: its entries by time of publication, its window, and when it was down."""
 
     entries: list[float]
     window: int
@@ -53,11 +59,11 @@ class World:
         return not any(start <= at < end for start, end in self.dead)
 
     def shown(self, entry: float) -> float:
-        """When an entry could be seen: once it was published, and its feed was back."""
+        """When an entry could first be seen: published, and its feed not down."""
         return next((end for start, end in self.dead if start <= entry < end), entry)
 
     def listed(self, at: float) -> tuple[int, int]:
-        """Indexes of the entries in the window at a time: from, to."""
+        """The index range of the entries in the window at a time: (from, to)."""
         end = bisect.bisect_right(self.entries, at)
         return max(0, end - self.window), end
 
@@ -87,7 +93,7 @@ def make_feed(rng: random.Random, days: int) -> World:
             entries.append(at)
     densest = max((bisect.bisect_right(entries, e + 660) - i for i, e in enumerate(entries)), default=0)
     window = next((w for w in sorted({rng.choice([10, 15, 20, 25, 30, 50]), 30, 40, 50}) if w > densest), 0)
-    if not window:  # no feed lists more than 50: the crowd beyond that is taken out
+    if not window:  # no feed lists more than 50: entries beyond that are removed
         window, kept = 50, []
         for entry in entries:
             if len(kept) < 49 or entry - kept[-49] > 660:
@@ -112,7 +118,7 @@ class Fixed:
 
 
 class EntryFrequency:
-    """miniflux 2.2: a week's worth of minutes, divided by the week's entries."""
+    """miniflux 2.2: the minutes of a week, divided by the week's entries."""
 
     def start(self) -> None:
         self.failures, self.seen = 0, []
@@ -131,7 +137,7 @@ class EntryFrequency:
 
 
 class Overlap:
-    """Media Cloud rss-fetcher: the share of a window that was seen before."""
+    """Media Cloud rss-fetcher: by the share of known entries in a window."""
 
     def start(self) -> None:
         self.wait, self.failures, self.last = 12 * HOUR, 0, 0.5
@@ -187,7 +193,7 @@ _ENTRIES: dict[float, FeedEntry] = {}
 
 
 def _entry(at: float) -> FeedEntry:
-    """An entry, made once: what it says beside its time does not matter here."""
+    """A cached entry: only its time matters here."""
     if at not in _ENTRIES:
         _ENTRIES[at] = FeedEntry(identity=str(at), url=None, published_at=format_utc(datetime.fromtimestamp(at, UTC)))
     return _ENTRIES[at]
@@ -220,7 +226,7 @@ def run_feed(feed: World, policy: Any, offset: float, end: float, score: Score) 
             for index in lost:
                 if feed.entries[index] >= counted_from:
                     score.items += 1
-                    leaves = feed.entries[index + feed.window]  # with the entry that takes its place
+                    leaves = feed.entries[index + feed.window]  # when the next entry takes its place
                     could = feed.alive(feed.entries[index]) and feed.alive(leaves)
                     score.missed += could
                     score.missed_while_dead += not could
@@ -255,7 +261,10 @@ def row(score: Score) -> dict[str, float]:
 
 
 def tuned(feeds: list[World], requests: int, days: int, seed: int) -> tuple[Score, float]:
-    """Ours with the `default` that spends that many requests, within one per cent: bisection on a tenth of the feeds, then on all."""
+    """The policy "ours" with the `default` that makes that many requests, within one per cent.
+
+    Bisection on a tenth of the feeds, then on all.
+    """
     low, high = 120.0, 6 * HOUR
     sample, share = feeds[::10], 0.0
     fixed = simulate(sample, lambda: Fixed(30), days, seed).requests

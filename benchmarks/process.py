@@ -1,6 +1,7 @@
-"""One command with all the processes it starts: wall, CPU, and memory that is shared counted once (PSS). Linux.
+"""Run a command and measure wall time, CPU, and memory with shared pages counted once (PSS), of all its processes.
 
-The children of children are counted too, also those whose parent ended before them: this process takes them over (PR_SET_CHILD_SUBREAPER).
+Linux only. Grandchildren are counted too, also those whose parent ended before them: this process adopts them
+(PR_SET_CHILD_SUBREAPER).
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 _SUBREAPER = 36
-_LOOK = 0.25  # seconds between two looks at the memory
+_LOOK = 0.25  # seconds between two samples of the memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a command took."""
+    """Resources that a command used."""
 
     wall_s: float
     cpu_s: float
@@ -33,7 +34,7 @@ class Usage:
 
 
 def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 900) -> Usage:
-    """Run a command to its end, and until all that it started has ended."""
+    """Run a command until it and all its processes have ended."""
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     others = _below(os.getpid())
     before, began = _cpu(), time.monotonic()
@@ -66,7 +67,7 @@ def _cpu() -> float:
 
 
 def _below(root: int) -> set[int]:
-    """Every process below a process."""
+    """All descendants of a process."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -92,14 +93,14 @@ def _watch(others: set[int], done: threading.Event, most: list[float]) -> None:
 
 
 def _reap(others: set[int]) -> None:
-    """Wait for what the command left behind; what does not end within ten seconds is ended."""
+    """Wait for remaining processes of the command; kill them after ten seconds."""
     until = time.monotonic() + 10
     while left := _below(os.getpid()) - others:
         for pid in left:
             try:
                 if os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() > until:
                     os.kill(pid, 9)
-            except (ChildProcessError, ProcessLookupError):  # somebody else's child yet
+            except (ChildProcessError, ProcessLookupError):  # not adopted yet
                 continue
         time.sleep(0.02)
 

@@ -1,4 +1,7 @@
-"""Made-up prose of realistic lengths and word frequencies, the same for the same seed: what benchmarks store and serve where there is no corpus."""
+"""Synthetic text with realistic lengths and word frequencies, reproducible by seed.
+
+Benchmarks store and serve it where there is no corpus.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,7 @@ VOCABULARY = 40_000
 
 
 class Prose:
-    """Sentences, headlines and names from one seed; words follow Zipf's law, as those of news do."""
+    """Sentences, headlines and names from one seed; words follow Zipf's law, as in news."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -110,7 +113,7 @@ class Prose:
 
     @property
     def common(self) -> frozenset[str]:
-        """Words that say nothing, and the hundred commonest beside them: nobody searches for them alone."""
+        """Stop words and the next hundred most common words: nobody searches for them alone."""
         return frozenset(self._words[:200])
 
     def words(self, count: int) -> list[str]:
@@ -124,7 +127,7 @@ class Prose:
         return " ".join(self.sentence() for _ in range(self.random.choice((1, 2, 2, 3))))
 
     def text(self, words: int) -> str:
-        """Paragraphs of about so many words."""
+        """Paragraphs of about so many words in total."""
         found: list[str] = []
         count = 0
         while count < words:

@@ -1,10 +1,11 @@
-"""The quality gate: how right the records are, against floors pinned in floors.toml beside the hash of the corpus they were measured on.
+"""The quality gate: scores of extraction against floors in floors.toml, which has the hash of their corpus.
 
     python -m benchmarks.quality [--json] [--speed]
 
-Figures come from the scorers that stand beside the corpus (NEWSDESK_CORPUS, default ../shared), run as processes; where there is no
-corpus the gate says so and passes. A figure below its floor fails it; on another corpus figures are shown and not compared. Lowering a
-floor is a commit that says why. Time is shown with --speed (trafilatura as it comes, in the same run) and never fails anything.
+Scores come from the scorers next to the corpus (NEWSDESK_CORPUS, default ../shared), run as processes; without a corpus
+the gate says so and passes. A score below its floor fails; on another corpus scores are printed and not compared. A
+commit that lowers a floor gives the reason. Time is printed with --speed (plain trafilatura in the same run) and never
+fails.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from typing import Any
 
 FLOORS = Path(__file__).with_name("floors.toml")
 ROOT = Path(__file__).resolve().parents[1]
-# Fewer of these is better.
+# Lower is better for these.
 CEILINGS = {"errors", "empty", "false_merges", "text_tells"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One figure beside its floor (or ceiling); None where none is pinned."""
+    """One score with its floor (or ceiling); None if none is pinned."""
 
     part: str
     name: str
@@ -38,14 +39,14 @@ class Line:
 
     @property
     def fails(self) -> bool:
-        """Whether the figure is on the wrong side."""
+        """Whether the score is on the wrong side of its floor."""
         if self.floor is None:
             return False
         return self.figure > self.floor if self.name in CEILINGS else self.figure < self.floor
 
 
 def compare(figures: Mapping[str, Mapping[str, float]], floors: Mapping[str, Mapping[str, float]]) -> list[Line]:
-    """Every figure with its floor; a floor without a figure counts as zero, or as a failure where fewer is better."""
+    """Every score with its floor; a floor without a score counts as zero, or as infinity if lower is better."""
     lines = []
     for part in figures.keys() | floors.keys():
         for name in figures.get(part, {}).keys() | floors.get(part, {}).keys():
@@ -62,7 +63,7 @@ def compare(figures: Mapping[str, Mapping[str, float]], floors: Mapping[str, Map
 
 
 def corpus_hash(folder: Path) -> str:
-    """SHA-256 over the names and contents of the files that are scored."""
+    """SHA-256 over the names and contents of the scored files."""
     found = hashlib.sha256()
     for part in ("articles", "duplicates"):
         for path in sorted((folder / "corpus" / part).rglob("*")):

@@ -1,4 +1,6 @@
-"""newsdesk with workers that fail: a page whose address says so hangs its worker (burning CPU), or crashes it. For `benchmarks.crawl --broken`.
+"""newsdesk with failing workers, for `benchmarks.crawl --broken`.
+
+A page with a marked address hangs its worker (burning CPU), or crashes it.
 
 python -m benchmarks.sabotage COMMAND…
 """
@@ -15,7 +17,7 @@ from crawler.engine.workers import worker
 from storage.warc import RawPage
 
 HANGS, CRASHES = "/news/hangs-", "/news/crashes-"
-_read_page = worker.read_page  # in a worker process nobody has changed it
+_read_page = worker.read_page  # in a worker process it is still the original
 
 
 def read_page(page: RawPage, **how: Any) -> worker.PageRead:
@@ -27,7 +29,6 @@ def read_page(page: RawPage, **how: Any) -> worker.PageRead:
 
 
 if __name__ == "__main__":
-    worker.read_page = importlib.import_module(
-        "benchmarks.sabotage"
-    ).read_page  # by the name under which a worker finds it
+    # imported under the name by which a worker finds it
+    worker.read_page = importlib.import_module("benchmarks.sabotage").read_page
     main()

@@ -1,6 +1,7 @@
-"""A local news web for benchmarks: hosts of 127/8 with feeds, robots.txt and articles, packed before they are asked for.
+"""A local news web for benchmarks: hosts of 127/8 with feeds, robots.txt and articles, compressed in advance.
 
-Pages are the corpus' own where there is one (NEWSDESK_CORPUS), each once and then with other words; else the project's own of the same weight.
+Pages are from the corpus if there is one (NEWSDESK_CORPUS), each once and then with other words; otherwise they are
+synthetic, of the same size.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ COUNTS = "/-/counts"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One article of the web; truth is its text where somebody has written it down."""
+    """One article of the web; truth is its reference text, if there is one."""
 
     host: str
     path: str
@@ -51,12 +52,13 @@ def host(n: int) -> str:
     return f"127.0.{1 + n // 200}.{n % 200 + 1}"
 
 
-# A player beside a list of broadcasts, and a page whose text comes by a script: no article that a crawler without a browser could read.
+# A player with a list of broadcasts, and a page whose text is loaded by a script: a crawler without a browser cannot
+# read them.
 _NO_ARTICLES = {"0b4609a864eb4fa0bbcb2b395f6be9eb", "kr_HankookIlbo_2026_01_29"}
 
 
 def build(articles: int, hosts: int, *, seed: int = 1, corpus: Path | None = CORPUS) -> list[Page]:
-    """The articles, spread over the hosts, the newest first."""
+    """The articles, spread over the hosts, newest first."""
     now = datetime.now(UTC).replace(microsecond=0)
     source = _real(corpus, seed) if corpus is not None and corpus.is_dir() else _made(seed)
     return [
@@ -78,9 +80,8 @@ def _real(corpus: Path, seed: int) -> Iterator[tuple[str, bytes, str | None]]:
             text = truth.get("body")
             if truth["id"] in _NO_ARTICLES:
                 continue
-            if (
-                text is not None and len(text.split()) < 100
-            ):  # briefs, galleries, pages without a text: not what is measured here
+            # briefs, galleries, pages without text: not measured here
+            if text is not None and len(text.split()) < 100:
                 continue
             body = gzip.decompress((corpus / name / "pages" / f"{truth['id']}.html.gz").read_bytes())
             pages.append((truth.get("title") or _title_of(body), body, text))
@@ -96,7 +97,7 @@ def _title_of(body: bytes) -> str:
 
 
 def _reworded(title: str, body: bytes, text: str | None, turn: int) -> tuple[str, bytes, str | None]:
-    """Another story of the same page: longer words get other letters, in the page's text and in the truth alike."""
+    """Another story from the same page: longer words get other letters, in the page's text and in the truth."""
     letters = "etaoinshrdlucmfwypvbgkqjxz"
     turned = str.maketrans(letters, letters[turn % 20 + 1 :] + letters[: turn % 20 + 1])
 
@@ -115,7 +116,7 @@ def _reworded(title: str, body: bytes, text: str | None, turn: int) -> tuple[str
 
 
 def _made(seed: int) -> Iterator[tuple[str, bytes, str | None]]:
-    """Pages of the project's own: as heavy as real ones (mean 97 KB), most of it not the article."""
+    """Synthetic pages: as large as real ones (mean 97 KB), most of it not the article."""
     prose = Prose(seed)
     while True:
         title, author, text = prose.headline(), prose.name(), prose.text(prose.random.randint(250, 900))
@@ -150,7 +151,7 @@ def _made(seed: int) -> Iterator[tuple[str, bytes, str | None]]:
 
 
 def feeds(pages: list[Page]) -> dict[str, bytes]:
-    """One RSS document a host."""
+    """One RSS document per host."""
     found = {}
     for name in dict.fromkeys(page.host for page in pages):
         items = "".join(
@@ -169,7 +170,7 @@ def feed_url(name: str) -> str:
 
 
 class _Answers(asyncio.Protocol):
-    """A connection: everything is packed already, so that the server is no bottleneck (0.1 ms an answer)."""
+    """A connection: all responses are compressed in advance, so that the server is no bottleneck (0.1 ms each)."""
 
     ready: dict[tuple[bytes, bytes], bytes]
     tags: dict[tuple[bytes, bytes], bytes]
@@ -237,7 +238,11 @@ def _serve(pages: list[Page], ready: Any) -> None:
 
 @contextlib.contextmanager
 def serving(pages: list[Page]) -> Iterator[Any]:
-    """Serve them from a process of their own; yields a function that tells what was asked since it was last called."""
+    """Serve the pages from a separate process.
+
+    Yields:
+        A function that returns the counts of requests since its last call.
+    """
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     server = context.Process(target=_serve, args=([replace(page, truth=None) for page in pages], ready), daemon=True)

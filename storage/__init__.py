@@ -1,4 +1,4 @@
-"""What is kept: records, and the SQLite file they live in. A leaf: imports nothing of newsdesk's other rooms."""
+"""The database: record types and the SQLite file that stores them. Imports nothing from crawler or spiders."""
 
 from storage.errors import StorageError
 from storage.records import Article, CrawlRun, Entry, Feed, FeedCheck, Filter
@@ -21,7 +21,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """The store itself is imported when it is asked for: it brings SQLite and sqlite-utils along."""
+    """Import the store and the writer on first use: they import SQLite and sqlite-utils."""
     if name in {"Store", "Writer", "open_store", "open_writer"}:
         from storage import store, writer
 

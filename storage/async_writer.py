@@ -1,7 +1,7 @@
-"""The writer's thread: every look at the store and every change of it, in order, off the event loop.
+"""Run all reads and writes of a crawl in order on one thread, off the event loop.
 
-Jobs that wait while one is being written share the next transaction, each in a savepoint of its own: small batches under load, no delay
-without it. A job's result is handed back only when it is on the disk.
+Jobs that arrive during a transaction share the next one, each in its own savepoint: small batches under load, no
+delay without it. A job's result is returned only after it is on the disk.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import Any, TypeVar
 from storage.errors import DatabaseBusy, DiskError, StorageError
 from storage.writer import Writer
 
-BATCH = 64  # jobs a transaction
-COMMIT_INTERVAL = 0.1  # seconds between two transactions under load: each syncs twice and writes a segment of the full-text index (measured: half of a page's cost)
-PATIENCE = 2.0  # seconds between two tries to write where the disk is full, read-only, or locked
-LOG_INTERVAL = 600.0  # seconds between two lines about it
+BATCH = 64  # jobs per transaction
+# Seconds between two transactions under load. Each transaction syncs twice and writes a segment of the full-text index
+# (measured: half the cost of a page).
+COMMIT_INTERVAL = 0.1
+PATIENCE = 2.0  # seconds between two attempts to write while the disk is full or read-only, or the file is locked
+LOG_INTERVAL = 600.0  # seconds between two log lines about it
 _T = TypeVar("_T")
 _Job = tuple[Callable[[Writer], Any], "asyncio.Future[Any]"]
 log = logging.getLogger("newsdesk")
@@ -29,7 +31,13 @@ class AsyncWriter:
     """One writer, one thread, one queue."""
 
     def __init__(self, writer: Writer, *, wait_for_disk: bool = False) -> None:
-        """patient: wait until a disk that is full or read-only, or another program's lock, is over, as a crawl of months must."""
+        """Create the queue.
+
+        Args:
+            writer: the database.
+            wait_for_disk: wait while the disk is full or read-only, or another program locks the file, instead of
+                raising. A long-running crawl needs this.
+        """
         self.writer = writer
         self.wait_for_disk = wait_for_disk
         self.failure: Exception | None = None
@@ -43,7 +51,7 @@ class AsyncWriter:
 
         Raises:
             StorageError: the file cannot be written; every later call raises it too.
-            Exception: what the job itself raised; its savepoint is undone, the others in the transaction stand.
+            Exception: whatever the job itself raised; its savepoint is rolled back, the other jobs are committed.
         """
         if self.failure:
             raise self.failure
@@ -54,7 +62,7 @@ class AsyncWriter:
         return await future
 
     async def run(self, question: Callable[[Writer], _T]) -> _T:
-        """Run something that opens its own transaction, or none."""
+        """Run a function that opens its own transaction, or none."""
         if self.failure:
             raise self.failure
         try:
@@ -64,7 +72,10 @@ class AsyncWriter:
             raise
 
     async def _through(self, work: Callable[[], _T]) -> _T:
-        """Run in the thread; where patience is asked for, again and again until it can be written. A transaction that failed left nothing behind."""
+        """Run in the thread; with `wait_for_disk`, retry until the file can be written.
+
+        A failed transaction is rolled back, so it can be retried.
+        """
         waited = 0.0
         while True:
             try:
@@ -88,7 +99,7 @@ class AsyncWriter:
             try:
                 jobs = [job for job, _ in batch]
                 results = await self._through(lambda jobs=jobs: self._run(jobs))  # type: ignore[misc]
-            except Exception as error:  # the transaction itself failed: nobody in it was written
+            except Exception as error:  # the transaction itself failed, so none of its jobs was written
                 self.failure = self.failure or (error if isinstance(error, StorageError) else None)
                 for _, future in batch:
                     if not future.done():
@@ -111,14 +122,15 @@ class AsyncWriter:
                     with self.writer.savepoint():
                         results.append((job(self.writer), None))
                 except Exception as error:
-                    # SQLite gave the whole transaction up, or the raw pages cannot be written: a full disk, an I/O error
+                    # SQLite rolled back the whole transaction, or raw pages cannot be written: a full disk, an I/O
+                    # error
                     if not self.writer.db.conn.in_transaction or isinstance(error, DiskError):
                         raise
                     results.append((None, error))
         return results
 
     async def close(self) -> None:
-        """Finish what waits and end the thread."""
+        """Finish the queued jobs and end the thread."""
         if self._flusher is not None:
             await asyncio.wait([self._flusher])
         self._thread.shutdown(wait=True)

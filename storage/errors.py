@@ -1,28 +1,28 @@
-"""What can go wrong with the file, as one tree. Every message is one line: what, which, why, what to do.
+"""Errors of the database file. Each message is one line: what happened, to which file, why, and what to do.
 
 StorageError
- ├─ MissingDatabase    nothing is at that path, and a reader never creates
- ├─ NotNewsdeskDatabase            a file that newsdesk did not write, or an empty one
- ├─ NewerDatabase      written by a newer newsdesk
- ├─ OlderDatabase      written by an older newsdesk, and not brought up to date yet
- ├─ DamagedDatabase    SQLite cannot make sense of it
- ├─ DiskError        full, read-only, or failing
- ├─ DatabaseBusy       another program holds SQLite's own write lock
- ├─ QueryTimeout       a reader's question took longer than it may
- └─ DatabaseLocked       another newsdesk holds our lock (exit 6)
+ ├─ MissingDatabase      there is no file at that path, and a reader never creates one
+ ├─ NotNewsdeskDatabase  not written by newsdesk, or empty
+ ├─ NewerDatabase        written by a newer newsdesk
+ ├─ OlderDatabase        written by an older newsdesk, and not migrated yet
+ ├─ DamagedDatabase      SQLite cannot read it
+ ├─ DiskError            full, read-only, or failing
+ ├─ DatabaseBusy         another program holds SQLite's write lock
+ ├─ QueryTimeout         a query took longer than its time limit
+ └─ DatabaseLocked       another newsdesk process holds newsdesk's lock (exit 6)
 """
 
 from __future__ import annotations
 
 
 class StorageError(Exception):
-    """The root."""
+    """Base class of all errors of the database file."""
 
     exit_code = 1
 
 
-class MissingDatabase(StorageError):  # noqa: N818 - named for what was met
-    """Nothing is at that path."""
+class MissingDatabase(StorageError):  # noqa: N818  # named after the condition
+    """There is no file at that path."""
 
 
 class NotNewsdeskDatabase(StorageError):  # noqa: N818
@@ -34,7 +34,7 @@ class NewerDatabase(StorageError):  # noqa: N818
 
 
 class OlderDatabase(StorageError):  # noqa: N818
-    """Written by an older newsdesk; the next writer brings it up to date."""
+    """Written by an older newsdesk; the next writer migrates it."""
 
 
 class DamagedDatabase(StorageError):  # noqa: N818
@@ -50,10 +50,10 @@ class DatabaseBusy(StorageError):  # noqa: N818
 
 
 class QueryTimeout(StorageError):  # noqa: N818
-    """A question took longer than its asker may wait."""
+    """A query took longer than its time limit."""
 
 
 class DatabaseLocked(StorageError):  # noqa: N818
-    """Another newsdesk holds the database."""
+    """Another newsdesk process holds the lock of the database."""
 
     exit_code = 6

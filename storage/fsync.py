@@ -1,4 +1,4 @@
-"""What outlives a loss of power, or a kill."""
+"""Durable files: fsync, and temporary files that replace their target when complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pathlib import Path
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's bytes, or the names that a folder gives, are on the disk (fsync(2): a new name needs its folder synced)."""
+    """Wait until a file's bytes, or a folder's names, are on the disk.
+
+    See fsync(2): a new name is durable only after its folder is synced.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -21,21 +24,23 @@ def sync(path: Path) -> None:
 
 
 def aside(target: Path) -> tuple[int, str]:
-    """A new file beside a target, that is to take its place: (descriptor, name). Locked while the descriptor is open, for forget_leftovers.
+    """Create a temporary file next to a target that it will replace: (descriptor, name).
+
+    It is locked while the descriptor is open, so that `delete_leftovers` spares it.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     while True:
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return descriptor, name
-        os.close(descriptor)  # somebody who tidied up locked it first
+        os.close(descriptor)  # a concurrent delete_leftovers locked it first
 
 
 def delete_leftovers(target: Path) -> None:
-    """Take away the files that `aside` made for a target, or for a dated backup of it, and whose makers were killed."""
+    """Delete temporary files of `aside` for a target, or for a dated backup of it, whose processes were killed."""
     made = re.compile(re.escape(f".{target.name}") + r"(?:\.backup-[0-9TZ]{1,20})?-[a-z0-9_]{8}")
     for path in target.parent.glob(f".{glob.escape(target.name)}*-*"):
         base = next(
@@ -47,14 +52,14 @@ def delete_leftovers(target: Path) -> None:
 
 
 def _forget(path: Path, base: Path) -> None:
-    """Take away a file, or what SQLite keeps beside it, if nobody writes it."""
+    """Delete a temporary file, or SQLite's -wal, -shm or -journal file of it, unless a process is writing it."""
     try:
         descriptor = os.open(base, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         path.unlink()
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where somebody writes it
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises if a process is writing it
         path.unlink()
     finally:
         os.close(descriptor)

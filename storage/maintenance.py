@@ -1,4 +1,4 @@
-"""The file as a whole: check, backup, restore, prune."""
+"""Maintenance of the database file: check, backup, restore, prune."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from storage.writer import Writer, open_writer
 
 
 def check(path: Path) -> list[str]:
-    """What is wrong with a database, a line each; empty where it is whole.
+    """List the problems of a database, one line each; empty if it is intact.
 
     Raises:
         StorageError: it cannot be opened at all.
@@ -48,7 +48,7 @@ def check(path: Path) -> list[str]:
 
 
 def quick_check(path: Path) -> list[str]:
-    """What is wrong with a database's pages, a line each; a matter of seconds, without its indexes.
+    """List the damaged pages of a database, one line each. Takes seconds: indexes are not checked.
 
     Raises:
         StorageError: it cannot be opened at all.
@@ -58,12 +58,12 @@ def quick_check(path: Path) -> list[str]:
 
 
 def backup_name(path: Path, now: datetime) -> Path:
-    """Where a backup of that time stands: beside the database."""
+    """The path of a backup made at that time, next to the database."""
     return path.with_name(f"{path.name}.backup-{format_utc(now).replace(':', '').replace('-', '')}")
 
 
 def backups(path: Path) -> list[Path]:
-    """The backups beside a database, the oldest first."""
+    """The backups next to a database, oldest first."""
     return sorted(path.parent.glob(f"{glob.escape(path.name)}.backup-*"))
 
 
@@ -100,7 +100,7 @@ _CONSISTENCY_CHECKS = (
 
 
 def check_index(writer: Writer) -> str | None:
-    """Ask FTS5 itself; what it says, or None. Needs the writer: FTS5's check is an INSERT."""
+    """Run FTS5's integrity check; its message, or None. Needs the writer: the check is an INSERT."""
     try:
         with writer.transaction():
             writer.db.conn.execute("INSERT INTO articles_fts (articles_fts) VALUES ('integrity-check')")
@@ -116,9 +116,10 @@ def reindex(writer: Writer) -> int:
 
 
 def backup(path: Path, target: Path) -> int:
-    """Copy a database while it may be written; the copy appears whole or not at all. Returns its size in bytes.
+    """Copy a database, also while it is being written. The copy appears atomically. Returns its size in bytes.
 
-    SQLite's backup API, not a file copy: 144 acknowledged rows were missing in a plain copy, as they stood in the WAL (RELIABILITY 3.6).
+    Uses SQLite's backup API. A plain file copy lacked 144 acknowledged rows, which were still in the WAL (RELIABILITY
+    3.6).
 
     Raises:
         DiskError: the target cannot be written.
@@ -128,7 +129,8 @@ def backup(path: Path, target: Path) -> int:
     if target.exists() and target.is_dir():
         raise DiskError(f"{target} is a folder; name the backup's file")
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
-    with contextlib.suppress(OSError):  # of dated backups: no later one has the name of one that was killed
+    # leftovers of dated backups: no later backup has the same name, so `_beside` would not delete them
+    with contextlib.suppress(OSError):
         delete_leftovers(path)
     with open_store(path) as store, _beside(target) as part:
         try:
@@ -140,7 +142,7 @@ def backup(path: Path, target: Path) -> int:
                 finally:
                     copy.close()
             sync(part)
-            part.chmod(mode)  # a copy may be read by whom the database may be read by
+            part.chmod(mode)  # the copy is readable by the same users as the database
             part.replace(target)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -150,7 +152,7 @@ def backup(path: Path, target: Path) -> int:
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """An empty file that becomes the target, for its owner alone; what others left that were killed is taken away first."""
+    """An empty file, private to its owner, that is to become the target. Leftovers of killed runs are deleted first."""
     delete_leftovers(target)
     try:
         descriptor, name = aside(target)
@@ -163,12 +165,13 @@ def _beside(target: Path) -> Iterator[Path]:
 
 
 def restore(source: Path, path: Path, now: datetime) -> int:
-    """Put a backup in the place of the database; what stood there is kept beside it. Returns the new generation.
+    """Replace the database by a backup; the old file is kept next to it. Returns the new generation.
 
-    The caller holds the lock. `generation` is raised, so that a cursor given out before the restore is told from one given out after.
+    The caller holds the lock. `generation` is increased, so that a cursor issued before the restore can be
+    distinguished from one issued after it.
 
     Raises:
-        StorageError: the backup is not a whole newsdesk database, or the place cannot be written.
+        StorageError: the backup is not an intact newsdesk database, or the path cannot be written.
     """
     if _same_file(source, path):
         raise DiskError(f"{source} is the database itself; name the backup to restore")
@@ -179,17 +182,18 @@ def restore(source: Path, path: Path, now: datetime) -> int:
     with open_store(source) as backup_store:
         generation = max(held or 1, int(backup_store.meta("generation") or 1)) + 1
     if held is None:
-        # A file that is lost or damaged does not tell its own: by the clock no two restores have the same, and a cursor of the one is none of the other's.
+        # The generation of a lost or damaged file is unknown. The clock makes the generation unique for each restore,
+        # so that a cursor of one never matches another.
         generation = max(generation, int(now.timestamp()))
     try:
         part = path.with_name(f".{path.name}-restore")
         for suffix in ("", "-wal", "-shm", "-journal"):
             part.with_name(part.name + suffix).unlink(missing_ok=True)
-        backup(source, part)  # by SQLite, so that what stands in the backup's own WAL comes along
+        backup(source, part)  # through SQLite, so that rows in the backup's own WAL are copied
         held_mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
-        # An archived backup may be for reading only; a database is written
+        # an archived backup may be read-only; a database must be writable
         part.chmod((stat.S_IMODE(part.stat().st_mode) if held_mode is None else held_mode) | stat.S_IWUSR)
-        _raise_generation(part, generation)  # before it takes the place: a kill must not leave the old one
+        _raise_generation(part, generation)  # before the file is replaced: a crash must not leave the old generation
         if held_mode is not None:
             part.chmod(held_mode)
         if path.exists():
@@ -200,7 +204,7 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         part.replace(path)
     except OSError as error:
         raise DiskError(f"{path}: cannot be restored: {error.strerror}") from error
-    open_writer(path).close()  # of an older newsdesk: brought up to date
+    open_writer(path).close()  # migrates a backup of an older newsdesk
     return generation
 
 
@@ -217,14 +221,17 @@ def _raise_generation(path: Path, generation: int) -> None:
 
 
 def _keep_old_copy(path: Path, name: str) -> None:
-    """Give the file a second name; its own stays until the new file takes it in one step, so that a kill leaves one of the two there."""
+    """Hard-link the file to a second name.
+
+    Its own name stays until the new file replaces it atomically, so a crash leaves one of the two in place.
+    """
     for number in range(1, 1000):
         aside = path.with_name(name if number == 1 else f"{name}-{number}")
         try:
             os.link(path, aside)
         except FileExistsError:
             continue
-        except OSError:  # a file system without links
+        except OSError:  # the file system has no hard links
             path.replace(aside)
         return
 
@@ -244,10 +251,10 @@ def _generation(path: Path) -> int | None:
 
 
 def _checkpoint_wal(path: Path) -> None:
-    """Bring what stands in the WAL into the file that is set aside, if it can still be read.
+    """Write the WAL back into the file that is being replaced, if it can still be read.
 
     Raises:
-        DiskError: a reader holds the WAL; what stands in it would be lost to the file set aside.
+        DiskError: a reader blocks the checkpoint; the rows in the WAL would be lost.
     """
     try:
         held = sqlite3.connect(str(path), timeout=10)
@@ -260,12 +267,12 @@ def _checkpoint_wal(path: Path) -> None:
 
 
 def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, int]:
-    """Take out by age what is not the record: the request ledger, old runs, entries that were rejected, and what they hold.
+    """Delete old rows that are not articles: the request log, runs, rejected entries and their contents.
 
     Args:
         writer: the database.
         now: the clock.
-        fetches_before: requests before this time go, as the settings say.
+        fetches_before: delete requests before this time, from the settings.
     """
     year = format_utc(now - timedelta(days=365))
     questions: dict[str, tuple[str, tuple[Any, ...]]] = {
@@ -275,7 +282,7 @@ def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, in
             "DELETE FROM entries WHERE state = 'rejected' AND first_seen_at < ? AND feed_url NOT IN (SELECT url FROM feeds WHERE state = 'active')",
             (year,),
         ),
-        "maps that no index names": (  # its entries stay: listed again, they are known
+        "maps that no index names": (  # their entries stay, so that they are known if listed again
             "DELETE FROM feeds WHERE parent_url IS NOT NULL AND state = 'disabled' AND coalesce(checked_at, '') < ?",
             (format_utc(now - timedelta(days=7)),),
         ),
@@ -283,7 +290,8 @@ def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, in
             "UPDATE entries SET content = NULL WHERE state = 'rejected' AND content IS NOT NULL",
             (),
         ),
-        "entries without an address": (  # of feeds that list more of them than are stored: the others may list theirs for ever
+        # only of feeds at the limit of stored entries: other feeds may list theirs indefinitely
+        "entries without an address": (
             (
                 "DELETE FROM entries WHERE url_key = '' AND state = 'rejected' AND first_seen_at < ? AND feed_url IN "
                 "(SELECT feed_url FROM entries WHERE url_key = '' AND state = 'rejected' GROUP BY feed_url HAVING count(*) >= ?)"

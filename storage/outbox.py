@@ -1,4 +1,4 @@
-"""What watches found and the messages of it, as the database's one writer keeps them."""
+"""Watch hits and their messages, for the database's one writer."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from storage.sql.notifications import Message, WatchHit
 from storage.sqlite.connection import translate_errors
 from storage.writer import SET_META, Writer
 
-_SEQ = "watch_cursor"  # of meta: up to here watches have looked
+_SEQ = "watch_cursor"  # key in meta: the seq up to which watches have run
 
 
 class Outbox:
-    """What watches found and the messages of it, for the database's one writer: every method is one transaction."""
+    """Watch hits and their messages, for the database's one writer. Every method is one transaction."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
     def watching(self, *, on: bool) -> None:
-        """Begin to watch from here on, if nobody did; or stop, and forget how far it was: who watches again tells of nothing that was before."""
+        """Start watching from the newest change, unless already started; or stop and delete the position.
+
+        After a stop, a new start does not report earlier changes.
+        """
         held = self._writer.meta(_SEQ)
         with self._writer.transaction():
             if on and held is None:
@@ -31,15 +34,15 @@ class Outbox:
                 self._writer.db.conn.execute("DELETE FROM meta WHERE key = ?", (_SEQ,))
 
     def unseen(self) -> tuple[int, int] | None:
-        """The seq up to which watches looked, and the newest; None where there is nothing new, or nobody watches."""
+        """The seq up to which watches have run, and the newest seq; None if nothing is new or watching is off."""
         held, newest = self._writer.meta(_SEQ), self._writer.last_seq()
         if held is None:
             return None
-        seen = int(held) if held.isdecimal() else newest  # another program wrote it: from here on
+        seen = int(held) if held.isdecimal() else newest  # written by another program: start at the newest
         return (seen, newest) if newest > seen or not held.isdecimal() else None
 
     def note(self, found: Sequence[WatchHit], seq: int) -> None:
-        """Write what was found, and how far watches have looked."""
+        """Store hits, and the seq up to which watches have run."""
         with self._writer.transaction():
             notifications.add_found(self._writer.db, found)
             self._note_seq(seq)
@@ -52,10 +55,11 @@ class Outbox:
         make: Callable[[str, Sequence[WatchHit], str | None], tuple[Sequence[str], Mapping[str, Any]] | None],
         now: datetime,
     ) -> int:
-        """Make messages of what waits; how many.
+        """Make messages of pending hits; returns their number.
 
         Args:
-            make: given a watch's name, what waits, and when it last spoke: the receivers (as hashes) and the document, or None where it is not time yet.
+            make: called with a watch's name, its pending hits, and the time of its last message; returns the receivers
+                (as hashes) and the document, or None if it is not time yet.
             now: the clock.
         """
         count = 0
@@ -75,7 +79,7 @@ class Outbox:
     def put(
         self, watch: str, targets: Sequence[str], body: Mapping[str, Any], meta: tuple[str, str], now: datetime
     ) -> None:
-        """Make a message that is no watch's, and keep a word in meta with it."""
+        """Queue a message that belongs to no watch, and set a value in meta in the same transaction."""
         with self._writer.transaction():
             notifications.put_messages(self._writer.db, watch, targets, body, (), now)
             self._writer.db.conn.execute(SET_META, meta)
@@ -96,6 +100,6 @@ class Outbox:
             notifications.settle(self._writer.db, message, now, error, next_attempt_at)
 
     def forget(self, before: datetime) -> None:
-        """See notifications.forget."""
+        """See notifications.delete_old."""
         with self._writer.transaction():
             notifications.delete_old(self._writer.db, before)

@@ -1,6 +1,6 @@
-"""The records, as values: what is kept, and the two intents that change it (FeedCheck and Verdict). Pure; knows no SQLite.
+"""Record types as plain values, and the two inputs of a write: FeedCheck and Verdict. No SQLite here.
 
-Times are aware UTC datetimes, or text where a day may be known without its time (`published_at` of an article: "2020-02-11").
+Times are aware UTC datetimes, or text where only the day may be known (`published_at` of an article: "2020-02-11").
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ COMPLETENESS: tuple[Completeness, ...] = ("headline", "teaser", "feed", "full") 
 
 
 def format_utc(moment: datetime) -> str:
-    """ISO 8601 UTC with Z, whole seconds; the form in which every time is kept."""
+    """ISO 8601 UTC with Z and whole seconds; the format of every stored time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_utc_ceil(moment: datetime) -> str:
-    """The first whole second that is not before a moment: what is due must not be early by a fraction."""
+    """Round up to a whole second, so that nothing is due a fraction of a second early."""
     return format_utc(moment + timedelta(microseconds=999_999))
 
 
 def json_list(values: Iterable[str]) -> str:
-    """A list as a cell of a row keeps it: JSON, its letters as they are."""
+    """A list as a JSON cell, without ASCII escapes."""
     return json.dumps(list(values), ensure_ascii=False)
 
 
 def parse_utc(text: str) -> datetime:
-    """The aware UTC time that a kept text stands for; a day alone is its first second."""
+    """The aware UTC time of a stored text; a day alone is its first second."""
     found = datetime.fromisoformat(text)
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEntry:
-    """One entry as a feed, sitemap or section page lists it; everything but the address may be missing."""
+    """One entry as a feed, sitemap or section page lists it; everything but the identity may be missing."""
 
     identity: str
     url: str | None
@@ -58,13 +58,13 @@ class FeedEntry:
     image_url: str | None = None
     url_key: str = ""
     host: str = ""
-    fingerprint: str = ""  # of title, updated and content: tells an edited entry from one that is listed again
-    refused: str | None = None  # why it is never asked for: its source's own patterns leave it out
+    fingerprint: str = ""  # of title, updated and content: an edited entry has another one
+    refused: str | None = None  # why it is never fetched: its source's patterns exclude it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermanentRedirect:
-    """A feed that says that it is elsewhere for good: where to, since when, on how many polls in a row; its address once that is believed."""
+    """A feed's permanent redirect: target, since when, on how many polls in a row, and the address once accepted."""
 
     to: str | None = None
     since: str | None = None
@@ -93,25 +93,25 @@ class Feed:
     state: str = "active"
     parent_url: str | None = None
     rate_model: str | None = None  # when it publishes (crawler.feeds.adaptive)
-    window_size: int = 0  # entries that the last good answer listed
-    requested_interval: float | None = None  # seconds that its ttl or sy:* ask for; a 304 does not repeat them
-    last_success_at: str | None = None  # the last good answer
-    last_body_at: str | None = None  # the last body; NULL before the first
+    window_size: int = 0  # entries in the last successful response
+    requested_interval: float | None = None  # seconds, from its ttl or sy:* elements; a 304 does not repeat them
+    last_success_at: str | None = None  # the last successful response
+    last_body_at: str | None = None  # the last response with a body; NULL before the first
     failing_since: str | None = None
-    validators_unreliable: bool = False  # its validators stayed the same while it changed
+    validators_unreliable: bool = False  # they stayed the same while the feed changed
     moved_to: str | None = None
     moved_since: str | None = None
     moved_polls: int = 0
-    effective_url: str | None = None  # asked instead of url, once a permanent move is believed
+    effective_url: str | None = None  # polled instead of url, once a permanent redirect is accepted
     archive_url: str | None = None  # RFC 5005: the page before this one
     skip_schedule: str | None = None  # its skipHours and skipDays, as JSON
     entries_known: int | None = None  # entries of its last new window that were known
-    not_found_count: int = 0  # answers of 404 since the last good one,
-    not_found_since: str | None = None  # and since when
+    not_found_count: int = 0  # 404 responses since the last successful one
+    not_found_since: str | None = None  # time of the first of them
 
     @property
     def move(self) -> PermanentRedirect:
-        """Where it says that it has moved to."""
+        """Its permanent redirect."""
         return PermanentRedirect(
             to=self.moved_to, since=self.moved_since, polls=self.moved_polls, effective_url=self.effective_url
         )
@@ -119,7 +119,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One entry that is owed an article request."""
+    """One entry whose article is pending."""
 
     id: int
     feed_url: str
@@ -144,16 +144,16 @@ class Entry:
     article_seen_at: str | None = None
     etag: str | None = None
     last_modified: str | None = None
-    backfill: bool = False  # a person asked for it with `backfill`
+    backfill: bool = False  # requested by the command `backfill`
 
     def consecutive_attempts(self, *verdicts: str) -> int:
-        """How often in a row it was asked for with one of these verdicts."""
+        """How many attempts in a row ended with one of these verdicts."""
         return self.attempts if self.verdict in verdicts else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapDetected:
-    """A hole: nothing is known of what a feed listed between two of its windows."""
+    """A gap: it is unknown what a feed listed between two of its windows."""
 
     from_at: str
     to_at: str
@@ -161,7 +161,7 @@ class GapDetected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedCheck:
-    """What one poll found and what follows from it: the first of the two intents."""
+    """The result of one poll and what follows from it: one of the two inputs of a write."""
 
     feed_url: str
     at: datetime
@@ -179,8 +179,8 @@ class FeedCheck:
     found_by: FoundBy = "feed"
     children: tuple[str, ...] = ()
     rate_model: str | None = None
-    window_size: int | None = None  # None keeps what was known
-    entries_known: int | None = None  # entries of this window that were known; None where there was no window
+    window_size: int | None = None  # None: keep the stored value
+    entries_known: int | None = None  # entries of this window that were known; None if there was no window
     requested_interval: float | None = None
     last_success_at: datetime | None = None
     last_body_at: datetime | None = None
@@ -188,13 +188,13 @@ class FeedCheck:
     move: PermanentRedirect = PermanentRedirect()
     archive_url: str | None = None
     skip_schedule: str | None = None
-    not_found: bool = False  # it answered 404
+    not_found: bool = False  # the response was a 404
     gap: GapDetected | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """A hole as it is kept: open, filled, or lost."""
+    """A stored gap: open, filled, or lost."""
 
     id: int
     source: str | None
@@ -205,20 +205,20 @@ class Gap:
     state: str
     entries_found: int = 0
     closed_at: str | None = None
-    filled_by: str | None = None  # which way closed it
+    filled_by: str | None = None  # the method that closed it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillStep:
-    """One page that lists older articles, to be asked once, for a gap or for a backfill (gap_id None)."""
+    """One page that lists older articles, fetched once, for a gap or for a backfill (gap_id None)."""
 
     source: str
     since: str
     until: str
     url: str
     kind: Literal["archive", "sitemap", "robots", "page"]
-    priority: int  # lower ones are walked first
-    feed_url: str  # under which its entries are kept
+    priority: int  # lower values first
+    feed_url: str  # the feed that its entries are stored under
     host: str = ""
     gap_id: int | None = None
     attempts: int = 0
@@ -227,21 +227,21 @@ class BackfillStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillResult:
-    """What a step brought."""
+    """The result of a step."""
 
     listed: tuple[FeedEntry, ...] = ()
     further: tuple[BackfillStep, ...] = ()
-    reached: bool = False  # it lists what is older than the time asked for: nothing of that time is missing
+    reached: bool = False  # it lists entries older than the requested time: nothing of that time is missing
     filled_by: str | None = None
     error: str | None = None
-    permanent: bool = False  # asking again would not help
+    permanent: bool = False  # a retry would not help
     retry_at: datetime | None = None
-    page_hash: str | None = None  # of all that the page lists: one that is the same as before leads nowhere
+    page_hash: str | None = None  # of all that the page lists; an unchanged page leads nowhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """One address of an article and how it came by it."""
+    """One address of an article and where it was found."""
 
     url_key: str
     url: str
@@ -250,7 +250,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """One article as it is kept; the columns of the articles table. Lists are tuples; ids are 0 until the store gave one."""
+    """One article as stored; the columns of the articles table. Lists are tuples; ids are 0 until it is stored."""
 
     url: str
     id: int = 0
@@ -297,7 +297,7 @@ class Article:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateCandidate:
-    """A held article that a new one may be a copy of."""
+    """A stored article that a new one may be a copy of."""
 
     id: int
     story_id: int
@@ -311,7 +311,7 @@ class DuplicateCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchLogEntry:
-    """One request, for the ledger."""
+    """One request, for the request log."""
 
     at: datetime
     url: str
@@ -321,13 +321,13 @@ class FetchLogEntry:
     ms: int
     conditional: bool
     outcome: str
-    entries_listed: int | None = None  # of a poll: entries in its window,
-    entries_known: int | None = None  # and how many of them the poll before had
+    entries_listed: int | None = None  # of a poll: entries in its window
+    entries_known: int | None = None  # of a poll: how many of them the previous poll had
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceCounts:
-    """What one crawl run found at one source."""
+    """The counts of one crawl run at one source."""
 
     source: str
     feeds: int = 0
@@ -346,7 +346,7 @@ class SourceCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlRun:
-    """One crawl, from start to end, as it is kept and told."""
+    """One crawl, from start to end, as stored and reported."""
 
     id: int
     command: str
@@ -362,9 +362,10 @@ class CrawlRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which articles; the filters of list, search and export.
+    """Selection of articles: the filters of list, search and export.
 
-    Times are ISO 8601, or what the command line takes: "7d" (counted back when the question is asked), "today", "2020-02-11" in local time.
+    Times are ISO 8601, or in the forms of the command line: "7d" (before the time of the query), "today", "2020-02-11"
+    in local time.
     """
 
     sources: tuple[str, ...] = ()
@@ -382,5 +383,5 @@ class Filter:
     fold_copies: bool = False
     limit: int | None = None
     ids: tuple[int, ...] = ()
-    query: str | None = None  # full text: every word of it
-    before: tuple[str, int] | None = None  # (time, id): only what stands after this one in a list, newest first
+    query: str | None = None  # full text: all words must occur
+    before: tuple[str, int] | None = None  # (time, id) of the last row of a page, newest first: only rows after it

@@ -1,8 +1,8 @@
-"""Words for the full-text index: text and queries cut the same way. Pure.
+"""Tokens of the full-text index: texts and queries are segmented the same way. Pure.
 
-SQLite's unicode61 tokenizer parts words at spaces, and Han, Kana, Hangul, Thai, Lao, Khmer and Burmese are written without them
-(Hangul is, but with particles attached). Runs of these scripts are therefore indexed as overlapping pairs of characters, and looked for as a phrase of
-such pairs: 北京市 becomes 北京 京市 市.
+SQLite's unicode61 tokenizer splits words at spaces, but Han, Kana, Thai, Lao, Khmer and Burmese are written without
+them (Hangul has spaces, but particles are attached to its words). Runs of these scripts are therefore indexed as
+overlapping pairs of characters, and queried as a phrase of such pairs: 北京市 becomes 北京 京市 市.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def segment_for_search(text: str | None) -> str:
 
 
 def _pairs(run: str) -> str:
-    """Each pair of neighbours, and the last character alone, so that one character finds every run that holds it."""
+    """Each pair of neighbours, and the last character alone, so that one character matches every run with it."""
     return " ".join([*(run[i : i + 2] for i in range(len(run) - 1)), run[-1]])
 
 
 def fts_query(query: str) -> str:
-    """A user's query as an FTS5 query that can never raise: balanced quotes are phrases, all else is words, all must occur.
+    """Turn user input into a valid FTS5 query: quoted text is a phrase, the rest is words, and all must occur.
 
-    "" where the query holds nothing that can be looked for.
+    Returns "" if the input contains no searchable term.
     """
     query = query.replace("\0", " ")
     terms: list[str] = []
@@ -51,7 +51,10 @@ def fts_query(query: str) -> str:
 
 
 def _term(words: str) -> str:
-    """One word or phrase as an FTS5 string; a run of an unspaced script is a phrase of its pairs, one character a prefix."""
+    """One word or phrase as an FTS5 string.
+
+    A run of an unspaced script is a phrase of pairs; a single character is a prefix.
+    """
     if len(words) == 1 and _RUN.fullmatch(words):
         return f'"{words}"*'
     text = _RUN.sub(lambda match: f" {' '.join(_query_pairs(match[0]))} ", words).replace('"', " ").strip()
@@ -66,9 +69,9 @@ _MARK_WORD = re.compile(r"\w+")
 
 
 def snippet(text: str, query: str, *, width: int = 160) -> str:
-    """The stretch of text around the first word of the query, matches between « and »; the start of the text where none is found.
+    """The part of a text around the first match, with matches between « and »; the start of the text if there is none.
 
-    Done here and not by FTS5's snippet(), which cannot place the pairs of an unspaced script in the text that it did not index.
+    FTS5's snippet() cannot do this: it does not see the original text of unspaced scripts, only the indexed pairs.
     """
     needles = sorted(
         {w.casefold() for t in _QUOTED.findall(query) + _QUOTED.sub(" ", query).split() for w in _MARK_WORD.findall(t)},

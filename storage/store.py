@@ -1,4 +1,4 @@
-"""The store, as its readers see it. SQL stands in the modules beside this one; the one writer is in writer.py."""
+"""Read access to the database. The SQL is in storage.sql; the writer is in storage.writer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 
 
 class Store:
-    """A database, for reading. Open as many as you like, while a newsdesk writes."""
+    """A database, for reading. Any number may be open while a newsdesk process writes."""
 
     def __init__(self, path: Path, db: Any) -> None:
         self.path = path
@@ -59,7 +59,7 @@ class Store:
         self.db.close()
 
     def articles(self, which: Filter | None = None) -> Iterator[articles_query.Hit]:
-        """The articles that fit, newest first.
+        """Matching articles, newest first.
 
         Raises:
             StorageError: the file cannot be read.
@@ -67,7 +67,7 @@ class Store:
         return self._explained(articles_query.articles(self.db, _at_now(which)))
 
     def search(self, query: str, which: Filter | None = None) -> Iterator[articles_query.Hit]:
-        """The articles that hold every word of the query, best first, with a snippet each; any text is a query, none raises."""
+        """Articles that contain every word of the query, best first, with a snippet. No input is a syntax error."""
         return self._explained(articles_query.search(self.db, query, _at_now(which)))
 
     def _explained(self, hits: Iterator[_T]) -> Iterator[_T]:
@@ -75,11 +75,11 @@ class Store:
             yield from hits
 
     def count(self, which: Filter | None = None, query: str | None = None) -> int:
-        """How many articles fit, the limit aside."""
+        """The number of matching articles, without the limit."""
         return self._read(articles_query.count, _at_now(which), query)
 
     def article(self, key: int | str) -> Article | None:
-        """The article of that id, uid or url key; None where there is none."""
+        """The article with that id, uid or url key; None if there is none."""
         if isinstance(key, int):
             return self._read(rows.article_by_id, key)
         found = self._read(rows.articles_by_url_keys, [key]).get(key)
@@ -92,7 +92,7 @@ class Store:
         return self.article(int(row[0])) if row else None
 
     def revisions(self, article_id: int) -> list[dict[str, Any]]:
-        """The versions of an article, oldest first; empty while it was never edited."""
+        """The versions of an article, oldest first; empty if it was never edited."""
         return self._read(history.revisions, article_id)
 
     def story(self, story_id: int) -> list[Article]:
@@ -100,7 +100,7 @@ class Store:
         return self._read(history.story, story_id)
 
     def addresses(self, article_id: int) -> list[dict[str, Any]]:
-        """Every address of an article and how it came by it."""
+        """Every address of an article and where it was found."""
         return self._read(history.addresses, article_id)
 
     def edits(
@@ -114,7 +114,7 @@ class Store:
         limit: int | None = None,
         before: tuple[str, int] | None = None,
     ) -> list[dict[str, Any]]:
-        """What publishers changed after publication, newest first; `before` is the (seen_at, id) after which to go on."""
+        """Edits by publishers after publication, newest first; `before` is the (seen_at, id) of a page's last row."""
         with connection.translate_errors(self.path):
             return history.edits(
                 self.db,
@@ -128,12 +128,12 @@ class Store:
             )
 
     def vanished(self, *, since: str | None = None, sources: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-        """Held articles that are gone from where they stood, newest first."""
+        """Stored articles that were removed from their sites, newest first."""
         with connection.translate_errors(self.path):
             return history.vanished(self.db, since=time_of("since", since, datetime.now(UTC)), sources=sources)
 
     def changes(self, since_seq: int = 0) -> Iterator[dict[str, Any]]:
-        """What changed after that seq, the last word on each article only; see storage.sql.changes.changes."""
+        """Changes after that seq, only the latest of each article; see storage.sql.changes.changes."""
         return self._explained(changes.changes(self.db, since_seq))
 
     def last_seq(self) -> int:
@@ -141,11 +141,11 @@ class Store:
         return self._read(changes.last_seq)
 
     def extractors(self) -> dict[str, int]:
-        """How many articles each extractor has read, as they stand."""
+        """The number of articles by extractor."""
         return self._read(history.extractors)
 
     def change_events(self, after: int, until: int) -> Iterator[ChangeEvent]:
-        """What a watch may tell of, after a seq and up to another; see storage.sql.changes.happened."""
+        """The changes that watches report, after a seq and up to another; see storage.sql.changes.change_events."""
         return self._explained(changes.change_events(self.db, after, until))
 
     def seq_before(self, at: datetime) -> int:
@@ -153,7 +153,7 @@ class Store:
         return self._read(changes.seq_before, format_utc(at))
 
     def outbox(self) -> list[dict[str, Any]]:
-        """What watches sent, and what waits; see storage.sql.notifications.outbox."""
+        """Messages sent and pending; see storage.sql.notifications.outbox."""
         return self._read(notifications.outbox)
 
     def edit(self, article_id: int, number: int) -> dict[str, Any] | None:
@@ -161,15 +161,15 @@ class Store:
         return self._read(changes.edit, article_id, number)
 
     def filter_options(self) -> dict[str, list[Any]]:
-        """What articles can be chosen by; see storage.sql.browse_stats.filter_options."""
+        """The values that articles can be filtered by; see storage.sql.browse_stats.filter_options."""
         return self._read(browse_stats.filter_options)
 
     def articles_per_day(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
-        """Articles of each day, by source; see storage.sql.browse_stats.articles_per_day."""
+        """Articles per day, by source; see storage.sql.browse_stats.articles_per_day."""
         return self._read(browse_stats.articles_per_day, now, days, source)
 
     def publication_lag(self, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
-        """How long a source's articles took to get here; see storage.sql.browse_stats.publication_lag."""
+        """The time between publication and fetch; see storage.sql.browse_stats.publication_lag."""
         return self._read(browse_stats.publication_lag, source, now, days)
 
     def field_completeness(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, float]]:
@@ -177,15 +177,15 @@ class Store:
         return self._read(browse_stats.field_completeness, now, days, source)
 
     def feeds(self, source: str) -> list[dict[str, Any]]:
-        """The feeds of a source, as they were last answered."""
+        """The feeds of a source, with their last poll."""
         return self._read(browse_stats.feeds, source)
 
     @contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
-        """What is asked inside has so long, all of it together.
+        """Limit the time of all queries inside, in total.
 
         Raises:
-            QueryTimeout: it took longer.
+            QueryTimeout: they took longer.
         """
         ends = time.monotonic() + seconds
         self.db.conn.set_progress_handler(lambda: time.monotonic() > ends, 20_000)
@@ -196,7 +196,7 @@ class Store:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Whatever is asked inside is answered from one state of the file, while others write."""
+        """Run all queries inside on one state of the file, while others write."""
         with connection.translate_errors(self.path):
             self.db.conn.execute("BEGIN")
         try:
@@ -206,33 +206,33 @@ class Store:
             self.db.conn.execute("ROLLBACK")
 
     def health(self, now: datetime, source: str | None = None) -> list[dict[str, Any]]:
-        """A row a source, or of one alone."""
+        """One row per source, or the row of one source."""
         return self._read(source_stats.source_health, format_utc(now), source)
 
     def gaps(self, **which: Any) -> list[Gap]:
-        """The holes in what was watched, newest first; see storage.sql.gaps.gaps."""
+        """The gaps of feeds, newest first; see storage.sql.gaps.gaps."""
         with connection.translate_errors(self.path):
             return gaps.gaps(self.db, **which)
 
     def days(self, **which: Any) -> list[dict[str, Any]]:
-        """What was watched and found, a row a source and day; see storage.sql.source_stats.days."""
+        """Polls and articles, one row per source and day; see storage.sql.source_stats.days."""
         with connection.translate_errors(self.path):
             return source_stats.days(self.db, **which)
 
     def source_trends(self, now: datetime) -> list[dict[str, Any]]:
-        """A row a source: its usual day and its newest articles; see storage.sql.source_stats.source_trends."""
+        """One row per source: its usual day and its newest articles; see storage.sql.source_stats.source_trends."""
         return self._read(source_stats.source_trends, now)
 
     def request_stats(self, now: datetime) -> dict[str, Any]:
-        """How our own requests of the last day were; see storage.sql.source_stats.request_stats."""
+        """Statistics of the requests of the last day; see storage.sql.source_stats.request_stats."""
         return self._read(source_stats.request_stats, now)
 
     def queue_stats(self, now: datetime) -> dict[str, Any]:
-        """What is owed, how old it is, what is due; see storage.sql.source_stats.queue_stats."""
+        """What is pending, how old it is, what is due; see storage.sql.source_stats.queue_stats."""
         return self._read(source_stats.queue_stats, now)
 
     def failing_feeds(self, now: datetime) -> list[dict[str, Any]]:
-        """Feeds that fail, moved, lie or are gone; see storage.sql.source_stats.failing_feeds."""
+        """Feeds that fail, moved, are gone or have unreliable validators: storage.sql.source_stats.failing_feeds."""
         return self._read(source_stats.failing_feeds, now)
 
     def runs(self, limit: int = 5) -> list[dict[str, Any]]:
@@ -240,7 +240,7 @@ class Store:
         return self._read(source_stats.last_runs, limit)
 
     def totals(self) -> dict[str, int]:
-        """How much is kept."""
+        """The number of stored records."""
         return self._read(source_stats.totals)
 
     def meta(self, key: str) -> str | None:
@@ -257,7 +257,7 @@ class Store:
         return dict(zip([column[0] for column in cursor.description], row, strict=True)) if row else None
 
     def backfill_keys(self) -> list[str]:
-        """The url keys of what a backfill listed."""
+        """The url keys of entries found by backfills."""
         with connection.translate_errors(self.path):
             return [
                 row[0]
@@ -267,7 +267,7 @@ class Store:
             ]
 
     def count_known(self, keys: Sequence[str]) -> int:
-        """How many of these url keys are articles, or entries, that are known."""
+        """How many of these url keys are stored as articles or entries."""
         with connection.translate_errors(self.path):
             return sum(
                 self.db.conn.execute(
@@ -278,22 +278,22 @@ class Store:
             )
 
     def feed(self, url: str) -> Feed | None:
-        """The feed of that address."""
+        """The feed with that address."""
         return self._read(feed_rows.feed, url)
 
     def duplicate_candidates(
         self, prints: Sequence[int], now: datetime, source: str | None = None
     ) -> list[DuplicateCandidate]:
-        """Held articles that a text with these fingerprints may be a copy of."""
+        """Stored articles that a text with these fingerprints may be a copy of."""
         with connection.translate_errors(self.path):
             return fingerprints.duplicate_candidates(self.db, prints, now=now, source=source)
 
     def entry_of(self, article_id: int) -> Entry | None:
-        """What a feed said of an article; None where it was never listed."""
+        """An article's feed entry; None if it was never listed."""
         return self._read(leases.entry_of, article_id)
 
     def to_reprocess(self, sources: Sequence[str], after: int, limit: int) -> list[Article]:
-        """Articles whose raw page is kept, by id, beyond an id."""
+        """Articles with a stored raw page, by id, after an id."""
         return self._read(rows.articles_with_raw_page, sources, after, limit)
 
     def _read(self, question: Callable[..., _T], *args: Any) -> _T:
@@ -302,7 +302,7 @@ class Store:
 
 
 def _at_now(which: Filter | None) -> Filter:
-    """A caller's filter; "7d" in it counts back from now."""
+    """Resolve a caller's filter; "7d" counts back from now."""
     return resolved(which, datetime.now(UTC)) if which else Filter()
 
 
@@ -313,6 +313,6 @@ def open_store(path: str | Path = "news.db") -> Store:
         path: the SQLite file.
 
     Raises:
-        StorageError: nothing is there, or it is not ours, damaged, or newer.
+        StorageError: there is no file, or it is not a newsdesk database, damaged, or newer.
     """
     return Store(Path(path), connection.open_reader(Path(path)))

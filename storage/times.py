@@ -1,4 +1,4 @@
-"""Times as people write them: `7d`, `12h`, `today`, `2020-02-11`, `2020-02-11 10:00`; local time, like the clock on the wall."""
+"""Parse times as people write them: `7d`, `12h`, `today`, `2020-02-11`, `2020-02-11 10:00`; in local time."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def read_when(text: str, *, now: datetime, end: bool = False) -> str:
     """A time as ISO 8601 UTC.
 
     Args:
-        text: as written; a span counts back from now.
+        text: user input; a span counts back from now.
         now: the clock, aware.
-        end: a day alone means its end, as `--until 2020-02-11` is meant.
+        end: a day alone means its end, as in `--until 2020-02-11`.
 
     Raises:
-        ValueError: it is no time.
+        ValueError: it is not a time.
     """
     word = text.strip().lower()
     midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
@@ -50,10 +50,10 @@ def _utc(naive: datetime) -> str:
 
 
 def resolved(which: Filter, now: datetime) -> Filter:
-    """A filter with its times as the database has them.
+    """A filter with its times in the format of the database.
 
     Raises:
-        StorageError: one of them is no time.
+        StorageError: one of them is not a time.
     """
     if not (which.since or which.until or which.seen_since):
         return which
@@ -66,16 +66,16 @@ def resolved(which: Filter, now: datetime) -> Filter:
 
 
 def time_of(name: str, value: str | datetime | None, now: datetime, *, end: bool = False) -> str | None:
-    """An argument of a caller in Python, as the database has it.
+    """An argument of a Python caller in the format of the database.
 
     Args:
-        name: what it is called, for the error.
-        value: as read_when takes it, or an aware datetime.
+        name: the argument's name, for the error message.
+        value: as for read_when, or an aware datetime.
         now: the clock, aware.
         end: a day alone means its end.
 
     Raises:
-        StorageError: it is no time.
+        StorageError: it is not a time.
     """
     if value is None:
         return None

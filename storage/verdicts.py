@@ -1,4 +1,7 @@
-"""What one page means for the store, as one of eight verdicts: `crawler.articles.verdict.decide` makes one, `Writer.apply_verdict` writes it."""
+"""The result of one fetched page, as one of eight verdicts.
+
+`crawler.articles.verdict.decide` makes a verdict, `Writer.apply_verdict` writes it.
+"""
 
 from __future__ import annotations
 
@@ -14,34 +17,34 @@ EntryState = Literal["fetched", "retry", "rejected", "gone"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Verdict:
-    """What all verdicts have."""
+    """Fields of all verdicts."""
 
     at: datetime
-    entry_ids: tuple[int, ...] = ()  # the entries that it answers
+    entry_ids: tuple[int, ...] = ()  # the entries that it completes
     source: str | None = None
     article_id: int | None = None  # the stored article that was requested, or that the page turned out to be
     addresses: tuple[Address, ...] = ()
     reason: str | None = None
-    recheck_at: datetime | None = None  # when the article is requested again
-    retry_at: datetime | None = None  # when the entry is
-    not_before: datetime | None = None  # and not even `crawl` without --due earlier
+    recheck_at: datetime | None = None  # when the article is fetched again
+    retry_at: datetime | None = None  # when the entry is fetched again
+    not_before: datetime | None = None  # not earlier than this, not even by `crawl` without --due
 
     @property
     def entry_state(self) -> EntryState:
-        """The state of its entries from now on."""
+        """The next state of its entries."""
         return "retry" if self.retry_at is not None else "fetched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewArticle(_Verdict):
-    """Not stored yet. An incomplete one has a reason, and retry_at where its page is requested again."""
+    """Not stored yet. An incomplete one has a reason, and retry_at if its page is fetched again."""
 
     article: Article
     fingerprints: tuple[int, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
-        """As entries.verdict has it."""
+        """The value of entries.verdict."""
         return "new" if self.article.completeness == "full" else "headline"
 
     @property
@@ -52,7 +55,7 @@ class NewArticle(_Verdict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OfStored(_Verdict):
-    """Of an article that is stored."""
+    """A verdict on a stored article."""
 
     article_id: int
     absorbs: int | None = None  # another stored article that turned out to be the same
@@ -64,7 +67,7 @@ class Revision(_OfStored):
 
     article: Article
     fingerprints: tuple[int, ...] = ()
-    silent: bool = False  # the page does not admit it
+    silent: bool = False  # the page does not mention the change
     cause: Cause = "publisher"
     words_added: int = 0
     words_removed: int = 0
@@ -73,7 +76,7 @@ class Revision(_OfStored):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullerView(_OfStored):
-    """More of the same article than is stored: its fields are replaced, without a revision."""
+    """A more complete view of the stored article: its fields are replaced, without a revision."""
 
     article: Article
     fingerprints: tuple[int, ...] = ()
@@ -81,20 +84,23 @@ class FullerView(_OfStored):
 
     @property
     def entry_state(self) -> EntryState:
-        """The state of its entries from now on."""
+        """The next state of its entries."""
         return "fetched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias(_OfStored):
-    """Another address of it. Where that is the address of record, and the stored text came from another, `article` replaces the fields."""
+    """Another address of the stored article.
+
+    If it is the address of record, and the stored text came from another address, `article` replaces the fields.
+    """
 
     article: Article | None = None
     outcome: ClassVar[Outcome] = "address"
 
     @property
     def entry_state(self) -> EntryState:
-        """The state of its entries from now on."""
+        """The next state of its entries."""
         return "fetched"
 
 
@@ -103,23 +109,23 @@ class Unchanged(_Verdict):
     """Nothing new: the same page, or one that shows less than is stored."""
 
     absorbs: int | None = None
-    shows_less: bool = False  # so it says nothing of whether the article is still there
+    shows_less: bool = False  # so it does not show whether the article is still there
 
     @property
     def outcome(self) -> Outcome:
-        """As entries.verdict has it."""
+        """The value of entries.verdict."""
         return "same" if self.retry_at is None else "headline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotArticle(_Verdict):
-    """No article, and another request would not make it one."""
+    """Not an article, and another request would not change that."""
 
     outcome: ClassVar[Outcome] = "rejected"
 
     @property
     def entry_state(self) -> EntryState:
-        """The state of its entries from now on."""
+        """The next state of its entries."""
         return "rejected"
 
 
@@ -132,19 +138,19 @@ class NotFound(_Verdict):
 
     @property
     def entry_state(self) -> EntryState:
-        """The state of its entries from now on."""
+        """The next state of its entries."""
         return "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry(_Verdict):
-    """It may work another time: blocked (outcome `retry`), or failed."""
+    """A retry may succeed: the page was blocked (outcome `retry`), or the request failed."""
 
     outcome: Outcome = "failed"
 
     @property
     def entry_state(self) -> EntryState:
-        """The state of its entries from now on."""
+        """The next state of its entries."""
         return "retry"
 
 

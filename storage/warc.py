@@ -1,7 +1,9 @@
-"""The pages as they came, in WARC 1.1 files beside the database (ISO 28500; warcio): one gzip member a record, so that each is read by its offset.
+"""Raw pages in WARC 1.1 files next to the database (ISO 28500; warcio).
 
-A record is on the disk before the row that points at it is committed. A kill between the two leaves a record that nobody points at;
-the next holder sees that the file does not end where the database says, and begins another one.
+Each record is its own gzip member, so that it can be read by its offset.
+
+A record is on the disk before the row that points at it is committed. A crash between the two leaves a record without a
+row; the next writer sees that the file does not end where the database says, and starts a new file.
 """
 
 from __future__ import annotations
@@ -25,18 +27,18 @@ from storage.fsync import sync
 from storage.records import format_utc
 
 _OURS = re.compile(r"newsdesk-[0-9]{8}-[0-9]{5}\.warc\.gz")
-ROTATE = 1024**3  # bytes; the size that web archives agree on
-_LEVEL = (
-    4  # of zlib, for a page that came unpacked: 6 takes 3.9 ms a page of 213 KB where 4 takes 2.3, for a twentieth less
-)
-_STORED = 0  # for one that came packed: packing it again gains nothing
-# What a server says to one reader, and what no longer holds of a body that was unpacked.
+ROTATE = 1024**3  # bytes; the usual size in web archives
+# zlib level for a page that came uncompressed: 6 takes 3.9 ms for a page of 213 KB where 4 takes 2.3, and saves only
+# a twentieth.
+_LEVEL = 4
+_STORED = 0  # for a page that came compressed: compressing it again gains nothing
+# Headers for one client only, and headers that are wrong for a decompressed body.
 _DROPPED = {"set-cookie", "set-cookie2", "content-encoding", "transfer-encoding", "content-length", "connection", "keep-alive", "proxy-authenticate"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawPage:
-    """One page as it came; read back, its body is unpacked and its headers are without cookies."""
+    """One raw page. When read back, its body is decompressed and its headers are without cookies."""
 
     url: str
     at: datetime
@@ -47,31 +49,31 @@ class RawPage:
 
 
 def warc_folder(database: Path) -> Path:
-    """Where a database's raw pages are."""
+    """The folder of a database's raw pages."""
     return database.with_name(f"{database.name}.warc")
 
 
 class WarcWriter:
-    """The raw pages of one database, for its one writer. Appends; `sync` makes what was appended durable."""
+    """The raw pages of one database, for its one writer. Appends; `sync` makes the appended records durable."""
 
     def __init__(self, database: Path, *, ends: Callable[[], str | None], software: str = "newsdesk") -> None:
-        self._software = software  # who writes them, for the head of each file
+        self._software = software  # name of the writing software, for the head of each file
         self.folder = warc_folder(database)
         self._database = database
-        self._ends = ends  # "file:size" as the database knows it
+        self._ends = ends  # "file:size" from the database
         self._file: IO[bytes] | None = None
         self._name = ""
         self._dirty = False
-        self._began = 0  # bytes that the file held when it was opened
+        self._began = 0  # size of the file in bytes when it was opened
 
     def add(self, record: bytes, at: datetime) -> tuple[str, int]:
-        """Append one page's record (see record_of), that was asked for at that time.
+        """Append one page's record (see warc_record), requested at that time.
 
         Returns:
             (file name, offset of its record in bytes).
 
         Raises:
-            DiskError: it cannot be written; what was written of it is taken back.
+            DiskError: it cannot be written; a partial record is removed.
         """
         try:
             file = self._open(at)
@@ -83,7 +85,7 @@ class WarcWriter:
         return self._name, offset
 
     def _write(self, file: IO[bytes], offset: int, data: bytes) -> None:
-        """All of it or none of it: nothing is buffered, so that what a full disk refused does not come later."""
+        """Write all of it or nothing. Unbuffered, so that bytes refused by a full disk are not written later."""
         rest = memoryview(data)
         try:
             while rest:
@@ -94,20 +96,20 @@ class WarcWriter:
             raise
 
     def position(self) -> tuple[str, int] | None:
-        """Where the file ends now; None where none is open."""
+        """The current end of the file; None if no file is open."""
         return (self._name, self._file.tell()) if self._file is not None else None
 
     def truncate_to(self, mark: tuple[str, int] | None) -> None:
-        """Take back what was appended since; of a file that was begun since, all."""
+        """Remove what was appended since a position; of a file started since then, everything."""
         if self._file is None:
             return
         end = mark[1] if mark is not None and mark[0] == self._name else self._began
-        with contextlib.suppress(OSError):  # a record that nobody points at does no harm
+        with contextlib.suppress(OSError):  # a record without a row is harmless
             os.ftruncate(self._file.fileno(), end)
             self._file.seek(end)
 
     def sync(self) -> str | None:
-        """Wait until what was appended is on the disk; "file:size" for the database, None where nothing was appended."""
+        """Wait until appended records are on the disk; "file:size" for the database, None if nothing was appended."""
         if not self._dirty or self._file is None:
             return None
         try:
@@ -124,10 +126,10 @@ class WarcWriter:
             self._file = None
 
     def _open(self, at: datetime) -> IO[bytes]:
-        """The file for a day: the newest one of that day where it ends as the database says and has room, else another."""
+        """The file of a day: its newest, if it ends where the database says and has room, else a new one."""
         day = at.astimezone(UTC).strftime("%Y%m%d")
         if self._file is not None and self._name[: 9 + len(day)] >= f"newsdesk-{day}" and self._file.tell() < ROTATE:
-            return self._file  # an answer from before midnight may come after one from after it
+            return self._file  # a response from before midnight may be written after one from after midnight
         if self._file is not None and self._dirty:
             os.fsync(self._file.fileno())  # the transaction that points at it is committed with the next file's sync
         self.close()
@@ -140,23 +142,23 @@ class WarcWriter:
         self._file = self._new(day, int(known[-1].name[18:23]) + 1 if known else 1)
         self._name, self._began = Path(self._file.name).name, 0
         self._write(self._file, 0, _member(_info(self._name, at, self._software)))
-        sync(self.folder)  # the name, too
+        sync(self.folder)  # makes the file's name durable
         return self._file
 
     def _new(self, day: str, number: int) -> IO[bytes]:
-        """Another file of a day; a name that something else has is passed over."""
+        """Create another file of a day; names that are taken by other files are skipped."""
         mode = stat.S_IMODE(self._database.stat().st_mode) & 0o666 if self._database.exists() else 0o644
         for n in range(number, number + 1000):
             with contextlib.suppress(FileExistsError):
                 path = self.folder / f"newsdesk-{day}-{n:05d}.warc.gz"
                 file = path.open("xb", buffering=0)
-                path.chmod(mode)  # the pages may be read by whom the database may be read by
+                path.chmod(mode)  # the pages are readable by the same users as the database
                 return file
         raise FileExistsError(errno.EEXIST, "too many files of other programs", str(self.folder))
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The files of raw pages in a folder; whatever else is there is none of newsdesk's."""
+    """The raw page files in a folder; other files are ignored."""
     return [
         path
         for path in folder.glob("newsdesk-*.warc.gz")
@@ -192,7 +194,7 @@ def read_raw(database: Path, name: str, offset: int) -> RawPage:
         ) from None
     except OSError as error:
         raise _explained(path, error) from error
-    except Exception as error:  # warcio's own family of errors
+    except Exception as error:  # warcio's own exceptions
         why = str(error)
     raise StorageError(
         f"{path}: nothing can be read at {offset} ({why}); is it the file that the database was made with?"
@@ -200,7 +202,7 @@ def read_raw(database: Path, name: str, offset: int) -> RawPage:
 
 
 def older_files(database: Path, before: datetime) -> list[str]:
-    """The names of the files of days before a time."""
+    """The names of files of days before a time."""
     limit = f"newsdesk-{before.astimezone(UTC):%Y%m%d}"
     return [p.name for p in sorted(files_in(warc_folder(database))) if p.name[: len(limit)] < limit]
 
@@ -212,12 +214,12 @@ def delete_files(database: Path, names: Sequence[str]) -> None:
 
 
 def raw_size(database: Path) -> int:
-    """Bytes of all raw pages."""
+    """The size of all raw pages in bytes."""
     return sum(path.stat().st_size for path in files_in(warc_folder(database)))
 
 
 def warc_record(page: RawPage) -> bytes:
-    """The WARC record of a page, a gzip member of its own; a body that came packed is kept as it came (Content-Encoding says so)."""
+    """The WARC record of a page, as one gzip member; a compressed body is stored as sent, with Content-Encoding."""
     return _member(_response(page), _STORED if page.packed else _LEVEL)
 
 

@@ -1,4 +1,7 @@
-"""The store as its one writer sees it: every method is one transaction; what returned is on the disk. SQL stands in the modules beside this one."""
+"""Write access for the one writer of a database. The SQL is in storage.sql.
+
+Every method is one transaction; when it returns, its rows are on the disk.
+"""
 
 from __future__ import annotations
 
@@ -45,19 +48,22 @@ SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value
 
 
 class Writer(Store):
-    """A database, for its one writer: whoever holds the lock. Every method is one transaction; what returned is on the disk."""
+    """A database, for its one writer: the process that holds the lock.
 
-    pages: WarcWriter | None = None  # where raw pages go, if they are kept
+    Every method is one transaction; when it returns, its rows are on the disk.
+    """
+
+    pages: WarcWriter | None = None  # where raw pages are written, if they are stored
 
     def sync_sources(
         self, sources: Iterable[feeds.SourceRow], hosts: dict[str, str], now: datetime | None = None
     ) -> None:
-        """Make the tables say what the configuration says; `now` is the clock."""
+        """Update the tables to match the configuration; `now` is the clock."""
         with self.transaction():
             feeds.sync_sources(self.db, sources, hosts, format_utc(now or datetime.now(UTC)))
 
     def release_leases(self) -> int:
-        """Give back the leases of a holder that is gone; how many there were."""
+        """Release the leases of a dead process; returns their number."""
         with self.transaction():
             return leases.release_leases(self.db)
 
@@ -77,7 +83,7 @@ class Writer(Store):
             return leases.lease_rechecks(self.db, **which)
 
     def lease_urgent(self, **which: Any) -> list[Entry]:
-        """Entries that a person waits for; looks without a transaction first, as it is asked every second."""
+        """Lease entries that a user waits for. First checks without a transaction, as it is polled every second."""
         if not self.db.conn.execute(
             "SELECT 1 FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending' LIMIT 1"
         ).fetchone():
@@ -86,18 +92,21 @@ class Writer(Store):
             return leases.lease_urgent(self.db, **which)
 
     def anything_due(self, now: datetime) -> bool:
-        """Whether a feed's, an entry's or a step's time has come: a look without a transaction, for a crawler that asks every second."""
+        """Whether a feed, an entry or a step is due. Runs without a transaction, as it is polled every second."""
         with connection.translate_errors(self.path):
             return leases.has_due_work(self.db, now=now)
 
     def last_poll_at(self) -> datetime | None:
-        """When a feed was last asked, by the clock of that time."""
+        """When a feed was last polled, by the clock of that time."""
         with connection.translate_errors(self.path):
             found = self.db.conn.execute("SELECT max(checked_at) FROM feeds").fetchone()[0]
         return parse_utc(found) if found else None
 
     def adjust_clock(self, seconds: int, now: datetime, over: float) -> None:
-        """The wall clock was set back (negative) or time has passed unseen: see leases.shift and leases.stagger."""
+        """Adjust due times after the wall clock was set back (negative) or jumped ahead.
+
+        See leases.shift_due_times and leases.spread_overdue.
+        """
         with self.transaction():
             if seconds < 0:
                 leases.shift_due_times(self.db, seconds, now=now)
@@ -105,56 +114,59 @@ class Writer(Store):
                 leases.spread_overdue(self.db, now=now, over=over)
 
     def lease_steps(self, **which: Any) -> list[BackfillStep]:
-        """See backfill_steps.lease_steps; looks without a transaction first, as there are none most of the time."""
+        """See backfill_steps.lease_steps. First checks without a transaction, as there are usually none."""
         if not self.db.conn.execute("SELECT 1 FROM backfill_steps WHERE state = 'pending' LIMIT 1").fetchone():
             return []
         with self.transaction():
             return backfill_steps.lease_steps(self.db, **which)
 
     def count_pending(self, **which: Any) -> int:
-        """How many entries could be leased now."""
+        """The number of entries that could be leased now."""
         with connection.translate_errors(self.path):
             return leases.count_pending(self.db, **which)
 
     def add_urgent_entry(self, **entry: Any) -> int:
-        """See leases.add_urgent."""
+        """See leases.add_urgent_entry."""
         with self.transaction():
             return leases.add_urgent_entry(self.db, **entry)
 
     def add_steps(self, steps: Sequence[BackfillStep]) -> int:
-        """Pages of older articles that are to be walked; those that were are not walked again. How many are new."""
+        """Queue pages of older articles, except those already queued or fetched; returns the number of new ones."""
         with self.transaction():
             for step in steps[:1]:
                 backfill_steps.drop_other_steps(self.db, step.source, step.since, step.until)
             return backfill_steps.add_steps(self.db, steps)
 
     def pending_by_host(self, sources: Sequence[str]) -> dict[str, int]:
-        """Articles that backfills of these sources owe, by host."""
+        """The number of pending articles of these sources' backfills, by host."""
         return self._read(backfill_steps.pending_by_host, sources)
 
     def steps_looked(
         self, sources: Sequence[str], since: str, until: str
     ) -> dict[str, tuple[int, list[tuple[str, str]]]]:
-        """How many pages of a backfill each source let us read, and why not the others; see backfill_steps.steps_looked."""
+        """By source, how many pages of a backfill could be read, and why others could not.
+
+        See backfill_steps.steps_looked.
+        """
         return self._read(backfill_steps.steps_looked, sources, since, until)
 
     def retry_steps(self, source: str, since: str, until: str) -> None:
-        """Walk again what could not be read the last time a person asked for this."""
+        """Retry the steps of a backfill that failed the last time."""
         with self.transaction():
             backfill_steps.retry_steps(self.db, source, since, until)
 
     def set_archive(self, url: str, archive_url: str, kind: str) -> None:
-        """Where a feed's older entries are listed."""
+        """Set the address that lists a feed's older entries."""
         with self.transaction():
             self.db.conn.execute("UPDATE feeds SET archive_url = ?, kind = ? WHERE url = ?", (archive_url, kind, url))
 
     def set_meta(self, key: str, value: str) -> None:
-        """Keep a word in the meta table."""
+        """Set a value in the meta table."""
         with self.transaction():
             self.db.conn.execute(SET_META, (key, value))
 
     def optimize(self) -> None:
-        """Let SQLite look at its statistics, and fold the WAL into the file."""
+        """Update SQLite's statistics, and checkpoint the WAL."""
         with connection.translate_errors(self.path):
             self.db.conn.execute("PRAGMA optimize")
             self.db.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -162,7 +174,7 @@ class Writer(Store):
     def housekeep(
         self, *, now: datetime, in_flight: Sequence[int], steps: Sequence[int] = (), give_up_gaps: timedelta
     ) -> None:
-        """Give back leases that ended without an answer; close gaps that nothing fills; forget steps that were walked a month ago."""
+        """Release expired leases, close gaps that cannot be filled, and delete steps completed a month ago."""
         with self.transaction():
             leases.return_expired(self.db, now=now, in_flight=in_flight)
             backfill_steps.return_steps(self.db, steps)
@@ -170,7 +182,7 @@ class Writer(Store):
             backfill_steps.forget_steps(self.db, now - timedelta(days=30))
 
     def save_progress(self, run_id: int, totals: Mapping[str, int]) -> None:
-        """How far a run has come, so that a kill leaves more than a beginning."""
+        """Store the progress of a run, so that a crash loses little of it."""
         with self.transaction():
             self.db.conn.execute(
                 f"UPDATE crawl_runs SET {', '.join(f'{name} = :{name}' for name in totals)} WHERE id = :id",
@@ -178,12 +190,12 @@ class Writer(Store):
             )
 
     def feeds_to_replace(self, now: datetime, day: timedelta) -> list[Feed]:
-        """Feeds that have failed for a day, or are gone, and whose successor was not looked for since; three at a time."""
+        """Feeds that failed for a day, or are gone, and whose replacement was not searched since; at most three."""
         with connection.translate_errors(self.path):
             return feeds.feeds_to_replace(self.db, now=now, day=day)
 
     def set_replacement(self, url: str, line: str | None, now: datetime) -> None:
-        """What to write into the source list instead of a feed; None where nothing was found."""
+        """Store the suggested replacement line for the source list; None if nothing was found."""
         with self.transaction():
             self.db.conn.execute(
                 "UPDATE feeds SET replacement = ?, replacement_searched_at = ? WHERE url = ?",
@@ -191,7 +203,7 @@ class Writer(Store):
             )
 
     def rename_source(self, old: str, new: str, now: datetime) -> int:
-        """Give a source's rows another id; how many articles that were."""
+        """Change the id of a source in all its rows; returns the number of its articles."""
         with self.transaction():
             count = int(self.db.conn.execute("SELECT count(*) FROM articles WHERE source = ?", (old,)).fetchone()[0])
             self.db.conn.execute(
@@ -212,7 +224,7 @@ class Writer(Store):
         return count
 
     def begin_run(self, command: str, now: datetime) -> int:
-        """A row of crawl_runs; its id."""
+        """Insert a row into crawl_runs; returns its id."""
         with self.transaction():
             return int(
                 self.db.conn.execute(
@@ -221,7 +233,7 @@ class Writer(Store):
             )
 
     def finish_run(self, run: CrawlRun) -> None:
-        """Write how a run ended."""
+        """Store the result of a run."""
         names = ("feeds", "entries_new", "articles_new", "revised", "copies", "rejected", "failed")
         with self.transaction():
             self.db.conn.execute(
@@ -230,12 +242,12 @@ class Writer(Store):
             )
 
     def record_fetches(self, fetches: Iterable[FetchLogEntry]) -> None:
-        """Rows of the request ledger."""
+        """Insert rows into the request log."""
         with self.transaction():
             self.insert_fetches(fetches)
 
     def insert_fetches(self, fetches: Iterable[FetchLogEntry]) -> None:
-        """Rows of the request ledger, inside a transaction that the caller opened."""
+        """Insert rows into the request log, inside a transaction of the caller."""
         self.db.conn.executemany(
             "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome, entries_listed, entries_known) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -257,7 +269,7 @@ class Writer(Store):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One transaction; what stands inside, and the raw pages that it points at, are on the disk when it ends."""
+        """One transaction: when it ends, its rows, and the raw pages that they point at, are on the disk."""
         with connection.transaction(self.path, self.db), self._pages_too():
             yield
             if self.pages is not None and (end := self.pages.sync()) is not None:
@@ -265,7 +277,7 @@ class Writer(Store):
 
     @contextmanager
     def _pages_too(self) -> Iterator[None]:
-        """What a transaction that failed appended to the raw pages is taken back: it is tried again, for as long as a disk is full."""
+        """Remove raw pages appended by a failed transaction, as it is retried while the disk is full."""
         mark = self.pages.position() if self.pages is not None else None
         try:
             yield
@@ -275,7 +287,11 @@ class Writer(Store):
             raise
 
     def enable_raw_pages(self, software: str = "newsdesk") -> None:
-        """Keep raw pages from here on; software: who writes them, for the head of each file."""
+        """Store raw pages from now on.
+
+        Args:
+            software: the name of the writing software, for the head of each file.
+        """
         self.pages = WarcWriter(self.path, ends=lambda: self.meta("warc_position"), software=software)
 
     def close(self) -> None:
@@ -286,13 +302,13 @@ class Writer(Store):
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """One record inside a transaction: it alone is undone when it cannot be written."""
+        """One record inside a transaction: it alone is rolled back if it cannot be written."""
         with connection.savepoint(self.db):
             yield
 
-    # Inside a transaction that the caller opened: look up, decide, apply.
+    # The methods below run inside a transaction of the caller: look up, decide, apply.
     def apply_check(self, check: FeedCheck, source: str | None) -> entries.CheckCounts:
-        """Write what a poll found."""
+        """Write the result of a poll."""
         before = feed_rows.feed(self.db, check.feed_url)
         counts = feeds.apply_check(self.db, check, source)
         if counts.capped:
@@ -306,27 +322,27 @@ class Writer(Store):
         return counts
 
     def known_entries(self, feed_url: str, listed: Sequence[FeedEntry]) -> set[str]:
-        """Which entries of a listing its feed has listed before."""
+        """The entries of a listing that its feed has listed before."""
         return entries.known_entries(self.db, feed_url, listed)
 
     def record_throttle(self, **which: Any) -> datetime | None:
-        """See throttles.note_throttle."""
+        """See throttles.record_throttle."""
         return throttles.record_throttle(self.db, **which)
 
     def open_gap(self, gap: GapDetected, steps: Callable[[int], Sequence[BackfillStep]], **where: Any) -> bool:
-        """Write down a hole and where to look for what was in it; see gaps.open_gap."""
+        """Store a gap and the steps to fill it; see gaps.open_gap."""
         return gaps.open_gap(self.db, gap=gap, steps=steps, **where)
 
     def apply_step(self, step: BackfillStep, found: BackfillResult, now: datetime) -> int:
-        """Write what a step of a gap or a backfill brought."""
+        """Write the result of a step of a gap or a backfill."""
         return gaps.apply_step(self.db, step, found, now=now)
 
     def known_before(self, step: BackfillStep, listed: Sequence[FeedEntry]) -> int:
-        """How many of these were known before the time that a step asks for."""
+        """How many of these entries were known before the time range of a step."""
         return backfill_steps.known_before(self.db, step, listed)
 
     def apply_verdict(self, verdict: Verdict) -> int | None:
-        """Write what a page turned out to be."""
+        """Write the verdict on a page."""
         absorbed = verdict.absorbs if isinstance(verdict, Revision | FullerView | Alias | Unchanged) else None
         if absorbed is not None and verdict.article_id is not None:
             removal.merge(self.db, absorbed, verdict.article_id, format_utc(verdict.at))
@@ -335,23 +351,23 @@ class Writer(Store):
     def reprocess(
         self, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]
     ) -> None:
-        """Write what a newer extractor reads; see storage.sql.articles.reprocess."""
+        """Write what a newer extractor extracts; see storage.sql.articles.reprocess."""
         with self.transaction():
             articles.reprocess(self.db, article_id, article, at, words, prints)
 
     def delete_expired_fingerprints(self, now: datetime) -> int:
-        """Take out fingerprints that no look-up asks for any more; how many they were."""
+        """Delete fingerprints too old to be queried; returns their number."""
         with self.transaction():
             return fingerprints.delete_expired(self.db, now)
 
     def set_extractor(self, article_id: int, extractor: str, now: datetime) -> None:
-        """Another extractor read the same: the record is its own from now on."""
+        """Set the extractor of an article whose record did not change."""
         with self.transaction():
             self.db.conn.execute("UPDATE articles SET extractor = ? WHERE id = ?", (extractor, article_id))
             articles.change(self.db, article_id, format_utc(now), "reprocessed")
 
     def prune_articles(self, before: str, sources: Sequence[str], now: datetime) -> int:
-        """Take out articles first seen before a time; see storage.sql.removal.prune. How many they were."""
+        """Delete articles first seen before a time; see storage.sql.removal.prune. Returns their number."""
         count = 0
         while ids := self._read(removal.to_prune, before, sources, 500):
             with self.transaction():
@@ -359,10 +375,11 @@ class Writer(Store):
         return count
 
     def delete_raw_pages(self, before: datetime) -> int:
-        """Delete raw pages of days before a time; how many files that were."""
+        """Delete raw pages of days before a time; returns the number of files."""
         files = warc.older_files(self.path, before)
         if files:
-            with self.transaction():  # first the pointers: a kill between leaves a file that the next pruning takes
+            # pointers first: a crash between the two leaves a file that the next pruning deletes
+            with self.transaction():
                 articles.clear_raw_pages(self.db, files)
             warc.delete_files(self.path, files)
         return len(files)
@@ -372,18 +389,18 @@ class Writer(Store):
         return rows.articles_by_url_keys(self.db, keys)
 
     def first_not_found_at(self, article_id: int) -> str | None:
-        """Since when a stored article is not found; None where it is."""
+        """Since when a stored article's page is not found; None if it is found."""
         return self._read(articles.first_not_found_at, article_id)
 
     def articles_with_text(self, source: str | None, content_hash: str) -> list[Article]:
-        """Articles of that source with that very text."""
+        """Articles of that source with exactly that text."""
         return rows.articles_with_text(self.db, source, content_hash)
 
 
 def open_writer(path: str | Path) -> Writer:
-    """Open a database for writing, making it where there is none; take the lock first (storage.sqlite.lock).
+    """Open a database for writing; create it if needed. Take the lock first (storage.sqlite.lock).
 
     Raises:
-        StorageError: it is not ours, damaged, newer, read-only, or the disk is full.
+        StorageError: it is not a newsdesk database, damaged, newer, read-only, or the disk is full.
     """
     return Writer(Path(path), connection.open_writer(Path(path)))

@@ -51,7 +51,7 @@ def test_medians_are_told_of_each_figure() -> None:
 def test_an_archive_answers_every_question_and_takes_one_article_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(growth, "ASKED", 2)
+    monkeypatch.setattr(growth, "SEARCHES", 2)
     monkeypatch.setattr(growth, "MORE", 20)
     path = tmp_path / "small.db"
     archive.build(path, 300)

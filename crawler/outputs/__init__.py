@@ -1,1 +1,1 @@
-"""What is kept, out: terminal, files, the browser."""
+"""Output of stored articles: terminal, files, the browser."""

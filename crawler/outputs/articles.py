@@ -1,4 +1,4 @@
-"""Articles as a person or a program reads them: on the terminal, as Markdown, as bare text."""
+"""Print articles: formatted for the terminal, as Markdown, or as plain text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 def print_articles(articles: Sequence[Article], form: str) -> None:
-    """Print them: form is "read", "markdown" or "text"."""
+    """Print articles; form is "read", "markdown" or "text"."""
     for index, article in enumerate(articles):
         if index:
             print("\n---\n" if form == "markdown" else "")
@@ -27,7 +27,7 @@ def print_articles(articles: Sequence[Article], form: str) -> None:
 
 
 def markdown(article: Article) -> str:
-    """One article as Markdown; what a publisher wrote is text, never markup."""
+    """One article as Markdown; text from publishers is escaped."""
     parts = [f"# {escaped(article.title or '(no title)')}"]
     if article.subtitle:
         parts.append(f"*{escaped(article.subtitle)}*")
@@ -38,12 +38,12 @@ def markdown(article: Article) -> str:
 
 
 def body_of(article: Article) -> str:
-    """Its text as Markdown, else what its publisher says of it."""
+    """Its text as Markdown, else its summary."""
     paragraphs = (article.text or article.summary or "").split("\n\n")
     return "\n\n".join(filter(None, map(escaped, paragraphs)))
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is."""
+    """Escape text for Markdown."""
     line = _MARKDOWN.sub(r"\\\1", safe(text).replace("\n", " "))
     return re.sub(r"^(\s*)([-+]|\d+[.)])(\s)", r"\1\\\2\3", line)

@@ -1,4 +1,4 @@
-"""An Atom feed (RFC 4287) of articles, tombstones as RFC 6721 has them; what a publisher wrote is text, never markup."""
+"""Articles as an Atom feed (RFC 4287), with tombstones (RFC 6721); text from publishers is escaped."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def atom_lines(items: Iterable[ExportItem], *, title: str, feed_id: str, now: datetime) -> Iterator[str]:
-    """The document, an entry a line.
+    """The lines of the document, one per entry.
 
     Args:
-        items: what it lists, in its order.
+        items: the entries, in order.
         title: the feed's title.
-        feed_id: an IRI that stays the same for the same question to the same database.
+        feed_id: an IRI that stays the same for the same query on the same database.
         now: the clock.
     """
     yield '<?xml version="1.0" encoding="utf-8"?>'
@@ -38,7 +38,7 @@ def _entry(article: Article) -> str:
         f"<title>{_text(article.title or '(no title)')}</title>",
         f"<link rel={quoteattr('alternate')} href={_attribute(article.url)}/>",
         f"<updated>{article.fetched_at or article.first_seen_at}</updated>",
-        # A day without its time is no Atom date; it stays unsaid here, and is in every other format.
+        # A day without a time is not a valid Atom date; it is left out here, and is in every other format.
         f"<published>{article.published_at}</published>"
         if article.published_at and "T" in article.published_at
         else "",

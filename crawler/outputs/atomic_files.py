@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all, and on the disk when they are; and what may not be written over."""
+"""Write files atomically and durably, and protect files that must not be overwritten."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ STDOUT = Path("-")
 
 
 def check_targets(targets: Sequence[Path], kept: Sequence[Path]) -> None:
-    """Refuse to write over what is kept, or two outputs into one file.
+    """Refuse to overwrite protected files, or to write two outputs into one file.
 
     Args:
-        targets: what is to be written.
+        targets: the files to write.
         kept: files that no output may replace: the database, the configuration.
 
     Raises:
-        UsageError: which, and why.
+        UsageError: a target is protected, or is named twice.
     """
     held = {_end_of(path): path for path in kept}
     taken: set[Path] = set()
@@ -41,13 +41,13 @@ def check_targets(targets: Sequence[Path], kept: Sequence[Path]) -> None:
 
 
 def _end_of(path: Path) -> Path:
-    with suppress(OSError, RuntimeError):  # a loop of links
+    with suppress(OSError, RuntimeError):  # a symlink loop
         return path.resolve()
     return path.absolute()
 
 
 class HashingFile:
-    """A binary file that knows the hash of what went into it."""
+    """A binary file that hashes what is written to it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -55,13 +55,13 @@ class HashingFile:
         self.closed = False
 
     def write(self, data: Any) -> int:
-        """Write bytes, or what can be seen as such."""
+        """Write a bytes-like object."""
         piece = bytes(data)
         self.hash.update(piece)
         return self._file.write(piece)
 
     def flush(self) -> None:
-        """Hand on what waits."""
+        """Flush the file."""
         self._file.flush()
 
 
@@ -69,10 +69,12 @@ class HashingFile:
 def atomic_write(
     path: Path, *, advice: str = "nothing was written; make room, or name another file"
 ) -> Iterator[HashingFile]:
-    """A file to write that takes its place in one step at the end, synced. `-` is stdout; a device or a pipe is written as it comes.
+    """A file that replaces its target atomically at the end, synced.
+
+    `-` is stdout; a device or a pipe is written directly.
 
     Raises:
-        CrawlerError: it cannot be written; nothing is left of it.
+        CrawlerError: it cannot be written; no partial file is left.
     """
     if path == STDOUT:
         yield from _stream("stdout", sys.stdout.buffer if sys.stdout is not None else None)
@@ -83,7 +85,7 @@ def atomic_write(
         with _told(path, advice), path.open("wb") as file:
             yield from _stream(str(path), file)
         return
-    end = _end_of(path)  # a link stays, and leads to the new file
+    end = _end_of(path)  # a symlink stays, and points to the new file
     if not end.parent.is_dir():
         raise CrawlerError(f"{path}: its folder does not exist; make it, or name another file")
     with _told(path, advice):
@@ -95,7 +97,7 @@ def atomic_write(
                 file.flush()
                 os.fsync(file.fileno())
                 Path(name).chmod(_mode(end))
-                Path(name).replace(end)  # while it is locked: see forget_leftovers
+                Path(name).replace(end)  # while it is locked: see delete_leftovers
             sync(end.parent)
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -103,7 +105,7 @@ def atomic_write(
 
 
 def _mode(path: Path) -> int:
-    """The permissions that a file has, or that one would get that is made here."""
+    """The permissions of a file, or the defaults of a new one."""
     with suppress(OSError):
         return stat.S_IMODE(path.stat().st_mode)
     mask = os.umask(0o077)

@@ -1,4 +1,4 @@
-"""Where a consumer of exports stands: the cursor file, written only after what it vouches for is on the disk."""
+"""The cursor file: how far a consumer of exports has got. It is written only after its export is on the disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """A place in the changes of one database: all up to `seq` was handed out, of the articles that `query` asks for."""
+    """A position in the changes of one database: all matches of `query` up to `seq` were exported."""
 
     database_id: str
     generation: str
@@ -25,7 +25,7 @@ class Cursor:
 
 
 def current_cursor(store: Store, which: Filter) -> Cursor:
-    """The newest place."""
+    """The newest position."""
     return Cursor(
         database_id=store.meta("database_id") or "",
         generation=store.meta("generation") or "1",
@@ -35,7 +35,7 @@ def current_cursor(store: Store, which: Filter) -> Cursor:
 
 
 def filter_as_json(which: Filter) -> dict[str, Any]:
-    """What a filter asks for, as JSON; what it leaves open is left out."""
+    """A filter as JSON, without empty fields."""
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(which).items()
@@ -44,14 +44,14 @@ def filter_as_json(which: Filter) -> dict[str, Any]:
 
 
 def read_cursor(path: Path, now_here: Cursor) -> int:
-    """The seq to go on from; 0 where there is no file yet.
+    """The seq to continue from; 0 if there is no file yet.
 
     Args:
         path: the cursor file.
-        now_here: the newest place of the database that is asked, with the query of this export.
+        now_here: the newest position of the queried database, with the query of this export.
 
     Raises:
-        CrawlerError: it is no cursor, or one of another database, another query, or of a time before a backup was restored.
+        CrawlerError: it is not a cursor, or one of another database or another query, or older than a restored backup.
     """
     try:
         cursor = _cursor(json.loads(path.read_text(encoding="utf-8")))
@@ -83,10 +83,10 @@ def read_cursor(path: Path, now_here: Cursor) -> int:
 
 
 def _cursor(said: Any) -> Cursor:
-    """A cursor as it stood in its file.
+    """Parse the content of a cursor file.
 
     Raises:
-        ValueError, KeyError, TypeError: it is none.
+        ValueError, KeyError, TypeError: it is not a cursor.
     """
     if "newsdesk" in said or not isinstance(said["query"], dict):
         raise ValueError("a manifest, say")
@@ -98,7 +98,7 @@ def _cursor(said: Any) -> Cursor:
 
 
 def write_cursor(path: Path, cursor: Cursor) -> None:
-    """Put the cursor in place in one step, on the disk when this returns.
+    """Write the cursor atomically; it is on the disk when this returns.
 
     Raises:
         CrawlerError: it cannot be written.

@@ -1,4 +1,4 @@
-"""Two versions of an article, word by word: removed and added words in colour on a terminal, in [-…-] and {+…+} elsewhere."""
+"""Word diff of two versions of an article: in colour on a terminal, as [-…-] and {+…+} elsewhere."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from crawler.outputs.terminal import local_time, on_terminal, safe, stdout_conso
 Piece = tuple[str, str]  # ("equal" | "insert" | "delete", words)
 
 
-_SHORT = 300_000  # steps for what is compared by itself: a headline
+_SHORT = 300_000  # steps for a single comparison: a headline
 
 
 def word_diff(old: str, new: str, budget: Budget | None = None) -> Iterator[Piece]:
-    """The pieces of new against old, in reading order; all of both where a comparison takes more steps than are left."""
+    """The diff of two texts, in reading order.
+
+    If the comparison needs more steps than are left, all of the old text is deleted and all of the new inserted.
+    """
     a, b = re.findall(r"\S+\s*", old), re.findall(r"\S+\s*", new)
     found = diff_opcodes([w.strip() for w in a], [w.strip() for w in b], budget or Budget(_SHORT))
     steps = list(found) if found is not None else [("replace", 0, len(a), 0, len(b))]
     for (op, i1, i2, j1, j2), following in zip_longest(steps, steps[1:]):
         if op == "equal":
             words = "".join(b[j1:j2])
-            if following is not None and following[3] == following[4]:  # words were taken out behind them
+            if following is not None and following[3] == following[4]:  # words were deleted after them
                 words = words.rstrip() + _breaks(a, b, i2, following[2], j2)[0]
             yield "equal", words
             continue
@@ -37,17 +40,17 @@ def word_diff(old: str, new: str, budget: Budget | None = None) -> Iterator[Piec
 
 
 def _breaks(a: list[str], b: list[str], i1: int, i2: int, j: int) -> tuple[str, str]:
-    """What stands before and after words that were taken out, so that the paragraphs around them are those of the new version.
+    """The whitespace before and after deleted words, so that the paragraphs around them are those of the new version.
 
     Args:
-        a: the old words, each with the space behind it.
-        b: the new ones.
-        i1: the first of a that was taken out.
-        i2: the first behind them.
-        j: the first of b behind them.
+        a: the old words, each with the whitespace after it.
+        b: the new words.
+        i1: the index in a of the first deleted word.
+        i2: the index in a of the first word after them.
+        j: the index in b of the first word after them.
     """
     before, after, now = (_space(words, at) for words, at in ((a, i1), (a, i2), (b, j)))
-    if i1 == 0 or j == 0:  # nothing stands before them
+    if i1 == 0 or j == 0:  # there are no words before them
         return "", after
     if "\n" not in now:
         return " ", " "
@@ -55,14 +58,14 @@ def _breaks(a: list[str], b: list[str], i1: int, i2: int, j: int) -> tuple[str, 
 
 
 def _space(words: list[str], at: int) -> str:
-    """The space before a word."""
+    """The whitespace before a word."""
     return words[at - 1][len(words[at - 1].rstrip()) :] if at else ""
 
 
 def changed(
     old: Mapping[str, Any], new: Mapping[str, Any], budget: Budget | None = None
 ) -> Iterator[tuple[str, list[Piece]]]:
-    """What differs between two versions: (title, subtitle or text, its pieces); of the text a stretch of paragraphs at a time."""
+    """What differs between two versions: (title, subtitle or text, its pieces); of the text, one item per block."""
     budget = budget or Budget()
     for name in ("title", "subtitle"):
         if (old[name] or "") != (new[name] or ""):
@@ -75,7 +78,7 @@ def changed(
 
 
 def excerpt(pieces: Iterable[Piece], most: int = 320, before: int = 90) -> list[Piece]:
-    """The part of a diff around its first change, of about so many characters."""
+    """The part of a diff around its first change, of at most about so many characters."""
     found: list[Piece] = []
     left = most
     for op, words in pieces:
@@ -92,7 +95,7 @@ def excerpt(pieces: Iterable[Piece], most: int = 320, before: int = 90) -> list[
 
 
 def print_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Print what changed: title, subtitle, and the paragraphs that differ."""
+    """Print the changes: title, subtitle, and the paragraphs that differ."""
     console = stdout_console()
     silent = "; the page's own modified time does not admit it" if new["silent"] else ""
     if new["cause"] == "reprocess":

@@ -1,4 +1,7 @@
-"""What is kept, out into a file or a folder: all of it, or what changed since a cursor. A file is written beside and put in place at the end, so that a reader never sees a half."""
+"""Export articles into a file or a folder: all of them, or the changes since a cursor.
+
+A file is written under a temporary name and renamed at the end, so that a reader never sees a partial one.
+"""
 
 from __future__ import annotations
 
@@ -24,26 +27,26 @@ from storage.records import Filter
 from storage.store import Store
 
 FORMATS = ("jsonl", "csv", "parquet", "markdown", "atom")
-_BATCH = 500  # changes whose articles are read at once
+_BATCH = 500  # changes per batch of article reads
 
 
 @dataclass(slots=True, kw_only=True)
 class ExportResult:
-    """What went out."""
+    """The result of an export."""
 
     path: Path
     form: str
     at: datetime
-    cursor: Cursor  # the place it vouches for
-    since: int | None  # the seq it began after; None where it is everything
+    cursor: Cursor  # the position that the export includes
+    since: int | None  # the seq it started after; None for a full export
     fields: tuple[str, ...]
-    sources: Counter[str | None] = field(default_factory=Counter)  # articles, by source
+    sources: Counter[str | None] = field(default_factory=Counter)  # articles by source
     tombstones: int = 0
     sha256: str = ""
 
     @property
     def articles(self) -> int:
-        """How many articles."""
+        """The number of articles."""
         return sum(self.sources.values())
 
 
@@ -65,14 +68,15 @@ def export(
         which: the articles.
         path: the file; `-` is stdout; for markdown a folder.
         form: one of FORMATS.
-        fields: only these; all where none is named.
-        since: given the newest place, the seq to begin after; 0 for everything, as the first time. None for everything, with no word on changes.
+        fields: only these; all if empty.
+        since: called with the newest position; returns the seq to start after, 0 for everything, as in the first
+            export. None for a full export without change fields.
         now: the clock.
-        also: told what went out, of the same state of the database, once it is on the disk.
+        also: called with the result, on the same state of the database, once the export is on the disk.
 
     Raises:
         CrawlerError: it cannot be written.
-        UsageError: fields that nobody has, or that leave a tombstone without a name; pyarrow is missing.
+        UsageError: unknown fields, or fields that leave a tombstone without an id; pyarrow is missing.
     """
     following = since is not None
     if following and (which.limit is not None or which.fold_copies):
@@ -104,7 +108,7 @@ def _items(store: Store, which: Filter, after: int | None, newest: int) -> Itera
     if not after:
         told = {"op": "new", "seq": newest} if after == 0 else {}
         for hit in store.articles(which):
-            yield ExportItem(article=hit.article, **told)  # type: ignore[arg-type]  # of the two that it can be
+            yield ExportItem(article=hit.article, **told)  # type: ignore[arg-type]  # one of the two possible values
         return
     changes = store.changes(after)
     while batch := list(islice(changes, _BATCH)):
@@ -119,7 +123,7 @@ def _items(store: Store, which: Filter, after: int | None, newest: int) -> Itera
                 yield ExportItem(article=found, op=op, **place)
             elif found is None:
                 yield ExportItem(article=None, uid=change["uid"], op=op, merged_into=change["merged_into"], **place)
-            elif change["op"] != "new":  # it is kept, but no longer what is asked for, or never was
+            elif change["op"] != "new":  # it is stored, but does not match the query any more, or never did
                 yield ExportItem(article=None, uid=found.uid, op="left", **place)
 
 

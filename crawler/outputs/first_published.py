@@ -1,4 +1,4 @@
-"""Who ran a story first: by the outlets' own clocks, and by ours."""
+"""Which outlet published a story first: by the outlets' times, and by first sight."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from storage.records import Article
 
 
 def first_by_publisher_time(story: Sequence[Article]) -> Article | None:
-    """The article with the earliest time of publication; None where no outlet says a time."""
+    """The article with the earliest time of publication; None if no outlet gives a time."""
     timed = [a for a in story if a.published_at and len(a.published_at) > 10]
     return min(timed, key=lambda a: a.published_at or "", default=None)
 
 
 def first_seen(story: Sequence[Article]) -> Article:
-    """The article that was here first."""
+    """The article that was seen first."""
     return min(story, key=lambda a: (a.first_seen_at or "", a.id))
 
 
 def describe_first(story: Sequence[Article]) -> str:
-    """Both, in one line."""
+    """Both in one line."""
     told, seen = first_by_publisher_time(story), first_seen(story)
     by_outlet = (
         f"first by the outlets' clocks: {told.source or told.url} at {local_time(told.published_at)}"

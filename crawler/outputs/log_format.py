@@ -1,4 +1,4 @@
-"""newsdesk's log on stderr: a line a message, as text for people and journals, or as JSON for machines; the traceback of a fault of ours below or in it."""
+"""The log on stderr: one line per message, as text or as JSON, with the traceback of a bug."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from typing import Any
 
 from crawler.outputs.terminal import safe
 
-_TIME = "%Y-%m-%dT%H:%M:%SZ"  # of every time in a log
+_TIME = "%Y-%m-%dT%H:%M:%SZ"  # the format of all times in a log
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class TextLines(logging.Formatter):
-    """`2026-11-22T12:00:00Z https://…: changed, 3 new`; without the time under systemd, whose journal has it."""
+    """`2026-11-22T12:00:00Z https://…: changed, 3 new`; without the time under systemd, whose journal adds it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """Format one record."""
         at = "" if os.environ.get("JOURNAL_STREAM") else f"{_time(record)} "
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         return safe(f"{at}{level}{' '.join(record.getMessage().split())}") + _below(record)
 
 
 class ShortLines(logging.Formatter):
-    """`newsdesk: message`, of a command; with the traceback where it was asked for."""
+    """`newsdesk: message`, for commands; with the traceback if requested."""
 
     def __init__(self, *, tracebacks: bool) -> None:
         super().__init__()
         self.tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """Format one record."""
         line = safe(f"{record.name}: {' '.join(record.getMessage().split())}")
         return line + _below(record) if self.tracebacks else line
 
 
 class JsonLines(logging.Formatter):
-    """`{"at": …, "level": …, "message": …}` with what the event has beside: source, url, outcome, new, ms."""
+    """`{"at": …, "level": …, "message": …}` with the extra fields of the event: source, url, outcome, new, ms."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One object."""
+        """Format one record."""
         more = {name: _plain(value) for name, value in vars(record).items() if name not in _OWN}
         if trace := _traceback(record):
             more["traceback"] = trace
@@ -55,14 +55,14 @@ class JsonLines(logging.Formatter):
 
 
 def _traceback(record: logging.LogRecord) -> str:
-    """Of an exception that is logged with its record, or of one in a worker process, which comes as text."""
+    """The traceback of a record's exception, or of one in a worker process, which comes as text."""
     if record.exc_info and record.exc_info[0] is not None:
         return "".join(traceback.format_exception(*record.exc_info)).rstrip()
     return str(vars(record).get("traceback") or "").rstrip()
 
 
 def _below(record: logging.LogRecord) -> str:
-    """A traceback, below a message's line; escape sequences of strangers taken out."""
+    """The traceback below a message's line, without terminal escape sequences."""
     trace = _traceback(record)
     return "".join(f"\n{safe(line)}" for line in trace.splitlines())
 
@@ -72,7 +72,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def line_of(form: str) -> Callable[[str], str]:
-    """What makes one line of a message at this moment, in the log's own form, without the log: for a signal handler."""
+    """A function that formats one log line without the logging module, for a signal handler."""
     formatter = JsonLines() if form == "json" else TextLines()
     return lambda text: formatter.format(
         logging.makeLogRecord({"msg": text, "levelno": logging.INFO, "levelname": "INFO"})
@@ -86,12 +86,12 @@ def _plain(value: Any) -> Any:
 
 
 def log_to_stderr(form: str, *, quiet: bool, verbose: bool) -> None:
-    """Send newsdesk's log to stderr.
+    """Send the log of newsdesk to stderr.
 
     Args:
         form: "text" or "json".
         quiet: warnings and errors only.
-        verbose: what is done, step by step.
+        verbose: debug messages too.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())

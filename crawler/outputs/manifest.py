@@ -1,4 +1,4 @@
-"""The manifest of an export: what a corpus is cited by, and what a reader checks it against."""
+"""The manifest of an export: metadata to cite a corpus and to verify it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storage.store import Store
 
 
 def manifest(done: ExportResult, store: Store, config: Config) -> dict[str, Any]:
-    """What went out, of which database in which state, with which settings, and what is known to be missing from it.
+    """The content of an export, its database and state, the settings, and the known gaps.
 
     Args:
         done: the export.
@@ -49,7 +49,7 @@ def _versions() -> Mapping[str, str]:
 
 
 def configuration_hash(config: Config) -> str:
-    """SHA-256 of every setting and source in force, secrets as they are named (`env:NAME`), never as they are."""
+    """SHA-256 of all settings and sources; secrets are hashed as their references (`env:NAME`), never as values."""
     return hashlib.sha256(to_toml(config).encode()).hexdigest()
 
 

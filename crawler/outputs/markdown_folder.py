@@ -1,4 +1,4 @@
-"""A folder of Markdown files with front matter, one an article, named by its id: a vault for Obsidian and the like, a corpus for git."""
+"""A folder of Markdown files with front matter, one per article, named by its id: for Obsidian, or for git."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _INSIDE = frozenset({"text", "provenance"})  # the text is the file's body; prov
 
 
 def write_folder(items: Iterable[ExportItem], folder: Path, fields: tuple[str, ...] = ()) -> str:
-    """Write a file an article, `ID.md`; a tombstone takes its file away. Files of articles that are not among the items stay as they are.
+    """Write one file per article, `ID.md`; a tombstone deletes its file. Other files stay as they are.
 
     Returns:
-        The SHA-256 over the names and SHA-256 of what was written, as `sha256sum` would print them.
+        The SHA-256 over the names and SHA-256 of the written files, as `sha256sum` would print them.
 
     Raises:
         CrawlerError: the folder cannot be written.
@@ -49,14 +49,18 @@ def write_folder(items: Iterable[ExportItem], folder: Path, fields: tuple[str, .
 
 
 def front_matter(row: Mapping[str, Any]) -> str:
-    """The fields as YAML between lines of dashes; every value is JSON, which is YAML (YAML 1.2, 1.3), so that no title is taken for anything else."""
+    """The fields as YAML between lines of dashes.
+
+    Every value is written as JSON, which is valid YAML (YAML 1.2, 1.3), so that no title is parsed as anything but a
+    string.
+    """
     lines = [
         f"{name}: {_yaml(value)}" for name, value in row.items() if name not in _INSIDE and value not in (None, [])
     ]
     return "\n".join(["---", *lines, "---", ""])
 
 
-# Line breaks to YAML 1.1, which most readers are, and what it calls unprintable.
+# Line breaks in YAML 1.1, which most parsers support, and its non-printable characters.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 

@@ -1,4 +1,4 @@
-"""Parquet, for pandas, DuckDB and their kin; needs pyarrow, an extra."""
+"""Parquet export, for pandas, DuckDB and others; needs pyarrow, from the extra `parquet`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from crawler.errors import UsageError
 from crawler.startup import unblock_heavy_imports
 
-ROWS = 1_000  # of one row group: articles of some kilobytes each, so that memory stays small
+ROWS = 1_000  # per row group: articles have some kilobytes each, so memory stays small
 _NUMBERS = frozenset(
     {"id", "story_id", "duplicate_of", "revision", "word_count", "warc_offset", "schema", "seq", "merged_into"}
 )
@@ -17,12 +17,14 @@ _LISTS = frozenset({"authors", "tags"})
 
 
 def write_parquet(rows: Iterable[Mapping[str, Any]], file: Any, fields: Sequence[str]) -> None:
-    """Write rows as Parquet, zstd inside. Lists are lists, provenance is JSON, times are the text that every format has: a day that is known without its
-    time would become a false midnight as a timestamp.
+    """Write rows as Parquet, compressed with zstd.
+
+    Lists are lists, provenance is JSON, times are text as in every format: as a timestamp, a day without a time would
+    become a false midnight.
 
     Args:
         rows: dicts of JSON values.
-        file: a binary file, written from front to end.
+        file: a binary file, written sequentially.
         fields: the columns.
 
     Raises:

@@ -1,4 +1,4 @@
-"""An article as a row for others: the contract's columns, lists as lists, times as kept. Everything that leaves newsdesk passes here."""
+"""Articles as rows for all outputs: the columns of the contract, lists as lists, times as stored."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import Any
 from crawler.errors import UsageError
 from storage.records import Article
 
-INTERNAL_FIELDS = ("page_url", "etag", "last_modified", "recheck_at")  # newsdesk's bookkeeping, not the record
-SCHEMA = 1  # of a row: article.schema.json beside this file; raised when a field changes its meaning
+INTERNAL_FIELDS = ("page_url", "etag", "last_modified", "recheck_at")  # internal state, not part of the record
+SCHEMA = 1  # of a row: article.schema.json in this folder; increased when a field changes its meaning
 FIELDS = (*(f.name for f in dataclasses.fields(Article) if f.name not in INTERNAL_FIELDS), "schema")
-# Order for a reader: what it is, then where it comes from.
+# Order for a reader: first what identifies the article.
 _FIRST = ("id", "uid", "source", "url", "title")
 FIELD_ORDER = (*_FIRST, *(name for name in FIELDS if name not in _FIRST))
-CHANGE_FIELDS = ("op", "seq", "merged_into")  # what a row says beside, where it tells of a change
+CHANGE_FIELDS = ("op", "seq", "merged_into")  # extra fields of a row that reports a change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportItem:
-    """One row of an export: an article, or the tombstone of one that is no longer there; with what happened to it, where a cursor is followed."""
+    """One row of an export: an article, or the tombstone of a deleted one; with its change, if a cursor is used."""
 
     article: Article | None
     id: int = 0
@@ -83,8 +83,11 @@ _FORMULA = re.compile(r"^'*[=+\-@\t\r]")
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> Iterable[str]:
-    r"""CSV lines (RFC 4180), a header first. A cell that a spreadsheet would take for a formula gets an apostrophe before it, and one that begins so already
-    gets another: without the first apostrophe of what `^'+[=+\-@\t\r]` finds, every cell is what it was.
+    r"""CSV lines (RFC 4180), a header first.
+
+    A cell that a spreadsheet would take for a formula gets a leading apostrophe, and so does one that already begins
+    with apostrophes before such a character. To restore the cells, remove the first apostrophe of those that match
+    `^'+[=+\-@\t\r]`.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

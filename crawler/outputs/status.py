@@ -1,4 +1,4 @@
-"""`status`, `coverage` and `gaps` as a person reads them, and as one document."""
+"""The output of `status`, `coverage` and `gaps`, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COLUMNS: list[tuple[str, dict[str, Any]]] = [
 def status_document(
     facts: Mapping[str, Any], trouble: HealthReport, lock_holder: Holder | None, now: datetime
 ) -> dict[str, Any]:
-    """The whole of `status` as one JSON document."""
+    """All of `status` as one JSON document."""
     disk: DiskUsage = facts["disk"]
     return {
         "at": format_utc(now),
@@ -52,7 +52,7 @@ def status_document(
 def print_status(
     path: Path, facts: Mapping[str, Any], trouble: HealthReport, lock_holder: Holder | None, now: datetime
 ) -> None:
-    """The status, the whole first, then a row a source, then what is wrong with single ones."""
+    """Print the status: totals first, then one row per source, then the problems of single sources."""
     totals, run, queue, disk = facts["totals"], facts["run"], facts["queue"], facts["disk"]
     who = (
         f"`newsdesk {lock_holder.command}` running since {local_time(lock_holder.since)}, pid {lock_holder.pid}"
@@ -129,12 +129,14 @@ def _requests(stats: Mapping[str, Any]) -> str:
 
 
 def coverage_rows(days: Iterable[Mapping[str, Any]], *, by: str, now: datetime) -> list[dict[str, Any]]:
-    """The days of sources, or their weeks or months, with a word for each: found, quiet, blind (nobody watched), patchy (for more than six hours), gap.
+    """The days of sources, or their weeks or months, each with a state.
+
+    The states are found, quiet (no news), blind (not polled), patchy (not polled for more than six hours), gap.
 
     Args:
-        days: storage.Store.days.
+        days: storage.store.Store.days.
         by: "day", "week" (by its Monday) or "month".
-        now: the clock: what is not over yet is blind since the last good poll.
+        now: the clock: a day that is not over is not polled since the last successful poll.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for day in days:
@@ -187,7 +189,7 @@ def _word(row: Mapping[str, Any]) -> str:
 
 
 def print_coverage(rows: Sequence[Mapping[str, Any]], by: str) -> None:
-    """What was watched and found, a row a source and day."""
+    """Print polls and articles, one row per source and day."""
     columns: list[tuple[str, dict[str, Any]]] = [
         ("source", {"no_wrap": True}),
         (by, {"no_wrap": True}),

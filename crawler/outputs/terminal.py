@@ -1,4 +1,4 @@
-"""What a person reads: tables, articles, progress. Data goes to stdout, everything else to stderr; colour and bars only on a terminal."""
+"""Terminal output: tables, articles, progress. Data goes to stdout, the rest to stderr; colour only on a terminal."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from rich.text import Text
 
 from storage.records import Article, CrawlRun, parse_utc
 
-# A title can hold an escape sequence, or turn the order of the line it stands in.
+# A title may contain an escape sequence, or reverse the order of its line.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-MAX_TITLE = 300  # characters of a headline that are shown
+MAX_TITLE = 300  # characters of a headline that are displayed
 
 
 def safe(text: object) -> str:
-    """Text without what a terminal would obey."""
+    """Text without control characters."""
     return _CONTROL.sub("", str(text if text is not None else ""))
 
 
 def on_terminal() -> bool:
-    """Whether a person reads stdout."""
+    """Whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
 def stdout_console() -> Console:
-    """stdout, as wide as it is; unbounded where no person reads it."""
+    """A console on stdout with the width of the terminal; unbounded elsewhere."""
     return Console(
         file=sys.stdout,
         highlight=False,
@@ -45,26 +45,26 @@ def stdout_console() -> Console:
 
 
 def stderr_console() -> Console:
-    """Stderr."""
+    """A console on stderr."""
     return Console(file=sys.stderr, highlight=False, width=None if sys.stderr.isatty() else 160)
 
 
 def message(text: str) -> None:
-    """A message, on stderr."""
+    """Print a message on stderr."""
     print(safe(text), file=sys.stderr, flush=True)
 
 
 def local_time(kept: str | None) -> str:
-    """A kept time in the reader's zone, without seconds; a day alone stays a day."""
+    """A stored time in the reader's time zone, without seconds; a day alone stays a day."""
     if not kept:
         return ""
-    with suppress(ValueError, OverflowError):  # what another program wrote into the file is shown as it stands
+    with suppress(ValueError, OverflowError):  # an invalid time from another program is displayed unchanged
         return kept if len(kept) == 10 else parse_utc(kept).astimezone().strftime("%Y-%m-%d %H:%M")
     return kept
 
 
 def zone_name() -> str:
-    """The reader's zone, as a table's caption says it."""
+    """The reader's time zone, for a table's caption."""
     now = datetime.now().astimezone()
     offset = now.strftime("%z")
     return "UTC" if now.tzname() == "UTC" else f"{now.tzname()} (UTC{offset[:3]}:{offset[3:]})"
@@ -82,7 +82,7 @@ def table(
     caption: str = "",
     report: bool = False,
 ) -> None:
-    """A table on a terminal; lines with tabs between elsewhere, but for a report, which is for people wherever it goes."""
+    """A table on a terminal; elsewhere lines with tabs, except for a report, which is always a table."""
     if not on_terminal() and not report:
         for row in rows:
             print("\t".join(" ".join(safe(cell).split()) for cell in row))
@@ -98,7 +98,7 @@ def table(
 
 
 def print_article(article: Article) -> None:
-    """One article, as one reads it."""
+    """Print one article for reading."""
     console = stdout_console()
     console.print(Text(safe(article.title or "(no title)")[:MAX_TITLE], style="bold"))
     if article.subtitle:
@@ -128,7 +128,7 @@ _COLUMNS = (
 
 
 def print_run(run: CrawlRun) -> None:
-    """What a crawl found, a row a source; why things failed stands in the last column."""
+    """Print what a crawl found, one row per source; the last column has the reasons of failures."""
     columns: list[tuple[str, dict[str, Any]]] = [("source", {"no_wrap": True})]
     columns += [(title, {"justify": "right"}) for title, _ in _COLUMNS]
     columns.append(("errors", {"ratio": 1, "overflow": "fold"}))

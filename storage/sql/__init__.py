@@ -1,1 +1,1 @@
-"""SQL: one file a table or a question. Functions over one open database, inside the caller's transaction."""
+"""SQL by table. Functions over one open database, inside the caller's transaction."""

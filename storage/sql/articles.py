@@ -1,6 +1,6 @@
-"""Articles, their addresses, revisions, copies and the full-text index: a decision (a Verdict) is written.
+"""Write a Verdict: articles, their addresses, revisions, copies and the full-text index.
 
-Functions over one connection; they run inside a transaction that the caller opened (storage.writer).
+Functions over one connection; they run inside a transaction of the caller (storage.writer).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from storage.verdicts import Alias, FullerView, NewArticle, NotFound, Revision, 
 
 
 def apply_verdict(db: Any, verdict: Verdict) -> int | None:
-    """Write what one article request means; returns the id of the article it is about, if any."""
+    """Write the verdict on one fetched page; returns the id of its article, if any."""
     at = format_utc(verdict.at)
     article_id = verdict.article_id
     match verdict:
@@ -45,7 +45,7 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
             _touch(db, article_id, at)
         case NotFound() if article_id is not None:
             _mark_not_found(db, article_id, verdict, at)
-        case _:  # nothing is learned of an article
+        case _:  # the verdict is about no stored article
             pass
     if isinstance(verdict, Revision | FullerView | Alias) or (
         isinstance(verdict, Unchanged) and not verdict.shows_less and article_id is not None
@@ -60,7 +60,7 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
 
 
 def _touch(db: Any, article_id: int, at: str) -> None:
-    """The stored version is still what the page says."""
+    """Record that the page still shows the stored version."""
     db.conn.execute("UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id))
     db.conn.execute(
         "UPDATE revisions SET last_same_at = ? WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)",
@@ -75,7 +75,7 @@ def _renew_fingerprints(db: Any, article_id: int, prints: Sequence[int], at: dat
 
 
 def _mark_not_found(db: Any, article_id: int, verdict: NotFound, at: str) -> None:
-    """A stored article that has vanished keeps its text and gets vanished_at."""
+    """Set vanished_at once the article has vanished; its text stays."""
     db.conn.execute(
         "UPDATE articles SET first_not_found_at = coalesce(first_not_found_at, ?) WHERE id = ?", (at, article_id)
     )
@@ -90,7 +90,7 @@ def _mark_not_found(db: Any, article_id: int, verdict: NotFound, at: str) -> Non
 
 
 def _mark_found(db: Any, article_id: int, at: str) -> None:
-    """An article that had vanished and is back loses vanished_at."""
+    """Clear vanished_at of an article that is back."""
     db.conn.execute("UPDATE articles SET first_not_found_at = NULL WHERE id = ?", (article_id,))
     back = db.conn.execute(
         "UPDATE articles SET vanished_at = NULL, vanished_reason = NULL WHERE id = ? AND vanished_at IS NOT NULL",
@@ -101,7 +101,7 @@ def _mark_found(db: Any, article_id: int, at: str) -> None:
 
 
 def first_not_found_at(db: Any, article_id: int) -> str | None:
-    """Since when a stored article is not found; None where it is."""
+    """Since when a stored article's page is not found; None if it is found."""
     row = db.conn.execute("SELECT first_not_found_at FROM articles WHERE id = ?", (article_id,)).fetchone()
     return row[0] if row else None
 
@@ -132,15 +132,20 @@ def _insert(db: Any, article: Article, at: str) -> int:
 
 
 def _revise(db: Any, verdict: Revision, at: str) -> None:
-    """Keep the version that stands as a row of revisions (from the first edit on), then the new one beside it, then overwrite."""
+    """Store the current version in revisions (at the first edit), then the new one, then overwrite the article."""
     article_id = verdict.article_id
-    held = article_by_id(db, article_id)
-    assert held is not None
-    if held.revision == 1:
+    stored = article_by_id(db, article_id)
+    assert stored is not None
+    if stored.revision == 1:
         _add_revision(
-            db, article_id, 1, held, seen_at=held.fetched_at or held.first_seen_at or at, last_same_at=held.last_same_at
+            db,
+            article_id,
+            1,
+            stored,
+            seen_at=stored.fetched_at or stored.first_seen_at or at,
+            last_same_at=stored.last_same_at,
         )
-    number = held.revision + 1
+    number = stored.revision + 1
     new = dataclasses.replace(verdict.article, revision=number)
     _add_revision(
         db,
@@ -153,7 +158,7 @@ def _revise(db: Any, verdict: Revision, at: str) -> None:
         cause=verdict.cause,
         words=(verdict.words_added, verdict.words_removed),
     )
-    _overwrite(db, article_id, new, at, stored=held)
+    _overwrite(db, article_id, new, at, stored=stored)
 
 
 def _add_revision(
@@ -181,22 +186,23 @@ def _add_revision(
 def reprocess(
     db: Any, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]
 ) -> None:
-    """Put what a newer extractor reads on the kept page in the place of what is held: a version of cause `reprocess` where the text is another.
+    """Replace an article by what a newer extractor extracts from its raw page.
 
-    When the page was fetched and last seen the same stays as it was.
+    If the text differs, a revision of cause `reprocess` is stored. The times of the fetch and of the last unchanged
+    view stay.
     """
-    held = article_by_id(db, article_id)
-    assert held is not None
-    number = held.revision
-    if article.content_hash != held.content_hash:
+    stored = article_by_id(db, article_id)
+    assert stored is not None
+    number = stored.revision
+    if article.content_hash != stored.content_hash:
         if number == 1:
             _add_revision(
                 db,
                 article_id,
                 1,
-                held,
-                seen_at=held.fetched_at or held.first_seen_at or format_utc(at),
-                last_same_at=held.last_same_at,
+                stored,
+                seen_at=stored.fetched_at or stored.first_seen_at or format_utc(at),
+                last_same_at=stored.last_same_at,
             )
         number += 1
         _add_revision(
@@ -205,21 +211,25 @@ def reprocess(
             number,
             article,
             seen_at=format_utc(at),
-            last_same_at=held.last_same_at,
+            last_same_at=stored.last_same_at,
             cause="reprocess",
             words=words,
         )
     _overwrite(
-        db, article_id, dataclasses.replace(article, revision=number), held.fetched_at or format_utc(at), stored=held
+        db,
+        article_id,
+        dataclasses.replace(article, revision=number),
+        stored.fetched_at or format_utc(at),
+        stored=stored,
     )
-    db.conn.execute("UPDATE articles SET last_same_at = ? WHERE id = ?", (held.last_same_at, article_id))
+    db.conn.execute("UPDATE articles SET last_same_at = ? WHERE id = ?", (stored.last_same_at, article_id))
     fingerprints.delete(db, article_id)
-    fingerprints.add(db, article_id, prints, parse_utc(held.first_seen_at) if held.first_seen_at else at)
+    fingerprints.add(db, article_id, prints, parse_utc(stored.first_seen_at) if stored.first_seen_at else at)
     change(db, article_id, format_utc(at), "reprocessed")
 
 
 def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
-    """Raw pages that are gone are pointed at no more."""
+    """Remove the references to raw pages in deleted files."""
     for table in ("articles", "revisions"):
         db.conn.execute(
             f"UPDATE {table} SET warc_file = NULL, warc_offset = NULL WHERE warc_file IN (SELECT value FROM json_each(?))",
@@ -228,7 +238,7 @@ def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
 
 
 def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Article | None = None) -> None:
-    """Put the fields of `article` in the place of what is held; identity, story and first sight stay."""
+    """Overwrite the stored fields by those of `article`; identity, story and first_seen_at stay."""
     stored = stored or article_by_id(db, article_id)
     assert stored is not None
     new = dataclasses.replace(
@@ -259,7 +269,9 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Arti
             "UPDATE articles SET story_id = ?, duplicate_of = ? WHERE id = ?",
             (article.story_id, article.duplicate_of, article_id),
         )
-    if stored.revision > 1 and new.revision == stored.revision:  # a fuller view of the newest version, not another one
+    if (
+        stored.revision > 1 and new.revision == stored.revision
+    ):  # a fuller view of the newest version, not a new version
         db.conn.execute(
             "UPDATE revisions SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ?, warc_file = ?, warc_offset = ? WHERE article_id = ? AND number = ?",
             (
@@ -280,7 +292,7 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Arti
 
 
 def rebuild_index(db: Any) -> int:
-    """Write the full-text index anew from the articles; returns how many."""
+    """Rebuild the full-text index from the articles; returns their number."""
     db.conn.execute("INSERT INTO articles_fts (articles_fts) VALUES ('delete-all')")
     count = 0
     for row in db.conn.execute(f"SELECT {COLUMNS} FROM articles a").fetchall():
@@ -292,14 +304,14 @@ def rebuild_index(db: Any) -> int:
 
 
 def _unprune(db: Any, addresses: Iterable[Address]) -> None:
-    """An article that was pruned and is kept again is no longer one that is left alone."""
+    """Remove the addresses of a pruned article that is stored again from pruned_urls."""
     keys = json.dumps([address.url_key for address in addresses])
     db.conn.execute("DELETE FROM pruned_urls WHERE url_key IN (SELECT value FROM json_each(?))", (keys,))
 
 
 def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: str) -> None:
     for address in addresses:
-        # The first row for a key stays, but an address that was only claimed by a canonical link gives way to one that was fetched.
+        # The first row for a key stays, but an address known only from a canonical link is replaced by a fetched one.
         db.conn.execute(
             "INSERT INTO article_urls (url_key, url, article_id, kind, first_seen_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (url_key) DO UPDATE SET "
             "article_id = excluded.article_id, kind = excluded.kind, url = excluded.url WHERE article_urls.kind = 'canonical' AND excluded.kind IN ('requested', 'final', 'amp')",
@@ -315,7 +327,7 @@ def _set_recheck(db: Any, article_id: int, recheck_at: datetime | None) -> None:
 
 
 def _complete_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
-    """Give back the leases of the entries that this verdict answers, and complete the others that list the same article."""
+    """Complete the entries of this verdict and release their leases; complete other entries of the same article."""
     state = verdict.entry_state
     retry = format_utc_ceil(verdict.retry_at) if verdict.retry_at else None
     not_before = format_utc_ceil(verdict.not_before) if verdict.not_before else None
@@ -336,7 +348,7 @@ def _complete_entries(db: Any, verdict: Verdict, article_id: int | None) -> None
 def change(
     db: Any, article_id: int, at: str, op: str, *, uid: str | None = None, merged_into: int | None = None
 ) -> None:
-    """Tell what happened to an article; the uid of one that leaves."""
+    """Append to the change log; `uid` is of an article that is deleted."""
     db.conn.execute(
         "INSERT INTO changes (article_id, at, op, uid, merged_into) VALUES (?, ?, ?, ?, ?)",
         (article_id, at, op, uid, merged_into),

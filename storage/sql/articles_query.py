@@ -1,4 +1,4 @@
-"""Questions to what is kept: lists, full-text search, counts. Reads only; each takes a connection and a Filter."""
+"""Read articles: lists, full-text search, counts. Each function takes a connection and a Filter."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from storage.sql.rows import COLUMNS, FIELDS, article_from_row
 
 _WHEN = "coalesce(a.published_at, a.first_seen_at)"
 _ID = FIELDS.index("id")
-_WEIGHTS = (
-    "10.0, 1.0, 3.0"  # a word in the title says more than one in the text; an author's name is looked for by name
-)
+# weights of title, text and authors: a match in the title counts most, then one in an author's name
+_WEIGHTS = "10.0, 1.0, 3.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One article of an answer; `copies` counts those folded under it, `snippet` is set by a search."""
+    """One article of a result; `copies` counts those folded under it, `snippet` is set by a search."""
 
     article: Article
     copies: int = 0
@@ -30,7 +29,7 @@ class Hit:
 
 
 def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
-    """The conditions and their values."""
+    """The conditions of a filter and their values."""
     conditions: list[str] = []
     values: dict[str, Any] = {}
 
@@ -41,7 +40,7 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
 
     among("sources", f.sources, "a.source IN ?")
     among("kinds", f.kinds, "a.kind IN ?")
-    if f.languages:  # "en" finds en-GB too, "en-GB" only itself
+    if f.languages:  # "en" matches en-GB too, "en-GB" only itself
         values["languages"] = json.dumps([language.casefold() for language in f.languages])
         primary = "substr(a.language, 1, instr(a.language || '-', '-') - 1)"
         conditions.append(
@@ -71,12 +70,12 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
         if value is not None:
             values[name] = value
             conditions.append(condition)
-    # A day known without its time is compared as the reader's day.
+    # A day without a time is compared with the reader's local day.
     values["since_day"] = parse_utc(f.since).astimezone().date().isoformat() if f.since else None
     values["until_day"] = (
         (parse_utc(f.until) - timedelta(seconds=1)).astimezone().date().isoformat() if f.until else None
     )
-    # What an index can answer, a little too wide: a day sorts before every time on it.
+    # A slightly wider range that an index can serve: a day sorts before every time on it.
     values["since_low"] = min(f.since[:10], values["since_day"]) if f.since else None
     values["until_high"] = max(f.until, values["until_day"]) if f.until else None
     if f.changed:
@@ -90,7 +89,7 @@ def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
 
 
 def _narrowed(f: Filter, conditions: list[str], values: dict[str, Any]) -> None:
-    """To some ids, to what a full-text query finds, to what stands after a place in the list."""
+    """Restrict to some ids, to full-text matches, or to rows after a position in the list."""
     if f.ids:
         values["ids"] = json.dumps(list(f.ids))
         conditions.append("a.id IN (SELECT value FROM json_each(:ids))")
@@ -104,7 +103,10 @@ def _narrowed(f: Filter, conditions: list[str], values: dict[str, Any]) -> None:
 
 
 def _shown(conditions: list[str], f: Filter) -> str:
-    """The WHERE of what is shown: a copy is folded only where its original is in the same answer. Asked of each row when its turn comes, never of all."""
+    """The WHERE clause: a copy is folded only if its original is in the same result.
+
+    It is evaluated row by row, never over all articles at once.
+    """
     if not f.fold_copies:
         return " AND ".join(conditions) or "1"
     original = " AND ".join(["o.id = a.duplicate_of", *_of("o", conditions)])
@@ -114,15 +116,15 @@ def _shown(conditions: list[str], f: Filter) -> str:
 
 
 def _of(name: str, conditions: list[str]) -> list[str]:
-    """The same conditions, on another row of articles."""
+    """The same conditions for another alias of articles."""
     return [re.sub(r"\ba\.", f"{name}.", condition) for condition in conditions]
 
 
 def articles(db: Any, f: Filter) -> Iterator[Hit]:
-    """The articles that fit, newest first: by published_at, else first_seen_at."""
+    """Matching articles, newest first: by published_at, else first_seen_at."""
     conditions, values = _where(f)
     order = f"ORDER BY {_WHEN} DESC, a.id DESC"
-    # First the ids, which an index has in order; the rows, and what is folded under them, only of those.
+    # First the ids, in the order of an index; then rows and their copies for those ids only.
     ids = f"SELECT a.id FROM articles a WHERE {_shown(conditions, f)} {order} LIMIT :limit"
     copies = "0"
     if f.fold_copies:
@@ -130,14 +132,14 @@ def articles(db: Any, f: Filter) -> Iterator[Hit]:
             f"(SELECT count(*) FROM articles c WHERE {' AND '.join(['c.duplicate_of = a.id', *_of('c', conditions)])})"
         )
     sql = f"WITH shown AS MATERIALIZED ({ids}) SELECT {copies}, {COLUMNS} FROM shown s JOIN articles a ON a.id = s.id {order}"
-    if f.limit is None and not f.fold_copies:  # everything, as it comes
+    if f.limit is None and not f.fold_copies:  # everything, as a stream
         sql = f"SELECT 0, {COLUMNS} FROM articles a WHERE {_shown(conditions, f)} {order}"
     for row in db.conn.execute(sql, {**values, "limit": -1 if f.limit is None else f.limit}):
         yield Hit(article=article_from_row(row[1:]), copies=row[0])
 
 
 def search(db: Any, query: str, f: Filter) -> Iterator[Hit]:
-    """The articles that hold every word of the query, best first."""
+    """Articles that contain every word of the query, best first."""
     match = fts_query(query)
     if not match or f.limit == 0:
         return
@@ -156,14 +158,15 @@ def search(db: Any, query: str, f: Filter) -> Iterator[Hit]:
             return
 
 
-_FIRST = 4  # times the limit: so many of the best are looked at first, as some are filtered out or folded
+_FIRST = 4  # times the limit: the size of the first batch of hits, as some are filtered out or folded
 
 
 def _ranked(db: Any, conditions: list[str], values: dict[str, Any], f: Filter) -> Iterator[Article]:
-    """Hits that fit: first those that have all words in headline and authors, then the others, the best of each first.
+    """Matching hits: first those with all words in title and authors, then the others, each group best first.
 
-    What matches is ranked by the index alone; rows are read, and filtered, only as far as they are shown. (Measured in 1,000,000 articles: reading the
-    row of each hit takes seconds for a common word, ranking each hit a fifth of a second, ranking those in headlines a hundredth.)
+    Hits are ranked by the index alone; rows are read and filtered only as far as they are returned. (Measured with
+    1,000,000 articles: reading the row of each hit takes seconds for a common word, ranking each hit a fifth of a
+    second, ranking those in headlines a hundredth.)
     """
     most = -1 if f.limit is None else _FIRST * f.limit
     among = _within(db, f, values)
@@ -186,7 +189,7 @@ def _ranked(db: Any, conditions: list[str], values: dict[str, Any], f: Filter) -
 
 
 def _rows(db: Any, keys: Sequence[int], conditions: list[str], values: dict[str, Any]) -> Iterator[Article]:
-    """The articles of those ids that fit, in that order; read by the hundred, as few are wanted as a rule."""
+    """Matching articles of those ids, in that order; in batches of 100, as usually few are needed."""
     where = " AND ".join(["a.id IN (SELECT value FROM json_each(:these))", *conditions])
     for at in range(0, len(keys), 100):
         these = keys[at : at + 100]
@@ -197,11 +200,13 @@ def _rows(db: Any, keys: Sequence[int], conditions: list[str], values: dict[str,
         yield from (article_from_row(fit[key]) for key in these if key in fit)
 
 
-_NARROW = 60_000  # articles that an index is asked for at the most; a filter that lets more through is asked of the best hits instead
+# The most ids that an index returns for a filter; a filter that matches more articles is applied to the best hits
+# instead.
+_NARROW = 60_000
 
 
 def _within(db: Any, f: Filter, values: dict[str, Any]) -> str:
-    """Conditions that an index answers by itself, and that leave few articles, narrow the hits before they are ranked."""
+    """Narrow the hits before ranking, by conditions that an index serves and that match few articles."""
     indexed = Filter(sources=f.sources, since=f.since, until=f.until, seen_since=f.seen_since, story=f.story, ids=f.ids)
     among, _ = _where(indexed)
     if not among:
@@ -212,12 +217,12 @@ def _within(db: Any, f: Filter, values: dict[str, Any]) -> str:
     ).fetchone()
     if many > _NARROW:
         return ""
-    # What was published in a week stands together: FTS5 goes to the first of them at once, and asks no more of those before.
+    # Articles of one week have neighbouring ids: with the range, FTS5 skips all ids before the first.
     return f"AND rowid BETWEEN {least or 0} AND {most or 0} AND +rowid IN ({ids})"
 
 
 def _found(db: Any, which: str, key: int, conditions: list[str], values: dict[str, Any]) -> int:
-    """How many of the articles that `which` names are in the same answer."""
+    """How many of the articles selected by `which` are in the same result."""
     where = " AND ".join(
         [which, *conditions, "EXISTS (SELECT 1 FROM articles_fts WHERE articles_fts MATCH :match AND rowid = a.id)"]
     )
@@ -225,7 +230,7 @@ def _found(db: Any, which: str, key: int, conditions: list[str], values: dict[st
 
 
 def count(db: Any, f: Filter, query: str | None = None) -> int:
-    """How many articles the same question has in all, limit aside."""
+    """The number of matching articles, without the limit."""
     conditions, values = _where(f)
     if query is not None:
         values["match"] = fts_query(query)
@@ -245,7 +250,7 @@ def count(db: Any, f: Filter, query: str | None = None) -> int:
     )
     if not f.fold_copies:
         return every
-    # A copy's original is there, whatever else: only filters can leave it out of the answer.
+    # A copy's original is always stored: only filters can exclude it from the result.
     original = (
         f"AND EXISTS (SELECT 1 FROM articles o WHERE {' AND '.join(['o.id = a.duplicate_of', *_of('o', conditions)])})"
         if conditions

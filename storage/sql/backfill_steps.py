@@ -10,14 +10,14 @@ from typing import Any
 from storage.records import BackfillStep, FeedEntry, format_utc
 from storage.sql.throttles import throttled_hosts
 
-RETRIES = 5  # times that a step is asked that does not answer
+RETRIES = 5  # attempts for a step whose page cannot be fetched
 
 
 _STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "priority", "feed_url", "host", "attempts")
 
 
 def add_steps(db: Any, steps: Sequence[BackfillStep]) -> int:
-    """Put steps behind those that are there; one address once for each purpose. How many are new."""
+    """Queue steps, each address once per gap or backfill; returns the number of new ones."""
     before = db.conn.total_changes
     db.conn.executemany(
         "INSERT INTO backfill_steps (source, gap_id, since, until, url, kind, priority, feed_url, host) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -29,15 +29,15 @@ def add_steps(db: Any, steps: Sequence[BackfillStep]) -> int:
 def lease_steps(
     db: Any, *, now: datetime, limit: int, sources: Sequence[str] | None, backfill: bool, per_host: int
 ) -> list[BackfillStep]:
-    """Take steps whose turn it is: of each purpose those of the lowest priority that is not done.
+    """Lease steps: of each gap or backfill those of the lowest unfinished priority.
 
     Args:
         db: the writing connection.
         now: the clock.
-        limit: how many at the most.
+        limit: the most steps.
         sources: only these; None for all.
-        backfill: the steps of what a person asked for; else those of gaps.
-        per_host: so many of one host.
+        backfill: steps of the command `backfill`; otherwise those of gaps.
+        per_host: the most steps of one host.
     """
     rows = db.conn.execute(
         "WITH turn AS (SELECT source, gap_id, since, until, min(priority) AS priority FROM backfill_steps WHERE state IN ('pending', 'leased') GROUP BY source, gap_id, since, until) "
@@ -56,7 +56,7 @@ def lease_steps(
 
 
 def known_before(db: Any, step: BackfillStep, listed: Sequence[FeedEntry]) -> int:
-    """How many of the listed were known before the time that a step asks for began: its page reaches back far enough."""
+    """How many of these entries were known before the step's time range: if any, its page reaches back far enough."""
     keys = json.dumps([e.url_key for e in listed if e.url_key])
     row = db.conn.execute(
         "SELECT count(DISTINCT url_key) FROM entries WHERE url_key IN (SELECT value FROM json_each(?)) AND first_seen_at <= ?",
@@ -66,12 +66,12 @@ def known_before(db: Any, step: BackfillStep, listed: Sequence[FeedEntry]) -> in
 
 
 def release_steps(db: Any) -> None:
-    """Give back the steps of a holder that is gone."""
+    """Release the steps of a dead process."""
     db.conn.execute("UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased'")
 
 
 def return_steps(db: Any, in_flight: Sequence[int]) -> None:
-    """Give back steps whose answer could not be written."""
+    """Release steps whose result could not be written."""
     db.conn.execute(
         "UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased' AND id NOT IN (SELECT value FROM json_each(?))",
         (json.dumps(list(in_flight)),),
@@ -79,7 +79,7 @@ def return_steps(db: Any, in_flight: Sequence[int]) -> None:
 
 
 def drop_other_steps(db: Any, source: str, since: str, until: str) -> None:
-    """A person asks for another time now: what an earlier backfill had still to walk is left."""
+    """Delete pending steps of earlier backfills of a source with another time range."""
     db.conn.execute(
         "DELETE FROM backfill_steps WHERE gap_id IS NULL AND source = ? AND state = 'pending' AND (since <> ? OR until <> ?)",
         (source, since, until),
@@ -87,7 +87,7 @@ def drop_other_steps(db: Any, source: str, since: str, until: str) -> None:
 
 
 def forget_steps(db: Any, before: datetime) -> int:
-    """Take out steps that were walked long ago: their gap says how it ended."""
+    """Delete steps completed before a time; their gap has the result."""
     return int(
         db.conn.execute(
             "DELETE FROM backfill_steps WHERE state IN ('done', 'failed') AND requested_at < ?", (format_utc(before),)
@@ -96,7 +96,7 @@ def forget_steps(db: Any, before: datetime) -> int:
 
 
 def retry_steps(db: Any, source: str, since: str, until: str) -> None:
-    """The backfill steps of a source and time that failed are pending again."""
+    """Make the failed backfill steps of a source and time range pending again."""
     db.conn.execute(
         "UPDATE backfill_steps SET state = 'pending', attempts = 0, retry_at = NULL, error = NULL "
         "WHERE gap_id IS NULL AND state = 'failed' AND source = ? AND since = ? AND until = ?",
@@ -107,12 +107,12 @@ def retry_steps(db: Any, source: str, since: str, until: str) -> None:
 def steps_looked(
     db: Any, sources: Sequence[str], since: str, until: str
 ) -> dict[str, tuple[int, list[tuple[str, str]]]]:
-    """For each source: how many pages of a backfill were read, and (address, why) of those that could not be.
+    """By source, how many pages of a backfill were read, and (address, why) of those that could not be.
 
     Args:
         db: a connection.
         sources: their ids.
-        since: the beginning of the time that was asked for.
+        since: the start of the requested time range.
         until: its end.
     """
     found: dict[str, tuple[int, list[tuple[str, str]]]] = {source: (0, []) for source in sources}
@@ -125,14 +125,14 @@ def steps_looked(
         read, problems = found[source]
         if error is not None:
             problems.append((url, error))
-        elif state == "done" and kind != "robots":  # which lists no articles itself
+        elif state == "done" and kind != "robots":  # robots.txt lists no articles itself
             read += 1
         found[source] = (read, problems)
     return found
 
 
 def pending_by_host(db: Any, sources: Sequence[str]) -> dict[str, int]:
-    """Articles that backfills owe, by host."""
+    """The number of pending articles of backfills, by host."""
     rows = db.conn.execute(
         "SELECT host, count(DISTINCT CASE url_key WHEN '' THEN id ELSE url_key END) FROM entries WHERE backfill = 1 AND state IN ('pending', 'leased', 'retry') "
         "AND source IN (SELECT value FROM json_each(?)) GROUP BY host",

@@ -1,4 +1,7 @@
-"""Questions of the pages of `newsdesk browse`: what there is to choose from, a source's weeks, its lag. Reads only, and small: a page asks several of them."""
+"""Queries for the pages of `newsdesk browse`: filter options, articles per day, lag.
+
+A page runs several of them, so each is fast.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from typing import Any
 
 from storage.records import format_utc
 
-_NEWEST = 1_000  # of a source's articles: those that its lag and its fill rates are of
-_LONGEST = 7 * 86_400  # seconds: what was found later than this was looked for, not watched
+_NEWEST = 1_000  # the articles of a source that lag and field completeness are computed from
+_LONGEST = 7 * 86_400  # seconds: a longer lag means that the article was found by a search, not by polling
 
 
 def filter_options(db: Any) -> dict[str, list[Any]]:
-    """What articles can be chosen by: sources as (id, name), tags, languages."""
+    """The values that articles can be filtered by: sources as (id, name), tags, languages."""
     return {
         "sources": [
             tuple(row) for row in db.conn.execute("SELECT id, name FROM sources ORDER BY name COLLATE NOCASE, id")
@@ -28,16 +31,17 @@ def filter_options(db: Any) -> dict[str, list[Any]]:
 
 
 def articles_per_day(db: Any, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
-    """For each source how many of its articles were published on each UTC day; where the time is unknown, first seen.
+    """By source, the number of articles published on each UTC day, or first seen if that time is unknown.
 
     Args:
         db: the connection.
         now: the clock.
-        days: so many, with today.
-        source: this one alone.
+        days: the number of days, including today.
+        source: only this one.
     """
     calendar = [format_utc(now + timedelta(days=1 - back))[:10] for back in range(days + 1)]
-    rows = db.conn.execute(  # seeks in the index articles_source alone: a grouping of the same rows takes fifteen times as long
+    # seeks in the index articles_source only: a GROUP BY over the same rows takes fifteen times as long
+    rows = db.conn.execute(
         "SELECT s.id, d.value, (SELECT count(*) FROM articles a WHERE a.source = s.id AND coalesce(a.published_at, a.first_seen_at) >= d.value "
         "AND coalesce(a.published_at, a.first_seen_at) < date(d.value, '+1 day')) AS found "
         "FROM sources s CROSS JOIN json_each(:days) d WHERE (:source IS NULL OR s.id = :source)",
@@ -51,7 +55,10 @@ def articles_per_day(db: Any, now: datetime, days: int, source: str | None = Non
 
 
 def publication_lag(db: Any, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
-    """(day it was first seen, seconds from the publisher's own time to ours) of a source's newest articles; of those whose time is known, and that were published since it is watched."""
+    """(day first seen, seconds from publication to first sight) of a source's newest articles.
+
+    Only of articles with a known time, published after the source was first polled.
+    """
     rows = db.conn.execute(
         "SELECT first_seen_at, unixepoch(first_seen_at) - unixepoch(published_at) AS lag FROM articles a "
         "WHERE source = :source AND coalesce(a.published_at, a.first_seen_at) >= :since AND length(published_at) = 20 "
@@ -63,7 +70,7 @@ def publication_lag(db: Any, source: str, now: datetime, days: int) -> list[tupl
 
 
 def feeds(db: Any, source: str) -> list[dict[str, Any]]:
-    """The feeds of a source, as they were last answered."""
+    """The feeds of a source, with their last poll."""
     cursor = db.conn.execute(
         "SELECT url, kind, state, checked_at, changed_at, due_at, failures, last_error, interval_seconds FROM feeds WHERE source = ? AND parent_url IS NULL ORDER BY url",
         (source,),
@@ -73,8 +80,12 @@ def feeds(db: Any, source: str) -> list[dict[str, Any]]:
 
 
 def field_completeness(db: Any, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, float]]:
-    """For each source: the shares of its articles of the last days that have an author, a date, their full text; of one alone, of its newest."""
-    which = "articles INDEXED BY articles_seen WHERE first_seen_at >= :since AND source IS NOT NULL"  # answered by that index alone; the planner prefers a slower one
+    """By source, the shares of its recent articles with an author, a date, and their full text.
+
+    With `source`, the shares of its newest articles only.
+    """
+    # served by that index alone; the query planner prefers a slower one
+    which = "articles INDEXED BY articles_seen WHERE first_seen_at >= :since AND source IS NOT NULL"
     if source is not None:
         when = "coalesce(a.published_at, a.first_seen_at)"
         which = f"(SELECT * FROM articles a WHERE source = :source AND {when} >= :since ORDER BY {when} DESC LIMIT {_NEWEST})"

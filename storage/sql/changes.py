@@ -1,4 +1,4 @@
-"""What watches look at, what they found, and the messages that tell of it. Functions over one connection; the writing ones inside a transaction of the caller's."""
+"""The changes table: what happened to articles, for cursors and watches. Reads only."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ Event = Literal["new", "edited", "vanished"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeEvent:
-    """One change that a watch may tell of."""
+    """One change that a watch may report."""
 
     seq: int
     at: str
     event: Event
     article: Article
-    edit: Mapping[str, Any] | None = None  # of an edit: the version's row,
-    before: Mapping[str, Any] | None = None  # and that of the version before
-    suppressed_reason: str | None = None  # why a new article is no news: it is of a first crawl, or of a backfill
+    edit: Mapping[str, Any] | None = None  # of an edit: the new version's row
+    before: Mapping[str, Any] | None = None  # of an edit: the previous version's row
+    # why a new article is not reported: it is from a first crawl, or from a backfill
+    suppressed_reason: str | None = None
 
 
 def change_events(db: Any, after: int, until: int) -> Iterator[ChangeEvent]:
-    """What was stored, edited and found gone after a seq, up to another, in order. Of a reprocess, a merge, a regrouping nothing is told."""
+    """New, edited and vanished articles after a seq and up to another, in order.
+
+    Reprocessed, merged and regrouped articles are left out.
+    """
     rows = db.conn.execute(
         "SELECT seq, article_id, at, op FROM changes WHERE seq > ? AND seq <= ? AND op IN ('new', 'revised', 'vanished') ORDER BY seq",
         (after, until),
@@ -44,12 +48,12 @@ def change_events(db: Any, after: int, until: int) -> Iterator[ChangeEvent]:
         edit = _edit(db, article_id, at) if op == "revised" else None
         if edit is not None:
             yield make(event="edited", edit=edit[1], before=edit[0])
-        else:  # new, or a fuller view of what was a headline
+        else:  # new, or a fuller view of an article that was a headline
             yield make(event="new", suppressed_reason=_quiet(db, article))
 
 
 def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The publisher's version that was seen then, behind the one before it."""
+    """The publisher's version seen at that time, after the one before it."""
     cursor = db.conn.execute(
         "SELECT * FROM revisions WHERE article_id = :id AND number IN (SELECT number FROM revisions WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher' "
         "UNION SELECT number - 1 FROM revisions WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher') ORDER BY number",
@@ -61,7 +65,10 @@ def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, 
 
 
 def _quiet(db: Any, article: Article) -> str | None:
-    """Why a new article is no news. It is where every listing of it was a backfill's, or stood in its feed's first good answer."""
+    """Why a new article is not reported, or None.
+
+    It is not reported if all its entries are from a backfill, or were in the first successful response of their feed.
+    """
     entries = db.conn.execute(
         "SELECT e.first_seen_at, e.found_by, e.backfill, f.first_success_at, p.first_success_at FROM entries e LEFT JOIN feeds f ON f.url = e.feed_url "
         "LEFT JOIN feeds p ON p.url = f.parent_url WHERE e.article_id = ?",
@@ -76,9 +83,9 @@ def _quiet_entry(seen: str, found_by: str, backfill: int, began: str | None, par
         return None
     if backfill or found_by == "backfill":
         return "of a backfill"
-    if (
-        parents is not None
-    ):  # the parts of a sitemap come and go with their days: what counts is the index, and the hour in which its parts are read first
+    # The child sitemaps of an index come and go with their days: what counts is the index, and the hour in which its
+    # child sitemaps are first read.
+    if parents is not None:
         began = format_utc(parse_utc(parents) + timedelta(hours=1))
     return "of a first crawl" if began is not None and seen <= began else None
 
@@ -100,15 +107,15 @@ def seq_before(db: Any, at: str) -> int:
 
 
 def last_seq(db: Any) -> int:
-    """The newest seq of changes; 0 where there is none."""
+    """The newest seq of changes; 0 if there is none."""
     return int(db.conn.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0])
 
 
 def changes(db: Any, since_seq: int) -> Iterator[dict[str, Any]]:
-    """What changed after that seq, the last word on each article only, in the order of seq.
+    """Changes after that seq, only the latest of each article, in the order of seq.
 
     Yields:
-        seq, article_id, at, op, merged_into, uid (of one that left), came (1 where it was new after that seq).
+        seq, article_id, at, op, merged_into, uid (of a deleted article), came (1 if it was new after that seq).
     """
     cursor = db.conn.execute(
         "SELECT max(seq) AS seq, article_id, at, op, merged_into, uid, article_id IN (SELECT article_id FROM changes WHERE seq > :seq AND op = 'new') AS came "

@@ -1,6 +1,6 @@
-"""The entries that feeds list: which are new, which changed, which are never asked for.
+"""The entries table: which listed entries are new, changed, or never fetched.
 
-Functions over one writing connection; each runs inside a transaction that the caller opened (storage.writer).
+Functions over one writing connection; each runs inside a transaction of the caller (storage.writer).
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 
 from storage.records import FeedCheck, FeedEntry, FoundBy, format_utc, json_list
 
-MAX_UNLINKED = 2_000  # entries without an address that are stored of one feed; with one there is no limit
+MAX_UNLINKED = 2_000  # the most entries without an address stored for one feed; with an address there is no limit
 NO_URL = "the feed gives no address for it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckCounts:
-    """What a FeedCheck changed; `refused` tells how many of the new ones are never asked for, by reason."""
+    """What a FeedCheck changed; `refused` counts the new entries that are never fetched, by reason."""
 
     new: int = 0
     changed: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
-    capped: int = 0  # entries that are not stored: see MAX_UNLINKED
+    capped: int = 0  # entries that were not stored: see MAX_UNLINKED
 
 
 def known_entries(db: Any, feed_url: str, listed: Sequence[FeedEntry]) -> set[str]:
-    """Which of the entries a feed lists it has listed before: their identities; one with a new guid is known by its address."""
+    """The identities of listed entries that the feed has listed before; one with a new guid is known by its address."""
     rows = db.conn.execute(
         "SELECT identity, url_key FROM entries WHERE feed_url = :feed AND (identity IN (SELECT value FROM json_each(:ids)) "
         "OR (url_key IN (SELECT value FROM json_each(:keys)) AND url_key <> ''))",
@@ -48,12 +48,13 @@ def upsert_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts
     new = changed = capped = 0
     refused: Counter[str] = Counter()
     renamed = _renamed(db, check)
-    room: int | None = None  # for entries without an address, once there is one
+    room: int | None = None  # for entries without an address; counted on first use
     for listed in check.listed:
         identity = renamed.get(listed.identity, listed.identity)
         row = _known(db, check.feed_url, identity)
         if row and row[1] != listed.title and row[2] != listed.url_key and listed.guid and listed.url_key:
-            # A guid whose title and link both changed is another article (measured: outlets number from 1 again); both are kept.
+            # A guid whose title and link both changed is another article (measured: outlets restart their numbering at
+            # 1); both are stored.
             identity = f"{identity} {listed.url_key}"
             row = _known(db, check.feed_url, identity)
         if row is None and not listed.url_key:
@@ -74,7 +75,8 @@ def upsert_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts
             )
             new += 1
             refused.update(filter(None, [rejection_reason(listed)]))
-        elif row[5] and row[4] != "fetched":  # a backfill listed it first, and left it to itself; now it is news
+        # first found by a backfill, which the daemon leaves alone; now it is listed as news
+        elif row[5] and row[4] != "fetched":
             db.conn.execute("UPDATE entries SET backfill = 0, found_by = ? WHERE id = ?", (check.found_by, row[0]))
             new += 1
         elif row[3] != listed.fingerprint:
@@ -84,10 +86,11 @@ def upsert_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts
 
 
 def _renamed(db: Any, check: FeedCheck) -> dict[str, str]:
-    """New ids of entries that are known by their address: identity -> the one it is stored with.
+    """New guids of entries that are known by their address: identity -> stored identity.
 
-    Where more than half of a feed's ids are new and their links and titles are not, the ids are no identity: such a feed changes them at each poll,
-    and each poll was stored anew. A page that always holds the latest bulletin has a new title with each id.
+    If more than half of a feed's guids are new while their links and titles are known, the feed changes its guids at
+    each poll, and every poll would be stored anew. A page that always shows the latest bulletin is no such case: it has
+    a new title with each guid.
     """
     ids = {listed.identity for listed in check.listed}
     places = Counter(listed.url_key for listed in check.listed if listed.url_key)
@@ -106,7 +109,10 @@ def _said(listed: FeedEntry) -> str:
 
 
 def _rows(db: Any, feed_url: str, column: str, values: set[str]) -> list[tuple[str, str, str]]:
-    """(identity, url_key, title or else fingerprint) of the entries of a feed that have one of these values in a column, the oldest last."""
+    """(identity, url_key, title or fingerprint) of a feed's entries with one of these values in a column.
+
+    Oldest last.
+    """
     found: list[tuple[str, str, str]] = db.conn.execute(
         f"SELECT identity, url_key, coalesce(title, fingerprint) FROM entries WHERE feed_url = ? AND {column} IN (SELECT value FROM json_each(?)) ORDER BY id DESC",
         (feed_url, json.dumps(list(values))),
@@ -115,14 +121,14 @@ def _rows(db: Any, feed_url: str, column: str, values: set[str]) -> list[tuple[s
 
 
 def _unlinked(db: Any, feed_url: str) -> int:
-    """How many entries without an address are stored of a feed."""
-    # The plus keeps the planner from the index of keys, in which the entries without one of all feeds stand together.
+    """The number of stored entries of a feed without an address."""
+    # The plus keeps the query planner from the index on url_key, where such entries of all feeds have the same key.
     sql = "SELECT count(*) FROM entries WHERE feed_url = ? AND +url_key = ''"
     return int(db.conn.execute(sql, (feed_url,)).fetchone()[0])
 
 
 def rejection_reason(listed: FeedEntry) -> str | None:
-    """Why an entry is never asked for; None where it may be."""
+    """Why an entry is never fetched; None if it may be."""
     return listed.refused if listed.url else NO_URL
 
 
@@ -144,7 +150,11 @@ def insert_entry(
     identity: str | None = None,
     backfill: bool = False,
 ) -> int:
-    """Put an entry into the frontier, unless it is there; one whose article is held owes nothing. Returns 1 if it is owed or refused, and 0 else."""
+    """Insert an entry, unless it exists; if its article is stored, it is inserted as fetched.
+
+    Returns:
+        1 if it was inserted, else 0.
+    """
     held = (
         db.conn.execute(
             "SELECT article_id FROM article_urls WHERE url_key = ? AND kind <> 'canonical'", (listed.url_key,)
@@ -176,12 +186,12 @@ def insert_entry(
 
 
 def was_pruned(db: Any, url_key: str) -> bool:
-    """Whether an article of that address was taken out because a person asked."""
+    """Whether an article with that address was deleted by `prune`."""
     return db.conn.execute("SELECT 1 FROM pruned_urls WHERE url_key = ?", (url_key,)).fetchone() is not None
 
 
 def _update_entry(db: Any, entry_id: int, listed: FeedEntry, state: str) -> None:
-    """The feed says something else of an entry that is known: what it says is taken over, and the article is owed again."""
+    """Update an entry that its feed changed, and make its article pending again."""
     owed = listed.url and state != "leased" and not was_pruned(db, listed.url_key)
     db.conn.execute(
         "UPDATE entries SET url = ?, title = ?, authors = ?, published_at = ?, published_raw = ?, summary = ?, content = ?, fingerprint = ?, tags = ?, url_key = ?, host = ?, "

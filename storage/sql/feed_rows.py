@@ -12,17 +12,17 @@ FEED_COLUMNS = tuple(f.name for f in dataclasses.fields(Feed))
 
 
 def feed_columns(table: str) -> str:
-    """The columns of FEED_COLUMNS, of a table or its alias, for a SELECT."""
+    """FEED_COLUMNS, qualified by a table or its alias, for a SELECT."""
     return ", ".join(f"{table}.{name}" for name in FEED_COLUMNS)
 
 
 def feed_from_row(row: Sequence[Any]) -> Feed:
-    """A row of those columns."""
+    """The record of a row of those columns."""
     found = dict(zip(FEED_COLUMNS, row, strict=True))
     return Feed(**{**found, "validators_unreliable": bool(found["validators_unreliable"])})
 
 
 def feed(db: Any, url: str) -> Feed | None:
-    """The feed of that address."""
+    """The feed with that address."""
     row = db.conn.execute(f"SELECT {feed_columns('feeds')} FROM feeds WHERE url = ?", (url,)).fetchone()
     return feed_from_row(row) if row else None

@@ -1,6 +1,6 @@
-"""Feeds: what is configured, what is due, and what one poll found: the feed's row, its entries, its child maps.
+"""The feeds table: configured feeds, and the result of a poll: the feed's row, its entries, its child sitemaps.
 
-Functions over one writing connection; each runs inside a transaction that the caller opened (storage.store).
+Functions over one writing connection; each runs inside a transaction of the caller (storage.writer).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from storage.sql.source_days import count_rejected, watch_day
 
 
 class SourceRow(Protocol):
-    """What the store needs to know of a source; the configuration's Source is one."""
+    """The fields of a source that the database needs; Source of the configuration has them."""
 
     @property
     def id(self) -> str:
@@ -34,11 +34,11 @@ class SourceRow(Protocol):
 
     @property
     def language(self) -> str:
-        """BCP 47."""
+        """BCP 47 language code."""
 
     @property
     def country(self) -> str:
-        """ISO 3166."""
+        """ISO 3166 country code."""
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -50,11 +50,14 @@ class SourceRow(Protocol):
 
     @property
     def feed_urls(self) -> tuple[tuple[str, str], ...]:
-        """(kind, address) of all that is polled."""
+        """(kind, address) of each feed."""
 
 
 def _regroup(db: Any, source: str, now: str) -> None:
-    """Write of each article of a source that it may be in another selection now: a cursor with --tag or --country follows the log."""
+    """Log a change for each article of a source, as it may match other filters now.
+
+    A cursor with --tag or --country reads them.
+    """
     db.conn.execute(
         "INSERT INTO changes (article_id, at, op) SELECT id, ?, 'regrouped' FROM articles WHERE source = ? ORDER BY id",
         (now, source),
@@ -62,7 +65,10 @@ def _regroup(db: Any, source: str, now: str) -> None:
 
 
 def sync_sources(db: Any, sources: Iterable[SourceRow], hosts: dict[str, str], now: str) -> None:
-    """Make the sources and feeds tables say what the configuration says; feeds that it no longer names are disabled, never deleted."""
+    """Update the sources and feeds tables to match the configuration.
+
+    Feeds that it no longer contains are disabled, never deleted.
+    """
     named: set[str] = set()
     ids: list[str] = []
     known = {row[0]: (row[1], row[2]) for row in db.conn.execute("SELECT url, source, state FROM feeds").fetchall()}
@@ -79,7 +85,7 @@ def sync_sources(db: Any, sources: Iterable[SourceRow], hosts: dict[str, str], n
             (s.id, s.name, s.url or None, s.language or None, s.country or None, json_list(s.tags), int(s.enabled)),
         )
         for kind, url in s.feed_urls:
-            if url in named:  # of two sources with one feed the first has it
+            if url in named:  # a feed of two sources belongs to the first
                 continue
             named.add(url)
             held = known.get(url)
@@ -103,12 +109,12 @@ def sync_sources(db: Any, sources: Iterable[SourceRow], hosts: dict[str, str], n
 
 
 def _adopt(db: Any, url: str, source: str, *, revived: bool) -> None:
-    """A feed that is known has another source now, or is back: its child maps and entries go with it."""
+    """Move a known feed to another source, or enable it again, with its child sitemaps and entries."""
     db.conn.execute(
         "UPDATE feeds SET source = ?, state = CASE state WHEN 'disabled' THEN 'active' ELSE state END WHERE url = ?",
         (source, url),
     )
-    if revived:  # what it lists must be looked at anew, its child maps too
+    if revived:  # so that its next response is read in full, and its child sitemaps are found again
         db.conn.execute("UPDATE feeds SET etag = NULL, last_modified = NULL, body_hash = NULL WHERE url = ?", (url,))
     db.conn.execute("UPDATE feeds SET source = ? WHERE parent_url = ? AND source IS NOT ?", (source, url, source))
     db.conn.execute(
@@ -118,7 +124,7 @@ def _adopt(db: Any, url: str, source: str, *, revived: bool) -> None:
 
 
 def feeds_to_replace(db: Any, *, now: datetime, day: timedelta) -> list[Feed]:
-    """Feeds that have failed for a day, or are gone, and whose successor was not looked for since."""
+    """Feeds that failed for a day, or are gone, and whose replacement was not searched since."""
     rows = db.conn.execute(
         f"SELECT {feed_columns('f')} FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.parent_url IS NULL AND f.state <> 'disabled' "
         "AND (f.state = 'gone' OR f.failing_since <= :since) AND (f.replacement_searched_at IS NULL OR f.replacement_searched_at <= :since) ORDER BY f.replacement_searched_at LIMIT 3",
@@ -128,7 +134,7 @@ def feeds_to_replace(db: Any, *, now: datetime, day: timedelta) -> list[Feed]:
 
 
 def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
-    """Write what one poll found: the feed's row, its new and changed entries, its child maps."""
+    """Write the result of a poll: the feed's row, its new and changed entries, its child sitemaps."""
     counts = CheckCounts()
     at = format_utc(check.at)
     if check.outcome == "changed":
@@ -144,7 +150,7 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
                 "UPDATE feeds SET state = 'disabled' WHERE parent_url = ? AND url NOT IN (SELECT value FROM json_each(?))",
                 (check.feed_url, json.dumps(check.children)),
             )
-            # An index may name other maps each time: of one that was never polled nothing is known, and nothing is lost.
+            # An index may name other sitemaps each time: one that was never polled has no data to lose.
             db.conn.execute(
                 "DELETE FROM feeds WHERE parent_url = ? AND state = 'disabled' AND checked_at IS NULL AND leased_until IS NULL",
                 (check.feed_url,),

@@ -1,4 +1,4 @@
-"""Shared phrases of texts, to find copies of a story; forgotten when no look-up asks for them any more."""
+"""The fingerprints table: hashes of phrases, to find copies of a story. Rows too old to be queried are deleted."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 
 from storage.records import DuplicateCandidate, format_utc, parse_utc
 
-# Syndication is bounded in time; a rolling window keeps the look-up's cost flat (DUPLICATES: 14 to 30 days).
+# Syndication is bounded in time; a rolling window keeps the cost of a lookup constant (DUPLICATES: 14 to 30 days).
 WINDOW = timedelta(days=30)
-_COMMON_OF_SOURCE = 4  # articles of one source within the window; a wire story is updated so often, a footer is in all
-_COMMON = 50  # a fingerprint that stands in more articles than this is a footer, not a story
+# the most articles of one source within the window: updates of a wire story stay below, a footer does not
+_COMMON_OF_SOURCE = 4
+_COMMON = 50  # a fingerprint in more articles than this is from a footer, not from a story
 
 
 def duplicate_candidates(
     db: Any, prints: Sequence[int], *, now: datetime, source: str | None = None, at_least: int = 2
 ) -> list[DuplicateCandidate]:
-    """Held articles that share at least that many fingerprints, most first.
+    """Stored articles that share at least that many fingerprints, most shared first.
 
-    A fingerprint that stands in many articles, or in some of the source's own, is a footer's (DUPLICATES: footers of 60 to 80 words give
-    unrelated stories a containment of .2 to .42) and does not count.
+    A fingerprint that occurs in many articles, or in several of the same source, is from a footer and does not count
+    (DUPLICATES: footers of 60 to 80 words give unrelated stories a containment of .2 to .42).
     """
     if not prints:
         return []
@@ -30,7 +31,7 @@ def duplicate_candidates(
     rows = db.conn.execute(
         "WITH found AS MATERIALIZED (SELECT hash, article_id FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) AND seen_day >= :since), "
         "rare AS MATERIALIZED (SELECT hash FROM found GROUP BY hash HAVING count(*) <= :common), "
-        # Rows of articles are read of these only: reading those of all that share some phrase cost a millisecond.
+        # Rows of articles are read for these only: reading all that share some phrase took a millisecond.
         "likely AS MATERIALIZED (SELECT article_id FROM found WHERE hash IN rare GROUP BY article_id HAVING count(*) >= :least), "
         "footer AS MATERIALIZED (SELECT f.hash FROM found f JOIN articles a ON a.id = f.article_id AND a.source = :source WHERE f.article_id IN likely "
         "GROUP BY f.hash HAVING count(*) > :common_of_source) "
@@ -55,7 +56,7 @@ def duplicate_candidates(
 
 
 def add(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
-    """Keep those of an article's text, as seen at that time."""
+    """Store the fingerprints of an article's text, as seen at that time."""
     day = int(at.timestamp() // 86400)
     db.conn.executemany(
         "INSERT INTO fingerprints (hash, article_id, seen_day) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -64,23 +65,23 @@ def add(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
 
 
 def delete(db: Any, article_id: int) -> None:
-    """Take out an article's: its text is another now."""
+    """Delete an article's fingerprints, as its text changed."""
     db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article_id,))
 
 
 def delete_expired(db: Any, now: datetime) -> int:
-    """Take out those that no look-up asks for any more, so that look-ups cost the same in a large archive; how many they were."""
+    """Delete fingerprints too old to be queried, so that lookups stay fast in a large archive; returns their number."""
     newest = db.conn.execute("SELECT max(first_seen_at) FROM articles").fetchone()[0]
     if newest is None:
         return 0
-    since = min(now, parse_utc(newest) + timedelta(days=1)) - WINDOW  # not by a clock that ran ahead
+    since = min(now, parse_utc(newest) + timedelta(days=1)) - WINDOW  # in case the clock ran ahead
     last = db.conn.execute(
         "SELECT max(id) FROM articles WHERE first_seen_at = (SELECT max(first_seen_at) FROM articles WHERE first_seen_at < ?)",
         (format_utc(since),),
     ).fetchone()
     if last[0] is None:
         return 0
-    # An article that was revised since has prints of that day, and keeps them.
+    # The fingerprints of a later revision have that revision's day, and stay.
     gone = db.conn.execute(
         "DELETE FROM fingerprints WHERE article_id <= ? AND seen_day < ?", (last[0], int(since.timestamp() // 86400))
     )

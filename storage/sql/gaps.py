@@ -1,7 +1,7 @@
-"""Holes in what was watched, and the steps that fill them: pages that list older articles, each asked once, in an order, resumable.
+"""Gaps of feeds, and the steps that fill them: pages that list older articles, each fetched once, in order, resumable.
 
-A step belongs to a gap, or (gap NULL) to a backfill that a person asked for. Functions over one writing connection; each runs inside a
-transaction that the caller opened (storage.store).
+A step belongs to a gap, or (gap_id NULL) to a backfill of the user. Functions over one writing connection; each runs
+inside a transaction of the caller (storage.writer).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from storage.records import BackfillResult, BackfillStep, Gap, GapDetected, form
 from storage.sql.backfill_steps import RETRIES, add_steps
 from storage.sql.entries import MAX_UNLINKED, insert_entry
 
-AGAIN = timedelta(days=1)  # until what was looked for in vain is looked for again
+AGAIN = timedelta(days=1)  # until a gap of the same feed is searched again after a failed search
 NO_ANSWER = "no way to it answered"
 CAPPED = f"it lists more than {MAX_UNLINKED:,} entries without an address"
-MAX_STEPS = 500  # pages walked for one gap: an index may lead to another for ever
+MAX_STEPS = 500  # pages fetched for one gap: an index may lead to another without end
 
 
 def open_gap(
@@ -31,10 +31,10 @@ def open_gap(
     steps: Callable[[int], Sequence[BackfillStep]],
     now: datetime,
 ) -> bool:
-    """Write down a hole, and where to look for what was in it; whether it is another one.
+    """Store a gap and the steps to fill it; returns whether it is a new gap.
 
-    A feed has one open gap: what it loses meanwhile makes that one longer, and its pages are read again for the longer time. What was looked for in
-    vain in the last day is not looked for again so soon: the new gap is lost.
+    A feed has at most one open gap: further losses extend it, and its pages are read again for the longer range. If a
+    search for the same feed failed within the last day, the new gap is stored as lost without a search.
     """
     is_open = db.conn.execute("SELECT id FROM gaps WHERE feed_url = ? AND state = 'open'", (feed_url,)).fetchone()
     if is_open:
@@ -53,7 +53,10 @@ def open_gap(
 
 
 def _extend(db: Any, gap_id: int, until: str) -> None:
-    """Make a gap end later. What its pages were read for already ends before that, so they are read again; see `apply_step` for one that is being asked."""
+    """Extend a gap. Its pages were read for a shorter range, so they are read again.
+
+    See `apply_step` for a page that is being fetched meanwhile.
+    """
     if db.conn.execute(
         "UPDATE gaps SET to_at = ?, filled_by = NULL WHERE id = ? AND to_at < ?", (until, gap_id, until)
     ).rowcount:
@@ -64,7 +67,10 @@ def _extend(db: Any, gap_id: int, until: str) -> None:
 
 
 def cap_reached(db: Any, *, feed_url: str, source: str | None, since: str | None, now: datetime) -> None:
-    """Write down, once a week, that a feed lists more entries without an address than are stored: a gap that nothing fills."""
+    """Store, at most once a week, that a feed lists more entries without an address than are stored.
+
+    It is a gap that cannot be filled.
+    """
     known = db.conn.execute(
         "SELECT 1 FROM gaps WHERE feed_url = ? AND filled_by = ? AND found_at > ?",
         (feed_url, CAPPED, format_utc(now - timedelta(days=7))),
@@ -92,7 +98,11 @@ def _count_gap(db: Any, source: str, day: str, by: int) -> None:
 
 
 def apply_step(db: Any, step: BackfillStep, found: BackfillResult, *, now: datetime) -> int:
-    """Write what a step brought: new entries, further steps, and whether its gap is closed. How many entries are new."""
+    """Write the result of a step: new entries, further steps, and whether its gap is closed.
+
+    Returns:
+        The number of new entries.
+    """
     new = 0
     for listed in found.listed:
         new += insert_entry(
@@ -106,7 +116,7 @@ def apply_step(db: Any, step: BackfillStep, found: BackfillResult, *, now: datet
         )
     row = db.conn.execute("SELECT until FROM backfill_steps WHERE id = ?", (step.id,)).fetchone()
     until = row[0] if row is not None else step.until
-    if until != step.until:  # its gap became longer while it was asked: it is asked again
+    if until != step.until:  # its gap was extended while the page was fetched: fetch it again
         longer = [replace(each, until=until) for each in found.further]
         found = replace(found, further=tuple(longer), reached=False, page_hash=None)
     later = None
@@ -134,7 +144,7 @@ def apply_step(db: Any, step: BackfillStep, found: BackfillResult, *, now: datet
         if step.gap_id is not None
         else 0
     )
-    if is_open and not repeated and walked < MAX_STEPS:  # a page that lists what another did leads round in a circle
+    if is_open and not repeated and walked < MAX_STEPS:  # a page that lists the same as another is a loop
         add_steps(db, found.further)
     if step.gap_id is not None and is_open:
         _close(db, step.gap_id, step.priority, found, new, now)
@@ -142,7 +152,10 @@ def apply_step(db: Any, step: BackfillStep, found: BackfillResult, *, now: datet
 
 
 def _close(db: Any, gap_id: int, rank: int, found: BackfillResult, new: int, now: datetime) -> None:
-    """Filled when a page reached back far enough and all its kind are walked: the maps of an index are one listing."""
+    """Close a gap as filled once a page reached back far enough and all steps up to its priority are completed.
+
+    The sitemaps of an index have one priority: together they are one listing.
+    """
     db.conn.execute("UPDATE gaps SET entries_found = entries_found + ? WHERE id = ?", (new, gap_id))
     if found.reached:
         db.conn.execute("UPDATE gaps SET filled_by = ? WHERE id = ?", (found.filled_by, gap_id))
@@ -163,7 +176,7 @@ def _close(db: Any, gap_id: int, rank: int, found: BackfillResult, new: int, now
 
 
 def gap_without_steps(db: Any, gap_id: int, now: datetime, how: str = "nothing to search") -> None:
-    """There is no other place to look: what was in it is lost."""
+    """Close a gap as lost, as there is no page that may list its entries."""
     db.conn.execute(
         "UPDATE gaps SET state = 'lost', closed_at = ?, filled_by = ? WHERE id = ? AND state = 'open'",
         (format_utc(now), how, gap_id),
@@ -171,7 +184,7 @@ def gap_without_steps(db: Any, gap_id: int, now: datetime, how: str = "nothing t
 
 
 def gaps(db: Any, *, sources: Sequence[str] = (), states: Sequence[str] = (), since: str | None = None) -> list[Gap]:
-    """The holes, newest first."""
+    """The gaps, newest first."""
     names = (
         "id",
         "source",
@@ -195,7 +208,7 @@ def gaps(db: Any, *, sources: Sequence[str] = (), states: Sequence[str] = (), si
 
 
 def expire_gaps(db: Any, now: datetime, after: timedelta) -> int:
-    """Gaps that nothing has filled for long, as their steps were never answered: lost."""
+    """Close old gaps as lost whose steps never got a response."""
     before = format_utc(parse_utc(format_utc(now)) - after)
     rows = db.conn.execute("SELECT id FROM gaps WHERE state = 'open' AND found_at < ?", (before,)).fetchall()
     for (gap_id,) in rows:

@@ -1,4 +1,4 @@
-"""One article over time and over its addresses; what publishers edited."""
+"""The versions and addresses of articles, and the edits of publishers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storage.sql.rows import COLUMNS, article_from_row, dicts
 
 
 def revisions(db: Any, article_id: int) -> list[dict[str, Any]]:
-    """The versions of an article, oldest first; empty while it was never edited."""
+    """The versions of an article, oldest first; empty if it was never edited."""
     return dicts(db, "SELECT * FROM revisions WHERE article_id = ? ORDER BY number", (article_id,))
 
 
@@ -25,7 +25,7 @@ def edits(
     limit: int | None = None,
     before: tuple[str, int] | None = None,
 ) -> list[dict[str, Any]]:
-    """What publishers changed, newest first: each revision after the first with the one before it."""
+    """Edits by publishers, newest first: each later revision with the one before it."""
     conditions = {
         "r.seen_at >= :since": since is not None,
         "r.silent": silent,
@@ -35,7 +35,7 @@ def edits(
         "r.seen_at <= :before_at AND (r.seen_at, r.article_id) < (:before_at, :before_id)": before is not None,
     }
     tables = "revisions r JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 JOIN articles a ON a.id = r.article_id"
-    if sources:  # from the source's edited articles on: in the list of all edits those of one source stand far apart
+    if sources:  # starts from the edited articles of the source: its edits are sparse in the list of all edits
         tables = (
             "articles a INDEXED BY articles_edited CROSS JOIN revisions r ON r.article_id = a.id AND a.revision > 1 "
             "CROSS JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1"
@@ -57,7 +57,7 @@ def edits(
 
 
 def vanished(db: Any, *, since: str | None, sources: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Held articles that are gone, newest first."""
+    """Stored articles that have vanished, newest first."""
     return dicts(
         db,
         "SELECT id, source, url, title, vanished_at, vanished_reason FROM articles WHERE vanished_at IS NOT NULL AND (:since IS NULL OR vanished_at >= :since) "
@@ -67,7 +67,7 @@ def vanished(db: Any, *, since: str | None, sources: tuple[str, ...]) -> list[di
 
 
 def story(db: Any, story_id: int) -> list[Article]:
-    """Every article of a story, in the order in which they were published, else seen."""
+    """Every article of a story, by time of publication, else of first sight."""
     rows = db.conn.execute(
         f"SELECT {COLUMNS} FROM articles a WHERE a.story_id = ? ORDER BY coalesce(a.published_at, a.first_seen_at), a.id",
         (story_id,),
@@ -85,6 +85,6 @@ def addresses(db: Any, article_id: int) -> list[dict[str, Any]]:
 
 
 def extractors(db: Any) -> dict[str, int]:
-    """How many articles each extractor has read, as they stand."""
+    """The number of articles by extractor."""
     rows = db.conn.execute("SELECT extractor, count(*) FROM articles WHERE extractor IS NOT NULL GROUP BY 1 ORDER BY 1")
     return {row[0]: row[1] for row in rows}

@@ -1,6 +1,6 @@
-"""Entries that are owed an article request: leased with an end, given back at once when their holder is gone.
+"""Leases of feeds, entries and rechecks: each has an end, and leases of a dead process are released at once.
 
-Functions over one writing connection; each runs inside a transaction that the caller opened (storage.store).
+Functions over one writing connection; each runs inside a transaction of the caller (storage.writer).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from storage.sql.throttles import throttled_hosts
 
 
 def release_leases(db: Any) -> int:
-    """Give back every lease of a holder that is gone: called by whoever has just taken the lock."""
+    """Release all leases of a dead process; called right after taking the lock."""
     feeds = db.conn.execute("UPDATE feeds SET leased_until = NULL WHERE leased_until IS NOT NULL").rowcount
     entries = db.conn.execute(
         "UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased'"
@@ -32,7 +32,7 @@ def release_leases(db: Any) -> int:
 
 
 _WHEN = "coalesce(e.published_at, e.first_seen_at)"
-# What may be owed now or later, in the words of the index entries_next.
+# Entries that are pending now or later, with the terms of the index entries_next.
 _OPEN = "(e.state = 'pending' OR (e.state IN ('retry', 'gone') AND e.retry_at IS NOT NULL))"
 _DUE = (
     "(e.state = 'pending' OR (e.state = 'retry' AND (e.retry_at <= :now OR :all)) OR (e.state = 'gone' AND e.retry_at <= :now)) "
@@ -40,7 +40,7 @@ _DUE = (
 )
 _LEASABLE = (
     f"{_OPEN} AND {_DUE} AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND "
-    # another feed's entry of the same article is being asked for, or waits for its time
+    # another feed's entry of the same article is leased, or waits for its retry
     "(o.state = 'leased' OR (o.state IN ('retry', 'gone') AND (o.not_before > :now OR (o.retry_at > :now AND NOT :all)))))"
 )
 
@@ -60,23 +60,24 @@ def lease_entries(
     skip_keys: Sequence[str] = (),
     backfill: bool = False,
 ) -> list[Entry]:
-    """Take up to `limit` entries that are owed, at most `per_host` of one host.
+    """Lease up to `limit` pending entries, at most `per_host` of one host.
 
-    Oldest first, so that the first of a story to be stored is likelier the first that was published; `newest` chooses before that.
+    Oldest first, so that the article of a story that is stored first is more likely the one published first; `newest`
+    selects before that.
 
     Args:
         db: the writing connection.
         now: the clock.
-        until: when the lease ends by itself.
-        limit: how many at the most.
-        per_host: so that one slow host does not fill what is in flight; what is leased of it already counts.
+        until: when the lease expires.
+        limit: the most entries.
+        per_host: the most leases of one host, including existing ones, so that a slow host does not occupy all slots.
         sources: only these sources; None for all.
-        ignore_retry: take entries whose retry is not due yet, as `crawl` without --due does.
-        newest: only the N newest of each source that were never asked for.
-        only: only these ids, whatever their source.
-        skip: not these ids: a run asks for each entry once.
-        skip_keys: nor other entries of these addresses.
-        backfill: what `backfill` found, and nothing else; it is left to that command.
+        ignore_retry: include entries whose retry is not due yet, as `crawl` without --due does.
+        newest: only the N newest of each source that were never fetched.
+        only: only these ids, of any source.
+        skip: not these ids: a run fetches each entry once.
+        skip_keys: nor other entries with these url keys.
+        backfill: only entries found by `backfill`; only that command fetches them.
     """
     where = [_LEASABLE, "e.backfill = :backfill"]
     held = throttled_hosts(db, now)
@@ -88,19 +89,19 @@ def lease_entries(
         where.append("(e.url_key = '' OR e.url_key NOT IN (SELECT value FROM json_each(:skip_keys)))")
     if skip:
         where.append("e.id NOT IN (SELECT value FROM json_each(:skip))")
-    # One request an article: of entries with one key only the first is asked for, the others are settled with it.
+    # One request per article: of entries with one url key only the first is fetched, the others are completed with it.
     owed = " AND ".join(re.sub(r"\be\.", "o.", term) for term in (_DUE, *where[1:]))
     first = f"o.url_key = e.url_key AND o.id < e.id AND {owed}"
     where.append(f"(e.url_key = '' OR NOT EXISTS (SELECT 1 FROM entries o WHERE {first}))")
     if only:
         per_host = 10**9
         chosen = "SELECT e.id, 1 AS host_rank, e.host FROM entries e WHERE e.state = 'pending' AND e.id IN (SELECT value FROM json_each(:only))"
-    elif newest is not None:  # of each source the newest, whatever their host
+    elif newest is not None:  # of each source the newest, on any host
         chosen = (
             f"SELECT id, row_number() OVER (PARTITION BY host ORDER BY at, id) AS host_rank, host FROM (SELECT e.id, e.host, {_WHEN} AS at, "
             f"row_number() OVER (PARTITION BY e.source ORDER BY {_WHEN} DESC, e.id) AS source_rank FROM entries e WHERE {' AND '.join(where)}) WHERE source_rank <= :newest"
         )
-    else:  # of each host the oldest few, by an index: what is owed in all may be a hundred thousand
+    else:  # of each host the oldest few, by an index: there may be a hundred thousand pending
         oldest = f"SELECT e.id FROM entries e WHERE e.host = h.host AND {' AND '.join(where)} ORDER BY {_WHEN}, e.id LIMIT :per_host"
         chosen = (
             f"SELECT x.id, row_number() OVER (PARTITION BY x.host ORDER BY {_WHEN.replace('e.', 'x.')}, x.id) AS host_rank, x.host "
@@ -142,7 +143,7 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 
 def entry_of(db: Any, article_id: int) -> Entry | None:
-    """What a feed said of a held article, the earliest word that has a title; None where it was never listed."""
+    """A stored article's feed entry, the earliest with a title; None if it was never listed."""
     row = db.conn.execute(
         f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM entries e LEFT JOIN articles a ON a.id = e.article_id WHERE e.article_id = ? "
         "ORDER BY e.title IS NULL, e.found_by = 'user', e.id LIMIT 1",
@@ -161,16 +162,18 @@ def lease_rechecks(
     busy: Mapping[str, int],
     per_host: int,
 ) -> list[Entry]:
-    """Take held articles whose recheck is due, as entries without a row of their own (id 0); they come after what is new of their host.
+    """Lease stored articles whose recheck is due, as entries without a row of their own (id 0).
+
+    They come after new entries of their host.
 
     Args:
         db: the writing connection.
         now: the clock.
-        until: when the lease ends by itself.
-        limit: how many at the most.
+        until: when the lease expires.
+        limit: the most articles.
         sources: only these; None for all.
-        busy: host -> requests that it is asked for already.
-        per_host: so many of one host, with those.
+        busy: host -> requests in flight.
+        per_host: the most requests of one host, including those in flight.
     """
     where = (
         "a.recheck_at <= :now AND (a.recheck_leased_until IS NULL OR a.recheck_leased_until < :now) "
@@ -197,7 +200,7 @@ def lease_rechecks(
 
 
 def _recheck(db: Any, row: Sequence[Any]) -> Entry:
-    """A held article as an entry without a row of its own; with what its feed said of it, so that what only the feed told is not lost."""
+    """A stored article as an entry without a row of its own, with the fields that only its feed supplied."""
     article_id, source, url, etag, last_modified, seen_at, first_not_found_at = row
     said = entry_of(db, article_id) or Entry(id=0, feed_url="", source=source, url=url, url_key="")
     return replace(
@@ -207,7 +210,7 @@ def _recheck(db: Any, row: Sequence[Any]) -> Entry:
 
 
 def return_expired(db: Any, *, now: datetime, in_flight: Sequence[int]) -> int:
-    """Give back leases that ended without an answer and are not being asked for (`asked`): a settlement that could not be written."""
+    """Release expired leases that are not in flight: their result could not be written."""
     rows = db.conn.execute(
         "UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased' AND leased_until < ? AND id NOT IN (SELECT value FROM json_each(?))",
         (format_utc(now), json.dumps(list(in_flight))),
@@ -216,7 +219,7 @@ def return_expired(db: Any, *, now: datetime, in_flight: Sequence[int]) -> int:
 
 
 def has_due_work(db: Any, *, now: datetime) -> bool:
-    """Whether a feed's, an entry's or a step's time has come, as far as an index tells."""
+    """Whether a feed, an entry or a step is due, according to the indexes alone."""
     due = "FROM feeds f JOIN sources s ON s.id = f.source AND s.enabled = 1 WHERE f.state = 'active' AND (f.leased_until IS NULL OR f.leased_until < :now)"
     questions = (
         f"SELECT 1 {due} AND f.due_at <= :now AND (f.not_before IS NULL OR f.not_before <= :now)",
@@ -229,7 +232,10 @@ def has_due_work(db: Any, *, now: datetime) -> bool:
 
 
 def shift_due_times(db: Any, seconds: int, *, now: datetime) -> None:
-    """The wall clock was set by so many seconds: what is due moves with it, so that nothing waits for an hour that comes twice."""
+    """Shift due times after the wall clock was set by so many seconds.
+
+    So nothing waits for an hour that repeats.
+    """
     by = f"{seconds:+d} seconds"
     form = "strftime('%Y-%m-%dT%H:%M:%SZ', {0}, ?)"
     for table, columns in (
@@ -248,7 +254,10 @@ def shift_due_times(db: Any, seconds: int, *, now: datetime) -> None:
 
 
 def spread_overdue(db: Any, *, now: datetime, over: float) -> int:
-    """Spread the feeds that are overdue over so many seconds, by a number of their own: after a suspend not all hosts are asked at once."""
+    """Spread overdue feeds over so many seconds, by a hash of their URL.
+
+    After a suspend, not all hosts are polled at once.
+    """
     rows = db.conn.execute("SELECT url FROM feeds WHERE state = 'active' AND due_at < ?", (format_utc(now),)).fetchall()
     db.conn.executemany(
         "UPDATE feeds SET due_at = ? WHERE url = ?",
@@ -261,7 +270,7 @@ def spread_overdue(db: Any, *, now: datetime, over: float) -> int:
 
 
 def count_pending(db: Any, *, now: datetime, sources: Sequence[str] | None, ignore_retry: bool) -> int:
-    """How many entries could be leased now."""
+    """The number of entries that could be leased now."""
     where = f"{_LEASABLE} AND e.backfill = 0" + (
         " AND e.source IN (SELECT value FROM json_each(:sources))" if sources is not None else ""
     )
@@ -273,7 +282,7 @@ def count_pending(db: Any, *, now: datetime, sources: Sequence[str] | None, igno
 
 
 def add_urgent_entry(db: Any, *, url: str, url_key: str, host: str, source: str | None, now: datetime) -> int:
-    """An address a person asks for now: an entry found by the user, owed at once. Returns its id."""
+    """Queue an address that a user requests: an entry found by the user, pending at once. Returns its id."""
     db.conn.execute(
         "INSERT INTO entries (feed_url, identity, url, url_key, host, source, found_by, first_seen_at) VALUES ('', ?, ?, ?, ?, ?, 'user', ?) "
         "ON CONFLICT (feed_url, identity) DO UPDATE SET state = 'pending', reason = NULL, attempts = 0, retry_at = NULL, not_before = NULL, leased_until = NULL, url = excluded.url",
@@ -283,7 +292,7 @@ def add_urgent_entry(db: Any, *, url: str, url_key: str, host: str, source: str 
 
 
 def lease_urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
-    """Take every entry that a person waits for."""
+    """Lease every entry that a user waits for."""
     ids = [
         row[0]
         for row in db.conn.execute(
@@ -310,17 +319,19 @@ def lease_feeds(
     done: Sequence[str],
     per_host: int = 1000,
 ) -> list[Feed]:
-    """Take up to `limit` feeds that may be asked now, the most overdue first. `due_only` False ignores due times, but never a Retry-After (not_before).
+    """Lease up to `limit` feeds that may be polled now, the most overdue first.
+
+    `due_only` False ignores due times, but never a Retry-After (not_before).
 
     Args:
         db: the writing connection.
         now: the clock.
-        until: when the lease ends by itself.
-        limit: how many at the most.
-        due_only: only feeds whose time has come.
+        until: when the lease expires.
+        limit: the most feeds.
+        due_only: only feeds that are due.
         sources: only these; None for all that are enabled.
-        done: feeds that this run has had already, or has in flight.
-        per_host: so that one slow host does not fill what is in flight; what is leased of it already counts.
+        done: feeds that this run has polled already, or has in flight.
+        per_host: the most leases of one host, including existing ones, so that a slow host does not occupy all slots.
     """
     where = [
         "f.state = 'active'",
@@ -330,7 +341,8 @@ def lease_feeds(
     ]
     if done:
         where.append("f.url NOT IN (SELECT value FROM json_each(:done))")
-    # A child map that failed is the index's word, not the operator's: it keeps its back-off even where due times are ignored.
+    # A child sitemap that failed was named by the index, not by the user: its back-off applies even where due times are
+    # ignored.
     due = "(f.due_at IS NULL OR f.due_at <= :now)"
     where.append(due if due_only else f"(f.parent_url IS NULL OR f.failures = 0 OR {due})")
     where.append("s.enabled = 1" if sources is None else "f.source IN (SELECT value FROM json_each(:sources))")

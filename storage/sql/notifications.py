@@ -1,4 +1,4 @@
-"""The notifications table: messages of watches, and what waits to be put into one."""
+"""The notifications and watch_hits tables: messages of watches, and hits without a message yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.records import format_utc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchHit:
-    """What a watch found: notified once for each dedup_key."""
+    """A match of a watch; reported once for each dedup_key."""
 
     watch: str
     dedup_key: str
@@ -27,7 +27,7 @@ class WatchHit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message to one receiver, as it is sent; `target` is a hash of the receiver."""
+    """One message to one receiver; `receiver_hash` is a hash of the receiver."""
 
     id: int
     uid: str
@@ -39,7 +39,7 @@ class Message:
 
 
 def add_found(db: Any, found: Iterable[WatchHit]) -> int:
-    """Write what watches found; what was told before, and is the same, is not told again. How many are new."""
+    """Store hits of watches, except known ones, so that nothing is reported twice; returns the number of new ones."""
     before = db.conn.total_changes
     db.conn.executemany(
         "INSERT INTO watch_hits (watch, dedup_key, event, article_id, revision, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -49,7 +49,7 @@ def add_found(db: Any, found: Iterable[WatchHit]) -> int:
 
 
 def waiting(db: Any) -> dict[str, list[WatchHit]]:
-    """What was found and is not told yet, by watch, oldest first."""
+    """Hits without a message yet, by watch, oldest first."""
     rows = db.conn.execute(
         "SELECT watch, dedup_key, event, article_id, revision, seq, at FROM watch_hits WHERE notified_at IS NULL ORDER BY watch, seq"
     )
@@ -63,7 +63,7 @@ def waiting(db: Any) -> dict[str, list[WatchHit]]:
 
 
 def last_notified(db: Any, watch: str) -> str | None:
-    """When a message of a watch was last made."""
+    """When the last message of a watch was created."""
     found: str | None = db.conn.execute(
         "SELECT max(created_at) FROM notifications WHERE watch = ?", (watch,)
     ).fetchone()[0]
@@ -73,7 +73,7 @@ def last_notified(db: Any, watch: str) -> str | None:
 def put_messages(
     db: Any, watch: str, targets: Sequence[str], body: Mapping[str, Any], told: Sequence[WatchHit], now: datetime
 ) -> None:
-    """Make one message a receiver, and what it tells of told."""
+    """Create one message per receiver, and mark its hits as notified."""
     at = format_utc(now)
     for target in targets:
         uid = secrets.token_hex(16)
@@ -87,13 +87,15 @@ def put_messages(
     )
 
 
-PATIENCE = 6  # tries, half an hour, for which a message holds up those behind it
+PATIENCE = 6  # attempts, about half an hour, for which a message blocks later ones to the same receiver
 
 
 def due_messages(db: Any, now: datetime) -> list[Message]:
-    """Of each receiver the oldest unsent message, if its time has come: later ones wait for it, so that a receiver that is down is asked for one thing.
+    """Of each receiver the oldest unsent message, if it is due.
 
-    What a receiver refused so often (it may be this very message that it does not like) waits by itself: of those one at a time goes along.
+    Later messages wait for it, so that a receiver that is down gets one request at a time. A message that failed
+    PATIENCE times (the receiver may refuse this very message) no longer blocks the others; of such messages one at a
+    time is sent along.
     """
     rows = db.conn.execute(
         "SELECT id, uid, watch, receiver_hash, body, created_at, attempts FROM notifications WHERE next_attempt_at <= :now AND id IN ("
@@ -106,7 +108,7 @@ def due_messages(db: Any, now: datetime) -> list[Message]:
 
 
 def attempt(db: Any, message: Message, next_attempt_at: datetime) -> None:
-    """Write that a message is sent now, and when it is tried again should nothing be heard of it."""
+    """Record an attempt to send a message, and when to retry if its result is never recorded."""
     db.conn.execute(
         "UPDATE notifications SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ?",
         (format_utc(next_attempt_at), message.id),
@@ -114,7 +116,7 @@ def attempt(db: Any, message: Message, next_attempt_at: datetime) -> None:
 
 
 def settle(db: Any, message: Message, now: datetime, error: str | None, next_attempt_at: datetime | None) -> None:
-    """Write what became of a message: sent, to be tried again, or given up (an error and no next time)."""
+    """Record the result of an attempt: sent, to be retried, or given up (an error and no next attempt)."""
     db.conn.execute(
         "UPDATE notifications SET error = ?, sent_at = ?, next_attempt_at = ? WHERE id = ?",
         (
@@ -127,7 +129,7 @@ def settle(db: Any, message: Message, now: datetime, error: str | None, next_att
 
 
 def outbox(db: Any) -> list[dict[str, Any]]:
-    """Each watch that ever spoke: messages sent, waiting, given up, the newest, the last error."""
+    """By watch with messages: the number sent, waiting and given up, the time of the newest, and the last error."""
     cursor = db.conn.execute(
         "SELECT watch, sum(sent_at IS NOT NULL) AS sent, sum(next_attempt_at IS NOT NULL) AS waiting, sum(sent_at IS NULL AND next_attempt_at IS NULL) AS given_up, "
         "max(sent_at) AS sent_at, (SELECT error FROM notifications e WHERE e.watch = m.watch AND e.error IS NOT NULL AND e.sent_at IS NULL ORDER BY id DESC LIMIT 1) AS error FROM notifications m GROUP BY watch"
@@ -137,5 +139,5 @@ def outbox(db: Any) -> list[dict[str, Any]]:
 
 
 def delete_old(db: Any, before: datetime) -> None:
-    """Take out messages that were sent or given up before a time. What was told stays known, so that it is not told again."""
+    """Delete messages sent or given up before a time. The hits stay, so that they are not reported again."""
     db.conn.execute("DELETE FROM notifications WHERE next_attempt_at IS NULL AND created_at < ?", (format_utc(before),))

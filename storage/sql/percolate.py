@@ -1,4 +1,4 @@
-"""Which saved searches match a text: the text is indexed in memory and each query asked of it."""
+"""Match saved searches against new texts: the texts are indexed in memory, and each query runs on that index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from storage.search_terms import fts_query, segment_for_search
 
 
 def matching(queries: Sequence[str], texts: Sequence[tuple[str, str, str]]) -> list[set[int]]:
-    """For each query the indexes of the texts that it finds, by the very index that `search` asks; an empty query finds all.
+    """For each query, the indexes of the matching texts; an empty query matches all.
+
+    The tokenizer is that of `search`.
 
     Args:
         queries: as in `newsdesk search`.

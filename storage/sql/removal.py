@@ -1,6 +1,6 @@
-"""Articles that leave: merged into the one they turned out to be, or pruned because a person asked. What told of them stays: addresses, and a change.
+"""Delete articles: merged into another one, or pruned by the user. Their addresses and a change stay.
 
-Functions over one connection, inside a transaction that the caller opened (storage.writer).
+Functions over one connection, inside a transaction of the caller (storage.writer).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from storage.sql.articles import change
 from storage.sql.rows import article_by_id
 from storage.sqlite.fts_index import unindex
 
-PRUNED = "pruned"  # the reason of entries whose article was
+PRUNED = "pruned"  # the reason of entries whose article was pruned
 
 
 def merge(db: Any, gone: int, into: int, at: str) -> None:
-    """Two held articles turned out to be one: the first leaves, its addresses, entries and copies are the second's from now on.
+    """Merge two stored articles that are the same: the addresses, entries and copies of the first go to the second.
 
     Args:
         db: a connection, in a transaction.
-        gone: the id that leaves; it was never edited, so no version is lost.
+        gone: the id to delete; it was never edited, so no version is lost.
         into: the id that stays.
         at: when.
     """
@@ -33,7 +33,8 @@ def merge(db: Any, gone: int, into: int, at: str) -> None:
     db.conn.execute("UPDATE entries SET article_id = ? WHERE article_id = ?", (into, gone))
     stories = {leaving.story_id or gone, staying.story_id or into}
     members = [member for member in _story(db, stories) if member[0] != gone]
-    story = min(stories) if min(stories) != gone else members[0][0]  # a story is named by the first of it that is kept
+    # the id of a story is that of its first stored article
+    story = min(stories) if min(stories) != gone else members[0][0]
     db.conn.execute("UPDATE articles SET duplicate_of = NULL WHERE id = ? AND duplicate_of = ?", (into, gone))
     db.conn.execute("UPDATE articles SET duplicate_of = ? WHERE duplicate_of = ?", (into, gone))
     _drop(db, leaving)
@@ -42,7 +43,11 @@ def merge(db: Any, gone: int, into: int, at: str) -> None:
 
 
 def prune(db: Any, ids: Sequence[int], at: str) -> int:
-    """Take articles out, leaving their url keys, so that they are not fetched anew, and a change each; how many."""
+    """Delete articles, but store their url keys, so that they are not fetched again, and a change each.
+
+    Returns:
+        The number of deleted articles.
+    """
     leaving = [article for article_id in ids if (article := article_by_id(db, article_id)) is not None]
     members = _story(db, {article.story_id or article.id for article in leaving})
     for article in leaving:
@@ -61,7 +66,7 @@ def prune(db: Any, ids: Sequence[int], at: str) -> int:
         _drop(db, article)
         change(db, article.id, at, "pruned", uid=article.uid)
     gone = {article.id for article in leaving}
-    heads: dict[int, int] = {}  # those that stay keep together, under the first of them
+    heads: dict[int, int] = {}  # remaining articles stay together, under the first of them
     for member in members:
         if member[0] not in gone:
             heads.setdefault(member[1], member[0])
@@ -80,7 +85,7 @@ def to_prune(db: Any, before: str, sources: Sequence[str], limit: int) -> list[i
 
 
 def _story(db: Any, stories: set[int]) -> list[tuple[int, int, int | None]]:
-    """(id, story_id, duplicate_of) of the members of stories, as they are now."""
+    """(id, story_id, duplicate_of) of the current members of stories."""
     rows = db.conn.execute(
         "SELECT id, story_id, duplicate_of FROM articles WHERE story_id IN (SELECT value FROM json_each(?)) ORDER BY id",
         (json.dumps(sorted(stories)),),
@@ -89,7 +94,7 @@ def _story(db: Any, stories: set[int]) -> list[tuple[int, int, int | None]]:
 
 
 def _regroup(db: Any, before: Sequence[tuple[int, int, int | None]], story: int, at: str) -> None:
-    """Give members one story, and write a change for those whose story or original is another than before."""
+    """Set the story of members, and log a change for those whose story or original differs from before."""
     for article_id, old_story, old_original in before:
         db.conn.execute("UPDATE articles SET story_id = ? WHERE id = ?", (story, article_id))
         original = db.conn.execute("SELECT duplicate_of FROM articles WHERE id = ?", (article_id,)).fetchone()[0]

@@ -1,4 +1,4 @@
-"""Rows of articles as records, and the look-ups by id, address and text that a decision needs."""
+"""Rows of articles as records, and the lookups by id, address and text that a verdict needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS = ", ".join(f"a.{name}" for name in FIELDS)
 
 
 def article_from_row(row: Sequence[Any]) -> Article:
-    """The record of a row of COLUMNS. A cell that another program damaged is read as empty: `db check` names it."""
+    """The record of a row of COLUMNS. A cell damaged by another program is read as empty; `db check` reports it."""
     found = dict(zip(FIELDS, row, strict=True))
     for name in LISTS:
         found[name] = tuple(_parsed(found[name], list))
@@ -26,7 +26,7 @@ def article_from_row(row: Sequence[Any]) -> Article:
     return Article(**found)
 
 
-_TIMES = (10, 20)  # characters of a day, and of a time
+_TIMES = (10, 20)  # lengths of a day and of a time in characters
 
 
 def _parsed(cell: Any, kind: type) -> Any:
@@ -38,13 +38,13 @@ def _parsed(cell: Any, kind: type) -> Any:
 
 
 def article_by_id(db: Any, article_id: int) -> Article | None:
-    """The article of that id."""
+    """The article with that id."""
     row = db.conn.execute(f"SELECT {COLUMNS} FROM articles a WHERE a.id = ?", (article_id,)).fetchone()
     return article_from_row(row) if row else None
 
 
 def articles_by_url_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """For each key that is known: (article id, how the address came to be known)."""
+    """For each known key: (article id, kind of address)."""
     rows = db.conn.execute(
         "SELECT url_key, article_id, kind FROM article_urls WHERE url_key IN (SELECT value FROM json_each(?))",
         (json.dumps(list(keys)),),
@@ -53,7 +53,7 @@ def articles_by_url_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, s
 
 
 def articles_with_text(db: Any, source: str | None, content_hash: str) -> list[Article]:
-    """Articles of that source with that very text."""
+    """Articles of that source with exactly that text."""
     rows = db.conn.execute(
         f"SELECT {COLUMNS} FROM articles a WHERE a.content_hash = ? AND a.source IS ? ORDER BY a.id LIMIT 5",
         (content_hash, source),
@@ -62,7 +62,7 @@ def articles_with_text(db: Any, source: str | None, content_hash: str) -> list[A
 
 
 def articles_with_raw_page(db: Any, sources: Sequence[str], after: int, limit: int) -> list[Article]:
-    """Articles whose raw page is kept, by id, beyond an id."""
+    """Articles with a stored raw page, by id, after an id."""
     rows = db.conn.execute(
         f"SELECT {COLUMNS} FROM articles a WHERE a.warc_file IS NOT NULL AND a.id > :after AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) ORDER BY a.id LIMIT :limit",
         {"after": after, "any": not sources, "sources": json.dumps(list(sources)), "limit": limit},
@@ -71,7 +71,7 @@ def articles_with_raw_page(db: Any, sources: Sequence[str], after: int, limit: i
 
 
 def dicts(db: Any, sql: str, values: Any = ()) -> list[dict[str, Any]]:
-    """The rows that a query gives, each as a dict by column name."""
+    """The rows of a query, each as a dict by column name."""
     cursor = db.conn.execute(sql, values)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]

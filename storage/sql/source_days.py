@@ -1,4 +1,4 @@
-"""The days of each source: polls, entries, articles, what came to nothing and why, and for how long nobody watched."""
+"""The source_days table: polls, entries, articles, rejections by reason, and the time without polls, by day."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.verdicts import NewArticle, NotArticle, NotFound, Verdict
 
 
 def count_rejected(db: Any, source: str, at: str, reason: str, number: int = 1) -> None:
-    """Count entries that came to nothing in their source's day, by reason."""
+    """Count rejected entries in their source's day, by reason."""
     where = (source, at[:10])
     db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", where)
     row = db.conn.execute("SELECT rejected FROM source_days WHERE source = ? AND day = ?", where).fetchone()
@@ -24,7 +24,11 @@ def count_rejected(db: Any, source: str, at: str, reason: str, number: int = 1) 
 
 
 def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None:
-    """Count a poll in its source's days. A good one ends a blind time: since the good poll before it, day by day, also for days nobody watched."""
+    """Count a poll in its source's day.
+
+    A successful poll ends a time without polls: the time since the last successful one is stored for each day, also for
+    days without any poll.
+    """
     day = format_utc(at)[:10]
     db.conn.execute(
         "INSERT INTO source_days (source, day, polls_ok, polls_failed, entries_new) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
@@ -43,7 +47,7 @@ def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None
 
 
 def blind_days(since: datetime, until: datetime) -> list[tuple[str, int]]:
-    """(day, seconds of it) of a time; the last five years of it where a clock was wrong."""
+    """(day, seconds of it) of a time range; at most its last five years, in case a clock was wrong."""
     found: list[tuple[str, int]] = []
     at = max(since, until - timedelta(days=5 * 366))
     while at < until:
@@ -55,7 +59,7 @@ def blind_days(since: datetime, until: datetime) -> list[tuple[str, int]]:
 
 
 def count_verdict(db: Any, verdict: Verdict, at: str) -> None:
-    """Count what an article request came to, in its source's day."""
+    """Count the result of an article request in its source's day."""
     match verdict:
         case NewArticle(source=str() as source):
             where = (source, at[:10])

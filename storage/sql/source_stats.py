@@ -1,4 +1,4 @@
-"""Questions to the ledgers: what was watched and found day by day, what is usual for a source, how our own requests were. Reads only."""
+"""Statistics of sources, feeds, requests and the queue. Reads only."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from storage.records import format_utc, parse_utc
 from storage.sql.gaps import CAPPED
 from storage.sql.rows import dicts
 
-USUAL_DAYS = 28  # that tell what is usual for a source
-FORBIDDEN_DAYS = 3  # that tell whether robots.txt forbids all
-NEWEST = 20  # articles that tell how it is now
+USUAL_DAYS = 28  # from which the usual numbers of a source are computed
+FORBIDDEN_DAYS = 3  # from which it is decided that robots.txt forbids everything
+NEWEST = 20  # articles that show the current state
 
 
 def days(
     db: Any, *, sources: Sequence[str] = (), since: str | None = None, until: str | None = None
 ) -> list[dict[str, Any]]:
-    """The days of sources, oldest first, with the last good poll of each source (`last_success_at`).
+    """The days of sources, oldest first, with the last successful poll of each source (`last_success_at`).
 
     Args:
         db: a connection.
-        sources: only these; all without.
-        since: the first day, as 2026-11-22.
+        sources: only these; all if empty.
+        since: the first day, such as 2026-11-22.
         until: the last day.
     """
     cursor = db.conn.execute(
@@ -38,12 +38,16 @@ def days(
 
 
 def source_trends(db: Any, now: datetime) -> list[dict[str, Any]]:
-    """A row a source that is enabled: articles of the last weeks with the times they were first seen, how often author, date and full text were there, then and now."""
+    """One row per enabled source: recent articles by first sight, and the shares with author, date and full text.
+
+    The shares are of older and of the newest articles.
+    """
     since = format_utc(now - timedelta(days=USUAL_DAYS))
     found = []
     settled = _settled(db, format_utc(now - timedelta(days=FORBIDDEN_DAYS))[:10])
     asked_at = dict(db.conn.execute("SELECT source, max(last_success_at) FROM feeds GROUP BY source").fetchall())
-    # One walk over an index that holds all of this; an archive of a million articles would be read through otherwise.
+    # One pass over an index that has all these columns; otherwise an archive of a million articles would be read in
+    # full.
     of: dict[str, list[Any]] = {}
     for source, *row in db.conn.execute(
         "SELECT source, first_seen_at, authors <> '[]', published_at IS NOT NULL, completeness = 'full', word_count FROM articles "
@@ -66,7 +70,7 @@ def source_trends(db: Any, now: datetime) -> list[dict[str, Any]]:
 
 
 def _settled(db: Any, since: str) -> dict[str, tuple[int, int]]:
-    """For each source: entries that were settled in the last days, and those of them that robots.txt forbids."""
+    """By source: entries completed in the last days, and those of them that robots.txt forbids."""
     found: dict[str, tuple[int, int]] = {}
     for source, kept, rejected in db.conn.execute(
         "SELECT source, articles + headline_only, rejected FROM source_days WHERE day >= ?", (since,)
@@ -78,7 +82,7 @@ def _settled(db: Any, since: str) -> dict[str, tuple[int, int]]:
 
 
 def _fill(values: list[int]) -> tuple[float, float] | None:
-    """(share before, share of the newest); None where there are too few to tell."""
+    """(share of older articles, share of the newest); None if there are too few."""
     new, old = values[:NEWEST], values[NEWEST:]
     return (sum(old) / len(old), sum(new) / len(new)) if len(old) >= NEWEST else None
 
@@ -89,7 +93,7 @@ def _medians(values: list[int]) -> tuple[float, float] | None:
 
 
 def request_stats(db: Any, now: datetime) -> dict[str, Any]:
-    """Our requests of the last day: how many, how many of the repeated polls were conditional or compared by hash, what servers said of them."""
+    """Requests of the last day: their number, how many polls were conditional, and how servers responded."""
     since = format_utc(now - timedelta(days=1))
     row = db.conn.execute(
         "SELECT count(*), count(DISTINCT host), coalesce(sum(entries_listed IS NOT NULL OR outcome IN ('not_modified', 'unchanged', 'changed')), 0), coalesce(sum(conditional), 0), "
@@ -106,7 +110,7 @@ def request_stats(db: Any, now: datetime) -> dict[str, Any]:
 
 
 def queue_stats(db: Any, now: datetime) -> dict[str, Any]:
-    """What is owed: articles by their state, the oldest of them, feeds due and by how much the latest is late."""
+    """What is pending: articles by state, the oldest of them, and feeds due."""
     pending = db.conn.execute(
         "SELECT coalesce(sum(backfill = 0), 0), coalesce(sum(backfill = 1), 0), min(CASE WHEN backfill = 0 AND state IN ('pending', 'leased') THEN first_seen_at END) FROM entries "
         "WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state <> 'gone'"
@@ -128,7 +132,7 @@ def queue_stats(db: Any, now: datetime) -> dict[str, Any]:
 
 
 def failing_feeds(db: Any, now: datetime) -> list[dict[str, Any]]:
-    """Feeds of enabled sources that fail, are gone, have moved for good, or whose validators lie."""
+    """Feeds of enabled sources that fail, are gone, moved permanently, or have unreliable validators."""
     cursor = db.conn.execute(
         "SELECT f.url, f.source, f.state, f.failures, f.failing_since, f.last_error, f.last_success_at, f.due_at, f.effective_url, f.validators_unreliable, f.replacement, f.kind, f.parent_url, c.filled_by AS capped "
         "FROM feeds f JOIN sources s ON s.id = f.source LEFT JOIN (SELECT DISTINCT feed_url, filled_by FROM gaps WHERE filled_by = ? AND found_at > ?) c ON c.feed_url = f.url "
@@ -140,7 +144,7 @@ def failing_feeds(db: Any, now: datetime) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-# Why an entry's page is no whole article now; what stands behind a semicolon is what followed from it.
+# Why an entry's page is not a complete article; the part after a semicolon is a consequence.
 _REASON = "CASE WHEN instr(reason, ';') THEN substr(reason, 1, instr(reason, ';') - 1) ELSE reason END"
 
 
@@ -151,7 +155,10 @@ _VERDICTS = (
 
 
 def source_health(db: Any, now: str, source: str | None = None) -> list[dict[str, Any]]:
-    """A row a source (or of one alone): its feeds, when they last answered, what it has, what is owed. Each table is read once, not once a source."""
+    """One row per source, or the row of one source: feeds, last poll, stored and pending articles.
+
+    Each table is read once, not once per source.
+    """
     one = "AND source = :source" if source is not None else ""
     found = dicts(
         db,
@@ -185,7 +192,7 @@ def last_runs(db: Any, limit: int = 5) -> list[dict[str, Any]]:
 
 
 def totals(db: Any) -> dict[str, int]:
-    """How much is kept."""
+    """The number of stored records."""
     tables = ("articles", "entries", "feeds", "revisions", "sources")
     found = {name: int(db.conn.execute(f"SELECT count(*) FROM {name}").fetchone()[0]) for name in tables}
     found["copies"] = int(db.conn.execute("SELECT count(*) FROM articles WHERE duplicate_of IS NOT NULL").fetchone()[0])

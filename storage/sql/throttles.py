@@ -1,4 +1,4 @@
-"""The throttles table: hosts and addresses that answered 429 or 503."""
+"""The throttles table: hosts and addresses that responded with 429 or 503."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from storage.records import format_utc, format_utc_ceil, parse_utc
 
 
 def record_throttle(db: Any, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:
-    """A server asked to leave an address alone; from the second address on its whole host is (PEERS F 14). Returns until when the host is."""
+    """Throttle an address; from the second address on, its whole host is throttled (PEERS F 14).
+
+    Returns:
+        Until when the host is throttled; None if it is not.
+    """
     db.conn.execute("DELETE FROM throttles WHERE hold_until <= ?", (format_utc(now),))
     db.conn.execute(
         "INSERT INTO throttles (host, url, hold_until) VALUES (?, ?, ?) ON CONFLICT (host, url) DO UPDATE SET hold_until = excluded.hold_until",
@@ -20,7 +24,7 @@ def record_throttle(db: Any, *, host: str, url: str, until: datetime, now: datet
 
 
 def throttled_hosts(db: Any, now: datetime) -> dict[str, str]:
-    """Hosts of which two addresses or more asked to be left alone, and until when."""
+    """Hosts with at least two throttled addresses, and until when they are throttled."""
     rows = db.conn.execute(
         "SELECT host, max(hold_until) FROM throttles WHERE hold_until > ? GROUP BY host HAVING count(*) > 1",
         (format_utc(now),),

@@ -1,1 +1,1 @@
-"""What only SQLite does: files, locks, migrations, the full-text index."""
+"""The parts that depend on SQLite: files, locks, migrations, the full-text index."""

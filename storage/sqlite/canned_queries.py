@@ -1,6 +1,7 @@
-"""Useful questions in SQL, for Datasette, sqlite3 and notebooks: each with what it is good for. docs/queries.md is made of them, and the tests run them all.
+"""Example queries in SQL, for Datasette, sqlite3 and notebooks, each with a description.
 
-Parameters are named (:source, :days, :word…); Datasette asks for them. A parameter left empty asks of all, or of what stands behind it.
+docs/queries.md is generated from them, and the tests run them all. Parameters are named (:source, :days, :word…);
+Datasette asks for their values. An empty parameter means all rows, or its default.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CannedQuery:
-    """One question: its name in an address, a title, what to know, the SQL, and parameters that give an answer to begin with."""
+    """One query: its name in a URL, a title, a description, the SQL, and initial values of its parameters."""
 
     name: str
     title: str

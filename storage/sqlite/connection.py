@@ -1,7 +1,7 @@
-"""One SQLite file, opened the safe way: is it ours, is it whole, WAL, synchronous FULL, foreign keys, BEGIN IMMEDIATE.
+"""Open the SQLite file safely: check that it is an intact newsdesk database, set WAL, synchronous FULL, foreign keys.
 
-sqlite-utils takes pysqlite3 (SQLite 3.53) by itself where it is installed; this module takes the same one, so that a process has one SQLite
-library and none of the versions with the WAL-reset bug (3.7.0 to 3.51.2) where a wheel exists.
+sqlite-utils uses pysqlite3 (SQLite 3.53) where it is installed; this module uses the same one, so that a process has
+one SQLite library and, where a wheel exists, no version with the WAL-reset bug (3.7.0 to 3.51.2).
 """
 
 from __future__ import annotations
@@ -34,21 +34,22 @@ from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, migrations
 
 SQLITE_VERSION: str = sqlite3.sqlite_version
 BUSY_SECONDS = 60.0  # another program (a sqlite3 shell, a backup) may hold SQLite's write lock for a while
-MAX_HEAP = 268_435_456  # bytes that SQLite may hold for all readers of a server together
-MAX_VALUE = 20_000_000  # bytes of a value, and of a row, in SQL of a stranger
+MAX_HEAP = 268_435_456  # bytes that SQLite may allocate for all readers of a server together
+MAX_VALUE = 20_000_000  # bytes of a value, and of a row, in untrusted SQL
 _MAGIC = b"SQLite format 3\0"
 
 
 @contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite says into what a user can act on."""
+    """Translate SQLite's errors into StorageError."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         raise storage_error(path, error) from error
 
 
-# What SQLite's primary result codes mean to a user; its words are not read: "no such table: fulltext" is no full disk (sqlite.org/rescode.html).
+# User messages for SQLite's primary result codes (sqlite.org/rescode.html). The error text is not searched: "no such
+# table: fulltext" does not mean a full disk.
 _CAUSES: dict[int, tuple[type[StorageError], str]] = {
     sqlite3.SQLITE_FULL: (
         DiskError, "the disk is full; nothing acknowledged is lost: make room and run the command again",
@@ -75,7 +76,7 @@ _SAME = {
     sqlite3.SQLITE_NOTADB: sqlite3.SQLITE_CORRUPT,
 }
 
-# The backup API's errors come without a code, in SQLite's own words (sqlite3_errstr), and in no others.
+# Errors of the backup API have no code, only the exact texts of sqlite3_errstr.
 _SAID = {
     "database or disk is full": sqlite3.SQLITE_FULL,
     "disk I/O error": sqlite3.SQLITE_IOERR,
@@ -89,23 +90,23 @@ _SAID = {
 
 
 def storage_error(path: Path, error: Exception) -> StorageError:
-    """The StorageError for what SQLite raised about that file."""
+    """The StorageError for an SQLite error on that file."""
     code = _code(error)
     kind, text = _CAUSES.get(_SAME.get(code, code), (StorageError, "{text}"))
     return kind(f"{path}: {text.format(text=error, path=path)}")
 
 
 def _code(error: Exception) -> int:
-    """SQLite's primary result code; -1 for what its Python module raised by itself."""
+    """SQLite's primary result code; -1 for errors of the Python module itself."""
     code = getattr(error, "sqlite_errorcode", None)
     return _SAID.get(str(error), -1) if code is None else int(code) & 0xFF
 
 
 def open_writer(path: Path) -> Any:
-    """A writing connection; creates the file and its tables, applies additive migrations.
+    """Open a writing connection; create the file and its tables, apply additive migrations.
 
     Raises:
-        StorageError: not ours, damaged, newer, read-only, on a full disk; the file is left as it was.
+        StorageError: not a newsdesk database, damaged, newer, read-only, or on a full disk; the file is left as it was.
     """
     if not path.exists():
         _create(path)
@@ -115,11 +116,11 @@ def open_writer(path: Path) -> Any:
         try:
             _check_version(path, connection)
             connection.execute("PRAGMA journal_mode=WAL").fetchone()
-            connection.execute("PRAGMA synchronous=FULL")  # acknowledged means durable: measured 1 sync a commit
+            # a commit is durable when acknowledged: measured 1 sync per commit
+            connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute(
-                "PRAGMA cache_size=-4096"
-            )  # a process of months stays as large as it was; the system caches the file
+            # Keeps the memory of a long-running process constant; the operating system caches the file.
+            connection.execute("PRAGMA cache_size=-4096")
             connection.execute("PRAGMA journal_size_limit=67108864")
             _functions(connection)
             _migrate(connection)
@@ -130,14 +131,16 @@ def open_writer(path: Path) -> Any:
 
 
 def _create(path: Path) -> None:
-    """Make the file aside, and give it its name when it is whole: what a kill leaves is never taken for another's, or for a cut one.
+    """Create the file under a temporary name and rename it when complete.
 
-    Whoever makes a database holds its lock, so there is one at a time. A write-ahead log whose file is gone is taken away: SQLite, which does
-    so for an empty file, would play it into a new one.
+    After a crash there is no partial file that could be taken for a foreign or truncated one.
+
+    The creator holds the lock of the database, so there is one at a time. A write-ahead log without its file is
+    deleted: SQLite, which deletes that of an empty file, would replay it into a new one.
     """
     if not path.parent.exists():
         raise DiskError(f"{path}: the folder {path.parent} does not exist; make it, or name another file with --db")
-    whole = path.resolve()  # a link may lead to where it shall be
+    whole = path.resolve()  # the path may be a link to the real location
     aside = whole.with_name(f".{whole.name}-new")
     try:
         _delete_with_wal(aside)
@@ -151,9 +154,9 @@ def _create(path: Path) -> None:
         _delete_with_wal(whole, but_itself=True)
         try:
             os.link(aside, whole)
-        except FileExistsError:  # made without the lock, by another program: it is looked at as any that is there
+        except FileExistsError:  # created meanwhile by another program without the lock: checked like any existing file
             return
-        except OSError:  # a file system without links
+        except OSError:  # the file system has no hard links
             aside.rename(whole)
         sync(whole.parent)
     except OSError as error:
@@ -169,11 +172,11 @@ def _delete_with_wal(path: Path, *, but_itself: bool = False) -> None:
 
 
 def open_reader(path: Path) -> Any:
-    """A connection that cannot write; never creates.
+    """Open a connection that cannot write; never creates a file.
 
     Raises:
-        MissingDatabase: nothing is there.
-        StorageError: not ours, damaged, newer.
+        MissingDatabase: there is no file.
+        StorageError: not a newsdesk database, damaged, or newer.
     """
     if not path.exists():
         raise MissingDatabase(
@@ -189,7 +192,10 @@ def open_reader(path: Path) -> Any:
 
 
 def limit_untrusted_sql(connection: Any) -> None:
-    """Let strangers' SQL make no huge value out of nothing: a single function over one cannot be cut off, and takes the process's memory."""
+    """Keep untrusted SQL from creating huge values.
+
+    A single function call on one cannot be interrupted, and may use up the memory of the process.
+    """
     connection.execute(f"PRAGMA hard_heap_limit={MAX_HEAP}")
     connection.set_authorizer(_allowed)
     if hasattr(connection, "setlimit"):  # pysqlite3 has none
@@ -202,10 +208,10 @@ def _allowed(action: int, _: str | None, name: str | None, *__: object) -> int:
 
 
 def version_of(path: Path) -> int:
-    """The schema that a file was written with.
+    """The schema version that a file was written with.
 
     Raises:
-        StorageError: nothing is there, or it is not a SQLite file.
+        StorageError: there is no file, or it is not a SQLite file.
     """
     if not path.exists():
         raise MissingDatabase(f"no database at {path}; `newsdesk crawl` makes one there")
@@ -219,7 +225,7 @@ def version_of(path: Path) -> int:
 
 
 def _connect_reader(path: Path) -> Any:
-    """Read-only; a file on a read-only disk is opened as immutable, as its WAL index cannot be made there."""
+    """Connect read-only; on a read-only disk as immutable, as the WAL index cannot be created there."""
     name = f"file:{quote(str(path.resolve()))}"
     connection = sqlite3.connect(f"{name}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
@@ -233,10 +239,10 @@ def _connect_reader(path: Path) -> Any:
 
 
 def _inspect(path: Path) -> None:
-    """Look at a file before SQLite does: it takes an empty one for a new database.
+    """Check a file before SQLite does, as SQLite takes an empty one for a new database.
 
-    Its bytes are not read: closing any descriptor of it drops the locks (POSIX) that every connection of this process holds, and the next
-    reader to leave would take the write-ahead log away under them.
+    Its bytes are not read: closing any descriptor of the file drops the POSIX locks of all connections of this process,
+    and the next reader to close would delete the write-ahead log that they use.
     """
     if path.is_dir():
         raise DiskError(f"{path}: is a folder; name the database file in it")
@@ -250,12 +256,12 @@ def _inspect(path: Path) -> None:
 
 @contextmanager
 def _opening(path: Path) -> Iterator[None]:
-    """As explained; what SQLite cannot open at all is looked at: a file that is no database is another's, and left alone."""
+    """Translate errors as translate_errors does; report a file that is no SQLite database as NotNewsdeskDatabase."""
     try:
         with translate_errors(path):
             yield
     except DamagedDatabase:
-        with path.open("rb") as file:  # nobody in this process can have it open
+        with path.open("rb") as file:  # no connection of this process can have it open
             if not file.read(16).startswith(_MAGIC):
                 raise NotNewsdeskDatabase(
                     f"{path}: not a SQLite database; newsdesk leaves it alone: name another file with --db"
@@ -264,7 +270,10 @@ def _opening(path: Path) -> Iterator[None]:
 
 
 def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -> None:
-    """Refuse what is not ours; a writer may take a database without any table: a first crawl that was killed leaves one."""
+    """Refuse a database that is not newsdesk's, or newer, or, for a reader, older.
+
+    A writer accepts a database without tables, as a killed first crawl may leave one.
+    """
     found = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if found != APPLICATION_ID and not (found == 0 and tables == 0 and empty_allowed):
@@ -283,14 +292,14 @@ def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -
 
 
 def _functions(connection: Any) -> None:
-    """SQLite's lower() knows ASCII only; names are written in every script."""
+    """Add casefold(): SQLite's lower() supports ASCII only."""
     connection.create_function(
         "casefold", 1, lambda text: text.casefold() if isinstance(text, str) else text, deterministic=True
     )
 
 
 def _migrate(connection: Any) -> None:
-    """Additive migrations, and the file's identity, in one go; nothing where all is done."""
+    """Apply additive migrations and set the file's identity, if anything is pending."""
     db = Database(connection)
     if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA and not migrations.pending(db):
         return
@@ -305,7 +314,10 @@ def _migrate(connection: Any) -> None:
 
 @contextmanager
 def transaction(path: Path, db: Any) -> Iterator[None]:
-    """One BEGIN IMMEDIATE transaction: read-then-write in a deferred one fails at once when another writer was faster (measured)."""
+    """One BEGIN IMMEDIATE transaction.
+
+    In a deferred one, a read followed by a write fails at once if another writer was faster (measured).
+    """
     with translate_errors(path):
         db.conn.execute("BEGIN IMMEDIATE")
         try:
@@ -321,7 +333,7 @@ def transaction(path: Path, db: Any) -> Iterator[None]:
 
 @contextmanager
 def savepoint(db: Any) -> Iterator[None]:
-    """One record inside a transaction: it alone is undone when it cannot be written."""
+    """One record inside a transaction: it alone is rolled back if it cannot be written."""
     db.conn.execute("SAVEPOINT record")
     before = len(db.pending)
     try:

@@ -1,7 +1,8 @@
-"""The full-text index of articles, FTS5 with external content: what is written into it, and when.
+"""Writes to the full-text index of articles, FTS5 with external content.
 
-Words are written at the end of a transaction, all at once. Between the rows of an article each statement that may be undone makes FTS5 write its content
-as a segment of its own, and segments are merged for ever after (measured: 0.7 ms of CPU an article in an archive of 1,000,000, where ten at once take a tenth).
+Index rows are written together at the end of a transaction. If they were written between the rows of articles, each
+savepoint would make FTS5 write its buffer as a separate segment, and segments are merged again and again (measured: 0.7
+ms of CPU per article in an archive of 1,000,000; ten articles at once take a tenth).
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from storage.records import Article
 from storage.search_terms import segment_for_search
 
 _INSERT = "INSERT INTO articles_fts (rowid, title, text, authors) VALUES (?, ?, ?, ?)"
-# FTS5 with external content is told the old words by hand; they must be the very words that went in.
+# FTS5 with external content needs the old text to delete a row; it must equal the indexed text exactly.
 _DELETE = "INSERT INTO articles_fts (articles_fts, rowid, title, text, authors) VALUES ('delete', ?, ?, ?, ?)"
 
 
 class WritingDatabase(Database):  # type: ignore[misc]  # sqlite-utils is not fully typed
-    """A database as its writer holds it: with the words that its transaction will write."""
+    """A writer's database, with the index rows that its transaction will write."""
 
     def __init__(self, connection: Any) -> None:
         super().__init__(connection)
@@ -27,17 +28,17 @@ class WritingDatabase(Database):  # type: ignore[misc]  # sqlite-utils is not fu
 
 
 def index(db: WritingDatabase, article_id: int, article: Article) -> None:
-    """Find an article by these words, from the end of the transaction on."""
+    """Add an article to the index, at the end of the transaction."""
     db.pending.append((_INSERT, (article_id, *_indexed(article))))
 
 
 def unindex(db: WritingDatabase, article_id: int, article: Article) -> None:
-    """And no more by these, which are those it is found by."""
+    """Remove an article from the index, at the end of the transaction; `article` is as it was indexed."""
     db.pending.append((_DELETE, (article_id, *_indexed(article))))
 
 
 def flush(db: WritingDatabase) -> None:
-    """Write what waits, in its order."""
+    """Write the pending index rows in order."""
     for statement, values in db.pending:
         db.conn.execute(statement, values)
     db.pending.clear()

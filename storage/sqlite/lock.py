@@ -1,4 +1,7 @@
-"""The lock of one database: one newsdesk writes. flock on a file beside it, so the kernel frees it however the holder ends (kill -9 too)."""
+"""The lock of one database: only one newsdesk process writes.
+
+flock on a file next to it, so the kernel releases the lock however the process ends (kill -9 too).
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ from typing import Self
 from storage.errors import DatabaseLocked, DiskError
 from storage.records import format_utc
 
-PATIENCE = 30.0  # seconds to wait for a lone `fetch`, which is over soon; any other holder is named at once
+PATIENCE = 30.0  # seconds to wait for a lone `fetch`, which ends soon; any other holder is reported at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a database."""
+    """The process that holds the lock."""
 
     pid: int
     host: str
@@ -31,13 +34,13 @@ class Holder:
 
 
 class Lock:
-    """Held from construction until close."""
+    """The lock, taken on construction and released by close."""
 
     def __init__(self, database: Path, *, command: str, now: datetime, patience: float = PATIENCE) -> None:
         """Take the lock.
 
         Raises:
-            DatabaseLocked: somebody else has it; the message names pid, host, command and since when.
+            DatabaseLocked: another process holds it; the message has its pid, host, command and start time.
             DiskError: the lock file cannot be written.
         """
         self.path = _lock_path(database)
@@ -45,7 +48,7 @@ class Lock:
         started = time.monotonic()
         while not _try(self._file):
             held_by = holder(database)
-            # Nobody, or nobody named: a reader is just looking, or the holder is just writing its name.
+            # Without a holder or its name: another process is checking the lock, or is just writing its name.
             limit = (
                 patience
                 if held_by and held_by.command == "fetch"
@@ -64,7 +67,7 @@ class Lock:
         os.pwrite(self._file, note.encode(), 0)
 
     def close(self) -> None:
-        """Give it back; more than once does no harm."""
+        """Release the lock; more than one call is harmless."""
         if self._file >= 0:
             os.ftruncate(self._file, 0)
             os.close(self._file)
@@ -80,7 +83,7 @@ class Lock:
 
 
 def holder(database: Path) -> Holder | None:
-    """Who holds the lock of that database now; None where nobody does."""
+    """The current holder of that database's lock; None if it is free."""
     path = _lock_path(database)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -108,7 +111,7 @@ def _lock_path(database: Path) -> Path:
 
 def _open(path: Path) -> int:
     try:
-        # A link would have its target truncated.
+        # O_NOFOLLOW: the target of a link would be truncated.
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         if error.errno == errno.ELOOP:

@@ -1,7 +1,7 @@
-"""The tables, as an append-only list of migrations; each is applied with its record in one transaction (sqlite-utils Migrations).
+"""The tables, as an append-only list of migrations; each is applied with its record in one transaction.
 
-What each column means stands in docs/data.md, and a test holds the two together. Columns that the contract does not name are
-newsdesk's own and may change; they stand last in their table.
+docs/data.md describes the columns, and a test compares the two. Columns that the contract does not name are internal
+and may change; they come last in their table.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlite_utils import Migrations
 
-APPLICATION_ID = 0x4E444B31  # "NDK1": tells our file from any other SQLite file
+APPLICATION_ID = 0x4E444B31  # "NDK1": distinguishes the file from other SQLite files
 SCHEMA = 5  # user_version; a file with a larger one is refused
 SET = "newsdesk"
 
@@ -163,7 +163,7 @@ UPDATE gaps SET source = (SELECT source FROM feeds f WHERE f.url = gaps.feed_url
 
 @migrations(name="watching")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
 def add_poll_state(db: Any) -> None:
-    """What the background crawler knows of a feed: its rhythm, its window, its moves; gaps and the steps that fill them."""
+    """Polling state of feeds: rate model, window, redirects; gaps and the steps that fill them."""
     for statement in _WATCHING.split(";\n"):
         if statement.strip():
             db.conn.execute(statement)
@@ -182,7 +182,7 @@ CREATE INDEX entries_next ON entries(host, coalesce(published_at, first_seen_at)
 
 @migrations(name="flat_cost")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
 def bound_article_cost(db: Any) -> None:
-    """What keeps the cost of an article the same as the archive grows."""
+    """Indexes that keep the cost of an article constant as the archive grows."""
     for statement in _FLAT.split(";\n"):
         db.conn.execute(statement)
 
@@ -211,7 +211,7 @@ UPDATE feeds SET first_ok_at = coalesce((SELECT min(first_seen_at) FROM entries 
 
 @migrations(name="taken_away")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
 def add_pruning_and_notifications(db: Any) -> None:
-    """What leaves: articles pruned and merged, with their uids; what watches found, and the messages that tell of it."""
+    """Pruned and merged articles with their uids; watch hits and their messages."""
     for statement in _TAKEN_AWAY.split(";\n"):
         db.conn.execute(statement)
 
@@ -247,7 +247,7 @@ _RENAMED_META = {"watched_seq": "watch_cursor", "health_told": "health_notified"
 
 @migrations(name="plain_names")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
 def use_plain_names(db: Any) -> None:
-    """Rename own tables and columns; SQLite rewrites its schema for that, and no row."""
+    """Rename internal tables and columns; SQLite rewrites only its schema for that, no rows."""
     for table, columns in _RENAMED_COLUMNS.items():
         for old, new in columns.items():
             db.conn.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")

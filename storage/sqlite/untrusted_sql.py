@@ -1,4 +1,7 @@
-"""One question of a stranger's, in SQL: read-only, with limits of time and size. For a process that may be killed meanwhile (crawler/outputs/browse/sql_workers.py)."""
+"""Run one untrusted SQL query: read-only, with limits of time and size.
+
+It runs in a process that may be killed meanwhile (crawler/outputs/browse/sql_workers.py).
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,16 @@ from typing import Any
 
 from storage.sqlite.connection import limit_untrusted_sql, open_reader
 
-MOST_BYTES = 64 * 1024**2  # of one answer
-_open: dict[str, Any] = {}  # of this process: the connection, and the file that it is of
+MOST_BYTES = 64 * 1024**2  # of one result
+_open: dict[str, Any] = {}  # per process: the connection, and the inode of its file
 
 
 def connect(path: str) -> Any:
-    """The connection to the file that is there now: a restored backup is another one.
+    """The connection to the current file: a restored backup is another file.
 
     Raises:
         StorageError: it cannot be read.
-        OSError: nothing is there.
+        OSError: there is no file.
     """
     inode = Path(path).stat().st_ino
     if _open.get("inode") != inode:
@@ -34,21 +37,21 @@ def connect(path: str) -> Any:
 def answer(
     path: str, sql: str, params: Any, most: int | None, milliseconds: float
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]], bool]:
-    """Answer one question.
+    """Run one query.
 
     Args:
         path: the database.
         sql: one statement.
         params: its values, by name or in order; None for none.
         most: rows; None for all.
-        milliseconds: after which it is interrupted.
+        milliseconds: the time limit.
 
     Returns:
         (columns, rows, whether there are more).
 
     Raises:
-        MemoryError: the answer has more than MOST_BYTES.
-        sqlite3.Error: what SQLite says of it; "interrupted" where it took too long.
+        MemoryError: the result has more than MOST_BYTES.
+        sqlite3.Error: from SQLite; "interrupted" after the time limit.
     """
     connection = connect(path)
     end = time.perf_counter() + milliseconds / 1000

@@ -1,1 +1,1 @@
-"""Datasette on the file."""
+"""`newsdesk browse`: Datasette with pages for articles."""

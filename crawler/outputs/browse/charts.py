@@ -1,4 +1,4 @@
-"""Plots as inline SVG: no script, no network. Colours come from the page's style sheet, so that they follow light and dark. Pure."""
+"""Plots as inline SVG: no script, no network. Colours come from the style sheet, for light and dark mode. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _LEFT, _BOTTOM, _TOP = 44.0, 22.0, 8.0
 
 
 def sparkline(values: Sequence[float], label: str) -> Markup:
-    """A row of thin bars, one a value, as high as a line of text.
+    """A row of thin bars, one per value, as high as a line of text.
 
     Args:
-        values: e.g. articles a day, oldest first.
-        label: what it shows, for who does not see it.
+        values: e.g. articles per day, oldest first.
+        label: a description for screen readers.
     """
     most = max(values, default=0) or 1
     bars = "".join(
@@ -34,12 +34,12 @@ class Bar:
 
     label: str
     value: float
-    note: str = ""  # told with the value
-    unpolled: bool = False  # nobody watched: drawn as a shade over the whole height
+    note: str = ""  # appended to the value
+    unpolled: bool = False  # not polled: drawn as a shade over the full height
 
 
 def bars(days: Sequence[Bar], *, label: str, unit: str) -> Markup:
-    """A bar a day, with an axis, the first and the last day named; every bar says its day and value when pointed at."""
+    """One bar per day, with an axis and the first and last day as labels; a tooltip has each bar's day and value."""
     most = _round_up(max((day.value for day in days), default=0))
     step = (WIDTH - _LEFT) / max(len(days), 1)
     drawn = []
@@ -70,7 +70,7 @@ def _framed(inside: str, most: float, first: str, last: str, label: str) -> Mark
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One outlet of a story: when it says that it published, and when we saw it; seconds since the epoch."""
+    """One outlet of a story: its time of publication, and when the article was first seen; seconds since the epoch."""
 
     name: str
     published: float | None
@@ -79,7 +79,7 @@ class Moment:
 
 
 def timeline(moments: Sequence[Moment], *, label: str, ends: tuple[str, str]) -> Markup:
-    """A line an outlet: a full dot where it says that it published, a ring where it was first seen here."""
+    """One line per outlet: a full dot at its time of publication, a ring at the time of first sight."""
     times = [at for m in moments for at in (m.published, m.seen) if at is not None]
     start, end = min(times), max(times)
     span, left, row = max(end - start, 1.0), 200.0, 26.0
@@ -109,7 +109,7 @@ def _short(name: str) -> str:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 4, 10, 20, 40… that is not below: half of it is a whole number, but for 1."""
+    """The next of 1, 2, 4, 10, 20, 40… that is not smaller: half of it is a whole number, except for 1."""
     step = 1.0
     while True:
         for factor in (1, 2, 4):

@@ -1,4 +1,4 @@
-"""What each page of `newsdesk browse` shows: questions to the store, answers as plain values for its template. No HTTP and no HTML here."""
+"""The content of each page of `newsdesk browse`: queries on the store, plain values for templates. No HTTP, no HTML."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from crawler.outputs.terminal import local_time
 from storage.records import Article, Filter, format_utc, parse_utc
 from storage.store import Store
 
-SHOWN = 30  # stories on a page; hits of a search
+SHOWN = 30  # stories per page; hits of a search
 EDITS = 50
-EXCERPTS = 600_000  # steps of comparing that the excerpts of a page may take together
+EXCERPTS = 600_000  # steps of comparison for all excerpts of a page together
 MEMBERS = 100  # articles of one story
-LONG = 20_000  # words of a text beyond which no likeness is measured
-DAYS = 90  # of a source's plots
-WEEKS = 30  # days of a sparkline
-LATELY = 7  # days whose articles say how full a source's fields are, in the list of all
+LONG = 20_000  # words of a text beyond which similarity is not measured
+DAYS = 90  # in a source's plots
+WEEKS = 30  # days in a sparkline
+LATELY = 7  # days of articles from which the list of sources computes field completeness
 Asked = Mapping[str, str]
 
 
-def front(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001 - one signature for all pages
-    """The newest stories, or the best hits of a search, narrowed by source, tag, language and day."""
+def front(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001  # one signature for all pages
+    """The newest stories, or the best hits of a search, filtered by source, tag, language and day."""
     since, until = _day(asked.get("day", ""))
     chosen = {name: (asked[name],) if asked.get(name) else () for name in ("source", "tag", "language")}
     which = Filter(
@@ -67,7 +67,7 @@ def front(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa:
 
 
 def _day(text: str) -> tuple[str | None, str | None]:
-    """The bounds of a day of the reader's zone."""
+    """The bounds of a day in the reader's time zone."""
     if not text:
         return None, None
     try:
@@ -80,7 +80,7 @@ def _day(text: str) -> tuple[str | None, str | None]:
 
 
 def _place(text: str) -> tuple[str, int] | None:
-    """Where a list goes on: TIME~ID."""
+    """Parse the position in a list: TIME~ID."""
     if not text:
         return None
     found = re.fullmatch(r"(\d{4}-[0-9T:Z-]{5,17})~(\d{1,18})", text)
@@ -90,12 +90,12 @@ def _place(text: str) -> tuple[str, int] | None:
 
 
 def _marked(snippet: str) -> list[tuple[bool, str]]:
-    """A snippet as pieces: whether it is a hit, and the text."""
+    """A snippet as pieces: (whether it is a match, text)."""
     return [(index % 2 == 1, piece) for index, piece in enumerate(re.split("[«»]", snippet))] if snippet else []
 
 
 def article(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # noqa: ARG001
-    """One article with all that is known of it; None where there is none."""
+    """One article with its versions, story and addresses; None if there is none."""
     found = store.article(key)
     if found is None:
         return None
@@ -115,7 +115,7 @@ def article(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # 
 
 
 def difference(store: Store, key: int, number: int, now: datetime) -> dict[str, Any] | None:  # noqa: ARG001
-    """What changed from the version before to this one; None where there is no such version."""
+    """What changed from the previous version to this one; None if there is no such version."""
     found = store.article(key)
     rows = {row["number"]: row for row in store.revisions(key)}
     if found is None or number not in rows or number - 1 not in rows:
@@ -128,7 +128,7 @@ def difference(store: Store, key: int, number: int, now: datetime) -> dict[str, 
 
 
 def edits(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001
-    """What publishers changed after publication, newest first."""
+    """Edits by publishers after publication, newest first."""
     rows = store.edits(
         sources=(asked["source"],) if asked.get("source") else (),
         silent=bool(asked.get("silent")),
@@ -154,7 +154,7 @@ def edits(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa:
 
 
 def _changed_words(store: Store, row: Mapping[str, Any], budget: Budget) -> list[Piece]:
-    """What the first change of a text was."""
+    """The first change of a text."""
     versions = {version["number"]: version for version in store.revisions(row["id"])}
     old, new = versions.get(row["number"] - 1), versions.get(row["number"])
     if old is None or new is None:
@@ -163,7 +163,7 @@ def _changed_words(store: Store, row: Mapping[str, Any], budget: Budget) -> list
 
 
 def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # noqa: ARG001
-    """Who ran a story, when first, under which headline; None where there is none."""
+    """The outlets of a story, who was first, and their headlines; None if there is none."""
     head = store.article(key)
     members = store.story(head.story_id if head and head.story_id else key)
     if not members:
@@ -207,7 +207,7 @@ def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # no
 
 
 def _ends(members: Sequence[Article]) -> tuple[str, str]:
-    """The first and the last of what a timeline shows."""
+    """The first and the last time of a timeline."""
     times = [at for m in members for at in (m.published_at, m.first_seen_at) if at and len(at) > 10]
     return local_time(min(times, default="")), local_time(max(times, default=""))
 
@@ -217,7 +217,7 @@ def _grams(of: Article) -> frozenset[int]:
 
 
 def sources(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001
-    """A row a source: what it brings, how well, what is wrong."""
+    """One row per source: articles, completeness, problems."""
     health = store.health(now)
     fills = store.field_completeness(now, LATELY)
     counts = store.articles_per_day(now, WEEKS)
@@ -239,7 +239,7 @@ def sources(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noq
 
 
 def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
-    """One source: its days as plots, how full its fields are, its lag, feeds, gaps and rejected entries; None where there is none."""
+    """One source: plots of its days, field completeness, lag, feeds and gaps; None if there is none."""
     row = next(iter(store.health(now, name)), None)
     if row is None:
         return None

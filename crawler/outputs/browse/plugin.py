@@ -1,4 +1,4 @@
-"""Our pages as a Datasette plugin: addresses, templates, and what a template may call. What they show: pages.py."""
+"""A Datasette plugin with newsdesk's pages: routes, templates and their functions. The content is in pages.py."""
 
 from __future__ import annotations
 
@@ -26,17 +26,16 @@ from storage.records import parse_utc
 from storage.sqlite.connection import limit_untrusted_sql
 from storage.store import Store, open_store
 
-LIMIT = (
-    10.0  # seconds that the questions of one page may take: of a large archive that is not in the system's cache yet
-)
-# Stricter than Datasette's own pages can be: no script at all.
+# Time limit in seconds for all queries of one page, for a large archive that is not in the system's cache yet.
+LIMIT = 10.0
+# Stricter than possible for Datasette's own pages: no scripts at all.
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
 
 def inode_of(path: Path) -> int | None:
-    """What tells a file from another that took its place; None where there is none."""
+    """The inode of a file, which changes when the file is replaced; None if there is no file."""
     try:
         return path.stat().st_ino
     except OSError:
@@ -44,7 +43,7 @@ def inode_of(path: Path) -> int | None:
 
 
 class StorePool:
-    """The stores of one server: one a thread, opened anew when another file took the place of the old one (a restored backup)."""
+    """The stores of one server, one per thread; reopened when the file was replaced (a restored backup)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -62,7 +61,7 @@ class StorePool:
         return store
 
     async def run(self, page: Callable[..., Any], *arguments: Any) -> Any:
-        """What a page shows, worked out in a thread, within LIMIT.
+        """Compute the content of a page in a thread, within LIMIT.
 
         Raises:
             StorageError: the file cannot be read, or it took too long.
@@ -80,7 +79,7 @@ _shelves: dict[Path, StorePool] = {}
 
 
 def _shelf(datasette: Any) -> tuple[str, StorePool]:
-    """The name and the shelf of the database that a Datasette shows."""
+    """The name and the StorePool of a Datasette's database."""
     name, database = next((name, db) for name, db in datasette.databases.items() if db.path and name != "_internal")
     path = Path(database.path)
     return name, _shelves.setdefault(path, StorePool(path))
@@ -88,7 +87,7 @@ def _shelf(datasette: Any) -> tuple[str, StorePool]:
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def register_routes() -> list[tuple[str, Callable[..., Any]]]:
-    """Our addresses, before Datasette's own."""
+    """The routes of newsdesk's pages, before Datasette's own."""
     return [
         (r"^/$", front),
         (r"^/article/(?P<id>\d{1,18})$", article),
@@ -102,7 +101,7 @@ def register_routes() -> list[tuple[str, Callable[..., Any]]]:
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def prepare_connection(conn: Any) -> None:
-    """SQL of a reader's own has bounds."""
+    """Limit the SQL of users."""
     limit_untrusted_sql(conn)
 
 
@@ -110,7 +109,10 @@ _TOO_LARGE = "this question takes more memory than one may have here"
 
 
 class LimitedDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
-    """Datasette's, whose SQL is answered in processes that can be killed, and that tells a question which took too much memory from a fault of its own."""
+    """A Datasette database that runs SQL in processes that can be killed.
+
+    It reports a query that used too much memory as an SQL error, not as a server error.
+    """
 
     def __init__(self, datasette: Any, answerer: Answerer) -> None:
         super().__init__(datasette, path=str(answerer.path), is_mutable=True)
@@ -123,9 +125,9 @@ class LimitedDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
         truncate: bool = False,
         custom_time_limit: float | None = None,
         page_size: int | None = None,
-        log_sql_errors: bool = True,  # noqa: ARG002 - a reader's SQL that is wrong is nothing for the log
+        log_sql_errors: bool = True,  # noqa: ARG002  # errors in a user's SQL are not logged
     ) -> Results:
-        """As Datasette's."""
+        """As in Datasette."""
         most = self.ds.max_returned_rows + (self.ds.max_returned_rows == (page_size or self.ds.page_size))
         limit = min(filter(None, (self.ds.sql_time_limit_ms, custom_time_limit)))
         try:
@@ -141,7 +143,7 @@ class LimitedDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
         return Results(rows, more, [(name, *(None,) * 6) for name in columns])
 
     async def execute_fn(self, question: Callable[[Any], Any]) -> Any:
-        """As Datasette's."""
+        """As in Datasette."""
         try:
             return await super().execute_fn(question)
         except MemoryError as error:
@@ -150,14 +152,14 @@ class LimitedDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def prepare_jinja2_environment(env: Any) -> None:
-    """What our templates call."""
+    """The filters and functions of newsdesk's templates."""
     env.filters.update(local=local_time, utc=_utc, web=_web, plural=_plural)
     env.globals.update(zipped=_zipped, onward=_onward)
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def menu_links() -> list[dict[str, str]]:
-    """The way back from Datasette's own pages."""
+    """Links back from Datasette's own pages."""
     return [
         {"href": "/", "label": "newsdesk"},
         {"href": "/edits", "label": "Edits"},
@@ -166,14 +168,14 @@ def menu_links() -> list[dict[str, str]]:
 
 
 def _utc(kept: str | None) -> str:
-    """A kept time as <time datetime> wants it."""
+    """A stored time in the format of <time datetime>."""
     with suppress(ValueError, OverflowError):
         return "" if not kept else kept if len(kept) == 10 else parse_utc(kept).isoformat()
     return ""
 
 
 def _web(url: str | None) -> str:
-    """An address that may be a link; anything else is none."""
+    """An http or https URL, which may be a link; else ""."""
     return url if url and url.startswith(("https://", "http://")) else ""
 
 
@@ -182,12 +184,12 @@ def _plural(number: int, one: str, many: str = "") -> str:
 
 
 def _zipped(values: list[str]) -> list[tuple[str, str]]:
-    """Values that are their own names, for a choice."""
+    """Values as (value, label) pairs for a choice."""
     return [(value, value) for value in values]
 
 
 def _onward(asked: Mapping[str, str], before: str) -> str:
-    """The query string of the next page of the same question."""
+    """The query string of the next page of the same query."""
     return urlencode({**asked, "before": before})
 
 
@@ -197,7 +199,7 @@ async def front(datasette: Any, request: Any) -> Any:
 
 
 async def edits(datasette: Any, request: Any) -> Any:
-    """What was changed after publication."""
+    """Edits after publication."""
     return await _answer(datasette, request, "edits.html", pages.edits, _asked(request))
 
 

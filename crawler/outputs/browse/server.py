@@ -1,4 +1,7 @@
-"""Datasette on our file: read-only, on loopback, answering only to its own names (RELIABILITY 2: the bar for a local server)."""
+"""Serve Datasette on the database: read-only, on loopback, only for known Host names.
+
+See RELIABILITY 2: the bar for a local server.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _Scope = MutableMapping[str, Any]
 _App = Callable[[_Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 _HERE = Path(__file__).parent
 _AUTHORITY = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:]+))(?::[0-9]{0,5})?")
-GRACEFUL = 3  # seconds that answers under way have when it is ended
+GRACEFUL = 3  # seconds for open responses when the server is stopped
 SETTINGS = {
     "sql_time_limit_ms": 1000,
     "max_returned_rows": 1000,
@@ -36,7 +39,7 @@ SETTINGS = {
     "truncate_cells_html": 400,
     "suggest_facets": False,
 }
-# No script but Datasette's own, no form that leaves, nothing that frames us; titles and texts are strangers' words.
+# Only Datasette's own scripts, no forms to other sites, no framing; titles and texts are untrusted.
 _POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
 _HEADERS = [
     (b"content-security-policy", _POLICY.encode()),
@@ -47,13 +50,13 @@ _HEADERS = [
 
 
 def application(answerer: Answerer, allowed: set[str]) -> _App:
-    """The ASGI application: Datasette behind a check of the Host header (a page elsewhere may not rebind its name to us)."""
+    """The ASGI application: Datasette behind a check of the Host header (against DNS rebinding by other sites)."""
     from datasette.app import Datasette
     from datasette.plugins import pm
 
     from crawler.outputs.browse import plugin
 
-    # It would print a traceback with every variable for an address that is not there.
+    # With rich, it would print a traceback with every variable for an unknown address.
     vars(sys.modules["datasette.handle_exception"])["rich"] = None
     if not pm.is_registered(plugin):
         pm.register(plugin)
@@ -82,9 +85,8 @@ def application(answerer: Answerer, allowed: set[str]) -> _App:
                 await _refuse(send)
                 return
             now = plugin.inode_of(path)
-            if (
-                now != inode and now is not None
-            ):  # a backup was restored: Datasette's threads hold connections to what was there before
+            # After a restore, Datasette's threads still have connections to the old file.
+            if now != inode and now is not None:
                 threads, desk.executor = desk.executor, ThreadPoolExecutor(SETTINGS["num_sql_threads"])
                 threads.shutdown(wait=False)
                 inode = now
@@ -94,19 +96,25 @@ def application(answerer: Answerer, allowed: set[str]) -> _App:
 
 
 def _name(path: Path) -> str:
-    """What Datasette calls the database: as its file, in letters that stand for themselves in an address, unless one of our pages is called so."""
+    """Datasette's name of the database: the file's name in URL-safe letters.
+
+    It is changed if it equals the name of one of newsdesk's pages.
+    """
     name = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem) or "news"
     return f"{name}_db" if name in {"article", "story", "edits", "sources", "source", "static"} else name
 
 
 def _host_of(header: str) -> str:
-    """The host of a Host header, without its port: an IPv6 address stands in brackets (RFC 9110, 7.2)."""
+    """The host of a Host header, without its port: an IPv6 address is in brackets (RFC 9110, 7.2)."""
     match = _AUTHORITY.fullmatch(header)
     return (match[1] or match[2]).lower() if match else ""
 
 
 def _elsewhere(scope: _Scope) -> bool:
-    """Whether a page of another site asks behind the reader's back (Fetch Metadata, W3C); a link that a reader follows may lead here."""
+    """Whether a page of another site makes the request in the background (Fetch Metadata, W3C).
+
+    A link that a user follows is allowed.
+    """
     said = {name: value for name, value in scope["headers"] if name.startswith(b"sec-fetch-")}
     return said.get(b"sec-fetch-site") == b"cross-site" and said.get(b"sec-fetch-dest") != b"document"
 
@@ -133,7 +141,7 @@ async def _refuse(send: Callable[[Any], Awaitable[None]], status: int = 403) -> 
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Datasette's metadata: what the tables are, how they are sorted, which columns are worth counting by."""
+    """Datasette's metadata: tables, their sort order and facets, and the canned queries."""
     hidden = (
         "article_urls",
         "entries",
@@ -189,9 +197,9 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
     Raises:
         CrawlerError: the port is taken.
     """
-    unblock_heavy_imports()  # plugins of Datasette's may want what newsdesk itself leaves out
+    unblock_heavy_imports()  # Datasette's plugins may need modules that newsdesk itself blocks
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sends at once (TCP_NODELAY) only what says that it is TCP; else each page waits 40 ms for the reader's ACK
+    # asyncio sets TCP_NODELAY only on sockets with IPPROTO_TCP; without it, each page waits 40 ms for the client's ACK
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -222,7 +230,7 @@ def _run(application: Any, listener: socket.socket, ended: _Ended) -> None:
     import uvicorn
 
     class Server(uvicorn.Server):  # type: ignore[misc]
-        """Leaves the signals to us."""
+        """A server that leaves signals to _Ended."""
 
         capture_signals = nullcontext
 
@@ -233,9 +241,9 @@ def _run(application: Any, listener: socket.socket, ended: _Ended) -> None:
 
 
 class _Ended:
-    """The first SIGINT or SIGTERM ends the server, a second one without waiting for its readers.
+    """The first SIGINT or SIGTERM stops the server, a second one without waiting for open responses.
 
-    From the first moment on, since a KeyboardInterrupt raised in the midst of an import or of a destructor may be lost there.
+    The handlers are set before the imports, as a KeyboardInterrupt raised in an import or a destructor may be lost.
     """
 
     def __init__(self) -> None:
@@ -250,7 +258,7 @@ class _Ended:
             self.server.should_exit = True
 
     def pass_on(self) -> None:
-        """Give the signals back, and do with the first what would have been done."""
+        """Restore the signal handlers, and raise the first signal again."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         if self.signals:
@@ -258,7 +266,7 @@ class _Ended:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether an address, or all that a name leads to, is this machine alone."""
+    """Whether an address, or all addresses of a name, are loopback."""
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
         return bool(found) and all(ipaddress.ip_address(str(address).split("%")[0]).is_loopback for address in found)
@@ -267,6 +275,6 @@ def _is_loopback(host: str) -> bool:
 
 
 def _warm(path: Path) -> None:
-    """Ask once what the list of sources asks: of a million articles it reads 100 MB, which a cold disk takes seconds for."""
+    """Run the query of the list of sources once: for a million articles it reads 100 MB, seconds on a cold disk."""
     with suppress(StorageError, OSError), open_store(path) as store:
         store.health(datetime.now(UTC))

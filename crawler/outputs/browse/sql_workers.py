@@ -1,7 +1,9 @@
-"""SQL of strangers, answered in processes that can be killed: SQLite cannot interrupt one function, and instr() over megabytes takes minutes.
+"""Run untrusted SQL in processes that can be killed.
 
-Each process has a read-only connection of its own and the limits of a reader (storage.sqlite.connection.bound). A question that its time limit does not
-end is ended with its process, which is replaced.
+SQLite cannot interrupt a single function, and instr() over megabytes takes minutes.
+
+Each process has its own read-only connection with the limits of storage.sqlite.connection.limit_untrusted_sql. A query
+that outlasts its time limit is killed with its process, which is replaced.
 """
 
 from __future__ import annotations
@@ -23,25 +25,25 @@ from crawler.startup import limit, start_servers
 from storage.errors import StorageError
 from storage.sqlite.untrusted_sql import answer, connect
 
-WORKERS = 3  # questions at a time
-GRACE = 2.0  # seconds after its time limit, until a question's process is killed
+WORKERS = 3  # concurrent queries
+GRACE = 2.0  # seconds between a query's time limit and the killing of its process
 MEMORY = 1024**3  # bytes of address space of one process
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__, "datasette.sql_functions"])
 
 
-class Killed(Exception):  # noqa: N818 - named for what was met
-    """A question took longer than it may, and its process was ended."""
+class Killed(Exception):  # noqa: N818  # named after the condition
+    """A query took longer than its time limit, and its process was killed."""
 
 
-class Row(tuple[Any, ...]):  # noqa: SLOT001 - a tuple takes no slots but empty ones
-    """A row as sqlite3.Row is one: by number, by name, and as a tuple."""
+class Row(tuple[Any, ...]):  # noqa: SLOT001  # a tuple allows only empty slots
+    """A row like sqlite3.Row: access by number, by name, and as a tuple."""
 
     columns: tuple[str, ...]
 
     @classmethod
     def of(cls, columns: tuple[str, ...], values: Sequence[Any]) -> Row:
-        """Make one."""
+        """Make a row."""
         row = cls(values)
         row.columns = columns
         return row
@@ -64,30 +66,30 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001 - a tuple takes no slots but empty 
 
 
 class Answerer:
-    """The processes of one server, for one database."""
+    """The worker processes of one server, for one database."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._pool: ProcessPool | None = None
-        self._turns = asyncio.Semaphore(WORKERS)  # what waits in pebble's own queue would wait in its time limit
+        self._turns = asyncio.Semaphore(WORKERS)  # waiting in pebble's own queue would count against the time limit
 
     async def run(
         self, sql: str, params: Any, *, most: int | None, milliseconds: float
     ) -> tuple[tuple[str, ...], list[Row], bool]:
-        """Answer one question.
+        """Run one query.
 
         Args:
             sql: one statement.
             params: its values, by name or in order.
             most: rows; None for all.
-            milliseconds: after which it is interrupted.
+            milliseconds: the time limit.
 
         Returns:
             (columns, rows, whether there are more).
 
         Raises:
-            Killed: it could not even be interrupted.
-            sqlite3.Error: what SQLite says of it; "interrupted" where it took too long.
+            Killed: it could not be interrupted.
+            sqlite3.Error: from SQLite; "interrupted" after the time limit.
         """
         async with self._turns:
             for again in (True, False):
@@ -102,7 +104,8 @@ class Answerer:
                     break
                 except (FutureTimeout, TimeoutError, ProcessExpired, CancelledError) as error:
                     raise Killed("interrupted") from error
-                except (RuntimeError, BrokenProcessPool):  # the system had no process left, or somebody ended them
+                # the system had no process left, or the processes were killed
+                except (RuntimeError, BrokenProcessPool):
                     if pool is self._pool:
                         await asyncio.to_thread(self.close)
                     if not again:
@@ -110,7 +113,7 @@ class Answerer:
         return columns, [Row.of(columns, row) for row in rows], more
 
     def _ready(self) -> ProcessPool:
-        """The processes, started if they are not there."""
+        """The pool of processes, started on first use."""
         if self._pool is None:
             start_servers()
             self._pool = ProcessPool(
@@ -119,7 +122,7 @@ class Answerer:
         return self._pool
 
     def close(self) -> None:
-        """End the processes."""
+        """Stop the processes."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.stop()
@@ -128,8 +131,8 @@ class Answerer:
 
 
 def _begin(path: str) -> None:
-    """In a new process, before its first question: what takes long must not take of that one's time."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server's to answer
+    """Set up a new process before its first query, so that the setup does not count against the query's time limit."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server handles it
     limit("RLIMIT_AS", MEMORY)
-    with contextlib.suppress(StorageError, OSError):  # the question will meet it too, and say so
+    with contextlib.suppress(StorageError, OSError):  # the query will meet the same error and report it
         connect(path)
