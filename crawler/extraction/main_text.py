@@ -116,8 +116,8 @@ def choose_candidate(fast: str, dense: str, full: str, told: str) -> MainText:
     """Choose among four texts of one page by what they have in common.
 
     They are: trafilatura's fast mode; the densest part of the page; trafilatura with its fallbacks, which include other
-    articles that a page lists; and the publisher's own articleBody, which is often a cut teaser, so it counts only if it
-    is long.
+    articles that a page lists; and the publisher's own articleBody, which is often a cut teaser, so it counts only if
+    it is long.
     """
     a, b, c, t = trigrams(fast), trigrams(dense), trigrams(full), trigrams(told)
     if len(t) >= _TOLD and max(dice(t, a), overlap(t, a)) < 0.5:

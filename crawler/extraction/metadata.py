@@ -1,4 +1,4 @@
-"""The metadata fields of an article, from its sources in a fixed order. Pure.
+"""The metadata fields of an article and their provenance. Pure.
 
 Publisher rules come first, then JSON-LD, OpenGraph, markup and meta elements, in an order that depends on the field.
 The source and the raw value of each field are stored in provenance: {field: {"source", "raw"}}.
