@@ -232,7 +232,7 @@ def _move(feed: Feed, answer: PollResponse, now: datetime, hour: float) -> Perma
 def _failed(
     feed: Feed, answer: PollResponse, every: float | None, schedule: Schedule, now: datetime, hour: float
 ) -> FeedCheck:
-    """Back off linearly, up to a day; after a temporary failure, the next poll is before the feed's window may roll over."""
+    """Back off linearly, up to a day; after a temporary failure, retry before the feed's window may roll over."""
     status = answer.status or 0
     reason = answer.error or f"the server answered {status}"
     move = feed.move
