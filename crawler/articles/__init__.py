@@ -1,1 +1,1 @@
-"""PURE: what a page says and whether it is news to us."""
+"""Pure: turns a page into an article, and decides whether it is new."""

@@ -1,7 +1,7 @@
-"""What the page says and what the feed said, as one Article. Pure.
+"""Combine the content of a page and its feed entry into an Article. Pure.
 
-The page wins field by field; the feed fills what the page leaves open. A wall's page gives nothing: then the article is the feed's,
-and says so in `completeness`.
+The page takes precedence field by field; the feed fills what is missing. An interstitial has no content; then the
+article comes from the feed, and its `completeness` shows this.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from crawler.text.clean import limit_fields, one_line
 from crawler.text.tokens import words
 from storage.records import Article, Entry, format_utc, parse_utc
 
-FEED_TEXT = 60  # words of a feed's content that make it a text and not a teaser
-RAW = 2_000  # characters of what was said, in provenance
-DISAGREE = 86400.0  # seconds between the feed's date and the page's from which both are told in provenance
+FEED_TEXT = 60  # words from which a feed's content is a text and not a teaser
+RAW = 2_000  # characters of a raw value in provenance
+DISAGREE = 86400.0  # seconds between the feed's date and the page's from which both are stored in provenance
 
 
 def assemble(
     extraction: Extraction, entry: Entry, *, source: str | None, language: str | None, now: datetime
 ) -> Article | None:
-    """Make the article of a page and its feed entry.
+    """Combine a page and its feed entry.
 
     Args:
-        extraction: what the page says.
-        entry: what the feed said.
+        extraction: the content of the page.
+        entry: the feed entry.
         source: the source's id, None for a lone fetch.
-        language: the source's language, where neither page nor feed says one.
-        now: the clock.
+        language: the source's language, used if neither page nor feed has one.
+        now: the current time.
 
     Returns:
-        The article; None where neither page nor feed gives one (then extraction.obstacle says why).
+        The article; None if neither page nor feed gives one (extraction.problem has the reason).
     """
     walled = extraction.problem in WALLS
     told = not walled or _tells_of_itself(extraction)
@@ -90,18 +90,18 @@ _FEED_FIELDS = ("summary", "authors", "tags", "section", "published_at", "publis
 
 
 def only_of_feed(stored: Article, page: Article) -> dict[str, Any]:
-    """What a held article has, and its page alone does not: what a feed said of it."""
+    """Return the fields of a stored article that its page alone lacks; they came from a feed."""
     return {name: getattr(stored, name) for name in _FEED_FIELDS if not getattr(page, name) and getattr(stored, name)}
 
 
 def _tells_of_itself(extraction: Extraction) -> bool:
-    """Whether a walled page is the article's own and only its text is for subscribers; another wall's page speaks of the wall."""
+    """Return whether the page of an interstitial is the article's own and only its text is for subscribers."""
     source = (extraction.provenance.get("title") or {}).get("source")
     return extraction.problem == "paywall" and source in {"json-ld", "opengraph", "rules"}
 
 
 def _as_said(value: str | None) -> str | None:
-    """What a page said, letter for letter where that is text of a bearable length."""
+    """Return a raw value unchanged if it is printable and not too long, else cleaned and cut."""
     return value if value is None or (value.isprintable() and len(value) <= RAW) else one_line(value, RAW)
 
 
@@ -116,7 +116,7 @@ def _from_feed(text: str, entry: Entry) -> tuple[str, str]:
 
 
 def _better_date(page: dict[str, Any], entry: Entry, provenance: dict[str, Mapping[str, str | None]]) -> None:
-    """A day without its time gives way to the feed's moment on that day; a disagreement is kept beside."""
+    """Replace a date without a time by the feed's time near that date; a disagreement is stored in provenance."""
     mine, theirs = page.get("published_at"), entry.published_at
     if not mine or not theirs or mine == theirs:
         return

@@ -1,6 +1,7 @@
-"""What differs between two texts, with a bound on the work. Pure.
+"""Differences between two texts, with a limit on the work. Pure.
 
-difflib reads best, and is cubic where words repeat: a kilobyte of "yes no yes" takes minutes. So its steps are counted, and who asks for too much gets None.
+difflib gives the most readable result, but is cubic if words repeat: a kilobyte of "yes no yes" takes minutes. So its
+steps are counted, and a comparison with too many of them returns None.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ STEPS = (
 Opcode = tuple[str, int, int, int, int]  # as difflib's
 
 
-class _Exhausted(Exception):  # noqa: N818 - no error: it ends a comparison
+class _Exhausted(Exception):  # noqa: N818 - not an error: it ends a comparison
     pass
 
 
 class Budget:
-    """Steps that are left for the comparisons of one question."""
+    """The steps that are left for a group of comparisons."""
 
     def __init__(self, steps: int = STEPS) -> None:
         self.left = steps
@@ -36,7 +37,7 @@ class _Counted(difflib.SequenceMatcher[str]):
     def find_longest_match(
         self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None
     ) -> difflib.Match:
-        """As difflib's, its work counted before it is done."""
+        """Like difflib's, but counts the work before doing it."""
         found = self.b2j
         end = len(self.a) if ahi is None else ahi
         self.budget.left -= end - alo + sum(len(found.get(self.a[i], ())) for i in range(alo, end))
@@ -46,12 +47,12 @@ class _Counted(difflib.SequenceMatcher[str]):
 
 
 def diff_opcodes(old: Sequence[str], new: Sequence[str], budget: Budget) -> list[Opcode] | None:
-    """How `new` comes from `old`, as difflib's opcodes; None where that takes more steps than are left.
+    """Return how `new` differs from `old`, as difflib's opcodes; None if that takes more steps than are left.
 
     Args:
         old: words, or paragraphs.
         new: likewise.
-        budget: what is left; the steps are taken off.
+        budget: the steps that are left; the steps of this comparison are subtracted.
     """
     head = 0
     while head < min(len(old), len(new)) and old[head] == new[head]:
@@ -73,7 +74,10 @@ def diff_opcodes(old: Sequence[str], new: Sequence[str], budget: Budget) -> list
 
 
 def count_changed_words(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> tuple[int, int]:
-    """(words added, words removed) between two versions, over title, subtitle and text; where a comparison in order is too dear, words are counted."""
+    """Return (words added, words removed) between two versions, over title, subtitle and text.
+
+    If an ordered comparison is too expensive, the words are counted without their order.
+    """
     added = removed = 0
     budget = Budget()
     for name in ("title", "subtitle", "text"):

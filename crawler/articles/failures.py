@@ -1,4 +1,4 @@
-"""What follows when an article request brings no page: not found, refused, failed. Pure."""
+"""Verdicts on article requests that bring no page: not found, rejected, failed. Pure."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from crawler.feeds.revisit import THROTTLED
 from storage.records import Entry, parse_utc
 from storage.verdicts import NotArticle, NotFound, Retry, Unchanged, Verdict
 
-BLOCKED_RETRIES = (1.0, 6.0, 24.0)  # hours after which a blocked page is requested again (DESIGN, Walls)
-NOT_FOUND_RETRIES = (1.0, 6.0, 24.0)  # some outlets list an article before its page answers
+BLOCKED_RETRIES = (1.0, 6.0, 24.0)  # hours after which a blocked page is requested again
+NOT_FOUND_RETRIES = (1.0, 6.0, 24.0)  # some outlets list an article before its page exists
 FAIL_RETRIES = (1 / 12, 0.5, 2.0, 6.0, 24.0)  # hours
-GIVE_UP_AFTER = timedelta(days=7)  # since it was first listed: an outage of hours costs nothing, however many attempts
-MIN_ATTEMPTS = 12  # and so many failures in a row, before an article is given up
-MAX_EXTRACTION_ATTEMPTS = 3  # for a page that breaks its extraction: it will break it again
-SECOND_LOOK = timedelta(minutes=10)  # a 404 seen twice within this time is one look
+GIVE_UP_AFTER = timedelta(days=7)  # since first listed: an outage of hours costs nothing, however many attempts
+MIN_ATTEMPTS = 12  # consecutive failures required, too, before an entry is given up
+MAX_EXTRACTION_ATTEMPTS = 3  # for a page whose extraction crashes: it will crash again
+SECOND_LOOK = timedelta(minutes=10)  # a second 404 within this time does not count
 
-# A login or a paywall, whatever its page says.
+# A login page or a paywall, whatever its content.
 BLOCKED_STATUS = {401: "login wall", 402: "paywall"}
 
 
 def without_page(
     page: PageResponse, recheck_at: datetime | None, *, hour: float, not_found_since: datetime | None = None
 ) -> Verdict | None:
-    """The verdict on an answer that holds no page to read, or on no answer; None where there is a page.
+    """Return the verdict on a response without a page to read, or on no response; None if there is a page.
 
     Args:
-        page: the request and its answer.
+        page: the request and its response.
         recheck_at: when the stored article, if there is one, is requested again anyway.
-        hour: seconds that an hour of the waiting times lasts (config.models.Pace).
+        hour: seconds of an hour in the waiting times (config.models.Pace).
         not_found_since: when the stored article was first not found.
     """
     entry, at, status = page.entry, page.at, page.status
@@ -61,7 +61,7 @@ def without_page(
 
 
 def hold_until(page: PageResponse, *, hour: float) -> datetime | None:
-    """Until when the server of a 429 or 503 wants no request; None for any other answer."""
+    """Return until when a server that answered 429 or 503 wants no request; None for any other response."""
     if page.status not in {429, 503}:
         return None
     later = retry_after(page.header("Retry-After"), now=page.answered_at)
@@ -69,7 +69,7 @@ def hold_until(page: PageResponse, *, hour: float) -> datetime | None:
 
 
 def apply_status(extraction: Extraction | None, url: str, status: int) -> Extraction | None:
-    """What a page is, its HTTP status considered; None where it was refused (403) and says nothing of its own about why."""
+    """Return the extraction corrected by the HTTP status; None for a 403 whose page does not say why."""
     found = extraction or Extraction(url=url, problem="empty")
     if status in BLOCKED_STATUS:
         return dataclasses.replace(found, problem=BLOCKED_STATUS[status], text="", completeness="headline")
@@ -79,14 +79,14 @@ def apply_status(extraction: Extraction | None, url: str, status: int) -> Extrac
 
 
 def unchanged(entry: Entry, at: datetime, recheck_at: datetime | None) -> Unchanged:
-    """304: the stored article is what the page says."""
+    """304: the page still is as stored."""
     return Unchanged(
         at=at, entry_ids=_ids(entry), source=entry.source, article_id=entry.article_id, recheck_at=recheck_at
     )
 
 
 def rejected(entry: Entry, reason: str, at: datetime, recheck_at: datetime | None) -> NotArticle:
-    """No article, and another request would not make it one."""
+    """Not an article, and another request would not change that."""
     return NotArticle(
         at=at, entry_ids=_ids(entry), source=entry.source, article_id=entry.article_id, reason=reason,
         recheck_at=recheck_at,
@@ -102,20 +102,20 @@ def not_found(
     hour: float = 3600.0,
     since: datetime | None = None,
 ) -> NotFound:
-    """404 or 410; after a 404 another request follows, as some outlets list an article before its page answers.
+    """404 or 410; a 404 is requested again, as some outlets list an article before its page exists.
 
     Args:
         entry: what was requested.
         status: 404 or 410.
         at: when.
         recheck_at: when the stored article is requested again anyway.
-        hour: seconds that an hour of the waiting times lasts (config.models.Pace).
-        since: when the stored article was first not found: it has vanished when a second look, later, does not find it either.
+        hour: seconds of an hour in the waiting times (config.models.Pace).
+        since: when the stored article was first not found; it has vanished if a second, later request fails too.
     """
     attempts = entry.consecutive_attempts("gone")
     again = status == 404 and attempts < len(NOT_FOUND_RETRIES)
     retry = at + timedelta(seconds=NOT_FOUND_RETRIES[attempts] * hour) if again and entry.id else None
-    if status == 404 and not entry.id and not attempts:  # a recheck: gone only when a second look says so
+    if status == 404 and not entry.id and not attempts:  # a recheck: a second request has to confirm it
         recheck_at = min(filter(None, (recheck_at, at + timedelta(seconds=NOT_FOUND_RETRIES[0] * hour))))
     return NotFound(
         at=at, entry_ids=_ids(entry), source=entry.source, article_id=entry.article_id, reason=f"not found ({status})",
@@ -124,7 +124,7 @@ def not_found(
 
 
 def forbidden(entry: Entry, at: datetime, recheck_at: datetime | None, *, hour: float = 3600.0) -> Retry | NotArticle:
-    """403: requested again like a login page, then left."""
+    """403: requested again like a login page, then given up."""
     attempts = entry.consecutive_attempts("retry")
     if attempts >= len(BLOCKED_RETRIES):
         return rejected(entry, "forbidden (403)", at, recheck_at)
@@ -145,16 +145,16 @@ def failed(
     permanent: bool = False,
     hour: float = 3600.0,
 ) -> Retry | NotArticle:
-    """It may work another time: soon at first, then daily; given up only after a week and many attempts.
+    """Return a retry: soon at first, then daily; given up only after a week and many attempts.
 
     Args:
         entry: what was requested.
-        reason: why it brought nothing.
+        reason: why it failed.
         at: when it was requested.
         recheck_at: when the stored article is requested again anyway.
-        later: not before this time, at the server's word.
+        later: not before this time, as the server requests.
         permanent: the page itself is at fault.
-        hour: seconds that an hour of the waiting times lasts (config.models.Pace).
+        hour: seconds of an hour in the waiting times (config.models.Pace).
     """
     attempts = entry.consecutive_attempts("failed")
     old = entry.first_seen_at is not None and at - parse_utc(entry.first_seen_at) > GIVE_UP_AFTER * (hour / 3600)

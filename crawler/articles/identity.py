@@ -1,4 +1,4 @@
-"""Which stored article a page is: by address, publisher id, canonical link, or text. Pure."""
+"""Find the stored article that a page belongs to: by address, publisher id, canonical link, or text. Pure."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from crawler.text.tokens import normalize
 from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
 from storage.records import Article, parse_utc
 
-SAME_TEXT_WORDS = 60  # two addresses of one outlet with the same text merge only from here on,
+SAME_TEXT_WORDS = 60  # words from which two addresses of one outlet with the same text are merged,
 
 
-SAME_TEXT_DAYS = timedelta(days=7)  # and within this time of one another
+SAME_TEXT_DAYS = timedelta(days=7)  # if they were published within this time of one another
 
 
-AGREES = 0.8  # containment from which the text that a canonical link leads to is the page's
+AGREES = 0.8  # containment from which a page and the target of its canonical link have the same text
 
 
 def find_stored(visit: PageVisit, stored: StoredMatches) -> Article | None:
-    """The article that this page is another look at: by address, by the publisher's id, by a canonical link that the text confirms, by text."""
+    """Return the stored article of this page, or None.
+
+    Matches by address, by the publisher's id, by a canonical link that the text confirms, or by text.
+    """
     assert visit.article is not None
     by_kind = {
         kind: [a for a in visit.addresses if a.kind == kind]
@@ -49,8 +52,13 @@ def find_stored(visit: PageVisit, stored: StoredMatches) -> Article | None:
 def merge_candidates(
     visit: PageVisit, known: Article, stored: StoredMatches
 ) -> tuple[Article, StoredMatches, int | None]:
-    """Whether the stored article that was asked for turned out to be another stored one (its address leads there now, and the text agrees): the older of the
-    two stays, the younger is absorbed; one that was edited is never, as its versions would be lost.
+    """Merge the requested article with the stored one that its address now leads to, if their texts agree.
+
+    The older of the two stays, the younger is absorbed. An article with several versions is never absorbed, as its
+    versions would be lost.
+
+    Returns:
+        The article that stays, the stored matches, and the id of the absorbed article (None if none is).
     """
     assert visit.article is not None
     asked = stored.articles.get(visit.page.entry.article_id or 0)
@@ -64,7 +72,7 @@ def merge_candidates(
 
 
 def _agrees(mine: Article, other: Article) -> bool:
-    """Whether two texts are versions of one another; short ones by their title and text."""
+    """Return whether two texts are versions of one another; short ones are compared by title and text."""
     if content_hash(mine.title, None, mine.text) == content_hash(other.title, None, other.text):
         return bool(mine.title or mine.text)
     a, b = shingles(mine.text or ""), shingles(other.text or "")
@@ -81,7 +89,10 @@ def _same_text(mine: Article, other: Article) -> bool:
 
 
 def record_url(visit: PageVisit) -> str:
-    """The address of record: the canonical link where it is the same address by its key, or the publisher's id confirms it; else where the request ended."""
+    """Return the address of record.
+
+    It is the canonical link if that has the same key, or the publisher's id confirms it; else the final address.
+    """
     canonical = visit.extraction.canonical_url
     final = canonical_url(visit.page.url)
     if not canonical or is_root_or_section(canonical) or site(canonical) != site(final):
@@ -93,7 +104,7 @@ def record_url(visit: PageVisit) -> str:
 
 
 def was_alternate_view(known: Article, record: str) -> bool:
-    """Whether the kept text was taken from an AMP page or another address than the one of record, which is the one seen now."""
+    """Return whether the stored text is from an AMP page or another address, and this page is at the one of record."""
     if not known.page_url:
         return False
     if url_key(known.page_url) == url_key(known.url):
@@ -102,7 +113,7 @@ def was_alternate_view(known: Article, record: str) -> bool:
 
 
 def is_alternate_view(visit: PageVisit, known: Article) -> bool:
-    """An AMP, print or redirected view of the stored page: it says so by its canonical link, or by its address."""
+    """Return whether this is an AMP, print or redirected view of the stored page, by canonical link or address."""
     amp = visit.extraction.is_amp or is_amp(visit.page.url)
     if url_key(visit.page.url) == url_key(known.url):
         return amp and not is_amp(known.page_url or known.url)
@@ -111,7 +122,10 @@ def is_alternate_view(visit: PageVisit, known: Article) -> bool:
 
 
 def available_url(record: str, known: Article, stored: StoredMatches) -> str:
-    """The address of record moves with the publisher (a new slug), but not for a mere variant of it, nor to another article's."""
+    """Return the address to store.
+
+    It follows the publisher (a new slug), but does not change to a mere variant or to another article's address.
+    """
     owner = stored.by_key.get(url_key(record))
     if url_key(record) == url_key(known.url) or (owner is not None and owner[0] != known.id):
         return known.url

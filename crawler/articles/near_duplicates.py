@@ -1,7 +1,8 @@
-"""Is this text known? Fingerprints to find who may have run it, containment to be sure, word counts of an edit. Pure.
+"""Detect near-duplicates: fingerprints find candidates, containment confirms them. Pure.
 
-Wire stories are cut and edited, so Jaccard falls to .1-.5 and the usual setting of .7 misses most of them; containment does not
-(DUPLICATES: up to 32 sampled 3-gram fingerprints, two of them shared, then containment of .5: precision 1.0, recall .98).
+Wire stories are cut and edited, so Jaccard falls to .1-.5, and its usual threshold of .7 misses most of them.
+Containment does not (measured: up to 32 sampled 3-gram fingerprints, two of them shared, then containment of .5:
+precision 1.0, recall .98).
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from typing import TypeVar
 
 from crawler.text.tokens import QUOTES, words
 
-MAX_FINGERPRINTS = 32  # fingerprints kept of one text
-MIN_SHARED = 2  # shared fingerprints that make a candidate
-MIN_CONTAINMENT = 0.5  # share of the shorter text's 3-grams that must stand in the longer one
-SHORTEST = 25  # words; a shorter text is boilerplate as often as news
+MAX_FINGERPRINTS = 32  # fingerprints stored per text
+MIN_SHARED = 2  # shared fingerprints from which a text is a candidate
+MIN_CONTAINMENT = 0.5  # share of the shorter text's 3-grams that the longer one must contain
+SHORTEST = 25  # words; a shorter text is as often boilerplate as news
 _Id = TypeVar("_Id")
 
 
 def shingles(text: str) -> frozenset[int]:
-    """The text's word 3-grams as hashes; an unspaced script's characters are words here, taken by fives."""
+    """Return the text's word 3-grams as hashes; in a script without spaces, 5-grams of characters."""
     found = words(unicodedata.normalize("NFKC", text).translate(QUOTES).casefold())
     if len(found) < SHORTEST:
         return frozenset()
@@ -34,10 +35,10 @@ def shingles(text: str) -> frozenset[int]:
 
 
 def fingerprints(grams: Iterable[int]) -> tuple[int, ...]:
-    """At most SAMPLE of the 3-grams, chosen by their value, so that two texts choose alike.
+    """Return at most MAX_FINGERPRINTS of the 3-grams, selected by value, so that similar texts select the same.
 
-    Sampling is by powers of two (every hash whose lowest k bits are zero), so a brief's sample holds what it shares with the sample of
-    its long version.
+    Sampling is by powers of two (every hash whose lowest k bits are zero), so the sample of a short version contains
+    the 3-grams that it shares with the sample of a long one.
     """
     kept = sorted(grams)
     bits = 0
@@ -48,7 +49,7 @@ def fingerprints(grams: Iterable[int]) -> tuple[int, ...]:
 
 
 def containment(a: frozenset[int], b: frozenset[int]) -> float:
-    """The share of the smaller set that stands in the larger one; 0 where either is empty."""
+    """Return the share of the smaller set that is in the larger one; 0 if either is empty."""
     smaller = min(len(a), len(b))
     return len(a & b) / smaller if smaller else 0.0
 
@@ -60,7 +61,7 @@ def group_stories(texts: Iterable[tuple[_Id, str]]) -> dict[_Id, _Id]:
         texts: (id, text), oldest first.
 
     Returns:
-        For each id the id of its story's first text; a text that nobody ran before is its own story.
+        For each id the id of its story's first text; a text without an earlier match is its own story.
     """
     story: dict[_Id, _Id] = {}
     grams: dict[_Id, frozenset[int]] = {}
@@ -86,6 +87,6 @@ def group_stories(texts: Iterable[tuple[_Id, str]]) -> dict[_Id, _Id]:
 
 
 def content_hash(title: str | None, subtitle: str | None, text: str | None) -> str:
-    """What makes a version: headline, subtitle and text, but for spaces and forms of the same character."""
+    """Return the hash that identifies a version: of title, subtitle and text, without spacing and Unicode variants."""
     parts = (re.sub(r"\s+", " ", unicodedata.normalize("NFC", part or "")).strip() for part in (title, subtitle, text))
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()

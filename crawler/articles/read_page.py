@@ -1,4 +1,4 @@
-"""One answered article request, read: what the page says, the article it makes with its feed entry, and what its text is found by. Pure."""
+"""Read one response: its extraction, the article with the feed entry's data, and 3-grams of the text. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from storage.records import Article, Entry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageResult:
-    """What one page came to."""
+    """The result of reading one page."""
 
-    extraction: Extraction | None  # None: refused (403), and nothing on it says why
-    article: Article | None  # None: neither page nor feed gives one; extraction.obstacle says why
-    grams: frozenset[int] = frozenset()  # of the article's text; see dedupe.shingles
+    extraction: Extraction | None  # None: forbidden (403), and the page does not say why
+    article: Article | None  # None: neither page nor feed gives one; extraction.problem has the reason
+    grams: frozenset[int] = frozenset()  # of the article's text; see near_duplicates.shingles
 
 
 def read_page(
@@ -37,14 +37,14 @@ def read_page(
     """Read one page.
 
     Args:
-        body: the page, content-encoding undone.
+        body: the page, without content-encoding.
         url: its final address.
-        status: what the server answered.
-        entry: what the feed said of it.
+        status: its HTTP status.
+        entry: its feed entry.
         source: the source's id, None for a lone fetch.
-        language: the source's language, where neither page nor feed says one.
-        rules: what is known of the publisher's pages.
-        now: when it was asked for.
+        language: the source's language, used if neither page nor feed has one.
+        rules: the publisher's rules.
+        now: when it was requested.
     """
     extraction = failures.apply_status(extract(body, url, rules=rules, now=now), url, status)
     if extraction is None:

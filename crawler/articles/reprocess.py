@@ -1,4 +1,4 @@
-"""What another reading of a kept page would change, field by field. Pure."""
+"""What extracting a stored page again would change, field by field. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from crawler.articles.bounded_diff import count_changed_words
 from storage.records import Article
 
-# What a page says; the rest of a record is when and where it was seen, or follows from these.
+# The content of a page; the other fields of a record say when and where it was seen, or are derived from these.
 FIELDS = (
     "kind", "completeness", "title", "subtitle", "authors", "published_at", "modified_at", "section", "tags", "language", "summary", "text", "image_url", "image_caption", "image_credit",
     "agency", "canonical_elsewhere",
@@ -18,16 +18,16 @@ FIELDS = (
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ReprocessResult:
-    """One kept page, read again."""
+    """One stored page, extracted again."""
 
     stored: Article
-    new: Article | None  # None where the page is no article to this extractor
+    new: Article | None  # None if the page is not an article to this extractor
     problem: str | None = None
     error: str | None = None
 
     @property
     def changes(self) -> Mapping[str, tuple[Any, Any]]:
-        """The fields that differ: (as held, as read now)."""
+        """The fields that differ: (as stored, as extracted now)."""
         if self.new is None:
             return {}
         pairs = {name: (getattr(self.stored, name), getattr(self.new, name)) for name in FIELDS}
@@ -43,7 +43,7 @@ class ReprocessResult:
 
 
 def merge_reextracted(stored: Article, new: Article) -> Article:
-    """The record to write: what the page says by the new reading; everything else as it is held."""
+    """Return the record to write: the new extraction's fields, and everything else as stored."""
     taken = {
         name: getattr(new, name)
         for name in (*FIELDS, "published_raw", "word_count", "content_hash", "extractor", "provenance")

@@ -1,7 +1,7 @@
-"""What one article request means for the store: `decide`, from what came of it and what is stored. Pure.
+"""Decide what one article request means for the store (`decide`), from its result and the stored articles. Pure.
 
-In this order: is there a page; is it an article; is it a stored one (by address, publisher's id, canonical link, same text); has it changed; did
-another outlet publish it before.
+The questions, in this order: Is there a page? Is it an article? Is it stored already (by address, publisher's id,
+canonical link, same text)? Has it changed? Did another outlet publish it before?
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from crawler.urls import canonical_url, site, url_key
 from storage.records import COMPLETENESS, Article, DuplicateCandidate, parse_utc
 from storage.verdicts import Alias, FullerView, NewArticle, NotArticle, Retry, Revision, Unchanged, Verdict
 
-CONTAINED_AT_HOME = 0.8  # containment from which two articles of one source are one story
+CONTAINED_AT_HOME = 0.8  # containment from which two articles of one source are the same story
 
 
 def decide(visit: PageVisit, stored: StoredMatches) -> Verdict:
     """Decide what one article request means.
 
     Args:
-        visit: what came of it, its page extracted and assembled.
-        stored: what the page may be a version, an address or a copy of.
+        visit: its result, with the page extracted and assembled.
+        stored: the stored articles that the page may be a version, an address or a copy of.
     """
     page = visit.page
     none = failures.without_page(page, visit.recheck_at, hour=visit.hour, not_found_since=stored.not_found_since)
@@ -56,14 +56,14 @@ def decide(visit: PageVisit, stored: StoredMatches) -> Verdict:
 
 
 def _answered(visit: PageVisit, **more: Any) -> dict[str, Any]:
-    """The fields of any verdict on a page that was read."""
+    """Return the fields of any verdict on a page that was read."""
     entry = visit.page.entry
     ids = (entry.id,) if entry.id else ()
     return {"at": visit.page.at, "entry_ids": ids, "source": visit.source, "addresses": visit.addresses, **more}
 
 
 def _blocked_until(visit: PageVisit, verdict: str) -> datetime | None:
-    """When a blocked page is requested again, by how often its entry came to that verdict; None when that is often enough."""
+    """Return when a blocked page is requested again, by its number of such verdicts; None after the last retry."""
     attempts = visit.page.entry.consecutive_attempts(verdict)
     if attempts >= len(BLOCKED_RETRIES):
         return None
@@ -71,7 +71,7 @@ def _blocked_until(visit: PageVisit, verdict: str) -> datetime | None:
 
 
 def _no_article(visit: PageVisit) -> Retry | NotArticle:
-    """A soft 404, a bot challenge, a section page, or a login without so much as a title in the feed: the entry stays an entry."""
+    """A soft 404, a bot challenge, a section page, or a login page without a title in the feed: not an article."""
     reason = visit.extraction.problem or "empty"
     said = _answered(
         visit, addresses=(), article_id=visit.page.entry.article_id, reason=reason, recheck_at=visit.recheck_at
@@ -81,7 +81,7 @@ def _no_article(visit: PageVisit) -> Retry | NotArticle:
 
 
 def _decide_stored(visit: PageVisit, known: Article, stored: StoredMatches, absorbs: int | None) -> Verdict:
-    """Another look at a stored article: the same, an edit, a better or a worse view of it."""
+    """A stored article was requested again: it is unchanged, edited, or a better or worse view."""
     assert visit.article is not None
     new, record = visit.article, record_url(visit)
     recheck = next_recheck(visit.rechecks, _first_seen(known, visit), visit.page.at)
@@ -90,7 +90,7 @@ def _decide_stored(visit: PageVisit, known: Article, stored: StoredMatches, abso
     blocked = bool(visit.extraction.problem) and rank == stored_rank and known.completeness != "full"
     if rank < stored_rank or (blocked and (new.content_hash == known.content_hash or not visit.page.entry.id)):
         return _shows_less(visit, said)
-    if blocked:  # still, but the feed says something else of it
+    if blocked:  # still blocked, but the feed entry changed
         later = _blocked_until(visit, "headline")
         said |= {"retry_at": later, "not_before": later, "reason": visit.extraction.problem}
     url = available_url(record, known, stored)
@@ -111,14 +111,14 @@ def _first_seen(known: Article, visit: PageVisit) -> datetime:
 
 
 def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) -> Revision:
-    """The text or the headline is another: the publisher's edit, or another extractor's reading of the same page."""
+    """The text or the headline changed: the publisher's edit, or another extractor's result for the same page."""
     new = visit.article
     assert new is not None
     added, removed = count_changed_words(_version(known), _version(new))
-    # Where a person requested the page, no feed repeats what it said of it.
+    # For a page that a user requested, no feed repeats the feed's fields.
     of_feed = only_of_feed(known, new) if visit.page.entry.found_by == "user" else {}
     silent = new.modified_at == known.modified_at
-    # Another extractor reads the same page otherwise: no edit by a publisher, unless the page says so itself or has another headline.
+    # Another extractor may read the same page differently: not an edit, unless modified_at or the headline changed too.
     other = known.extractor is not None and known.extractor != new.extractor
     same_bytes = known.raw_sha256 is not None and known.raw_sha256 == new.raw_sha256
     reread = other and (same_bytes or (silent and normalize(known.title) == normalize(new.title)))
@@ -129,7 +129,7 @@ def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) 
 
 
 def _shows_less(visit: PageVisit, said: dict[str, Any]) -> Unchanged:
-    """A page that shows less than is stored, or blocks again: nothing is learned of the article, and a block is requested again."""
+    """The page shows less than is stored, or is blocked again: the article stays, a blocked page is retried."""
     problem = visit.extraction.problem
     later = _blocked_until(visit, "headline") if problem and visit.page.entry.id else None
     reason = problem and f"{problem}; what is stored is kept"
@@ -137,7 +137,7 @@ def _shows_less(visit: PageVisit, said: dict[str, Any]) -> Unchanged:
 
 
 def _same(visit: PageVisit, known: Article, said: dict[str, Any]) -> Alias | Unchanged:
-    """Nothing changed; but the page at the address of record is preferred to another view of it, for its other fields."""
+    """Nothing changed; but the page at the address of record replaces another view of it, for its other fields."""
     assert visit.article is not None
     final, canonical, record = visit.page.url, visit.extraction.canonical_url, record_url(visit)
     first_at_record = (
@@ -162,12 +162,12 @@ def _version(article: Article) -> dict[str, str | None]:
 
 
 def prints_of(article: Article) -> tuple[int, ...]:
-    """The fingerprints of an article's text."""
+    """Return the fingerprints of an article's text."""
     return fingerprints(shingles(article.text or ""))
 
 
 def _new_article(visit: PageVisit, stored: StoredMatches) -> NewArticle:
-    """Not stored: a new article, with its story and the original it copies, if another outlet published it before."""
+    """A new article, with its story and, if another outlet published it before, the original."""
     taken = stored.by_key.get(url_key(record := record_url(visit)))
     url = canonical_url(visit.page.url) if taken and taken[1] != "canonical" else record
     article = dataclasses.replace(_with_story(visit, stored), url=url)
@@ -184,7 +184,7 @@ def _new_article(visit: PageVisit, stored: StoredMatches) -> NewArticle:
 
 
 def _with_story(visit: PageVisit, stored: StoredMatches) -> Article:
-    """The page's article, with the story that its text belongs to and the other outlet's article that it copies."""
+    """Return the page's article with its story and the other outlet's article that it copies."""
     assert visit.article is not None
     original = _original(visit, stored.candidates)
     if original is None:
@@ -196,9 +196,9 @@ def _with_story(visit: PageVisit, stored: StoredMatches) -> Article:
 
 
 def _original(visit: PageVisit, candidates: Sequence[DuplicateCandidate]) -> DuplicateCandidate | None:
-    """The stored text that contains this one, or is contained in it; the fullest match, the oldest of equals.
+    """Return the stored text that contains this one or is contained in it: the best match, the oldest of equals.
 
-    Of the article's own source nearly all must agree: its articles share a footer, and a desk repeats its background paragraphs.
+    For articles of the same source, nearly all must match: they share a footer, or repeat background paragraphs.
     """
     measured = [(containment(visit.grams, shingles(other.text)), -other.id, other) for other in candidates]
     alike = [

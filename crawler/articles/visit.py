@@ -1,4 +1,4 @@
-"""One answered article request, and what the store has that it may be. Values only."""
+"""One article response, and the stored articles it may match. Values only."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from storage.records import Address, AddressKind, Article, DuplicateCandidate, p
 
 @dataclass(frozen=True, kw_only=True)
 class PageVisit:
-    """One article request: what came of it, and what its page says."""
+    """One article request: its response, and the content of its page."""
 
     page: PageResponse
-    source: str | None = None  # of the page's final address, where the entry has none
-    extraction: Extraction = field(default_factory=lambda: Extraction(url=""))  # what the page says, where one was read
+    source: str | None = None  # of the page's final address, if the entry has none
+    extraction: Extraction = field(default_factory=lambda: Extraction(url=""))  # the page, if one was read
     forbidden: bool = False  # a 403 whose page does not say why
     article: Article | None = None  # None: neither page nor feed gives one
     grams: frozenset[int] = frozenset()  # of the article's text
     rechecks: tuple[float, ...] = ()  # ages in seconds at which its article is requested again
     id_site: str = ""
-    hour: float = 3600.0  # seconds that an hour of the waiting times lasts (config.models.Pace)
-    warc_record: bytes = b""  # the raw page; empty where none is kept
+    hour: float = 3600.0  # seconds of an hour in the waiting times (config.models.Pace)
+    warc_record: bytes = b""  # the raw page; empty if none is stored
 
     @property
     def recheck_at(self) -> datetime | None:
-        """When the stored article that was requested is requested again, whatever came of it; None for a new entry."""
+        """When the requested article, if stored, is requested again, whatever the result; None for a new entry."""
         entry = self.page.entry
         if entry.article_id is None or entry.article_seen_at is None:
             return None
@@ -46,7 +46,7 @@ class PageVisit:
 
     @cached_property
     def addresses(self) -> tuple[Address, ...]:
-        """Every address this page is known by, the feed's first."""
+        """Every address of this page, the feed's first."""
         page, extraction = self.page, self.extraction
         found: list[Address] = []
         listed: AddressKind = "requested" if page.entry.found_by == "user" else "feed"
@@ -71,26 +71,26 @@ def _add(found: list[Address], kind: AddressKind, url: str) -> None:
         return
     if all(address.url_key != key for address in found):
         found.append(Address(url_key=key, url=url, kind=kind))
-    elif kind in {"final", "amp"}:  # the address that was fetched says more than the one that was listed
+    elif kind in {"final", "amp"}:  # the address that was fetched is better evidence than the listed one
         found[:] = [dataclasses.replace(a, kind=kind) if a.url_key == key else a for a in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMatches:
-    """What is stored that this page may be: looked up in the transaction that writes the verdict."""
+    """The stored articles that this page may match, queried in the transaction that writes the verdict."""
 
     by_key: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     articles: Mapping[int, Article] = field(default_factory=dict)
     same_text: Sequence[Article] = ()
-    candidates: Sequence[DuplicateCandidate] = ()  # articles that it may be a copy of
+    candidates: Sequence[DuplicateCandidate] = ()  # articles that this one may be a copy of
     not_found_since: datetime | None = None  # when the requested article was first not found
 
 
 def rules_site(source_id: str | None, url: str, rules: PublisherRules) -> str:
-    """What a publisher's ids are counted by: the source, else the site."""
+    """Return the namespace of a publisher's ids: the source, else the site."""
     return (source_id or site(url)) if rules.id else ""
 
 
 def next_recheck(ages: Sequence[float], seen: datetime, now: datetime) -> datetime | None:
-    """The next age, in seconds, at which an article is requested again, counted from when it was first seen; None after the last."""
+    """Return when an article is requested again, by its age in seconds since first seen; None after the last age."""
     return next((due for age in ages if (due := seen + timedelta(seconds=age)) > now), None)

@@ -1,1 +1,1 @@
-"""The configuration: TOML and environment to frozen dataclasses and back. Pure but for reading and writing its files."""
+"""Configuration: TOML and environment to frozen dataclasses and back. Pure, except for access to its files."""

@@ -1,4 +1,7 @@
-"""The settings in force as TOML that reads back to the same settings: for `config show`, and for handing them to the engine's process."""
+"""Write the settings in force as TOML, for `config show` and for the engine's process.
+
+Reading the TOML gives the same settings.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from crawler.config.models import SECTIONS, Config, PublisherRules
 
 
 def section_items(config: Config, section: str) -> list[tuple[str, str]]:
-    """(key, value as TOML) of each setting of a section."""
+    """Return (key, value as TOML) of each setting of a section."""
     values = getattr(config, section)
     return [(f.name, tomlkit.item(_plain(getattr(values, f.name))).as_string()) for f in dataclasses.fields(values)]
 
 
 def to_toml(config: Config) -> str:
-    """All settings, sources and watches."""
+    """Return all settings, sources and watches as TOML."""
     document = tomlkit.document()
     for section in SECTIONS:
         table = tomlkit.table()
@@ -37,7 +40,7 @@ def to_toml(config: Config) -> str:
 
 
 def _said(record: Any) -> dict[str, Any]:
-    """The fields that differ from nothing."""
+    """Return the fields that are not empty."""
     found: dict[str, Any] = {}
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)

@@ -1,7 +1,8 @@
-"""Settings: TOML and the environment in, one frozen Config out. The only place that reads either.
+"""Load TOML files and the environment into one frozen Config. Only this module reads them.
 
-Which file: --config, else NEWSDESK_CONFIG, else ./newsdesk.toml, else config/newsdesk.toml of the checkout that this code stands
-in, else the user's XDG folder, else the built-in defaults with the shipped sources. A flag beats the environment beats the file.
+The file is --config, else NEWSDESK_CONFIG, else ./newsdesk.toml, else config/newsdesk.toml of the checkout with this
+code, else the one in the user's XDG folder, else the built-in defaults with the shipped sources. A flag overrides the
+environment, which overrides the file.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ _Record = TypeVar("_Record")
 
 
 def shipped(name: str) -> Path:
-    """A file that newsdesk ships. crawler/shipped is a link to config/ in a checkout and a folder of copies in a wheel."""
+    """Return the path of a shipped file.
+
+    crawler/shipped is a link to config/ in a checkout and a folder of copies in a wheel.
+    """
     return Path(__file__).resolve().parents[1] / "shipped" / name
 
 
 def find_config() -> Path | None:
-    """The configuration file in force where no flag names one."""
+    """Return the configuration file in force if no flag gives one."""
     if named := os.environ.get("NEWSDESK_CONFIG"):
         return Path(named)
     xdg = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -42,17 +46,17 @@ def find_config() -> Path | None:
 
 
 def load_config(path: str | Path | None = None, *, database: str | Path | None = None) -> Config:
-    """Read the settings in force.
+    """Load the settings in force.
 
     Args:
-        path: a configuration file; else the one that find_config finds.
-        database: a flag's word, which beats all.
+        path: a configuration file; by default the result of find_config.
+        database: the value of a flag, which overrides everything else.
 
     Returns:
-        The settings, with `origins` saying where each one came from.
+        The settings; `origins` has the origin of each one.
 
     Raises:
-        ConfigError: a file that cannot be read, an unknown key, a value that does not fit; the message names file and line.
+        ConfigError: unreadable file, unknown key or invalid value; the message has file and line.
     """
     file = Path(path) if path else find_config()
     builder = _Builder()
@@ -69,7 +73,7 @@ def load_config(path: str | Path | None = None, *, database: str | Path | None =
 
 
 class _Builder:
-    """Collects what files and environment say; the last word on a key wins."""
+    """Collects the settings of files and environment; the last value of a key wins."""
 
     def __init__(self) -> None:
         self.found: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
@@ -168,7 +172,7 @@ class _Builder:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value stands; its line is counted only for a message: counting each one made 1,500 sources take 30 s."""
+    """The place of a value; its line is counted only for a message, as counting each made 1,500 sources take 30 s."""
 
     file: Path
     text: str
@@ -181,15 +185,15 @@ class _Place:
         return f"{self.file}:{_line(self.text, self.table, self.key, self.index)}{self.said}"
 
     def of(self, said: str) -> _Place:
-        """The same place, with what it is of."""
+        """Return the same place with a description appended."""
         return dataclasses.replace(self, said=said)
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is a file; a name that no file can have is none."""
+    """Return whether a file exists; False for an invalid name."""
     try:
         return path.expanduser().is_file()
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, no such user
+    except (OSError, ValueError, RuntimeError):  # too long, contains a NUL, no such user
         return False
 
 
@@ -208,7 +212,7 @@ def _load(file: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _table(cls: type[_Record], table: dict[str, Any], file: Path, text: str, kind: str, index: int) -> _Record:
-    """One [[source]] or [[watch]] table as its record."""
+    """Return a [[source]] or [[watch]] table as its record."""
     known = {f.name: f for f in dataclasses.fields(cast("Any", cls))}
     found: dict[str, Any] = {}
     for key, value in table.items():
@@ -240,7 +244,7 @@ def _rules(table: Any, where: _Place) -> dict[str, Any]:
 
 
 def _complete(found: dict[str, Any], where: _Place) -> None:
-    """Check a source's addresses; an id and a name come from the host where they are not said."""
+    """Validate a source's addresses and derive a missing id or name from the host."""
     if found.get("cookies") and not _is_file(Path(found["cookies"])):
         raise ConfigError(f"{where}: cookies: no file at {found['cookies']}")
     for key in ("url", "feeds", "sitemaps", "pages"):
@@ -263,17 +267,17 @@ def _complete(found: dict[str, Any], where: _Place) -> None:
 
 
 def check_id(source_id: str) -> None:
-    """Refuse an id that could not be named on a command line or in a list.
+    """Reject an id that cannot be used on a command line or in a list.
 
     Raises:
-        UsageError: it has a space, a comma or a control character, or begins with `tag:` or `-`.
+        UsageError: it contains a space, a comma or a control character, or starts with `tag:` or `-`.
     """
     if not re.fullmatch(r"[^\s,\x00-\x1f\x7f]+", source_id) or source_id.startswith(("tag:", "-")):
         raise UsageError(f"{source_id!r} must have no space or comma and not begin with `tag:` or `-`")
 
 
 def _with_shipped_rules(sources: tuple[Source, ...]) -> list[Source]:
-    """A source of your own file that newsdesk ships rules for keeps them, unless it says its own."""
+    """Add the shipped rules to the user's sources with a shipped id and without rules of their own."""
     bare = {s.id for s in sources if s.article == PublisherRules()}
     if not bare:
         return list(sources)
@@ -282,7 +286,7 @@ def _with_shipped_rules(sources: tuple[Source, ...]) -> list[Source]:
 
 
 def shipped_sources() -> list[Source]:
-    """The sources that newsdesk ships."""
+    """Return the sources that newsdesk ships."""
     file = shipped("sources.toml")
     text, document = _load(file)
     return [
@@ -311,7 +315,7 @@ def _near(key: str, known: list[str]) -> str:
 
 
 def _line(text: str, table: str | None, key: str | None, index: int = 0) -> int:
-    """The line on which a key of a table stands (tomllib does not say): 1 where it cannot be told."""
+    """Return the line of a key in a table, which tomllib does not report; 1 if it is unknown."""
     current, seen, start = None, -1, 1
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[+\s*([\w.\"'-]+)\s*\]+", line):

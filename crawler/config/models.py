@@ -1,4 +1,4 @@
-"""The settings as records: one frozen Config, a field a setting, each with its kind and what it is for. Reads no file: see config.py."""
+"""The settings as one frozen Config, one field per setting with its type and help text. See loader.py for files."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def _setting(default: Any, kind: Callable[[Any], Any], doc: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long the waiting times last that no setting changes: Retry-After that a server did not give, robots.txt kept, retries, maintenance.
+    """The length of waiting times without a setting: missing Retry-After, cached robots.txt, retries, maintenance.
 
-    Handed to a run. Neither a setting nor an environment variable: an hour is 3600 seconds in every installation. Tests hand in a shorter
-    one through an entry module of their own.
+    It is an argument of a run, neither a setting nor an environment variable: an hour is 3600 seconds in every
+    installation. Tests pass a shorter one through their own entry module.
     """
 
     hour: float = 3600.0  # seconds
 
     @property
     def scale(self) -> float:
-        """The factor by which a waiting time is shorter."""
+        """The factor by which waiting times are shorter."""
         return self.hour / 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
-    """How pages are asked for."""
+    """HTTP requests."""
 
     user_agent: str = _setting("", value_types.header_line, "The User-Agent; empty means newsdesk/VERSION (+contact).")
     contact: str = _setting(CONTACT, value_types.header_line, "A contact for publishers, part of the User-Agent.")
@@ -61,7 +61,7 @@ class Http:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Politeness:
-    """Manners towards one host."""
+    """Limits of the requests to one host."""
 
     obey_robots: bool = _setting(True, value_types.boolean, "Obey robots.txt (RFC 9309).")
     delay: float = _setting(
@@ -75,7 +75,7 @@ class Politeness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When feeds are asked."""
+    """When feeds are polled."""
 
     default: float = _setting(
         3600.0,
@@ -111,7 +111,7 @@ class Extract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """The file."""
+    """The database file."""
 
     database: str = _setting("", value_types.text, "The database, relative to this file; empty means ./news.db.")
     backup: str = _setting(
@@ -123,7 +123,7 @@ class Storage:
     )
 
     def backup_every(self, pace: Pace) -> float | None:
-        """Seconds between two backups; None for none. "daily" follows the pace, "10s" is what it says."""
+        """Return the seconds between two backups, or None. "daily" is scaled by the pace, "10s" is not."""
         if self.backup == "off":
             return None
         return value_types.seconds(self.backup) * (pace.scale if self.backup.isalpha() else 1.0)
@@ -131,7 +131,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """When something is wrong."""
+    """When the crawler is unhealthy."""
 
     max_lag: float = _setting(
         3 * 3600.0, value_types.seconds, "`status --strict` fails when a feed is overdue by more."
@@ -148,7 +148,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublisherRules:
-    """What is known of one publisher's pages: selectors (CSS), parts to remove, the article id's pattern. Data, not code."""
+    """Rules for one publisher's pages: CSS selectors, parts to remove, a pattern of the article id. Data, not code."""
 
     id: str = _setting(
         "", lambda v: value_types.patterns([v])[0], "Pattern over the address; its first group is the publisher's id."
@@ -171,7 +171,7 @@ class PublisherRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One outlet and where its news are listed."""
+    """One outlet and where its news is listed."""
 
     id: str = _setting("", value_types.text, "The source's id; from the host where it is not said.")
     name: str = _setting("", value_types.text, "The outlet's name.")
@@ -203,12 +203,12 @@ class Source:
 
     @property
     def feed_urls(self) -> tuple[tuple[str, str], ...]:
-        """(kind, address) of all that is polled; the kind of a feed is told by its first answer."""
+        """(kind, address) of everything that is polled; the kind of a feed is detected by its first response."""
         kinds = (("feed", self.feeds), ("sitemap", self.sitemaps), ("page", self.pages))
         return tuple((kind, url) for kind, urls in kinds for url in urls)
 
     def exclusion_reason(self, url: str) -> str | None:
-        """Why its own include and exclude patterns leave an address out; None where they do not."""
+        """Return why the source's include and exclude patterns exclude an address; None if they do not."""
         if self.include and not any(re.search(pattern, url) for pattern in self.include):
             return "left out by the source's include patterns"
         if any(re.search(pattern, url) for pattern in self.exclude):
@@ -218,7 +218,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """A saved search that speaks up."""
+    """A saved search with notifications."""
 
     name: str = _setting("", value_types.text, "The watch's name.")
     query: str = _setting("", value_types.text, "As in `newsdesk search`; empty finds all.")
@@ -244,7 +244,7 @@ SECTIONS: dict[str, type] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Every setting in force, the sources, and where each value came from."""
+    """All settings in force, the sources, and the origin of each value."""
 
     http: Http = field(default_factory=Http)
     politeness: Politeness = field(default_factory=Politeness)
@@ -271,7 +271,7 @@ class Config:
 
     @property
     def protected_files(self) -> tuple[Path, ...]:
-        """What no output may replace: the database with what belongs to it, and the configuration."""
+        """Files that no output may replace: the database with its companion files, and the configuration."""
         beside = tuple(self.database.with_name(self.database.name + end) for end in ("", "-wal", "-shm", ".lock"))
         return (*beside, *self.files, *((self.path,) if self.path else ()))
 
@@ -281,14 +281,14 @@ class Config:
         return {source.id: source.tags for source in self.sources}
 
     def source(self, source_id: str) -> Source | None:
-        """The source of that id."""
+        """Return the source with that id."""
         return next((s for s in self.sources if s.id == source_id), None)
 
     def select_sources(self, names: tuple[str, ...]) -> tuple[Source, ...]:
-        """The enabled sources, or those named by id or by `tag:TAG`.
+        """Return the enabled sources, or those selected by id or by `tag:TAG`.
 
         Raises:
-            ConfigError: a name that no source has.
+            ConfigError: no source has that id or tag.
         """
         if not names:
             return tuple(s for s in self.sources if s.enabled)
@@ -305,7 +305,7 @@ class Config:
 
 
 class SourceIndex:
-    """Which source an address belongs to: by host and port, else by site; the first of two that share one."""
+    """Maps addresses to sources: by host and port, else by site; the first source wins."""
 
     def __init__(self, sources: tuple[Source, ...]) -> None:
         self._by_id = {source.id: source for source in sources}
@@ -317,9 +317,9 @@ class SourceIndex:
                 self._by_site.setdefault(site(url), source)
 
     def source(self, source_id: str) -> Source | None:
-        """The source of that id."""
+        """Return the source with that id."""
         return self._by_id.get(source_id)
 
     def for_url(self, url: str) -> Source | None:
-        """The source of an address, if any."""
+        """Return the source of an address, if any."""
         return self._by_netloc.get(netloc_of(url)) or self._by_site.get(site(url))

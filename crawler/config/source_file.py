@@ -1,4 +1,4 @@
-"""The source list as a file that people edit too: tables added, changed and removed, comments and order kept (tomlkit)."""
+"""Edit the source list, which users edit too: add, change and remove tables; keeps comments and order (tomlkit)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ KEYS = ("id", "name", "url", "feeds", "sitemaps", "pages", "language", "country"
 
 
 def target_file(config: Config) -> Path:
-    """The file that `sources add` and `import` write: the one in force, else ./newsdesk.toml."""
+    """Return the file that `sources add` and `import` write: the one in force, else ./newsdesk.toml."""
     return config.path or Path("newsdesk.toml")
 
 
 def read(path: Path) -> TOMLDocument:
-    """The file as a document; empty where there is none.
+    """Return the file as a document; empty if there is none.
 
     Raises:
         ConfigError: it cannot be read.
@@ -39,7 +39,7 @@ def read(path: Path) -> TOMLDocument:
 
 
 def write(path: Path, document: TOMLDocument) -> None:
-    """Write the file in one step: a reader sees the old text or the new one, never a half.
+    """Write the file atomically: a reader gets the old text or the new one.
 
     Raises:
         ConfigError: it cannot be written.
@@ -60,7 +60,7 @@ def write(path: Path, document: TOMLDocument) -> None:
 
 
 def table_of(values: Mapping[str, Any]) -> Table:
-    """A [[source]] table of what is said; empty values are left out."""
+    """Return a [[source]] table with these values; empty ones are left out."""
     table = tomlkit.table()
     for key in KEYS:
         value = values.get(key)
@@ -75,7 +75,7 @@ def table_of(values: Mapping[str, Any]) -> Table:
 
 
 def add_sources(path: Path, sources: Iterable[Mapping[str, Any]]) -> None:
-    """Append source tables to a file, which is made where there is none."""
+    """Append source tables to a file, which is created if necessary."""
     document = read(path)
     found = document.get("source")
     tables = found if isinstance(found, AoT) else tomlkit.aot()
@@ -87,10 +87,10 @@ def add_sources(path: Path, sources: Iterable[Mapping[str, Any]]) -> None:
 
 
 def file_with(config: Config, source_id: str) -> tuple[Path, TOMLDocument, int]:
-    """The file that holds a source, and its place in it.
+    """Return the file with a source, its document, and the index of the source in it.
 
     Raises:
-        ConfigError: no file of the user's holds it.
+        ConfigError: the source is in none of the user's files.
     """
     config.select_sources((source_id,))
     for path in config.files:
@@ -111,7 +111,7 @@ def _id_of(table: Mapping[str, Any]) -> str:
 
 
 def set_enabled(config: Config, source_id: str, *, enabled: bool) -> Path:
-    """Write `enabled` into a source's table; which file that was."""
+    """Write `enabled` into a source's table; return the changed file."""
     path, document, index = file_with(config, source_id)
     document["source"][index]["enabled"] = enabled
     write(path, document)
@@ -119,10 +119,10 @@ def set_enabled(config: Config, source_id: str, *, enabled: bool) -> Path:
 
 
 def rename(config: Config, old: str, new: str) -> Path:
-    """Write another id into a source's table; which file that was.
+    """Write another id into a source's table; return the changed file.
 
     Raises:
-        ConfigError: the new id is taken.
+        ConfigError: the new id is already used.
     """
     check_id(new)
     if config.source(new) is not None:
@@ -134,7 +134,7 @@ def rename(config: Config, old: str, new: str) -> Path:
 
 
 def remove(config: Config, source_id: str) -> Path:
-    """Take a source's table out; which file that was."""
+    """Remove a source's table; return the changed file."""
     path, document, index = file_with(config, source_id)
     del document["source"][index]
     write(path, document)
@@ -142,11 +142,11 @@ def remove(config: Config, source_id: str) -> Path:
 
 
 def unique_id(wanted: str, taken: dict[str, int]) -> str:
-    """An id that no source has: the wanted one, else with a number behind it.
+    """Return an id that no source has: the wanted one, else with a number appended.
 
     Args:
-        wanted: the id that it would have alone.
-        taken: the ids that sources have, with the last number that was put behind each; what is found is added.
+        wanted: the preferred id.
+        taken: the ids in use, each with the last number that was appended to it; the result is added.
     """
     number, found = taken.get(wanted, 1), wanted
     while found in taken:
@@ -158,5 +158,5 @@ def unique_id(wanted: str, taken: dict[str, int]) -> str:
 
 
 def source_values(source: Source) -> dict[str, Any]:
-    """A source as the values of its table."""
+    """Return the values of a source's table."""
     return {key: getattr(source, key) for key in KEYS}

@@ -1,4 +1,4 @@
-"""The kinds of value a setting can have: each turns what a TOML file or the environment says into one Python value, or says why not."""
+"""Types of settings: each converts a value of TOML or the environment, or raises an error that says why not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOREVER = 100 * 365 * 86400.0
 
 
 def seconds(value: Any) -> float:
-    """A duration: a number of seconds, or "90s", "10m", "1h", "7d", "2w", "1h30m"; "daily" and the like where people say so."""
+    """Parse a duration: a number of seconds, "90s", "10m", "1h", "7d", "2w", "1h30m", "hourly", "daily" or "weekly"."""
     if isinstance(value, bool):
         raise ValueError("is not a duration")
     if isinstance(value, int | float):
@@ -30,7 +30,7 @@ def seconds(value: Any) -> float:
 
 
 def interval_or_off(value: Any) -> str:
-    """How often: "daily", "weekly", a duration, or "off"."""
+    """Validate an interval: "daily", "weekly", a duration, or "off"."""
     found = str(value).strip().lower()
     if found in {"", "off", "never", "false"}:
         return "off"
@@ -46,7 +46,7 @@ def _positive(value: float) -> float:
 
 
 def size(value: Any) -> int:
-    """Bytes: a number, or "10MiB", "500kB"."""
+    """Parse a number of bytes: a number, or "10MiB", "500kB"."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", str(value).strip().lower())
@@ -56,7 +56,7 @@ def size(value: Any) -> int:
 
 
 def boolean(value: Any) -> bool:
-    """True or false."""
+    """Parse true or false."""
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower()
@@ -68,14 +68,14 @@ def boolean(value: Any) -> bool:
 
 
 def count(value: Any) -> int:
-    """A whole number, zero or more."""
+    """Parse an integer, zero or more."""
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,18}", str(value).strip()):
         raise ValueError("must be a whole number, 0 or more")
     return int(value)
 
 
 def positive_int(value: Any) -> int:
-    """A whole number, one or more, and not absurd."""
+    """Parse an integer from 1 to 10,000."""
     found = count(value)
     if not 1 <= found <= 10_000:
         raise ValueError("must be between 1 and 10000")
@@ -83,7 +83,7 @@ def positive_int(value: Any) -> int:
 
 
 def workers(value: Any) -> int:
-    """A number of processes; 0 is one a core."""
+    """Parse a number of processes; 0 means one per core."""
     found = count(value)
     if found > 64:
         raise ValueError("must be at most 64")
@@ -91,7 +91,7 @@ def workers(value: Any) -> int:
 
 
 def fraction(value: Any) -> float:
-    """A share, from 0 to 1."""
+    """Parse a share, from 0 to 1."""
     found = number(value)
     if found > 1:
         raise ValueError("must be between 0 and 1")
@@ -99,7 +99,7 @@ def fraction(value: Any) -> float:
 
 
 def header_line(value: Any) -> str:
-    """A text that can stand in a header."""
+    """Validate text that may be used in a header."""
     found = text(value)
     if re.search(r"[\x00-\x1f\x7f]", found):
         raise ValueError("must be one line without control characters")
@@ -107,7 +107,7 @@ def header_line(value: Any) -> str:
 
 
 def proxy(value: Any) -> str:
-    """A proxy's address, or nothing."""
+    """Validate a proxy's address; may be empty."""
     found = text(value)
     if found and not found.startswith(("http://", "https://", "env:")):
         raise ValueError('must be an address like "http://proxy.example:3128"')
@@ -115,7 +115,7 @@ def proxy(value: Any) -> str:
 
 
 def number(value: Any) -> float:
-    """A number, zero or more."""
+    """Parse a number, zero or more."""
     try:
         result = float(value)
     except (TypeError, ValueError):
@@ -126,14 +126,14 @@ def number(value: Any) -> float:
 
 
 def text(value: Any) -> str:
-    """A string; `env:NAME` stays as it is and is read where it is used, so that no dump of the settings holds a secret."""
+    """Validate a string; `env:NAME` is resolved only where it is used, so that dumped settings contain no secrets."""
     if not isinstance(value, str):
         raise ValueError("must be text in quotes")
     return value
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """A list of strings; one string is a list of one, and commas part it where it came from the environment."""
+    """Parse a list of strings; a single string is split at commas, as in the environment."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
@@ -142,7 +142,7 @@ def texts(value: Any) -> tuple[str, ...]:
 
 
 def notify_targets(value: Any) -> tuple[str, ...]:
-    """Where messages go: "https://…" (a webhook), "exec:COMMAND", an address that Apprise knows, or `env:NAME` of any of them."""
+    """Validate receivers of messages: "https://…" (a webhook), "exec:COMMAND", an Apprise address, or `env:NAME`."""
     found = texts(value)
     for n, receiver in enumerate(found, 1):
         if not re.fullmatch(r"exec:\s*\S.*|env:\w+|[A-Za-z][A-Za-z0-9+.-]*://[^\s\x00-\x1f]+", receiver):
@@ -153,7 +153,7 @@ def notify_targets(value: Any) -> tuple[str, ...]:
 
 
 def watch_events(value: Any) -> tuple[str, ...]:
-    """What a watch tells of."""
+    """Validate the events that a watch reports."""
     found = texts(value)
     if not found:
         raise ValueError('names no event; name "new", "edited", "silent" or "vanished"')
@@ -164,14 +164,14 @@ def watch_events(value: Any) -> tuple[str, ...]:
 
 
 def digest_interval(value: Any) -> str:
-    """How often a watch speaks."""
+    """Validate how often a watch sends messages."""
     if value not in {"instant", "hourly", "daily"}:
         raise ValueError('must be "instant", "hourly" or "daily"')
     return str(value)
 
 
 def patterns(value: Any) -> tuple[str, ...]:
-    """Regular expressions."""
+    """Validate regular expressions."""
     found = (value,) if isinstance(value, str) else texts(value)
     for pattern in found:
         try:
@@ -182,7 +182,7 @@ def patterns(value: Any) -> tuple[str, ...]:
 
 
 def durations(value: Any) -> tuple[float, ...]:
-    """A list of durations, ascending."""
+    """Parse a list of durations and sort it."""
     found = texts(value) if isinstance(value, str) else value
     if not isinstance(found, list | tuple):
         raise ValueError("must be a list of durations")
@@ -190,7 +190,7 @@ def durations(value: Any) -> tuple[float, ...]:
 
 
 def networks(value: Any) -> tuple[str, ...]:
-    """IP networks in CIDR form."""
+    """Validate IP networks in CIDR form."""
     found = texts(value)
     for part in found:
         try:
@@ -201,7 +201,7 @@ def networks(value: Any) -> tuple[str, ...]:
 
 
 def ports(value: Any) -> tuple[str, ...]:
-    """Ports and ranges of ports."""
+    """Validate ports and ranges of ports."""
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
         raise ValueError("must be a list of ports")
@@ -213,7 +213,7 @@ def ports(value: Any) -> tuple[str, ...]:
 
 
 def headers(value: Any) -> tuple[tuple[str, str], ...]:
-    """A table of header names and values."""
+    """Validate a table of header names and values."""
     if not isinstance(value, Mapping):
         raise ValueError("must be a table of header names and values")
     for name, content in value.items():
@@ -227,7 +227,7 @@ def headers(value: Any) -> tuple[tuple[str, str], ...]:
 
 
 def resolve_env(value: str) -> str:
-    """What `env:NAME` stands for; any other text is itself.
+    """Return the value of `env:NAME`; any other text unchanged.
 
     Raises:
         KeyError: the variable is not set.
@@ -236,7 +236,7 @@ def resolve_env(value: str) -> str:
 
 
 def format_duration(value: float) -> str:
-    """A duration as a person writes it: 5400 is "1h30m"."""
+    """Format a duration for people: 5400 is "1h30m"."""
     rest, parts = round(value), []
     for unit in ("d", "h", "m"):
         amount, rest = divmod(rest, _UNITS[unit])

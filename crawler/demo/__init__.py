@@ -1,1 +1,1 @@
-"""The bundled news web."""
+"""The bundled news sites of `newsdesk demo`."""

@@ -1,7 +1,7 @@
-"""A small news web on loopback: the invented outlets of config/demo.toml, each a site of its own on a port of its own.
+"""Serve news sites on loopback: the invented outlets of config/demo.toml, each on its own port.
 
-It behaves as real ones do: ETags, robots.txt, RSS, Atom and JSON feeds, a consent wall, a feed that is no feed, and an article whose text is changed
-without its modified time admitting it.
+They behave like real sites: ETags, robots.txt, RSS, Atom and JSON feeds, a consent wall, a feed address without a feed,
+and an article whose text changes without a new modified time.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-HOUR = 4  # seconds that stand for the hour between the two crawls
+HOUR = 4  # seconds that represent an hour between the two crawls
 _WALL = """<!doctype html><html lang="de"><head><title>Ihre Privatsphäre</title></head><body><main><h1>Wir schätzen Ihre Privatsphäre</h1>
 <p>Wir und unsere 214 Partner speichern Cookies auf Ihrem Gerät. Bitte allen Cookies zustimmen, um mit Werbung weiterlesen zu können.</p><button>Alle akzeptieren</button></main></body></html>"""
 
 
 @dataclass(slots=True)
 class Outlet:
-    """One site: what it is told to serve, and where it stands."""
+    """One site: its specification and its address."""
 
     spec: dict[str, Any]
     now: datetime
@@ -36,11 +36,11 @@ class Outlet:
 
     @property
     def feed_path(self) -> str:
-        """Where its feed is."""
+        """The path of its feed."""
         return "/feed.json" if self.spec["format"] == "json" else "/feed.xml"
 
     def answer(self, path: str) -> tuple[int, str, str]:
-        """(status, media type, body) for a path."""
+        """Return (status, media type, body) for a path."""
         if path == "/robots.txt":
             return 200, "text/plain", "User-agent: *\nDisallow: /search\n"
         if path == self.feed_path:
@@ -58,23 +58,23 @@ class Outlet:
 
     @property
     def articles(self) -> list[dict[str, Any]]:
-        """Its articles, now."""
+        """The articles, in the current state."""
         return [article for article in self.spec.get("article", []) if self.edited or not article.get("late")]
 
     def published(self, article: dict[str, Any]) -> datetime:
-        """When an article was published: so many hours before the demo."""
+        """Return when an article was published: its number of hours before the demo."""
         return self.now - timedelta(hours=article["hours"], minutes=7)
 
     def title(self, article: dict[str, Any]) -> str:
-        """Its headline, now."""
+        """Return the headline, in the current state."""
         return str(article.get("edited_title", article["title"]) if self.edited else article["title"])
 
     def text(self, article: dict[str, Any]) -> list[str]:
-        """Its paragraphs, now."""
+        """Return the paragraphs, in the current state."""
         return list(article["edited"] if self.edited and "edited" in article else article["text"])
 
     def page(self, article: dict[str, Any]) -> str:
-        """The article's page."""
+        """Return the article's page."""
         when, title, caption = self.published(article).isoformat(), self.title(article), article.get("caption")
         modified = self.now.isoformat() if self.edited and article.get("admitted") else when
         picture = f"{self.base}/{article['slug']}.jpg"
@@ -168,7 +168,7 @@ def _handler(outlet: Outlet) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     return Handler
 
@@ -189,7 +189,7 @@ def demo_sites(file: Path, now: datetime) -> Iterator[list[Outlet]]:
 
 
 def configuration(outlets: list[Outlet]) -> str:
-    """A configuration for the outlets, as TOML."""
+    """Return a configuration for the outlets, as TOML."""
     import tomlkit
 
     document = tomlkit.document()

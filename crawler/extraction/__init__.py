@@ -1,1 +1,1 @@
-"""A page's bytes to an Extraction: text and metadata with their evidence. Pure."""
+"""Turn a page's bytes into an Extraction: text and metadata with their provenance. Pure."""

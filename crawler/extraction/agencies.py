@@ -1,4 +1,4 @@
-"""Which wire service a text came from, by its byline or by "(Reuters)" at its start or end. Pure."""
+"""Find the wire service that wrote a text: from its byline, or from "(Reuters)" at its start or end. Pure."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _TEXT_AGENCY = {
 
 
 def agency_of(name: str) -> str | None:
-    """The wire service that a byline's part names; None where it names none."""
+    """Return the wire service that one part of a byline names, or None."""
     return next((agency for agency, pattern in _AUTHOR_AGENCY.items() if pattern.match(name)), None)
 
 
 def find_agency(fields: Mapping[str, Any], provenance: Provenance, text: str) -> tuple[str | None, str]:
-    """The wire service that wrote it: from the byline, else from "(Reuters)" at the text's start or end."""
+    """Return the wire service and its source: the byline, else "(Reuters)" at the text's start or end."""
     line = f"{'; '.join(fields.get('authors', ()))}; {provenance.get('authors', {}).get('raw') or ''}"
     for part in re.split(r"[/,;|]| (?:with|and|und|mit|et|y|for|via) ", line):
         if agency := agency_of(part.strip()):

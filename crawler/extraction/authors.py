@@ -1,4 +1,7 @@
-"""Who wrote it: names from JSON-LD, byline markup, meta elements and the text, without "By", addresses, job titles and the outlet's own name. Pure."""
+"""Author names from JSON-LD, byline markup, meta elements and the text. Pure.
+
+Names are cleaned of "By", addresses, job titles and the outlet's own name.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from crawler.extraction.page import Page, text_of
 from crawler.extraction.structured_data import StructuredData, text_value
 from crawler.text.clean import one_line
 
-MOST = 20  # names of one article; more is a masthead
+MOST = 20  # names per article; more is a masthead
 _BY = re.compile(
     r"^(?:by|von|par|por|di|da|door|av|af|от|van|przez|yazan|haber|text|texte|texto|testo|tekst|foto)(?:\s*+:)?\s++(?=\S)|^(?:written|reported|posted|published)\s++by(?:\s*+:)?\s++|"
     r"^(?:автор|текст|autor|author|autore|auteur|autorin|verfasser|escrito por|publicado por|written by)\s*:\s*|^作者\s*[:：]\s*|^文\s*[:：/]\s*",
@@ -32,14 +35,14 @@ _TITLE = re.compile(
     r"\s{1,9}@\w{1,60}$|\s{1,9}(?:기자|특파원|記者|特派員)$|\s{0,9}\((?:text|words|foto|photos?|pictures)[^()]{0,300}\)$",
     re.IGNORECASE,
 )
-_SMALL = re.compile(r"[a-zà-ÿ]{1,12}$")  # "and", "mit", "unserer": no name among several parts
+_SMALL = re.compile(r"[a-zà-ÿ]{1,12}$")  # "and", "mit", "unserer": not a name when the value has several parts
 _SLUG = re.compile(r"[a-z]+(?:-[a-z]+)+$")
 _METAS = ("article:author", "author", "parsely-author", "dc.creator", "byl", "sailthru.author", "citation_author", "articleauthor", "cxenseparse:author", "og:article:author")  # fmt: skip
 _JOB = re.compile(
     r"\b(?:reporter|writer|editor|correspondent|journalist|columnist|producer|redakteur(?:in)?|korrespondent(?:in)?|reporter(?:in)?|ressort|team lead|contributor|staff|desk)$",
     re.IGNORECASE,
 )
-# "By Anna Smith" as a line of its own under the headline, whatever it is marked as.
+# "By Anna Smith" on its own line under the headline, whatever its markup.
 _BY_LINE = re.compile(
     r"(?:By|BY|by|von|par|Von|Par|Por|Di|Door|Av|Af|Автор:?|Text:|Autor(?:in)?:|Autore:|Auteur:)\s+([^\W\d_][\w'’.-]+(?:\s+[^\W\d_][\w'’.-]*){1,4})(?:\s*[,|•·–-].{0,60})?$"
 )
@@ -50,17 +53,17 @@ _PERSON_PAGE = re.compile(
 _NAME = re.compile(r"[^\W\d_a-zà-ÿ][\w'’.-]+(?: [^\W\d_][\w'’.-]*){1,4}")
 _ONLY_NAMES = re.compile(r"[^\W\d_][\w'’.-]+ [^\W\d_][\w'’-]+(?:[ /][^\W\d_][\w'’.-]+){0,5}")
 _LABEL = re.compile(r"(?:author|autor(?:in)?(?:/autor)?|auteur|autore|autor/a|автор|yazar|作者)\s*:?", re.IGNORECASE)
-_FAR = 3000  # elements of a page that are looked at at all
-_BEFORE, _AFTER = 60, 120  # elements around the headline in which an article's own byline stands
-_NEAR = 80  # elements after the headline in which a byline stands
+_FAR = 3000  # elements of a page that are searched
+_BEFORE, _AFTER = 60, 120  # elements before and after the headline in which the article's own byline is searched
+_NEAR = 80  # elements after the headline in which a "By Anna Smith" line is searched
 _STRUCTURED = {"name", "givenName", "familyName"}
 
 
 def find_authors(page: Page, said: StructuredData, marks: ElementRoles) -> tuple[tuple[str, ...], str, list[str]]:
-    """Every author, where the names came from ("" where there are none), and what stood there.
+    """Return all authors, the source of the names ("" if there are none), and the raw values.
 
-    JSON-LD names persons best; but some sites put only the first author there, and a byline that names all of them and more is the
-    fuller one; and some name themselves there, when the byline names the person.
+    JSON-LD is the best source for persons, with two exceptions. Some sites list only the first author there; then a
+    byline with those authors and more is used. Some sites list only the outlet there; then the byline names the person.
     """
     outlet = OutletNames(page.url, said)
     persons, bodies = _declared(said)
@@ -89,7 +92,7 @@ def find_authors(page: Page, said: StructuredData, marks: ElementRoles) -> tuple
 
 
 def guess_authors(url: str, said: StructuredData, text: str) -> tuple[tuple[str, ...], str]:
-    """The names in one of the first paragraphs where it is nothing but names; and the paragraph."""
+    """Return the names in one of the first paragraphs if it contains only names, and that paragraph."""
     outlet = OutletNames(url, said)
     for line in text.split("\n\n")[:4]:
         named = len(line) < 60 and _ONLY_NAMES.fullmatch(line) and (line.istitle() or line.isupper())
@@ -99,7 +102,7 @@ def guess_authors(url: str, said: StructuredData, text: str) -> tuple[tuple[str,
 
 
 def _declared(said: StructuredData) -> tuple[list[str], list[str]]:
-    """(persons, organisations) that the page's JSON-LD names as authors."""
+    """Return (persons, organisations) that the page's JSON-LD lists as authors."""
     persons: list[str] = []
     bodies: list[str] = []
     known = {str(node["@id"]): node for node in said.nodes if node.get("@id") and node.get("name")}
@@ -134,12 +137,12 @@ def _names(value: Any) -> list[str]:
 
 
 def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[str]]:
-    """The texts of each byline: of the elements marked as authors in it, else its own.
+    """Yield the texts of each byline: of the author elements inside it, else of the byline element itself.
 
     Args:
         page: the page.
-        marks: its marked elements.
-        near: only those around the headline; other articles' cards stand further on.
+        marks: its elements by role.
+        near: search only around the headline; further on are the cards of other articles.
     """
     around = _around(page, marks) if near else set(page.nodes[:_FAR])
     around_links = (
@@ -154,7 +157,7 @@ def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[st
     people = [node for node in marks["author"] if node in around and len(text_of(node)) <= 80] or [
         inner for node in marks["person"] if node in around for inner in node.iter() if inner.get("itemprop") == "name"
     ]
-    if not people:  # what links to a person's page, whatever it is called
+    if not people:  # fall back to links to a person's page
         people = [a for a in around_links if _NAME.fullmatch(" ".join(text_of(a).split()))]
     people = people[:MOST]
     for line in [node for node in marks["byline"] if node in around and 2 < len(text_of(node)) <= 160][:MOST]:
@@ -168,7 +171,7 @@ def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[st
 
 
 def _around(page: Page, marks: ElementRoles) -> set[Any]:
-    """The elements around the headline; all where there is none."""
+    """Return the elements around the headline, or the first _FAR elements if there is no headline."""
     if not marks["h1"]:
         return set(page.nodes[:_FAR])
     at = page.nodes.index(marks["h1"][0])
@@ -176,7 +179,7 @@ def _around(page: Page, marks: ElementRoles) -> set[Any]:
 
 
 def _pieces(node: Any) -> str:
-    """An author element's text, what stands in elements of their own apart: "By", "Anna Smith", "Travel Editor"."""
+    """Return an author element's text, nested elements separated by " | ": "By | Anna Smith | Travel Editor"."""
     pieces = [piece for text in node.itertext() if (piece := " ".join(text.split()).strip(" ,"))]
     if len(pieces) == 2 and all(" " not in piece for piece in pieces):  # first and family name
         return " ".join(pieces)
@@ -184,7 +187,7 @@ def _pieces(node: Any) -> str:
 
 
 def _line_below(marks: ElementRoles) -> list[str]:
-    """The name in a line "By Anna Smith" that follows the headline closely."""
+    """Return the name from a line "By Anna Smith" shortly after the headline."""
     for heading in marks["h1"][:1]:
         for count, node in enumerate(heading.xpath("following::*")):
             if count > _NEAR:
@@ -202,7 +205,7 @@ def _line_below(marks: ElementRoles) -> list[str]:
 
 
 class OutletNames:
-    """What an outlet calls itself: none of it is an author."""
+    """The names of an outlet, which are never authors."""
 
     def __init__(self, url: str, said: StructuredData) -> None:
         host = (urlsplit(url).hostname or "").removeprefix("www.")
@@ -219,7 +222,7 @@ class OutletNames:
         self.label = host.split(".")[-2] if "." in host else host
 
     def clean(self, raw: Iterable[str]) -> tuple[str, ...]:
-        """The names in these texts, each once; a slug of a name that is there already is not another one."""
+        """Return the names in these texts without repetitions; a slug of a name already found does not count again."""
         found: dict[str, str] = {}
         for item in raw:
             parts = split_names(item)
@@ -243,7 +246,7 @@ class OutletNames:
         ]  # "Anna Smith, Associated Press": the agency is a field of its own
 
     def is_it(self, name: str) -> bool:
-        """Whether a name is the outlet's."""
+        """Return whether a name is the outlet's."""
         return (
             _fold(name) in self.names
             or (len(self.host) > 4 and self.host in name.casefold())
@@ -256,14 +259,14 @@ def _fold(name: str) -> str:
 
 
 def split_names(raw: str) -> list[str]:
-    """One author value that holds several names; nothing where it is a paragraph."""
+    """Split an author value into names; empty if the value is a paragraph."""
     if len(raw) > 400:
         return []
     return [part for part in _AND.split(_BY.sub("", " ".join(raw.split()))) if part]
 
 
 def clean_name(raw: str) -> str | None:
-    """A name as it is kept: no "By", no job title, no address."""
+    """Return a name without "By", job title and address; None if it is not a name."""
     text = _TITLE.sub("", _BY.sub("", one_line(raw)).strip(" ,;|·•-–—:/")).strip(" ,;|·•-–—:/")
     if (
         not text

@@ -1,7 +1,8 @@
-"""What stands beside an article on its page (menus, shares, related links, captions, promotions), taken out of the tree before its text is looked for. Pure.
+"""Remove boilerplate (menus, share buttons, related links, captions, promotions) before text extraction. Pure.
 
-Told by structure first: how much running text an element holds, and how much of it is links. Class words only decide about elements
-that hold little of the page's running text, so a site's own naming can cost it a box, never the article.
+Structure decides first: how much running text an element contains, and how much of it is links. Class names only
+decide about elements with little of the page's running text, so a misleading class name can cost a box, but never
+the article.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any
 
 from lxml.etree import strip_tags
 
-PROSE = 80  # characters outside of links that make a block running text
-HOLDS = 0.25  # share of the page's running text from which an element is never dropped for its name
+PROSE = 80  # characters outside of links from which a block counts as running text
+HOLDS = 0.25  # share of the page's running text from which an element is never removed for its name
 _LINKS = 0.9  # share of links from which a block is a link and not a sentence
-_LINK_LINE = 200  # characters; a longer one made of links is an article that quotes much
+_LINK_LINE = 200  # characters; a longer line made of links is an article with many quotations
 _NEVER_TEXT = (
     "script", "style", "noscript", "svg", "button", "template", "select", "textarea", "iframe", "link", "meta", "input", "object", "embed", "canvas", "audio", "video", "source",
 )  # fmt: skip
@@ -58,7 +59,7 @@ def _words(*alternatives: str) -> re.Pattern[str]:
     return re.compile(rf"(?:^|[_-])(?:{'|'.join(alternatives)})(?:$|[_-])", re.IGNORECASE)
 
 
-# Never a part of the article, whatever it holds.
+# Never part of the article, whatever the element contains.
 _NAMES = _words(
     r"newsletters?|newsletter-?\w+|recirc\w*|outbrain\w*|taboola\w*|advert\w*|ad(?:s|box|slot|unit|wrapper|container)?|sponsor(?:ed|s)?|affiliate\w*",
     r"shar(?:e|ing)(?:s|r|rs|bar|buttons?|links?|tools?)?|sharedaddy|addthis\w*",
@@ -71,13 +72,14 @@ _NAMES = _words(
     r"tags|tag-?list|keywords|print-?only|visually-?hidden|sr-?only|screen-?reader(?:-?text)?",
     r"modal|popup|lightbox|ratings?|poll|survey|feedback|placeholder",
 )
-# Links to other articles where they hold links; a standfirst, a pull quote or a box where they hold none ("teaser" is German for standfirst).
+# Boilerplate if the element contains links; otherwise a standfirst, a pull quote or a box ("teaser" is German for
+# standfirst).
 _NAMES_OF_LINKS = _words(
     r"related\w*|recommend\w*|read-?more\w*|more-?(?:stories|news|articles|links|on|from)|see-?also|also-?read|you-?may\w*|promos?|promotions?",
     r"sidebars?|widgets?|topics|trending|popular|most-?(?:read|viewed|popular|shared|recent|commented)|latest(?:-?\w+)?",
     r"teasers?|carousel|toc|table-?of-?contents|quiz",
 )
-# What a block is tagged with, or how it is shown: not what it is.
+# Class names for a block's tags or display state; they do not say what the block is.
 _STATE = re.compile(
     r"^(?:tag|category|has|is|js|format|status|type|post|label|u|no|with|without|and)[-:_]|[-_](?:hidden|open|closed|enabled|disabled|active|embed)$",
     re.IGNORECASE,
@@ -93,24 +95,24 @@ _LEAD = re.compile(
 
 @dataclass(slots=True)
 class Measures:
-    """Characters below each element of a tree: all, those in links, those in blocks of running text (its own block included)."""
+    """Characters below each element: in total, in links, and in blocks of running text (its own block included)."""
 
     order: list[Any]
     size: dict[Any, int]
     linked: dict[Any, int]
     prose: dict[Any, int]
-    leaves: set[Any]  # blocks that hold no other block: paragraphs, whatever their tag
+    leaves: set[Any]  # blocks without nested blocks: paragraphs, whatever their tag
 
 
 def measure(body: Any) -> Measures:
-    """Measure a tree in one walk; a tenth of the cost of a page, so it is written for speed."""
+    """Measure a tree in one walk; optimized, as it takes a tenth of a page's processing time."""
     order: list[Any] = []
     size: dict[Any, int] = {}
     for node in body.iter():
         if isinstance(node.tag, str):
             order.append(node)
             size[node] = len(text.strip()) if (text := node.text) else 0
-        elif node.tail and (parent := node.getparent()) is not None:  # text behind a comment
+        elif node.tail and (parent := node.getparent()) is not None:  # text after a comment
             size[parent] += len(node.tail.strip())
     linked = dict.fromkeys(order, 0)
     prose = dict.fromkeys(order, 0)
@@ -137,13 +139,13 @@ def measure(body: Any) -> Measures:
 
 
 def body_of(tree: Any) -> Any:
-    """The body element, or the tree where it has none."""
+    """Return the body element, or the tree if it has none."""
     body = tree.find("body") if tree.tag == "html" else None
     return tree if body is None else body
 
 
 def remove_boilerplate(tree: Any) -> None:
-    """Take out, in place, what stands beside the article."""
+    """Remove boilerplate elements from the tree, in place."""
     body = body_of(tree)
     for node in list(body.iter(*_NEVER_TEXT)):
         if (parent := node.getparent()) is not None:
@@ -166,7 +168,10 @@ def remove_boilerplate(tree: Any) -> None:
 
 
 def is_boilerplate(node: Any, measures: Measures, all_prose: int) -> bool:
-    """Whether an element's tag, role or name puts it beside the article, and it holds no large part of the page's running text."""
+    """Return whether tag, role or name mark an element as boilerplate.
+
+    An element with a large part of the page's running text is never boilerplate.
+    """
     if measures.prose[node] and measures.prose[node] >= HOLDS * all_prose:
         return False
     if node.tag in _BESIDE_TAGS or node.get("role") in _BESIDE_ROLES:
@@ -182,7 +187,10 @@ def is_boilerplate(node: Any, measures: Measures, all_prose: int) -> bool:
 
 
 def _short_paragraphs(node: Any, measures: Measures, all_prose: int) -> bool:
-    """Whether a page writes in paragraphs too short to be told from labels (Chinese ones are), and the element holds a good share of all its text."""
+    """Return whether an element has a good share of the text of a page whose paragraphs are too short to detect.
+
+    Chinese paragraphs, for example, are as short as labels.
+    """
     body = measures.order[0]
     every = measures.size[body] - measures.linked[body]
     return all_prose < 0.5 * every and measures.size[node] - measures.linked[node] >= HOLDS * every
@@ -190,7 +198,7 @@ def _short_paragraphs(node: Any, measures: Measures, all_prose: int) -> bool:
 
 @lru_cache(maxsize=32768)
 def _says(name: str) -> int:
-    """What one class word or id says: 2 never article, 1 links elsewhere if it holds links, 0 nothing."""
+    """Rate one class name or id: 2 never article, 1 boilerplate if the element contains links, 0 no evidence."""
     name = _CAMEL.sub("-", name)
     if len(name) < 2 or len(name) > 100 or _STATE.search(name):
         return 0
@@ -198,7 +206,7 @@ def _says(name: str) -> int:
 
 
 def _points_elsewhere(node: Any, measures: Measures) -> bool:
-    """A paragraph, item or heading that is nothing but a link, or says "Read more:" with one."""
+    """Return whether a paragraph, item or heading is only a link, or "Read more:" with a link."""
     size = measures.size[node]
     linked = measures.linked[node]
     if not size or node not in measures.leaves:
@@ -209,9 +217,9 @@ def _points_elsewhere(node: Any, measures: Measures) -> bool:
 
 
 def flatten_inline_floods(tree: Any) -> bool:
-    """Take the inline tags out of an element that holds a thousand and more of them, their text staying; whether there was one.
+    """Remove the inline tags, not their text, from elements with 1,000 or more of them; return whether there were any.
 
-    A paragraph of 14,000 `<b>` costs trafilatura 17 seconds (EXTRACTION: "Pathological"); their text is all that is kept of them anyway.
+    A paragraph of 14,000 `<b>` takes trafilatura 17 seconds; only the text of such elements is used anyway.
     """
     flooded = [
         node for node in tree.iter() if len(node) >= _FLOOD and sum(child.tag in _INLINE for child in node) >= _FLOOD
@@ -222,10 +230,10 @@ def flatten_inline_floods(tree: Any) -> bool:
 
 
 def merge_split_body(body: Any, measures: Measures) -> bool:
-    """Move an article's parts together where the site sets it in several containers of one make; whether there were any.
+    """Merge the body of an article that a site splits over several similar containers; return whether it was split.
 
-    Wired and The New Yorker break a long text into containers between which advertisements stand; an extractor that looks for one
-    container keeps half of it (EXTRACTION: "bodies split over containers").
+    Wired and The New Yorker split a long text into containers with advertisements between them. An extractor that
+    searches for one container finds only half of it (docs/decisions/0009).
     """
     direct: defaultdict[Any, int] = defaultdict(int)
     for node in measures.order:
@@ -257,7 +265,10 @@ def merge_split_body(body: Any, measures: Measures) -> bool:
 
 
 def densest_element(body: Any, measures: Measures) -> Any:
-    """The smallest element that holds four fifths of the running text that its parent holds, all the way down: a second opinion."""
+    """Return the smallest element with most of the running text, as a second opinion.
+
+    Descends as long as one child has four fifths of its parent's running text.
+    """
     node = body
     while True:
         inner = next(

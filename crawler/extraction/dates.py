@@ -1,6 +1,7 @@
-"""When it was published: by what the page declares, by the day in its address, by the line under its headline, by htmldate's search. Pure.
+"""Publication date: declared by the page, in its address, below the headline, or guessed by htmldate. Pure.
 
-The world's own string and where it stood are kept beside the date. A midnight that a content system fills in is a day and no time.
+The original string and its source are stored with the date. Midnight is often a default of the content system, so it
+is read as a date without a time.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from crawler.extraction.structured_data import StructuredData, text_value
 from crawler.text.dates import read_date
 from storage.records import parse_utc
 
-URL_DAYS = 2  # days by which a page's date may be later than the day in its address
-_BEFORE, _NEAR = 20, 60  # elements before and after the headline in which the page shows its date,
-_FIRST = 400  # and elements of a page without one
+URL_DAYS = 2  # days by which a page's date may be later than the date in its address
+_BEFORE, _NEAR = 20, 60  # elements before and after the headline in which a shown date is searched
+_FIRST = 400  # elements that are searched on a page without a headline
 _METAS = (
     "date", "dc.date.issued", "dc.date", "parsely-pub-date", "sailthru.date", "pubdate", "publish-date", "publication_date", "datepublished", "cxenseparse:recs:publishtime",
 )  # fmt: skip
@@ -40,7 +41,7 @@ _MIDNIGHT = re.compile(r"T00:00:00(?:Z|[+-]\d{2}:\d{2})$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A date as it is kept (ISO 8601 in the zone that was written, or a day alone), where it stood, and what stood there."""
+    """A date as stored (ISO 8601 in the zone of the page, or a date only), its source, and the raw value."""
 
     date: str
     source: str
@@ -50,10 +51,10 @@ class Published:
 def find_published(
     page: Page, said: StructuredData, rules: PublisherRules, marks: ElementRoles, now: datetime
 ) -> Published | None:
-    """The date that the page declares or shows; None where only a guess could find one.
+    """Return the date that the page declares or shows; None if only a guess could find one.
 
-    A day alone gives way to a moment on that day which stands elsewhere. An earlier day in the address, or shown by itself under the
-    headline, tells when it was published, where the declared date moves with each edit.
+    A date without a time is replaced by a time on the same day from another source. Some declared dates move with each
+    edit; then an earlier date in the address, or one by itself below the headline, is the publication date.
     """
     read = [found for source, raw in _declared(page, said, rules, marks) if (found := _read(source, raw, now))]
     if not read:
@@ -62,11 +63,11 @@ def find_published(
     if len(first.date) == 10:
         first = next((found for found in read if len(found.date) > 10 and found.date[:10] == first.date), first)
     told = day_in(page.url, now)
-    if told and first.source == _LINE and first.date[:10] != told:  # a line may tell when it happened
+    if told and first.source == _LINE and first.date[:10] != told:  # the line may give the date of the event
         return Published(date=told, source="address", raw=page.url)
     if (
         not told and first.source != "json-ld"
-    ):  # other articles' days stand near a headline too: datePublished is the better word
+    ):  # dates of other articles may be near a headline too, so datePublished takes precedence
         told = next((f.date[:10] for f in read if f.source == _LINE), None)
     if told and first.source != "rules" and (parse_utc(first.date) - parse_utc(told)).days > URL_DAYS:
         return next((f for f in read if f.date[:10] == told), Published(date=told, source="address", raw=page.url))
@@ -100,7 +101,10 @@ def _moment_of(node: Any) -> str | None:
 
 
 def _times(marks: ElementRoles) -> list[Any]:
-    """The time elements of the article: those that share its h1's nearest container that holds any; all where there is no h1."""
+    """Return the article's time elements: those in the closest container that the h1 shares with any.
+
+    All time elements are returned if there is no h1, or no such container.
+    """
     times = [node for node in marks["time"] if node.get("datetime")]
     for heading in marks["h1"][:1]:
         for holder in heading.iterancestors():
@@ -113,9 +117,9 @@ def _times(marks: ElementRoles) -> list[Any]:
 
 
 def _shown(page: Page, marks: ElementRoles) -> Iterator[str]:
-    """Dates in short lines just before and after the headline; one that says it is of an update comes last.
+    """Yield dates in short lines just before and after the headline; dates of an update come last.
 
-    Where there is no headline, only lines that are nothing but a date count, in the first part of the page.
+    On a page without a headline, only lines that consist of a date count, in the first part of the page.
     """
     late: list[str] = []
     places = [page.nodes.index(heading) for heading in marks["h1"][:3]]
@@ -141,16 +145,16 @@ def _shown(page: Page, marks: ElementRoles) -> Iterator[str]:
 
 
 def day_in(url: str, now: datetime) -> str | None:
-    """The day that an address's path holds: /2020/02/11/, /2020-02-11-, /20200211/."""
+    """Return the date in an address's path: /2020/02/11/, /2020-02-11-, /20200211/."""
     match = _DAY_IN.search(urlsplit(url).path)
     return read_date("-".join(part for part in match.groups() if part), now=now) if match else None
 
 
 def guess_day(page: Page, now: datetime) -> str | None:
-    """The day that htmldate finds in the page's markup.
+    """Return the date that htmldate finds in the page's markup.
 
-    Without its extensive search: of 477 pages that found nine more days of which seven were the first of January of a copyright line,
-    and it loads dateparser, a second and 60 MB a process.
+    The extensive search is off: on 477 pages it found nine more dates, of which seven were the first of January of a
+    copyright line, and it loads dateparser, which costs a second and 60 MB per process.
     """
     from htmldate import find_date
 

@@ -1,4 +1,4 @@
-"""What one page says, as a value. Pure, and cheap to import; extractor.py makes it."""
+"""The result of extracting one page. Pure, and cheap to import; extractor.py creates it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 
 Provenance = dict[str, dict[str, str | None]]
 
-# A page asked for again after an hour, six hours, a day: the article is behind it (DESIGN, Walls).
+# An article is behind these pages: they are requested again after 1, 6 and 24 hours.
 WALLS = ("consent wall", "login wall", "paywall", "needs JavaScript")
-# No article stands at such an address now.
+# Problems of pages that are not an article.
 NON_ARTICLES = ("soft 404", "section page", "bot challenge", "empty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
-    """What one page says. Times are ISO 8601 text in the zone that the page wrote, or a day alone; everything but the address may be missing."""
+    """The content of one page; every field except the address may be missing.
+
+    Times are ISO 8601 text in the zone of the page, or a date only.
+    """
 
     url: str
     canonical_url: str | None = None
@@ -37,7 +40,7 @@ class Extraction:
     agency: str | None = None
     kind: str = "article"
     completeness: str = "full"
-    problem: str | None = None  # why the page is no article: "consent wall", "soft 404", …; see judgement.py
+    problem: str | None = None  # why the page is not an article: "consent wall", "soft 404", …; see page_type.py
     publisher_id: str | None = None
     extractor: str = ""
     provenance: Provenance = field(default_factory=dict)

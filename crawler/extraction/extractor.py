@@ -1,6 +1,6 @@
-"""One page in, one Extraction out: what the page says, by itself, without the feed and without what is held. Pure; runs in worker processes.
+"""Extract one page, without the feed and without the store. Pure; runs in worker processes.
 
-bytes -> Page (one parse) -> structured data -> fields -> text -> what kind of page it is (page_type.py).
+bytes -> Page (one parse) -> structured data -> fields -> text -> page type (page_type.py).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from crawler.urls import canonical_url, site
 
 @lru_cache(maxsize=1)
 def extractor_name() -> str:
-    """What extracted a text, for the record."""
+    """Return the extractor's name and version, as stored with each text."""
     return f"newsdesk 2, trafilatura {version('trafilatura')}"
 
 
@@ -40,13 +40,13 @@ def extract(
     """Extract one page.
 
     Args:
-        body: the page as it came, content-encoding undone.
+        body: the page's bytes, without content-encoding.
         url: its final address.
-        rules: what is known of the publisher's pages.
-        now: the clock; no date later than a day from now is taken.
+        rules: the publisher's rules.
+        now: the current time; dates more than a day later are ignored.
 
     Returns:
-        What it says; None where there is nothing to read. `obstacle` tells a wall or an error page from an article.
+        The extraction; its `problem` is None for an article. None if there is nothing to parse.
     """
     rules = rules or PublisherRules()
     now = now or datetime.now(UTC)
@@ -59,7 +59,7 @@ def extract(
     amp = page.tree.get("amp") is not None or page.tree.get("\u26a1") is not None or "⚡" in page.markup[:300]
     below_pictures = captions(page)
     main = extract_main_text(page, said, rules)
-    whole = cache(page.again)  # one page in three is looked at again
+    whole = cache(page.again)  # one page in three is parsed again
     text = _without_heading(main.text, fields)
     _fill_in(url, whole, said, fields, provenance, text, now)
     provenance["text"] = {"source": main.source, "raw": page.cut or main.reason}
@@ -69,7 +69,7 @@ def extract(
     kind = page_type.article_kind(said, fields, text, url)
     if kind == "gallery":
         more = [caption for caption in below_pictures if caption not in text]
-        if len(more) > 1:  # one is the lead image's, and has a field of its own
+        if len(more) > 1:  # one caption is the lead image's, which has its own field
             text = "\n\n".join(filter(None, (text, *more)))
     obstacle = page_type.page_problem(whole, said, fields, text, url)
     completeness = "headline"
@@ -95,7 +95,7 @@ def extract(
 
 
 def publisher_id(url: str | None, rules: PublisherRules) -> str | None:
-    """The publisher's own id of an article, from its address; None where no rule names one or it does not fit."""
+    """Return the publisher's own article id from an address; None if no rule defines one or it does not match."""
     if not url or not rules.id:
         return None
     match = re.search(rules.id, url)
@@ -111,7 +111,7 @@ def _fill_in(
     text: str,
     now: datetime,
 ) -> None:
-    """Guess what the page does not say in so many words; each guess is dear, so only what is missing is guessed."""
+    """Guess missing fields; each guess is expensive, so only what is missing is guessed."""
     if not fields.get("authors"):
         names, line = guess_authors(url, said, text)
         if names:
@@ -126,12 +126,12 @@ def _fill_in(
 
 
 def _without_heading(text: str, fields: dict[str, Any]) -> str:
-    """The text without headline and subtitle at its head, where the body's container holds them too."""
+    """Return the text without headline and subtitle at its start, where the body's container includes them."""
     said = {normalize(fields.get("title")), normalize(fields.get("subtitle"))} - {""}
     paragraphs = text.split("\n\n")
     title = normalize(fields.get("title"))
     at = next((i for i, paragraph in enumerate(paragraphs[:5]) if title and normalize(paragraph) == title), None)
-    if at is not None and len(paragraphs) > at + 1:  # what stands above the headline is a kicker, a date, a byline
+    if at is not None and len(paragraphs) > at + 1:  # above the headline is a kicker, a date or a byline
         del paragraphs[: at + 1]
     while len(paragraphs) > 1 and normalize(paragraphs[0]) in said:
         paragraphs.pop(0)
@@ -139,7 +139,7 @@ def _without_heading(text: str, fields: dict[str, Any]) -> str:
 
 
 def _canonical(page: Page, said: StructuredData) -> tuple[str | None, str | None]:
-    """(the canonical link on the page's own site, the one elsewhere)."""
+    """Return (the canonical link on the page's own site, the canonical link to another site)."""
     hrefs = [
         node.get("href") for node in page.tree.iter("link") if "canonical" in (node.get("rel") or "").lower().split()
     ]

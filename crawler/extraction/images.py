@@ -22,7 +22,7 @@ def put_image(
     rules: PublisherRules,
     marks: ElementRoles,
 ) -> None:
-    """The lead image, its caption and its credit: of the figure that stands between headline and text, else what the metadata names."""
+    """Set the lead image, its caption and its credit, from the article's figure, else from the metadata."""
     figure = next((node for node in marks["figure"] if _leads(node)), None)
     ruled = next((node.get("src") or node.get("content") for node in select(page.tree, rules.image)), None)
     marked = figure is not None and next(
@@ -63,23 +63,23 @@ def put_image(
 
 
 def captions(page: Page) -> list[str]:
-    """The captions of a page's figures, in order, each once: a gallery's text is mostly these."""
+    """Return the captions of a page's figures, in order, without repetitions: most of a gallery's text."""
     found = (one_line(text_of(node)) for node in page.nodes if node.tag == "figcaption")
     return list(dict.fromkeys(text for text in found if len(text) > 20))
 
 
 def _leads(figure: Any) -> bool:
-    """Whether a figure may be the article's: it holds an image and is no card that links to another article."""
+    """Return whether a figure may be the article's: it contains an image and is not a card that links elsewhere."""
     if next(figure.iter("img"), None) is None:
         return False
     return not any(next(link.iter("h2", "h3"), None) is not None for link in figure.iterancestors("a"))
 
 
 def inside(holder: Any, nodes: Iterable[Any]) -> list[Any]:
-    """Those of the nodes that stand below a holder."""
+    """Return the nodes that are below a holder."""
     return [node for node in nodes if node is not holder and holder in set(node.iterancestors())]
 
 
 def first_text(nodes: Iterable[Any]) -> str | None:
-    """The text, or the content attribute, of the first node that has any."""
+    """Return the text, or the content attribute, of the first node that has any."""
     return next((text for node in nodes if (text := text_of(node) or node.get("content"))), None)

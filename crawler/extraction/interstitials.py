@@ -1,7 +1,8 @@
-"""What stands in the place of an article: consent dialogs, challenges, logins, paywalls, error pages, script shells. Told by their vocabulary, in a dozen languages. Pure.
+"""Detect interstitials by vocabulary: consent, bot checks, login, paywalls, error pages, script shells. Pure.
 
-One phrase proves nothing: articles are written about cookies, robots and subscriptions. A wall says little else. So each kind has groups
-of words (what is asked, of whom, what to press); several groups must be there, and they must make up a good share of the text.
+The vocabulary covers a dozen languages. One phrase is not enough: articles are also written about cookies, robots and
+subscriptions, but an interstitial contains little else. So each kind has groups of words (what is requested, by whom,
+what to click); several groups must match, and the matches must be a good share of the text.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-MOST = 4000  # characters of a page that are looked at
-MOST_WORDS = 250  # of a dialog that is taken for a text,
-MOST_WORDS_DESCRIBED = 160  # and on a page that says that it is an article
+MOST = 4000  # characters of a page that are read
+MOST_WORDS = 250  # words up to which a text may be a dialog
+MOST_WORDS_DESCRIBED = 160  # the same, on a page whose metadata says it is an article
 
 
 def _groups(*groups: str) -> tuple[re.Pattern[str], ...]:
@@ -67,7 +68,7 @@ _SHELL = re.compile(
     re.IGNORECASE,
 )
 _LOADING = re.compile(r"load(?:ing)?\b|lädt|geladen|laden\b|chargement|cargando|загру|加载|読み込|caricamento|yükleniyor|جار|please wait|bitte warten", re.IGNORECASE)  # fmt: skip
-# Marks of the services that stand before a site; no article has them in its markup, but a page may load the script and still be one.
+# Strings of services in front of a site. Article markup does not contain them, but an article may load their script.
 _SERVICE = (
     "cf-browser-verification", "cf_chl_", "challenge-platform/h/", "cf-challenge", "cf-turnstile", "jschl_answer", "jschl-answer", "ddos-guard", "px-captcha", "perimeterx",
     "captcha-delivery.com", "incapsula incident", "_incapsula_resource", "distil_r_captcha", "sucuri website firewall", "sucuri/cloudproxy", "aws-waf-token", "awswafintegration",
@@ -81,8 +82,8 @@ _CONSENT_HOST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    groups: int  # how many groups of words are there
-    share: float  # of the text's characters, that the words make up
+    groups: int  # how many groups of words match
+    share: float  # share of the text's characters that match
 
 
 def _look(text: str, groups: tuple[re.Pattern[str], ...]) -> _Found:
@@ -94,7 +95,7 @@ def _look(text: str, groups: tuple[re.Pattern[str], ...]) -> _Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageEvidence:
-    """What is seen of a page: its text as extracted and its words, all visible text, its title and headings, its markup."""
+    """The evidence about a page: extracted text and word count, visible text, title and headings, markup."""
 
     url: str
     text: str
@@ -102,22 +103,23 @@ class PageEvidence:
     visible: str
     heading: str
     markup: str
-    described: bool  # it says in its metadata that it is an article
-    running: int  # paragraphs that run on, as a dialog's do not
-    password: bool  # it has a field for a password, or for an address to register with, and no text beside
+    described: bool  # its metadata says that it is an article
+    running: int  # paragraphs of running text; a dialog has few
+    password: bool  # it has an input for a password or an email address
 
 
 def classify_interstitial(seen: PageEvidence) -> str | None:
-    """Which wall or error page this is; None where it is none.
+    """Return which interstitial or error page this is; None for any other page.
 
-    A text of some length is a wall only where the wall's words make up much of it; a page that says that it is an article needs more.
+    In a longer text, the vocabulary must be a good share. A page whose metadata says that it is an article needs a
+    larger share.
     """
     judged = f"{seen.heading}\n{seen.text or seen.visible}"[:MOST]
     shown = seen.visible[:MOST]
     if seen.count > (MOST_WORDS_DESCRIBED if seen.described else MOST_WORDS):
         return None
     strict = 1.4 if seen.described and seen.count >= 40 else 1.0
-    if seen.count >= _PROSE and not _ADDRESS.search(judged):  # a wall speaks to its reader; news speaks of others
+    if seen.count >= _PROSE and not _ADDRESS.search(judged):  # an interstitial addresses its reader
         if not seen.described and _missing(seen, judged):
             return "soft 404"
         return "needs JavaScript" if _scripted(seen, shown) else None
@@ -134,14 +136,14 @@ def classify_interstitial(seen: PageEvidence) -> str | None:
     return next((name for name, found in kinds.items() if found), None)
 
 
-_PROSE = 25  # words from which a text shows whom it speaks to
+_PROSE = 25  # words from which a text is checked for addressing its reader
 _ADDRESS = re.compile(
     r"\b(?:you|your|yours|please|click|du|dein\w*|deine\w*|bitte|jetzt|vous|votre|vos|veuillez|tu|tus|te|ti|puedes|puede|quieres|eres|tienes|usted|elige|acepta\w*|suscr[ií]be\w*|reg[ií]strate|você|cancele|assine|tuo|tua|tuoi|puoi|accetta|accedi|abbonati|"
     r"subscribe (?:to|now)|unlock (?:this|the|full)|try (?:it|unlimited)|(?:log|sign) in to|start your|je|jouw|jij|uw|klik|twoj\w*|możesz|masz|klikając|udzielasz|siz\w*|lütfen|dig|din|ditt|deg|din)\b|\b(?:[Ww]e|[Ww]ir) (?:and|use|und|verwenden|nutzen|value)\b|(?-i:\b(?:Sie|Ihr|Ihre|Ihrem|Ihren|Ihnen|Ihres)\b)|"
     r"\bвы\b|\bвас\b|\bвам\b|\bваш|пожалуйста|войдите|оформите|подтвердите|нажмите|您|你|请|立即|登录后|订阅后|本文为|ください|いただけ|お読み|会員の方|即可閱讀|會員專享|할 수 있|하세요|يرجى|حسابك|بياناتك|موافقتك|أنت|لديك|يمكنك|στε\b",
     re.IGNORECASE,
 )
-# Two groups are enough where they are much of what is said.
+# Two groups are enough if their matches are this share of the text.
 _MUCH = 0.13
 
 
@@ -152,7 +154,10 @@ def _clear(found: _Found, groups: int, share: float) -> bool:
 def _asks(
     seen: PageEvidence, judged: str, shown: str, groups: tuple[re.Pattern[str], ...], least: int, share: float
 ) -> bool:
-    """Whether a page asks for an account or for money and says little else; a page with almost no text is judged by all that is seen of it."""
+    """Return whether a page requests an account or payment and contains little else.
+
+    For a page with almost no text, all its visible text is checked.
+    """
     if seen.running > 1:
         return False
     return _clear(_look(judged, groups), least, share) or (
@@ -184,7 +189,7 @@ def _missing(seen: PageEvidence, judged: str) -> bool:
     return (opens or several) and _PAGE.search(judged) is not None
 
 
-# What is missing; by itself it says nothing.
+# What is missing; not enough evidence by itself.
 _PAGE = re.compile(
     r"\b(?:page|article|story|content|seite|artikel|beitrag|página|artículo|noticia|contenido|nota|pagina|articolo|contenu|страниц\w*|материал\w*|статья|sayfa)\b|页面|文章|内容|ページ|記事|페이지|الصفحة|\b(?:error|erreur|fehler|ошибка)\b",
     re.IGNORECASE,
@@ -192,7 +197,7 @@ _PAGE = re.compile(
 
 
 def _mostly(heading: str, patterns: tuple[re.Pattern[str], ...]) -> bool:
-    """Whether a heading says little but that a page is missing: not "Missing hiker still not found"."""
+    """Return whether a heading only says that a page is missing, unlike "Missing hiker still not found"."""
     if not any(pattern.search(heading) for pattern in patterns[:2]):
         return False
     said = sum(match.end() - match.start() for pattern in patterns for match in pattern.finditer(heading))
@@ -212,7 +217,7 @@ def _size_of(paragraph: str) -> int:
 
 
 def strip_offer_lines(text: str) -> str:
-    """The text without the paragraphs that are a paywall's offer or a login's request; what is left is the article's own."""
+    """Return the text without the paragraphs of a paywall's offer or a login request."""
     kept = []
     for paragraph in text.split("\n\n"):
         found = (_look(paragraph, _PAYWALL), _look(paragraph, _LOGIN))

@@ -1,6 +1,7 @@
-"""Which language a text is in: by its script, then by its commonest words. A check on what the page says of itself, not a detector for a single line. Pure.
+"""Detect the language of a text by its script, then by its most common words. Pure.
 
-The word lists are justext's (BSD, a part of trafilatura's own dependencies): the commonest words of Wikipedia in each language.
+This verifies the language that a page declares; it is not a detector for single lines. The word lists are justext's
+(BSD, a dependency of trafilatura): the most common words of Wikipedia in each language.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import re
 from collections import Counter
 from functools import lru_cache
 
-ENOUGH = 40  # words of an alphabet; fewer say too little
-CLEAR = 0.25  # share of the text's words that must be common words of its language,
-AHEAD = 1.25  # times the share of the next language that is no kin of it,
-TWICE = 2.0  # and how many times the share that the declared language has
+ENOUGH = 40  # words in an alphabetic script; fewer are not enough evidence
+CLEAR = 0.25  # share of the text's words that must be common words of its language
+AHEAD = 1.25  # minimum ratio to the share of the next unrelated language
+TWICE = 2.0  # minimum ratio to the share of the declared language
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]"), 0.1),
     ("ko", re.compile("[\uac00-\ud7af]"), 0.2),
@@ -31,7 +32,7 @@ _LISTS = {
     "hu": "Hungarian", "tr": "Turkish", "az": "Azerbaijani", "sq": "Albanian", "id": "Indonesian", "ms": "Malay", "vi": "Vietnamese", "ca": "Catalan", "eu": "Basque", "is": "Icelandic",
     "hi": "Hindi",
 }  # fmt: skip
-# Too near to one another for word lists: one of them is no contradiction of another.
+# Languages too similar for word lists: one does not contradict another of its group.
 _KIN = (
     {"no", "nb", "nn", "da", "sv"},
     {"hr", "sr", "bs", "sh", "sl", "mk"},
@@ -40,15 +41,15 @@ _KIN = (
     {"es", "ca", "gl", "pt"},
     {"ru", "be", "uk", "bg"},
 )
-_COMMON = 250  # words of each list: the lists differ in length, and a long one would match more by its length alone
+_COMMON = 250  # words used of each list: the lists differ in length, and a longer one would match more
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 def text_language(text: str) -> str | None:
-    """The language of a text as a two-letter code, where it is plain; None where it is not.
+    """Return the language of a text as a two-letter code; None if it is not clear.
 
     Args:
-        text: some paragraphs; what is beyond 4,000 characters is not looked at.
+        text: some paragraphs; only the first 4,000 characters are read.
     """
     sample = text[:4000]
     if (by_script := _by_script(sample)) is not None:
@@ -58,7 +59,7 @@ def text_language(text: str) -> str | None:
 
 
 def contradicts(text: str, declared: str) -> str | None:
-    """The text's language where it plainly is not the declared one; None where it agrees or cannot be told."""
+    """Return the text's language if it clearly is not the declared one; None if it agrees or is not clear."""
     sample, said = text[:4000], declared.partition("-")[0].lower()
     found = _by_script(sample)
     if found is None:
@@ -75,7 +76,7 @@ def contradicts(text: str, declared: str) -> str | None:
 
 
 def _by_script(sample: str) -> str | None:
-    """The language that a script belongs to; "" where there is too little text, None where words must tell."""
+    """Return the language of a script; "" if there is too little text, None if the words must decide."""
     if not _NOT_LATIN.search(sample):
         return None
     letters = sum(char.isalpha() for char in sample)
@@ -105,7 +106,7 @@ def _score(found: Counter[str], language: str) -> float:
 
 @lru_cache(maxsize=64)
 def _common(language: str) -> frozenset[str]:
-    """The shortest words of a language's list: they are its commonest."""
+    """Return the shortest words of a language's list, which are its most common ones."""
     from justext import get_stoplist
 
     return frozenset(sorted(get_stoplist(_LISTS[language]), key=lambda word: (len(word), word))[:_COMMON])

@@ -1,4 +1,7 @@
-"""The text of an article: paragraphs separated by a blank line. Publisher rules where there are any, else trafilatura on the one parsed tree. Pure."""
+"""The text of an article, paragraphs separated by a blank line. Pure.
+
+Publisher rules come first, else trafilatura runs on the parsed tree.
+"""
 
 from __future__ import annotations
 
@@ -58,22 +61,22 @@ _BLOCKS = {
     "td",
 }
 _ENOUGH = 250  # characters; trafilatura's own threshold for a text that needs no second try
-_AGREE = 0.7  # alike enough to be two readings of one text; .6 to .8 make no difference on 477 pages
-_CORE = 100  # 3-grams: a text that all readings contain, long enough to be the article
-_TOLD = 120  # 3-grams of an articleBody that is no cut teaser
+_AGREE = 0.7  # similarity from which two texts are readings of one text; .6 to .8 make no difference on 477 pages
+_CORE = 100  # 3-grams: minimum size of the common core of all readings, long enough to be the article
+_TOLD = 120  # 3-grams from which an articleBody is not a cut teaser
 _TAG = re.compile(r"<[a-zA-Z/!]")
-# Who is quoted is set beside a pull quote, not in the text; a figure's caption belongs to the image.
+# The attribution of a pull quote is not part of the text; a figure's caption belongs to the image.
 _BESIDE = XPath("//blockquote/following-sibling::*[1][self::cite] | //blockquote//cite | //figure//cite")
 
 
 def join(parts: Iterable[str]) -> str:
-    """The text of paragraphs, empty ones left out."""
+    """Join paragraphs to a text; empty ones are left out."""
     return "\n\n".join(p for p in map(one_line, parts) if p)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MainText:
-    """A text, where it came from ("rules", "trafilatura", "json-ld", "nothing"), and why that and nothing else."""
+    """A text, its source ("rules", "trafilatura", "json-ld", "nothing"), and why it was chosen."""
 
     text: str
     source: str
@@ -81,10 +84,11 @@ class MainText:
 
 
 def extract_main_text(page: Page, said: StructuredData, rules: PublisherRules) -> MainText:
-    """The text of the page: by the publisher's rules, else as trafilatura finds it in a tree without what stands beside; takes the page's tree apart.
+    """Extract the text of the page, by the publisher's rules, else by trafilatura; modifies the page's tree.
 
-    Its fast mode is as good as its full one but fails rarely and totally (EXTRACTION), so its text is held against the densest part of
-    the page, counted by ourselves; only where the two disagree the full mode and the page's own articleBody are asked too.
+    Boilerplate is removed first. trafilatura's fast mode is as good as its full one, but in rare cases it fails
+    completely (docs/decisions/0009). So its text is compared with the densest part of the page; only if they disagree,
+    the full mode and the page's own articleBody are compared too.
     """
     if rules.body and (text := _by_rules(page, rules)):
         return MainText(text=text, source="rules")
@@ -111,11 +115,9 @@ def extract_main_text(page: Page, said: StructuredData, rules: PublisherRules) -
 def choose_candidate(fast: str, dense: str, full: str, told: str) -> MainText:
     """Choose among four texts of one page by what they have in common.
 
-    Args:
-        fast: trafilatura's fast mode.
-        dense: the densest part of the page.
-        full: trafilatura with its fall-backs, which over-capture where a page lists other articles.
-        told: the publisher's own articleBody; often a cut teaser, so it counts only where it is long.
+    They are: trafilatura's fast mode; the densest part of the page; trafilatura with its fallbacks, which include other
+    articles that a page lists; and the publisher's own articleBody, which is often a cut teaser, so it counts only if
+    it is long.
     """
     a, b, c, t = trigrams(fast), trigrams(dense), trigrams(full), trigrams(told)
     if len(t) >= _TOLD and max(dice(t, a), overlap(t, a)) < 0.5:
@@ -141,19 +143,19 @@ def _trafilatura(tree: Any, url: str, *, fast: bool) -> str:
 def _flat(node: Any) -> str:
     try:
         return join(paragraphs(node))
-    except RecursionError:  # thousands of levels: the paragraphs are there all the same
+    except RecursionError:  # thousands of levels; the paragraphs can still be read
         return join(text_of(inner) for inner in node.iter("p", "head", "quote", "item", "li", "h2", "h3"))
 
 
 def article_body(said: StructuredData) -> str:
-    """The articleBody of the page's JSON-LD as paragraphs; "" where there is none."""
+    """Return the articleBody of the page's JSON-LD as paragraphs; "" if there is none."""
     value = said.article.get("articleBody")
     text = "\n".join(map(str, value)) if isinstance(value, list) else value if isinstance(value, str) else ""
     return html_text(unescaped(text)) if text else ""
 
 
 def html_text(content: str | None) -> str:
-    """The paragraphs of text that may be HTML, as feeds and articleBody hold it."""
+    """Return the paragraphs of text that may be HTML, as in feeds and articleBody."""
     if not content:
         return ""
     if not _TAG.search(content):
@@ -168,7 +170,10 @@ def html_text(content: str | None) -> str:
 
 
 def trigrams(text: str) -> frozenset[tuple[str, ...]]:
-    """The text's word 3-grams, for comparing two readings of one page; words are what stands between spaces where there are any."""
+    """Return the text's word 3-grams, to compare two readings of one page.
+
+    Words are separated by spaces; text in a script without spaces is split by `words`.
+    """
     found: Sequence[str] = text.split()
     if len(text) > 20 * len(found):
         found = words(text)
@@ -181,7 +186,7 @@ def dice(a: frozenset[Any], b: frozenset[Any]) -> float:
 
 
 def overlap(part: frozenset[Any], whole: frozenset[Any]) -> float:
-    """The share of one set that stands in another."""
+    """Return the share of one set that is in another."""
     return len(part & whole) / len(part) if part else 0.0
 
 
@@ -199,11 +204,11 @@ def _by_rules(page: Page, rules: PublisherRules) -> str:
 
 
 def select(tree: Any, selectors: Iterable[str]) -> list[Any]:
-    """The elements of the first selector that finds any, in document order; a selector that cannot be read finds none."""
+    """Return the elements of the first selector with a match, in document order; an invalid selector matches none."""
     for selector in selectors:
         try:
             found = tree.cssselect(selector)
-        except Exception:  # noqa: S112 - cssselect's own family of errors; a rule that is wrong must not cost the article
+        except Exception:  # noqa: S112 - cssselect raises many kinds; an invalid rule must not cost the article
             continue
         if found:
             return list(found)
@@ -211,7 +216,7 @@ def select(tree: Any, selectors: Iterable[str]) -> list[Any]:
 
 
 def drop(tree: Any, selectors: Iterable[str]) -> None:
-    """Take out every element that a selector finds; the text behind it stays."""
+    """Remove every element that a selector matches; its tail text stays."""
     for selector in selectors:
         for node in select(tree, [selector]):
             _drop(node)
@@ -223,7 +228,7 @@ def _drop(node: Any) -> None:
 
 
 def paragraphs(node: Any) -> Iterator[str]:
-    """The blocks below a node, each as one paragraph; text between blocks is one too."""
+    """Yield the blocks below a node, each as one paragraph; text between blocks is a paragraph too."""
     loose: list[str] = [node.text or ""]
     for child in node:
         if not isinstance(child.tag, str):
@@ -246,7 +251,7 @@ def paragraphs(node: Any) -> Iterator[str]:
 
 
 def text_of_inline(node: Any) -> str:
-    """The text of an inline element, spaces as they are."""
+    """Return the text of an inline element with its original spaces."""
     parts = [node.text or ""]
     for child in node:
         if isinstance(child.tag, str) and child.tag not in {"script", "style"}:

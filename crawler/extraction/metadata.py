@@ -1,6 +1,7 @@
-"""The fields of an article beside its text, each by evidence in a fixed order: publisher rules, JSON-LD, OpenGraph, byline markup, trafilatura. Pure.
+"""The metadata fields of an article and their provenance. Pure.
 
-Where a value came from and what stood there is kept in provenance: {field: {"source", "raw"}}.
+Publisher rules come first, then JSON-LD, OpenGraph, markup and meta elements, in an order that depends on the field.
+The source and the raw value of each field are stored in provenance: {field: {"source", "raw"}}.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _PREFIX = re.compile(r"^(?:Opinion|Video|Gallery|Podcast|Photos?|Live|Watch|Anal
 def find_fields(
     page: Page, said: StructuredData, rules: PublisherRules, now: datetime
 ) -> tuple[dict[str, Any], Provenance]:
-    """Every field that the page gives, and where each came from."""
+    """Return every field that the page gives, and the provenance of each."""
     marks = find_roles(page.nodes)
     fields: dict[str, Any] = {}
     provenance: Provenance = {}
@@ -49,7 +50,7 @@ def find_fields(
     article = said.article
     site_name = said.first("og:site_name") or text_value(article.get("publisher")) or ""
     put("title", [("rules", _text(page, rules.title)), ("json-ld", text_value(article.get("headline")) or text_value(article.get("name"))), ("opengraph", said.first("og:title")), ("h1", first_text(marks["h1"])), ("meta", said.first("twitter:title", "dc.title", "title")), ("title", page.tree.findtext(".//title"))], lambda raw: without_site(one_line(raw)[:2000], site_name) or None)  # fmt: skip
-    title = normalize(fields.get("title"))  # a page may have other first-level headings: its name, a box
+    title = normalize(fields.get("title"))  # a page may have other h1 headings: its name, a box
     marks["h1"].sort(key=lambda node: normalize(text_of(node)) != title)
     put(
         "subtitle",
@@ -126,7 +127,7 @@ def _put_tags(fields: dict[str, Any], provenance: Provenance, candidates: Iterab
 
 
 def _subtitles(marks: ElementRoles) -> list[Any]:
-    """The line under the headline: what is marked so beside the first h1, or the h2 that follows it in a header."""
+    """Return the line under the headline: a marked sibling of the first h1, or the next h2 in its header."""
     for heading in marks["h1"][:1]:
         marked = [
             node for node in heading.itersiblings() if node in marks["subtitle"] and node.tag in {"h2", "p", "div"}
@@ -141,17 +142,20 @@ def _text(page: Page, selectors: tuple[str, ...]) -> str | None:
 
 
 _SEPARATOR = re.compile(r"\s{0,9}[|•·»]\s{0,9}|\s{1,9}[-–—:]\s{1,9}|\s{0,9}[-–—:]\s{1,9}|\s{1,9}[-–—]")
-_SECTION = 25  # characters of a section's name between a headline and the outlet's
+_SECTION = 25  # maximum characters of a section name between headline and site name
 
 
 def without_site(title: str, site_name: str) -> str:
-    """A title without the site's name at its end (or its start): "Headline - The Moscow Times" and "Headline | Opinion - The Moscow Times"."""
+    """Return a title without the site's name at its end or start.
+
+    Examples: "Headline - The Moscow Times" and "Headline | Opinion - The Moscow Times".
+    """
     name = site_name.casefold().strip()
     if not name:
         return title
     found = title
     if found.casefold().endswith(name) and (before := found[: -len(name)].rstrip()) and before[-1] in "|-–—•·:»":
-        found = _without_section(before.rstrip("|-–—•·:» "))  # a name may hold a separator itself
+        found = _without_section(before.rstrip("|-–—•·:» "))  # a name may contain a separator
     for _ in range(4):
         places = list(_SEPARATOR.finditer(found))
         if not places or not _names_site(found[places[-1].end() :], name):
@@ -164,14 +168,14 @@ def without_site(title: str, site_name: str) -> str:
 
 
 def _without_section(title: str) -> str:
-    """A title whose outlet was cut off, without the section that stood before it: "Headline | Opinion"."""
+    """Return a title without the section at its end: "Headline | Opinion"."""
     places = list(_SEPARATOR.finditer(title))
     last = places[-1] if places else None
     return title[: last.start()] if last and "|" in last[0] and len(title) - last.end() <= _SECTION else title
 
 
 def _names_site(part: str, name: str) -> bool:
-    """Whether a part of a title is the site's name, with or without its top-level domain."""
+    """Return whether a part of a title is the site's name, with or without its top-level domain."""
     part = part.casefold().strip()
     return part == name or (part.startswith(f"{name}.") and len(part) - len(name) <= 6)
 
@@ -183,7 +187,7 @@ def _other(text: str, title: str | None) -> str | None:
 def _sections(
     page: Page, said: StructuredData, rules: PublisherRules, title: str | None
 ) -> list[tuple[str, str | None]]:
-    """Breadcrumb 2 first: articleSection is "news" on every page of some sites."""
+    """Return section candidates; breadcrumb 2 precedes articleSection, which on some sites is always "news"."""
     crumbs = [c for c in breadcrumbs(said.nodes) if c.casefold() != (title or "").casefold()]
     return [
         ("rules", _text(page, rules.section)),
@@ -239,7 +243,7 @@ _LANGUAGES: Mapping[str, str] = {
 
 
 def language_tag(raw: str) -> str | None:
-    """A BCP 47 tag: "en_US" is "en-US", "English" is "en"."""
+    """Return a BCP 47 tag: "en_US" becomes "en-US", "English" becomes "en"."""
     text = raw.strip().replace("_", "-")
     text = _LANGUAGES.get(text.casefold(), text)
     match = re.match(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$", text)

@@ -1,4 +1,4 @@
-"""A page as it came, decoded and parsed once; every later step reads this tree. Pure."""
+"""A page, decoded and parsed once; every later step reads this tree. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HIDDEN = {"script", "style", "noscript", "template", "svg", "button", "select",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page: its address, its text as decoded, its tree, the base for its links, and what was cut of it."""
+    """One page: address, decoded markup, tree, base address of its links, and what was cut."""
 
     url: str
     markup: str
@@ -29,16 +29,16 @@ class Page:
     base: str
     nodes: tuple[
         Any, ...
-    ] = ()  # every element, in document order: lxml makes an element's Python object anew when nobody holds it
+    ] = ()  # every element, in document order; the references keep lxml from creating the Python objects again
     cut: str | None = None
 
     def again(self) -> Page:
-        """The page parsed anew, for whoever looks at it after the text was taken out of its tree."""
+        """Parse the page again, for a step that needs it after text extraction modified its tree."""
         tree, _ = _parse(self.markup)
         return replace(self, tree=tree, nodes=tuple(tree.iter()))
 
     def link(self, href: str | None) -> str | None:
-        """An address on this page, absolute; None for what is not http(s)."""
+        """Return an address on this page as an absolute one; None if it is not http(s)."""
         if not href:
             return None
         try:
@@ -47,7 +47,8 @@ class Page:
             return None
 
 
-# lxml.html asks a Python function for the class of every element it hands out; they are all the same here (measured: a twentieth of a page).
+# lxml.html calls a Python function for the class of every element; here all elements have the same class, which saves
+# a twentieth of a page's processing time (measured).
 _CLASSES = ElementDefaultClassLookup(element=lxml_html.HtmlElement, comment=lxml_html.HtmlComment)
 
 
@@ -62,10 +63,11 @@ def _parse(markup: str) -> tuple[Any, str | None]:
 
 
 def read_page(body: bytes, url: str) -> Page | None:
-    """Decode and parse a page; None where there is nothing to parse.
+    """Decode and parse a page; None if there is nothing to parse.
 
-    Bytes go to the decoder, never a str that somebody else decoded: 19 of 19 label and encoding pairs come out right so, 11 by the
-    HTTP library's text (RELIABILITY 3.3). huge_tree lifts libxml2's limit of 256 levels, beyond which all text is lost without a word.
+    The decoder gets bytes, never an already decoded str: that way 19 of 19 pairs of label and encoding are decoded
+    correctly, with the text of the HTTP library 11. huge_tree lifts libxml2's limit of 256 levels, beyond which text is
+    lost silently.
     """
     if not body.strip():
         return None
@@ -80,7 +82,10 @@ def read_page(body: bytes, url: str) -> Page | None:
 
 
 def text_of(node: Any) -> str:
-    """All text below a node in one line, scripts left out; none of a comment. Walks without recursion: pages nest thousands of levels deep."""
+    """Return all text below a node in one line, without scripts and comments.
+
+    Walks without recursion, because pages may nest thousands of levels deep.
+    """
     if not isinstance(node.tag, str):
         return ""
     parts: list[str] = [node.text or ""] if node.tag not in _HIDDEN else []

@@ -1,6 +1,6 @@
-"""Markup that no newsroom writes, made bearable before anybody works on it: what would take minutes or a gigabyte costs a second. Pure.
+"""Limit pathological markup before extraction, so that it takes a second, not minutes or a gigabyte. Pure.
 
-What is cut is told, in provenance: a page is never shortened without a word. What gets past this ends at the worker's limits of time and memory.
+Cuts are reported in provenance. Whatever exceeds these limits ends at the worker's time and memory limits.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from crawler.text.markup import NonTextStripper, strip_attribute_floods
 
 MAX_PAGE = (
     3 * 1024**2
-)  # characters that are parsed; the largest of 487 real pages has 2.1 MB, and 4 MB of text take 400 MB to work on
+)  # characters that are parsed; the largest of 487 real pages has 2.1 MB, and 4 MB of text take 400 MB to process
 MAX_DATA = 1024**2  # characters of one block of structured data; 5 million took 700 MB
-MAX_TAGS = 60_000  # the most of 487 real pages is 19,437; extraction takes 100,000 links 4 seconds
-MAX_SPAN = 1_000  # columns or rows of a table's cell, as HTML itself says (colspan: at most 1,000)
-MAX_LISTS = 50  # lists within one another: trafilatura calls itself for each
-MAX_TABLES = 8  # tables within one another: trafilatura walks all cells of each
-LEVELS = 2_000  # of elements within elements; libxml2 gives up at 2,048
+MAX_TAGS = 60_000  # the most of 487 real pages is 19,437; extraction of 100,000 links takes 4 seconds
+MAX_SPAN = 1_000  # columns or rows of a table cell, as in the HTML standard (colspan: at most 1,000)
+MAX_LISTS = 50  # nesting depth of lists: trafilatura recurses into each
+MAX_TABLES = 8  # nesting depth of tables: trafilatura walks all cells of each
+LEVELS = 2_000  # nesting depth of elements; libxml2 gives up at 2,048
 
 _ASIDES = NonTextStripper("script", "style")
 _BREAKS = re.compile(r"(?:<br\s{0,9}/?>\s*){3,}", re.IGNORECASE)
 
 
 def enforce_limits(markup: str) -> tuple[str, str | None]:
-    """Markup of bearable size, with bearable numbers of tags and attributes, and what was cut of it, None where nothing was.
+    """Limit the size of markup and its numbers of tags and attributes; return it and what was cut, if anything.
 
     Args:
         markup: a decoded page.
     """
     cut = None
-    if len(markup) > MAX_PAGE:  # what nobody reads goes first
+    if len(markup) > MAX_PAGE:  # comments, styles and scripts go first
         markup = _without_asides(markup)
         if len(markup) > MAX_PAGE:
             markup, cut = markup[:MAX_PAGE], f"cut at {MAX_PAGE // 1024**2} MB"
@@ -48,7 +48,7 @@ def enforce_limits(markup: str) -> tuple[str, str | None]:
 
 
 def _without_asides(markup: str) -> str:
-    """Without comments, styles and scripts, structured data of a bearable size staying."""
+    """Return markup without comments, styles and scripts, except structured data up to MAX_DATA."""
     return _ASIDES.strip(markup, _instead)
 
 
@@ -58,7 +58,7 @@ def _instead(name: str, whole: str) -> str:
 
 
 def limit_tables(tree: Any) -> None:
-    """Give cells a span that a table can have, and take tables apart that stand in many others."""
+    """Remove cell spans above the limit, and flatten tables that are nested too deeply."""
     for cell in tree.iter("td", "th"):
         for name in ("colspan", "rowspan"):
             span = cell.get(name)
@@ -68,12 +68,12 @@ def limit_tables(tree: Any) -> None:
 
 
 def limit_lists(tree: Any) -> None:
-    """Take lists apart that stand in many others."""
+    """Flatten lists that are nested too deeply."""
     _flatten(tree, ("ul", "ol", "dl"), MAX_LISTS, parts=("li", "dt", "dd"))
 
 
 def _flatten(tree: Any, names: tuple[str, ...], most: int, parts: tuple[str, ...] = ()) -> None:
-    """Make plain blocks of elements that stand in more than so many of their kind, and of their parts."""
+    """Turn elements nested more than `most` levels in their kind, and their parts, into plain blocks."""
     found = list(tree.iter(*names))
     if len(found) <= most:
         return

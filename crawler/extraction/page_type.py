@@ -1,4 +1,4 @@
-"""Is this page an article, and how much of it? Walls, challenges, error pages and section pages are told by evidence on the page. Pure."""
+"""Decide whether a page is an article, and how much of it is shown, by evidence on the page. Pure."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from crawler.extraction.structured_data import StructuredData
 from crawler.text.tokens import words
 from crawler.urls import is_root_or_section
 
-SHORT = 60  # words; below, a page must show that it is an article
-_LONG = 150  # words; above, a marker in the text is what the article is about, not what the page is
+SHORT = 60  # words; a shorter page needs evidence that it is an article
+_LONG = 150  # words; in a longer text, an interstitial's vocabulary is the topic of the article
 
 _HEADLINES = 8  # linked headlines that make a list
-_HEADLINE = 4  # words of a link that is a headline,
-_LINKED = 6  # and so many of them, outside of menus, make a list
+_HEADLINE = 4  # words from which a link is a headline
+_LINKED = 6  # linked headlines outside of menus that make a list
 _LISTING = re.compile(
     r"/(?:tags?|topics?|themen?|temas?|thèmes?|autor(?:en|es)?|authors?|auteurs?|profile|category|categor[iy]a|kategorie|rubri[ckq]\w*|section|secci[oó]n|dossiers?|label|archiv[eo]?s?|search|suche|recherche|buscar)/|[?&](?:q|s|query|suche|search)=|/index\.html?$",
     re.IGNORECASE,
 )
-_RUNS = 35  # words of a paragraph that is no teaser line
+_RUNS = 35  # words from which a paragraph is not a teaser line
 
 _PAYWALL = re.compile(
     r"subscribe (?:now |today )?to (?:continue|read|unlock|keep reading)|this (?:article|content|story) is (?:only |exclusively )?(?:for|available to) (?:our )?(?:subscribers|members)|already a subscriber|"
@@ -36,12 +36,12 @@ _PAYWALL = re.compile(
 def page_problem(
     whole: Callable[[], Page], said: StructuredData, fields: Mapping[str, Any], text: str, url: str
 ) -> str | None:
-    """What stands in the place of an article: one of WALLS or NOT_ARTICLES; None where it is one.
+    """Return why a page is not an article, one of WALLS or NON_ARTICLES; None for an article.
 
     Args:
-        whole: gives the page as it came; a long text on a page that says that it is an article needs no look at it.
+        whole: parses the page again; not called for a long text on a page whose metadata says it is an article.
         said: its structured data.
-        fields: what was found on it.
+        fields: its metadata fields.
         text: its text.
         url: its address.
     """
@@ -77,9 +77,10 @@ def _seen(page: Page, text: str, count: int, described: bool) -> PageEvidence:
 
 
 def _lists_others(page: Page, text: str, count: int) -> bool:
-    """A page that lists other articles: many headlines that are links, most of the words beside the menus linked, and no paragraph that runs on.
+    """Return whether a page is a list of other articles.
 
-    At the address of a home or section page a list is one even where its teasers run on.
+    A list has many linked headlines, most words outside of menus are links, and no paragraph is running text. At the
+    address of a home or section page, a list may have teasers of running text.
     """
     listing = is_root_or_section(page.url)
     listed = bool(_LISTING.search(page.url))  # at such an address a few linked headlines are a list
@@ -94,9 +95,7 @@ def _lists_others(page: Page, text: str, count: int) -> bool:
     links = [link for link in body.iter("a") if link not in menus]
     headlines = [(title, size) for link in links if (size := _size(title := text_of(link))) >= _HEADLINE]
     inside = [size for title, size in headlines if title in text]
-    if len(inside) >= enough and sum(inside) >= 0.4 * _size(
-        text
-    ):  # the text is a list of links, though it reads as one paragraph
+    if len(inside) >= enough and sum(inside) >= 0.4 * _size(text):  # the text is a list of links in one paragraph
         return True
     if running > (len(headlines) / 2 if listed else 0):
         return False
@@ -107,7 +106,7 @@ def _lists_others(page: Page, text: str, count: int) -> bool:
 
 
 def _size(text: str) -> float:
-    """How many words a text has; a word of an unspaced script is two characters."""
+    """Return how many words a text has; in a script without spaces, two characters count as a word."""
     found = words(text)
     if text.isascii():
         return len(found)
@@ -115,7 +114,7 @@ def _size(text: str) -> float:
 
 
 def _linked_headlines(holder: Any) -> int:
-    """How many addresses the headlines and cards below an element link to."""
+    """Return how many addresses the headlines and cards below an element link to."""
     cards = (node for name in ("h2", "h3", "h4", "article") for node in holder.iter(name))
     return len(
         {
@@ -128,9 +127,9 @@ def _linked_headlines(holder: Any) -> int:
 
 
 def strip_offers(said: StructuredData, text: str) -> tuple[str, str]:
-    """The article's own text and how much of it the page shows: "full", "teaser" where it is cut, "headline" where there is none.
+    """Return the article's own text without paywall offers, and how much of the article the page shows.
 
-    What a paywall offers below a cut text is no part of it.
+    The second value is "full", "teaser" if the text is cut, or "headline" if there is none.
     """
     free = said.article.get("isAccessibleForFree")
     paid = str(free).lower() == "false" or (said.first("article:content_tier") or "").lower() in {"locked", "metered"}
@@ -152,7 +151,7 @@ _OPINION = re.compile(
 
 
 def article_kind(said: StructuredData, fields: Mapping[str, Any], text: str, url: str) -> str:
-    """article, opinion, brief, gallery, video, live, podcast or advertorial."""
+    """Return the kind: article, opinion, brief, gallery, video, live, podcast or advertorial."""
     types = said.types()
     section = str(fields.get("section") or "")
     prefix = (said.first("og:description", "description") or "").split(" | ")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""What a page says of itself in structured data: JSON-LD (the invalid kinds too), OpenGraph, meta elements. Pure."""
+"""A page's structured data: JSON-LD (including invalid kinds), OpenGraph, meta elements. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from crawler.extraction.page import Page
 from crawler.text.clean import unescaped
 
-MAX_JSON = 1_000_000  # characters of one block; 5 MB of JSON-LD cost 700 MB (RELIABILITY 3.3)
+MAX_JSON = 1_000_000  # characters of one block; 5 MB of JSON-LD cost 700 MB (measured)
 _ARTICLE = re.compile(
     r"(?:article|blogposting|newsarticle|liveblogposting|reportage|backgroundnews|opinionnews|analysisnews|reviewnews|report|imagegallery|mediagallery)$",
     re.IGNORECASE,
@@ -21,23 +21,26 @@ _MEDIA = re.compile(r"(?:videoobject|podcastepisode|audioobject|recipe|review|we
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StructuredData:
-    """One page's structured data: `article` is the JSON-LD node that describes it best, `meta` its meta elements by lower-case name."""
+    """One page's structured data.
+
+    `article` is the JSON-LD node that describes the page best, `meta` its meta elements by lower-case name.
+    """
 
     article: Mapping[str, Any] = field(default_factory=dict)
     nodes: tuple[Mapping[str, Any], ...] = ()
     meta: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def first(self, *names: str) -> str | None:
-        """The first meta element of these names that says something."""
+        """Return the first non-empty meta element of these names."""
         return next((value for name in names for value in self.meta.get(name, ()) if value), None)
 
     def types(self) -> set[str]:
-        """The article's schema.org types, lower case."""
+        """Return the article's schema.org types in lower case."""
         return {name.lower() for name in _types(self.article)}
 
 
 def read_structured_data(page: Page) -> StructuredData:
-    """Collect what the page says."""
+    """Collect the structured data of a page."""
     nodes = tuple(node for block in _blocks(page) for node in _flatten(block))
     return StructuredData(article=_choose(nodes, page.url), nodes=nodes, meta=_meta(page))
 
@@ -62,7 +65,10 @@ def _blocks(page: Page) -> Iterator[Any]:
 
 
 def read_json(text: str) -> Any:
-    """JSON as sites really send it: in comments or CDATA, with trailing commas, raw newlines, HTML entities; None where nothing can be read."""
+    """Parse JSON as sites really send it; None if it cannot be parsed.
+
+    Accepts comments or CDATA around it, trailing commas, raw newlines and HTML entities.
+    """
     text = _unwrapped(text)
     for attempt in (lambda t: t, _mended, lambda t: _mended(unescaped(t))):
         try:
@@ -76,7 +82,10 @@ def read_json(text: str) -> Any:
 
 
 def _unwrapped(text: str) -> str:
-    """Without the comment or CDATA section that it is wrapped in, and without a semicolon behind it. No pattern: spaces by the hundred thousand are met."""
+    """Remove a comment or CDATA section around the text and a semicolon after it.
+
+    No regular expression is used, as some texts contain spaces by the hundred thousand.
+    """
     text = text.strip()
     for opening in ("<!--", "//<![CDATA[", "// <![CDATA[", "<![CDATA["):
         text = text.removeprefix(opening).lstrip()
@@ -94,7 +103,7 @@ def _mended(text: str) -> str:
 
 
 def _flatten(block: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """Every node that has a type, wherever it stands."""
+    """Yield every node that has a type, at any level."""
     if depth > 8:
         return
     if isinstance(block, list):
@@ -116,7 +125,7 @@ def _types(node: Mapping[str, Any]) -> list[str]:
 
 
 def _choose(nodes: Iterable[Mapping[str, Any]], url: str) -> Mapping[str, Any]:
-    """The node that describes this page: an article with a headline, whose address is the page's where several do."""
+    """Return the node that describes this page: an article with a headline, preferably one with the page's address."""
 
     def rank(node: Mapping[str, Any]) -> tuple[int, ...]:
         types = _types(node)
@@ -140,7 +149,7 @@ def _choose(nodes: Iterable[Mapping[str, Any]], url: str) -> Mapping[str, Any]:
 
 
 def text_value(value: Any) -> str | None:
-    """A JSON-LD value as one line of text: a string, the name, @value, @id or url of a node, the first of a list."""
+    """Return a JSON-LD value as one line of text: a string, a node's name, @value, url or @id, a list's first."""
     if isinstance(value, list):
         return next((text for item in value if (text := text_value(item))), None)
     if isinstance(value, dict):
@@ -156,7 +165,7 @@ def text_value(value: Any) -> str | None:
 
 
 def breadcrumbs(nodes: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The names of the page's breadcrumb, home first."""
+    """Return the names of the page's breadcrumb, home first."""
     for node in nodes:
         items = node.get("itemListElement")
         if "BreadcrumbList" in _types(node) and isinstance(items, list):
@@ -176,7 +185,7 @@ def breadcrumbs(nodes: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def url_value(value: Any) -> str | None:
-    """The address that an image value holds."""
+    """Return the address in an image value."""
     if isinstance(value, list):
         return next((text for item in value if (text := url_value(item))), None)
     if isinstance(value, dict):

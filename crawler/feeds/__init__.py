@@ -1,1 +1,1 @@
-"""PURE: what a feed says and when to ask again."""
+"""Pure: parse feeds and decide when to poll them again."""

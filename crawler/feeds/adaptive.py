@@ -1,8 +1,9 @@
-"""When a feed publishes, learnt from what it listed, and how long it may be left alone. Pure; times are POSIX seconds, the clock an argument.
+"""Learn when a feed publishes, and compute its poll interval. Pure; times are POSIX seconds, the clock is an argument.
 
-A feed's rate is its mean, times a factor for the hour of the day, times one for the day of the week; all are counts over time watched, and
-fade. Two rules make the interval: polls are spent where news come (the interval goes with one over the square root of the rate, which makes
-the mean delay least for a number of requests), and a burst of twenty times the expected must still fit the feed's window.
+A feed's rate is its mean, times a factor for the hour of the day, times a factor for the day of the week. All are
+counts over the time watched, and fade. Two rules give the interval. Polls are spent where news is published: the
+interval is proportional to one over the square root of the rate, which minimizes the mean delay for a number of
+requests. And a burst of twenty times the expected entries must still fit into the feed's window.
 """
 
 from __future__ import annotations
@@ -12,30 +13,28 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-HALF_LIFE = 10.0  # days after which a count weighs half: a season changes, one quiet weekend does not
-PRIOR_WEIGHT = 6.0  # entries' worth of belief that all hours are alike, and all days
-BURST_FACTOR = (
-    20.0  # a burst is up to eight times the usual, and the usual is known to a factor: the window must hold both
-)
-ONGOING_FACTOR = 4.0  # and what the last poll saw may grow so much
-MIN_BURST = 5.0  # entries in an hour that any feed may bring out of nothing;
-NEW_FEED_FACTOR = 3.0  # times that while it is new, and less and less during its first week
-FIRST_LOOK = 14  # days that a first window may tell of
+HALF_LIFE = 10.0  # days after which a count has half its weight: a season changes, one weekend without news does not
+PRIOR_WEIGHT = 6.0  # the prior that all hours, and all days, are alike, in entries
+BURST_FACTOR = 20.0  # a burst is up to eight times the usual rate, which is only an estimate: the window must fit both
+ONGOING_FACTOR = 4.0  # factor by which the rate of the last poll may still grow
+MIN_BURST = 5.0  # entries in an hour that any feed may publish without warning
+NEW_FEED_FACTOR = 3.0  # multiplies MIN_BURST for a new feed, decreasing during its first week
+FIRST_LOOK = 14  # days of the first window that are used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateModel:
-    """Entries a feed brought and hours it was watched, by hour of the day (UTC) and by weekday; all of it fading."""
+    """Entries of a feed and hours it was watched, by hour of the day (UTC) and by weekday; all counts fade."""
 
-    at: float  # when it was last brought up to date
+    at: float  # when it was last updated
     hours: tuple[float, ...] = (0.0,) * 24
     days: tuple[float, ...] = (0.0,) * 7
     hours_watched: tuple[float, ...] = (0.0,) * 24
     days_watched: tuple[float, ...] = (0.0,) * 7
-    boost: float = 1.0  # how far the last poll was above the expected
+    boost: float = 1.0  # ratio of the last poll's entries to the expected ones
 
     def to_json(self) -> str:
-        """As text for the store."""
+        """Return the model as text for the store."""
         lists = (self.hours, self.days, self.hours_watched, self.days_watched)
         return json.dumps(
             [round(self.at), round(self.boost, 2), *([round(n, 2) for n in part] for part in lists)],
@@ -44,7 +43,7 @@ class RateModel:
 
 
 def read_rhythm(text: str | None) -> RateModel | None:
-    """The rhythm that a kept text stands for; None for none, or for what is none."""
+    """Return the model from its stored text; None if there is none or it is invalid."""
     if not text:
         return None
     try:
@@ -60,21 +59,21 @@ def read_rhythm(text: str | None) -> RateModel | None:
             hours_watched=hours_watched,
             days_watched=days_watched,
         )
-    except (ValueError, TypeError):  # another hand wrote it: it is learnt anew
+    except (ValueError, TypeError):  # e.g. edited by a user: the model is learned again
         return None
 
 
 def update(
     known: RateModel | None, times: Iterable[float], now: float, *, since: float | None = None, hour: float = 3600.0
 ) -> RateModel:
-    """Take in what a poll found.
+    """Update the model with the result of a poll.
 
     Args:
-        known: what was learnt before; None on the first poll, whose whole window then tells of the time that it spans.
-        times: when each new entry was published, in seconds; later than now counts as now, and so does what was listed late.
+        known: the model so far; None on the first poll, whose window then covers the time that it spans.
+        times: when each new entry was published, in seconds; times in the future and late entries count as now.
         now: the clock, in seconds.
-        since: from when on the poll tells of all; else from the poll before.
-        hour: seconds that an hour of the waiting times lasts (settings.Pace).
+        since: from when on the poll covers everything; by default the previous poll.
+        hour: seconds of an hour in the waiting times (config.models.Pace).
     """
     day = 24 * hour
     found = [min(time, now) for time in times]
@@ -106,7 +105,7 @@ def update(
 
 
 def _expected(rhythm: RateModel, start: float, now: float, hour: float) -> float:
-    """Entries that were to be expected between two times, a day at the most."""
+    """Return the number of entries expected between two times, for a day at most."""
     steps = min(24, math.ceil((now - start) / hour) + 1)
     total, at = 0.0, start
     for rate in expected_rates(rhythm, start, steps, hour=hour):
@@ -117,14 +116,14 @@ def _expected(rhythm: RateModel, start: float, now: float, hour: float) -> float
 
 
 def expected_rates(rhythm: RateModel, now: float, steps: int, *, hour: float = 3600.0) -> list[float]:
-    """Entries an hour to be expected in this hour and the ones after it."""
-    # Half an entry in half a day is believed before anything is known, so that silence is learnt slowly.
+    """Return the expected entries per hour, for this hour and the following ones."""
+    # The prior is half an entry in half a day, so that silence is learned slowly.
     mean = (sum(rhythm.hours) + 0.5) / (sum(rhythm.hours_watched) + 12.0)
     h, w = rhythm.hours, rhythm.hours_watched
     found = []
     for step in range(steps):
         at = int((now + step * hour) // hour)
-        i, j, k = (at - 1) % 24, at % 24, (at + 1) % 24  # an hour's edge is nobody's deadline
+        i, j, k = (at - 1) % 24, at % 24, (at + 1) % 24  # smooth over the neighbouring hours
         by_hour = (h[i] + 2 * h[j] + h[k] + 4 * PRIOR_WEIGHT / 6) / (
             (w[i] + 2 * w[j] + w[k]) * mean + 4 * PRIOR_WEIGHT / 6
         )
@@ -137,15 +136,15 @@ def expected_rates(rhythm: RateModel, now: float, steps: int, *, hour: float = 3
 def poll_interval(
     rhythm: RateModel, window: int, now: float, *, pace: float, least: float, most: float, hour: float = 3600.0
 ) -> float:
-    """How long a feed may be left alone.
+    """Return how long a feed may be left unpolled.
 
     Args:
-        rhythm: what is known of it.
+        rhythm: its model.
         window: how many entries it lists.
         now: the clock, in seconds.
-        pace: seconds for a feed that brings one entry an hour; a feed four times as busy is asked twice as often.
-        least: never less, in seconds.
-        most: never more, in seconds.
+        pace: seconds for a feed with one entry per hour; a feed four times as busy is polled twice as often.
+        least: the minimum, in seconds.
+        most: the maximum, in seconds.
         hour: seconds of an hour.
 
     Returns:
@@ -163,7 +162,7 @@ def poll_interval(
         seen = rhythm.hours_watched[int(now // hour + step) % 24]
         fill = (
             (rate + math.sqrt(rate / max(seen, 1.0))) * max(BURST_FACTOR, ONGOING_FACTOR * boost) / hour
-        )  # with the doubt of a few days
+        )  # includes the uncertainty of a few days' counts
         until = min(
             (1.0 - spent) / effort if effort > 0 else math.inf,
             (max(window, 1) - filled) / fill if fill > 0 else math.inf,
@@ -180,6 +179,6 @@ def poll_interval(
 
 
 def window_turnover(rhythm: RateModel, window: int, now: float, *, hour: float = 3600.0) -> float:
-    """Seconds in which a feed's window may have rolled over, in a burst in the busiest hour of the week."""
+    """Return the seconds in which a feed's window may roll over, in a burst in the busiest hour of the week."""
     busiest = max(expected_rates(rhythm, now, 168, hour=hour))
     return max(window, 1) / (BURST_FACTOR * busiest) * hour

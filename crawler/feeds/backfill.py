@@ -1,7 +1,7 @@
-"""Where older articles are listed, and what such a page brings: archive pages (RFC 5005), sitemaps, section pages. Pure.
+"""Find older articles in archive pages (RFC 5005), sitemaps and section pages. Pure.
 
-A step is one address to ask. Steps of a lower rank are walked first; a step that reaches back to what was known before ends the search of a
-gap. Each entry found is marked `backfill`.
+A step is one address to request. Steps with a lower rank come first; a step that reaches back to known entries ends the
+search of a gap. Each entry found is marked `backfill`.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from crawler.feeds.sitemap import children_in_range, day_in_address
 from crawler.urls import canonical_url, host_of, join
 from storage.records import BackfillResult, BackfillStep, Feed, FeedEntry, format_utc, parse_utc
 
-ARCHIVE, SITEMAP, ROBOTS, PAGE = 1, 2, 3, 4  # ranks: what proves most comes first
-EARLIER = timedelta(hours=6)  # an entry may carry a date from before it was listed
-MAX_PAGES = 2000  # archive pages walked for one purpose
+ARCHIVE, SITEMAP, ROBOTS, PAGE = 1, 2, 3, 4  # ranks: the best evidence comes first
+EARLIER = timedelta(hours=6)  # an entry may have a date from before it was listed
+MAX_PAGES = 2000  # highest page number of an archive that is requested
 _PAGED = re.compile(r"([?&](?:paged|page)=)(\d{1,6})(?!\d)")
 
 
 def initial_steps(
     source: Source, feeds: tuple[Feed, ...], *, since: datetime, until: datetime, gap_id: int | None = None
 ) -> tuple[BackfillStep, ...]:
-    """The first steps towards what a source listed in a time.
+    """Return the first steps to find what a source listed in a time range.
 
     Args:
         source: the outlet.
-        feeds: whose archive pages may tell; of a gap the one feed that has it.
-        since: the beginning of the time.
+        feeds: the feeds whose archive pages are requested; for a gap, the feed that has it.
+        since: the start of the range.
         until: its end.
         gap_id: the gap; None for a backfill.
     """
@@ -58,7 +58,7 @@ def initial_steps(
 
 
 def _archive(feed: Feed) -> str | None:
-    """The page before a feed's first: where it says so, else where WordPress has it."""
+    """Return the archive page before a feed's first: as declared by the feed, else as WordPress has it."""
     if feed.archive_url:
         return join(feed.final_url or feed.url, feed.archive_url)
     parts = urlsplit(feed.effective_url or feed.url)
@@ -79,20 +79,20 @@ def _valid(steps: list[BackfillStep]) -> list[BackfillStep]:
 
 
 def steps_from_robots(step: BackfillStep, body: bytes, url: str) -> BackfillResult:
-    """The sitemaps that a robots.txt names, else the usual places of news sitemaps."""
+    """Return steps for the sitemaps of a robots.txt, else for the common addresses of news sitemaps."""
     named = robots_sitemaps(body, url) or common_sitemap_urls(url)
     further = [replace(step, id=0, url=c.url, kind="sitemap", feed_url=c.url, attempts=0) for c in named]
     return BackfillResult(further=tuple(_valid(further)))
 
 
 def follow_step(step: BackfillStep, parsed: ParsedFeed, url: str, *, known_before: int) -> BackfillResult:
-    """What one page of older articles brings.
+    """Return the entries and further steps from one page of older articles.
 
     Args:
-        step: why it was asked.
-        parsed: what it lists.
-        url: where it was found.
-        known_before: how many of its entries were known before the time asked for began.
+        step: the step that requested it.
+        parsed: the parsed page.
+        url: its address.
+        known_before: how many of its entries were known before the requested range.
     """
     since, until = parse_utc(step.since), parse_utc(step.until)
     earliest = since - EARLIER if step.gap_id is not None else since
@@ -102,11 +102,12 @@ def follow_step(step: BackfillStep, parsed: ParsedFeed, url: str, *, known_befor
         if _within(e, earliest, until, undated=step.gap_id is not None and step.kind != "sitemap")
     )
     dates = sorted(e.published_at for e in parsed.entries if e.published_at)
-    # What a page lists may be dated before it was listed, so a date proves only beyond that doubt; an entry that was known then proves at once.
+    # An entry may be dated before it was listed, so dates are evidence only beyond that margin. An entry that was known
+    # at that time is evidence by itself.
     reached = known_before > 0 if step.gap_id is not None else False
     reached = reached or (
         bool(dates) and dates[len(dates) // 4] <= format_utc(earliest)
-    )  # one entry may be pinned, or misdated
+    )  # one entry may be pinned, or have a wrong date
     further: list[BackfillStep] = []
     if parsed.children:
         further = [

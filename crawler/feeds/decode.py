@@ -1,7 +1,8 @@
-"""Feed bytes made fit for a parser, in the one place where they are decoded. Pure: bytes in, text out.
+"""Decode the bytes of a feed and remove what XML parsers reject. Pure: bytes in, text out.
 
-What real feeds get wrong, each measured (RELIABILITY 3.2): a charset label that lies (yandex-news says windows-1251 and sends UTF-8), a label that is missing,
-NULs, characters and character references that XML forbids (one `&#xD83D;` lost the whole feed), HTML entities, gzip around the file, text before the prolog.
+Errors of real feeds, all measured: a wrong charset label (yandex-news says windows-1251 and sends UTF-8), no label,
+NULs, characters and character references that XML forbids (one `&#xD83D;` lost the complete feed), HTML entities, gzip
+around the file, text before the prolog.
 """
 
 from __future__ import annotations
@@ -26,20 +27,20 @@ _ALIASES = {
     "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-9": "cp1254",
     "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "big5": "big5hkscs", "unicode": "utf-8", "utf8": "utf-8", "windows-874": "cp874", "tis-620": "cp874",
     "iso-8859-11": "cp874", "utf-8lias": "utf-8", "x-user-defined": "cp1252", "iso-8859-8-i": "iso-8859-8",
-}  # fmt: skip  # WHATWG Encoding: what a label means on the web, which is more than what it says
+}  # fmt: skip  # WHATWG Encoding: what a label means on the web, often a superset of the encoding it names
 _GUESSES = ("utf-8", "cp1251", "cp1252")
 MAX_UNZIPPED = 64 * 1024**2
 
 
 def decode_feed(body: bytes, content_type: str = "") -> str:
-    """The text of a feed, with all that XML forbids taken out.
+    """Return the text of a feed without characters that XML forbids.
 
     Args:
-        body: as it came, content-encoding already undone; a gzip file (.xml.gz) is unpacked.
+        body: the bytes, without content-encoding; a gzip file (.xml.gz) is unpacked.
         content_type: the header, for its charset.
 
     Raises:
-        FeedError: it is a gzip file that cannot be unpacked whole.
+        FeedError: it is a gzip file that cannot be unpacked completely.
     """
     try:
         return clean_text(_decode(unzip(body), content_type))
@@ -48,10 +49,10 @@ def decode_feed(body: bytes, content_type: str = "") -> str:
 
 
 def unzip(body: bytes) -> bytes:
-    """What stands in a gzip file; anything else as it is.
+    """Return the content of a gzip file; anything else unchanged.
 
     Raises:
-        DecodeError: it has no end, is damaged, or holds more than MAX_UNZIPPED bytes.
+        DecodeError: it is incomplete, damaged, or contains more than MAX_UNZIPPED bytes.
     """
     return gunzip(body, MAX_UNZIPPED)[0] if is_gzip(body) else body
 
@@ -68,7 +69,7 @@ def _decode(body: bytes, content_type: str) -> str:
     named = [*([said[1]] if said else []), *([declared[1].decode("ascii", "replace")] if declared else [])]
     text = _strict(body, "utf-8")
     if text is not None and not body.isascii():
-        return text  # bytes beyond ASCII that are valid UTF-8 are UTF-8, whatever the label: chance is below 1 in 10^6 a feed
+        return text  # non-ASCII bytes that are valid UTF-8 are UTF-8, whatever the label: chance is below 1 in 10^6
     for label in named:
         if (found := _strict(body, label)) is not None:
             return found
@@ -82,7 +83,7 @@ def _decode(body: bytes, content_type: str) -> str:
 
 
 def _wide_without_mark(body: bytes) -> str | None:
-    """UTF-16 and UTF-32 without a byte order mark, by where the zeros of `<?` stand (XML 1.0, appendix F)."""
+    """Detect UTF-16 and UTF-32 without a byte order mark, by the zeros around `<?` (XML 1.0, appendix F)."""
     for head, name in ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be")):
         if body.startswith(head):
             return name
@@ -111,7 +112,7 @@ def _strict(body: bytes, label: str) -> str | None:
 
 
 def _guess(body: bytes) -> str:
-    """No label that fits: charset-normalizer's best, else the first of a few that decodes."""
+    """Decode without a valid label: charset-normalizer's best guess, else the first of a few encodings that works."""
     from charset_normalizer import from_bytes
 
     best = from_bytes(body[:100_000]).best()

@@ -1,4 +1,4 @@
-"""Where a site lists its news: what its pages say, the usual paths, its robots.txt. Pure: each step is handed bytes and hands out addresses."""
+"""Discover a site's feeds and sitemaps from its pages, common paths and robots.txt. Pure: bytes in, addresses out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ MAX_CANDIDATES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An address that may be a feed, and what was said of it."""
+    """An address that may be a feed, with its declared kind and title."""
 
     url: str
     kind: str = ""
@@ -53,17 +53,17 @@ class Candidate:
 
 
 def discover_feeds(body: bytes, url: str) -> list[Candidate]:
-    """The feeds that a page names: `<link rel=alternate>` first, then links that look like feeds.
+    """Return the feeds that a page links: `<link rel=alternate>` first, then links that look like feeds.
 
     Args:
-        body: the page as it came.
+        body: the page's bytes.
         url: its address.
 
     Returns:
-        Candidates, best first, without those for comments; empty where the page names none.
+        Candidates, best first, without comment feeds; empty if the page links none.
 
     Raises:
-        FeedError: the page is a gzip file that cannot be unpacked whole.
+        FeedError: the page is a gzip file that cannot be unpacked completely.
     """
     tree = parse_html(decode_feed(body))
     if tree is None:
@@ -90,18 +90,18 @@ def discover_feeds(body: bytes, url: str) -> list[Candidate]:
 
 
 def looks_like_feed(url: str) -> bool:
-    """Whether an address alone suggests a feed."""
+    """Return whether an address alone suggests a feed."""
     parts = urlsplit(url)
     return bool(_LOOKS_LIKE_FEED.search(f"{parts.netloc}{parts.path}") or re.search(r"(?:^|&)feed=", parts.query))
 
 
 def common_feed_urls(url: str) -> list[Candidate]:
-    """The addresses at which sites have feeds that they do not name."""
+    """Return common addresses of feeds, for sites that do not link theirs."""
     return [Candidate(url=urljoin(url, path)) for path in COMMON_PATHS]
 
 
 def robots_sitemaps(body: bytes, url: str) -> list[Candidate]:
-    """The sitemaps that a robots.txt names, those for news first."""
+    """Return the sitemaps listed in a robots.txt, news sitemaps first."""
     addresses = dict.fromkeys(address for loc in read_sitemaps(body) if (address := _asked(loc, url)))
     ranked = sorted(
         addresses,
@@ -121,5 +121,5 @@ def _asked(loc: str, base: str) -> str | None:
 
 
 def common_sitemap_urls(url: str) -> list[Candidate]:
-    """The addresses at which sites have news sitemaps that they do not name."""
+    """Return common addresses of news sitemaps, for sites that do not list theirs."""
     return [Candidate(url=urljoin(url, path), kind="sitemap") for path in NEWS_MAPS]

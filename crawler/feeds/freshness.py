@@ -1,4 +1,7 @@
-"""What a server and a feed say of when to come again: Retry-After, Cache-Control, Expires, ttl, sy:*, skipHours, skipDays. Pure."""
+"""When a server and a feed allow the next poll: caching headers, ttl, sy:*, skipHours, skipDays. Pure.
+
+The headers are Retry-After, Cache-Control and Expires.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 
 
 def http_date(value: str | None) -> datetime | None:
-    """An HTTP date (RFC 9110, 5.6.7) as aware UTC; None where it is none."""
+    """Return an HTTP date (RFC 9110, 5.6.7) in UTC; None if it is invalid."""
     try:
         when = parsedate_to_datetime((value or "").strip())
         return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
@@ -21,7 +24,10 @@ def http_date(value: str | None) -> datetime | None:
 
 
 def retry_after(value: str | None, *, now: datetime) -> datetime | None:
-    """A Retry-After header in either form (RFC 9110, 10.2.3), at most LONGEST_RETRY_AFTER away; None where it says nothing."""
+    """Return the time of a Retry-After header in either form (RFC 9110, 10.2.3); None if there is none.
+
+    The time is at most LONGEST_RETRY_AFTER away.
+    """
     if not value:
         return None
     if re.fullmatch(r"[0-9]{1,12}", text := value.strip()):
@@ -33,9 +39,9 @@ def retry_after(value: str | None, *, now: datetime) -> datetime | None:
 def freshness_lifetime(
     cache_control: str, *, expires: str | None = None, date: str | None = None, age: str | None = None
 ) -> float:
-    """Seconds for which an answer stays fresh (RFC 9111, 4.2): max-age, else Expires less Date, less its Age.
+    """Return the seconds for which a response stays fresh (RFC 9111, 4.2): max-age, else Expires minus Date; minus Age.
 
-    Nothing where no-cache or no-store stand beside it: then max-age is not meant for a poll (PEERS F 9).
+    The result is 0 with no-cache or no-store, as then max-age is not meant for a poll.
     """
     parts = [part.strip().lower() for part in cache_control.split(",")]
     if any(part.split("=")[0] in {"no-cache", "no-store"} for part in parts):
@@ -51,10 +57,10 @@ def freshness_lifetime(
 
 
 def ttl_seconds(ttl: float | None) -> float:
-    """RSS's ttl, in minutes by its specification; 300 and multiples of it are seconds (five minutes, ten, an hour), as some sites mean them.
+    """Return the seconds of RSS's ttl, which the specification defines in minutes.
 
-    No calendar value in minutes from five hours on is a multiple of 300: 360, 480, 720, 1440, 10080 are not; what The Moscow Times
-    sends (600) is.
+    300 and its multiples are read as seconds (five minutes, ten, an hour), as some sites mean them: The Moscow Times
+    sends 600. The usual values in minutes from six hours on are not multiples of 300: 360, 480, 720, 1440, 10080.
     """
     if not ttl or ttl <= 0:
         return 0.0
@@ -62,7 +68,10 @@ def ttl_seconds(ttl: float | None) -> float:
 
 
 def next_allowed_time(due: datetime, hours: Sequence[str], days: Sequence[str]) -> datetime:
-    """The first moment from `due` on that stands in no skipHours (0 to 23, GMT; 24 is 0) and no skipDays; `due` where all are skipped."""
+    """Return the first time from `due` on that is in no skipHours (0 to 23, GMT; 24 is 0) and no skipDays.
+
+    Returns `due` if all hours or days are skipped.
+    """
     closed = {int(hour) % 24 for hour in hours if re.fullmatch(r"\d{1,2}", hour.strip()) and int(hour) <= 24}
     shut = {_WEEKDAYS.index(day.strip().lower()) for day in days if day.strip().lower() in _WEEKDAYS}
     if len(closed) == 24 or len(shut) == 7:

@@ -1,4 +1,4 @@
-"""JSON Feed 1.0 and 1.1 (jsonfeed.org): text in, ParsedFeed out. Pure."""
+"""Parse JSON Feed 1.0 and 1.1 (jsonfeed.org): text in, ParsedFeed out. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, make_entry, plain
 from crawler.text.dates import read_date
 from storage.records import FeedEntry
 
-MOST_SHARED = 10  # authors of a whole feed that each entry without its own is given
+MOST_SHARED = 10  # authors of the feed that are used for each entry without its own
 
 
 def read(text: str, url: str, now: datetime) -> ParsedFeed:
-    """Read a JSON feed.
+    """Parse a JSON feed.
 
     Raises:
-        FeedError: not JSON, nested too deep, or without a list of items.
+        FeedError: not JSON, nested too deeply, or without a list of items.
     """
     try:
         document = json.loads(text.lstrip("\ufeff"), strict=False, parse_int=_number)
@@ -50,7 +50,7 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
 
 
 def _number(digits: str) -> int | str:
-    """A number; ids of thousands of digits, which Python refuses to count with, stay text."""
+    """Parse an integer; one with 100 digits or more stays text, as Python refuses to convert thousands of digits."""
     return int(digits) if len(digits) < 100 else digits
 
 
@@ -78,14 +78,14 @@ def _entry(item: Mapping[str, Any], base: str, fallback: list[str], now: datetim
 
 
 def _as_content(text: str) -> str:
-    """Plain text as an entry's content is kept: as it is, or as paragraphs where it could be taken for markup."""
+    """Return plain text as an entry's content; as paragraphs if it could be read as markup."""
     if "<" not in text:
         return text
     return "".join(f"<p>{escape(part)}</p>" for part in text.split("\n") if part.strip())
 
 
 def _authors(node: Mapping[str, Any]) -> list[str]:
-    """Version 1.1's authors, else 1.0's author."""
+    """Return version 1.1's authors, else 1.0's author."""
     people = _list(node.get("authors")) or [node.get("author")]
     return [name for person in people if isinstance(person, dict) and (name := _text(person.get("name")))]
 
@@ -95,7 +95,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str | None:
-    """A string or a number as text; the specification says that ids may be either in the wild."""
+    """Return a string or a number as text; the specification warns that ids may be either."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     return str(value).strip() or None

@@ -1,4 +1,4 @@
-"""What every reader returns, and how an entry is made from what it found: clean text, absolute links, an identity. Pure."""
+"""The result of every feed parser, and the making of entries: clean text, absolute links, an identity. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from crawler.text.clean import clean_text, limit_fields, one_line, strip_nontext
 from crawler.urls import canonical_url, host_of, join, url_key
 from storage.records import FeedEntry
 
-MAX_ENTRIES = 50_000  # the sitemap protocol's own limit; no feed comes near
-MAX_FIELD = 20_000  # characters of a title or summary that are kept
-MAX_RAW = 200_000  # characters of markup from which such a line is made
+MAX_ENTRIES = 50_000  # the limit of the sitemap protocol; no feed comes near it
+MAX_FIELD = 20_000  # characters of a title or summary that are stored
+MAX_RAW = 200_000  # characters of markup that are read for a title or summary
 MAX_CONTENT = 1_000_000
-MAX_DEPTH = 250  # elements in one another in a feed's content: HTML's own algorithm is quadratic in it (195 KB of <ul><li>: 4 s)
+MAX_DEPTH = 250  # nesting depth of a feed's content: HTML's own algorithm is quadratic in it (195 KB of <ul><li>: 4 s)
 MAX_NAME = 300
 MAX_GUID = 4_000
 MAX_IDENTITY = 1_000
@@ -27,7 +27,7 @@ _KEPT = {
     "th", "figure", "figcaption", "section", "article", "em", "strong", "b", "i", "u", "s", "a", "cite", "q", "sub", "sup", "span",
 }  # fmt: skip
 _TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!--[^<>]{0,2000}--|!\[CDATA\[|\?[^<>]*)>|\]\]>")
-_MARKUP = re.compile(r"<[a-zA-Z/!?]")  # what a browser may take for a tag; else it is text
+_MARKUP = re.compile(r"<[a-zA-Z/!?]")  # what a browser may read as a tag; anything else is text
 _NESTING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 _SELF_ENDING = {"p", "li", "dt", "dd", "tr", "td", "th", "br", "img", "hr", "input", "source", "wbr", "col", "meta", "link", "option", "area", "embed", "track"}  # fmt: skip
 _BLOCK = re.compile(r"<(?:/?(?:p|div|br|li|ul|ol|h[1-6]|tr|blockquote|section|article|figure)\b)[^<>]*>", re.IGNORECASE)
@@ -35,7 +35,7 @@ _BLOCK = re.compile(r"<(?:/?(?:p|div|br|li|ul|ol|h[1-6]|tr|blockquote|section|ar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedFeed:
-    """What a feed says, whatever its format."""
+    """The content of a feed of any format."""
 
     kind: str  # rss, atom, json, sitemap, page
     title: str | None = None
@@ -50,11 +50,11 @@ class ParsedFeed:
     self_url: str | None = None
     hub: str | None = None
     previous: str | None = None  # RFC 5005
-    cut: str | None = None  # what was left out, where it lists more than is read
+    cut: str | None = None  # what was left out, if it lists more than is read
 
 
 def plain_text(value: object, *, html: bool = False) -> str | None:
-    """One line of text: markup and entities undone where it is HTML, spaces folded; None where nothing is left."""
+    """Return one line of text without markup and entities, with spaces collapsed; None if nothing is left."""
     text = str(value or "")[:MAX_RAW]
     if html or "&" in text:
         text = _unmarked(text) if html else unescaped(text)
@@ -62,7 +62,7 @@ def plain_text(value: object, *, html: bool = False) -> str | None:
 
 
 def _unmarked(text: str) -> str:
-    """Without tags; entities undone, twice where a feed escaped twice."""
+    """Remove tags and decode entities, twice if a feed escaped twice."""
     text = _TAG.sub("", _BLOCK.sub(" ", strip_nontext(text)))
     text = unescaped(text)
     if "&" in text and re.search(r"&(?:#\d{1,9}|#x[0-9a-f]{1,9}|[a-z]{1,40});", text, re.IGNORECASE):
@@ -74,7 +74,7 @@ def make_entry(
     *, url: str | None, base: str, guid: str | None = None, title: str | None = None, authors: Iterable[str] = (), published_at: str | None = None, published_raw: str | None = None,
     updated_raw: str | None = None, summary: str | None = None, content: str | None = None, tags: Iterable[str] = (), language: str | None = None, image_url: str | None = None,
 ) -> FeedEntry:  # fmt: skip
-    """An entry, with its link made absolute and its identity told: its guid, else its address' key, else its title and date."""
+    """Make an entry with an absolute link and an identity: its guid, else its URL key, else its title and date."""
     guid = (clean_text(guid).strip()[:MAX_GUID] or None) if guid else None
     address, key = _address(url, base)
     identity = guid or key or _hash(title, published_raw, summary)
@@ -105,7 +105,7 @@ def make_entry(
 
 
 def size_of(entry: FeedEntry) -> int:
-    """Characters of an entry."""
+    """Return the number of characters of an entry."""
     texts = (
         entry.identity,
         entry.url,
@@ -120,7 +120,7 @@ def size_of(entry: FeedEntry) -> int:
 
 
 def sanitize_html(content: str) -> str:
-    """A feed's own HTML as it is kept: the elements that make paragraphs, and nothing that acts, links or loads."""
+    """Sanitize a feed's HTML for the store: only elements of text structure stay, no scripts, links or media."""
     if not _MARKUP.search(content):
         return content
     if _depth(content) > MAX_DEPTH:
@@ -130,7 +130,7 @@ def sanitize_html(content: str) -> str:
 
 
 def _depth(content: str) -> int:
-    """How deep elements stand in one another at most, those aside that end by themselves where the next begins."""
+    """Return the maximum nesting depth, without elements whose end tag may be omitted."""
     depth = deepest = 0
     for match in _NESTING.finditer(content):
         if match[2].lower() not in _SELF_ENDING:
@@ -140,12 +140,12 @@ def _depth(content: str) -> int:
 
 
 def _address(url: str | None, base: str) -> tuple[str | None, str]:
-    """(the link as it may be asked for, its key); (None, "") for what is no http(s) address."""
+    """Return (the link as it may be requested, its key); (None, "") if it is not an http(s) address."""
     if not url:
         return None, ""
     try:
         address = join(base, clean_text(url)) or ""
-        canonical_url(address)  # raises where it cannot be asked for
+        canonical_url(address)  # raises if it cannot be requested
         scheme, rest = address.split(":", 1)
         address = f"{scheme.lower()}:{rest}"
         return address, url_key(address)
@@ -153,11 +153,11 @@ def _address(url: str | None, base: str) -> tuple[str | None, str]:
         return None, ""
 
 
-_EMAIL = re.compile(r"^[^\s@]+@[^\s@]+\.[^\s@.]+(?: \((?P<name>[^()]+)\))?$")  # of a line without spaces around
+_EMAIL = re.compile(r"^[^\s@]+@[^\s@]+\.[^\s@.]+(?: \((?P<name>[^()]+)\))?$")  # for a stripped line
 
 
 def _name(raw: str) -> str | None:
-    text = (plain_text(raw, html=True) or "")[:MAX_NAME]  # addresses are told by patterns that a long text makes dear
+    text = (plain_text(raw, html=True) or "")[:MAX_NAME]  # the patterns for email addresses are slow on long text
     if match := _EMAIL.match(text):
         text = (match["name"] or "").strip()
     return re.sub(r" ?[<(][^\s@<>()]+@[^\s@<>()]+[>)]$", "", text) or None
@@ -168,7 +168,7 @@ def _hash(*parts: str | None) -> str:
 
 
 def unique_entries(entries: Iterable[FeedEntry]) -> tuple[FeedEntry, ...]:
-    """Entries with identities of their own: the same guid on another link is another entry; the same on the same link is listed twice."""
+    """Make identities unique: the same guid with another link or title is another entry, else a repetition."""
     seen: dict[str, FeedEntry] = {}
     for entry in entries:
         first = seen.get(entry.identity)

@@ -1,7 +1,8 @@
-"""What a feed says: RSS 0.9x to 2.0, RDF, Atom, JSON Feed, sitemaps and their indexes, section pages; bytes in, ParsedFeed out. Pure.
+"""Parse feeds: RSS 0.9x to 2.0, RDF, Atom, JSON Feed, sitemaps and their indexes, section pages. Pure.
 
-Order of the flow: bytes -> repaired text (repair.py) -> its kind by the first element -> one reader a kind (here and in sitemap.py, jsonfeed.py, section_page.py).
-To add a format: tell its kind in `_kind`, write a reader that returns a ParsedFeed, and add it to `_READERS`.
+The flow: bytes -> decoded text (decode.py) -> its kind by the first element -> one reader per kind (here and in
+sitemap.py, jsonfeed.py, section_page.py). To add a format: detect its kind in `_kind`, write a reader that returns a
+ParsedFeed, and add it to `_READERS`.
 """
 
 from __future__ import annotations
@@ -31,20 +32,20 @@ _HTML_ROOTS = {"html", "head", "body", "script", "div", "meta", "title", "p"}
 
 
 def parse_feed(body: bytes, url: str, *, content_type: str = "", now: datetime, kind: str = "") -> ParsedFeed:
-    """Read a feed of any kind.
+    """Parse a feed of any kind.
 
     Args:
-        body: as it came, content-encoding undone.
+        body: the bytes, without content-encoding.
         url: the address it came from, for relative links.
         content_type: the header, for its charset.
-        now: the clock: no date later than a day from now is taken.
-        kind: "page" where a section page is expected; else the bytes tell.
+        now: the current time; dates more than a day later are ignored.
+        kind: "page" if a section page is expected; otherwise it is detected.
 
     Returns:
-        What it lists, in its own order, links absolute.
+        The feed with its entries in the original order and absolute links.
 
     Raises:
-        FeedError: nothing, a web page, or nothing that any reader knows.
+        FeedError: the body is empty, a web page, or of an unknown format.
     """
     if not body.strip():
         raise FeedError(f"{url}: the answer is empty where a feed was expected")
@@ -65,7 +66,7 @@ def parse_feed(body: bytes, url: str, *, content_type: str = "", now: datetime, 
 
 
 def _kind(text: str) -> str:
-    """What the first element says; "" where there is none."""
+    """Detect the kind by the first element; "" if there is none."""
     head = text.lstrip("\ufeff \t\r\n")
     if head.startswith(("{", "[")):
         return "json"
@@ -85,7 +86,7 @@ def _kind(text: str) -> str:
 
 
 MAX_ITEMS = 10_000
-MIN_ROOM = 4_000_000  # characters that any feed may come to; a larger one to three times its bytes
+MIN_ROOM = 4_000_000  # characters of its entries that any feed may have; a larger feed three times its bytes
 MAX_SKIPS = 24  # hours of a day
 MAX_AUTHOR = 1_000  # characters; a name and an address, or a list of both
 _ITEM_END = re.compile(r"</(?:[\w.-]{1,20}:)?(?:item|entry)\s*>", re.IGNORECASE)
@@ -93,21 +94,21 @@ _ITEM_END = re.compile(r"</(?:[\w.-]{1,20}:)?(?:item|entry)\s*>", re.IGNORECASE)
 
 @cache
 def _feedparser() -> Any:
-    """The library, without two things that cost a third of a feed's time and change nothing, and one that takes a minute for a long author."""
+    """Return feedparser with three patches: two save a third of a feed's time, one a minute for a long author."""
     import feedparser
 
     feedparser.api.PREFERRED_XML_PARSERS[:] = [
         "xml.sax.expatreader"
-    ]  # it tries to import a parser of 2004 for each feed
+    ]  # otherwise it tries to import a parser from 2004 for each feed
     joined = lru_cache(maxsize=64)(
         feedparser.urls.make_safe_absolute_uri
-    )  # asked anew for each element, with the same base
+    )  # otherwise called for each element, with the same base
     feedparser.mixin.make_safe_absolute_uri = joined
-    mixin = feedparser.mixin._FeedParserMixin  # noqa: SLF001  # it has no door for it
+    mixin = feedparser.mixin._FeedParserMixin  # noqa: SLF001  # there is no public interface
     look_for_address = mixin._sync_author_detail  # noqa: SLF001
 
     def in_bounds(parser: Any, key: str = "author") -> None:
-        """Its pattern of an address is quadratic: 30,000 letters take three seconds (measured)."""
+        """Cut long authors: the email pattern is quadratic, 30,000 letters take three seconds (measured)."""
         context = parser._get_context()  # noqa: SLF001
         if len(author := context.get(key) or "") > MAX_AUTHOR:
             context[key] = author[:MAX_AUTHOR]
@@ -118,7 +119,7 @@ def _feedparser() -> Any:
 
 
 def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
-    """RSS and Atom, by feedparser: its cases are the fullest there are, and it reads what is not well-formed."""
+    """Parse RSS and Atom with feedparser, which knows most special cases and accepts XML that is not well-formed."""
     feedparser = _feedparser()
     text = without_prolog(text)
     if "<rss:item" in text:  # a prefix for RSS itself, which has no namespace
@@ -133,9 +134,7 @@ def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
             sanitize_html=False,
             resolve_relative_uris=False,
         )
-    except (
-        Exception
-    ) as error:  # a parser of other people's bytes: whatever it trips over is the feed's fault, and says so
+    except Exception as error:  # a parser of untrusted bytes: any exception is reported as an error of the feed
         raise FeedError(f"{url}: cannot be read as a feed: {type(error).__name__}: {error}") from error
     feed = found.feed
     if not found.entries and not found.version and not feed.get("title"):
@@ -163,7 +162,10 @@ def _read_xml(text: str, url: str, now: datetime) -> ParsedFeed:
 
 
 def _within(parsed: ParsedFeed, room: int) -> ParsedFeed:
-    """With no more entries than what it sent can be in earnest: a base, or the authors of a whole feed, is sent once and kept with each entry."""
+    """Cut the entries of a feed that expands to many times its size.
+
+    A base, or the authors of a feed, are sent once but stored with each entry.
+    """
     for number, entry in enumerate(parsed.entries):
         room -= size_of(entry)
         if room < 0:
@@ -173,7 +175,7 @@ def _within(parsed: ParsedFeed, room: int) -> ParsedFeed:
 
 
 def _first_items(text: str) -> tuple[str, str | None]:
-    """As much of a feed as is read: an item takes a third of a millisecond, and a feed of a hundred thousand is met."""
+    """Return the part of a feed that is read: an item takes a third of a millisecond, and some feeds have 100,000."""
     if len(text) < MAX_ITEMS * len("<item></item>"):
         return text, None
     ends = (match.end() for match in _ITEM_END.finditer(text))
@@ -186,13 +188,13 @@ def _first_items(text: str) -> tuple[str, str | None]:
 def _entry(entry: Any, base: str, now: datetime) -> FeedEntry:
     get = partial(
         dict.get, entry
-    )  # the library's own get looks for older names of a field first, which takes a tenth of a feed's time
+    )  # feedparser's own get tries older names of a field first, which takes a tenth of a feed's time
     published = get("published")
     updated = get("updated", published)
     published_raw = published or updated or get("created")
     content = max((part.get("value", "") for part in get("content") or ()), key=len, default="")
     summary = get("summary") or ""
-    if not content and len(summary) > 2000:  # the whole article in <description>
+    if not content and len(summary) > 2000:  # the complete article is in <description>
         content = summary
     return make_entry(
         guid=get("id"),
@@ -212,7 +214,7 @@ def _entry(entry: Any, base: str, now: datetime) -> FeedEntry:
 
 
 def _link(node: Any, *, permalink: bool = False) -> str | None:
-    """The address of an entry or a feed: a link is a link, not an enclosure; a guid only where it says that it is one."""
+    """Return the address of an entry or a feed; not an enclosure, and a guid only as a fallback with `permalink`."""
     for link in node.get("links", []):
         if (
             link.get("rel", "alternate") == "alternate"
@@ -232,7 +234,7 @@ def _link(node: Any, *, permalink: bool = False) -> str | None:
 
 
 def _authors(entry: Any) -> list[str]:
-    """Names; an address in brackets or alone is no name (RSS says author is an e-mail address, outlets write names)."""
+    """Return the author names; RSS defines author as an email address, but outlets write names."""
     names = [author.get("name") or "" for author in entry.get("authors", [])]
     if not any(names) and entry.get("author"):
         names = [entry["author"]]
@@ -240,7 +242,7 @@ def _authors(entry: Any) -> list[str]:
 
 
 def _is_html(node: Any, name: str) -> bool:
-    """Whether a value is markup: it says so, or says nothing and looks so."""
+    """Return whether a value is markup: it is declared so, or it is not declared as text and looks so."""
     kind = (node.get(f"{name}_detail") or {}).get("type", "")
     return "html" in kind or (
         kind != "text/plain" and bool(re.search(r"</[a-zA-Z]+>|<br\s*/?>", str(node.get(name) or "")))
@@ -248,7 +250,7 @@ def _is_html(node: Any, name: str) -> bool:
 
 
 def _parsed(entry: Any, now: datetime) -> str | None:
-    """Feedparser's own reading, for the scripts and formats that only it knows."""
+    """Return the date parsed by feedparser, which knows more scripts and formats."""
     found = entry.get("published_parsed") or entry.get("updated_parsed")
     return read_date("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}Z".format(*found[:6]), now=now) if found else None
 
@@ -273,13 +275,13 @@ _PERIODS = {"hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2
 
 
 def _period(feed: Any) -> float | None:
-    """sy:updatePeriod over sy:updateFrequency (RSS 1.0 syndication module), in seconds."""
+    """Return sy:updatePeriod divided by sy:updateFrequency (RSS 1.0 syndication module), in seconds."""
     period = _PERIODS.get(str(feed.get("sy_updateperiod") or "").strip().lower())
     return period / (_number(feed.get("sy_updatefrequency")) or 1.0) if period else None
 
 
 def _skip(text: str, outer: str, inner: str) -> tuple[str, ...]:
-    """RSS 2.0 skipHours (GMT) and skipDays; feedparser drops them."""
+    """Return RSS 2.0's skipHours (GMT) or skipDays, which feedparser drops."""
     head = text[:50_000]
     begin = re.search(f"<{outer}>", head, re.IGNORECASE)
     end = re.search(f"</{outer}>", head, re.IGNORECASE)

@@ -1,19 +1,19 @@
-"""What comes before the root element of an XML document: found in one pass and taken off before any parser sees it. Pure, linear.
+"""Remove everything before the root element of an XML document, in one pass, before a parser reads it. Pure, linear.
 
-expat recurses into entities that a document type declares (40,000 levels end the process), and feedparser looks for the declaration with an
-expression that takes seconds for 50 KB of line breaks. No document type reaches either: the few entities that honest feeds declare, a word for a
-few characters, are put in here.
+expat recurses into entities that a document type declares (40,000 levels end the process), and feedparser searches for
+the declaration with an expression that takes seconds for 50 KB of line breaks. So no document type reaches either. The
+few entities that real feeds declare, short replacements for a few characters, are replaced here.
 """
 
 from __future__ import annotations
 
 import re
 
-MAX_ENTITIES = 300  # that a document type declares, and are put in
+MAX_ENTITIES = 300  # declared entities that are replaced
 _START = re.compile(r"<(?=[A-Za-z_])")
 _SUBSET = re.compile(
     r"<!--|<\?|[\"'\]]"
-)  # of an internal subset: what may hold a bracket that does not end it, and the bracket that does
+)  # in an internal subset: the bracket that ends it, and the start of anything that may contain another
 _DECLARED = re.compile(
     r"<!ENTITY\s{1,9}(\w{1,40})\s{1,9}(?:\"([^\"<&%]{0,64}|&#\w{1,8};)\"|'([^'<&%]{0,64}|&#\w{1,8};)')\s{0,9}>"
 )
@@ -22,7 +22,7 @@ _OF_XML = {"amp", "lt", "gt", "quot", "apos"}
 
 
 def without_prolog(text: str) -> str:
-    """A document from its root element on, with the simple entities that its document type declares put in; "" where it has no element."""
+    """Return a document from its root element on, with simple declared entities replaced; "" if it has no element."""
     at, subsets = 0, []
     while True:
         at = text.find("<", at)
@@ -43,13 +43,13 @@ def without_prolog(text: str) -> str:
 
 
 def _behind(text: str, mark: str, at: int) -> int:
-    """Where what a mark ends is over; what never ends holds no element."""
+    """Return the position after `mark`, or the end of the text if it is missing."""
     end = text.find(mark, at)
     return len(text) if end < 0 else end + len(mark)
 
 
 def _doctype_end(text: str, at: int) -> int:
-    """Behind a document type declaration, its internal subset included."""
+    """Return the position after a document type declaration, including its internal subset."""
     closing = _behind(text, ">", at)
     opening = text.find("[", at, closing)
     if opening < 0:

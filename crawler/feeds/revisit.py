@@ -1,7 +1,8 @@
-"""When a feed is asked again, and what its answer means: an answer in, a FeedCheck out. Pure; the clock is an argument.
+"""Decide when a feed is polled again: a response in, a FeedCheck out. Pure; the clock is an argument.
 
-PEERS F as DESIGN reads it: validators kept of every good answer, for the address that gave them; Retry-After obeyed; 410 ends a feed, 404 only
-after long; an error keeps what was known; a window without overlap is a gap; `every` is the operator's word, floored by `min`.
+The rules: The validators of every successful response are stored for the address that sent them. Retry-After is obeyed.
+A 410 ends a feed, a 404 only after a long time. An error leaves the stored data unchanged. A window without overlap is
+a gap. `every` is the operator's override, limited only by `min`.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.sitemap import children_to_open, recent_entries
 from storage.records import Feed, FeedCheck, FeedEntry, FoundBy, GapDetected, PermanentRedirect, format_utc, parse_utc
 
-# In hours, whose length is an argument (settings.Pace).
-THROTTLED = 1.0  # to leave a server alone that says 429 or 503 without saying how long
-FORBIDDEN = 4.0  # 401 and 403: no retry storm
-LONGEST = 24.0  # what a feed or its headers may ask for, and the longest back-off
-FULL = 24.0  # an unconditional request at most so often: some servers say 304 although the feed changed
+# In hours, whose length is an argument (config.models.Pace).
+THROTTLED = 1.0  # pause after a 429 or 503 without Retry-After
+FORBIDDEN = 4.0  # minimum wait after a 401 or 403, against retry storms
+LONGEST = 24.0  # limit for intervals requested by a feed or its headers, and for back-off
+FULL = 24.0  # interval of unconditional requests: some servers answer 304 although the feed changed
 LOST_AFTER, LOST_POLLS = 14 * 24.0, 30  # a 404 ends a feed only after both: many come back
-MOVED_AFTER, MOVED_POLLS = 7 * 24.0, 3  # and a permanent redirect is believed only after both
-EARLIER = timedelta(hours=6)  # an entry may be dated from before it was listed
-SOFT, TEMPORARY = 0.5, 0.25  # of a failure: a server in trouble; no network at all
+MOVED_AFTER, MOVED_POLLS = 7 * 24.0, 3  # a permanent redirect is followed only after both
+EARLIER = timedelta(hours=6)  # an entry may have a date from before it was listed
+SOFT, TEMPORARY = 0.5, 0.25  # weights of failures: a server in trouble; no network at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollResponse:
-    """What came back for one poll; `error` says in one line why there is no body."""
+    """The response to one poll; `error` is one line if there is no body."""
 
     status: int | None = None
     final_url: str | None = None
-    moved: bool = False  # every hop to final_url said that it is for good (301, 308)
+    moved: bool = False  # every redirect to final_url was permanent (301, 308)
     etag: str | None = None
     last_modified: str | None = None
     fresh_for: float = 0.0  # seconds, by its headers
@@ -43,20 +44,23 @@ class PollResponse:
     error: str | None = None
     weight: float = 1.0  # of a failure; see SOFT and TEMPORARY
     not_before: datetime | None = None
-    unconditional: bool = False  # asked without the validators that were held
+    unconditional: bool = False  # sent without the stored validators
     parsed: ParsedFeed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownEntries:
-    """What the store knows of the entries that an answer lists: how many were known, and when the new ones were published (seconds)."""
+    """What the store knows about the entries of a response.
+
+    `known` is how many were stored already, `times` when the new ones were published (seconds).
+    """
 
     known: int = 0
     times: tuple[float, ...] = ()
 
 
 def entries_to_store(answer: PollResponse, *, schedule: Schedule, now: datetime) -> tuple[FeedEntry, ...]:
-    """The entries of an answer that a poll takes in: all of a feed's, the recent ones of a sitemap's."""
+    """Return the entries that a poll stores: all entries of a feed, the recent ones of a sitemap."""
     parsed = answer.parsed
     if parsed is None:
         return ()
@@ -68,7 +72,7 @@ def entries_to_store(answer: PollResponse, *, schedule: Schedule, now: datetime)
 
 
 def is_full_fetch_due(feed: Feed, *, now: datetime, hour: float = 3600.0) -> bool:
-    """Whether a poll goes without validators: once a day, as validators may lie (PEERS F 5)."""
+    """Return whether a poll is sent without validators: once a day, as validators may be wrong."""
     return feed.last_body_at is not None and now - parse_utc(feed.last_body_at) >= timedelta(seconds=FULL * hour)
 
 
@@ -83,17 +87,18 @@ def decide(
     seen: KnownEntries | None = None,
     hour: float = 3600.0,
 ) -> FeedCheck:
-    """What one answer means for its feed.
+    """Decide what one response means for its feed.
 
     Args:
-        feed: as it is kept.
-        answer: what came back.
+        feed: the stored feed.
+        answer: the response.
         schedule: the settings.
-        every: the operator's interval for this source, in seconds; then neither rhythm nor the server's headers count, but Retry-After does.
+        every: the operator's interval for this source, in seconds; it overrides the adaptive interval and the server's
+            headers, but not Retry-After.
         now: the clock.
-        spread: -1..1, by which the due time varies within a tenth, so that feeds do not beat in step.
-        seen: what is known of the entries that the answer lists.
-        hour: seconds that an hour of the waiting times lasts (settings.Pace).
+        spread: -1..1, varies the due time by up to a tenth, so that polls do not synchronize.
+        seen: what is known about the entries of the response.
+        hour: seconds of an hour in the waiting times (config.models.Pace).
     """
     seen = seen or KnownEntries()
     if answer.error is not None or answer.status is None or answer.status >= 400:
@@ -101,7 +106,7 @@ def decide(
     parsed = answer.parsed
     same = answer.status == 304 or (feed.body_hash is not None and answer.body_hash == feed.body_hash)
     listed = () if same else entries_to_store(answer, schedule=schedule, now=now)
-    partial = answer.status == 226  # RFC 3229: what is new alone, not a window
+    partial = answer.status == 226  # RFC 3229: only new entries, not a window
     gap = None if same or partial or parsed is None else _gap(feed, parsed, listed, seen, now)
     since = parse_utc(gap.to_at).timestamp() if gap else None
     rhythm = update(read_rhythm(feed.rate_model), seen.times, now.timestamp(), since=since, hour=hour)
@@ -139,7 +144,7 @@ def decide(
 
 
 def _skips(feed: Feed, parsed: ParsedFeed | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The hours and days that a feed wants to be left alone in; a 304 does not repeat them."""
+    """Return the feed's skipHours and skipDays; a 304 does not repeat them."""
     if parsed is not None:
         return parsed.skip_hours, parsed.skip_days
     hours, days = json.loads(feed.skip_schedule) if feed.skip_schedule else ((), ())
@@ -166,7 +171,10 @@ def _interval(
 
 
 def _validators_unreliable(feed: Feed, answer: PollResponse, fresh: int) -> bool:
-    """Whether its validators stayed as they were though it lists new entries; a conditional request that brings some clears it."""
+    """Return whether the validators stay the same while new entries are listed.
+
+    A conditional request with new entries resets this.
+    """
     if not answer.unconditional:
         return feed.validators_unreliable and fresh == 0
     same_etag = (
@@ -180,10 +188,11 @@ def _validators_unreliable(feed: Feed, answer: PollResponse, fresh: int) -> bool
 def _gap(
     feed: Feed, parsed: ParsedFeed, listed: tuple[FeedEntry, ...], seen: KnownEntries, now: datetime
 ) -> GapDetected | None:
-    """No entry of this window was known, though the last one held some: what was listed between is not known. A trimmed map proves nothing.
+    """Return a gap if no entry of this window was known, though the last window was not empty.
 
-    Nor does a window of entries from before the last poll, nor one without dates of a feed whose last window was not known either: what has new
-    ids at each poll, and new addresses, loses nothing by it.
+    There is no gap if the entries were trimmed (sitemaps), if most are dated before the last poll, or if they have no
+    dates and the last window had no known entry either: such a feed has new ids and addresses at each poll, and loses
+    nothing.
     """
     if (
         not feed.window_size
@@ -205,7 +214,7 @@ def _gap(
 
 
 def _move(feed: Feed, answer: PollResponse, now: datetime, hour: float) -> PermanentRedirect:
-    """How often, and since when, a feed says that it has moved for good, to the same place; its address once that is believed."""
+    """Count permanent redirects to the same address; the feed's address changes once there are enough."""
     if not answer.moved or answer.final_url is None:
         return feed.move if feed.effective_url is not None else PermanentRedirect()
     again = answer.final_url == feed.moved_to
@@ -223,13 +232,13 @@ def _move(feed: Feed, answer: PollResponse, now: datetime, hour: float) -> Perma
 def _failed(
     feed: Feed, answer: PollResponse, every: float | None, schedule: Schedule, now: datetime, hour: float
 ) -> FeedCheck:
-    """Back off linearly, up to a day; a server in trouble is asked again before the feed's window may have rolled over."""
+    """Back off linearly, up to a day; after a temporary failure, retry before the feed's window may roll over."""
     status = answer.status or 0
     reason = answer.error or f"the server answered {status}"
     move = feed.move
     if (
         feed.effective_url is not None and answer.weight == 1.0
-    ):  # where it moved to, it is not: back to the address of the source list
+    ):  # the feed is not at its new address: back to the one in the source list
         move = PermanentRedirect()
         reason = f"{reason}, at {feed.effective_url}, where it had moved to; its old URL is polled again"
     elif status == 410:

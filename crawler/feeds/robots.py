@@ -1,7 +1,7 @@
-"""robots.txt (RFC 9309): what it says to one crawler, and the sitemaps it names. Pure, and linear in the file: each line is read once.
+"""Parse robots.txt (RFC 9309): the rules for one crawler, and the sitemaps. Pure, linear: each line is read once.
 
-Only the rules of the groups that are meant for the crawler are kept. A library that gives each rule to each agent that a file names takes a gigabyte
-for 80 KB of agents and rules.
+Only the rules of the crawler's groups are stored. A library that stores each rule for each agent takes a gigabyte for
+80 KB of agents and rules.
 """
 
 from __future__ import annotations
@@ -16,39 +16,45 @@ from urllib.parse import urlsplit
 MAX_BYTES = 512 * 1024  # RFC 9309, 2.5: at least 500 KiB are read
 MAX_SITEMAPS = 1_000
 _AGENTS = {"user-agent", "useragent", "user agent"}
-_DISALLOW = {"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"}  # as they are met
+_DISALLOW = {"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"}  # including common misspellings
 _TOKEN = re.compile(r"[a-zA-Z_-]*")  # RFC 9309, 2.2.1: a product token
 _UNRESERVED = frozenset((string.ascii_letters + string.digits + "-._~").encode())
 _BARE = re.compile(r"(user-agent|user agent|useragent|disallow|allow|crawl-delay|sitemap)[ \t]", re.IGNORECASE)
-_NEVER = re.compile(r"[^!-~]|[\"<>\\^`{|}]")  # what stands in no address but percent-encoded (RFC 3986, 2)
+_NEVER = re.compile(r"[^!-~]|[\"<>\\^`{|}]")  # characters that an address contains only percent-encoded (RFC 3986, 2)
 _TRIPLET = re.compile(r"%([0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a robots.txt says to one crawler: (allows, pattern) each, and the seconds between two requests that it asks for."""
+    """The rules of a robots.txt for one crawler, as (allows, pattern), and its crawl delay in seconds."""
 
     rules: tuple[tuple[bool, str], ...] = ()
     delay: float = 0.0
 
     @property
     def wild(self) -> int:
-        """Characters of the patterns with wildcards: comparing them with a path takes time in proportion to both (`str.find` of short texts is quadratic)."""
+        """Characters of the patterns with wildcards.
+
+        Matching them takes time in proportion to both pattern and path (`str.find` of short texts is quadratic).
+        """
         return sum(len(pattern) for _, pattern in self.rules if "*" in pattern)
 
     @property
     def size(self) -> int:
-        """Bytes of memory that they take, about."""
+        """The approximate memory size in bytes."""
         return 200 * len(self.rules) + sum(len(pattern) for _, pattern in self.rules)
 
     def packed(self) -> bytes:
-        """The rules in a tenth of the memory, for `unpacked`."""
+        """Return the rules compressed to a tenth of the memory, for `unpacked`."""
         return zlib.compress(
             "\n".join(f"{'+' if allow else '-'}{p}" for allow, p in self.rules).encode("utf-8", "replace")
         )
 
     def allows(self, url: str) -> bool:
-        """Whether an address may be requested: by the longest pattern that fits, and by an allowing one of two that are as long (RFC 9309, 2.2.2)."""
+        """Return whether an address may be requested, by the longest matching pattern (RFC 9309, 2.2.2).
+
+        Of two patterns of the same length, an allowing one counts.
+        """
         path = path_of(url)
         if path.partition("?")[0] == "/robots.txt":
             return True
@@ -61,21 +67,21 @@ class Rules:
 
 
 def read_rules(body: bytes, agent: str) -> Rules:
-    """The rules for a crawler.
+    """Return the rules for a crawler.
 
     Args:
-        body: the file; what is beyond MAX_BYTES is not read.
+        body: the file; only the first MAX_BYTES are read.
         agent: the crawler's product token, or a User-Agent that begins with it.
     """
     ours = _Named(agent)
     found: dict[str, list[tuple[bool, str]]] = {"ours": [], "all": []}
     delays: dict[str, float] = {}
-    named = False  # a group of ours is there, if without a rule
-    group: set[str] = set()  # whom the group that is being read is for
-    began = False  # a rule of it was read: the next agent begins another
+    named = False  # there is a group for this crawler, maybe without rules
+    group: set[str] = set()  # whom the current group is for
+    began = False  # a rule of the group was read: the next user-agent line starts another group
     slow: set[str] = (
         set()
-    )  # whom a delay is for: it is no record of RFC 9309, so it ends no group, but the next agent's is its own
+    )  # whom a delay is for: not a record of RFC 9309, so it does not end a group; but the next user-agent starts anew
     slowed = False
     for key, value in _records(body):
         if key in _AGENTS:
@@ -101,13 +107,13 @@ def read_rules(body: bytes, agent: str) -> Rules:
 
 
 def unpacked(packed: bytes) -> Rules:
-    """What `Rules.packed` packed; the delay aside."""
+    """Return the rules of `Rules.packed`, without the delay."""
     lines = zlib.decompress(packed).decode("utf-8").split("\n")
     return Rules(rules=tuple((line[0] == "+", line[1:]) for line in lines if line))
 
 
 def read_sitemaps(body: bytes) -> list[str]:
-    """The sitemaps that a robots.txt names, as they are written there."""
+    """Return the sitemaps listed in a robots.txt, as written."""
     named = (value for key, value in _records(body) if key in {"sitemap", "site-map"} and value)
     found: dict[str, None] = {}
     for value in named:
@@ -118,12 +124,12 @@ def read_sitemaps(body: bytes) -> list[str]:
 
 
 def _records(body: bytes) -> Iterator[tuple[str, str]]:
-    """(key in lower case, value) of each line that is one."""
+    """Yield (key in lower case, value) of each valid line."""
     text = body[:MAX_BYTES].decode("utf-8", "replace").lstrip("\ufeff")
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         record = line.partition("#")[0].strip()
         key, colon, value = record.partition(":")
-        if not colon:  # "Disallow /private": met, and meant
+        if not colon:  # "Disallow /private" occurs, and the intention is clear
             known = _BARE.match(record)
             key, value = (known[1], record[known.end() :]) if known else ("", "")
         if key and len(key) <= 20:
@@ -131,7 +137,7 @@ def _records(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 class _Named:
-    """Whether a user-agent line names a crawler: by product token, whatever version or words stand behind it (RFC 9309, 2.2.1)."""
+    """Matches user-agent lines of a crawler by product token, ignoring a version or other words (RFC 9309, 2.2.1)."""
 
     def __init__(self, agent: str) -> None:
         first = re.split(r"[/\s]", agent.strip(), maxsplit=1)[0].casefold()
@@ -139,7 +145,7 @@ class _Named:
         self._token, self._first = (
             (token if token == first else ""),
             first,
-        )  # one with digits in it is compared as it is
+        )  # a token with digits is compared unchanged
 
     def meets(self, value: str) -> bool:
         if self._token:
@@ -165,22 +171,25 @@ def _seconds(value: str) -> float | None:
 
 
 def path_of(url: str) -> str:
-    """What patterns are compared with: path and query, in one form of percent-encoding; `*` and `$`, special in patterns, are encoded too (2.2.3)."""
+    """Return what patterns are compared with: path and query, with normalized percent-encoding.
+
+    `*` and `$`, which are special in patterns, are encoded too (2.2.3).
+    """
     parts = urlsplit(url)
     path = _normal((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
     return path.replace("*", "%2A").replace("$", "%24")
 
 
 def _patterns(value: str, *, allow: bool) -> list[str]:
-    """A rule's pattern as it is compared; where an index file is allowed its folder is meant too, as the large crawlers read it."""
+    """Return the patterns of a rule; allowing an index file also allows its folder, as the large crawlers do."""
     pattern = _normal(value)
-    pattern = pattern[:-1].replace("$", "%24") + pattern[-1:]  # at the end alone it is special
+    pattern = pattern[:-1].replace("$", "%24") + pattern[-1:]  # special only at the end
     folder, _, name = pattern.rpartition("/")
     return [pattern, f"{folder}/$"] if allow and name in {"index.html", "index.htm"} else [pattern]
 
 
 def _normal(text: str) -> str:
-    """A path or pattern in one form of percent-encoding (RFC 9309, 2.2.2): unreserved octets as they are, all that need it encoded."""
+    """Normalize the percent-encoding of a path or pattern (RFC 9309, 2.2.2): only unreserved octets stay unencoded."""
     text = _NEVER.sub(lambda m: "".join(f"%{octet:02X}" for octet in m[0].encode("utf-8", "replace")), text)
     return _TRIPLET.sub(_triplet, text) if "%" in text else text
 
@@ -191,7 +200,10 @@ def _triplet(match: re.Match[str]) -> str:
 
 
 def _fits(pattern: str, path: str) -> bool:
-    """Whether a pattern fits a path: from its beginning, `*` for anything, `$` at the end for the end. In the path's length times the pattern's at most."""
+    """Return whether a pattern matches the start of a path; `*` matches anything, a `$` at the end the end.
+
+    The time is at most proportional to the path's length times the pattern's.
+    """
     ends = pattern.endswith("$")
     first, *others = (pattern[:-1] if ends else pattern).split("*")
     if not path.startswith(first):

@@ -1,4 +1,7 @@
-"""A section page as a feed: the links on it that look like articles of the same site. For outlets without a feed. Pure."""
+"""Read a section page like a feed: its links that look like articles of the same site. Pure.
+
+For outlets without a feed.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from crawler.feeds.parsed_feed import ParsedFeed, make_entry, plain_text, unique
 from crawler.urls import is_root_or_section, join, site
 from storage.records import FeedEntry
 
-MAX_LINKS = 500  # on one section page; a page with more is an archive or an attack
+MAX_LINKS = 500  # of one section page; a page with more is an archive or an attack
 _NOT_ARTICLES = re.compile(
     r"/(?:tags?|topics?|author|authors|category|categories|section|search|login|signin|signup|register|subscribe|account|profile|about|contact|privacy|terms|cookies?|"
     r"newsletters?|rss|feeds?|live-tv|shop|jobs|advertis\w*|impressum|datenschutz|kontakt|page|archive|wp-\w+)(?:/|$)|\.(?:jpe?g|png|gif|svg|webp|pdf|mp[34]|zip|css|js|xml|ico)$",
@@ -26,7 +29,7 @@ _DATED = re.compile(r"/(?:19|20)\d{2}[/-]?\d{1,2}(?:[/-]?\d{1,2})?/|[-/_](?:19|2
 
 
 def parse_html(text: str) -> Any:
-    """A tree of a page that is already text; None where nothing can be made of it."""
+    """Parse a decoded page to a tree; None if that is impossible."""
     try:
         return lxml_html.document_fromstring(
             text.encode("utf-8", "replace"),
@@ -37,7 +40,7 @@ def parse_html(text: str) -> Any:
 
 
 def read(text: str, url: str, now: datetime) -> ParsedFeed:  # noqa: ARG001 - one signature for all readers
-    """The article links of a section page, in the page's order.
+    """Return the article links of a section page, in the page's order.
 
     Raises:
         FeedError: not a page.
@@ -93,7 +96,7 @@ def _article_links(tree: Any, base: str) -> Iterator[FeedEntry]:
 
 
 def looks_like_article(url: str) -> bool:
-    """Whether an address may be an article's: not a section, a tag or a file; dated, numbered, or a slug of words."""
+    """Return whether an address may be an article's: dated, numbered, or a slug; not a section, a tag or a file."""
     parts = urlsplit(url)
     if _NOT_ARTICLES.search(parts.path) or is_root_or_section(url):
         return False

@@ -1,4 +1,4 @@
-"""Sitemaps, news sitemaps and their indexes (sitemaps.org, Google News): text in, ParsedFeed out. Pure."""
+"""Parse sitemaps, news sitemaps and their indexes (sitemaps.org, Google News): text in, ParsedFeed out. Pure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from crawler.text.dates import read_date
 from crawler.urls import canonical_url, join
 from storage.records import FeedEntry, parse_utc
 
-MAX_CHILDREN = 2_000  # maps opened of one index; a larger index has lastmod, or belongs to backfill
-MAX_ELEMENTS = 10_000  # looked at below one <url>; a news sitemap with images and video has some hundred
-MAX_UNDATED = 1_000  # entries taken of a map that dates none of them, as many as a news sitemap may hold
+MAX_CHILDREN = 2_000  # sitemaps opened per index; a larger index has lastmod, or belongs to backfill
+MAX_ELEMENTS = 10_000  # elements read below one <url>; a news sitemap with images and video has some hundred
+MAX_UNDATED = 1_000  # entries used of a sitemap without dates; as many as a news sitemap may contain
 _NAME_DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_/]?(\d{1,2})(?:[-_/]?(\d{1,2}))?(?!\d)")
 
 
 def read(text: str, url: str, now: datetime) -> ParsedFeed:
-    """Read a sitemap, an index, or a text file of addresses; namespaces do not count, as many are wrong.
+    """Parse a sitemap, an index, or a text file of addresses; namespaces are ignored, as many are wrong.
 
     Raises:
-        FeedError: nothing of the kind.
+        FeedError: it is none of these.
     """
     if "<" not in text[:1000]:
         lines = [line.strip() for line in text.splitlines() if re.fullmatch(r"https?://\S+", line.strip())]
@@ -50,7 +50,7 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
 
 
 def _address(loc: str, base: str) -> str | None:
-    """A map's address, if it can be asked for."""
+    """Return a sitemap's address, if it can be requested."""
     address = join(base, loc)
     try:
         canonical_url(address or "")
@@ -77,9 +77,9 @@ def _local(node: Any) -> str:
 
 
 def _fields(node: Any) -> dict[str, str]:
-    """The first text of each element below, by local name; an image's or video's own loc and title do not count.
+    """Return the first text of each element below, by local name, without loc and title of images and videos.
 
-    A `<url>` inside of it is one of its own, so that no element is looked at for more than one of them.
+    A nested `<url>` is skipped and read separately, so that no element is read for more than one.
     """
     found: dict[str, str] = {}
     below = [(node, child) for child in reversed(node)]
@@ -100,11 +100,11 @@ def _fields(node: Any) -> dict[str, str]:
 
 
 def _text_of(node: Any) -> str:
-    """What stands in an element, up to its first child elements; a title may hold a CDATA section, and no more."""
+    """Return the text of an element, up to its first child elements; a title may contain a CDATA section."""
     if not len(node):
         return node.text or ""
     said = (((child.text or "") if isinstance(child.tag, str) else "") + (child.tail or "") for child in node[:20])
-    return "".join([node.text or "", *said])  # a comment's own text is not
+    return "".join([node.text or "", *said])  # without the text of comments
 
 
 def _entry(found: dict[str, str], base: str, now: datetime) -> FeedEntry:
@@ -123,12 +123,12 @@ def _entry(found: dict[str, str], base: str, now: datetime) -> FeedEntry:
 
 
 def children_to_open(parsed: ParsedFeed, *, now: datetime, max_age: float) -> tuple[str, ...]:
-    """The maps of an index that are worth opening: not older than max_age by lastmod, else by the date in their name.
+    """Return the sitemaps of an index to open: not older than max_age by lastmod, else by the date in their name.
 
     Args:
         parsed: an index.
         now: the clock.
-        max_age: seconds; older maps are left to backfill.
+        max_age: seconds; older sitemaps are left to backfill.
     """
     oldest = now - timedelta(seconds=max_age)
     chosen = []
@@ -143,7 +143,7 @@ def children_to_open(parsed: ParsedFeed, *, now: datetime, max_age: float) -> tu
 
 
 def children_in_range(parsed: ParsedFeed, *, since: datetime, until: datetime) -> tuple[str, ...]:
-    """The maps of an index that may hold entries of a time, the newest first; one that says nothing of its time may."""
+    """Return the sitemaps of an index that may have entries in a time range or have no date, the newest first."""
     chosen: list[tuple[str, str]] = []
     for url, lastmod in parsed.children:
         latest = _latest_by_name(url) or read_date(lastmod, now=until + timedelta(days=36500)) or "9999"
@@ -155,7 +155,7 @@ def children_in_range(parsed: ParsedFeed, *, since: datetime, until: datetime) -
 
 
 def day_in_address(url: str) -> str | None:
-    """The day that an article's address says, as 2020-02-11; None where it says none."""
+    """Return the date in an article's address, as 2020-02-11; None if there is none."""
     match = _NAME_DATE.search(url)
     if not match or not match[3] or not 1 <= int(match[2]) <= 12 or not 1 <= int(match[3]) <= 31:
         return None
@@ -163,14 +163,17 @@ def day_in_address(url: str) -> str | None:
 
 
 def _first_by_name(url: str) -> str | None:
-    """The first day that a map can hold by its name."""
+    """Return the first day that a sitemap may cover, by its name."""
     latest = _latest_by_name(url)
     match = _NAME_DATE.search(url.rsplit("/", 1)[-1]) or _NAME_DATE.search(url)
     return latest and (latest if match and match[3] else f"{latest[:8]}01")
 
 
 def _latest_by_name(url: str) -> str | None:
-    """The last day that a map can hold by its name (2020-2.xml holds up to 2020-02-31); None where the name says none."""
+    """Return the last day that a sitemap may cover, by its name; None if the name has no date.
+
+    For example, 2020-2.xml covers up to 2020-02-31.
+    """
     match = _NAME_DATE.search(url.rsplit("/", 1)[-1]) or _NAME_DATE.search(url)
     if not match or not 1 <= int(match[2]) <= 12:
         return None
@@ -178,7 +181,10 @@ def _latest_by_name(url: str) -> str | None:
 
 
 def recent_entries(entries: tuple[FeedEntry, ...], *, now: datetime, max_age: float) -> tuple[FeedEntry, ...]:
-    """The entries of a map that a crawl takes: dated within max_age, or undated (up to MAX_UNDATED); the rest is left to backfill."""
+    """Return the entries of a sitemap that a crawl uses: dated within max_age, or undated (up to MAX_UNDATED).
+
+    The rest is left to backfill.
+    """
     oldest = (now - timedelta(seconds=max_age)).strftime("%Y-%m-%dT%H:%M:%SZ")
     dated = tuple(
         e

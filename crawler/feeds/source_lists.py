@@ -1,7 +1,8 @@
-"""Source lists of others: OPML as it is in the wild, CSV, plain lines. Bytes in, found feeds and warnings out. Pure.
+"""Import source lists: OPML as found in the wild, CSV, plain lines. Bytes in, feeds and warnings out. Pure.
 
-Two thirds of thirty public OPML files were not well-formed XML (bare ampersands, `<` in a title, cut endings). Every feed that a person could
-read out of one comes in: each `<outline …>` is read by itself, with the parser's rules relaxed, and what was wrong is told with its line.
+Two thirds of thirty public OPML files were not well-formed XML (bare ampersands, `<` in a title, cut endings). Every
+feed that a person could read in them is imported: each `<outline …>` is parsed by itself, with relaxed rules, and
+errors are reported with their line.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from crawler.urls import canonical_url
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedFeed:
-    """One feed or home page that a list names."""
+    """One feed or home page in a list."""
 
     line: int
     feed: str | None = None
@@ -36,34 +37,34 @@ class ListedFeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
-    """What a list holds, and what was wrong with it: (line, message)."""
+    """The feeds of a list, and its errors as (line, message)."""
 
     wanted: tuple[ListedFeed, ...]
     warnings: tuple[tuple[int, str], ...] = ()
 
 
-# An outline's tag begins; what is its own ends at the next one, however broken it is.
+# The start of an outline tag; it ends at the next one, however broken it is.
 _BEGIN = re.compile(r"<\s{0,20}(?P<end>/?)\s{0,20}(?:\w{1,40}:)?outline\b", re.IGNORECASE)
-# Its attributes: quoted values may hold > and <; one that is never closed ends at the next tag.
+# Its attributes: quoted values may contain > and <; one without a closing quote ends at the next tag.
 _STRICT = re.compile(r"(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)(?P<close>/?>|(?=<)|\Z)")
 _CLOSE = re.compile(r"/?>(?=\s{0,99}(?:<|\Z))")
-MAX_OUTLINE = 10_000  # characters of one; a quote that never closes is looked for no further
+MAX_OUTLINE = 10_000  # characters of one outline; a closing quote is searched no further
 _ATTRIBUTE = re.compile(r"""(?<![\w:.-])([\w:.-]{1,100})\s{0,20}=\s{0,20}(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")
-# A value that itself holds a bare quote ends only where another attribute or the tag's end follows.
+# A value that contains a bare quote ends only before another attribute or the tag's end.
 _TOLERANT = re.compile(
     r"""(?<![\w:.-])([\w:.-]{1,100})\s{0,20}=\s{0,20}(["'])(.*?)\2(?=\s{0,99}(?:/?>|[\w:.-]{1,100}\s{0,20}=\s{0,20}["']|/?\Z))""",
     re.DOTALL,
 )
-MAX_FOLDERS = 8  # of those that a feed stands in, the innermost ones, are its tags,
-MAX_TAGS = 20  # of no more than so many
-MAX_QUOTES = 200  # of an outline that is read tolerantly: that is quadratic in them
+MAX_FOLDERS = 8  # innermost folders of a feed that become tags
+MAX_TAGS = 20  # tags of one feed
+MAX_QUOTES = 200  # quotes in an outline that is parsed tolerantly, which is quadratic in them
 
 
 def read_any(body: bytes, name: str) -> ImportResult:
-    """Read a list by its name's ending and its beginning: OPML, CSV, plain lines.
+    """Parse a list as OPML, CSV or plain lines, by the extension of its name and by its start.
 
     Raises:
-        FeedError: it is named as CSV, and is none.
+        FeedError: it is named as CSV, but is not CSV.
     """
     head, ending = body[:2000].lstrip().lower(), name.lower().rpartition(".")[2]
     if ending in {"opml", "xml"} or b"<opml" in head or b"<outline" in body[:100_000].lower():
@@ -72,7 +73,7 @@ def read_any(body: bytes, name: str) -> ImportResult:
 
 
 def read_opml(body: bytes) -> ImportResult:
-    """Read an OPML file; folders become tags."""
+    """Parse an OPML file; folders become tags."""
     text = decode_feed(body)
     blanked = _without_comments(text)
     warnings = list(_not_well_formed(text))
@@ -94,7 +95,7 @@ def read_opml(body: bytes) -> ImportResult:
 
 
 def _without_comments(text: str) -> str:
-    """With spaces in the place of comments, so that lines stay; one that never ends is none."""
+    """Replace comments by spaces, which keeps line numbers; a comment without an end is not replaced."""
     kept: list[str] = []
     at = 0
     while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin + 4)) >= 0:
@@ -104,7 +105,7 @@ def _without_comments(text: str) -> str:
 
 
 def _outlines(text: str) -> Iterator[tuple[int, dict[str, str], bool, bool]]:
-    """(line, attributes by lower-case name, is an end tag, opens a folder)."""
+    """Yield (line, attributes by lower-case name, is an end tag, opens a folder)."""
     line, counted = 1, 0
     begins = _BEGIN.finditer(text)
     following = next(begins, None)
@@ -132,7 +133,7 @@ def _attributes(raw: str) -> dict[str, str]:
 
 
 def _wanted(attributes: dict[str, str], tags: tuple[str, ...], line: int) -> ListedFeed | str | None:
-    """A feed or home page; a warning where an address cannot be read; None for a folder."""
+    """Return a feed or home page; a warning if an address cannot be read; None for a folder."""
     kind = attributes.get("type", "").lower()
     feed = (
         attributes.get("xmlurl")
@@ -182,12 +183,12 @@ def _folder(attributes: dict[str, str]) -> str | None:
 
 
 def slugify_tag(text: str) -> str:
-    """A folder's name as a tag: lower case, without commas and spaces."""
+    """Return a folder's name as a tag: lower case, without commas and spaces."""
     return re.sub(r"[\s,]+", "-", text.strip().lower())[:60]
 
 
 def _merged(found: list[ListedFeed]) -> tuple[ListedFeed, ...]:
-    """Each feed once, with the tags of every folder it stands in."""
+    """Return each feed once, with the tags of all its folders."""
     import dataclasses
 
     merged: dict[str, ListedFeed] = {}
@@ -203,7 +204,7 @@ def _merged(found: list[ListedFeed]) -> tuple[ListedFeed, ...]:
 
 
 def _not_well_formed(text: str) -> Iterator[tuple[int, str]]:
-    """What an XML parser would have stopped at, once, with its line."""
+    """Yield the first error of an XML parser, with its line."""
     from xml.parsers import expat
 
     parser = expat.ParserCreate()
@@ -216,7 +217,7 @@ def _not_well_formed(text: str) -> Iterator[tuple[int, str]]:
 
 
 def read_lines(body: bytes) -> ImportResult:
-    """Plain lines, each the address of a feed or a home page; # begins a comment."""
+    """Parse plain lines, each the address of a feed or a home page; # starts a comment."""
     wanted, warnings = [], []
     for number, line in enumerate(decode_feed(body).splitlines(), 1):
         text = line.split(" #", 1)[0].strip()
@@ -231,10 +232,12 @@ def read_lines(body: bytes) -> ImportResult:
 
 
 def read_csv(body: bytes) -> ImportResult:
-    """CSV with a header that names its columns: url or feed, name or title, tags, language; else the first column is the address.
+    """Parse CSV; without a header, the first column is the address.
+
+    The header names the columns: url or feed, name or title, tags, language.
 
     Raises:
-        FeedError: it is no CSV.
+        FeedError: it is not CSV.
     """
     try:
         rows = list(csv.reader(io.StringIO(decode_feed(body), newline="")))
@@ -268,7 +271,7 @@ def read_csv(body: bytes) -> ImportResult:
 
 
 def write_opml(feeds: list[tuple[str, str, str, tuple[str, ...]]]) -> str:
-    """OPML 2.0 from (name, feed, home page, tags); the first tag becomes the folder."""
+    """Return OPML 2.0 from (name, feed, home page, tags); the first tag becomes the folder."""
     folders: dict[str, list[str]] = {}
     for name, feed, home, tags in feeds:
         line = f'<outline type="rss" text={quoteattr(name)} title={quoteattr(name)} xmlUrl={quoteattr(feed)}' + (

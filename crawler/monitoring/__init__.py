@@ -1,1 +1,1 @@
-"""Health of sources, of a run and of the installation: values in, findings out."""
+"""Health of sources, runs and the installation: values in, findings out."""

@@ -1,7 +1,8 @@
-"""What is wrong, from what the store tells: values in, lines out. Pure; the clock an argument.
+"""Find problems in values from the store. Pure; the clock is an argument.
 
-Unhealthy is what needs a person now: not running though expected, lag over max_lag, over failing_share of the sources failing, disk, database.
-A warning is about one source; it makes `status --strict` fail, and nothing else.
+Unhealthy means that somebody has to act now: not running though expected, lag over max_lag, more than failing_share of
+the sources failing, disk, database. A warning is about one source; its only effect is that
+`status --strict` fails.
 """
 
 from __future__ import annotations
@@ -17,41 +18,41 @@ from crawler.config.models import Health
 from crawler.config.value_types import format_duration
 from storage.records import parse_utc
 
-SILENT_FACTOR = 3.0  # times its usual gap: then a source is silent
-DROPPED_TO, WAS_AT_LEAST = 0.3, 0.6  # a field that stood in most articles and now stands in a third of that share
-SHORTER = 0.4  # of the usual median length
-NO_TEXT_LEAST = 5  # articles, before "no full text" is said
-FORBIDDEN_LEAST = 5  # entries, before "robots forbids all" is said
+SILENT_FACTOR = 3.0  # multiple of its usual gap from which a source is silent
+DROPPED_TO, WAS_AT_LEAST = 0.3, 0.6  # a field that most articles had, and that now a third of that share has
+SHORTER = 0.4  # share of the usual median length
+NO_TEXT_LEAST = 5  # articles before "no full text" is reported
+FORBIDDEN_LEAST = 5  # entries before "robots.txt forbids 100 %" is reported
 LEAST_FREE = 200e6  # bytes
 FULL_SOON = 3.0  # days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskUsage:
-    """The file and the disk that it stands on, in bytes; growth in bytes a day, None before it can be told."""
+    """The database and its disk, in bytes; growth in bytes a day, None while it is unknown."""
 
     free: int
-    used: int  # raw pages included
+    used: int  # including raw pages
     raw: int = 0
     growth: float | None = None
-    backup_age: float | None = None  # seconds; None where there is no backup
+    backup_age: float | None = None  # seconds; None if there is no backup
 
     @property
     def days_left(self) -> float | None:
-        """Until the disk is full, at this growth."""
+        """Days until the disk is full, at this growth."""
         return self.free / self.growth if self.growth else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """What is wrong: what needs a person now, and what is told of single sources."""
+    """Problems: what needs action now, and warnings about single sources."""
 
     unhealthy: tuple[str, ...] = ()
     warnings: tuple[tuple[str, str], ...] = ()  # (source, line)
 
     @property
     def lines(self) -> dict[str, str]:
-        """Every trouble in a line, by the line without its figures: "0 new for 3 d" is the same trouble tomorrow."""
+        """Every problem as a line, by the line without its numbers: "0 new for 3 d" is the same problem tomorrow."""
         every = [*self.unhealthy, *(f"{source}: {line}" if source else line for source, line in self.warnings)]
         return {re.sub(r"\(\d+ times\)|\d[\d.,:TZ-]*", "…", line): line for line in every}
 
@@ -70,19 +71,19 @@ def check_health(
     damage: str | None,
     now: datetime,
 ) -> HealthReport:
-    """What is wrong now.
+    """Return the current problems.
 
     Args:
-        sources: storage.Store.health.
-        trends: storage.Store.source_trends.
-        feeds: storage.Store.failing_feeds.
-        gaps_open: holes that are being filled.
-        disk: see Disk.
+        sources: result of storage.store.Store.health.
+        trends: result of storage.store.Store.source_trends.
+        feeds: result of storage.store.Store.failing_feeds.
+        gaps_open: number of gaps that are being filled.
+        disk: see DiskUsage.
         settings: [health].
-        hour: seconds that an hour of the waiting times lasts (settings.Pace).
-        expected: a `newsdesk run` was started and did not end by itself.
-        running: somebody holds the database.
-        damage: what the last check of the file found.
+        hour: seconds of an hour in the waiting times (config.models.Pace).
+        expected: a `newsdesk run` was started and did not exit by itself.
+        running: a process has the lock of the database.
+        damage: result of the last check of the database file.
         now: the clock.
     """
     found: list[str] = []
@@ -126,7 +127,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _feed_lines(feeds: Sequence[Mapping[str, Any]], hour: float, now: datetime) -> list[tuple[str, str]]:
-    """A line for a feed that is gone, has failed for a day, has moved for good, or lies."""
+    """Return a line for each feed that is gone, fails for a day, has moved permanently, or has wrong validators."""
     found: list[tuple[str, str]] = []
     day = timedelta(seconds=24 * hour)
     for feed in feeds:
@@ -167,11 +168,11 @@ def _feed_lines(feeds: Sequence[Mapping[str, Any]], hour: float, now: datetime) 
 
 
 def _trend_lines(trend: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A line for a source that fell silent, whose template changed, or whose articles robots.txt forbids."""
+    """Return a line for a source that is silent, whose template changed, or whose articles robots.txt forbids."""
     found: list[str] = []
     usual = typical_gap([parse_utc(seen) for seen in reversed(trend["seen"])])
     if usual and trend["seen"] and trend["last_success_at"]:
-        silent = parse_utc(trend["last_success_at"]) - parse_utc(trend["seen"][0])  # not the time in which nobody asked
+        silent = parse_utc(trend["last_success_at"]) - parse_utc(trend["seen"][0])  # excludes time without polls
         if silent > usual * SILENT_FACTOR:
             found.append(
                 f"0 new for {format_duration(silent.total_seconds() // 60 * 60)}, {silent / usual:.0f}× its usual gap; is its feed still the one? `newsdesk sources test`"
@@ -196,7 +197,10 @@ def _trend_lines(trend: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def typical_gap(seen: Sequence[datetime]) -> timedelta | None:
-    """A source's usual longest wait for something new: the median over its days of the longest gap of that day; None before a week is known."""
+    """Return a source's usual longest wait for something new; None with less than a week of data.
+
+    It is the median over the source's days of the longest gap of each day.
+    """
     longest: dict[str, timedelta] = {}
     for before, after in pairwise(seen):
         day = after.date().isoformat()

@@ -1,4 +1,4 @@
-"""What is unsafe about an installation: versions, settings, the place of the file. Pure: values in, advice out, for `newsdesk doctor`."""
+"""Installation checks for `newsdesk doctor`: versions, settings, file system. Pure: values in, advice out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from crawler.config.models import CONTACT, Config
 
-# The first version of each without what is said of the older ones (RELIABILITY 2 and 5; the projects' own advisories).
+# The first version of each package without the problem of the older ones (from the projects' own advisories).
 _LEAST = {
     "scrapy": ((2, 17), "ask s3:// in the clear"),
     "lxml": ((6, 1), "read external entities in iterparse (CVE-2026-41066)"),
@@ -17,11 +17,12 @@ _LEAST = {
     "sqlite-utils": ((4, 0), "have no migrations"),
 }
 _EXPAT = (2, 7, 0)
-# SQLite 3.7.0 to 3.51.2 may lose or damage what was committed where two connections write or checkpoint at the wrong moment (the WAL-reset bug);
-# mended in 3.51.3, and in these branches from that patch on.
+# SQLite 3.7.0 to 3.51.2 may lose or damage committed data if two connections write or checkpoint at the wrong moment
+# (the WAL-reset bug). It is fixed in 3.51.3, and in these branches from that patch on.
 _WAL_MENDED = (3, 51, 3)
 _WAL_BRANCHES = {(3, 44): 6, (3, 50): 7}
-# SQLite's locks and its shared memory do not work between machines (sqlite.org, "Write-Ahead Logging" and "How To Corrupt").
+# SQLite's locks and shared memory do not work between machines (sqlite.org, "Write-Ahead Logging" and "How To
+# Corrupt").
 _REMOTE = re.compile(
     r"^(?:nfs\d?|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|gfs2?|ocfs2|davfs\d?|ncpfs|fuse\.(?:sshfs|rclone|s3fs|glusterfs|cephfs|davfs\d?|goofys|gcsfuse))$"
 )
@@ -29,7 +30,7 @@ _REMOTE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line; `must` where it should not stay so, else it is the operator's to weigh."""
+    """One line of advice; without `must`, it is a suggestion."""
 
     text: str
     must: bool = True
@@ -39,13 +40,13 @@ class Finding:
 
 
 def parse_version(version: str) -> tuple[int, ...]:
-    """A version's leading numbers: "6.1.3rc1" is (6, 1, 3)."""
+    """Return a version's leading numbers: "6.1.3rc1" is (6, 1, 3)."""
     match = re.match(r"\d+(?:\.\d+)*", version)
     return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
 def check_versions(found: Mapping[str, str]) -> list[Finding]:
-    """What is wrong with these versions, by the package's name; what is not installed is not wrong."""
+    """Return findings about package versions, by name; packages that are not installed are ignored."""
     advice = []
     for name, (least, why) in _LEAST.items():
         parts = parse_version(found.get(name, ""))
@@ -58,7 +59,7 @@ def check_versions(found: Mapping[str, str]) -> list[Finding]:
 
 
 def check_sqlite(version: str) -> list[Finding]:
-    """Whether this SQLite has the WAL-reset bug."""
+    """Return a finding if this SQLite has the WAL-reset bug."""
     parts = parse_version(version)
     mended = _WAL_BRANCHES.get((parts[0], parts[1])) if len(parts) > 2 else None
     if parts >= _WAL_MENDED or (mended is not None and parts[2] >= mended):
@@ -73,10 +74,12 @@ def check_sqlite(version: str) -> list[Finding]:
 
 
 def of_expat(version: str) -> list[Finding]:
-    """Whether this expat, which Python brings, reads XML within bounds; newsdesk gives it no document type, other programs may.
+    """Return a finding if Python's expat does not limit recursion.
+
+    newsdesk passes no document types to it, but other programs may.
 
     Args:
-        version: as pyexpat says it, "expat_2.7.1".
+        version: as in pyexpat, "expat_2.7.1".
     """
     if parse_version(version.removeprefix("expat_")) >= _EXPAT:
         return []
@@ -89,7 +92,7 @@ def of_expat(version: str) -> list[Finding]:
 
 
 def check_settings(config: Config) -> list[Finding]:
-    """What the configuration allows that is better not allowed."""
+    """Return findings about unsafe settings."""
     http, advice = config.http, []
     if not http.verify_tls:
         advice.append(Finding("[http] verify_tls = false: pages may come from anybody on the way; take the line out"))
@@ -131,11 +134,11 @@ def check_settings(config: Config) -> list[Finding]:
 
 
 def check_filesystem(path: PurePath, kind: str | None) -> list[Finding]:
-    """Whether a database may stand there.
+    """Return a finding if the database is on a network file system.
 
     Args:
         path: the database.
-        kind: its file system's type as the system names it (ext4, nfs4, fuse.sshfs); None where that is not known.
+        kind: the type of its file system (ext4, nfs4, fuse.sshfs); None if it is unknown.
     """
     if kind is None or not _REMOTE.match(kind):
         return []
@@ -147,7 +150,7 @@ def check_filesystem(path: PurePath, kind: str | None) -> list[Finding]:
 
 
 def filesystem_type(path: PurePath, mounts: Iterable[str]) -> str | None:
-    """The type of the file system that a path is on.
+    """Return the type of the file system of a path.
 
     Args:
         path: absolute, without links.

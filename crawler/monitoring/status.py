@@ -1,4 +1,4 @@
-"""How a configuration's sources and its database are doing, read from the file; for `status`, and for the background crawler to tell of."""
+"""Health of the configured sources and the database, for `status` and for the background crawler."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.warc import raw_size
 
 
 def collect_health(config: Config, now: datetime, *, running: bool) -> HealthReport:
-    """The health of what a configuration watches, read from its file."""
+    """Return the health of a configuration's sources, read from its database."""
     with open_store(config.database) as store:
         run = next((r for r in store.runs(20) if r["command"] == "run"), None)
         newest = next(iter(store.runs(1)), None)
@@ -27,7 +27,7 @@ def collect_health(config: Config, now: datetime, *, running: bool) -> HealthRep
 
 
 def disk_usage(config: Config, store: Any, now: datetime) -> DiskUsage:
-    """How much room the database has, how fast it grows, how old its backup is."""
+    """Return the size of the database, its growth, and the age of its backup."""
     path = config.database
     raw = raw_size(path)
     used = raw + sum(f.stat().st_size for suffix in ("", "-wal") if (f := path.with_name(path.name + suffix)).exists())

@@ -1,1 +1,1 @@
-"""Text: cleaned, split into tokens, dates read from it. Pure."""
+"""Text: cleaning, tokens, dates. Pure."""

@@ -1,7 +1,8 @@
-"""Text from outside, made into text that can be kept, searched, shown and written out: the one place where characters are taken out. Pure.
+"""Clean untrusted text so that it can be stored, searched, shown and exported; the only place that does so. Pure.
 
-A document loses what XML forbids before a parser sees it (`clean_text`); each field and paragraph of it becomes one line of visible text (`one_line`),
-no longer than it can be in earnest (`LIMITS`). What is taken out, and why, is told in docs/security.md.
+A document loses the characters that XML forbids before a parser reads it (`clean_text`). Each field and paragraph
+becomes one line of visible text (`one_line`) of limited length (`LIMITS`). docs/security.md explains what is removed,
+and why.
 """
 
 from __future__ import annotations
@@ -17,40 +18,40 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _CONTROLS = bytes(n for n in range(32) if n not in {9, 10, 13})
 _LONG = 2000  # characters
 _REFERENCE = re.compile(r"&#(?:x([0-9a-f]{1,8})|([0-9]{1,10}));?", re.IGNORECASE)
-# Not text: what a terminal obeys (C0, DEL, C1), what turns or hides the order of what follows (bidi marks, embeddings, overrides, isolates), what is
-# not seen (soft hyphen, zero-width space, word joiner, byte order mark), what is no character (FDD0 to FDEF and the last two of each plane).
-# Zero-width joiners stay: Persian and emoji need them.
+# Not text: control characters (C0, DEL, C1); characters that change or hide the order of text (bidi marks, embeddings,
+# overrides, isolates); invisible ones (soft hyphen, zero-width space, word joiner, byte order mark); noncharacters
+# (FDD0 to FDEF and the last two of each plane). Zero-width joiners stay: Persian and emoji need them.
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufdd0-\ufdef"
     + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
     + "\ud800-\udfff]"
 )
-# Letters that are not shown and spell a message of their own; in the flags of England, Scotland and Wales they are the flag.
+# Invisible letters that may spell a hidden message; only in the flags of England, Scotland and Wales are they needed.
 _TAGS = re.compile("(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)|[\U000e0000-\U000e007f]+")
-# Marks that pile up on one letter until they cover the lines around it; no language needs more than four.
+# Combining marks stacked on one letter until they cover the lines around it; no language needs more than four.
 _PILES = re.compile(
     "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\U000e0100-\U000e01ef]{8})"
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\U000e0100-\U000e01ef]+"
 )
 
-# Characters of each field that are kept, and entries of each list; a publisher's own are far below, an attacker's are not.
+# Maximum characters of each field and of each item of a list; a real publisher's are far below.
 LIMITS = {
     "title": 2_000, "subtitle": 2_000, "summary": 20_000, "section": 300, "image_caption": 5_000, "image_credit": 1_000, "agency": 200, "language": 20,
     "published_raw": 300, "updated_raw": 300, "guid": 4_000, "authors": 300, "tags": 200,
 }  # fmt: skip
 MOST_AUTHORS, MOST_TAGS = 100, 100
-MOST_LISTED = 4_000  # characters of them together
+MOST_LISTED = 4_000  # characters of all items together
 
 
 def one_line(value: object, most: int = 0) -> str:
-    """One line of visible text: what is not text taken out, spaces folded.
+    """Return a value as one line of visible text, with spaces collapsed.
 
     Args:
-        value: anything; None is nothing.
-        most: characters that are kept; 0 keeps all.
+        value: anything; None is empty.
+        most: maximum characters; 0 means no limit.
     """
     text = " ".join(str(value if value is not None else "").split())
-    # What is printable (str.isprintable knows all but piles) is clean: nearly every paragraph
+    # Printable text (str.isprintable covers everything except stacked marks) is clean: nearly every paragraph.
     if not text.isprintable() or "&#" in text or (not text.isascii() and _PILES.search(text)):
         text = _TAGS.sub(lambda m: m[1] or "", _INVISIBLE.sub("", clean_text(text)))
         text = " ".join(_PILES.sub(r"\1", text).split())
@@ -58,7 +59,7 @@ def one_line(value: object, most: int = 0) -> str:
 
 
 def limit_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a record, each cleaned and no longer than LIMITS; what is not named there stays as it is."""
+    """Clean the fields of a record and cut them to LIMITS; other fields stay unchanged."""
     return {name: _fitted(name, value) for name, value in fields.items()}
 
 
@@ -78,12 +79,15 @@ _ASIDES = NonTextStripper("script", "style", "noscript", "template")
 
 
 def strip_nontext(markup: str) -> str:
-    """Markup without comments and what is no text: scripts, styles, templates."""
+    """Return markup without comments, scripts, styles and templates."""
     return _ASIDES.strip(markup, lambda name, whole: " ")  # noqa: ARG005 - all of them alike
 
 
 def clean_text(text: str) -> str:
-    """A document without what XML 1.0 (2.2) forbids: control characters, lone surrogates, noncharacters, and references to them."""
+    """Return a document without what XML 1.0 (2.2) forbids.
+
+    These are control characters, lone surrogates, noncharacters, and references to them.
+    """
     text = _legal(text)
     return _REFERENCE.sub(_reference, text) if "&#" in text else text
 
@@ -92,12 +96,12 @@ _ENDLESS = re.compile(r"&#(?:[0-9]{10,}|[xX][0-9a-fA-F]{10,});?")
 
 
 def unescaped(text: str) -> str:
-    """Text with character references undone; html.unescape raises for a number of more than 4,300 digits, which no character has."""
+    """Decode character references; html.unescape alone raises an error for a number of more than 4,300 digits."""
     return html.unescape(_ENDLESS.sub("", text) if "&#" in text else text)
 
 
 def _legal(text: str) -> str:
-    if len(text) > _LONG:  # a page: nearly all are without, and bytes tell so five times faster
+    if len(text) > _LONG:  # a page: nearly all are clean, and checking bytes is five times faster
         try:
             packed = text.encode()
         except UnicodeEncodeError:  # a lone surrogate
@@ -110,9 +114,7 @@ def _legal(text: str) -> str:
 def _reference(match: re.Match[str]) -> str:
     code = int(match[1], 16) if match[1] else int(match[2])
     legal = code in {9, 10, 13} or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF
-    if (
-        0x80 <= code <= 0x9F
-    ):  # meant as windows-1252, as every browser reads it (HTML, numeric character reference end state)
+    if 0x80 <= code <= 0x9F:  # windows-1252, as in every browser (HTML, numeric character reference end state)
         try:
             return bytes([code]).decode("cp1252")
         except UnicodeDecodeError:

@@ -1,7 +1,7 @@
-"""Dates as feeds and pages write them: read strictly, kept raw, never invented. Pure; the clock is an argument.
+"""Parse dates of feeds and pages strictly, without guessing missing parts. Pure; the clock is an argument.
 
-A kept date is ISO 8601 UTC with Z, or a day alone where no time was said: never a false midnight. Nothing before 1990 or after
-tomorrow is a date of publication.
+The result is ISO 8601 in UTC with Z, or a date only if there was no time: never a false midnight. A publication date
+before 1990 or after tomorrow is invalid.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 
 EARLIEST = date(1990, 1, 1)
-# Of text whose spaces are folded to one (read_date).
+# For text with collapsed spaces (read_date).
 _DAY_ONLY = re.compile(r"^ ?(\d{4})[-/.](\d{1,2})[-/.](\d{1,2}) ?$")
 _DOTTED = re.compile(
     r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,? (\d{1,2})[:.](\d{2})(?::(\d{2}))? ?(?:Uhr ?)?(\w{1,5}|[+-]\d{2}:?\d{2})?)?$"
-)  # 11.02.2020: the day comes first wherever dots are written
+)  # 11.02.2020: with dots, the day is always first
 _ISO = re.compile(
     r"(\d{4})-?(\d{2})-?(\d{2})[Tt ](\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)? ?(Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})? ?(?:\[[\w/+-]+\])?$"
 )
@@ -54,16 +54,17 @@ _ZONES = {
 
 
 def read_date(raw: str | None, *, now: datetime, zone: timezone | None = None, keep_zone: bool = False) -> str | None:
-    """A date as it is kept, from what the world wrote.
+    """Parse a date into the form in which it is stored.
 
     Args:
         raw: e.g. "Tue, 11 Feb 2020 13:54:00 +0300", "2020-02-11T10:54:00Z", "2020-02-11", "1581418440".
-        now: the clock; nothing later than a day from now is taken.
-        zone: what a date without a zone means, where that is known; else it is kept as a day alone, because its time would be a guess.
-        keep_zone: keep the offset that was written, "2020-02-11T13:54:00+03:00": the day where it was published is a fact of its own.
+        now: the current time; dates more than a day later are invalid.
+        zone: the zone of a date without one; if None, only the date is returned, as the time would be a guess.
+        keep_zone: keep the original offset, "2020-02-11T13:54:00+03:00", which shows the local date of publication.
 
     Returns:
-        "2020-02-11T10:54:00Z", or "2020-02-11" where the time or its zone is not known; None where it is no date, or none that can be.
+        "2020-02-11T10:54:00Z", or "2020-02-11" if the time or its zone is unknown; None if the text is not a valid
+        date.
     """
     if not raw or len(raw) > 200:
         return None
@@ -93,7 +94,10 @@ def _plausible(day: date, now: datetime) -> bool:
 
 
 def _read(text: str) -> datetime | date | None:
-    """A datetime (naive where no zone is said), a date, or None; never another day than the one written (no 29 February in 2023)."""
+    """Parse a datetime (naive if there is no zone) or a date; None if the text is neither.
+
+    An impossible date (29 February 2023) is not changed to another one.
+    """
     for reader in (_read_iso, _read_day, _read_822, _read_us, _read_number):
         try:
             found = reader(text)
@@ -157,7 +161,7 @@ def _zone(text: str | None) -> timezone | None:
     if name[:1] in {"+", "-"}:
         digits = name[1:].replace(":", "").rjust(4, "0") if len(name) > 3 else name[1:] + "00"
         minutes = int(digits[:-2]) * 60 + int(digits[-2:])
-        if minutes > 14 * 60:  # no zone on earth is further from Greenwich
+        if minutes > 14 * 60:  # no real zone has a larger offset from UTC
             raise ValueError("not a zone")
         return timezone(timedelta(minutes=-minutes if name[0] == "-" else minutes))
     offset = _ZONES.get(name)
@@ -165,7 +169,7 @@ def _zone(text: str | None) -> timezone | None:
 
 
 def _read_number(text: str) -> datetime | None:
-    """Seconds or milliseconds since 1970."""
+    """Parse seconds or milliseconds since 1970."""
     if not re.fullmatch(r"\d{9,10}(\.\d+)?|\d{12,13}", text):
         return None
     value = float(text)
@@ -180,7 +184,7 @@ def _known_zone(name: str | None, offset: int | None) -> timezone | None:
 
 
 def _read_loosely(text: str) -> datetime | date | None:
-    """Anything else that dateutil reads, if it says a year, a month and a day itself (no part is filled in from today)."""
+    """Parse any other date with dateutil, if it has a year, a month and a day (nothing is filled in from today)."""
     if not _LOOSE.search(text):
         return None
     from dateutil import parser
@@ -188,7 +192,7 @@ def _read_loosely(text: str) -> datetime | date | None:
     try:
         one: datetime = parser.parse(text, default=datetime(2001, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001 - two defaults show what was filled in
         two: datetime = parser.parse(text, default=datetime(2003, 2, 2, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001
-    except (ValueError, ArithmeticError, TypeError, RecursionError):  # decimal's own too, at thirty digits
+    except (ValueError, ArithmeticError, TypeError, RecursionError):  # includes decimal's own error, at thirty digits
         return None
     if one.date() != two.date():
         return None

@@ -1,11 +1,11 @@
-"""Markup as text, before any parser has it: what is taken out of it in one pass, whatever it holds. Pure."""
+"""Remove parts of markup as text, in one pass, before a parser reads it. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 
-MAX_TAG = 20_000  # characters of one tag, from which its attributes are counted
+MAX_TAG = 20_000  # characters of a tag from which its attributes are counted
 MAX_ATTRIBUTES = 1_000  # libxml2 compares each with all before it: 100,000 take minutes; expat takes 3 s for 15,000
 
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
@@ -14,7 +14,7 @@ _COMMENT = re.compile("--!?>")
 
 
 def strip_attribute_floods(markup: str) -> str:
-    """Tags of more than MAX_ATTRIBUTES attributes lose them all; the element and its content stay."""
+    """Remove all attributes of tags with more than MAX_ATTRIBUTES; the element and its content stay."""
     if len(markup) <= MAX_TAG or max(map(len, markup.split("<"))) <= MAX_TAG:
         return markup
     return _LONG_TAG.sub(_without_attributes, markup)
@@ -28,7 +28,7 @@ def _without_attributes(tag: re.Match[str]) -> str:
 
 
 class NonTextStripper:
-    """Comments, and elements that hold no text (scripts, styles), to be taken out of markup."""
+    """Removes comments and elements without text (scripts, styles) from markup."""
 
     def __init__(self, *names: str) -> None:
         self._opening = re.compile(rf"<(?:!--|({'|'.join(names)})\b)", re.IGNORECASE)
@@ -38,11 +38,11 @@ class NonTextStripper:
         }
 
     def strip(self, markup: str, instead: Callable[[str, str], str]) -> str:
-        """The markup without them. One pass: what never closes stays, and is looked for once.
+        """Return the markup without them, in one pass; an unclosed element stays, and its end is searched only once.
 
         Args:
-            markup: of any size and any brokenness.
-            instead: given an element's name ("" of a comment) and all of it, what to put in its place.
+            markup: of any size, maybe malformed.
+            instead: called with an element's name ("" for a comment) and its markup; returns the replacement.
         """
         kept: list[str] = []
         at = 0

@@ -1,4 +1,4 @@
-"""Words, as they are counted and compared, in every script. Pure, and cheap to import."""
+"""Split text into words, in every script. Pure, and cheap to import."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 
 
-_SHORT = 100_000  # characters; longer texts are rare, and their words would be kept for nobody
+_SHORT = 100_000  # characters; longer texts are rare, and not worth caching
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Words as they are counted and compared: runs of letters and digits, each character of an unspaced script by itself."""
+    """Return the words of a text: runs of letters and digits, and single characters in a script without spaces."""
     return _counted(text) if len(text) <= _SHORT else _found(text)
 
 
@@ -24,12 +24,12 @@ def _found(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(_CJK.sub(r" \g<0> ", text)))
 
 
-_counted = lru_cache(maxsize=16)(_found)  # one page's text is counted by five steps
+_counted = lru_cache(maxsize=16)(_found)  # five steps count the words of the same page
 
 
 QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "–": "-", "—": "-"})
 
 
 def normalize(text: str | None) -> str:
-    """Text for comparing: quotes, dashes, case and spaces do not count."""
+    """Return text for comparison: quotes, dashes, case and spaces are normalized."""
     return " ".join(unicodedata.normalize("NFKC", text or "").translate(QUOTES).casefold().split())
