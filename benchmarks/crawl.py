@@ -127,7 +127,7 @@ def broken(pages: Sequence[web.Page], rounds: int, folder: Path) -> dict[str, An
     hang_s = sum(kind == sabotage.HANGS for kind in bad.values()) * LIMIT / (os.cpu_count() or 1)
     found: list[Figures] = []
     for number in range(rounds):
-        figures: Figures = {"hang_s": hang_s, "owed": len(whole)}
+        figures: Figures = {"hang_s": hang_s, "expected": len(whole)}
         for name, module, shown in (("clean", "crawler", whole), ("broken", "benchmarks.sabotage", marked)):
             place = folder / f"{name}{number}"
             place.mkdir()

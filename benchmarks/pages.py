@@ -35,7 +35,7 @@ from crawler.engine.crawl.ingest import store_visit
 from storage.store import open_store
 from storage.writer import open_writer
 
-ASKED = 40
+REQUESTS = 40
 EVERY = 0.1  # seconds between transactions of the writer
 AT_ONCE = 3  # articles per transaction
 
@@ -126,12 +126,14 @@ def browsing(path: Path) -> Iterator[http.client.HTTPConnection]:
         server.wait(20)
 
 
-def asking(connection: http.client.HTTPConnection, pages: dict[str, Callable[[], str]]) -> dict[str, dict[str, float]]:
+def requesting(
+    connection: http.client.HTTPConnection, pages: dict[str, Callable[[], str]]
+) -> dict[str, dict[str, float]]:
     """Milliseconds of each page: median, 95th percentile, the first request."""
     found = {}
     for name, address in pages.items():
         times = []
-        for _ in range(ASKED + 1):
+        for _ in range(REQUESTS + 1):
             began = time.perf_counter()
             connection.request("GET", address())
             answer = connection.getresponse()
@@ -154,9 +156,9 @@ def measure(path: Path, seed: int) -> dict[str, Any]:
     read_through(path)
     pages = addresses(path, seed)
     with browsing(path) as connection:
-        rest = asking(connection, pages)
+        rest = requesting(connection, pages)
         with writing(path, seed):
-            beside = asking(connection, pages)
+            beside = requesting(connection, pages)
     return {"at rest": rest, "while a crawl writes": beside}
 
 
@@ -166,11 +168,11 @@ def main() -> None:
     said.add_argument("--articles", type=int, nargs="+", default=[100_000, 1_000_000])
     said.add_argument("--keep", type=Path, help="folder of archives, for the next time")
     said.add_argument("--json", type=Path)
-    asked = said.parse_args()
-    folder = asked.keep or Path(tempfile.mkdtemp(prefix="newsdesk-pages-"))
+    requested = said.parse_args()
+    folder = requested.keep or Path(tempfile.mkdtemp(prefix="newsdesk-pages-"))
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {"machine": machine(), "archives": {}}
-    for total in asked.articles:
+    for total in requested.articles:
         path = folder / f"{total}.db"
         if not path.exists():
             print(f"{total:,} articles made in {archive.build(path, total):.0f} s", file=sys.stderr)
@@ -179,8 +181,8 @@ def main() -> None:
             print(f"\n{total:,} articles, {when}\npage               median      p95    first")
             for name, page in pages.items():
                 print(f"{name:17} {page['median_ms']:7.1f} {page['p95_ms']:8.1f} {page['first_ms']:8.1f} ms")
-    if asked.json:
-        asked.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    if requested.json:
+        requested.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,14 +5,13 @@ CrawlerError
  ├─ ConfigError        a setting that cannot be read or is not known (exit 3)
  ├─ Interrupted        a signal ended the process (exit 130 or 143)
  ├─ FeedError          bytes that are not a feed, or a feed that cannot be read
- ├─ BlockedAddress     an address that the guard refuses
  └─ FetchError         an address that could not be fetched or gave no article
 """
 
 from __future__ import annotations
 
 # Exit codes of the command line; they are part of the contract and do not change.
-DONE, FAILED, USAGE, CONFIGURATION, SOME_FAILED, ALL_FAILED, HELD, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+DONE, FAILED, USAGE, CONFIGURATION, SOME_FAILED, ALL_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 
 class CrawlerError(Exception):
@@ -43,10 +42,6 @@ class Interrupted(CrawlerError):  # noqa: N818 - named for what was met
 
 class FeedError(CrawlerError):
     """Bytes that are not a feed of any supported kind, or a feed that cannot be read."""
-
-
-class BlockedAddress(CrawlerError):  # noqa: N818 - the name says what was met, not that something broke
-    """An address that the guard refuses."""
 
 
 class FetchError(CrawlerError):

@@ -178,10 +178,10 @@ def restore(source: Path, path: Path, now: datetime) -> int:
     problems = check(source)
     if problems:
         raise DamagedDatabase(f"{source}: not restored, the backup itself is damaged: {problems[0]}")
-    held = _generation(path) if path.exists() else None
+    old = _generation(path) if path.exists() else None
     with open_store(source) as backup_store:
-        generation = max(held or 1, int(backup_store.meta("generation") or 1)) + 1
-    if held is None:
+        generation = max(old or 1, int(backup_store.meta("generation") or 1)) + 1
+    if old is None:
         # The generation of a lost or damaged file is unknown. The clock makes the generation unique for each restore,
         # so that a cursor of one never matches another.
         generation = max(generation, int(now.timestamp()))
@@ -190,12 +190,12 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         for suffix in ("", "-wal", "-shm", "-journal"):
             part.with_name(part.name + suffix).unlink(missing_ok=True)
         backup(source, part)  # through SQLite, so that rows in the backup's own WAL are copied
-        held_mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+        old_mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
         # an archived backup may be read-only; a database must be writable
-        part.chmod((stat.S_IMODE(part.stat().st_mode) if held_mode is None else held_mode) | stat.S_IWUSR)
+        part.chmod((stat.S_IMODE(part.stat().st_mode) if old_mode is None else old_mode) | stat.S_IWUSR)
         _raise_generation(part, generation)  # before the file is replaced: a crash must not leave the old generation
-        if held_mode is not None:
-            part.chmod(held_mode)
+        if old_mode is not None:
+            part.chmod(old_mode)
         if path.exists():
             _checkpoint_wal(path)
             _keep_old_copy(path, f"{path.name}.before-restore-{format_utc(now).replace(':', '')}")
@@ -210,13 +210,13 @@ def restore(source: Path, path: Path, now: datetime) -> int:
 
 def _raise_generation(path: Path, generation: int) -> None:
     with connection.translate_errors(path):
-        held = sqlite3.connect(str(path))
+        old = sqlite3.connect(str(path))
         try:
-            held.execute("PRAGMA synchronous=FULL")
-            held.execute("UPDATE meta SET value = ? WHERE key = 'generation'", (str(generation),))
-            held.commit()
+            old.execute("PRAGMA synchronous=FULL")
+            old.execute("UPDATE meta SET value = ? WHERE key = 'generation'", (str(generation),))
+            old.commit()
         finally:
-            held.close()
+            old.close()
     sync(path)
 
 
@@ -244,8 +244,8 @@ def _generation(path: Path) -> int | None:
     from storage.errors import StorageError
 
     try:
-        with open_store(path) as held:
-            return int(held.meta("generation") or 1)
+        with open_store(path) as old:
+            return int(old.meta("generation") or 1)
     except (StorageError, ValueError):  # it is being restored because it is damaged
         return None
 
@@ -257,9 +257,9 @@ def _checkpoint_wal(path: Path) -> None:
         DiskError: a reader blocks the checkpoint; the rows in the WAL would be lost.
     """
     try:
-        held = sqlite3.connect(str(path), timeout=10)
-        busy = held.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        held.close()
+        old = sqlite3.connect(str(path), timeout=10)
+        busy = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        old.close()
     except sqlite3.DatabaseError:
         return
     if busy:

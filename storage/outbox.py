@@ -26,20 +26,20 @@ class Outbox:
 
         After a stop, a new start does not report earlier changes.
         """
-        held = self._writer.meta(_SEQ)
+        cursor = self._writer.meta(_SEQ)
         with self._writer.transaction():
-            if on and held is None:
+            if on and cursor is None:
                 self._note_seq(last_seq(self._writer.db))
-            elif not on and held is not None:
+            elif not on and cursor is not None:
                 self._writer.db.conn.execute("DELETE FROM meta WHERE key = ?", (_SEQ,))
 
     def unseen(self) -> tuple[int, int] | None:
         """The seq up to which watches have run, and the newest seq; None if nothing is new or watching is off."""
-        held, newest = self._writer.meta(_SEQ), self._writer.last_seq()
-        if held is None:
+        cursor, newest = self._writer.meta(_SEQ), self._writer.last_seq()
+        if cursor is None:
             return None
-        seen = int(held) if held.isdecimal() else newest  # written by another program: start at the newest
-        return (seen, newest) if newest > seen or not held.isdecimal() else None
+        seen = int(cursor) if cursor.isdecimal() else newest  # written by another program: start at the newest
+        return (seen, newest) if newest > seen or not cursor.isdecimal() else None
 
     def note(self, found: Sequence[WatchHit], seq: int) -> None:
         """Store hits, and the seq up to which watches have run."""

@@ -14,6 +14,7 @@ import pytest
 from crawler.cli import COMMANDS, cli
 from crawler.config.models import SECTIONS, PublisherRules, Source, Watch
 from storage.writer import open_writer
+from tests.cli_reference import FILE, render
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -45,6 +46,19 @@ def test_every_command_and_option_is_documented() -> None:
         for option in command.params:
             if isinstance(option, click.Option):
                 assert any(o in sections[name] for o in option.opts), f"docs/cli.md: newsdesk {name}: {option.opts}"
+
+
+def test_the_reference_of_the_command_line_is_the_commands_own_help() -> None:
+    assert FILE.read_text(encoding="utf-8") == render(), (
+        "docs/cli.md is not up to date; `python -m tests.cli_reference` writes it"
+    )
+
+
+def test_help_shows_an_example_and_no_range() -> None:
+    for name, command in _commands():
+        if not isinstance(command, click.Group):
+            assert "Example" in (command.help or ""), name
+            assert "<=x" not in command.get_help(click.Context(command)), name
 
 
 def test_every_setting_is_documented() -> None:

@@ -38,11 +38,11 @@ def assemble(
         The article; None if neither page nor feed gives one (extraction.problem has the reason).
     """
     walled = extraction.problem in WALLS
-    told = not walled or _tells_of_itself(extraction)
-    if extraction.problem and not (walled and (entry.title or told)):
+    has_fields = not walled or _has_own_fields(extraction)
+    if extraction.problem and not (walled and (entry.title or has_fields)):
         return None
-    page: dict[str, Any] = {name: getattr(extraction, name) for name in _PAGE_FIELDS} if told else {}
-    provenance: dict[str, Mapping[str, str | None]] = dict(extraction.provenance) if told else {}
+    page: dict[str, Any] = {name: getattr(extraction, name) for name in _PAGE_FIELDS} if has_fields else {}
+    provenance: dict[str, Mapping[str, str | None]] = dict(extraction.provenance) if has_fields else {}
     feed_text = html_text(entry.content)
     said = {
         "title": entry.title, "authors": entry.authors, "published_at": entry.published_at, "published_raw": entry.published_raw, "summary": entry.summary,
@@ -69,10 +69,10 @@ def assemble(
         source=source,
         text=text or None,
         completeness=completeness,
-        kind=extraction.kind if told else "article",
+        kind=extraction.kind if has_fields else "article",
         word_count=len(words(text)),
         content_hash=content_hash(page.get("title"), page.get("subtitle"), text),
-        canonical_elsewhere=extraction.canonical_elsewhere if told else None,
+        canonical_elsewhere=extraction.canonical_elsewhere if has_fields else None,
         extractor=extraction.extractor,
         provenance={name: {key: _as_said(value) for key, value in said.items()} for name, said in provenance.items()},
         page_url=extraction.url,
@@ -94,7 +94,7 @@ def only_of_feed(stored: Article, page: Article) -> dict[str, Any]:
     return {name: getattr(stored, name) for name in _FEED_FIELDS if not getattr(page, name) and getattr(stored, name)}
 
 
-def _tells_of_itself(extraction: Extraction) -> bool:
+def _has_own_fields(extraction: Extraction) -> bool:
     """Return whether the page of an interstitial is the article's own and only its text is for subscribers."""
     source = (extraction.provenance.get("title") or {}).get("source")
     return extraction.problem == "paywall" and source in {"json-ld", "opengraph", "rules"}

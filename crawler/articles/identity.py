@@ -42,10 +42,10 @@ def find_stored(visit: PageVisit, stored: StoredMatches) -> Article | None:
                 return stored.articles[found[0]]
     if (
         visit.page.entry.article_id
-        and (asked := stored.articles.get(visit.page.entry.article_id))
-        and _agrees(visit.article, asked)
+        and (requested := stored.articles.get(visit.page.entry.article_id))
+        and _agrees(visit.article, requested)
     ):
-        return asked
+        return requested
     return next((other for other in stored.same_text if _same_text(visit.article, other)), None)
 
 
@@ -61,10 +61,15 @@ def merge_candidates(
         The article that stays, the stored matches, and the id of the absorbed article (None if none is).
     """
     assert visit.article is not None
-    asked = stored.articles.get(visit.page.entry.article_id or 0)
-    if asked is None or asked.id == known.id or asked.source != known.source or not _agrees(visit.article, asked):
+    requested = stored.articles.get(visit.page.entry.article_id or 0)
+    if (
+        requested is None
+        or requested.id == known.id
+        or requested.source != known.source
+        or not _agrees(visit.article, requested)
+    ):
         return known, stored, None
-    stays, leaves = (asked, known) if asked.id < known.id else (known, asked)
+    stays, leaves = (requested, known) if requested.id < known.id else (known, requested)
     if leaves.revision > 1:
         return known, stored, None
     by_key = {key: (stays.id if found == leaves.id else found, kind) for key, (found, kind) in stored.by_key.items()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
-from crawler.commands.params import When
+from crawler.commands.params import Number, When
 from storage.records import Filter
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _OPTIONS = (
     click.option("--since", type=When(), help="Published (else first seen) since: 7d, today, 2020-02-11; local time."),
     click.option("--until", type=When(end=True), help="Published until; a day includes itself."),
     click.option("--seen-since", type=When(), help="First seen since."),
-    click.option("--story", type=click.IntRange(1, 2**62), metavar="ID", help="Only this story."),
+    click.option("--story", type=Number(1), metavar="ID", help="Only this story."),
     click.option("--changed", is_flag=True, help="Only articles that were edited."),
     click.option("--complete", is_flag=True, help="Only articles whose full text is stored."),
     click.option(
@@ -42,7 +42,7 @@ _OPTIONS = (
     click.option("--fields", metavar="A,B,…", help="Only these fields."),
     click.option(
         "--limit",
-        type=click.IntRange(0, 2**62),
+        type=Number(0),
         metavar="N",
         help=f"At most N [default: {ON_TERMINAL} on a terminal, else all].",
     ),
@@ -97,7 +97,13 @@ def for_reader(which: Filter, fold: bool | None, form: str) -> Filter:
 @format_options(csv=True)
 @pass_app
 def list_command(app: CliContext, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str) -> None:
-    """What is kept, newest first: by the time of publication, else the time it was first seen."""
+    """Stored articles, newest first: by publication time, else by the time first seen.
+
+    \b
+    Examples:
+      newsdesk list --source themoscowtimes.com --since 7d
+      newsdesk list --tag world --changed --jsonl
+    """  # noqa: D301  # click reads \b as: do not wrap
     with app.reader() as store:
         unknown_names(app, store, sources=which.sources, tags=which.tags)
         which = for_reader(which, fold, form)
@@ -115,7 +121,13 @@ def list_command(app: CliContext, which: Filter, fold: bool | None, fields: tupl
 def search_command(
     app: CliContext, query: tuple[str, ...], which: Filter, fold: bool | None, fields: tuple[str, ...], form: str
 ) -> None:
-    """Full-text search in titles, texts and authors: all words must occur, "…" is a phrase; best first, with snippets."""
+    """Full-text search in titles, texts and authors: all words must occur, "…" is a phrase; best match first, with snippets.
+
+    \b
+    Examples:
+      newsdesk search Idlib ceasefire
+      newsdesk search '"rail tunnel"' --since 2026-11-01 --csv
+    """  # noqa: D301  # click reads \b as: do not wrap
     words = " ".join(query)
     operators(app, words)
     with app.reader() as store:

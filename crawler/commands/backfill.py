@@ -15,11 +15,15 @@ from crawler.commands.params import When
 @click.option("--dry-run", is_flag=True, help="Print the number of articles and the duration; fetch nothing.")
 @pass_app
 def backfill_command(app: CliContext, sources: tuple[str, ...], since: str, until: str | None, dry_run: bool) -> int:
-    """Older articles, from archive pages, sitemaps and section pages; first how many they are and how long it takes.
+    """Fetch older articles from archive pages, sitemaps and section pages; prints their number and the duration first.
 
-    Interrupt it as you like: the same command goes on where it was, and asks again for the lists that failed. `crawl` and `run` leave what it
-    listed to it. Exit 4 where no list of a source could be read: that says nothing of what is missing.
-    """
+    Can be interrupted: the same command continues where it was and requests the lists that failed again. `crawl` and `run` leave
+    the entries of a backfill to it. Exit 4 where no list of a source could be read, as then nothing is known of what is missing.
+
+    \b
+    Example:
+      newsdesk backfill themoscowtimes.com --since 2026-10-01 --dry-run
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.engine.jobs.backfill import backfill
     from crawler.errors import UsageError
     from crawler.outputs.terminal import print_run, progress

@@ -13,14 +13,19 @@ from crawler.commands.context import CliContext, pass_app
 
 @click.group("config")
 def config_command() -> None:
-    """The settings."""
+    """Show or check the settings."""
 
 
 @config_command.command("show")
 @click.option("--origin", is_flag=True, help="Show the origin of each setting.")
 @pass_app
 def show_settings(app: CliContext, origin: bool) -> None:
-    """The settings in force, as TOML; secrets stay `env:NAME`."""
+    """Print the settings in force, as TOML; secrets stay `env:NAME`.
+
+    \b
+    Example:
+      newsdesk config show --origin
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.config.dump import section_items
     from crawler.config.models import SECTIONS
     from crawler.watches.receivers import redact
@@ -44,7 +49,12 @@ def show_settings(app: CliContext, origin: bool) -> None:
 @config_command.command("check")
 @pass_app
 def check_settings(app: CliContext) -> None:
-    """Read the configuration and say whether it holds; exit 3 where it does not, with file and line."""
+    """Read the configuration and report whether it is valid; exit 3 where it is not, with file and line.
+
+    \b
+    Example:
+      newsdesk --config newsdesk.toml config check
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.watches.matching import misconfiguration
 
     config = app.config

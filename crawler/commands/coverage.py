@@ -18,7 +18,12 @@ from crawler.commands.params import When
 def coverage_command(
     app: CliContext, source: str | None, by: str, since: str | None, until: str | None, form: str
 ) -> None:
-    """What was watched and found, day by day: it tells a quiet day from a day on which nobody watched. Days are UTC."""
+    """What was polled and found, day by day, so that a day without news differs from a day without polls. Days are UTC.
+
+    \b
+    Example:
+      newsdesk coverage themoscowtimes.com --by week
+    """  # noqa: D301  # click reads \b as: do not wrap
     from datetime import timedelta
 
     from crawler.outputs.status import coverage_rows, print_coverage

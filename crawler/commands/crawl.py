@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from crawler.commands.context import CliContext, pass_app
+from crawler.commands.params import Number
 
 
 @click.command("crawl")
@@ -16,17 +17,22 @@ from crawler.commands.context import CliContext, pass_app
 @click.option("--due", is_flag=True, help="Only feeds and rechecks whose time has come.")
 @click.option(
     "--limit",
-    type=click.IntRange(1, 2**31),
+    type=Number(1, 2**31),
     metavar="N",
     help="At most the N newest new articles a source; the others wait for the next crawl.",
 )
 @pass_app
 def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: int | None) -> int:
-    """One pass: all sources, or those named by id or tag; a summary per source at the end.
+    """Crawl once: all sources, or those named by id or tag; prints a summary per source.
 
-    Feeds are asked conditionally, robots.txt is obeyed, each new article is fetched once. Exit 4 when some sources failed, 5 when
-    all did, 6 when another newsdesk holds the database.
-    """
+    Feeds are polled with conditional requests, robots.txt is obeyed, each new article is fetched once. Exit 4 when some sources
+    failed, 5 when all did, 6 when another newsdesk has locked the database.
+
+    \b
+    Examples:
+      newsdesk crawl
+      newsdesk crawl tag:world --limit 5
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.engine.crawl.plan import plan_crawl
     from crawler.engine.crawl.runner import run
     from crawler.errors import ALL_FAILED

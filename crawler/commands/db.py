@@ -13,13 +13,18 @@ from crawler.commands.params import When
 
 @click.group("db")
 def db_command() -> None:
-    """The database file."""
+    """Maintain the database file."""
 
 
 @db_command.command("migrate")
 @pass_app
 def migrate(app: CliContext) -> None:
-    """Bring the file to this version's tables; backs it up first where a table is rewritten."""
+    """Upgrade the file to this version's tables; makes a backup first where a table is rewritten.
+
+    \b
+    Example:
+      newsdesk db migrate
+    """  # noqa: D301  # click reads \b as: do not wrap
     from storage.sqlite.connection import version_of
     from storage.sqlite.lock import Lock
     from storage.sqlite.migrations import SCHEMA
@@ -36,7 +41,13 @@ def migrate(app: CliContext) -> None:
 @click.option("--rebuild-index", is_flag=True, help="Rebuild the full-text index.")
 @pass_app
 def check_file(app: CliContext, rebuild_index: bool) -> int:
-    """Is the file whole? Pages, keys, index, versions; exit 1 where something is wrong."""
+    """Check the file: pages, keys, full-text index, versions; exit 1 where something is wrong.
+
+    \b
+    Examples:
+      newsdesk db check
+      newsdesk db check --rebuild-index
+    """  # noqa: D301  # click reads \b as: do not wrap
     from storage.maintenance import check, check_index, reindex
     from storage.sqlite.lock import Lock, holder
     from storage.writer import open_writer
@@ -60,7 +71,12 @@ def check_file(app: CliContext, rebuild_index: bool) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 @pass_app
 def backup_file(app: CliContext, file: Path) -> None:
-    """Copy the file while it may be written; the copy appears whole or not at all."""
+    """Copy the file, also while a crawl writes it; the copy is complete or does not appear.
+
+    \b
+    Example:
+      newsdesk db backup copy.db
+    """  # noqa: D301  # click reads \b as: do not wrap
     from storage.maintenance import backup
 
     size = backup(app.config.database, file)
@@ -71,7 +87,12 @@ def backup_file(app: CliContext, file: Path) -> None:
 @click.argument("file")
 @pass_app
 def restore_file(app: CliContext, file: str) -> None:
-    """Put a backup in the place of the database; what stood there is kept beside it."""
+    """Replace the database by a backup; the replaced file is left beside it.
+
+    \b
+    Example:
+      newsdesk db restore copy.db
+    """  # noqa: D301  # click reads \b as: do not wrap
     from storage.maintenance import restore
     from storage.sqlite.lock import Lock
 
@@ -91,7 +112,13 @@ def restore_file(app: CliContext, file: str) -> None:
 @click.option("--source", "sources", multiple=True, metavar="ID", help="With --articles-before: only this source's.")
 @pass_app
 def prune_file(app: CliContext, articles_before: str | None, sources: tuple[str, ...]) -> None:
-    """Take out by age what is not the record: the request ledger, old runs, rejected entries of feeds that are gone, raw pages; articles only when asked for."""
+    """Delete by age what is not the record: the log of requests, old runs, rejected entries of feeds that are gone, raw pages; articles only with --articles-before.
+
+    \b
+    Examples:
+      newsdesk db prune
+      newsdesk db prune --articles-before 2024-01-01 --source example.org
+    """  # noqa: D301  # click reads \b as: do not wrap
     from storage.maintenance import prune
     from storage.records import format_utc
     from storage.sqlite.lock import Lock

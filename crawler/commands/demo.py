@@ -18,35 +18,40 @@ from crawler.startup import own_command
 @click.option("--browse", is_flag=True, help="Serve the result with `newsdesk browse` at the end.")
 @pass_app
 def demo_command(app: CliContext, browse: bool) -> int:
-    """Serve a bundled news web of a few invented outlets on this machine, crawl it twice, and show what was kept.
+    """Serve a bundled web of invented news outlets on this machine, crawl it twice, and show what was stored. Needs no network.
 
-    Three outlets run two wire stories, articles are edited between the crawls, one page is taken away, one feed is broken, one
-    outlet stands behind a consent wall, others write Chinese, Arabic, Spanish.
-    """
+    The outlets publish wire stories, edit articles between the crawls, remove a page, break a feed, show a consent wall, and write
+    Chinese, Arabic and Spanish.
+
+    \b
+    Examples:
+      newsdesk demo
+      newsdesk demo --browse
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.config.loader import shipped
     from crawler.demo.web import HOUR, configuration, demo_sites
 
     folder = Path(tempfile.mkdtemp(prefix="newsdesk-demo-"))
     with demo_sites(shipped("demo.toml"), now()) as outlets:
         (folder / "newsdesk.toml").write_text(configuration(outlets), encoding="utf-8")
-        say = _Teller(folder)
-        say.told(
+        say = _Narrator(folder)
+        say.heading(
             f"{len(outlets)} invented outlets are served on 127.0.0.1, one of them with a broken feed. Everything is stored in {folder}."
         )
         say.run("crawl", expected=4)
-        say.told("Articles are edited silently and one page is removed. An hour later:")
+        say.heading("Articles are edited silently and one page is removed. An hour later:")
         for outlet in outlets:
             outlet.edited = True
         time.sleep(HOUR)
         say.run("crawl", expected=4)
-        say.told("The stored articles, one line per story:")
+        say.heading("The stored articles, one line per story:")
         say.run("list", "--fold-copies")
-        say.told("Who published the wire story first?")
+        say.heading("Who published the wire story first?")
         say.run("show", str(_article_of(folder, "tunnel-in-brief")), "--copies")
-        say.told("Which words of the minister were changed?")
+        say.heading("Which words of the minister were changed?")
         say.run("edits")
         say.run("show", str(_article_of(folder, "lighthouse-lens-to-be-replaced")), "--diff")
-        say.told("Chinese is found by its words, and a page behind a login by what its feed says:")
+        say.heading("Chinese is found by its words, and a page behind a login by what its feed says:")
         say.run("search", "大桥")
         say.run("search", "Bergbahn")
     database = folder / "news.db"
@@ -58,14 +63,14 @@ def demo_command(app: CliContext, browse: bool) -> int:
     return 1 if say.failed else 0
 
 
-class _Teller:
+class _Narrator:
     """Says what comes, and runs it as the user would."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.failed = False
 
-    def told(self, text: str) -> None:
+    def heading(self, text: str) -> None:
         print(f"\n{text}", flush=True)
 
     def run(self, *arguments: str, expected: int = 0) -> None:

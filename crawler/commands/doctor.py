@@ -43,7 +43,12 @@ _NAMED = (
 @click.command("doctor")
 @pass_app
 def doctor_command(app: CliContext) -> int:
-    """Versions, limits and settings, what of them is unsafe, and what to do; exit 1 where something must be mended."""
+    """Check the installation: versions, limits, settings, file system; exit 1 where something must be fixed.
+
+    \b
+    Example:
+      newsdesk doctor
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.watches.matching import misconfiguration
     from storage.errors import StorageError
     from storage.sqlite.connection import SQLITE_VERSION

@@ -8,7 +8,7 @@ import click
 
 from crawler.commands.articles import unknown_names
 from crawler.commands.context import CliContext, format_options, pass_app, print_rows
-from crawler.commands.params import When
+from crawler.commands.params import Number, When
 
 
 @click.command("edits")
@@ -18,7 +18,7 @@ from crawler.commands.params import When
 @click.option("--silent", is_flag=True, help="Only edits that the page's own modified time does not admit.")
 @click.option("--title", is_flag=True, help="Only changed headlines.")
 @click.option("--vanished", is_flag=True, help="Articles that are gone instead.")
-@click.option("--min-words", type=click.IntRange(0, 2**31), default=0, help="Only edits of at least so many words.")
+@click.option("--min-words", type=Number(0, 2**31), default=0, help="Only edits of at least so many words.")
 @format_options(csv=True)
 @pass_app
 def edits_command(
@@ -32,7 +32,13 @@ def edits_command(
     min_words: int,
     form: str,
 ) -> None:
-    """What publishers changed after publication, newest first."""
+    """What publishers changed after publication, newest first.
+
+    \b
+    Examples:
+      newsdesk edits --since 7d --silent
+      newsdesk edits --title --min-words 3 --jsonl
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.outputs.terminal import local_time, table, zone_name
 
     with app.reader() as store:

@@ -11,6 +11,7 @@ import click
 
 from crawler.commands.articles import filter_options, operators, unknown_names
 from crawler.commands.context import CliContext, now, pass_app
+from crawler.commands.params import Number
 from storage.records import Filter
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _form_of(file: Path) -> str:
 )
 @click.option(
     "--since-seq",
-    type=click.IntRange(0, 2**62),
+    type=Number(0),
     metavar="N",
     help="Only what changed after this seq of the changes table.",
 )
@@ -85,7 +86,13 @@ def export_command(
     fold: bool | None,  # noqa: ARG001 - folding is off for machines unless said
     fields: tuple[str, ...],
 ) -> None:
-    """What is kept, into a file (`-` is stdout), with the filters of `list`; the file appears when all of it is written."""
+    """Write stored articles to a file (`-` is stdout), with the filters of `list`; the file appears when it is complete.
+
+    \b
+    Examples:
+      newsdesk export articles.jsonl --since 30d
+      newsdesk export new.csv --since-cursor cursor.json
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.outputs.atomic_files import atomic_write, check_targets
     from crawler.outputs.cursors import read_cursor, write_cursor
     from crawler.outputs.exports import export

@@ -17,11 +17,16 @@ from crawler.commands.context import CliContext, now, pass_app, print_rows
 @click.option("--text", "form", flag_value="text", help="The text alone.")
 @pass_app
 def fetch_command(app: CliContext, urls: tuple[str, ...], no_store: bool, form: str | None) -> int:
-    """Fetch and extract addresses now; `-` reads them from stdin, one a line. Always asks, so it is also the recheck at will.
+    """Fetch and extract URLs now; `-` reads them from stdin, one per line. Always makes a request, so it also rechecks a stored article.
 
-    Prints the articles; says on stderr under which id in which file each is kept. Works in an empty folder, without any
-    configuration. Beside a running newsdesk the address is handed to it.
-    """
+    Prints the articles, and on stderr the id and database of each. Works in an empty folder without a configuration. While another
+    newsdesk runs, the URL is handed to it.
+
+    \b
+    Examples:
+      newsdesk fetch https://www.themoscowtimes.com/2020/02/11/a-story-a69238
+      newsdesk fetch --no-store --markdown - < urls.txt
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.engine.jobs.fetch import fetch_addresses
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
     from crawler.outputs.articles import print_articles

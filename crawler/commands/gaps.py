@@ -26,11 +26,15 @@ from crawler.commands.params import When
 def gaps_command(
     app: CliContext, sources: tuple[str, ...], states: tuple[str, ...], since: str | None, form: str
 ) -> None:
-    """Provable holes: a feed listed nothing that it had listed the time before, so something may have come and gone between.
+    """Gaps: two polls of a feed had no entry in common, so entries may have been missed between them.
 
-    An open gap is looked for in archive pages, sitemaps and section pages; it is filled when one of them reaches back to before it, and lost when
-    none does.
-    """
+    An open gap is searched for in archive pages, sitemaps and section pages. It is filled when one of them reaches back to before
+    the gap, and lost when none does.
+
+    \b
+    Example:
+      newsdesk gaps --state open
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.outputs.terminal import local_time, table
 
     with app.reader() as store:

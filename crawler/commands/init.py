@@ -12,7 +12,12 @@ from crawler.commands.context import CliContext, pass_app
 @click.command("init")
 @pass_app
 def init_command(app: CliContext) -> None:
-    """Put starter files into this folder: newsdesk.toml with every setting, and sources.toml with the shipped sources."""
+    """Write starter files into this folder: newsdesk.toml with every setting, and sources.toml with the shipped sources.
+
+    \b
+    Example:
+      newsdesk init
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.config.loader import shipped
     from crawler.errors import UsageError
 

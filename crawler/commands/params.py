@@ -1,4 +1,4 @@
-"""Times as options of the command line."""
+"""Types of command-line options: times and numbers."""
 
 from __future__ import annotations
 
@@ -24,3 +24,24 @@ class When(click.ParamType[str]):
             return read_when(str(value), now=datetime.now(UTC), end=self.end)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is no time; write {FORMS}", param, ctx)
+
+
+class Number(click.ParamType[int]):
+    """A whole number from `least` on. click's own IntRange shows its range in the help, however large."""
+
+    name = "integer"
+
+    def __init__(self, least: int = 0, most: int = 2**62) -> None:
+        self.least = least
+        self.most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it, or report the smallest allowed number."""
+        try:
+            number = int(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        if not self.least <= number <= self.most:
+            limit = f"{self.least} or more" if number < self.least else f"at most {self.most}"
+            self.fail(f"{number} is out of range; write {limit}", param, ctx)
+        return number

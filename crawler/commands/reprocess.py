@@ -21,11 +21,15 @@ SHOWN = 60  # characters of a value in the table
 @format_options(csv=False)
 @pass_app
 def reprocess_command(app: CliContext, sources: tuple[str, ...], dry_run: bool, form: str) -> int:
-    """Extract again from the kept raw pages, and show field by field what changes.
+    """Extract again from the stored raw pages, and show field by field what changes.
 
-    A text that is another becomes a version of cause `reprocess`, which no list of edits shows. A page that is no article to the new
-    extractor is told and left as it is.
-    """
+    A changed text becomes a version of cause `reprocess`, which no list of edits shows. A page that the new extractor takes for no
+    article is reported and left as it is.
+
+    \b
+    Example:
+      newsdesk reprocess --source example.org --dry-run
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.engine.jobs.reprocess import reprocess
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, ConfigError
     from storage.sqlite.lock import Lock

@@ -30,11 +30,17 @@ if TYPE_CHECKING:
 )
 @pass_app
 def run_command(app: CliContext, metrics: str | None, form: str) -> int:
-    """Crawl in the background until SIGTERM or SIGINT; each feed is asked by its own rhythm.
+    """Crawl in the background until SIGTERM or SIGINT, each feed at its own interval.
 
-    Edits of the configuration are picked up within ten seconds, SIGHUP takes them at once; a file that cannot be read leaves the old settings in
-    force. The first signal drains within ten seconds and exits 0, a second one ends at once. Exit 6 when another newsdesk holds the database.
-    """
+    Changes of the configuration are applied within ten seconds, or at once on SIGHUP; a file that cannot be read leaves the old
+    settings in force. The first signal completes the requests under way within ten seconds and exits 0, a second one exits at
+    once. Exit 6 when another newsdesk has locked the database.
+
+    \b
+    Examples:
+      newsdesk run
+      newsdesk run --metrics 127.0.0.1:9464
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.engine.crawl.shutdown import ShutdownSignals
     from crawler.outputs.log_format import line_of, log_to_stderr
     from storage.errors import StorageError

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler.commands.context import CliContext, format_options, pass_app, print_rows
+from crawler.commands.params import Number
 from crawler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--raw", "view", flag_value="raw", help="The raw page, its bytes on stdout.")
 @click.option(
     "--revision",
-    type=click.IntRange(1, 2**31),
+    type=Number(1, 2**31),
     metavar="N",
     help="This version; with --diff, against the one before it.",
 )
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
 @format_options(csv=False)
 @pass_app
 def show_command(app: CliContext, key: str, view: str | None, revision: int | None, form: str) -> None:
-    """One article, by its id, uid or any of its addresses."""
+    """One article, by its id, uid or any of its URLs.
+
+    \b
+    Examples:
+      newsdesk show 25 --diff
+      newsdesk show https://example.org/a-story --provenance
+    """  # noqa: D301  # click reads \b as: do not wrap
     with app.reader() as store:
         article = find(store, key)
         if view in {"revisions", "diff", "copies", "provenance"}:

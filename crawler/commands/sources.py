@@ -27,7 +27,12 @@ def sources_command() -> None:
 @format_options(csv=True)
 @pass_app
 def list_sources(app: CliContext, form: str) -> None:
-    """The sources in force."""
+    """List the sources in force.
+
+    \b
+    Example:
+      newsdesk sources list --json
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.outputs.terminal import table
 
     rows: list[dict[str, Any]] = [
@@ -85,7 +90,12 @@ def list_sources(app: CliContext, form: str) -> None:
 def add_sources(
     app: CliContext, urls: tuple[str, ...], source_id: str | None, name: str | None, tags: tuple[str, ...]
 ) -> int:
-    """Add sites, feeds or sitemaps: discovers where each lists its news, shows what it found, and writes the configuration."""
+    """Add sites, feeds or sitemaps: discovers their feeds, shows what it found, and writes the configuration.
+
+    \b
+    Example:
+      newsdesk sources add https://www.example.org/ --tag world
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.config import source_file
     from crawler.config.loader import check_id
     from crawler.engine.jobs.discover import run_probe
@@ -184,7 +194,12 @@ def _show_found(values: dict[str, Any], found: Discovery) -> None:
 @click.argument("url", metavar="URL|ID")
 @pass_app
 def test_source(app: CliContext, url: str) -> int:
-    """What a feed says, when it would be asked next, and what its newest article extracts to. Stores nothing."""
+    """Show what a feed lists, when it would be polled next, and what its newest article extracts to. Stores nothing.
+
+    \b
+    Example:
+      newsdesk sources test https://www.example.org/rss
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.commands.sources_test import print_test, run_test
     from crawler.engine.jobs.discover import run_probe
 
@@ -198,7 +213,12 @@ def test_source(app: CliContext, url: str) -> int:
 @click.argument("source_id", metavar="ID")
 @pass_app
 def enable_source(app: CliContext, source_id: str) -> None:
-    """Crawl a source again."""
+    """Crawl a source again.
+
+    \b
+    Example:
+      newsdesk sources enable example.org
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.config import source_file
 
     app.message(f"{source_id} is enabled in {source_file.set_enabled(app.config, source_id, enabled=True)}")
@@ -208,7 +228,12 @@ def enable_source(app: CliContext, source_id: str) -> None:
 @click.argument("source_id", metavar="ID")
 @pass_app
 def disable_source(app: CliContext, source_id: str) -> None:
-    """Leave a source alone; what is kept of it stays."""
+    """Stop crawling a source; its stored articles stay.
+
+    \b
+    Example:
+      newsdesk sources disable example.org
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.config import source_file
 
     app.message(f"{source_id} is disabled in {source_file.set_enabled(app.config, source_id, enabled=False)}")
@@ -219,7 +244,12 @@ def disable_source(app: CliContext, source_id: str) -> None:
 @click.argument("new")
 @pass_app
 def rename_source(app: CliContext, old: str, new: str) -> None:
-    """Give a source another id, in the configuration and in the database."""
+    """Change the id of a source, in the configuration and in the database.
+
+    \b
+    Example:
+      newsdesk sources rename example.org example
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.config import source_file
     from storage.sqlite.lock import Lock
     from storage.writer import open_writer
@@ -238,7 +268,12 @@ def rename_source(app: CliContext, old: str, new: str) -> None:
 @click.argument("source_id", metavar="ID")
 @pass_app
 def remove_source(app: CliContext, source_id: str) -> None:
-    """Take a source out of the list; its articles stay."""
+    """Remove a source from the list; its stored articles stay.
+
+    \b
+    Example:
+      newsdesk sources remove example.org
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.config import source_file
 
     app.message(f"{source_id} is removed from {source_file.remove(app.config, source_id)}; its articles stay")
@@ -249,7 +284,12 @@ def remove_source(app: CliContext, source_id: str) -> None:
 @click.option("--tag", "tags", multiple=True, help="A tag for all of them (may be repeated).")
 @pass_app
 def import_sources(app: CliContext, file: str, tags: tuple[str, ...]) -> int:
-    """Import OPML (folders become tags), TOML, CSV, or plain lines of feeds or home pages; home pages are discovered side by side."""
+    """Import OPML (folders become tags), TOML, CSV, or plain lines of feeds or home pages; feeds of home pages are discovered.
+
+    \b
+    Example:
+      newsdesk sources import subscriptions.opml --tag mine
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.commands.sources_import import import_file
     from crawler.engine.jobs.discover import run_probe
 
@@ -263,7 +303,12 @@ def import_sources(app: CliContext, file: str, tags: tuple[str, ...]) -> int:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @pass_app
 def export_sources(app: CliContext, file: Path | None, form: str) -> None:
-    """The source list, for others: OPML or TOML, on stdout or into a file."""
+    """Write the source list as OPML or TOML, to stdout or a file.
+
+    \b
+    Example:
+      newsdesk sources export sources.opml
+    """  # noqa: D301  # click reads \b as: do not wrap
     import tomlkit
 
     from crawler.config import source_file

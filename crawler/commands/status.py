@@ -12,11 +12,16 @@ from crawler.commands.context import CliContext, format_options, now, pass_app, 
 @format_options(csv=False)
 @pass_app
 def status_command(app: CliContext, strict: bool, form: str) -> int:
-    """How the crawler and each source are doing; exit 1 where something needs a person.
+    """Health of the crawler and of each source; exit 1 where something needs attention.
 
-    Unhealthy is: `run` not running though it was not stopped, feeds late by more than [health] max_lag, more than failing_share of the sources
-    failing, the disk nearly full, the database damaged. What is wrong with single sources is listed, and fails only with --strict.
-    """
+    Unhealthy: `run` ended without being stopped, feeds late by more than [health] max_lag, more than failing_share of the sources
+    failing, the disk nearly full, the database damaged. Warnings about single sources are listed, and fail only with --strict.
+
+    \b
+    Examples:
+      newsdesk status
+      newsdesk status --strict --json
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.monitoring.status import collect_health, disk_usage
     from crawler.outputs.status import print_status, status_document
     from storage.sqlite.lock import holder

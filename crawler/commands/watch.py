@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 
 @click.group("watch")
 def watch_command() -> None:
-    """Saved searches that speak up: `[[watch]]` tables of the configuration."""
+    """Saved searches that notify: `[[watch]]` tables of the configuration."""
 
 
 @watch_command.command("list")
 @format_options(csv=False)
 @pass_app
 def list_watches(app: CliContext, form: str) -> None:
-    """The watches, what each looks for, and what became of its messages."""
+    """List the watches, their queries, and the state of their messages.
+
+    \b
+    Example:
+      newsdesk watch list
+    """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.outputs.terminal import local_time, table, zone_name
     from crawler.watches.matching import misconfiguration
     from crawler.watches.receivers import redact
@@ -70,7 +75,12 @@ def list_watches(app: CliContext, form: str) -> None:
 @format_options(csv=False)
 @pass_app
 def test_watch(app: CliContext, name: str, since: str | None, send: bool, form: str) -> int:
-    """What a watch would have told of; without --send nothing is sent."""
+    """Show what a watch would have sent; nothing is sent without --send.
+
+    \b
+    Example:
+      newsdesk watch test Idlib --since 30d
+    """  # noqa: D301  # click reads \b as: do not wrap
     from datetime import timedelta
 
     from crawler.outputs.terminal import local_time, pluralize, table, zone_name

@@ -67,14 +67,14 @@ def find_authors(page: Page, said: StructuredData, marks: ElementRoles) -> tuple
     """
     outlet = OutletNames(page.url, said)
     persons, bodies = _declared(said)
-    told = outlet.clean(persons)
+    by_rules = outlet.clean(persons)
     byline, line = next(
         ((names, raw) for raw in _bylines(page, marks, near=True) if (names := outlet.clean(raw))), ((), [])
     )
     folded = {name.casefold() for name in byline}
-    more = len(told) < len(byline) <= len(told) + 5 and all(name.casefold() in folded for name in told)
-    if told and not more:
-        return told, "json-ld", persons
+    more = len(by_rules) < len(byline) <= len(by_rules) + 5 and all(name.casefold() in folded for name in by_rules)
+    if by_rules and not more:
+        return by_rules, "json-ld", persons
     if byline:
         return byline, "byline", line
     if names := outlet.clean(line := _line_below(marks)):

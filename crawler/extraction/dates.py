@@ -62,15 +62,15 @@ def find_published(
     first = read[0]
     if len(first.date) == 10:
         first = next((found for found in read if len(found.date) > 10 and found.date[:10] == first.date), first)
-    told = day_in(page.url, now)
-    if told and first.source == _LINE and first.date[:10] != told:  # the line may give the date of the event
-        return Published(date=told, source="address", raw=page.url)
+    day = day_in(page.url, now)
+    if day and first.source == _LINE and first.date[:10] != day:  # the line may give the date of the event
+        return Published(date=day, source="address", raw=page.url)
     if (
-        not told and first.source != "json-ld"
+        not day and first.source != "json-ld"
     ):  # dates of other articles may be near a headline too, so datePublished takes precedence
-        told = next((f.date[:10] for f in read if f.source == _LINE), None)
-    if told and first.source != "rules" and (parse_utc(first.date) - parse_utc(told)).days > URL_DAYS:
-        return next((f for f in read if f.date[:10] == told), Published(date=told, source="address", raw=page.url))
+        day = next((f.date[:10] for f in read if f.source == _LINE), None)
+    if day and first.source != "rules" and (parse_utc(first.date) - parse_utc(day)).days > URL_DAYS:
+        return next((f for f in read if f.date[:10] == day), Published(date=day, source="address", raw=page.url))
     return first
 
 

@@ -130,8 +130,10 @@ def classify_interstitial(seen: PageEvidence) -> str | None:
         "consent wall": bool(_CONSENT_HOST.search(seen.url))
         or any(_clear(_look(part, _CONSENT), 3, 0.07 * strict) for part in (seen.text, judged))
         or (not seen.text and _clear(_look(shown, _CONSENT), 4, 0.05)),
-        "login wall": seen.count < 120 and _asks(seen, judged, shown, _LOGIN, 2 if seen.password else 3, 0.05 * strict),
-        "paywall": not (seen.described and seen.count > 120) and _asks(seen, judged, shown, _PAYWALL, 3, 0.04 * strict),
+        "login wall": seen.count < 120
+        and _has_question(seen, judged, shown, _LOGIN, 2 if seen.password else 3, 0.05 * strict),
+        "paywall": not (seen.described and seen.count > 120)
+        and _has_question(seen, judged, shown, _PAYWALL, 3, 0.04 * strict),
     }
     return next((name for name, found in kinds.items() if found), None)
 
@@ -151,7 +153,7 @@ def _clear(found: _Found, groups: int, share: float) -> bool:
     return (found.groups >= groups and found.share >= share) or (found.groups >= 2 and found.share >= _MUCH)
 
 
-def _asks(
+def _has_question(
     seen: PageEvidence, judged: str, shown: str, groups: tuple[re.Pattern[str], ...], least: int, share: float
 ) -> bool:
     """Return whether a page requests an account or payment and contains little else.

@@ -63,7 +63,7 @@ _BLOCKS = {
 _ENOUGH = 250  # characters; trafilatura's own threshold for a text that needs no second try
 _AGREE = 0.7  # similarity from which two texts are readings of one text; .6 to .8 make no difference on 477 pages
 _CORE = 100  # 3-grams: minimum size of the common core of all readings, long enough to be the article
-_TOLD = 120  # 3-grams from which an articleBody is not a cut teaser
+_MIN_BODY = 120  # 3-grams from which an articleBody is not a cut teaser
 _TAG = re.compile(r"<[a-zA-Z/!]")
 # The attribution of a pull quote is not part of the text; a figure's caption belongs to the image.
 _BESIDE = XPath("//blockquote/following-sibling::*[1][self::cite] | //blockquote//cite | //figure//cite")
@@ -112,24 +112,24 @@ def extract_main_text(page: Page, said: StructuredData, rules: PublisherRules) -
     return replace(found, reason="a flood of inline tags was flattened") if flooded else found
 
 
-def choose_candidate(fast: str, dense: str, full: str, told: str) -> MainText:
+def choose_candidate(fast: str, dense: str, full: str, body: str) -> MainText:
     """Choose among four texts of one page by what they have in common.
 
     They are: trafilatura's fast mode; the densest part of the page; trafilatura with its fallbacks, which include other
     articles that a page lists; and the publisher's own articleBody, which is often a cut teaser, so it counts only if
     it is long.
     """
-    a, b, c, t = trigrams(fast), trigrams(dense), trigrams(full), trigrams(told)
-    if len(t) >= _TOLD and max(dice(t, a), overlap(t, a)) < 0.5:
+    a, b, c, t = trigrams(fast), trigrams(dense), trigrams(full), trigrams(body)
+    if len(t) >= _MIN_BODY and max(dice(t, a), overlap(t, a)) < 0.5:
         agreeing = max((full, dense), key=lambda text: dice(trigrams(text), t))
         if dice(trigrams(agreeing), t) >= _AGREE:
             return MainText(text=agreeing, source="trafilatura", reason="articleBody agrees")
-        return MainText(text=told, source="json-ld", reason="no text on the page agrees with articleBody")
+        return MainText(text=body, source="json-ld", reason="no text on the page agrees with articleBody")
     if a and dice(a, c) >= 0.9:
         return MainText(text=fast, source="trafilatura", reason="the full mode agrees")
     if len(a) >= _CORE and overlap(a, b) >= 0.85 and overlap(a, c) >= 0.85:
         return MainText(text=fast, source="trafilatura", reason="the common core of all")
-    found = max((full, fast, told, dense), key=bool)
+    found = max((full, fast, body, dense), key=bool)
     return MainText(text=found, source="trafilatura" if found else "nothing", reason="the fast mode found less")
 
 

@@ -102,7 +102,7 @@ def common_feed_urls(url: str) -> list[Candidate]:
 
 def robots_sitemaps(body: bytes, url: str) -> list[Candidate]:
     """Return the sitemaps listed in a robots.txt, news sitemaps first."""
-    addresses = dict.fromkeys(address for loc in read_sitemaps(body) if (address := _asked(loc, url)))
+    addresses = dict.fromkeys(address for loc in read_sitemaps(body) if (address := _requested(loc, url)))
     ranked = sorted(
         addresses,
         key=lambda address: (
@@ -113,7 +113,7 @@ def robots_sitemaps(body: bytes, url: str) -> list[Candidate]:
     return [Candidate(url=address, kind="sitemap") for address in ranked[:MAX_CANDIDATES]]
 
 
-def _asked(loc: str, base: str) -> str | None:
+def _requested(loc: str, base: str) -> str | None:
     try:
         return canonical_url(loc, base)
     except ValueError:

@@ -112,14 +112,14 @@ def decide(
     rhythm = update(read_rhythm(feed.rate_model), seen.times, now.timestamp(), since=since, hour=hour)
     window = feed.window_size if same or partial or parsed is None else len(parsed.entries)
     wait = _interval(every, rhythm, window, schedule, now, hour)
-    asked_for = max(
+    requested_wait = max(
         answer.fresh_for, ttl_seconds(parsed.ttl) if parsed else 0.0, (parsed.period or 0.0) if parsed else 0.0
     )
     if parsed is None:
-        asked_for = max(asked_for, feed.requested_interval or 0.0)  # a 304 has no body to repeat it
+        requested_wait = max(requested_wait, feed.requested_interval or 0.0)  # a 304 has no body to repeat it
     due = now + timedelta(seconds=max(schedule.min, wait * (1 + 0.1 * spread)))
     if every is None:
-        due = max(due, now + timedelta(seconds=min(asked_for, LONGEST * hour)))
+        due = max(due, now + timedelta(seconds=min(requested_wait, LONGEST * hour)))
         due = next_allowed_time(due, *_skips(feed, parsed))
     found_by: dict[str, FoundBy] = {"sitemap": "sitemap", "page": "page"}
     good = FeedCheck(

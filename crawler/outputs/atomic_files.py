@@ -27,13 +27,13 @@ def check_targets(targets: Sequence[Path], kept: Sequence[Path]) -> None:
     Raises:
         UsageError: a target is protected, or is named twice.
     """
-    held = {_end_of(path): path for path in kept}
+    lock = {_end_of(path): path for path in kept}
     taken: set[Path] = set()
     for target in targets:
         if target == STDOUT:
             continue
         end = _end_of(target)
-        if end in held:
+        if end in lock:
             raise UsageError(f"{target} is newsdesk's own file; an output written there would destroy it: name another")
         if end in taken:
             raise UsageError(f"{target} is named twice; each output needs a file of its own")
@@ -82,13 +82,13 @@ def atomic_write(
     if path.is_dir():
         raise CrawlerError(f"{path} is a folder; name the file to write")
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        with _told(path, advice), path.open("wb") as file:
+        with _reported(path, advice), path.open("wb") as file:
             yield from _stream(str(path), file)
         return
     end = _end_of(path)  # a symlink stays, and points to the new file
     if not end.parent.is_dir():
         raise CrawlerError(f"{path}: its folder does not exist; make it, or name another file")
-    with _told(path, advice):
+    with _reported(path, advice):
         delete_leftovers(end)
         descriptor, name = aside(end)
         try:
@@ -131,7 +131,7 @@ def _stream(name: str, file: IO[bytes] | None) -> Iterator[HashingFile]:
 
 
 @contextmanager
-def _told(path: Path, advice: str) -> Iterator[None]:
+def _reported(path: Path, advice: str) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:

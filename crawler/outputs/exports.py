@@ -106,9 +106,9 @@ def export(
 
 def _items(store: Store, which: Filter, after: int | None, newest: int) -> Iterator[ExportItem]:
     if not after:
-        told = {"op": "new", "seq": newest} if after == 0 else {}
+        changed = {"op": "new", "seq": newest} if after == 0 else {}
         for hit in store.articles(which):
-            yield ExportItem(article=hit.article, **told)  # type: ignore[arg-type]  # one of the two possible values
+            yield ExportItem(article=hit.article, **changed)  # type: ignore[arg-type]  # one of the two possible values
         return
     changes = store.changes(after)
     while batch := list(islice(changes, _BATCH)):

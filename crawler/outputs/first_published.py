@@ -21,10 +21,10 @@ def first_seen(story: Sequence[Article]) -> Article:
 
 def describe_first(story: Sequence[Article]) -> str:
     """Both in one line."""
-    told, seen = first_by_publisher_time(story), first_seen(story)
+    earliest, seen = first_by_publisher_time(story), first_seen(story)
     by_outlet = (
-        f"first by the outlets' clocks: {told.source or told.url} at {local_time(told.published_at)}"
-        if told
+        f"first by the outlets' clocks: {earliest.source or earliest.url} at {local_time(earliest.published_at)}"
+        if earliest
         else "no outlet says a time"
     )
     return f"{by_outlet}; first seen here: {seen.source or seen.url} at {local_time(seen.first_seen_at)}"

@@ -54,11 +54,11 @@ def item_row(item: ExportItem, fields: Sequence[str] = ()) -> dict[str, Any]:
     Raises:
         UsageError: a field that no article has.
     """
-    told = {"op": item.op, "seq": item.seq, "merged_into": item.merged_into} if item.op else {}
+    change = {"op": item.op, "seq": item.seq, "merged_into": item.merged_into} if item.op else {}
     if item.article is not None:
-        return {**article_row(item.article, fields), **told}
+        return {**article_row(item.article, fields), **change}
     known = {"id": item.id, "uid": item.uid, "schema": SCHEMA}
-    return {**{name: value for name, value in known.items() if name in (fields or known)}, **told}
+    return {**{name: value for name, value in known.items() if name in (fields or known)}, **change}
 
 
 def _plain(value: Any) -> Any:

@@ -86,9 +86,9 @@ def print_status(
 
 
 def _queue(queue: Mapping[str, Any], now: datetime) -> str:
-    owed = f"{pluralize(queue['pending'], 'article')} queued"
+    queued = f"{pluralize(queue['pending'], 'article')} queued"
     if queue["oldest_pending_at"]:
-        owed += f", oldest {_ago(queue['oldest_pending_at'], now)}"
+        queued += f", oldest {_ago(queue['oldest_pending_at'], now)}"
     due = f"{pluralize(queue['feeds_due'], 'feed')} due"
     if queue["latest_due_at"]:
         due += f", the latest {_ago(queue['latest_due_at'], now)} late"
@@ -99,7 +99,7 @@ def _queue(queue: Mapping[str, Any], now: datetime) -> str:
         rest.append(f"{queue['backfill_pending']:,} of a backfill left (`newsdesk backfill` goes on)")
     if queue["gaps_open"]:
         rest.append(f"{pluralize(queue['gaps_open'], 'gap')} open (`newsdesk gaps`)")
-    return "; ".join([owed, due, *rest])
+    return "; ".join([queued, due, *rest])
 
 
 def _ago(at: str, now: datetime) -> str:

@@ -178,15 +178,15 @@ def progress(enabled: bool) -> Iterator[Any]:
     with Progress(*columns, console=stderr_console(), transient=True) as bar:
         task = bar.add_task("reading feeds", total=None, rate="")
 
-        def observe(tally: Any) -> None:
-            new, revised, failed = tally.total("articles_new"), tally.total("revised"), tally.total("failed")
-            known = tally.expected is not None
+        def observe(counts: Any) -> None:
+            new, revised, failed = counts.total("articles_new"), counts.total("revised"), counts.total("failed")
+            known = counts.expected is not None
             bar.update(
                 task,
-                total=max(tally.expected, tally.asked) if known else None,
-                completed=tally.answered,
+                total=max(counts.expected, counts.requested) if known else None,
+                completed=counts.answered,
                 description=f"{'' if known else 'reading feeds, '}{new} new, {revised} revised, {failed} failed",
-                rate=f"{tally.answered / max(time.monotonic() - began, 0.1):.1f}/s",
+                rate=f"{counts.answered / max(time.monotonic() - began, 0.1):.1f}/s",
             )
 
         yield observe

@@ -44,11 +44,11 @@ def lease_steps(
         f"SELECT {', '.join(f'q.{name}' for name in _STEP)} FROM (SELECT s.*, row_number() OVER (PARTITION BY s.host ORDER BY s.priority, s.id) AS place FROM backfill_steps s "
         "JOIN turn t ON t.source = s.source AND t.gap_id IS s.gap_id AND t.since = s.since AND t.until = s.until AND t.priority = s.priority "
         "WHERE s.state = 'pending' AND (s.retry_at IS NULL OR s.retry_at <= :now) AND (s.gap_id IS NULL) = :backfill "
-        "AND (:any OR s.source IN (SELECT value FROM json_each(:sources))) AND s.host NOT IN (SELECT value FROM json_each(:held)) "
+        "AND (:any OR s.source IN (SELECT value FROM json_each(:sources))) AND s.host NOT IN (SELECT value FROM json_each(:throttled)) "
         "AND s.host NOT IN (SELECT host FROM backfill_steps WHERE state = 'leased')) q WHERE place <= :per_host ORDER BY q.priority, q.id LIMIT :limit",
         {
             "now": format_utc(now), "backfill": backfill, "any": sources is None, "sources": json.dumps(list(sources or ())), "per_host": per_host, "limit": limit,
-            "held": json.dumps(list(throttled_hosts(db, now))),
+            "throttled": json.dumps(list(throttled_hosts(db, now))),
         },
     ).fetchall()  # fmt: skip
     db.conn.executemany("UPDATE backfill_steps SET state = 'leased' WHERE id = ?", [(row[0],) for row in rows])

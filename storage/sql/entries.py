@@ -155,7 +155,7 @@ def insert_entry(
     Returns:
         1 if it was inserted, else 0.
     """
-    held = (
+    stored = (
         db.conn.execute(
             "SELECT article_id FROM article_urls WHERE url_key = ? AND kind <> 'canonical'", (listed.url_key,)
         ).fetchone()
@@ -163,12 +163,12 @@ def insert_entry(
         else None
     )
     if found_by == "backfill" and (
-        held
+        stored
         or db.conn.execute("SELECT 1 FROM entries WHERE url_key = ? AND url_key <> ''", (listed.url_key,)).fetchone()
     ):
         return 0
-    state, reason = ("fetched", "already stored") if held else ("pending", None)
-    if not held and was_pruned(db, listed.url_key):
+    state, reason = ("fetched", "already stored") if stored else ("pending", None)
+    if not stored and was_pruned(db, listed.url_key):
         state, reason = "rejected", "pruned"
     if why := rejection_reason(listed):
         state, reason = "rejected", why
@@ -178,7 +178,7 @@ def insert_entry(
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
             feed_url, identity or listed.identity, listed.guid, listed.url, listed.title, json_list(listed.authors), listed.published_at, listed.published_raw,
-            listed.summary, state, reason, found_by, held[0] if held else None, format_utc(at), source, listed.url_key, listed.host,
+            listed.summary, state, reason, found_by, stored[0] if stored else None, format_utc(at), source, listed.url_key, listed.host,
             None if state == "rejected" else listed.content, listed.fingerprint, json_list(listed.tags), listed.language, listed.image_url, int(backfill),
         ),
     )  # fmt: skip
@@ -192,12 +192,12 @@ def was_pruned(db: Any, url_key: str) -> bool:
 
 def _update_entry(db: Any, entry_id: int, listed: FeedEntry, state: str) -> None:
     """Update an entry that its feed changed, and make its article pending again."""
-    owed = listed.url and state != "leased" and not was_pruned(db, listed.url_key)
+    pending = listed.url and state != "leased" and not was_pruned(db, listed.url_key)
     db.conn.execute(
         "UPDATE entries SET url = ?, title = ?, authors = ?, published_at = ?, published_raw = ?, summary = ?, content = ?, fingerprint = ?, tags = ?, url_key = ?, host = ?, "
         "state = CASE WHEN ? THEN 'pending' ELSE state END, attempts = CASE WHEN ? THEN 0 ELSE attempts END, retry_at = CASE WHEN ? THEN NULL ELSE retry_at END WHERE id = ?",
         (
             listed.url, listed.title, json_list(listed.authors), listed.published_at, listed.published_raw, listed.summary, listed.content,
-            listed.fingerprint, json_list(listed.tags), listed.url_key, listed.host, owed, owed, owed, entry_id,
+            listed.fingerprint, json_list(listed.tags), listed.url_key, listed.host, pending, pending, pending, entry_id,
         ),
     )  # fmt: skip

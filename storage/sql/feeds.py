@@ -88,14 +88,14 @@ def sync_sources(db: Any, sources: Iterable[SourceRow], hosts: dict[str, str], n
             if url in named:  # a feed of two sources belongs to the first
                 continue
             named.add(url)
-            held = known.get(url)
-            if held is None:
+            stored = known.get(url)
+            if stored is None:
                 db.conn.execute(
                     "INSERT INTO feeds (url, source, kind, host) VALUES (?, ?, ?, ?)",
                     (url, s.id, kind, hosts.get(url, "")),
                 )
-            elif held != (s.id, "active"):
-                _adopt(db, url, s.id, revived=held[1] == "disabled")
+            elif stored != (s.id, "active"):
+                _adopt(db, url, s.id, revived=stored[1] == "disabled")
     db.conn.execute(
         "UPDATE sources SET enabled = 0 WHERE id NOT IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
     )

@@ -159,13 +159,15 @@ def _close(db: Any, gap_id: int, rank: int, found: BackfillResult, new: int, now
     db.conn.execute("UPDATE gaps SET entries_found = entries_found + ? WHERE id = ?", (new, gap_id))
     if found.reached:
         db.conn.execute("UPDATE gaps SET filled_by = ? WHERE id = ?", (found.filled_by, gap_id))
-    owed = "SELECT count(*) FROM backfill_steps WHERE gap_id = ? AND state IN ('pending', 'leased') AND priority <= ?"
-    if db.conn.execute(owed, (gap_id, rank)).fetchone()[0]:
+    pending = (
+        "SELECT count(*) FROM backfill_steps WHERE gap_id = ? AND state IN ('pending', 'leased') AND priority <= ?"
+    )
+    if db.conn.execute(pending, (gap_id, rank)).fetchone()[0]:
         return
     source, found_at, how = db.conn.execute(
         "SELECT source, found_at, filled_by FROM gaps WHERE id = ?", (gap_id,)
     ).fetchone()
-    if how is None and db.conn.execute(owed, (gap_id, 99)).fetchone()[0]:
+    if how is None and db.conn.execute(pending, (gap_id, 99)).fetchone()[0]:
         return
     db.conn.execute(
         "UPDATE gaps SET state = ?, closed_at = ? WHERE id = ?", ("filled" if how else "lost", format_utc(now), gap_id)

@@ -43,7 +43,7 @@ def edits(
     sql = (
         f"SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, p.title AS old_title, r.title AS title, r.silent, "
         f"r.words_added, r.words_removed FROM {tables} "
-        f"WHERE {' AND '.join(['r.number > 1 AND r.cause = :cause', *(c for c, asked in conditions.items() if asked)])} ORDER BY r.seen_at DESC, r.article_id DESC LIMIT :limit"
+        f"WHERE {' AND '.join(['r.number > 1 AND r.cause = :cause', *(c for c, wanted in conditions.items() if wanted)])} ORDER BY r.seen_at DESC, r.article_id DESC LIMIT :limit"
     )
     before_at, before_id = before or ("", 0)
     values = {

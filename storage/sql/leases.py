@@ -80,9 +80,9 @@ def lease_entries(
         backfill: only entries found by `backfill`; only that command fetches them.
     """
     where = [_LEASABLE, "e.backfill = :backfill"]
-    held = throttled_hosts(db, now)
-    if held:
-        where.append("e.host NOT IN (SELECT value FROM json_each(:held))")
+    throttled = throttled_hosts(db, now)
+    if throttled:
+        where.append("e.host NOT IN (SELECT value FROM json_each(:throttled))")
     if sources is not None:
         where.append("e.source IN (SELECT value FROM json_each(:sources))")
     if skip_keys:
@@ -90,8 +90,8 @@ def lease_entries(
     if skip:
         where.append("e.id NOT IN (SELECT value FROM json_each(:skip))")
     # One request per article: of entries with one url key only the first is fetched, the others are completed with it.
-    owed = " AND ".join(re.sub(r"\be\.", "o.", term) for term in (_DUE, *where[1:]))
-    first = f"o.url_key = e.url_key AND o.id < e.id AND {owed}"
+    leasable = " AND ".join(re.sub(r"\be\.", "o.", term) for term in (_DUE, *where[1:]))
+    first = f"o.url_key = e.url_key AND o.id < e.id AND {leasable}"
     where.append(f"(e.url_key = '' OR NOT EXISTS (SELECT 1 FROM entries o WHERE {first}))")
     if only:
         per_host = 10**9
@@ -116,7 +116,7 @@ def lease_entries(
         {
             "now": format_utc(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)), "skip_keys": json.dumps(list(skip_keys)),
             "sources": json.dumps(list(sources or ())), "per_host": per_host, "newest": newest, "limit": limit,
-            "backfill": backfill, "held": json.dumps(list(held)),
+            "backfill": backfill, "throttled": json.dumps(list(throttled)),
         },
     ).fetchall()  # fmt: skip
     db.conn.executemany(

@@ -71,7 +71,7 @@ def last_notified(db: Any, watch: str) -> str | None:
 
 
 def put_messages(
-    db: Any, watch: str, targets: Sequence[str], body: Mapping[str, Any], told: Sequence[WatchHit], now: datetime
+    db: Any, watch: str, targets: Sequence[str], body: Mapping[str, Any], hits: Sequence[WatchHit], now: datetime
 ) -> None:
     """Create one message per receiver, and mark its hits as notified."""
     at = format_utc(now)
@@ -83,7 +83,7 @@ def put_messages(
         )
     db.conn.executemany(
         "UPDATE watch_hits SET notified_at = ? WHERE watch = ? AND dedup_key = ?",
-        [(at, f.watch, f.dedup_key) for f in told],
+        [(at, f.watch, f.dedup_key) for f in hits],
     )
 
 

@@ -45,7 +45,7 @@ def source_trends(db: Any, now: datetime) -> list[dict[str, Any]]:
     since = format_utc(now - timedelta(days=USUAL_DAYS))
     found = []
     settled = _settled(db, format_utc(now - timedelta(days=FORBIDDEN_DAYS))[:10])
-    asked_at = dict(db.conn.execute("SELECT source, max(last_success_at) FROM feeds GROUP BY source").fetchall())
+    polled_at = dict(db.conn.execute("SELECT source, max(last_success_at) FROM feeds GROUP BY source").fetchall())
     # One pass over an index that has all these columns; otherwise an archive of a million articles would be read in
     # full.
     of: dict[str, list[Any]] = {}
@@ -57,10 +57,10 @@ def source_trends(db: Any, now: datetime) -> list[dict[str, Any]]:
         of.setdefault(source, []).append(row)
     for (source,) in db.conn.execute("SELECT id FROM sources WHERE enabled = 1 ORDER BY id").fetchall():
         rows = of.get(source, [])[:3000]
-        asked = asked_at.get(source)
+        polled = polled_at.get(source)
         found.append(
             {
-                "source": source, "seen": [row[0] for row in rows], "last_success_at": asked,
+                "source": source, "seen": [row[0] for row in rows], "last_success_at": polled,
                 "fields": {name: _fill([row[i] for row in rows]) for i, name in ((1, "author"), (2, "date"), (3, "full text"))},
                 "words": _medians([row[4] for row in rows if row[3]]), "newest": len(rows[:NEWEST]), "newest_in_full": sum(row[3] for row in rows[:NEWEST]), "settled": settled.get(source, (0, 0))[0], "forbidden": settled.get(source, (0, 0))[1],
                 "changed_since": rows[min(len(rows), NEWEST) - 1][0] if rows else None,

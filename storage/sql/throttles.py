@@ -19,8 +19,8 @@ def record_throttle(db: Any, *, host: str, url: str, until: datetime, now: datet
         "INSERT INTO throttles (host, url, hold_until) VALUES (?, ?, ?) ON CONFLICT (host, url) DO UPDATE SET hold_until = excluded.hold_until",
         (host, url, format_utc_ceil(until)),
     )
-    held = throttled_hosts(db, now).get(host)
-    return parse_utc(held) if held else None
+    until_at = throttled_hosts(db, now).get(host)
+    return parse_utc(until_at) if until_at else None
 
 
 def throttled_hosts(db: Any, now: datetime) -> dict[str, str]:

@@ -47,18 +47,18 @@ class Lock:
         self._file = _open(self.path)
         started = time.monotonic()
         while not _try(self._file):
-            held_by = holder(database)
+            locked_by = holder(database)
             # Without a holder or its name: another process is checking the lock, or is just writing its name.
             limit = (
                 patience
-                if held_by and held_by.command == "fetch"
+                if locked_by and locked_by.command == "fetch"
                 else 0.0
-                if held_by and held_by.pid
+                if locked_by and locked_by.pid
                 else min(1.0, patience)
             )
             if time.monotonic() - started > limit:
                 os.close(self._file)
-                raise DatabaseLocked(_locked_message(database, held_by))
+                raise DatabaseLocked(_locked_message(database, locked_by))
             time.sleep(0.02)
         note = json.dumps(
             {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": format_utc(now)}
@@ -129,10 +129,10 @@ def _try(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
     return True
 
 
-def _locked_message(database: Path, held_by: Holder | None) -> str:
+def _locked_message(database: Path, locked_by: Holder | None) -> str:
     who = (
-        f"`newsdesk {held_by.command}` (pid {held_by.pid} on {held_by.host}, since {held_by.since})"
-        if held_by and held_by.pid
+        f"`newsdesk {locked_by.command}` (pid {locked_by.pid} on {locked_by.host}, since {locked_by.since})"
+        if locked_by and locked_by.pid
         else "another newsdesk"
     )
     return f"{database} is locked by {who}; wait for it, stop it, or name another file with --db"

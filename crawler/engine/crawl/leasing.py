@@ -68,8 +68,8 @@ def lease(writer: Writer, *, plan: CrawlPlan, known: RunState, now: datetime) ->
         entries += found
     if room <= 0 or not known.rechecks:
         return Batch(feeds, steps, entries)
-    asked = [e.url for e in entries] + [f.url for f in feeds]
-    busy = Counter(known.hosts) + Counter(map(host_of, asked))
+    urls = [e.url for e in entries] + [f.url for f in feeds]
+    busy = Counter(known.hosts) + Counter(map(host_of, urls))
     rechecks = writer.lease_rechecks(
         now=now, until=now + LEASE, limit=min(room, RECHECKS), sources=sources, busy=busy,
         per_host=1 if plan.endless else PER_HOST,

@@ -15,7 +15,7 @@ class SchedulerExtension:
 
     def __init__(self, crawler: Any) -> None:
         self.crawler = crawler
-        self.upkeep: BackgroundJobs | None = None
+        self.jobs: BackgroundJobs | None = None
         crawler.signals.connect(self.start, signal=signals.engine_started)
         crawler.signals.connect(self.stop, signal=signals.spider_closed)
 
@@ -33,10 +33,10 @@ class SchedulerExtension:
 
     def start(self) -> None:
         """Start the jobs; the event loop runs."""
-        self.upkeep = BackgroundJobs(self.crawler)
-        self.upkeep.start()
+        self.jobs = BackgroundJobs(self.crawler)
+        self.jobs.start()
 
     def stop(self) -> None:
         """Stop the jobs; the spider is closed."""
-        if self.upkeep is not None:
-            self.upkeep.stop()
+        if self.jobs is not None:
+            self.jobs.stop()

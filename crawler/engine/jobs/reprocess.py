@@ -70,39 +70,39 @@ async def _read(
     after = 0
     while batch := store.to_reprocess(sources, after, BATCH):
         after = batch[-1].id
-        for found in await asyncio.gather(*(_one(store, index, held, pool) for held in batch)):
+        for found in await asyncio.gather(*(_one(store, index, stored, pool) for stored in batch)):
             yield found
 
 
-async def _one(store: Store, index: SourceIndex, held: Article, pool: WorkerPool) -> ReprocessResult:
+async def _one(store: Store, index: SourceIndex, stored: Article, pool: WorkerPool) -> ReprocessResult:
     try:
-        raw = read_raw(store.path, held.warc_file or "", held.warc_offset or 0)
+        raw = read_raw(store.path, stored.warc_file or "", stored.warc_offset or 0)
     except StorageError as error:
-        return ReprocessResult(stored=held, new=None, error=str(error))
-    source = index.source(held.source or "") or index.for_url(raw.url)
-    entry = store.entry_of(held.id) or Entry(id=0, feed_url="", source=held.source, url=held.url, url_key="")
+        return ReprocessResult(stored=stored, new=None, error=str(error))
+    source = index.source(stored.source or "") or index.for_url(raw.url)
+    entry = store.entry_of(stored.id) or Entry(id=0, feed_url="", source=stored.source, url=stored.url, url_key="")
     language = source.language if source else None
     # the language came from the configuration of that time
-    if (held.provenance.get("language") or {}).get("source") == "source":
-        language = language or held.language
+    if (stored.provenance.get("language") or {}).get("source") == "source":
+        language = language or stored.language
     how: dict[str, Any] = {
         "entry": entry,
-        "source": held.source,
+        "source": stored.source,
         "language": language,
         "rules": source.article if source else PublisherRules(),
         "now": raw.at,
     }
     try:
         read = functools.partial(worker.read_page, most=len(raw.body), keep=False, **how)
-        found = await pool.run(read, raw, source=held.source or host_of(raw.url))
+        found = await pool.run(read, raw, source=stored.source or host_of(raw.url))
     except PageFailed as error:
-        return ReprocessResult(stored=held, new=None, error=str(error))
+        return ReprocessResult(stored=stored, new=None, error=str(error))
     extraction, new = found.reading.extraction, found.reading.article
     if extraction is None:
-        return ReprocessResult(stored=held, new=None, error="the server refused that page (403)")
-    worse = new is not None and COMPLETENESS.index(new.completeness) < COMPLETENESS.index(held.completeness)
+        return ReprocessResult(stored=stored, new=None, error="the server refused that page (403)")
+    worse = new is not None and COMPLETENESS.index(new.completeness) < COMPLETENESS.index(stored.completeness)
     return ReprocessResult(
-        stored=held,
+        stored=stored,
         new=None if worse else new,
         problem=extraction.problem or ("page that shows less" if worse else None),
     )

@@ -30,13 +30,13 @@ LONG = 20_000  # words of a text beyond which similarity is not measured
 DAYS = 90  # in a source's plots
 WEEKS = 30  # days in a sparkline
 LATELY = 7  # days of articles from which the list of sources computes field completeness
-Asked = Mapping[str, str]
+Filters = Mapping[str, str]
 
 
-def front(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001  # one signature for all pages
+def front(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:  # noqa: ARG001  # one signature for all pages
     """The newest stories, or the best hits of a search, filtered by source, tag, language and day."""
-    since, until = _day(asked.get("day", ""))
-    chosen = {name: (asked[name],) if asked.get(name) else () for name in ("source", "tag", "language")}
+    since, until = _day(filters.get("day", ""))
+    chosen = {name: (filters[name],) if filters.get(name) else () for name in ("source", "tag", "language")}
     which = Filter(
         sources=chosen["source"],
         tags=chosen["tag"],
@@ -44,10 +44,10 @@ def front(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa:
         since=since,
         until=until,
         fold_copies=not chosen["source"],
-        before=_place(asked.get("before", "")),
+        before=_place(filters.get("before", "")),
         limit=SHOWN + 1,
     )
-    query = asked.get("q", "").strip()[:500]
+    query = filters.get("q", "").strip()[:500]
     hits = list(store.search(query, dataclasses.replace(which, before=None)) if query else store.articles(which))
     more = len(hits) > SHOWN
     hits = hits[:SHOWN]
@@ -61,8 +61,8 @@ def front(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa:
         "more": more,
         "older": older,
         "choices": choices,
-        "asked": dict(asked),
-        "narrowed": any(asked.get(name) for name in ("q", "source", "tag", "language", "day", "before")),
+        "filters": dict(filters),
+        "narrowed": any(filters.get(name) for name in ("q", "source", "tag", "language", "day", "before")),
     }
 
 
@@ -127,14 +127,14 @@ def difference(store: Store, key: int, number: int, now: datetime) -> dict[str, 
     }  # fmt: skip
 
 
-def edits(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001
+def edits(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:  # noqa: ARG001
     """Edits by publishers after publication, newest first."""
     rows = store.edits(
-        sources=(asked["source"],) if asked.get("source") else (),
-        silent=bool(asked.get("silent")),
-        title=bool(asked.get("title")),
+        sources=(filters["source"],) if filters.get("source") else (),
+        silent=bool(filters.get("silent")),
+        title=bool(filters.get("title")),
         limit=EDITS + 1,
-        before=_place(asked.get("before", "")),
+        before=_place(filters.get("before", "")),
     )
     more, rows = len(rows) > EDITS, rows[:EDITS]
     names = _names(store)
@@ -149,7 +149,7 @@ def edits(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa:
         "rows": rows,
         "older": f"{rows[-1]['seen_at']}~{rows[-1]['id']}" if more else None,
         "choices": store.filter_options(),
-        "asked": dict(asked),
+        "filters": dict(filters),
     }
 
 
@@ -216,7 +216,7 @@ def _grams(of: Article) -> frozenset[int]:
     return shingles(of.text) if of.text and of.word_count <= LONG else frozenset()
 
 
-def sources(store: Store, asked: Asked, now: datetime) -> dict[str, Any]:  # noqa: ARG001
+def sources(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:  # noqa: ARG001
     """One row per source: articles, completeness, problems."""
     health = store.health(now)
     fills = store.field_completeness(now, LATELY)

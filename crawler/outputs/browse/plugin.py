@@ -48,16 +48,16 @@ class StorePool:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.pool = ThreadPoolExecutor(3, thread_name_prefix="browse")
-        self._held = threading.local()
+        self._local = threading.local()
 
     def _store(self) -> Store:
         inode = inode_of(self.path)
-        if inode is None or getattr(self._held, "inode", None) != inode:
-            self._held.inode = None
-            if (old := getattr(self._held, "store", None)) is not None:
+        if inode is None or getattr(self._local, "inode", None) != inode:
+            self._local.inode = None
+            if (old := getattr(self._local, "store", None)) is not None:
                 old.close()
-            self._held.store, self._held.inode = open_store(self.path), inode
-        store: Store = self._held.store
+            self._local.store, self._local.inode = open_store(self.path), inode
+        store: Store = self._local.store
         return store
 
     async def run(self, page: Callable[..., Any], *arguments: Any) -> Any:
@@ -188,24 +188,24 @@ def _zipped(values: list[str]) -> list[tuple[str, str]]:
     return [(value, value) for value in values]
 
 
-def _onward(asked: Mapping[str, str], before: str) -> str:
+def _onward(filters: Mapping[str, str], before: str) -> str:
     """The query string of the next page of the same query."""
-    return urlencode({**asked, "before": before})
+    return urlencode({**filters, "before": before})
 
 
 async def front(datasette: Any, request: Any) -> Any:
     """The newest stories, and the search."""
-    return await _answer(datasette, request, "front.html", pages.front, _asked(request))
+    return await _answer(datasette, request, "front.html", pages.front, _filters(request))
 
 
 async def edits(datasette: Any, request: Any) -> Any:
     """Edits after publication."""
-    return await _answer(datasette, request, "edits.html", pages.edits, _asked(request))
+    return await _answer(datasette, request, "edits.html", pages.edits, _filters(request))
 
 
 async def sources(datasette: Any, request: Any) -> Any:
     """Every source."""
-    return await _answer(datasette, request, "sources.html", pages.sources, _asked(request))
+    return await _answer(datasette, request, "sources.html", pages.sources, _filters(request))
 
 
 async def article(datasette: Any, request: Any) -> Any:
@@ -230,7 +230,7 @@ async def source(datasette: Any, request: Any) -> Any:
     return await _answer(datasette, request, "source.html", pages.source, unquote(request.url_vars["id"]))
 
 
-def _asked(request: Any) -> dict[str, str]:
+def _filters(request: Any) -> dict[str, str]:
     return {name: request.args.get(name) for name in request.args}
 
 

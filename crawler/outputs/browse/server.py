@@ -62,11 +62,11 @@ def application(answerer: Answerer, allowed: set[str]) -> _App:
         pm.register(plugin)
     mounts = [("static", str(_HERE / "static"))]
     path = answerer.path
-    desk = Datasette(
+    datasette = Datasette(
         [], settings=SETTINGS, metadata=describe(path), template_dir=str(_HERE / "templates"), static_mounts=mounts
     )
-    desk.add_database(plugin.LimitedDatabase(desk, answerer), name=_name(path))
-    inner: _App = desk.app()
+    datasette.add_database(plugin.LimitedDatabase(datasette, answerer), name=_name(path))
+    inner: _App = datasette.app()
     inode = plugin.inode_of(path)
 
     async def guarded(
@@ -87,7 +87,7 @@ def application(answerer: Answerer, allowed: set[str]) -> _App:
             now = plugin.inode_of(path)
             # After a restore, Datasette's threads still have connections to the old file.
             if now != inode and now is not None:
-                threads, desk.executor = desk.executor, ThreadPoolExecutor(SETTINGS["num_sql_threads"])
+                threads, datasette.executor = datasette.executor, ThreadPoolExecutor(SETTINGS["num_sql_threads"])
                 threads.shutdown(wait=False)
                 inode = now
         await inner(scope, receive, _with_headers(send))
