@@ -369,7 +369,7 @@ def test_a_stray_file_is_not_executed_by_what_answers_browse(desk: Desk, name: s
     code = (
         "import asyncio, pathlib\nfrom crawler.outputs.browse.sql_workers import Answerer\n"
         "asked = Answerer(pathlib.Path('news.db'))\n"
-        "print(asyncio.run(asked.ask('SELECT 1 AS one', {}, most=None, milliseconds=5000))[1])\nasked.close()"
+        "print(asyncio.run(asked.run('SELECT 1 AS one', {}, most=None, milliseconds=5000))[1])\nasked.close()"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
