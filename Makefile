@@ -7,7 +7,7 @@ DEVELOP := .venv/.installed-develop
 # --no-deps: the pins are the whole set (tests/test_pins.py). --only-binary: a source package would resolve what builds it.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: crawl demo test torture check checks container quality short newest screenshots bench lint types imports install constraints clean help
+.PHONY: crawl demo test unit torture check checks container quality short newest screenshots bench lint types imports install constraints clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -37,6 +37,9 @@ demo: $(RUN)  ## a bundled local news site, crawled twice in seconds, no network
 
 test: $(DEVELOP)  ## the tests
 	$(BIN)/python -m pytest -q
+
+unit: $(DEVELOP)  ## the tests that start no process and no server, in less than a minute
+	$(BIN)/python -m pytest -q -m unit
 
 TIME ?= 120
 SEED ?= $(shell date +%s)

@@ -39,6 +39,22 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write the golden files anew from what the code gives now")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test: `unit` where its module starts no process and no server, else `integration`."""
+    for item in items:
+        names = vars(getattr(item, "module", None) or sys)
+        if item.get_closest_marker("integration"):  # marked in its file: it takes long
+            continue
+        starts = {"subprocess", "Desk", "Site", "socket", "ThreadingHTTPServer"} & names.keys()
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        heavy = starts or folder in {"engine", "faults", "hostile"} or "corpus" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.integration if heavy else pytest.mark.unit)
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The given data, which is its publishers' and not in the repository."""

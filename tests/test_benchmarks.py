@@ -14,6 +14,8 @@ from benchmarks.process import run
 from storage.records import Filter
 from storage.store import open_store
 
+pytestmark = pytest.mark.integration  # a large archive or a browser
+
 
 def test_the_web_has_distinct_articles_that_its_feeds_list() -> None:
     pages = web.build(30, 4, corpus=None)

@@ -135,7 +135,7 @@ def test_a_source_distribution_is_the_checkout_and_its_tests_pass(source: Path, 
         "tests/test_docs.py",
         "tests/test_config.py",
         "tests/test_pins.py",
-        "tests/articles/test_people.py",
+        "tests/extraction/test_authors.py",
     ]
     said = run(
         [sys.executable, "-P", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *some],

@@ -12,6 +12,8 @@ import pytest
 
 from tests.outputs.chromium import chromium, demo, executable, pages
 
+pytestmark = pytest.mark.integration  # a large archive or a browser
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 

@@ -21,6 +21,8 @@ from storage.writer import Writer, open_writer
 from tests.conftest import NOW
 from tests.feeds.test_revisit import PARSED
 
+pytestmark = pytest.mark.integration  # a large archive or a browser
+
 FEED = "https://a.org/rss"
 
 

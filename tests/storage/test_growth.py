@@ -17,6 +17,8 @@ from storage.sql.fingerprints import WINDOW
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 
+pytestmark = pytest.mark.integration  # a large archive or a browser
+
 SMALL, LARGE = 1_000, 4_000
 
 

@@ -92,7 +92,7 @@ def test_bare_deflate_is_read() -> None:
     ("body", "encoding", "said"),
     [
         (zlib.compress(PAGE)[:-9], "deflate", "ends before"),
-        (zlib.compress(PAGE), "compress", "not asked for"),
+        (zlib.compress(PAGE), "compress", "not requested"),
         (brotli.compress(bytes(range(256)) * 40)[:-9], "br", "ends before|damaged"),
         (zstd.compress(bytes(range(256)) * 40)[:-9], "zstd", "ends before|damaged"),
         (brotli.compress(bytes(1 << 24)), "br", "larger than"),
