@@ -7,7 +7,7 @@ DEVELOP := .venv/.installed-develop
 # --no-deps: the pins are the whole set (tests/test_pins.py). --only-binary: a source package would resolve what builds it.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: crawl demo test unit torture check checks container quality short newest screenshots bench lint types imports install constraints clean help
+.PHONY: crawl demo test unit torture check checks container quality short newest screenshots bench docs lint types imports install constraints clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -69,6 +69,15 @@ screenshots: $(DEVELOP)  ## redraw the pictures of docs/images from the demo (ne
 bench: $(DEVELOP)  ## a crawl beside a naive one and the reference bound: wall, CPU, memory, text (two free cores, three minutes)
 	$(BIN)/python -m benchmarks.crawl
 
+docs: .venv-docs/.installed $(DEVELOP)  ## the documentation site, into site/; a warning is an error
+	$(BIN)/python -m tests.cli_reference
+	.venv-docs/bin/zensical build --clean --strict --config-file mkdocs.yml
+
+.venv-docs/.installed: constraints/docs.txt
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r constraints/docs.txt
+	@touch $@
+
 check: test checks  ## what CI runs
 
 container: $(DEVELOP)  ## the steps of deploy/Containerfile, into a folder: installs the pinned set once more
@@ -86,6 +95,8 @@ newest:  ## the tests against the newest releases that pyproject.toml allows, in
 constraints:  ## resolve pyproject.toml into constraints/, keeping the pins that still fit; UPGRADE=--upgrade takes newer ones (needs uv)
 	for set in build:run dev:develop; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras $(UPGRADE) \
 		--no-emit-index-url --no-annotate --no-header --group "$${set%%:*}" --output-file "constraints/$${set##*:}.txt" pyproject.toml >/dev/null || exit 1; done
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras $(UPGRADE) \
+		--no-emit-index-url --no-annotate --no-header --group docs --output-file constraints/docs.txt >/dev/null
 
 clean:
-	rm -rf .venv .venv-newest build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-newest .venv-docs site build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -122,6 +122,20 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def test_every_document_is_in_the_index_and_on_the_site() -> None:
+    index, site = (DOCS / "index.md").read_text(encoding="utf-8"), (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for path in DOCS.rglob("*.md"):
+        name = path.relative_to(DOCS).as_posix()
+        assert name in site, name
+        assert name == "index.md" or f"({name})" in index, name
+
+
+def test_links_to_files_of_the_repository_lead_somewhere() -> None:
+    for path in [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]:
+        for target in re.findall(r"/newsdesk/blob/main/([^)#\s]+)", path.read_text(encoding="utf-8")):
+            assert (ROOT / target).exists(), f"{path.name}: {target}"
+
+
 def test_the_readme_starts_with_the_two_commands() -> None:
     head = (ROOT / "README.md").read_text(encoding="utf-8")[:700]
     assert "make crawl" in head
