@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from storage.maintenance import prune
 from storage.records import BackfillResult, BackfillStep, Feed, FeedCheck, FeedEntry, GapDetected, format_utc
 from storage.sql.entries import MAX_UNLINKED
 from storage.sql.gaps import CAPPED, MAX_STEPS
-from storage.writer import Writer, open_writer
+from storage.writer import Writer
 from tests.conftest import NOW
 from tests.feeds.test_revisit import PARSED
 
@@ -27,10 +26,10 @@ FEED = "https://a.org/rss"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Writer]:
-    with open_writer(tmp_path / "x.db") as writer:
-        writer.sync_sources([Source(id="a", name="A", url="https://a.org/", feeds=(FEED,))], {FEED: "a.org"}, NOW)
-        yield writer
+def store(new_store: Callable[[], Writer]) -> Writer:
+    writer = new_store()
+    writer.sync_sources([Source(id="a", name="A", url="https://a.org/", feeds=(FEED,))], {FEED: "a.org"}, NOW)
+    return writer
 
 
 def entry(guid: str, link: str | None, **more: str) -> FeedEntry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,14 +32,13 @@ FEED = "https://a.org/rss"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Writer]:
-    writer = open_writer(tmp_path / "news.db")
+def store(new_store: Callable[[], Writer]) -> Writer:
+    writer = new_store()
     writer.sync_sources(
         [Source(id="a", name="A", url="https://a.org/", feeds=(FEED,), language="en", country="GB", tags=("x",))],
         {FEED: "a.org"},
     )
-    yield writer
-    writer.close()
+    return writer
 
 
 def listed(n: int, **changes: object) -> FeedEntry:

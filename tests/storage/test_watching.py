@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,20 +14,19 @@ from crawler.config.models import Source
 from storage.records import BackfillResult, BackfillStep, FeedCheck, FeedEntry, GapDetected, format_utc
 from storage.sql.source_days import blind_days
 from storage.store import open_store
-from storage.writer import Writer, open_writer
+from storage.writer import Writer
 from tests.conftest import NOW
 
 FEEDS = ("https://a.org/1", "https://a.org/2", "https://a.org/3", "https://b.org/1")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Writer]:
-    writer = open_writer(tmp_path / "news.db")
+def store(new_store: Callable[[], Writer]) -> Writer:
+    writer = new_store()
     writer.sync_sources(
         [Source(id="a", name="A", url="https://a.org/", feeds=FEEDS)], {url: url[8:13] for url in FEEDS}
     )
-    yield writer
-    writer.close()
+    return writer
 
 
 def check(store: Writer, at: Any, outcome: str = "not_modified", **more: Any) -> None:

@@ -1,0 +1,29 @@
+"""The storage contract runs once for each engine: tests that take `new_store` know nothing of which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from storage.writer import Writer, open_writer
+
+ENGINES = ("sqlite",)
+
+
+@pytest.fixture(params=ENGINES)
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Writer]]:
+    """A function that opens an empty store of that engine, closed when the test ends."""
+    assert request.param == "sqlite"
+    with ExitStack() as stack:
+        count = 0
+
+        def make() -> Writer:
+            nonlocal count
+            count += 1
+            name = "news.db" if count == 1 else f"news-{count}.db"
+            return stack.enter_context(open_writer(tmp_path / name))
+
+        yield make
