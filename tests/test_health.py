@@ -174,7 +174,7 @@ def test_coverage_tells_a_quiet_day_from_one_on_which_nobody_watched() -> None:
         "gap",
     ]
     (week, last) = coverage_rows(days, by="month", now=NOW), coverage_rows(days, by="week", now=NOW)
-    assert (week[0]["month"], week[0]["polls_ok"], week[0]["days_not_polled"]) == ("2026-11", 29, 1)
+    assert (week[0]["month"], week[0]["polls_ok"], week[0]["days_blind"]) == ("2026-11", 29, 1)
     assert last[0]["week"] == "2026-11-16"
 
 

@@ -154,7 +154,7 @@ def coverage_rows(days: Iterable[Mapping[str, Any]], *, by: str, now: datetime) 
                     "articles",
                     "headline_only",
                     "gaps_open",
-                    "days_not_polled",
+                    "days_blind",
                     "longest_blind_seconds",
                 ),
                 0,
@@ -162,7 +162,7 @@ def coverage_rows(days: Iterable[Mapping[str, Any]], *, by: str, now: datetime) 
         )
         for name in ("polls_ok", "polls_failed", "entries_new", "articles", "headline_only", "gaps_open"):
             row[name] += day[name]
-        row["days_not_polled"] += not day["polls_ok"]
+        row["days_blind"] += not day["polls_ok"]
         row["longest_blind_seconds"] = max(row["longest_blind_seconds"], unpolled or 0)
     return [
         {"source": source, by: period, "seen": _word(row), **row} for (source, period), row in sorted(found.items())
