@@ -43,10 +43,18 @@ def _chunk(job: tuple[int, int, datetime]) -> list[Row]:
         seen = now - timedelta(seconds=86400 / A_DAY * (total - n))
         draw = prose.random
         row: Row = {
-            "id": n, "uid": f"{draw.getrandbits(128):032x}", "source": source(draw.randrange(SOURCES)), "title": prose.headline(),
-            "authors": json.dumps([prose.name()]), "published_at": _iso(seen - timedelta(minutes=draw.randint(2, 50))), "first_seen_at": _iso(seen),
-            "text": prose.text(min(900, max(100, round(draw.lognormvariate(5.9, 0.5))))), "story_id": n, "duplicate_of": None, "language": "en",
-        }  # fmt: skip
+            "id": n,
+            "uid": f"{draw.getrandbits(128):032x}",
+            "source": source(draw.randrange(SOURCES)),
+            "title": prose.headline(),
+            "authors": json.dumps([prose.name()]),
+            "published_at": _iso(seen - timedelta(minutes=draw.randint(2, 50))),
+            "first_seen_at": _iso(seen),
+            "text": prose.text(min(900, max(100, round(draw.lognormvariate(5.9, 0.5))))),
+            "story_id": n,
+            "duplicate_of": None,
+            "language": "en",
+        }
         if draw.random() < 1 / 7 and len(rows) > 50:
             original = rows[-draw.randint(1, 50)]
             row |= {

@@ -22,9 +22,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.process import machine
+
+if TYPE_CHECKING:
+    from crawler.config.models import Source
+    from storage.writer import Writer
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("plain", "plain2", "plain3", "plain4", "ids", "ids2", "addresses", "unlinked")
@@ -75,7 +79,8 @@ class Outlet(ThreadingHTTPServer):
             guid = f"{n}-{self.polls}" if self.name in {"ids", "ids2", "addresses", "unlinked"} else str(n)
             where = "" if self.name == "unlinked" else f"<link>{link}</link>"
             items.append(
-                f"<item><title>Story number {n}</title>{where}<guid isPermaLink='false'>{guid}</guid><description>{' '.join(_WORDS * 3)}</description></item>"
+                f"<item><title>Story number {n}</title>{where}<guid isPermaLink='false'>{guid}</guid>"
+                f"<description>{' '.join(_WORDS * 3)}</description></item>"
             )
         return f"<rss version='2.0'><channel><title>{self.name}</title>{''.join(items)}</channel></rss>"
 
@@ -86,7 +91,10 @@ class Outlet(ThreadingHTTPServer):
             f"<p>Report {number}-{p}, edition {edited}: {' '.join(_WORDS[p:] + _WORDS[:p])} {number * 31 + p}.</p>"
             for p in range(8)
         )
-        return f"<html lang='en'><head><title>Story number {number}</title></head><body><article><h1>Story number {number}</h1>{text}</article></body></html>"
+        return (
+            f"<html lang='en'><head><title>Story number {number}</title></head>"
+            f"<body><article><h1>Story number {number}</h1>{text}</article></body></html>"
+        )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -124,11 +132,14 @@ def measure(minutes: float) -> dict[str, Any]:
         folder = Path(name)
         outlets = [Outlet(source, n) for n, source in enumerate(SOURCES)]
         listed = "".join(
-            f'[[source]]\nid = "{o.name}"\nname = "{o.name}"\nurl = "{o.base}/"\nfeeds = ["{o.base}/feed.xml"]\nevery = "1s"\n'
+            f'[[source]]\nid = "{o.name}"\nname = "{o.name}"\nurl = "{o.base}/"\n'
+            f'feeds = ["{o.base}/feed.xml"]\nevery = "1s"\n'
             for o in outlets
         )
         (folder / "newsdesk.toml").write_text(
-            f'[http]\nallow_networks = ["127.0.0.0/8"]\n[politeness]\ndelay = 0.05\n[schedule]\nmin = "1s"\nrecheck = ["60s", "120s"]\n[extract]\nkeep_raw = false\n[storage]\nbackup = "off"\n{listed}',
+            '[http]\nallow_networks = ["127.0.0.0/8"]\n[politeness]\ndelay = 0.05\n'
+            '[schedule]\nmin = "1s"\nrecheck = ["60s", "120s"]\n[extract]\nkeep_raw = false\n'
+            f'[storage]\nbackup = "off"\n{listed}',
             encoding="utf-8",
         )
         with (folder / "run.log").open("w") as log:
@@ -187,11 +198,9 @@ def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
 
     The ids of both change at each poll; the second has no links either.
     """
-    from crawler.config.models import Schedule, Source
-    from crawler.feeds.parser import parse_feed
-    from crawler.feeds.revisit import KnownEntries, PollResponse, decide
+    from crawler.config.models import Source
     from storage.maintenance import prune
-    from storage.records import FetchLogEntry, format_utc
+    from storage.records import format_utc
     from storage.writer import open_writer
 
     rows: list[dict[str, float]] = []
@@ -204,37 +213,8 @@ def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
             writer.sync_sources(sources, {u: u[8:] for u in urls}, now)
             for poll in range(days * polls):
                 now += timedelta(days=1) / polls
-                for source, url in zip(sources, urls, strict=True):
-                    links = url == urls[0]
-                    items = "".join(
-                        f"<item><title>Story {n}</title><guid isPermaLink='false'>{poll}-{n}</guid>"
-                        + (f"<link>https://ids.example/2026/story-number-{n}</link>" if links else "")
-                        + f"<description>{'What happened, in a sentence or two. ' * 8}</description></item>"
-                        for n in range(50)
-                    )
-                    parsed = parse_feed(
-                        f"<rss version='2.0'><channel><title>x</title>{items}</channel></rss>".encode(), url, now=now
-                    )
-                    feed = writer.feed(url)
-                    assert feed is not None
-                    known = writer.known_entries(url, parsed.entries)
-                    answer = PollResponse(status=200, final_url=url, body_hash=str(poll), parsed=parsed)
-                    found = decide(
-                        feed, answer, schedule=Schedule(), every=600.0, now=now, seen=KnownEntries(known=len(known))
-                    )
-                    record = FetchLogEntry(
-                        at=now,
-                        url=url,
-                        host=url[8:],
-                        status=200,
-                        outcome="changed",
-                        bytes=9000,
-                        ms=9,
-                        conditional=False,
-                    )
-                    with writer.transaction():
-                        writer.apply_check(found, source.id)
-                        writer.insert_fetches([record])
+                for source in sources:
+                    _store_poll(writer, source, poll, now)
                 if (poll + 1) % polls == 0:
                     prune(writer, now=now, fetches_before=format_utc(now - timedelta(days=14)))
                     writer.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -243,6 +223,39 @@ def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
                     if day in {1, 2, 3, 5, 7, 8, 10, 14, 15, 20, 25, 30}:
                         print(rows[-1], file=sys.stderr, flush=True)
     return rows
+
+
+def _month_feed(poll: int, *, linked: bool) -> bytes:
+    """A feed of fifty entries with new ids at each poll, with or without links."""
+    items = "".join(
+        f"<item><title>Story {n}</title><guid isPermaLink='false'>{poll}-{n}</guid>"
+        + (f"<link>https://ids.example/2026/story-number-{n}</link>" if linked else "")
+        + f"<description>{'What happened, in a sentence or two. ' * 8}</description></item>"
+        for n in range(50)
+    )
+    return f"<rss version='2.0'><channel><title>x</title>{items}</channel></rss>".encode()
+
+
+def _store_poll(writer: Writer, source: Source, poll: int, now: datetime) -> None:
+    """Store what one poll of a source brings, as the crawler does."""
+    from crawler.config.models import Schedule
+    from crawler.feeds.parser import parse_feed
+    from crawler.feeds.revisit import KnownEntries, PollResponse, decide
+    from storage.records import FetchLogEntry
+
+    url = source.feeds[0]
+    parsed = parse_feed(_month_feed(poll, linked=source.id == "ids"), url, now=now)
+    feed = writer.feed(url)
+    assert feed is not None
+    known = writer.known_entries(url, parsed.entries)
+    answer = PollResponse(status=200, final_url=url, body_hash=str(poll), parsed=parsed)
+    found = decide(feed, answer, schedule=Schedule(), every=600.0, now=now, seen=KnownEntries(known=len(known)))
+    record = FetchLogEntry(
+        at=now, url=url, host=url[8:], status=200, outcome="changed", bytes=9000, ms=9, conditional=False
+    )
+    with writer.transaction():
+        writer.apply_check(found, source.id)
+        writer.insert_fetches([record])
 
 
 def main() -> None:

@@ -148,9 +148,14 @@ def one_pass(crawler: Crawler, feeds: int, before: int) -> dict[str, float]:
     outcomes = f"SELECT json_group_object(outcome, n) FROM (SELECT outcome, count(*) AS n FROM (SELECT outcome FROM fetches WHERE outcome <> 'robots' ORDER BY id LIMIT -1 OFFSET {before}) GROUP BY 1)"
     polls = crawler.polls() - before
     return {
-        "wall_s": round(wall, 1), "polls": polls, "polls_a_second": round(polls / wall, 1), "outcomes": json.loads(crawler.ask(outcomes)),
-        "cpu_ms_a_poll": round(1000 * spent / feeds, 2), "rss_mb": round(crawler.rss_mb(), 1), "open_files": files,
-    }  # fmt: skip
+        "wall_s": round(wall, 1),
+        "polls": polls,
+        "polls_a_second": round(polls / wall, 1),
+        "outcomes": json.loads(crawler.ask(outcomes)),
+        "cpu_ms_a_poll": round(1000 * spent / feeds, 2),
+        "rss_mb": round(crawler.rss_mb(), 1),
+        "open_files": files,
+    }
 
 
 def measure(feeds: int, hosts: int, items: int, passes: Sequence[str], delay: float) -> dict[str, Any]:

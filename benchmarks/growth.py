@@ -34,7 +34,7 @@ from crawler.engine.crawl.ingest import store_visit
 from crawler.extraction.extraction import Extraction
 from crawler.urls import host_of, url_key
 from storage.records import Entry, Filter, format_utc
-from storage.store import open_store
+from storage.store import Store, open_store
 from storage.verdicts import NewArticle
 from storage.writer import Writer, open_writer
 
@@ -88,7 +88,8 @@ def listed(writer: Writer, found: Sequence[PageVisit], now: datetime) -> list[Pa
     with writer.transaction():
         ids = [
             writer.db.conn.execute(
-                "INSERT INTO entries (feed_url, identity, guid, url, title, published_at, state, first_seen_at, source, url_key, host) VALUES (?, ?, ?, ?, ?, ?, 'leased', ?, ?, ?, ?)",
+                "INSERT INTO entries (feed_url, identity, guid, url, title, published_at, state, first_seen_at, source, "
+                "url_key, host) VALUES (?, ?, ?, ?, ?, ?, 'leased', ?, ?, ?, ?)",
                 (
                     v.page.entry.feed_url,
                     v.page.url,
@@ -136,25 +137,37 @@ def storing(path: Path, seed: int) -> dict[str, float]:
     }
 
 
-def questions(path: Path, seed: int) -> dict[str, Callable[[], Any]]:
-    """Common queries with random parameters: words and articles are drawn from the archive."""
-    store, draw, now = open_store(path), random.Random(seed), datetime.now(UTC)
-    newest = store.db.conn.execute("SELECT max(id) FROM articles").fetchone()[0]
-    common = Prose(0).common
+class Sampler:
+    """Draws random words, sources and articles from an archive."""
 
-    def words(count: int) -> str:
+    def __init__(self, store: Store, seed: int) -> None:
+        self._store, self._random = store, random.Random(seed)
+        self._newest = store.db.conn.execute("SELECT max(id) FROM articles").fetchone()[0]
+        self._common = Prose(0).common
+
+    def article_id(self) -> int:
+        return self._random.randint(1, self._newest)
+
+    def source(self) -> str:
+        return archive.source(self._random.randrange(archive.SOURCES))
+
+    def words(self, count: int) -> str:
         """Words of one headline that people would search for: not the hundred most common."""
-        article = store.article(draw.randint(1, newest))
-        found = [word for word in (article.title or "").split() if word.lower() not in common] if article else []
-        return " ".join(draw.sample(found, min(count, len(found))))
+        article = self._store.article(self.article_id())
+        found = [word for word in (article.title or "").split() if word.lower() not in self._common] if article else []
+        return " ".join(self._random.sample(found, min(count, len(found))))
+
+
+def questions(path: Path, seed: int) -> dict[str, Callable[[], Any]]:
+    """Common queries with random parameters."""
+    store, now = open_store(path), datetime.now(UTC)
+    sample = Sampler(store, seed)
 
     def search(count: int, **which: Any) -> Callable[[], Any]:
-        return lambda: list(store.search(words(count), Filter(limit=50, **which)))
+        return lambda: list(store.search(sample.words(count), Filter(limit=50, **which)))
 
     def search_source() -> list[Any]:
-        return list(
-            store.search(words(1), Filter(limit=50, sources=(archive.source(draw.randrange(archive.SOURCES)),)))
-        )
+        return list(store.search(sample.words(1), Filter(limit=50, sources=(sample.source(),))))
 
     def status() -> list[Any]:
         return [
@@ -171,18 +184,16 @@ def questions(path: Path, seed: int) -> dict[str, Callable[[], Any]]:
     return {
         "list": lambda: list(store.articles(Filter(limit=50))),
         "list_folded": lambda: list(store.articles(Filter(limit=50, fold_copies=True))),
-        "list_source": lambda: list(
-            store.articles(Filter(limit=50, sources=(archive.source(draw.randrange(archive.SOURCES)),)))
-        ),
+        "list_source": lambda: list(store.articles(Filter(limit=50, sources=(sample.source(),)))),
         "list_count": lambda: store.count(Filter(fold_copies=True)),
         "search_one": search(1),
         "search_three": search(3),
         "search_folded": search(1, fold_copies=True),
         "search_week": search(1, since=week),
         "search_source": search_source,
-        "search_count": lambda: store.count(Filter(), words(1)),
+        "search_count": lambda: store.count(Filter(), sample.words(1)),
         "show": lambda: (
-            store.article(key := draw.randint(1, newest)),
+            store.article(key := sample.article_id()),
             store.revisions(key),
             store.addresses(key),
             store.story(key),
@@ -278,9 +289,13 @@ def main() -> int:
         folder.mkdir(exist_ok=True)
         sizes = [measure(folder / f"{count}.db", count, chosen.seed) for count in chosen.articles]
     found = {
-        "machine": machine(), "sizes": sizes,
-        "ratios": {"store_cpu": round(sizes[-1]["store_cpu_ms"] / sizes[0]["store_cpu_ms"], 3), "store_wall": round(sizes[-1]["store_wall_ms"] / sizes[0]["store_wall_ms"], 3)},
-    }  # fmt: skip
+        "machine": machine(),
+        "sizes": sizes,
+        "ratios": {
+            "store_cpu": round(sizes[-1]["store_cpu_ms"] / sizes[0]["store_cpu_ms"], 3),
+            "store_wall": round(sizes[-1]["store_wall_ms"] / sizes[0]["store_wall_ms"], 3),
+        },
+    }
     if chosen.json == "-":
         print(json.dumps(found, indent=1))
         return 0
@@ -288,7 +303,8 @@ def main() -> int:
         Path(chosen.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(table(sizes))
     print(
-        f"storing one more, {sizes[-1]['articles']:,} against {sizes[0]['articles']:,}: CPU {found['ratios']['store_cpu']}, wall {found['ratios']['store_wall']}"
+        f"storing one more, {sizes[-1]['articles']:,} against {sizes[0]['articles']:,}: "
+        f"CPU {found['ratios']['store_cpu']}, wall {found['ratios']['store_wall']}"
     )
     return 0
 

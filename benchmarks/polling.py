@@ -181,10 +181,15 @@ class Ours:
         found = decide(self.feed, got, schedule=self.schedule, every=None, now=now, seen=seen)
         ok = found.outcome != "failed"
         self.feed = replace(
-            self.feed, rate_model=found.rate_model or self.feed.rate_model, window_size=found.window_size if found.window_size is not None else self.feed.window_size,
-            body_hash=found.body_hash if ok else self.feed.body_hash, failures=0 if ok else self.feed.failures + 1, last_success_at=format_utc(now) if ok else self.feed.last_success_at,
-            interval_seconds=found.interval_seconds or self.feed.interval_seconds, failing_since=None if ok else self.feed.failing_since or format_utc(now),
-        )  # fmt: skip
+            self.feed,
+            rate_model=found.rate_model or self.feed.rate_model,
+            window_size=found.window_size if found.window_size is not None else self.feed.window_size,
+            body_hash=found.body_hash if ok else self.feed.body_hash,
+            failures=0 if ok else self.feed.failures + 1,
+            last_success_at=format_utc(now) if ok else self.feed.last_success_at,
+            interval_seconds=found.interval_seconds or self.feed.interval_seconds,
+            failing_since=None if ok else self.feed.failing_since or format_utc(now),
+        )
         assert found.due_at is not None
         return found.due_at.timestamp() - at
 

@@ -57,8 +57,12 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = No
     watcher.join()
     _reap(others)
     return Usage(
-        wall_s=round(wall, 3), cpu_s=round(_cpu() - before, 3), pss_mb=round(most[0], 1), code=code, stderr=log.read_text(errors="replace")[-4000:]
-    )  # fmt: skip
+        wall_s=round(wall, 3),
+        cpu_s=round(_cpu() - before, 3),
+        pss_mb=round(most[0], 1),
+        code=code,
+        stderr=log.read_text(errors="replace")[-4000:],
+    )
 
 
 def _cpu() -> float:

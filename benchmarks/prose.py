@@ -90,7 +90,10 @@ _SMALL = [
     "three",
     "told",
 ]
-_ONSETS = ("b", "br", "c", "ch", "cl", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "pr", "r", "s", "sh", "st", "t", "tr", "v", "w")  # fmt: skip
+_ONSETS = (
+    "b", "br", "c", "ch", "cl", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "pr", "r",
+    "s", "sh", "st", "t", "tr", "v", "w",
+)  # fmt: skip
 _VOWELS = ("a", "e", "i", "o", "u", "ea", "ou", "ie")
 _CODAS = ("", "n", "r", "l", "s", "t", "nd", "rk", "st", "m", "ck")
 VOCABULARY = 40_000

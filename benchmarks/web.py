@@ -62,9 +62,16 @@ def build(articles: int, hosts: int, *, seed: int = 1, corpus: Path | None = COR
     now = datetime.now(UTC).replace(microsecond=0)
     source = _real(corpus, seed) if corpus is not None and corpus.is_dir() else _made(seed)
     return [
-        Page(host=host(n % hosts), path=f"/news/{n:05d}-{title_slug(title)}.html", title=title, published=now - timedelta(minutes=n), body=body, truth=truth)
+        Page(
+            host=host(n % hosts),
+            path=f"/news/{n:05d}-{title_slug(title)}.html",
+            title=title,
+            published=now - timedelta(minutes=n),
+            body=body,
+            truth=truth,
+        )
         for n, (title, body, truth) in zip(range(articles), source, strict=False)
-    ]  # fmt: skip
+    ]
 
 
 def title_slug(title: str) -> str:
@@ -122,9 +129,13 @@ def _made(seed: int) -> Iterator[tuple[str, bytes, str | None]]:
         title, author, text = prose.headline(), prose.name(), prose.text(prose.random.randint(250, 900))
         paragraphs = text.split("\n")
         data = {
-            "@context": "https://schema.org", "@type": "NewsArticle", "headline": title, "author": [{"@type": "Person", "name": author}],
-            "datePublished": "2026-11-20T08:00:00Z", "articleSection": "World",
-        }  # fmt: skip
+            "@context": "https://schema.org",
+            "@type": "NewsArticle",
+            "headline": title,
+            "author": [{"@type": "Person", "name": author}],
+            "datePublished": "2026-11-20T08:00:00Z",
+            "articleSection": "World",
+        }
         menu = "".join(
             f'<li class="menu__item"><a class="menu__link" href="/s/{n}">{" ".join(prose.words(2))}</a></li>'
             for n in range(120)
@@ -140,14 +151,18 @@ def _made(seed: int) -> Iterator[tuple[str, bytes, str | None]]:
             + ('<div class="ad" data-slot="x"></div>' if not n % 4 else "")
             for n, p in enumerate(paragraphs)
         )
-        yield title, (
-            f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)} | The Paper</title>'
-            f'<meta property="og:title" content="{html.escape(title)}"><meta property="og:type" content="article">'
-            f'<meta name="description" content="{html.escape(paragraphs[0][:150])}"><style>{style}</style><script>{script}</script>'
-            f'<script type="application/ld+json">{json.dumps(data)}</script></head><body><header><nav><ul>{menu}</ul></nav></header>'
-            f'<main><article><h1>{html.escape(title)}</h1><div class="byline">By <a rel="author" href="/a">{author}</a></div><div class="story">{story}</div></article>'
-            f'<aside class="related">{cards}</aside></main><footer><ul>{menu}</ul><p>All rights reserved.</p></footer><script>{script}</script></body></html>'
-        ).encode(), text  # fmt: skip
+        yield (
+            title,
+            (
+                f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)} | The Paper</title>'
+                f'<meta property="og:title" content="{html.escape(title)}"><meta property="og:type" content="article">'
+                f'<meta name="description" content="{html.escape(paragraphs[0][:150])}"><style>{style}</style><script>{script}</script>'
+                f'<script type="application/ld+json">{json.dumps(data)}</script></head><body><header><nav><ul>{menu}</ul></nav></header>'
+                f'<main><article><h1>{html.escape(title)}</h1><div class="byline">By <a rel="author" href="/a">{author}</a></div><div class="story">{story}</div></article>'
+                f'<aside class="related">{cards}</aside></main><footer><ul>{menu}</ul><p>All rights reserved.</p></footer><script>{script}</script></body></html>'
+            ).encode(),
+            text,
+        )
 
 
 def feeds(pages: list[Page]) -> dict[str, bytes]:

@@ -42,25 +42,12 @@ def assemble(
     if extraction.problem and not (walled and (entry.title or has_fields)):
         return None
     page: dict[str, Any] = {name: getattr(extraction, name) for name in _PAGE_FIELDS} if has_fields else {}
-    provenance: dict[str, Mapping[str, str | None]] = dict(extraction.provenance) if has_fields else {}
-    feed_text = html_text(entry.content)
-    said = {
-        "title": entry.title, "authors": entry.authors, "published_at": entry.published_at, "published_raw": entry.published_raw, "summary": entry.summary,
-        "tags": entry.tags, "language": entry.language or language, "image_url": entry.image_url,
-    }  # fmt: skip
-    for name, value in said.items():
-        if value and not page.get(name):
-            page[name] = value
-            provenance[name] = {"source": "feed" if name != "language" or entry.language else "source", "raw": None}
+    provenance: _Provenance = dict(extraction.provenance) if has_fields else {}
+    _fill_from_feed(page, provenance, entry, language)
     for name in ("published_at", "modified_at"):
         page[name] = _utc(page.get(name))
     _better_date(page, entry, provenance)
-    text, completeness = extraction.text, extraction.completeness
-    if walled or (completeness != "full" and len(words(feed_text)) > len(words(text))):
-        text, completeness = _from_feed(feed_text, entry)
-        provenance["text"] = {"source": "feed" if text else "nothing", "raw": extraction.problem}
-    elif not text:
-        completeness = _from_feed("", entry)[1]
+    text, completeness = _choose_text(extraction, entry, provenance)
     provenance["page"] = {"source": "fetch", "raw": extraction.url}
     page = limit_fields(page)
     page["authors"], page["tags"] = tuple(page.get("authors") or ()), tuple(page.get("tags") or ())
@@ -81,9 +68,24 @@ def assemble(
     )
 
 
+_Provenance = dict[str, Mapping[str, str | None]]
+
 _PAGE_FIELDS = (
-    "title", "subtitle", "authors", "published_at", "published_raw", "modified_at", "section", "tags", "language", "summary", "image_url", "image_caption", "image_credit", "agency",
-)  # fmt: skip
+    "title",
+    "subtitle",
+    "authors",
+    "published_at",
+    "published_raw",
+    "modified_at",
+    "section",
+    "tags",
+    "language",
+    "summary",
+    "image_url",
+    "image_caption",
+    "image_credit",
+    "agency",
+)
 
 
 _FEED_FIELDS = ("summary", "authors", "tags", "section", "published_at", "published_raw", "language", "image_url")
@@ -98,6 +100,35 @@ def _has_own_fields(extraction: Extraction) -> bool:
     """Return whether the page of an interstitial is the article's own and only its text is for subscribers."""
     source = (extraction.provenance.get("title") or {}).get("source")
     return extraction.problem == "paywall" and source in {"json-ld", "opengraph", "rules"}
+
+
+def _fill_from_feed(page: dict[str, Any], provenance: _Provenance, entry: Entry, language: str | None) -> None:
+    """Fill the fields that the page lacks from the feed entry, and a missing language from the source."""
+    said = {
+        "title": entry.title,
+        "authors": entry.authors,
+        "published_at": entry.published_at,
+        "published_raw": entry.published_raw,
+        "summary": entry.summary,
+        "tags": entry.tags,
+        "language": entry.language or language,
+        "image_url": entry.image_url,
+    }
+    for name, value in said.items():
+        if value and not page.get(name):
+            page[name] = value
+            provenance[name] = {"source": "feed" if name != "language" or entry.language else "source", "raw": None}
+
+
+def _choose_text(extraction: Extraction, entry: Entry, provenance: _Provenance) -> tuple[str, str]:
+    """Return (text, completeness): the page's text, or the feed's if it is longer or the page is an interstitial."""
+    text, feed_text = extraction.text, html_text(entry.content)
+    incomplete = extraction.completeness != "full"
+    if extraction.problem in WALLS or (incomplete and len(words(feed_text)) > len(words(text))):
+        text, completeness = _from_feed(feed_text, entry)
+        provenance["text"] = {"source": "feed" if text else "nothing", "raw": extraction.problem}
+        return text, completeness
+    return text, extraction.completeness if text else _from_feed("", entry)[1]
 
 
 def _as_said(value: str | None) -> str | None:
@@ -115,7 +146,7 @@ def _from_feed(text: str, entry: Entry) -> tuple[str, str]:
     return "", "teaser" if entry.summary else "headline"
 
 
-def _better_date(page: dict[str, Any], entry: Entry, provenance: dict[str, Mapping[str, str | None]]) -> None:
+def _better_date(page: dict[str, Any], entry: Entry, provenance: _Provenance) -> None:
     """Replace a date without a time by the feed's time near that date; a disagreement is stored in provenance."""
     mine, theirs = page.get("published_at"), entry.published_at
     if not mine or not theirs or mine == theirs:

@@ -118,9 +118,15 @@ def not_found(
     if status == 404 and not entry.id and not attempts:  # a recheck: a second request has to confirm it
         recheck_at = min(filter(None, (recheck_at, at + timedelta(seconds=NOT_FOUND_RETRIES[0] * hour))))
     return NotFound(
-        at=at, entry_ids=_ids(entry), source=entry.source, article_id=entry.article_id, reason=f"not found ({status})",
-        retry_at=retry, recheck_at=recheck_at, vanished=status == 410 or (since is not None and at - since >= SECOND_LOOK),
-    )  # fmt: skip
+        at=at,
+        entry_ids=_ids(entry),
+        source=entry.source,
+        article_id=entry.article_id,
+        reason=f"not found ({status})",
+        retry_at=retry,
+        recheck_at=recheck_at,
+        vanished=status == 410 or (since is not None and at - since >= SECOND_LOOK),
+    )
 
 
 def forbidden(entry: Entry, at: datetime, recheck_at: datetime | None, *, hour: float = 3600.0) -> Retry | NotArticle:

@@ -11,9 +11,24 @@ from storage.records import Article
 
 # The content of a page; the other fields of a record say when and where it was seen, or are derived from these.
 FIELDS = (
-    "kind", "completeness", "title", "subtitle", "authors", "published_at", "modified_at", "section", "tags", "language", "summary", "text", "image_url", "image_caption", "image_credit",
-    "agency", "canonical_elsewhere",
-)  # fmt: skip
+    "kind",
+    "completeness",
+    "title",
+    "subtitle",
+    "authors",
+    "published_at",
+    "modified_at",
+    "section",
+    "tags",
+    "language",
+    "summary",
+    "text",
+    "image_url",
+    "image_caption",
+    "image_credit",
+    "agency",
+    "canonical_elsewhere",
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

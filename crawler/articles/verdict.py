@@ -123,9 +123,14 @@ def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) 
     same_bytes = known.raw_sha256 is not None and known.raw_sha256 == new.raw_sha256
     reread = other and (same_bytes or (silent and normalize(known.title) == normalize(new.title)))
     return Revision(
-        **said, article=dataclasses.replace(new, url=url, **of_feed), fingerprints=visit.prints, silent=silent and not reread,
-        cause="reprocess" if reread else "publisher", words_added=added, words_removed=removed,
-    )  # fmt: skip
+        **said,
+        article=dataclasses.replace(new, url=url, **of_feed),
+        fingerprints=visit.prints,
+        silent=silent and not reread,
+        cause="reprocess" if reread else "publisher",
+        words_added=added,
+        words_removed=removed,
+    )
 
 
 def _shows_less(visit: PageVisit, said: dict[str, Any]) -> Unchanged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -39,8 +40,6 @@ def edits_command(
       newsdesk edits --since 7d --silent
       newsdesk edits --title --min-words 3 --jsonl
     """  # noqa: D301  # click reads \b as: do not wrap
-    from crawler.outputs.terminal import local_time, table, zone_name
-
     with app.reader() as store:
         unknown_names(app, store, sources=sources, tags=tags)
         if tags:  # of no source: a name that none has
@@ -56,13 +55,22 @@ def edits_command(
     if not rows:
         app.message("no vanished article matches" if vanished else "no edit matches")
         return
-    if vanished:
-        table(
-            [("id", {}), ("vanished", {"no_wrap": True}), ("source", {}), ("why", {}), ("title", {"ratio": 1})],
-            ([r["id"], local_time(r["vanished_at"]), r["source"], r["vanished_reason"], r["title"]] for r in rows),
-            caption=f"times are {zone_name()}",
-        )
-        return
+    (_print_vanished if vanished else _print_edits)(rows)
+
+
+def _print_vanished(rows: Sequence[Mapping[str, Any]]) -> None:
+    from crawler.outputs.terminal import local_time, table, zone_name
+
+    table(
+        [("id", {}), ("vanished", {"no_wrap": True}), ("source", {}), ("why", {}), ("title", {"ratio": 1})],
+        ([r["id"], local_time(r["vanished_at"]), r["source"], r["vanished_reason"], r["title"]] for r in rows),
+        caption=f"times are {zone_name()}",
+    )
+
+
+def _print_edits(rows: Sequence[Mapping[str, Any]]) -> None:
+    from crawler.outputs.terminal import local_time, table, zone_name
+
     columns: list[tuple[str, dict[str, Any]]] = [
         ("id", {"justify": "right"}),
         ("between", {"no_wrap": True}),

@@ -48,7 +48,9 @@ def _form_of(file: Path) -> str:
     "--format",
     "form",
     type=click.Choice(_FORMS),
-    help="[default: by the file's ending: .jsonl .ndjson .csv .parquet .atom .xml] jsonl: an object a line; csv: a header first; parquet: for pandas and DuckDB (needs pyarrow); markdown: a folder, a file an article; atom: a feed.",
+    help="[default: by the file's ending: .jsonl .ndjson .csv .parquet .atom .xml] jsonl: an object a line; "
+    "csv: a header first; parquet: for pandas and DuckDB (needs pyarrow); markdown: a folder, a file an article; "
+    "atom: a feed.",
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--query", metavar="TEXT", help="Only articles that `newsdesk search TEXT` finds.")
@@ -94,21 +96,16 @@ def export_command(
       newsdesk export new.csv --since-cursor cursor.json
     """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.outputs.atomic_files import atomic_write, check_targets
-    from crawler.outputs.cursors import read_cursor, write_cursor
+    from crawler.outputs.cursors import write_cursor
     from crawler.outputs.exports import export
     from crawler.outputs.manifest import as_text, manifest
-    from crawler.outputs.terminal import pluralize
 
     form = form or _form_of(file)
     if cursor_file and since_seq is not None:
         raise click.UsageError("--since-cursor and --since-seq exclude one another")
     which = dataclasses.replace(which, query=query)
     check_targets([path for path in (file, cursor_file, manifest_file) if path], app.config.protected_files)
-    since: Callable[[Cursor], int] | None = None
-    if cursor_file:
-        since = lambda here: read_cursor(cursor_file, here)  # noqa: E731 - the one line says it
-    elif since_seq is not None:
-        since = lambda here: min(since_seq, here.seq)  # noqa: E731
+    since = _start_after(cursor_file, since_seq)
     operators(app, query or "")
     with app.reader() as store:
         unknown_names(app, store, sources=which.sources, tags=which.tags)
@@ -122,8 +119,26 @@ def export_command(
         every = store.count(which) if which.limit is not None else done.articles
     if cursor_file:
         write_cursor(cursor_file, done.cursor)
+    app.message(_summarize(done, every))
+
+
+def _start_after(cursor_file: Path | None, since_seq: int | None) -> Callable[[Cursor], int] | None:
+    """Return the function that gives the seq an export starts after; None for a full export."""
+    from crawler.outputs.cursors import read_cursor
+
+    if cursor_file:
+        return lambda here: read_cursor(cursor_file, here)
+    if since_seq is not None:
+        return lambda here: min(since_seq, here.seq)
+    return None
+
+
+def _summarize(done: ExportResult, every: int) -> str:
+    """Return the message about an export; `every` is the number of articles that match without --limit."""
+    from crawler.outputs.terminal import pluralize
+
     cut = f" of {every:,}; --limit shows more" if every > done.articles else ""
     gone = f" and {pluralize(done.tombstones, 'tombstone')}" if done.tombstones else ""
-    where = "" if str(file) == "-" else f" in {file}"
-    place = f"; seq {done.cursor.seq} is the newest" if since else ""
-    app.message(f"{pluralize(done.articles, 'article')}{gone}{where}{cut}{place}")
+    where = "" if str(done.path) == "-" else f" in {done.path}"
+    place = f"; seq {done.cursor.seq} is the newest" if done.since is not None else ""
+    return f"{pluralize(done.articles, 'article')}{gone}{where}{cut}{place}"

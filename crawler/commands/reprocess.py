@@ -23,26 +23,21 @@ SHOWN = 60  # characters of a value in the table
 def reprocess_command(app: CliContext, sources: tuple[str, ...], dry_run: bool, form: str) -> int:
     """Extract again from the stored raw pages, and show field by field what changes.
 
-    A changed text becomes a version of cause `reprocess`, which no list of edits shows. A page that the new extractor takes for no
-    article is reported and left as it is.
+    A changed text becomes a version of cause `reprocess`, which no list of edits shows. A page that the new extractor
+    takes for no article is reported and left as it is.
 
     \b
     Example:
       newsdesk reprocess --source example.org --dry-run
     """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.engine.jobs.reprocess import reprocess
-    from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, ConfigError
+    from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
     from storage.sqlite.lock import Lock
     from storage.store import open_store
     from storage.writer import open_writer
 
     path = app.config.database
-    with open_store(
-        path
-    ) as store:  # a database that is not there is not made; a source that left the list still has its pages
-        known = {s.id for s in app.config.sources} | {row["source"] for row in store.health(now())}
-    if unknown := set(sources) - known:
-        raise ConfigError(f"no source is called {', '.join(sorted(unknown))}; `newsdesk sources list` names them")
+    _check_names(app, sources)
     found: list[ReprocessResult] = []
     count = 0
 
@@ -63,14 +58,9 @@ def reprocess_command(app: CliContext, sources: tuple[str, ...], dry_run: bool, 
         print_rows([_row(one) for one in found], form)
     else:
         _print(changed)
-    for one in found:
-        if one.new is None:
-            app.message(
-                f"article {one.stored.id} ({one.stored.url}): left as it is: {one.error or f'to this extractor the page is a {one.problem}'}"
-            )
-    fields = Counter(name for one in changed for name in one.changes)
-    counts = ", ".join(f"{name} {number:,}" for name, number in fields.most_common())
+    _report_unreadable(app, found)
     would = "would change" if dry_run else "changed"
+    counts = _count_fields(changed)
     app.message(
         f"{count:,} stored pages extracted again; {len(changed):,} articles {would}" + (f": {counts}" if counts else "")
     )
@@ -78,6 +68,35 @@ def reprocess_command(app: CliContext, sources: tuple[str, ...], dry_run: bool, 
         app.message("no raw page is stored; [extract] keep_raw stores them from the next crawl on")
     broken = sum(one.error is not None for one in found)
     return (ALL_FAILED if broken == count else SOME_FAILED) if broken else DONE
+
+
+def _check_names(app: CliContext, sources: tuple[str, ...]) -> None:
+    """Check source ids; a source that left the list still has its pages.
+
+    Raises:
+        ConfigError: no source has one of the ids.
+    """
+    from crawler.errors import ConfigError
+    from storage.store import open_store
+
+    with open_store(app.config.database) as store:  # does not create a missing database
+        known = {s.id for s in app.config.sources} | {row["source"] for row in store.health(now())}
+    if unknown := set(sources) - known:
+        raise ConfigError(f"no source is called {', '.join(sorted(unknown))}; `newsdesk sources list` names them")
+
+
+def _report_unreadable(app: CliContext, found: list[ReprocessResult]) -> None:
+    """Report each article whose page could not be extracted again."""
+    for one in found:
+        if one.new is None:
+            reason = one.error or f"to this extractor the page is a {one.problem}"
+            app.message(f"article {one.stored.id} ({one.stored.url}): left as it is: {reason}")
+
+
+def _count_fields(changed: list[ReprocessResult]) -> str:
+    """Return how many articles change in each field, the most frequent first."""
+    fields = Counter(name for one in changed for name in one.changes)
+    return ", ".join(f"{name} {number:,}" for name, number in fields.most_common())
 
 
 def _row(one: ReprocessResult) -> dict[str, Any]:

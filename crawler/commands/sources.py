@@ -13,6 +13,7 @@ from crawler.commands.context import CliContext, existing_file, format_options, 
 from crawler.errors import unexpected
 
 if TYPE_CHECKING:
+    from crawler.config.models import Source
     from crawler.engine.jobs.discover import Discovery, Web
 
 log = logging.getLogger("newsdesk")
@@ -33,26 +34,33 @@ def list_sources(app: CliContext, form: str) -> None:
     Example:
       newsdesk sources list --json
     """  # noqa: D301  # click reads \b as: do not wrap
-    from crawler.outputs.terminal import table
-
-    rows: list[dict[str, Any]] = [
-        {
-            "id": s.id,
-            "name": s.name,
-            "url": s.url,
-            "enabled": s.enabled,
-            "feeds": list(s.feeds),
-            "sitemaps": list(s.sitemaps),
-            "pages": list(s.pages),
-            "language": s.language,
-            "country": s.country,
-            "tags": list(s.tags),
-        }
-        for s in app.config.sources
-    ]
+    rows = [_source_row(s) for s in app.config.sources]
     if form:
         print_rows(rows, form, tuple(rows[0]) if rows else ())
         return
+    _print_sources(rows)
+    if not rows:
+        app.message("no sources; `newsdesk sources add URL` adds one")
+
+
+def _source_row(source: Source) -> dict[str, Any]:
+    return {
+        "id": source.id,
+        "name": source.name,
+        "url": source.url,
+        "enabled": source.enabled,
+        "feeds": list(source.feeds),
+        "sitemaps": list(source.sitemaps),
+        "pages": list(source.pages),
+        "language": source.language,
+        "country": source.country,
+        "tags": list(source.tags),
+    }
+
+
+def _print_sources(rows: list[dict[str, Any]]) -> None:
+    from crawler.outputs.terminal import table
+
     columns: list[tuple[str, dict[str, Any]]] = [
         ("id", {"no_wrap": True}),
         ("name", {}),
@@ -77,8 +85,6 @@ def list_sources(app: CliContext, form: str) -> None:
             for r in rows
         ),
     )
-    if not rows:
-        app.message("no sources; `newsdesk sources add URL` adds one")
 
 
 @sources_command.command("add")
@@ -126,19 +132,20 @@ def add_sources(
         tables.append(values)
         _show_found(values, discovery)
     if tables:
-        path = source_file.target_file(app.config)
-        fresh = not path.exists()
-        source_file.add_sources(path, tables)
-        app.message(
-            f"written to {path}"
-            + (
-                "; from now on this file is the configuration here, and the shipped sources are left out"
-                if fresh and app.config.path is None
-                else ""
-            )
-        )
+        _write_sources(app, tables)
     failed = [d for d in found if not d.found]
     return DONE if not failed else ALL_FAILED if len(failed) == len(found) else SOME_FAILED
+
+
+def _write_sources(app: CliContext, tables: list[dict[str, Any]]) -> None:
+    """Write new sources into the configuration, and report where."""
+    from crawler.config import source_file
+
+    path = source_file.target_file(app.config)
+    fresh = not path.exists()
+    source_file.add_sources(path, tables)
+    replaces_shipped = "; from now on this file is the configuration here, and the shipped sources are left out"
+    app.message(f"written to {path}" + (replaces_shipped if fresh and app.config.path is None else ""))
 
 
 def _address(url: str) -> str:
@@ -174,9 +181,15 @@ def _values(found: Discovery, source_id: str, name: str | None, tags: tuple[str,
     from crawler.feeds.parsed_feed import plain_text
 
     return {
-        "id": source_id, "name": name or plain_text(found.title) or source_id, "url": found.home or found.url, "feeds": [u for u, _ in found.feeds], "sitemaps": [u for u, _ in found.sitemaps],
-        "pages": [u for u, _ in found.pages], "language": (found.language or "").split("-")[0].lower(), "tags": list(tags),
-    }  # fmt: skip
+        "id": source_id,
+        "name": name or plain_text(found.title) or source_id,
+        "url": found.home or found.url,
+        "feeds": [u for u, _ in found.feeds],
+        "sitemaps": [u for u, _ in found.sitemaps],
+        "pages": [u for u, _ in found.pages],
+        "language": (found.language or "").split("-")[0].lower(),
+        "tags": list(tags),
+    }
 
 
 def _show_found(values: dict[str, Any], found: Discovery) -> None:

@@ -88,17 +88,25 @@ def _table(wanted: ListedFeed, feeds: list[str], taken: dict[str, int], tags: tu
     home = wanted.home if wanted.feed else None
     host = host_of(home or feeds[0]).removeprefix("www.")
     return {
-        "id": source_file.unique_id(host, taken), "name": wanted.name or host, "url": home or "", "feeds": feeds, "language": (wanted.language or "").split("-")[0],
+        "id": source_file.unique_id(host, taken),
+        "name": wanted.name or host,
+        "url": home or "",
+        "feeds": feeds,
+        "language": (wanted.language or "").split("-")[0],
         "tags": list(dict.fromkeys((*wanted.tags, *tags))),
-    }  # fmt: skip
+    }
 
 
 def _discovered(wanted: ListedFeed, found: Discovery, taken: dict[str, int], tags: tuple[str, ...]) -> dict[str, Any]:
     values = _table(wanted, [u for u, _ in found.feeds] or [found.url], taken, tags)
     values.update(
-        url=found.home or found.url, feeds=[u for u, _ in found.feeds], sitemaps=[u for u, _ in found.sitemaps], pages=[u for u, _ in found.pages],
-        name=wanted.name or found.title or values["id"], language=values["language"] or (found.language or "").split("-")[0],
-    )  # fmt: skip
+        url=found.home or found.url,
+        feeds=[u for u, _ in found.feeds],
+        sitemaps=[u for u, _ in found.sitemaps],
+        pages=[u for u, _ in found.pages],
+        name=wanted.name or found.title or values["id"],
+        language=values["language"] or (found.language or "").split("-")[0],
+    )
     return values
 
 

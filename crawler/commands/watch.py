@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,8 @@ from storage.records import format_utc, parse_utc
 
 if TYPE_CHECKING:
     from crawler.config.models import Watch
+    from storage.records import Article
+    from storage.sql.notifications import WatchHit
 
 
 @click.group("watch")
@@ -32,9 +35,6 @@ def list_watches(app: CliContext, form: str) -> None:
     Example:
       newsdesk watch list
     """  # noqa: D301  # click reads \b as: do not wrap
-    from crawler.outputs.terminal import local_time, table, zone_name
-    from crawler.watches.matching import misconfiguration
-    from crawler.watches.receivers import redact
     from storage.errors import MissingDatabase
 
     try:
@@ -42,14 +42,7 @@ def list_watches(app: CliContext, form: str) -> None:
             sent = {row["watch"]: row for row in store.outbox()}
     except MissingDatabase:
         sent = {}
-    empty = {"sent": 0, "waiting": 0, "given_up": 0, "sent_at": None, "error": None}
-    rows = [
-        {
-            "name": w.name, "query": w.query, "sources": list(w.sources), "tags": list(w.tags), "on": list(w.on), "digest": w.digest, "notify": [redact(r) for r in w.notify],
-            **{name: sent.get(w.name, empty)[name] for name in empty}, "never": misconfiguration(w, app.config.tags),
-        }
-        for w in app.config.watches
-    ]  # fmt: skip
+    rows = [_watch_row(w, sent.get(w.name, _NOTHING_SENT), app.config.tags) for w in app.config.watches]
     if form:
         print_rows(rows, form)
         return
@@ -58,14 +51,61 @@ def list_watches(app: CliContext, form: str) -> None:
             "no watches configured; a [[watch]] table with a name, a query and notify in the configuration makes one (docs/watches.md)"
         )
         return
+    _print_watches(rows)
+
+
+_NOTHING_SENT: Mapping[str, Any] = {"sent": 0, "waiting": 0, "given_up": 0, "sent_at": None, "error": None}
+
+
+def _watch_row(watch: Watch, sent: Mapping[str, Any], tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    from crawler.watches.matching import misconfiguration
+    from crawler.watches.receivers import redact
+
+    return {
+        "name": watch.name,
+        "query": watch.query,
+        "sources": list(watch.sources),
+        "tags": list(watch.tags),
+        "on": list(watch.on),
+        "digest": watch.digest,
+        "notify": [redact(r) for r in watch.notify],
+        **{name: sent[name] for name in _NOTHING_SENT},
+        "never": misconfiguration(watch, tags),
+    }
+
+
+def _print_watches(rows: Sequence[Mapping[str, Any]]) -> None:
+    from crawler.outputs.terminal import local_time, table, zone_name
+
     columns: list[tuple[str, dict[str, Any]]] = [
-        ("name", {}), ("query", {}), ("on", {}), ("digest", {}), ("to", {}), ("sent", {"justify": "right"}), ("last", {"no_wrap": True}), ("waiting", {"justify": "right"}), ("trouble", {"ratio": 1}),
-    ]  # fmt: skip
+        ("name", {}),
+        ("query", {}),
+        ("on", {}),
+        ("digest", {}),
+        ("to", {}),
+        ("sent", {"justify": "right"}),
+        ("last", {"no_wrap": True}),
+        ("waiting", {"justify": "right"}),
+        ("trouble", {"ratio": 1}),
+    ]
     table(
         columns,
-        ([r["name"], r["query"], ", ".join(r["on"]), r["digest"], ", ".join(r["notify"]) or "nobody", r["sent"], local_time(r["sent_at"]), r["waiting"], r["never"] or r["error"] or ""] for r in rows),
+        (
+            [
+                r["name"],
+                r["query"],
+                ", ".join(r["on"]),
+                r["digest"],
+                ", ".join(r["notify"]) or "nobody",
+                r["sent"],
+                local_time(r["sent_at"]),
+                r["waiting"],
+                r["never"] or r["error"] or "",
+            ]
+            for r in rows
+        ),
         caption=f"times are {zone_name()}; `newsdesk watch test NAME --since 7d` shows what would have gone out",
-    )  # fmt: skip
+    )
 
 
 @watch_command.command("test")
@@ -93,15 +133,7 @@ def test_watch(app: CliContext, name: str, since: str | None, send: bool, form: 
         changes = store.change_events(store.seq_before(began), store.last_seq())
         judged = match_changes([watch], changes, app.config.tags)
         found = unique_hits(judged.found)
-        rows = []
-        for hit in found:
-            article = store.article(hit.article_id)
-            rows.append(
-                {
-                    "at": hit.at, "event": hit.event, "id": hit.article_id, "revision": hit.revision, "source": article.source if article else None,
-                    "title": article.title if article else None, "url": article.url if article else None,
-                }
-            )  # fmt: skip
+        rows = [_hit_row(hit, store.article(hit.article_id)) for hit in found]
         body = message_of(store, watch, found, now())
     if form:
         print_rows(rows, form)
@@ -123,6 +155,18 @@ def test_watch(app: CliContext, name: str, since: str | None, send: bool, form: 
     if why := misconfiguration(watch, app.config.tags):
         app.message(f"it can never match: {why}")
     return _send(app, watch, body) if send else 0
+
+
+def _hit_row(hit: WatchHit, article: Article | None) -> dict[str, Any]:
+    return {
+        "at": hit.at,
+        "event": hit.event,
+        "id": hit.article_id,
+        "revision": hit.revision,
+        "source": article.source if article else None,
+        "title": article.title if article else None,
+        "url": article.url if article else None,
+    }
 
 
 def _send(app: CliContext, watch: Watch, body: dict[str, Any]) -> int:

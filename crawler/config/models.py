@@ -238,8 +238,13 @@ class Watch:
 
 
 SECTIONS: dict[str, type] = {
-    "http": Http, "politeness": Politeness, "schedule": Schedule, "extract": Extract, "storage": Storage, "health": Health,
-}  # fmt: skip
+    "http": Http,
+    "politeness": Politeness,
+    "schedule": Schedule,
+    "extract": Extract,
+    "storage": Storage,
+    "health": Health,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,9 +79,16 @@ class Outlet:
         modified = self.now.isoformat() if self.edited and article.get("admitted") else when
         picture = f"{self.base}/{article['slug']}.jpg"
         about = {
-            "@context": "https://schema.org", "@type": "NewsArticle", "headline": title, "datePublished": when, "dateModified": modified, "articleSection": article["section"],
-            "author": [{"@type": "Person", "name": name} for name in article["authors"]], "inLanguage": self.spec["language"], "publisher": {"@type": "Organization", "name": self.spec["name"]},
-        }  # fmt: skip
+            "@context": "https://schema.org",
+            "@type": "NewsArticle",
+            "headline": title,
+            "datePublished": when,
+            "dateModified": modified,
+            "articleSection": article["section"],
+            "author": [{"@type": "Person", "name": name} for name in article["authors"]],
+            "inLanguage": self.spec["language"],
+            "publisher": {"@type": "Organization", "name": self.spec["name"]},
+        }
         text = "".join(f"<p>{escape(paragraph)}</p>\n" for paragraph in self.text(article))
         figure = (
             f'<figure><img src="{picture}" alt=""><figcaption>{escape(caption)}</figcaption></figure>\n'

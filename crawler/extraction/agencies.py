@@ -9,11 +9,31 @@ from typing import Any
 from crawler.extraction.extraction import Provenance
 
 _AGENCIES = {
-    "Reuters": r"reuters", "AP": r"ap|(?:the )?associated press|ap news", "AFP": r"afp|agence france[- ]presse", "dpa": r"dpa|deutsche presse-agentur", "TASS": r"tass|тасс",
-    "Interfax": r"interfax|интерфакс", "RIA Novosti": r"ria novosti|риа новости", "PA": r"pa|pa media|press association", "EFE": r"efe|agencia efe", "ANSA": r"ansa",
-    "Xinhua": r"xinhua|新华社", "Kyodo": r"kyodo(?: news)?|共同通信", "Yonhap": r"yonhap|연합뉴스", "Bloomberg": r"bloomberg(?: news)?", "APA": r"apa", "Anadolu": r"aa|anadolu(?: agency)?",
-    "UPI": r"upi", "IANS": r"ians", "PTI": r"pti|press trust of india", "Ukrinform": r"ukrinform", "Belga": r"belga", "NTB": r"ntb", "TT": r"tt(?: nyhetsbyrån)?", "ČTK": r"čtk|ctk",
-}  # fmt: skip
+    "Reuters": r"reuters",
+    "AP": r"ap|(?:the )?associated press|ap news",
+    "AFP": r"afp|agence france[- ]presse",
+    "dpa": r"dpa|deutsche presse-agentur",
+    "TASS": r"tass|тасс",
+    "Interfax": r"interfax|интерфакс",
+    "RIA Novosti": r"ria novosti|риа новости",
+    "PA": r"pa|pa media|press association",
+    "EFE": r"efe|agencia efe",
+    "ANSA": r"ansa",
+    "Xinhua": r"xinhua|新华社",
+    "Kyodo": r"kyodo(?: news)?|共同通信",
+    "Yonhap": r"yonhap|연합뉴스",
+    "Bloomberg": r"bloomberg(?: news)?",
+    "APA": r"apa",
+    "Anadolu": r"aa|anadolu(?: agency)?",
+    "UPI": r"upi",
+    "IANS": r"ians",
+    "PTI": r"pti|press trust of india",
+    "Ukrinform": r"ukrinform",
+    "Belga": r"belga",
+    "NTB": r"ntb",
+    "TT": r"tt(?: nyhetsbyrån)?",
+    "ČTK": r"čtk|ctk",
+}
 _AUTHOR_AGENCY = {
     name: re.compile(rf"^(?:the )?(?:{pattern})(?:$|[\s,/]+(?:staff|news|agency)?$)", re.IGNORECASE)
     for name, pattern in _AGENCIES.items()

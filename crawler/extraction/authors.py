@@ -37,7 +37,18 @@ _TITLE = re.compile(
 )
 _SMALL = re.compile(r"[a-zà-ÿ]{1,12}$")  # "and", "mit", "unserer": not a name when the value has several parts
 _SLUG = re.compile(r"[a-z]+(?:-[a-z]+)+$")
-_METAS = ("article:author", "author", "parsely-author", "dc.creator", "byl", "sailthru.author", "citation_author", "articleauthor", "cxenseparse:author", "og:article:author")  # fmt: skip
+_METAS = (
+    "article:author",
+    "author",
+    "parsely-author",
+    "dc.creator",
+    "byl",
+    "sailthru.author",
+    "citation_author",
+    "articleauthor",
+    "cxenseparse:author",
+    "og:article:author",
+)
 _JOB = re.compile(
     r"\b(?:reporter|writer|editor|correspondent|journalist|columnist|producer|redakteur(?:in)?|korrespondent(?:in)?|reporter(?:in)?|ressort|team lead|contributor|staff|desk)$",
     re.IGNORECASE,

@@ -20,7 +20,8 @@ HOLDS = 0.25  # share of the page's running text from which an element is never 
 _LINKS = 0.9  # share of links from which a block is a link and not a sentence
 _LINK_LINE = 200  # characters; a longer line made of links is an article with many quotations
 _NEVER_TEXT = (
-    "script", "style", "noscript", "svg", "button", "template", "select", "textarea", "iframe", "link", "meta", "input", "object", "embed", "canvas", "audio", "video", "source",
+    "script", "style", "noscript", "svg", "button", "template", "select", "textarea", "iframe", "link", "meta", "input",
+    "object", "embed", "canvas", "audio", "video", "source",
 )  # fmt: skip
 _INLINE = (
     "b",
@@ -51,7 +52,8 @@ _BESIDE_TAGS = {"figcaption", "aside", "nav", "footer", "dialog", "menu"}
 _BESIDE_ROLES = {"navigation", "complementary", "dialog", "banner", "contentinfo", "search"}
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 BLOCKS = _HEADINGS | {
-    "p", "div", "li", "ul", "ol", "section", "article", "table", "tr", "td", "blockquote", "figure", "figcaption", "main", "body", "header", "aside", "dl", "dd", "dt", "pre",
+    "p", "div", "li", "ul", "ol", "section", "article", "table", "tr", "td", "blockquote", "figure", "figcaption",
+    "main", "body", "header", "aside", "dl", "dd", "dt", "pre",
 }  # fmt: skip
 
 

@@ -25,8 +25,17 @@ URL_DAYS = 2  # days by which a page's date may be later than the date in its ad
 _BEFORE, _NEAR = 20, 60  # elements before and after the headline in which a shown date is searched
 _FIRST = 400  # elements that are searched on a page without a headline
 _METAS = (
-    "date", "dc.date.issued", "dc.date", "parsely-pub-date", "sailthru.date", "pubdate", "publish-date", "publication_date", "datepublished", "cxenseparse:recs:publishtime",
-)  # fmt: skip
+    "date",
+    "dc.date.issued",
+    "dc.date",
+    "parsely-pub-date",
+    "sailthru.date",
+    "pubdate",
+    "publish-date",
+    "publication_date",
+    "datepublished",
+    "cxenseparse:recs:publishtime",
+)
 _DAY_IN = re.compile(r"/(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?:[/-]|$)|/(\d{4})(\d{2})(\d{2})(?:/|-)")
 _SHOWN = re.compile(
     r"\d{4}-\d{2}-\d{2}(?![\dT])|\d{1,2}\.\s?\d{1,2}\.\s?\d{4}|\d{1,2} [|/] \d{1,2} [|/] \d{4}|\d{1,2}\.?(?:st|nd|rd|th)?\s(?:de\s)?[^\W\d]{3,12}\.?,?\s(?:de\s)?\d{4}|"

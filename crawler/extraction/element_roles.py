@@ -19,16 +19,27 @@ _LONGEST = (
 )
 _OUTSIDE = {"aside", "footer", "nav"}
 _ROLES = {
-    "byline": re.compile(r"by-?line|^(?:autoren|authors?|autor(?:en|es)?|auteurs?|autore|verfasser|writers?)(?:[-_](?:wrapper|list|names?|info|block))?$|(?:article|post|entry|story)(?:[-_]+(?:meta|header|info))?[-_]+(?:author|autor|auteur|autore|writer)s?", re.IGNORECASE),
-    "author": re.compile(r"(?:^|[-_])(?<!comment-)(?<!comment_)(?:author|autor|auteur|autore|writer|reporter|contributor|journalist)s?$|(?:author|autor|auteur|autore|byline|writer|reporter|contributor)s?[-_]+(?:name|link|title|text|item|list-?item)|(?:^|[-_])authorname|url fn|^fn$|no-link author|^author:", re.IGNORECASE),
-    "intro": re.compile(r"article__intro|article-intro|standfirst|article__lead|article-lead|article__summary", re.IGNORECASE),
+    "byline": re.compile(
+        r"by-?line|^(?:autoren|authors?|autor(?:en|es)?|auteurs?|autore|verfasser|writers?)(?:[-_](?:wrapper|list|names?|info|block))?$|(?:article|post|entry|story)(?:[-_]+(?:meta|header|info))?[-_]+(?:author|autor|auteur|autore|writer)s?",
+        re.IGNORECASE,
+    ),
+    "author": re.compile(
+        r"(?:^|[-_])(?<!comment-)(?<!comment_)(?:author|autor|auteur|autore|writer|reporter|contributor|journalist)s?$|(?:author|autor|auteur|autore|byline|writer|reporter|contributor)s?[-_]+(?:name|link|title|text|item|list-?item)|(?:^|[-_])authorname|url fn|^fn$|no-link author|^author:",
+        re.IGNORECASE,
+    ),
+    "intro": re.compile(
+        r"article__intro|article-intro|standfirst|article__lead|article-lead|article__summary", re.IGNORECASE
+    ),
     "subtitle": re.compile(r"sub-?(?:title|head|line)|(?:^|[-_])dek(?:$|[-_])|standfirst", re.IGNORECASE),
     "tags": re.compile(r"article__tags|article-tags|post-tags|tags?-list", re.IGNORECASE),
     "caption": re.compile("caption", re.IGNORECASE),
     "credit": re.compile("credit|copyright|bildrechte|fotograf", re.IGNORECASE),
-}  # fmt: skip
+}
 # Every class name that matches one of the patterns above contains one of these.
-_MAY_SAY = re.compile("by|aut|verfasser|writer|reporter|contrib|journal|fn|intro|standfirst|lead|summary|sub|dek|tag|caption|credit|copyright|bildrechte|fotograf", re.IGNORECASE)  # fmt: skip
+_MAY_SAY = re.compile(
+    "by|aut|verfasser|writer|reporter|contrib|journal|fn|intro|standfirst|lead|summary|sub|dek|tag|caption|credit|copyright|bildrechte|fotograf",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=8192)

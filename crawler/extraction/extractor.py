@@ -6,7 +6,7 @@ bytes -> Page (one parse) -> structured data -> fields -> text -> page type (pag
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -56,39 +56,31 @@ def extract(
     said = read_structured_data(page)
     fields, provenance = find_fields(page, said, rules, now)
     canonical, elsewhere = _canonical(page, said)
-    amp = page.tree.get("amp") is not None or page.tree.get("\u26a1") is not None or "⚡" in page.markup[:300]
+    amp = _is_amp(page)
     below_pictures = captions(page)
     main = extract_main_text(page, said, rules)
     whole = cache(page.again)  # one page in three is parsed again
     text = _without_heading(main.text, fields)
     _fill_in(url, whole, said, fields, provenance, text, now)
     provenance["text"] = {"source": main.source, "raw": page.cut or main.reason}
-    agency, agency_source = find_agency(fields, provenance, text)
-    if agency:
-        provenance["agency"] = {"source": agency_source, "raw": None}
+    agency = _put_agency(fields, provenance, text)
     kind = page_type.article_kind(said, fields, text, url)
-    if kind == "gallery":
-        more = [caption for caption in below_pictures if caption not in text]
-        if len(more) > 1:  # one caption is the lead image's, which has its own field
-            text = "\n\n".join(filter(None, (text, *more)))
+    text = _append_captions(text, below_pictures) if kind == "gallery" else text
     obstacle = page_type.page_problem(whole, said, fields, text, url)
-    completeness = "headline"
-    if obstacle is None:
-        text, completeness = page_type.strip_offers(said, text)
-    published = provenance.get("published_at", {})
+    text, completeness = page_type.strip_offers(said, text) if obstacle is None else ("", "headline")
     return Extraction(
         url=url,
         canonical_url=canonical,
         canonical_elsewhere=elsewhere,
         is_amp=amp,
-        text=text if obstacle is None else "",
+        text=text,
         agency=agency,
         kind=kind,
         completeness=completeness,
         problem=obstacle,
         publisher_id=publisher_id(url, rules) or (publisher_id(canonical, rules) if canonical else None),
         extractor=extractor_name(),
-        published_raw=published.get("raw") or fields.get("published_at"),
+        published_raw=provenance.get("published_at", {}).get("raw") or fields.get("published_at"),
         provenance=provenance,
         **fields,
     )
@@ -123,6 +115,27 @@ def _fill_in(
     if written:
         provenance["language"] = {"source": "text", "raw": declared}
         fields["language"] = written
+
+
+def _put_agency(fields: dict[str, Any], provenance: Provenance, text: str) -> str | None:
+    """Find the news agency that wrote the text, and store where it is named."""
+    agency, source = find_agency(fields, provenance, text)
+    if agency:
+        provenance["agency"] = {"source": source, "raw": None}
+    return agency
+
+
+def _append_captions(text: str, captions_below: Iterable[str]) -> str:
+    """Return the text of a gallery with the captions of its pictures."""
+    more = [caption for caption in captions_below if caption not in text]
+    if len(more) <= 1:  # one caption is the lead image's, which has its own field
+        return text
+    return "\n\n".join(filter(None, (text, *more)))
+
+
+def _is_amp(page: Page) -> bool:
+    """Return whether the page is an AMP version."""
+    return page.tree.get("amp") is not None or page.tree.get("\u26a1") is not None or "⚡" in page.markup[:300]
 
 
 def _without_heading(text: str, fields: dict[str, Any]) -> str:

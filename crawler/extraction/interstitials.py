@@ -67,13 +67,35 @@ _SHELL = re.compile(
     r"""<(?:div|main)[^<>]{1,200}\bid=["']?(?:root|app|__next|__nuxt|___gatsby|app-root|react-root|main-app)["'\s>]|<app-root|ng-app|ng-version|data-reactroot|__NEXT_DATA__|window\.__INITIAL_STATE__|data-server-rendered""",
     re.IGNORECASE,
 )
-_LOADING = re.compile(r"load(?:ing)?\b|lädt|geladen|laden\b|chargement|cargando|загру|加载|読み込|caricamento|yükleniyor|جار|please wait|bitte warten", re.IGNORECASE)  # fmt: skip
+_LOADING = re.compile(
+    r"load(?:ing)?\b|lädt|geladen|laden\b|chargement|cargando|загру|加载|読み込|caricamento|yükleniyor|جار|please wait|bitte warten",
+    re.IGNORECASE,
+)
 # Strings of services in front of a site. Article markup does not contain them, but an article may load their script.
 _SERVICE = (
-    "cf-browser-verification", "cf_chl_", "challenge-platform/h/", "cf-challenge", "cf-turnstile", "jschl_answer", "jschl-answer", "ddos-guard", "px-captcha", "perimeterx",
-    "captcha-delivery.com", "incapsula incident", "_incapsula_resource", "distil_r_captcha", "sucuri website firewall", "sucuri/cloudproxy", "aws-waf-token", "awswafintegration",
-    "hcaptcha-challenge", "vercel security checkpoint", "errors.edgesuite", "the requested url was rejected",
-)  # fmt: skip
+    "cf-browser-verification",
+    "cf_chl_",
+    "challenge-platform/h/",
+    "cf-challenge",
+    "cf-turnstile",
+    "jschl_answer",
+    "jschl-answer",
+    "ddos-guard",
+    "px-captcha",
+    "perimeterx",
+    "captcha-delivery.com",
+    "incapsula incident",
+    "_incapsula_resource",
+    "distil_r_captcha",
+    "sucuri website firewall",
+    "sucuri/cloudproxy",
+    "aws-waf-token",
+    "awswafintegration",
+    "hcaptcha-challenge",
+    "vercel security checkpoint",
+    "errors.edgesuite",
+    "the requested url was rejected",
+)
 _CONSENT_HOST = re.compile(
     r"^https?://(?:consent|guce|cmp|privacy|cookie)[.-]|/(?:cookie-?wall|consent|privacygate|privacy-gate|zustimmung)(?:[/?]|$)|collectConsent",
     re.IGNORECASE,

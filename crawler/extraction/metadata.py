@@ -24,6 +24,7 @@ from crawler.text.clean import one_line
 from crawler.text.dates import read_date
 from crawler.text.tokens import normalize
 
+_Candidates = Iterable[tuple[str, str | None]]  # (source, raw value), the preferred one first
 _PREFIX = re.compile(r"^(?:Opinion|Video|Gallery|Podcast|Photos?|Live|Watch|Analysis)\s*[|:]\s+", re.IGNORECASE)
 
 
@@ -35,11 +36,7 @@ def find_fields(
     fields: dict[str, Any] = {}
     provenance: Provenance = {}
 
-    def put(
-        name: str,
-        candidates: Iterable[tuple[str, str | None]],
-        clean: Callable[[str], str | None] = lambda v: one_line(v) or None,
-    ) -> None:
+    def put(name: str, candidates: _Candidates, clean: Callable[[str], str | None] = _clean_line) -> None:
         for source, raw in candidates:
             value = clean(raw) if raw else None
             if value:
@@ -49,7 +46,11 @@ def find_fields(
 
     article = said.article
     site_name = said.first("og:site_name") or text_value(article.get("publisher")) or ""
-    put("title", [("rules", _text(page, rules.title)), ("json-ld", text_value(article.get("headline")) or text_value(article.get("name"))), ("opengraph", said.first("og:title")), ("h1", first_text(marks["h1"])), ("meta", said.first("twitter:title", "dc.title", "title")), ("title", page.tree.findtext(".//title"))], lambda raw: without_site(one_line(raw)[:2000], site_name) or None)  # fmt: skip
+    put(
+        "title",
+        _titles(page, said, rules, marks),
+        lambda raw: without_site(one_line(raw)[:2000], site_name) or None,
+    )
     title = normalize(fields.get("title"))  # a page may have other h1 headings: its name, a box
     marks["h1"].sort(key=lambda node: normalize(text_of(node)) != title)
     put(
@@ -61,43 +62,58 @@ def find_fields(
         ],
         lambda raw: _other(one_line(raw), fields.get("title")),
     )
-    put(
-        "summary",
-        [
-            ("rules", _text(page, rules.summary)),
-            ("markup", first_text(marks["intro"])),
-            ("json-ld", text_value(article.get("description"))),
-            ("opengraph", said.first("og:description")),
-            ("meta", said.first("description", "twitter:description", "dc.description")),
-        ],
-        lambda raw: _PREFIX.sub("", one_line(raw))[:2000] or None,
-    )
+    put("summary", _summaries(page, said, rules, marks), lambda raw: _PREFIX.sub("", one_line(raw))[:2000] or None)
     put("section", _sections(page, said, rules, fields.get("title")))
-    put(
-        "language",
-        [
-            ("markup", page.tree.get("lang") or page.tree.get("{http://www.w3.org/XML/1998/namespace}lang")),
-            ("json-ld", _language(article.get("inLanguage"))),
-            ("opengraph", said.first("og:locale")),
-            ("meta", said.first("content-language", "dc.language", "language")),
-        ],
-        language_tag,
-    )
+    put("language", _languages(page, said), language_tag)
     if published := find_published(page, said, rules, marks, now):
         fields["published_at"] = published.date
         provenance["published_at"] = {"source": published.source, "raw": published.raw}
-    put(
-        "modified_at",
-        [
-            ("json-ld", text_value(article.get("dateModified"))),
-            ("opengraph", said.first("article:modified_time", "og:updated_time", "og:article:modified_time")),
-        ],
-        lambda raw: read_date(raw, now=now, keep_zone=True),
-    )
+    put("modified_at", _modified_dates(said), lambda raw: read_date(raw, now=now, keep_zone=True))
     _put_authors(fields, provenance, page, said, rules, marks)
     _put_tags(fields, provenance, _tags(page, said, rules, marks))
     put_image(fields, provenance, page, said, rules, marks)
     return fields, provenance
+
+
+def _clean_line(raw: str) -> str | None:
+    return one_line(raw) or None
+
+
+def _titles(page: Page, said: StructuredData, rules: PublisherRules, marks: ElementRoles) -> _Candidates:
+    return [
+        ("rules", _text(page, rules.title)),
+        ("json-ld", text_value(said.article.get("headline")) or text_value(said.article.get("name"))),
+        ("opengraph", said.first("og:title")),
+        ("h1", first_text(marks["h1"])),
+        ("meta", said.first("twitter:title", "dc.title", "title")),
+        ("title", page.tree.findtext(".//title")),
+    ]
+
+
+def _summaries(page: Page, said: StructuredData, rules: PublisherRules, marks: ElementRoles) -> _Candidates:
+    return [
+        ("rules", _text(page, rules.summary)),
+        ("markup", first_text(marks["intro"])),
+        ("json-ld", text_value(said.article.get("description"))),
+        ("opengraph", said.first("og:description")),
+        ("meta", said.first("description", "twitter:description", "dc.description")),
+    ]
+
+
+def _languages(page: Page, said: StructuredData) -> _Candidates:
+    return [
+        ("markup", page.tree.get("lang") or page.tree.get("{http://www.w3.org/XML/1998/namespace}lang")),
+        ("json-ld", _language(said.article.get("inLanguage"))),
+        ("opengraph", said.first("og:locale")),
+        ("meta", said.first("content-language", "dc.language", "language")),
+    ]
+
+
+def _modified_dates(said: StructuredData) -> _Candidates:
+    return [
+        ("json-ld", text_value(said.article.get("dateModified"))),
+        ("opengraph", said.first("article:modified_time", "og:updated_time", "og:article:modified_time")),
+    ]
 
 
 def _put_authors(
@@ -184,9 +200,7 @@ def _other(text: str, title: str | None) -> str | None:
     return text if text and text.casefold() != (title or "").casefold() and 10 < len(text) <= 600 else None
 
 
-def _sections(
-    page: Page, said: StructuredData, rules: PublisherRules, title: str | None
-) -> list[tuple[str, str | None]]:
+def _sections(page: Page, said: StructuredData, rules: PublisherRules, title: str | None) -> _Candidates:
     """Return section candidates; breadcrumb 2 precedes articleSection, which on some sites is always "news"."""
     crumbs = [c for c in breadcrumbs(said.nodes) if c.casefold() != (title or "").casefold()]
     return [

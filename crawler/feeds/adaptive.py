@@ -99,9 +99,13 @@ def update(
         days_watched[int(at // day) % 7] += part
         at = until if until > at else now
     return RateModel(
-        at=now, hours=tuple(hours), days=tuple(days), hours_watched=tuple(hours_watched), days_watched=tuple(days_watched),
+        at=now,
+        hours=tuple(hours),
+        days=tuple(days),
+        hours_watched=tuple(hours_watched),
+        days_watched=tuple(days_watched),
         boost=min(10.0, max(1.0, (len(found) + 1) / (expected + 1))) if any(known.hours_watched) else 1.0,
-    )  # fmt: skip
+    )
 
 
 def _expected(rhythm: RateModel, start: float, now: float, hour: float) -> float:

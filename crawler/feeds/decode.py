@@ -23,11 +23,31 @@ _PROLOG = re.compile(
 )
 _CHARSET = re.compile(r"""charset\s{0,20}=\s{0,20}["']?\s{0,20}([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 _ALIASES = {
-    "x-sjis": "cp932", "shift_jis": "cp932", "shift-jis": "cp932", "sjis": "cp932", "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030",
-    "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-9": "cp1254",
-    "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "big5": "big5hkscs", "unicode": "utf-8", "utf8": "utf-8", "windows-874": "cp874", "tis-620": "cp874",
-    "iso-8859-11": "cp874", "utf-8lias": "utf-8", "x-user-defined": "cp1252", "iso-8859-8-i": "iso-8859-8",
-}  # fmt: skip  # WHATWG Encoding: what a label means on the web, often a superset of the encoding it names
+    "x-sjis": "cp932",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "sjis": "cp932",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "x-gbk": "gb18030",
+    "iso-8859-1": "cp1252",
+    "latin-1": "cp1252",
+    "latin1": "cp1252",
+    "us-ascii": "cp1252",
+    "ascii": "cp1252",
+    "iso-8859-9": "cp1254",
+    "ks_c_5601-1987": "cp949",
+    "euc-kr": "cp949",
+    "big5": "big5hkscs",
+    "unicode": "utf-8",
+    "utf8": "utf-8",
+    "windows-874": "cp874",
+    "tis-620": "cp874",
+    "iso-8859-11": "cp874",
+    "utf-8lias": "utf-8",
+    "x-user-defined": "cp1252",
+    "iso-8859-8-i": "iso-8859-8",
+}  # WHATWG Encoding: what a label means on the web, often a superset of the encoding it names
 _GUESSES = ("utf-8", "cp1251", "cp1252")
 MAX_UNZIPPED = 64 * 1024**2
 

@@ -23,13 +23,17 @@ MAX_NAME = 300
 MAX_GUID = 4_000
 MAX_IDENTITY = 1_000
 _KEPT = {
-    "p", "div", "br", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "pre", "code", "table", "thead", "tbody", "tr", "td",
-    "th", "figure", "figcaption", "section", "article", "em", "strong", "b", "i", "u", "s", "a", "cite", "q", "sub", "sup", "span",
+    "p", "div", "br", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "pre",
+    "code", "table", "thead", "tbody", "tr", "td", "th", "figure", "figcaption", "section", "article", "em", "strong",
+    "b", "i", "u", "s", "a", "cite", "q", "sub", "sup", "span",
 }  # fmt: skip
 _TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!--[^<>]{0,2000}--|!\[CDATA\[|\?[^<>]*)>|\]\]>")
 _MARKUP = re.compile(r"<[a-zA-Z/!?]")  # what a browser may read as a tag; anything else is text
 _NESTING = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
-_SELF_ENDING = {"p", "li", "dt", "dd", "tr", "td", "th", "br", "img", "hr", "input", "source", "wbr", "col", "meta", "link", "option", "area", "embed", "track"}  # fmt: skip
+_SELF_ENDING = {
+    "p", "li", "dt", "dd", "tr", "td", "th", "br", "img", "hr", "input", "source", "wbr", "col", "meta", "link",
+    "option", "area", "embed", "track",
+}  # fmt: skip
 _BLOCK = re.compile(r"<(?:/?(?:p|div|br|li|ul|ol|h[1-6]|tr|blockquote|section|article|figure)\b)[^<>]*>", re.IGNORECASE)
 
 

@@ -27,6 +27,7 @@ LOST_AFTER, LOST_POLLS = 14 * 24.0, 30  # a 404 ends a feed only after both: man
 MOVED_AFTER, MOVED_POLLS = 7 * 24.0, 3  # a permanent redirect is followed only after both
 EARLIER = timedelta(hours=6)  # an entry may have a date from before it was listed
 SOFT, TEMPORARY = 0.5, 0.25  # weights of failures: a server in trouble; no network at all
+_FOUND_BY: dict[str, FoundBy] = {"sitemap": "sitemap", "page": "page"}  # any other kind is a feed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,17 @@ class KnownEntries:
 
     known: int = 0
     times: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What a decision depends on besides the feed and the response; see decide."""
+
+    schedule: Schedule
+    every: float | None
+    now: datetime
+    spread: float
+    hour: float
 
 
 def entries_to_store(answer: PollResponse, *, schedule: Schedule, now: datetime) -> tuple[FeedEntry, ...]:
@@ -100,47 +112,99 @@ def decide(
         seen: what is known about the entries of the response.
         hour: seconds of an hour in the waiting times (config.models.Pace).
     """
-    seen = seen or KnownEntries()
+    terms = _Terms(schedule=schedule, every=every, now=now, spread=spread, hour=hour)
     if answer.error is not None or answer.status is None or answer.status >= 400:
-        return _failed(feed, answer, every, schedule, now, hour)
-    parsed = answer.parsed
+        return _failed(feed, answer, terms)
+    return _succeeded(feed, answer, seen or KnownEntries(), terms)
+
+
+def _succeeded(feed: Feed, answer: PollResponse, seen: KnownEntries, terms: _Terms) -> FeedCheck:
+    """Return the check of a response below 400: its entries, and a due time by the feed's rhythm."""
+    now, schedule, parsed = terms.now, terms.schedule, answer.parsed
     same = answer.status == 304 or (feed.body_hash is not None and answer.body_hash == feed.body_hash)
     listed = () if same else entries_to_store(answer, schedule=schedule, now=now)
     partial = answer.status == 226  # RFC 3229: only new entries, not a window
     gap = None if same or partial or parsed is None else _gap(feed, parsed, listed, seen, now)
     since = parse_utc(gap.to_at).timestamp() if gap else None
-    rhythm = update(read_rhythm(feed.rate_model), seen.times, now.timestamp(), since=since, hour=hour)
+    rhythm = update(read_rhythm(feed.rate_model), seen.times, now.timestamp(), since=since, hour=terms.hour)
     window = feed.window_size if same or partial or parsed is None else len(parsed.entries)
-    wait = _interval(every, rhythm, window, schedule, now, hour)
-    requested_wait = max(
-        answer.fresh_for, ttl_seconds(parsed.ttl) if parsed else 0.0, (parsed.period or 0.0) if parsed else 0.0
+    wait = _interval(rhythm, window, terms)
+    good = replace(
+        _read_response(feed, answer, terms),
+        due_at=_due_at(feed, answer, wait, terms),
+        interval_seconds=wait,
+        rate_model=rhythm.to_json(),
     )
-    if parsed is None:
-        requested_wait = max(requested_wait, feed.requested_interval or 0.0)  # a 304 has no body to repeat it
-    due = now + timedelta(seconds=max(schedule.min, wait * (1 + 0.1 * spread)))
-    if every is None:
-        due = max(due, now + timedelta(seconds=min(requested_wait, LONGEST * hour)))
-        due = next_allowed_time(due, *_skips(feed, parsed))
-    found_by: dict[str, FoundBy] = {"sitemap": "sitemap", "page": "page"}
-    good = FeedCheck(
-        feed_url=feed.url, at=now, outcome="unchanged" if same or parsed is None else "changed", due_at=due, interval_seconds=wait,
-        final_url=answer.final_url or feed.url, etag=answer.etag, last_modified=answer.last_modified, body_hash=answer.body_hash, rate_model=rhythm.to_json(),
-        last_success_at=now, last_body_at=now, validators_unreliable=feed.validators_unreliable, move=_move(feed, answer, now, hour),
-    )  # fmt: skip
-    if answer.status == 304:
-        return replace(
-            good, outcome="not_modified", final_url=feed.final_url or answer.final_url or feed.url, etag=answer.etag or feed.etag,
-            last_modified=answer.last_modified or feed.last_modified, body_hash=feed.body_hash, last_body_at=None,
-        )  # fmt: skip
-    if parsed is None:
+    if answer.status == 304 or parsed is None:
         return good
-    fresh = len(listed) - seen.known
     return replace(
-        good, kind=parsed.kind, listed=listed, window_size=window, entries_known=None if same or partial or not feed.window_size else seen.known, found_by=found_by.get(parsed.kind, "feed"),
-        requested_interval=max(ttl_seconds(parsed.ttl), parsed.period or 0.0), archive_url=parsed.previous, skip_schedule=json.dumps([parsed.skip_hours, parsed.skip_days]) if parsed.skip_hours or parsed.skip_days else None,
-        children=children_to_open(parsed, now=now, max_age=schedule.max_age), validators_unreliable=_validators_unreliable(feed, answer, fresh),
+        _read_feed(good, parsed),
+        outcome="unchanged" if same else "changed",
+        listed=listed,
+        window_size=window,
+        entries_known=None if same or partial or not feed.window_size else seen.known,
+        children=children_to_open(parsed, now=now, max_age=schedule.max_age),
+        validators_unreliable=_validators_unreliable(feed, answer, len(listed) - seen.known),
         gap=gap,
-    )  # fmt: skip
+    )
+
+
+def _due_at(feed: Feed, answer: PollResponse, wait: float, terms: _Terms) -> datetime:
+    """Return when the feed is polled again; `every` overrides what the feed and its headers request."""
+    due = terms.now + timedelta(seconds=max(terms.schedule.min, wait * (1 + 0.1 * terms.spread)))
+    if terms.every is not None:
+        return due
+    requested = min(_requested_wait(feed, answer), LONGEST * terms.hour)
+    return next_allowed_time(max(due, terms.now + timedelta(seconds=requested)), *_skips(feed, answer.parsed))
+
+
+def _read_response(feed: Feed, answer: PollResponse, terms: _Terms) -> FeedCheck:
+    """Return a check with the response's address and validators; a 304 may leave them out."""
+    check = FeedCheck(
+        feed_url=feed.url,
+        at=terms.now,
+        outcome="unchanged",
+        final_url=answer.final_url or feed.url,
+        etag=answer.etag,
+        last_modified=answer.last_modified,
+        body_hash=answer.body_hash,
+        last_success_at=terms.now,
+        last_body_at=terms.now,
+        validators_unreliable=feed.validators_unreliable,
+        move=_move(feed, answer, terms),
+    )
+    if answer.status != 304:
+        return check
+    return replace(
+        check,
+        outcome="not_modified",
+        final_url=feed.final_url or answer.final_url or feed.url,
+        etag=answer.etag or feed.etag,
+        last_modified=answer.last_modified or feed.last_modified,
+        body_hash=feed.body_hash,
+        last_body_at=None,
+    )
+
+
+def _read_feed(good: FeedCheck, parsed: ParsedFeed) -> FeedCheck:
+    """Return the check with what the feed says about itself."""
+    skips = [parsed.skip_hours, parsed.skip_days]
+    return replace(
+        good,
+        kind=parsed.kind,
+        found_by=_FOUND_BY.get(parsed.kind, "feed"),
+        requested_interval=max(ttl_seconds(parsed.ttl), parsed.period or 0.0),
+        archive_url=parsed.previous,
+        skip_schedule=json.dumps(skips) if any(skips) else None,
+    )
+
+
+def _requested_wait(feed: Feed, answer: PollResponse) -> float:
+    """Return the seconds that the headers and the feed ask to wait; a 304 has no body that repeats the feed's."""
+    parsed = answer.parsed
+    if parsed is None:
+        return max(answer.fresh_for, feed.requested_interval or 0.0)
+    return max(answer.fresh_for, ttl_seconds(parsed.ttl), parsed.period or 0.0)
 
 
 def _skips(feed: Feed, parsed: ParsedFeed | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -151,22 +215,21 @@ def _skips(feed: Feed, parsed: ParsedFeed | None) -> tuple[tuple[str, ...], tupl
     return tuple(hours), tuple(days)
 
 
-def _interval(
-    every: float | None, rhythm: RateModel, window: int, schedule: Schedule, now: datetime, hour: float
-) -> float:
-    if every is not None:
-        return max(every, schedule.min)
+def _interval(rhythm: RateModel, window: int, terms: _Terms) -> float:
+    schedule = terms.schedule
+    if terms.every is not None:
+        return max(terms.every, schedule.min)
     if not schedule.adaptive or not window:
         return max(schedule.default, schedule.min)
     most = max(schedule.max, schedule.min)
     return poll_interval(
         rhythm,
         window,
-        now.timestamp(),
+        terms.now.timestamp(),
         pace=max(schedule.default, schedule.min),
         least=schedule.min,
         most=most,
-        hour=hour,
+        hour=terms.hour,
     )
 
 
@@ -213,14 +276,14 @@ def _gap(
     )
 
 
-def _move(feed: Feed, answer: PollResponse, now: datetime, hour: float) -> PermanentRedirect:
+def _move(feed: Feed, answer: PollResponse, terms: _Terms) -> PermanentRedirect:
     """Count permanent redirects to the same address; the feed's address changes once there are enough."""
     if not answer.moved or answer.final_url is None:
         return feed.move if feed.effective_url is not None else PermanentRedirect()
     again = answer.final_url == feed.moved_to
-    since = parse_utc(feed.moved_since) if again and feed.moved_since else now
+    since = parse_utc(feed.moved_since) if again and feed.moved_since else terms.now
     polls = feed.moved_polls + 1 if again else 1
-    believed = polls >= MOVED_POLLS and now - since >= timedelta(seconds=MOVED_AFTER * hour)
+    believed = polls >= MOVED_POLLS and terms.now - since >= timedelta(seconds=MOVED_AFTER * terms.hour)
     return PermanentRedirect(
         to=answer.final_url,
         since=format_utc(since),
@@ -229,40 +292,26 @@ def _move(feed: Feed, answer: PollResponse, now: datetime, hour: float) -> Perma
     )
 
 
-def _failed(
-    feed: Feed, answer: PollResponse, every: float | None, schedule: Schedule, now: datetime, hour: float
-) -> FeedCheck:
+def _failed(feed: Feed, answer: PollResponse, terms: _Terms) -> FeedCheck:
     """Back off linearly, up to a day; after a temporary failure, retry before the feed's window may roll over."""
+    now, hour, schedule = terms.now, terms.hour, terms.schedule
     status = answer.status or 0
     reason = answer.error or f"the server answered {status}"
     move = feed.move
-    if (
-        feed.effective_url is not None and answer.weight == 1.0
-    ):  # the feed is not at its new address: back to the one in the source list
+    if feed.effective_url is not None and answer.weight == 1.0:
+        # The feed is not at its new address: back to the one in the source list.
         move = PermanentRedirect()
         reason = f"{reason}, at {feed.effective_url}, where it had moved to; its old URL is polled again"
     elif status == 410:
-        return FeedCheck(
-            feed_url=feed.url,
-            at=now,
-            outcome="gone",
-            error="gone for good (410)",
-            validators_unreliable=feed.validators_unreliable,
-        )
+        return _end(feed, "gone for good (410)", now)
     failures = feed.failures + 1
     since = parse_utc(feed.not_found_since) if feed.not_found_since else now
     if status == 404 and feed.not_found_count + 1 >= LOST_POLLS and now - since >= timedelta(seconds=LOST_AFTER * hour):
-        return FeedCheck(
-            feed_url=feed.url,
-            at=now,
-            outcome="gone",
-            error=f"not found (404) since {format_utc(since)}, {feed.not_found_count + 1} times",
-            validators_unreliable=feed.validators_unreliable,
-        )
+        return _end(feed, f"not found (404) since {format_utc(since)}, {feed.not_found_count + 1} times", now)
     not_before = answer.not_before or retry_after(answer.retry_after, now=now)
     if status in {429, 503} and not_before is None:
         not_before = now + timedelta(seconds=THROTTLED * hour)
-    base = max(every or feed.interval_seconds or schedule.default, schedule.min)
+    base = max(terms.every or feed.interval_seconds or schedule.default, schedule.min)
     most = max(LONGEST * hour, base)
     if answer.weight < 1.0 and feed.window_size and (rhythm := read_rhythm(feed.rate_model)):
         most = min(most, max(schedule.min, window_turnover(rhythm, feed.window_size, now.timestamp(), hour=hour)))
@@ -271,6 +320,24 @@ def _failed(
         wait = max(wait, FORBIDDEN * hour)
     due = now + timedelta(seconds=wait)
     return FeedCheck(
-        feed_url=feed.url, at=now, outcome="failed", error=reason, due_at=max(due, not_before) if not_before else due, not_before=not_before,
-        validators_unreliable=feed.validators_unreliable, move=move, not_found=status == 404,
-    )  # fmt: skip
+        feed_url=feed.url,
+        at=now,
+        outcome="failed",
+        error=reason,
+        due_at=max(due, not_before) if not_before else due,
+        not_before=not_before,
+        validators_unreliable=feed.validators_unreliable,
+        move=move,
+        not_found=status == 404,
+    )
+
+
+def _end(feed: Feed, error: str, now: datetime) -> FeedCheck:
+    """Return the check that ends a feed."""
+    return FeedCheck(
+        feed_url=feed.url,
+        at=now,
+        outcome="gone",
+        error=error,
+        validators_unreliable=feed.validators_unreliable,
+    )

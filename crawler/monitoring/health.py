@@ -87,43 +87,50 @@ def check_health(
         now: the clock.
     """
     found: list[str] = []
-    watched = [s for s in sources if s["enabled"]]
     if expected and not running:
         found.append(
-            "`newsdesk run` is not running, though it was not stopped: it was killed, or the machine went down; start it again"
+            "`newsdesk run` is not running, though it was not stopped: "
+            "it was killed, or the machine went down; start it again"
         )
+    found += _source_lines([s for s in sources if s["enabled"]], settings, expected=expected)
+    found += _disk_lines(disk)
+    if damage:
+        found.append(
+            f"the database is damaged: {damage}; "
+            "stop newsdesk, then `newsdesk db check` and `newsdesk db restore BACKUP`"
+        )
+    warnings = [*_feed_lines(feeds, hour, now), *(line for t in trends for line in _trend_lines(t))]
+    if gaps_open:
+        warnings.append(("", f"{gaps_open} gap{'s' * (gaps_open > 1)} open: `newsdesk gaps` lists them"))
+    return HealthReport(unhealthy=tuple(found), warnings=tuple(warnings))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _source_lines(watched: Sequence[Mapping[str, Any]], settings: Health, *, expected: bool) -> list[str]:
+    """Return a line if too many sources fail, and a line if some are polled too late."""
+    found: list[str] = []
     failing = [s["source"] for s in watched if s["feeds"] and s["feeds_failing"] >= s["feeds"]]
     if watched and len(failing) / len(watched) > settings.failing_share:
         share = f"more than [health] failing_share = {settings.failing_share:g}"
         found.append(f"{len(failing)} of {len(watched)} sources fail ({share}): {_some(failing)}")
     late = [s["source"] for s in watched if (s["overdue_seconds"] or 0) > settings.max_lag]
     if late and expected:
-        found.append(
-            f"{len(late)} sources are late by more than [health] max_lag = {format_duration(settings.max_lag)}: {_some(late)}"
-        )
+        limit = f"[health] max_lag = {format_duration(settings.max_lag)}"
+        found.append(f"{len(late)} sources are late by more than {limit}: {_some(late)}")
+    return found
+
+
+def _disk_lines(disk: DiskUsage) -> list[str]:
+    """Return a line if the disk is full, or will be soon."""
     if disk.free < LEAST_FREE:
-        found.append(f"only {disk.free / 1e6:,.0f} MB are free on the disk of the database; make room")
-    elif disk.days_left is not None and disk.days_left < FULL_SOON:
-        found.append(
-            f"the disk of the database is full in {disk.days_left:.1f} days at {(disk.growth or 0) / 1e9:.2f} GB a day; make room"
-        )
-    if damage:
-        found.append(
-            f"the database is damaged: {damage}; stop newsdesk, then `newsdesk db check` and `newsdesk db restore BACKUP`"
-        )
-    warnings = [*_feed_lines(feeds, hour, now), *(line for t in trends for line in _trend_lines(t))]
-    if gaps_open:
-        warnings.append(
-            (
-                "",
-                f"{gaps_open} gap{'s' * (gaps_open > 1)} open: `newsdesk gaps` lists them",
-            )
-        )
-    return HealthReport(unhealthy=tuple(found), warnings=tuple(warnings))
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        return [f"only {disk.free / 1e6:,.0f} MB are free on the disk of the database; make room"]
+    if disk.days_left is not None and disk.days_left < FULL_SOON:
+        pace = f"{(disk.growth or 0) / 1e9:.2f} GB a day"
+        return [f"the disk of the database is full in {disk.days_left:.1f} days at {pace}; make room"]
+    return []
 
 
 def _feed_lines(feeds: Sequence[Mapping[str, Any]], hour: float, now: datetime) -> list[tuple[str, str]]:
@@ -142,26 +149,14 @@ def _feed_lines(feeds: Sequence[Mapping[str, Any]], hour: float, now: datetime) 
         if feed["state"] == "gone":
             found.append((source, f"{url} is {feed['last_error']}; polling stopped{instead}"))
         elif feed["failing_since"] and now - parse_utc(feed["failing_since"]) >= day:
-            found.append(
-                (
-                    source,
-                    f"{url} has failed since {feed['failing_since']} ({feed['failures']} times): {feed['last_error']}{instead}",
-                )
-            )
+            since = f"{feed['failing_since']} ({feed['failures']} times)"
+            found.append((source, f"{url} has failed since {since}: {feed['last_error']}{instead}"))
         if feed["effective_url"]:
-            found.append(
-                (
-                    source,
-                    f"{url} has moved to {feed['effective_url']} for good, and is polled there; write that into the source list",
-                )
-            )
+            moved = f"{url} has moved to {feed['effective_url']} for good, and is polled there"
+            found.append((source, f"{moved}; write that into the source list"))
         if feed["validators_unreliable"]:
-            found.append(
-                (
-                    source,
-                    f"{url} says that nothing changed when it did (unreliable validators); it is fetched in full once a day",
-                )
-            )
+            unreliable = f"{url} says that nothing changed when it did (unreliable validators)"
+            found.append((source, f"{unreliable}; it is fetched in full once a day"))
         if feed["capped"]:
             found.append((source, f"{url}: {feed['capped']}; the rest is not stored (`newsdesk gaps`)"))
     return found
@@ -175,23 +170,28 @@ def _trend_lines(trend: Mapping[str, Any]) -> list[tuple[str, str]]:
         silent = parse_utc(trend["last_success_at"]) - parse_utc(trend["seen"][0])  # excludes time without polls
         if silent > usual * SILENT_FACTOR:
             found.append(
-                f"0 new for {format_duration(silent.total_seconds() // 60 * 60)}, {silent / usual:.0f}× its usual gap; is its feed still the one? `newsdesk sources test`"
+                f"0 new for {format_duration(silent.total_seconds() // 60 * 60)}, {silent / usual:.0f}× its usual gap; "
+                "is its feed still the one? `newsdesk sources test`"
             )
     for field, shares in trend["fields"].items():
         if shares and shares[0] >= WAS_AT_LEAST and shares[1] <= shares[0] * DROPPED_TO:
             found.append(
-                f"{field} {shares[0] * 100:.0f} % → {shares[1] * 100:.0f} % since {trend['changed_since']}: the template changed?"
+                f"{field} {shares[0] * 100:.0f} % → {shares[1] * 100:.0f} % since {trend['changed_since']}: "
+                "the template changed?"
             )
     words = trend["words"]
     if words and words[0] >= 100 and words[1] < words[0] * SHORTER:
         found.append(
-            f"median length {words[0]} → {words[1]} words since {trend['changed_since']}: the template changed, or a wall?"
+            f"median length {words[0]} → {words[1]} words since {trend['changed_since']}: "
+            "the template changed, or a wall?"
         )
     if trend["settled"] >= FORBIDDEN_LEAST and trend["forbidden"] == trend["settled"]:
         found.append("robots.txt forbids 100 % of its articles: headlines only")
     elif trend["newest"] >= NO_TEXT_LEAST and not trend["newest_in_full"]:
         found.append(
-            f"no full text: none of its newest {trend['newest']} articles could be read in full (a consent wall, a paywall, a page that needs JavaScript?); `newsdesk list --source {trend['source']}` shows them"
+            f"no full text: none of its newest {trend['newest']} articles could be read in full "
+            "(a consent wall, a paywall, a page that needs JavaScript?); "
+            f"`newsdesk list --source {trend['source']}` shows them"
         )
     return [(str(trend["source"]), line) for line in found]
 

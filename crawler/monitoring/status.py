@@ -20,10 +20,18 @@ def collect_health(config: Config, now: datetime, *, running: bool) -> HealthRep
         newest = next(iter(store.runs(1)), None)
         expected = bool(run and newest and run["finished_at"] is None and (running or run["id"] == newest["id"]))
         return check_health(
-            sources=store.health(now), trends=store.source_trends(now), feeds=store.failing_feeds(now), gaps_open=store.queue_stats(now)["gaps_open"],
-            disk=disk_usage(config, store, now), settings=config.health, hour=config.pace.hour, expected=expected, running=running,
-            damage=store.meta("damage") or None, now=now,
-        )  # fmt: skip
+            sources=store.health(now),
+            trends=store.source_trends(now),
+            feeds=store.failing_feeds(now),
+            gaps_open=store.queue_stats(now)["gaps_open"],
+            disk=disk_usage(config, store, now),
+            settings=config.health,
+            hour=config.pace.hour,
+            expected=expected,
+            running=running,
+            damage=store.meta("damage") or None,
+            now=now,
+        )
 
 
 def disk_usage(config: Config, store: Any, now: datetime) -> DiskUsage:

@@ -78,13 +78,8 @@ def export(
         CrawlerError: it cannot be written.
         UsageError: unknown fields, or fields that leave a tombstone without an id; pyarrow is missing.
     """
-    following = since is not None
-    if following and (which.limit is not None or which.fold_copies):
-        raise UsageError(
-            "a cursor and --limit or --fold-copies exclude one another: what they leave out would never be handed out"
-        )
-    if following and fields and not {"id", "uid"} & set(fields):
-        raise UsageError("with a cursor --fields needs id or uid: tombstones have nothing else")
+    if since is not None:
+        _check_follows(which, fields)
     with store.snapshot():
         cursor = current_cursor(store, which)
         after = since(cursor) if since is not None else None
@@ -94,7 +89,7 @@ def export(
             if str(path) == "-":
                 raise UsageError("markdown goes into a folder, a file an article; name one")
             done.sha256 = write_folder(items, path, fields)
-            if following:
+            if since is not None:
                 os.sync()  # thousands of small files: one call for all
         else:
             with atomic_write(path) as file:
@@ -102,6 +97,20 @@ def export(
                 done.sha256 = file.hash.hexdigest()
         also(done)
     return done
+
+
+def _check_follows(which: Filter, fields: tuple[str, ...]) -> None:
+    """Check that an export after a cursor can hand out every change.
+
+    Raises:
+        UsageError: the filter leaves articles out for good, or the fields leave a tombstone without an id.
+    """
+    if which.limit is not None or which.fold_copies:
+        raise UsageError(
+            "a cursor and --limit or --fold-copies exclude one another: what they leave out would never be handed out"
+        )
+    if fields and not {"id", "uid"} & set(fields):
+        raise UsageError("with a cursor --fields needs id or uid: tombstones have nothing else")
 
 
 def _items(store: Store, which: Filter, after: int | None, newest: int) -> Iterator[ExportItem]:

@@ -28,9 +28,21 @@ def manifest(done: ExportResult, store: Store, config: Config) -> dict[str, Any]
     """
     sources = dict(sorted((source or "", count) for source, count in done.sources.items()))
     return {
-        "newsdesk": "manifest", "schema": SCHEMA, "at": format_utc(done.at), "database_id": done.cursor.database_id, "generation": int(done.cursor.generation),
-        "seq": done.cursor.seq, "since_seq": done.since, "query": dict(done.cursor.query), "fields": list(done.fields or FIELD_ORDER),
-        "file": done.path.name, "format": done.form, "sha256": done.sha256, "articles": done.articles, "tombstones": done.tombstones, "sources": sources,
+        "newsdesk": "manifest",
+        "schema": SCHEMA,
+        "at": format_utc(done.at),
+        "database_id": done.cursor.database_id,
+        "generation": int(done.cursor.generation),
+        "seq": done.cursor.seq,
+        "since_seq": done.since,
+        "query": dict(done.cursor.query),
+        "fields": list(done.fields or FIELD_ORDER),
+        "file": done.path.name,
+        "format": done.form,
+        "sha256": done.sha256,
+        "articles": done.articles,
+        "tombstones": done.tombstones,
+        "sources": sources,
         "gaps_open": [
             {"source": gap.source, "feed_url": gap.feed_url, "from_at": gap.from_at, "to_at": gap.to_at}
             for gap in store.gaps(states=("open",))
@@ -39,7 +51,7 @@ def manifest(done: ExportResult, store: Store, config: Config) -> dict[str, Any]
         "versions": {**_versions(), "sqlite": SQLITE_VERSION, "python": platform.python_version()},
         "extractors": store.extractors(),
         "configuration_sha256": configuration_hash(config),
-    }  # fmt: skip
+    }
 
 
 def _versions() -> Mapping[str, str]:

@@ -71,9 +71,19 @@ def print_status(
     print(f"disk      {_disk(disk)}")
     print(f"requests  {_requests(facts['request_stats'])}")
     rows = [
-        [r["source"], local_time(r["checked_at"]), local_time(r["changed_at"]), local_time(r["due_at"]), r["articles"], r["incomplete"], r["queued"], r["rejected"], r["last_error"] or ""]
+        [
+            r["source"],
+            local_time(r["checked_at"]),
+            local_time(r["changed_at"]),
+            local_time(r["due_at"]),
+            r["articles"],
+            r["incomplete"],
+            r["queued"],
+            r["rejected"],
+            r["last_error"] or "",
+        ]
         for r in facts["rows"]
-    ]  # fmt: skip
+    ]
     table(_COLUMNS, rows, report=True)
     for r in facts["rows"]:
         if r["verdicts"]:
@@ -203,12 +213,20 @@ def print_coverage(rows: Sequence[Mapping[str, Any]], by: str) -> None:
         columns,
         (
             [
-                r["source"], r[by], r["seen"], r["entries_new"], r["articles"], r["headline_only"], r["polls_ok"], r["polls_failed"],
-                format_duration(r["longest_blind_seconds"] // 60 * 60) if r["longest_blind_seconds"] >= 60 else "", r["gaps_open"] or "",
+                r["source"],
+                r[by],
+                r["seen"],
+                r["entries_new"],
+                r["articles"],
+                r["headline_only"],
+                r["polls_ok"],
+                r["polls_failed"],
+                format_duration(r["longest_blind_seconds"] // 60 * 60) if r["longest_blind_seconds"] >= 60 else "",
+                r["gaps_open"] or "",
             ]
             for r in rows
         ),
         caption="days are UTC; news: entries found · no news: polled, nothing found · partial: not polled for more than 6 h · not polled · gap: entries may have been missed",
-    )  # fmt: skip
+    )
     if not rows:
         message("nothing was watched in that time")

@@ -36,9 +36,20 @@ _PILES = re.compile(
 
 # Maximum characters of each field and of each item of a list; a real publisher's are far below.
 LIMITS = {
-    "title": 2_000, "subtitle": 2_000, "summary": 20_000, "section": 300, "image_caption": 5_000, "image_credit": 1_000, "agency": 200, "language": 20,
-    "published_raw": 300, "updated_raw": 300, "guid": 4_000, "authors": 300, "tags": 200,
-}  # fmt: skip
+    "title": 2_000,
+    "subtitle": 2_000,
+    "summary": 20_000,
+    "section": 300,
+    "image_caption": 5_000,
+    "image_credit": 1_000,
+    "agency": 200,
+    "language": 20,
+    "published_raw": 300,
+    "updated_raw": 300,
+    "guid": 4_000,
+    "authors": 300,
+    "tags": 200,
+}
 MOST_AUTHORS, MOST_TAGS = 100, 100
 MOST_LISTED = 4_000  # characters of all items together
 

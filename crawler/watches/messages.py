@@ -36,9 +36,16 @@ def of_watch(
     if len(hits) > LINES:
         lines.append(f"… and {len(hits) - LINES} more")
     return {
-        "newsdesk": "watch", "version": VERSION, "watch": name, "at": format_utc(now), "count": len(hits), "more": max(0, len(hits) - MOST),
-        "title": f"{name}: {summary}", "text": "\n".join(lines), "hits": rows,
-    }  # fmt: skip
+        "newsdesk": "watch",
+        "version": VERSION,
+        "watch": name,
+        "at": format_utc(now),
+        "count": len(hits),
+        "more": max(0, len(hits) - MOST),
+        "title": f"{name}: {summary}",
+        "text": "\n".join(lines),
+        "hits": rows,
+    }
 
 
 def _hit(hit: WatchHit, article: Article | None, edit: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -81,8 +88,14 @@ def of_health(new: Sequence[str], over: Sequence[str], now: datetime) -> dict[st
     if not new:
         title = f"newsdesk: {len(over)} problems are resolved" if len(over) != 1 else "newsdesk: 1 problem is resolved"
     return {
-        "newsdesk": "health", "version": VERSION, "at": format_utc(now), "title": title, "text": "\n".join([title, *lines]), "troubles": list(new), "over": list(over),
-    }  # fmt: skip
+        "newsdesk": "health",
+        "version": VERSION,
+        "at": format_utc(now),
+        "title": title,
+        "text": "\n".join([title, *lines]),
+        "troubles": list(new),
+        "over": list(over),
+    }
 
 
 def message_of(store: Store, watch: Watch, found: Sequence[WatchHit], now: datetime) -> dict[str, Any]:

@@ -129,9 +129,13 @@ def _run(command: str, body: str, uid: str, named: str) -> None:
     with tempfile.TemporaryFile() as said:  # not a pipe: a child process that is left behind would keep it open
         try:
             process = subprocess.Popen(
-                shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True,
+                shlex.split(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
                 env={**os.environ, "NEWSDESK_MESSAGE": uid, "NEWSDESK_TEXT": text.replace("\0", "")},
-            )  # fmt: skip
+            )
         except (OSError, ValueError) as error:
             raise DeliveryError(f"{named}: {getattr(error, 'strerror', None) or error}") from error
         try:

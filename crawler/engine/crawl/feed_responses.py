@@ -118,17 +118,32 @@ class FeedPoller:
         check, counts = await self.frontier.complete_feed(task, decide, log_entry(task, response, ""), throttle)
         ms = round((time.monotonic() - task.started) * 1000)
         log.info(
-            "%s: %s%s", feed.url, check.outcome, f" ({check.error})" if check.error else f", {counts.new} new" if check.outcome == "changed" else "",
+            "%s: %s%s",
+            feed.url,
+            check.outcome,
+            f" ({check.error})" if check.error else f", {counts.new} new" if check.outcome == "changed" else "",
             extra={
-                "event": "poll", "source": feed.source, "url": feed.url, "outcome": check.outcome, "status": answer.status, "new": counts.new,
-                "listed": check.window_size, "known": check.entries_known, "ms": ms, "due_at": check.due_at, "error": check.error,
+                "event": "poll",
+                "source": feed.source,
+                "url": feed.url,
+                "outcome": check.outcome,
+                "status": answer.status,
+                "new": counts.new,
+                "listed": check.window_size,
+                "known": check.entries_known,
+                "ms": ms,
+                "due_at": check.due_at,
+                "error": check.error,
             },
-        )  # fmt: skip
+        )
         if check.gap is not None:
             log.warning(
                 "%s: no entry in common with the last poll: entries between %s and %s may have been missed and are searched for (`newsdesk gaps`)",
-                feed.url, check.gap.from_at, check.gap.to_at, extra={"event": "gap", "source": feed.source, "url": feed.url},
-            )  # fmt: skip
+                feed.url,
+                check.gap.from_at,
+                check.gap.to_at,
+                extra={"event": "gap", "source": feed.source, "url": feed.url},
+            )
 
     def _decide(self, task: FeedTask, answer: PollResponse, writer: Writer) -> FeedCheck:
         """Look up which entries are known, then decide. Runs in the writer's thread."""
@@ -212,10 +227,15 @@ def log_entry(task: FetchTask, response: Response | None, outcome: str) -> Fetch
     """The row for the `fetches` table."""
     url = response.url if response is not None else task.url
     return FetchLogEntry(
-        at=task.at, url=url, host=host_of(url), status=response.status if response is not None else None, outcome=outcome,
-        bytes=response.meta.get("wire_bytes", len(response.body)) if response is not None else 0, ms=round((time.monotonic() - task.started) * 1000),
+        at=task.at,
+        url=url,
+        host=host_of(url),
+        status=response.status if response is not None else None,
+        outcome=outcome,
+        bytes=response.meta.get("wire_bytes", len(response.body)) if response is not None else 0,
+        ms=round((time.monotonic() - task.started) * 1000),
         conditional=bool(task.validators),
-    )  # fmt: skip
+    )
 
 
 def apply_source_patterns(parsed: ParsedFeed, source: Source | None) -> ParsedFeed:

@@ -20,10 +20,18 @@ def page_response(task: ArticleTask, response: Response) -> PageResponse:
         for value in values
     )
     return PageResponse(
-        entry=task.entry, requested_url=task.url, url=response.url, redirects=tuple(response.meta.get("redirect_urls", ()))[1:],
-        at=task.at, answered_at=task.now, conditional=bool(task.validators), status=response.status, headers=headers,
-        body=response.body, gzipped=GZIPPED in response.flags,
-    )  # fmt: skip
+        entry=task.entry,
+        requested_url=task.url,
+        url=response.url,
+        redirects=tuple(response.meta.get("redirect_urls", ()))[1:],
+        at=task.at,
+        answered_at=task.now,
+        conditional=bool(task.validators),
+        status=response.status,
+        headers=headers,
+        body=response.body,
+        gzipped=GZIPPED in response.flags,
+    )
 
 
 def page_failure(

@@ -59,9 +59,7 @@ def run(
         StorageError: the file is locked or cannot be written.
     """
     settings = own_settings(config)
-    logging.getLogger("scrapy").setLevel(logging.ERROR)
-    logging.getLogger("twisted").setLevel(logging.CRITICAL)
-    logging.getLogger("py.warnings").setLevel(logging.ERROR)
+    _limit_logging()
     with contextlib.ExitStack() as stack:
         stopping = shutdown or stack.enter_context(ShutdownSignals())
         live = CrawlSession.open(config, plan, command=command, observer=observer, reload=reload)
@@ -81,3 +79,10 @@ def run(
         if process.bootstrap_failed and code is None:
             code = FAILED
         return RunResult(run=live.finish(code), entries=live.plan.entries)
+
+
+def _limit_logging() -> None:
+    """Hide what Scrapy, Twisted and Python's warnings log below an error."""
+    logging.getLogger("scrapy").setLevel(logging.ERROR)
+    logging.getLogger("twisted").setLevel(logging.CRITICAL)
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)

@@ -119,8 +119,15 @@ class BadCertificate(Exception):  # noqa: N818 - named for what was met
 
 
 # OpenSSL's error codes for a certificate chain (x509_vfy.h).
-_FAULTS = {9: "is not valid yet", 10: "has expired", 18: "is self-signed", 19: "is signed by an authority that nobody here knows", 20: "is signed by an authority that nobody here knows",
-           21: "is sent without the one that signed it", 23: "was revoked"}  # fmt: skip
+_FAULTS = {
+    9: "is not valid yet",
+    10: "has expired",
+    18: "is self-signed",
+    19: "is signed by an authority that nobody here knows",
+    20: "is signed by an authority that nobody here knows",
+    21: "is sent without the one that signed it",
+    23: "was revoked",
+}
 
 
 @implementer(IPolicyForHTTPS)

@@ -173,8 +173,12 @@ class RobotsMiddleware:
         else:
             try:
                 rules = await self._pool.run(
-                    worker.read_robots, body, self.agent, source=host_of(response.url), seconds=self._pool.seconds_for(body)
-                )  # fmt: skip
+                    worker.read_robots,
+                    body,
+                    self.agent,
+                    source=host_of(response.url),
+                    seconds=self._pool.seconds_for(body),
+                )
             except PageFailed as error:
                 return RobotsCacheEntry(until=now + RETRY_HOURS * hour, deferred=f"robots.txt cannot be read: {error}")
         until = now + CACHE_HOURS * hour

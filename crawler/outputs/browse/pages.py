@@ -11,6 +11,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from markupsafe import Markup
+
 from crawler.articles.bounded_diff import Budget
 from crawler.articles.near_duplicates import containment, shingles
 from crawler.config.value_types import format_duration
@@ -248,49 +250,60 @@ def source(store: Store, name: str, now: datetime) -> dict[str, Any] | None:
     began = min([*days, *counts], default="")
     calendar = [day for day in _calendar(now, DAYS) if day >= began]
     calendar = calendar if len(calendar) > 13 else _calendar(now, 14)
-    found = [days.get(day) for day in calendar]
     lags: dict[str, list[float]] = defaultdict(list)
     for day, lag in store.publication_lag(name, now, DAYS):
         lags[day].append(lag / 60)
     every = [lag for values in lags.values() for lag in values]
     return {
         "row": row,
-        "articles": charts.bars(
-            [
-                charts.Bar(
-                    label=day,
-                    value=counts.get(day, 0),
-                    note="" if d else ", not polled",
-                    unpolled=bool(days) and day >= min(days) and (d is None or not d["polls_ok"]),
-                )
-                for day, d in zip(calendar, found, strict=True)
-            ],
-            label=f"Articles of {row['name']} a day",
-            unit="articles",
-        ),
-        "lag": charts.bars(
-            [charts.Bar(label=day, value=round(median(lags[day]), 1) if lags[day] else 0) for day in calendar],
-            label=f"Minutes from publication until an article of {row['name']} was here, median a day",
-            unit="minutes",
-        )
-        if every
-        else None,
+        "articles": _plot_articles(row["name"], calendar, counts, days),
+        "lag": _plot_lags(row["name"], calendar, lags) if every else None,
         "lag_median": format_duration(round(median(every) * 60)) if every else None,
-        "errors": charts.bars(
-            [
-                charts.Bar(label=day, value=d["polls_failed"] if d else 0)
-                for day, d in zip(calendar, found, strict=True)
-            ],
-            label=f"Polls of {row['name']} that failed, a day",
-            unit="failed polls",
-        )
-        if any(d and d["polls_failed"] for d in found)
-        else None,
+        "errors": _plot_errors(row["name"], calendar, days),
         "fills": _percents(store.field_completeness(now, WEEKS, name).get(name, {})),
         "feeds": store.feeds(name),
         "gaps": store.gaps(sources=(name,))[:20],
         "days": DAYS,
     }
+
+
+def _plot_articles(
+    name: str, calendar: Sequence[str], counts: Mapping[str, int], days: Mapping[str, Mapping[str, Any]]
+) -> Markup:
+    polled = {day for day, values in days.items() if values["polls_ok"]}
+    return charts.bars(
+        [
+            charts.Bar(
+                label=day,
+                value=counts.get(day, 0),
+                note="" if days.get(day) else ", not polled",
+                unpolled=bool(days) and day >= min(days) and day not in polled,
+            )
+            for day in calendar
+        ],
+        label=f"Articles of {name} a day",
+        unit="articles",
+    )
+
+
+def _plot_lags(name: str, calendar: Sequence[str], lags: Mapping[str, list[float]]) -> Markup:
+    return charts.bars(
+        [charts.Bar(label=day, value=round(median(lags[day]), 1) if lags.get(day) else 0) for day in calendar],
+        label=f"Minutes from publication until an article of {name} was here, median a day",
+        unit="minutes",
+    )
+
+
+def _plot_errors(name: str, calendar: Sequence[str], days: Mapping[str, Mapping[str, Any]]) -> Markup | None:
+    """Plot the failed polls of each day; None if there are none."""
+    failed = [days[day]["polls_failed"] if day in days else 0 for day in calendar]
+    if not any(failed):
+        return None
+    return charts.bars(
+        [charts.Bar(label=day, value=count) for day, count in zip(calendar, failed, strict=True)],
+        label=f"Polls of {name} that failed, a day",
+        unit="failed polls",
+    )
 
 
 def _percents(shares: Mapping[str, float]) -> list[tuple[str, int]]:
