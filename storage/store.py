@@ -271,7 +271,8 @@ class Store:
         with connection.translate_errors(self.path):
             return sum(
                 self.db.conn.execute(
-                    "SELECT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :key) OR EXISTS (SELECT 1 FROM entries WHERE url_key = :key)",
+                    "SELECT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :key) "
+                    "  OR EXISTS (SELECT 1 FROM entries WHERE url_key = :key)",
                     {"key": key},
                 ).fetchone()[0]
                 for key in keys

@@ -207,7 +207,11 @@ class Writer(Store):
         with self.transaction():
             count = int(self.db.conn.execute("SELECT count(*) FROM articles WHERE source = ?", (old,)).fetchone()[0])
             self.db.conn.execute(
-                "INSERT INTO changes (article_id, at, op) SELECT id, ?, 'regrouped' FROM articles WHERE source = ? ORDER BY id",
+                "INSERT INTO changes (article_id, at, op) "
+                "SELECT id, ?, 'regrouped' "
+                "FROM articles "
+                "WHERE source = ? "
+                "ORDER BY id",
                 (format_utc(now), old),
             )
             for table in ("articles", "entries", "feeds", "gaps", "backfill_steps"):
@@ -218,7 +222,9 @@ class Writer(Store):
             )
             self.db.conn.execute("UPDATE sources SET id = ? WHERE id = ?", (new, old))
             self.db.conn.execute(
-                "UPDATE OR IGNORE article_urls SET url_key = replace(url_key, ?, ?) WHERE kind = 'id' AND url_key LIKE ?",
+                "UPDATE OR IGNORE article_urls "
+                "SET url_key = replace(url_key, ?, ?) "
+                "WHERE kind = 'id' AND url_key LIKE ?",
                 (f"id:{old}/", f"id:{new}/", f"id:{old}/%"),
             )
         return count
@@ -237,7 +243,9 @@ class Writer(Store):
         names = ("feeds", "entries_new", "articles_new", "revised", "copies", "rejected", "failed")
         with self.transaction():
             self.db.conn.execute(
-                f"UPDATE crawl_runs SET finished_at = ?, exit_code = ?, {', '.join(f'{n} = ?' for n in names)} WHERE id = ?",
+                "UPDATE crawl_runs "
+                f"SET finished_at = ?, exit_code = ?, {', '.join(f'{n} = ?' for n in names)} "
+                "WHERE id = ?",
                 (run.finished_at, run.exit_code, *(run.total(n) for n in names), run.id),
             )
 
@@ -249,7 +257,9 @@ class Writer(Store):
     def insert_fetches(self, fetches: Iterable[FetchLogEntry]) -> None:
         """Insert rows into the request log, inside a transaction of the caller."""
         self.db.conn.executemany(
-            "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome, entries_listed, entries_known) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO fetches "
+            "  (at, url, host, status, bytes, ms, conditional, outcome, entries_listed, entries_known) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     format_utc(f.at),

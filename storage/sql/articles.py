@@ -63,7 +63,9 @@ def _touch(db: Any, article_id: int, at: str) -> None:
     """Record that the page still shows the stored version."""
     db.conn.execute("UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id))
     db.conn.execute(
-        "UPDATE revisions SET last_same_at = ? WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)",
+        "UPDATE revisions "
+        "SET last_same_at = ? "
+        "WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)",
         (at, article_id, article_id),
     )
 
@@ -174,11 +176,14 @@ def _add_revision(
     words: tuple[int, int] = (0, 0),
 ) -> None:
     db.conn.execute(
-        "INSERT INTO revisions (article_id, number, title, subtitle, authors, text, published_at, modified_at, content_hash, seen_at, last_same_at, silent, "
-        "cause, words_added, words_removed, extractor, warc_file, warc_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO revisions (article_id, number, title, subtitle, authors, text, published_at, "
+        "  modified_at, content_hash, seen_at, last_same_at, silent, cause, words_added, words_removed, "
+        "  extractor, warc_file, warc_offset) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            article_id, number, version.title, version.subtitle, json_list(version.authors), version.text, version.published_at,
-            version.modified_at, version.content_hash, seen_at, last_same_at, int(silent), cause, *words, version.extractor, version.warc_file, version.warc_offset,
+            article_id, number, version.title, version.subtitle, json_list(version.authors), version.text,
+            version.published_at, version.modified_at, version.content_hash, seen_at, last_same_at, int(silent),
+            cause, *words, version.extractor, version.warc_file, version.warc_offset,
         ),
     )  # fmt: skip
 
@@ -232,7 +237,9 @@ def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
     """Remove the references to raw pages in deleted files."""
     for table in ("articles", "revisions"):
         db.conn.execute(
-            f"UPDATE {table} SET warc_file = NULL, warc_offset = NULL WHERE warc_file IN (SELECT value FROM json_each(?))",
+            f"UPDATE {table} "
+            "SET warc_file = NULL, warc_offset = NULL "
+            "WHERE warc_file IN (SELECT value FROM json_each(?))",
             (json.dumps(list(files)),),
         )
 
@@ -273,7 +280,10 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Arti
         stored.revision > 1 and new.revision == stored.revision
     ):  # a fuller view of the newest version, not a new version
         db.conn.execute(
-            "UPDATE revisions SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ?, warc_file = ?, warc_offset = ? WHERE article_id = ? AND number = ?",
+            "UPDATE revisions "
+            "SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ?, "
+            "  warc_file = ?, warc_offset = ? "
+            "WHERE article_id = ? AND number = ?",
             (
                 new.title,
                 new.subtitle,
@@ -313,8 +323,11 @@ def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: s
     for address in addresses:
         # The first row for a key stays, but an address known only from a canonical link is replaced by a fetched one.
         db.conn.execute(
-            "INSERT INTO article_urls (url_key, url, article_id, kind, first_seen_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (url_key) DO UPDATE SET "
-            "article_id = excluded.article_id, kind = excluded.kind, url = excluded.url WHERE article_urls.kind = 'canonical' AND excluded.kind IN ('requested', 'final', 'amp')",
+            "INSERT INTO article_urls (url_key, url, article_id, kind, first_seen_at) "
+            "VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (url_key) DO UPDATE SET article_id = excluded.article_id, kind = excluded.kind, "
+            "  url = excluded.url "
+            "WHERE article_urls.kind = 'canonical' AND excluded.kind IN ('requested', 'final', 'amp')",
             (address.url_key, address.url, article_id, address.kind, at),
         )
 
@@ -333,14 +346,20 @@ def _complete_entries(db: Any, verdict: Verdict, article_id: int | None) -> None
     not_before = format_utc_ceil(verdict.not_before) if verdict.not_before else None
     for entry_id in verdict.entry_ids:
         db.conn.execute(
-            "UPDATE entries SET state = ?, reason = ?, verdict = ?, attempts = CASE WHEN verdict = ? THEN attempts + 1 ELSE 1 END, retry_at = ?, not_before = ?, leased_until = NULL, "
-            "content = CASE WHEN ? = 'rejected' THEN NULL ELSE content END, article_id = coalesce(?, article_id) WHERE id = ?",
+            "UPDATE entries "
+            "SET state = ?, reason = ?, verdict = ?, "
+            "  attempts = CASE WHEN verdict = ? THEN attempts + 1 ELSE 1 END, retry_at = ?, not_before = ?, "
+            "  leased_until = NULL, content = CASE WHEN ? = 'rejected' THEN NULL ELSE content END, "
+            "  article_id = coalesce(?, article_id) "
+            "WHERE id = ?",
             (state, verdict.reason, verdict.outcome, verdict.outcome, retry, not_before, state, article_id, entry_id),
         )
     if article_id is not None and state == "fetched":
         keys = json.dumps([a.url_key for a in verdict.addresses if a.kind != "canonical"])
         db.conn.execute(
-            "UPDATE entries SET state = 'fetched', reason = 'already stored', verdict = ?, article_id = ? WHERE state = 'pending' AND article_id IS NULL AND url_key IN (SELECT value FROM json_each(?))",
+            "UPDATE entries "
+            "SET state = 'fetched', reason = 'already stored', verdict = ?, article_id = ? "
+            "WHERE state = 'pending' AND article_id IS NULL AND url_key IN (SELECT value FROM json_each(?))",
             (verdict.outcome, article_id, keys),
         )
 

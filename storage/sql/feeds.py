@@ -80,8 +80,12 @@ def sync_sources(db: Any, sources: Iterable[SourceRow], hosts: dict[str, str], n
         if s.id in chosen_by and chosen_by[s.id] != (json_list(s.tags), s.country or None):
             _regroup(db, s.id, now)
         db.conn.execute(
-            "INSERT INTO sources (id, name, url, language, country, tags, enabled) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-            "name = excluded.name, url = excluded.url, language = excluded.language, country = excluded.country, tags = excluded.tags, enabled = excluded.enabled",
+            "INSERT INTO sources (id, name, url, language, country, tags, enabled) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE "
+            "SET name = excluded.name, url = excluded.url, "
+            "  language = excluded.language, country = excluded.country, tags = excluded.tags, "
+            "  enabled = excluded.enabled",
             (s.id, s.name, s.url or None, s.language or None, s.country or None, json_list(s.tags), int(s.enabled)),
         )
         for kind, url in s.feed_urls:
@@ -118,7 +122,9 @@ def _adopt(db: Any, url: str, source: str, *, revived: bool) -> None:
         db.conn.execute("UPDATE feeds SET etag = NULL, last_modified = NULL, body_hash = NULL WHERE url = ?", (url,))
     db.conn.execute("UPDATE feeds SET source = ? WHERE parent_url = ? AND source IS NOT ?", (source, url, source))
     db.conn.execute(
-        "UPDATE entries SET source = ? WHERE source IS NOT ? AND feed_url IN (SELECT url FROM feeds WHERE url = ? OR parent_url = ?)",
+        "UPDATE entries "
+        "SET source = ? "
+        "WHERE source IS NOT ? AND feed_url IN (SELECT url FROM feeds WHERE url = ? OR parent_url = ?)",
         (source, source, url, url),
     )
 
@@ -126,11 +132,49 @@ def _adopt(db: Any, url: str, source: str, *, revived: bool) -> None:
 def feeds_to_replace(db: Any, *, now: datetime, day: timedelta) -> list[Feed]:
     """Feeds that failed for a day, or are gone, and whose replacement was not searched since."""
     rows = db.conn.execute(
-        f"SELECT {feed_columns('f')} FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.parent_url IS NULL AND f.state <> 'disabled' "
-        "AND (f.state = 'gone' OR f.failing_since <= :since) AND (f.replacement_searched_at IS NULL OR f.replacement_searched_at <= :since) ORDER BY f.replacement_searched_at LIMIT 3",
+        f"SELECT {feed_columns('f')} "
+        "FROM feeds f "
+        "JOIN sources s ON s.id = f.source "
+        "WHERE s.enabled = 1 "
+        "  AND f.parent_url IS NULL "
+        "  AND f.state <> 'disabled' "
+        "  AND (f.state = 'gone' OR f.failing_since <= :since) "
+        "  AND (f.replacement_searched_at IS NULL OR f.replacement_searched_at <= :since) "
+        "ORDER BY f.replacement_searched_at "
+        "LIMIT 3",
         {"since": format_utc(now - day)},
     ).fetchall()
     return [feed_from_row(row) for row in rows]
+
+
+def _success(check: FeedCheck, at: str, *, changed: bool) -> dict[str, Any]:
+    """The columns that a successful poll sets; those that it does not know stay."""
+    known = {
+        "kind": check.kind,
+        "interval_seconds": check.interval_seconds,
+        "body_hash": check.body_hash,
+        "window_size": check.window_size,
+        "requested_interval": check.requested_interval,
+        "entries_known": check.entries_known,
+        "last_body_at": format_utc_ceil(check.last_body_at) if check.last_body_at else None,
+        "changed_at": at if changed else None,
+    }
+    values: dict[str, Any] = {
+        "final_url": check.final_url,
+        "etag": check.etag,
+        "last_modified": check.last_modified,
+        "failures": 0,
+        "failing_since": None,
+        "not_found_count": 0,
+        "not_found_since": None,
+        "last_success_at": at,
+        "rate_model": check.rate_model,
+        "replacement": None,
+        **{name: value for name, value in known.items() if value is not None},
+    }
+    if check.window_size is not None:
+        values.update(archive_url=check.archive_url, skip_schedule=check.skip_schedule)
+    return values
 
 
 def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
@@ -147,12 +191,15 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
             )
         if check.children:
             db.conn.execute(
-                "UPDATE feeds SET state = 'disabled' WHERE parent_url = ? AND url NOT IN (SELECT value FROM json_each(?))",
+                "UPDATE feeds "
+                "SET state = 'disabled' "
+                "WHERE parent_url = ? AND url NOT IN (SELECT value FROM json_each(?))",
                 (check.feed_url, json.dumps(check.children)),
             )
             # An index may name other sitemaps each time: one that was never polled has no data to lose.
             db.conn.execute(
-                "DELETE FROM feeds WHERE parent_url = ? AND state = 'disabled' AND checked_at IS NULL AND leased_until IS NULL",
+                "DELETE FROM feeds "
+                "WHERE parent_url = ? AND state = 'disabled' AND checked_at IS NULL AND leased_until IS NULL",
                 (check.feed_url,),
             )
     failed = check.outcome in {"failed", "gone"}
@@ -161,24 +208,21 @@ def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
         for reason, number in counts.refused.items():
             count_rejected(db, source, at, reason, number)
     values: dict[str, Any] = {
-        "leased_until": None, "checked_at": at, "due_at": format_utc_ceil(check.due_at) if check.due_at else None, "last_error": check.error, "validators_unreliable": int(check.validators_unreliable),
-        "not_before": format_utc_ceil(check.not_before) if check.not_before else None, "effective_url": check.move.effective_url, "moved_to": check.move.to,
-        "moved_since": check.move.since, "moved_polls": check.move.polls,
-    }  # fmt: skip
+        "leased_until": None,
+        "checked_at": at,
+        "due_at": format_utc_ceil(check.due_at) if check.due_at else None,
+        "last_error": check.error,
+        "validators_unreliable": int(check.validators_unreliable),
+        "not_before": format_utc_ceil(check.not_before) if check.not_before else None,
+        "effective_url": check.move.effective_url,
+        "moved_to": check.move.to,
+        "moved_since": check.move.since,
+        "moved_polls": check.move.polls,
+    }
     if failed:
         values["state"] = "gone" if check.outcome == "gone" else "active"
     else:
-        values.update(
-            final_url=check.final_url, etag=check.etag, last_modified=check.last_modified, failures=0, failing_since=None, not_found_count=0, not_found_since=None, last_success_at=at,
-            rate_model=check.rate_model, replacement=None,
-        )  # fmt: skip
-        kept = {
-            "kind": check.kind, "interval_seconds": check.interval_seconds, "body_hash": check.body_hash, "window_size": check.window_size,
-            "requested_interval": check.requested_interval, "entries_known": check.entries_known, "last_body_at": format_utc_ceil(check.last_body_at) if check.last_body_at else None, "changed_at": at if counts.new else None,
-        }  # fmt: skip
-        values.update({name: value for name, value in kept.items() if value is not None})
-        if check.window_size is not None:
-            values.update(archive_url=check.archive_url, skip_schedule=check.skip_schedule)
+        values.update(_success(check, at, changed=bool(counts.new)))
     assignments = ", ".join(f"{name} = :{name}" for name in values)
     if not failed:
         assignments += ", first_success_at = coalesce(first_success_at, :checked_at)"

@@ -64,7 +64,13 @@ def articles_with_text(db: Any, source: str | None, content_hash: str) -> list[A
 def articles_with_raw_page(db: Any, sources: Sequence[str], after: int, limit: int) -> list[Article]:
     """Articles with a stored raw page, by id, after an id."""
     rows = db.conn.execute(
-        f"SELECT {COLUMNS} FROM articles a WHERE a.warc_file IS NOT NULL AND a.id > :after AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) ORDER BY a.id LIMIT :limit",
+        f"SELECT {COLUMNS} "
+        "FROM articles a "
+        "WHERE a.warc_file IS NOT NULL "
+        "  AND a.id > :after "
+        "  AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) "
+        "ORDER BY a.id "
+        "LIMIT :limit",
         {"after": after, "any": not sources, "sources": json.dumps(list(sources)), "limit": limit},
     )
     return [article_from_row(row) for row in rows]
