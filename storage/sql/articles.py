@@ -233,6 +233,12 @@ def reprocess(
     change(db, article_id, format_utc(at), "reprocessed")
 
 
+def set_extractor(db: Any, article_id: int, extractor: str, now: datetime) -> None:
+    """Set the extractor of an article whose record did not change."""
+    db.conn.execute("UPDATE articles SET extractor = ? WHERE id = ?", (extractor, article_id))
+    change(db, article_id, format_utc(now), "reprocessed")
+
+
 def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
     """Remove the references to raw pages in deleted files."""
     for table in ("articles", "revisions"):
@@ -242,6 +248,19 @@ def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
             "WHERE warc_file IN (SELECT value FROM json_each(?))",
             (json.dumps(list(files)),),
         )
+
+
+# The fields of an article that a new view of its page does not change.
+_KEPT = (
+    "uid",
+    "story_id",
+    "duplicate_of",
+    "first_seen_at",
+    "source",
+    "recheck_at",
+    "vanished_at",
+    "vanished_reason",
+)
 
 
 def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Article | None = None) -> None:
@@ -254,19 +273,7 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Arti
         last_same_at=None,
         revision=article.revision if article.revision > 1 else stored.revision,
     )
-    row = _values(
-        new,
-        skip=(
-            "uid",
-            "story_id",
-            "duplicate_of",
-            "first_seen_at",
-            "source",
-            "recheck_at",
-            "vanished_at",
-            "vanished_reason",
-        ),
-    )
+    row = _values(new, skip=_KEPT)
     assignments = ", ".join(f"{name} = :{name}" for name in row)
     db.conn.execute(
         f"UPDATE articles SET {assignments}, recheck_leased_until = NULL WHERE id = :id", {**row, "id": article_id}
@@ -276,29 +283,32 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Arti
             "UPDATE articles SET story_id = ?, duplicate_of = ? WHERE id = ?",
             (article.story_id, article.duplicate_of, article_id),
         )
-    if (
-        stored.revision > 1 and new.revision == stored.revision
-    ):  # a fuller view of the newest version, not a new version
-        db.conn.execute(
-            "UPDATE revisions "
-            "SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ?, "
-            "  warc_file = ?, warc_offset = ? "
-            "WHERE article_id = ? AND number = ?",
-            (
-                new.title,
-                new.subtitle,
-                json_list(new.authors),
-                new.text,
-                new.content_hash,
-                new.extractor,
-                new.warc_file,
-                new.warc_offset,
-                article_id,
-                stored.revision,
-            ),
-        )
+    if stored.revision > 1 and new.revision == stored.revision:
+        _overwrite_revision(db, article_id, new)
     unindex(db, article_id, stored)
     index(db, article_id, new)
+
+
+def _overwrite_revision(db: Any, article_id: int, article: Article) -> None:
+    """Overwrite the newest version of an edited article by a fuller view of it, which is no new version."""
+    db.conn.execute(
+        "UPDATE revisions "
+        "SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ?, "
+        "  warc_file = ?, warc_offset = ? "
+        "WHERE article_id = ? AND number = ?",
+        (
+            article.title,
+            article.subtitle,
+            json_list(article.authors),
+            article.text,
+            article.content_hash,
+            article.extractor,
+            article.warc_file,
+            article.warc_offset,
+            article_id,
+            article.revision,
+        ),
+    )
 
 
 def rebuild_index(db: Any) -> int:

@@ -30,6 +30,11 @@ def add_steps(db: Any, steps: Sequence[BackfillStep]) -> int:
     return int(db.conn.total_changes - before)
 
 
+def has_pending(db: Any) -> bool:
+    """Whether a step is pending."""
+    return db.conn.execute("SELECT 1 FROM backfill_steps WHERE state = 'pending' LIMIT 1").fetchone() is not None
+
+
 def lease_steps(
     db: Any, *, now: datetime, limit: int, sources: Sequence[str] | None, backfill: bool, per_host: int
 ) -> list[BackfillStep]:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.records import FeedCheck, FeedEntry, FoundBy, format_utc, json_list
+from storage.sql.rows import dicts
 
 MAX_UNLINKED = 2_000  # the most entries without an address stored for one feed; with an address there is no limit
 NO_URL = "the feed gives no address for it"
@@ -193,6 +194,27 @@ def insert_entry(
         ),
     )  # fmt: skip
     return int(added.rowcount)
+
+
+def entry(db: Any, entry_id: int) -> dict[str, Any] | None:
+    """An entry's row."""
+    found = dicts(db, "SELECT * FROM entries WHERE id = ?", (entry_id,))
+    return found[0] if found else None
+
+
+def backfill_keys(db: Any) -> list[str]:
+    """The url keys of entries found by backfills."""
+    rows = db.conn.execute("SELECT DISTINCT url_key FROM entries WHERE backfill = 1 AND url_key <> ''")
+    return [row[0] for row in rows]
+
+
+def count_known(db: Any, keys: Sequence[str]) -> int:
+    """How many of these url keys are stored as articles or entries."""
+    sql = (
+        "SELECT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :key) "
+        "  OR EXISTS (SELECT 1 FROM entries WHERE url_key = :key)"
+    )
+    return sum(db.conn.execute(sql, {"key": key}).fetchone()[0] for key in keys)
 
 
 def was_pruned(db: Any, url_key: str) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from storage.records import Feed, FeedCheck, format_utc, format_utc_ceil, json_list
+from storage.records import Feed, FeedCheck, format_utc, format_utc_ceil, json_list, parse_utc
 from storage.sql.entries import CheckCounts, upsert_entries
 from storage.sql.feed_rows import feed_columns, feed_from_row
 from storage.sql.source_days import count_rejected, watch_day
@@ -53,7 +53,7 @@ class SourceRow(Protocol):
         """(kind, address) of each feed."""
 
 
-def _regroup(db: Any, source: str, now: str) -> None:
+def regroup(db: Any, source: str, now: str) -> None:
     """Log a change for each article of a source, as it may match other filters now.
 
     A cursor with --tag or --country reads them.
@@ -78,7 +78,7 @@ def sync_sources(db: Any, sources: Iterable[SourceRow], hosts: dict[str, str], n
     for s in sources:
         ids.append(s.id)
         if s.id in chosen_by and chosen_by[s.id] != (json_list(s.tags), s.country or None):
-            _regroup(db, s.id, now)
+            regroup(db, s.id, now)
         db.conn.execute(
             "INSERT INTO sources (id, name, url, language, country, tags, enabled) "
             "VALUES (?, ?, ?, ?, ?, ?, ?) "
@@ -126,6 +126,24 @@ def _adopt(db: Any, url: str, source: str, *, revived: bool) -> None:
         "SET source = ? "
         "WHERE source IS NOT ? AND feed_url IN (SELECT url FROM feeds WHERE url = ? OR parent_url = ?)",
         (source, source, url, url),
+    )
+
+
+def last_poll_at(db: Any) -> datetime | None:
+    """When a feed was last polled, by the clock of that time."""
+    found = db.conn.execute("SELECT max(checked_at) FROM feeds").fetchone()[0]
+    return parse_utc(found) if found else None
+
+
+def set_archive(db: Any, url: str, archive_url: str, kind: str) -> None:
+    """Set the address that lists a feed's older entries."""
+    db.conn.execute("UPDATE feeds SET archive_url = ?, kind = ? WHERE url = ?", (archive_url, kind, url))
+
+
+def set_replacement(db: Any, url: str, line: str | None, now: datetime) -> None:
+    """Store the suggested replacement line for the source list; None if nothing was found."""
+    db.conn.execute(
+        "UPDATE feeds SET replacement = ?, replacement_searched_at = ? WHERE url = ?", (line, format_utc(now), url)
     )
 
 
@@ -177,31 +195,34 @@ def _success(check: FeedCheck, at: str, *, changed: bool) -> dict[str, Any]:
     return values
 
 
+def _store_children(db: Any, check: FeedCheck, source: str | None) -> None:
+    """Store the child sitemaps of an index, and disable those that it no longer names."""
+    for url in check.children:
+        db.conn.execute(
+            "INSERT INTO feeds (url, source, kind, host, parent_url) VALUES (?, ?, 'sitemap', ?, ?) "
+            "ON CONFLICT (url) DO UPDATE SET state = CASE state WHEN 'disabled' THEN 'active' ELSE state END",
+            (url, source, urlsplit(url).hostname or "", check.feed_url),
+        )
+    if check.children:
+        db.conn.execute(
+            "UPDATE feeds SET state = 'disabled' WHERE parent_url = ? AND url NOT IN (SELECT value FROM json_each(?))",
+            (check.feed_url, json.dumps(check.children)),
+        )
+        # An index may name other sitemaps each time: one that was never polled has no data to lose.
+        db.conn.execute(
+            "DELETE FROM feeds "
+            "WHERE parent_url = ? AND state = 'disabled' AND checked_at IS NULL AND leased_until IS NULL",
+            (check.feed_url,),
+        )
+
+
 def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
     """Write the result of a poll: the feed's row, its new and changed entries, its child sitemaps."""
     counts = CheckCounts()
     at = format_utc(check.at)
     if check.outcome == "changed":
         counts = upsert_entries(db, check, source)
-        for url in check.children:
-            db.conn.execute(
-                "INSERT INTO feeds (url, source, kind, host, parent_url) VALUES (?, ?, 'sitemap', ?, ?) "
-                "ON CONFLICT (url) DO UPDATE SET state = CASE state WHEN 'disabled' THEN 'active' ELSE state END",
-                (url, source, urlsplit(url).hostname or "", check.feed_url),
-            )
-        if check.children:
-            db.conn.execute(
-                "UPDATE feeds "
-                "SET state = 'disabled' "
-                "WHERE parent_url = ? AND url NOT IN (SELECT value FROM json_each(?))",
-                (check.feed_url, json.dumps(check.children)),
-            )
-            # An index may name other sitemaps each time: one that was never polled has no data to lose.
-            db.conn.execute(
-                "DELETE FROM feeds "
-                "WHERE parent_url = ? AND state = 'disabled' AND checked_at IS NULL AND leased_until IS NULL",
-                (check.feed_url,),
-            )
+        _store_children(db, check, source)
     failed = check.outcome in {"failed", "gone"}
     if source:
         watch_day(db, source, check.at, ok=not failed, new=counts.new)

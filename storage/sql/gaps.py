@@ -129,20 +129,7 @@ def apply_step(db: Any, step: BackfillStep, found: BackfillResult, *, now: datet
     if found.error is not None:
         state = "failed" if found.permanent or step.attempts + 1 >= RETRIES else "pending"
         later = format_utc_ceil(found.retry_at) if found.retry_at else None
-    repeated = (
-        found.page_hash is not None
-        and db.conn.execute(
-            "SELECT 1 FROM backfill_steps "
-            "WHERE source = ? "
-            "  AND gap_id IS ? "
-            "  AND since = ? "
-            "  AND until = ? "
-            "  AND feed_url = ? "
-            "  AND page_hash = ? "
-            "  AND id <> ?",
-            (step.source, step.gap_id, step.since, step.until, step.feed_url, found.page_hash, step.id),
-        ).fetchone()
-    )
+    repeated = found.page_hash is not None and _was_listed(db, step, found.page_hash)
     db.conn.execute(
         "UPDATE backfill_steps "
         "SET state = ?, attempts = attempts + 1, retry_at = ?, entries_found = ?, error = ?, "
@@ -150,20 +137,37 @@ def apply_step(db: Any, step: BackfillStep, found: BackfillResult, *, now: datet
         "WHERE id = ?",
         (state, later, new, found.error, format_utc(now), found.page_hash, step.id),
     )
-    is_open = (
-        step.gap_id is None
-        or db.conn.execute("SELECT 1 FROM gaps WHERE id = ? AND state = 'open'", (step.gap_id,)).fetchone()
-    )
-    walked = (
-        db.conn.execute("SELECT count(*) FROM backfill_steps WHERE gap_id = ?", (step.gap_id,)).fetchone()[0]
-        if step.gap_id is not None
-        else 0
-    )
+    is_open = step.gap_id is None or _is_open(db, step.gap_id)
+    walked = 0 if step.gap_id is None else _count_steps(db, step.gap_id)
     if is_open and not repeated and walked < MAX_STEPS:  # a page that lists the same as another is a loop
         add_steps(db, found.further)
     if step.gap_id is not None and is_open:
         _close(db, step.gap_id, step.priority, found, new, now)
     return new
+
+
+def _was_listed(db: Any, step: BackfillStep, page_hash: str) -> bool:
+    """Whether another page of the same gap or backfill listed the same entries."""
+    row = db.conn.execute(
+        "SELECT 1 FROM backfill_steps "
+        "WHERE source = ? "
+        "  AND gap_id IS ? "
+        "  AND since = ? "
+        "  AND until = ? "
+        "  AND feed_url = ? "
+        "  AND page_hash = ? "
+        "  AND id <> ?",
+        (step.source, step.gap_id, step.since, step.until, step.feed_url, page_hash, step.id),
+    ).fetchone()
+    return row is not None
+
+
+def _is_open(db: Any, gap_id: int) -> bool:
+    return db.conn.execute("SELECT 1 FROM gaps WHERE id = ? AND state = 'open'", (gap_id,)).fetchone() is not None
+
+
+def _count_steps(db: Any, gap_id: int) -> int:
+    return int(db.conn.execute("SELECT count(*) FROM backfill_steps WHERE gap_id = ?", (gap_id,)).fetchone()[0])
 
 
 def _close(db: Any, gap_id: int, rank: int, found: BackfillResult, new: int, now: datetime) -> None:

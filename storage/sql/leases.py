@@ -382,6 +382,9 @@ def count_pending(db: Any, *, now: datetime, sources: Sequence[str] | None, igno
     return int(row[0])
 
 
+_URGENT = "feed_url = '' AND found_by = 'user' AND state = 'pending'"
+
+
 def add_urgent_entry(db: Any, *, url: str, url_key: str, host: str, source: str | None, now: datetime) -> int:
     """Queue an address that a user requests: an entry found by the user, pending at once. Returns its id."""
     db.conn.execute(
@@ -395,14 +398,14 @@ def add_urgent_entry(db: Any, *, url: str, url_key: str, host: str, source: str 
     return int(db.conn.execute("SELECT id FROM entries WHERE feed_url = '' AND identity = ?", (url,)).fetchone()[0])
 
 
+def has_urgent(db: Any) -> bool:
+    """Whether a user waits for an entry."""
+    return db.conn.execute(f"SELECT 1 FROM entries WHERE {_URGENT} LIMIT 1").fetchone() is not None
+
+
 def lease_urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
     """Lease every entry that a user waits for."""
-    ids = [
-        row[0]
-        for row in db.conn.execute(
-            "SELECT id FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending'"
-        )
-    ]
+    ids = [row[0] for row in db.conn.execute(f"SELECT id FROM entries WHERE {_URGENT}")]
     return (
         lease_entries(
             db, now=now, until=until, limit=len(ids), per_host=len(ids), sources=None, ignore_retry=True, only=ids

@@ -50,6 +50,11 @@ def add_found(db: Any, found: Iterable[WatchHit]) -> int:
     return int(db.conn.total_changes - before)
 
 
+def has_waiting(db: Any) -> bool:
+    """Whether there is a hit without a message yet."""
+    return db.conn.execute("SELECT 1 FROM watch_hits WHERE notified_at IS NULL LIMIT 1").fetchone() is not None
+
+
 def waiting(db: Any) -> dict[str, list[WatchHit]]:
     """Hits without a message yet, by watch, oldest first."""
     rows = db.conn.execute(

@@ -43,6 +43,12 @@ def article_by_id(db: Any, article_id: int) -> Article | None:
     return article_from_row(row) if row else None
 
 
+def article_id_at(db: Any, url: str) -> int | None:
+    """The id of the article whose address of record, or uid, is exactly this text."""
+    row = db.conn.execute("SELECT id FROM articles WHERE url = ? OR uid = ?", (url, url)).fetchone()
+    return int(row[0]) if row else None
+
+
 def articles_by_url_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     """For each known key: (article id, kind of address)."""
     rows = db.conn.execute(
