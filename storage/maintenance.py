@@ -69,8 +69,16 @@ def backups(path: Path) -> list[Path]:
 
 _CONSISTENCY_CHECKS = (
     (
-        "articles with a cell that cannot be read (authors, tags, provenance: JSON; published_at, modified_at: a day or a UTC time): another program wrote it",
-        "SELECT count(*) FROM articles WHERE NOT (json_valid(authors) AND json_valid(tags) AND json_valid(provenance)) OR published_at IS NOT NULL AND julianday(published_at) IS NULL OR modified_at IS NOT NULL AND julianday(modified_at) IS NULL",
+        (
+            "articles with a cell that cannot be read (authors, tags, provenance: JSON; "
+            "published_at, modified_at: a day or a UTC time): another program wrote it"
+        ),
+        (
+            "SELECT count(*) FROM articles "
+            "WHERE NOT (json_valid(authors) AND json_valid(tags) AND json_valid(provenance)) "
+            "  OR published_at IS NOT NULL AND julianday(published_at) IS NULL "
+            "  OR modified_at IS NOT NULL AND julianday(modified_at) IS NULL"
+        ),
     ),
     (
         "articles without an address of their own",
@@ -90,7 +98,10 @@ _CONSISTENCY_CHECKS = (
     ),
     (
         "articles with edits whose versions are missing",
-        "SELECT count(*) FROM articles a WHERE a.revision > 1 AND a.revision <> (SELECT count(*) FROM revisions r WHERE r.article_id = a.id)",
+        (
+            "SELECT count(*) FROM articles a "
+            "WHERE a.revision > 1 AND a.revision <> (SELECT count(*) FROM revisions r WHERE r.article_id = a.id)"
+        ),
     ),
     (
         "articles without a line in changes",
@@ -279,7 +290,12 @@ def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, in
         "fetches": ("DELETE FROM fetches WHERE at < ?", (fetches_before,)),
         "runs": ("DELETE FROM crawl_runs WHERE started_at < ?", (year,)),
         "rejected entries": (
-            "DELETE FROM entries WHERE state = 'rejected' AND first_seen_at < ? AND feed_url NOT IN (SELECT url FROM feeds WHERE state = 'active')",
+            (
+                "DELETE FROM entries "
+                "WHERE state = 'rejected' "
+                "  AND first_seen_at < ? "
+                "  AND feed_url NOT IN (SELECT url FROM feeds WHERE state = 'active')"
+            ),
             (year,),
         ),
         "maps that no index names": (  # their entries stay, so that they are known if listed again
@@ -293,8 +309,15 @@ def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, in
         # only of feeds at the limit of stored entries: other feeds may list theirs indefinitely
         "entries without an address": (
             (
-                "DELETE FROM entries WHERE url_key = '' AND state = 'rejected' AND first_seen_at < ? AND feed_url IN "
-                "(SELECT feed_url FROM entries WHERE url_key = '' AND state = 'rejected' GROUP BY feed_url HAVING count(*) >= ?)"
+                "DELETE FROM entries "
+                "WHERE url_key = '' "
+                "  AND state = 'rejected' "
+                "  AND first_seen_at < ? "
+                "  AND feed_url IN ("
+                "    SELECT feed_url FROM entries "
+                "    WHERE url_key = '' AND state = 'rejected' "
+                "    GROUP BY feed_url "
+                "    HAVING count(*) >= ?)"
             ),
             (format_utc(now - timedelta(days=7)), MAX_UNLINKED),
         ),

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from storage.sql import meta as meta_table
 from storage.sql import notifications
 from storage.sql.changes import last_seq
 from storage.sql.notifications import Message, WatchHit
 from storage.sqlite.connection import translate_errors
-from storage.writer import SET_META, Writer
+from storage.writer import Writer
 
 _SEQ = "watch_cursor"  # key in meta: the seq up to which watches have run
 
@@ -31,7 +32,7 @@ class Outbox:
             if on and cursor is None:
                 self._note_seq(last_seq(self._writer.db))
             elif not on and cursor is not None:
-                self._writer.db.conn.execute("DELETE FROM meta WHERE key = ?", (_SEQ,))
+                meta_table.delete(self._writer.db, _SEQ)
 
     def unseen(self) -> tuple[int, int] | None:
         """The seq up to which watches have run, and the newest seq; None if nothing is new or watching is off."""
@@ -48,7 +49,7 @@ class Outbox:
             self._note_seq(seq)
 
     def _note_seq(self, seq: int) -> None:
-        self._writer.db.conn.execute(SET_META, (_SEQ, str(seq)))
+        meta_table.set_value(self._writer.db, _SEQ, str(seq))
 
     def compose(
         self,
@@ -64,9 +65,7 @@ class Outbox:
         """
         count = 0
         with translate_errors(self._writer.path):
-            if not self._writer.db.conn.execute(
-                "SELECT 1 FROM watch_hits WHERE notified_at IS NULL LIMIT 1"
-            ).fetchone():
+            if not notifications.has_waiting(self._writer.db):
                 return 0
         with self._writer.transaction():
             for watch, found in notifications.waiting(self._writer.db).items():
@@ -82,7 +81,7 @@ class Outbox:
         """Queue a message that belongs to no watch, and set a value in meta in the same transaction."""
         with self._writer.transaction():
             notifications.put_messages(self._writer.db, watch, targets, body, (), now)
-            self._writer.db.conn.execute(SET_META, meta)
+            meta_table.set_value(self._writer.db, *meta)
 
     def due(self, now: datetime) -> list[Message]:
         """See notifications.due_messages."""

@@ -23,11 +23,13 @@ from storage.sql import (
     articles_query,
     browse_stats,
     changes,
+    entries,
     feed_rows,
     fingerprints,
     gaps,
     history,
     leases,
+    meta,
     notifications,
     rows,
     source_stats,
@@ -87,9 +89,8 @@ class Store:
 
     def article_at(self, url: str) -> Article | None:
         """The article whose address of record, or uid, is exactly this text."""
-        with connection.translate_errors(self.path):
-            row = self.db.conn.execute("SELECT id FROM articles WHERE url = ? OR uid = ?", (url, url)).fetchone()
-        return self.article(int(row[0])) if row else None
+        article_id = self._read(rows.article_id_at, url)
+        return None if article_id is None else self.article(article_id)
 
     def revisions(self, article_id: int) -> list[dict[str, Any]]:
         """The versions of an article, oldest first; empty if it was never edited."""
@@ -245,37 +246,19 @@ class Store:
 
     def meta(self, key: str) -> str | None:
         """A value of the meta table: database_id, generation, schema."""
-        with connection.translate_errors(self.path):
-            row = self.db.conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(row[0]) if row else None
+        return self._read(meta.value, key)
 
     def entry(self, entry_id: int) -> dict[str, Any] | None:
         """An entry's row."""
-        with connection.translate_errors(self.path):
-            cursor = self.db.conn.execute("SELECT * FROM entries WHERE id = ?", (entry_id,))
-            row = cursor.fetchone()
-        return dict(zip([column[0] for column in cursor.description], row, strict=True)) if row else None
+        return self._read(entries.entry, entry_id)
 
     def backfill_keys(self) -> list[str]:
         """The url keys of entries found by backfills."""
-        with connection.translate_errors(self.path):
-            return [
-                row[0]
-                for row in self.db.conn.execute(
-                    "SELECT DISTINCT url_key FROM entries WHERE backfill = 1 AND url_key <> ''"
-                )
-            ]
+        return self._read(entries.backfill_keys)
 
     def count_known(self, keys: Sequence[str]) -> int:
         """How many of these url keys are stored as articles or entries."""
-        with connection.translate_errors(self.path):
-            return sum(
-                self.db.conn.execute(
-                    "SELECT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :key) OR EXISTS (SELECT 1 FROM entries WHERE url_key = :key)",
-                    {"key": key},
-                ).fetchone()[0]
-                for key in keys
-            )
+        return self._read(entries.count_known, keys)
 
     def feed(self, url: str) -> Feed | None:
         """The feed with that address."""

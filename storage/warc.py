@@ -33,7 +33,16 @@ ROTATE = 1024**3  # bytes; the usual size in web archives
 _LEVEL = 4
 _STORED = 0  # for a page that came compressed: compressing it again gains nothing
 # Headers for one client only, and headers that are wrong for a decompressed body.
-_DROPPED = {"set-cookie", "set-cookie2", "content-encoding", "transfer-encoding", "content-length", "connection", "keep-alive", "proxy-authenticate"}  # fmt: skip
+_DROPPED = {
+    "set-cookie",
+    "set-cookie2",
+    "content-encoding",
+    "transfer-encoding",
+    "content-length",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +199,8 @@ def read_raw(database: Path, name: str, offset: int) -> RawPage:
         why = "no page begins there"
     except FileNotFoundError:
         raise StorageError(
-            f"{path}: the raw page is not there; [extract] raw_retain limits how long they are stored, and a backup of the database does not contain them"
+            f"{path}: the raw page is not there; [extract] raw_retain limits how long they are stored, "
+            "and a backup of the database does not contain them"
         ) from None
     except OSError as error:
         raise _explained(path, error) from error
@@ -278,8 +288,10 @@ def _info(name: str, at: datetime, software: str) -> Callable[[Any], None]:
 def _explained(path: Path, error: OSError) -> StorageError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskError(
-            f"{path}: the disk is full; nothing acknowledged is lost: make room, or set [extract] keep_raw = false, and run the command again"
+            f"{path}: the disk is full; nothing acknowledged is lost: "
+            "make room, or set [extract] keep_raw = false, and run the command again"
         )
     return DiskError(
-        f"{path}: raw pages cannot be written ({error.strerror or error}); let newsdesk write there, or set [extract] keep_raw = false"
+        f"{path}: raw pages cannot be written ({error.strerror or error}); "
+        "let newsdesk write there, or set [extract] keep_raw = false"
     )

@@ -24,7 +24,6 @@ from storage.records import (
     FetchLogEntry,
     GapDetected,
     format_utc,
-    parse_utc,
 )
 from storage.sql import (
     articles,
@@ -35,16 +34,17 @@ from storage.sql import (
     fingerprints,
     gaps,
     leases,
+    meta,
     removal,
     rows,
+    runs,
+    source_ids,
     throttles,
 )
 from storage.sqlite import connection
 from storage.store import Store
 from storage.verdicts import Alias, FullerView, Revision, Unchanged, Verdict
 from storage.warc import WarcWriter
-
-SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class Writer(Store):
@@ -84,9 +84,7 @@ class Writer(Store):
 
     def lease_urgent(self, **which: Any) -> list[Entry]:
         """Lease entries that a user waits for. First checks without a transaction, as it is polled every second."""
-        if not self.db.conn.execute(
-            "SELECT 1 FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending' LIMIT 1"
-        ).fetchone():
+        if not leases.has_urgent(self.db):
             return []
         with self.transaction():
             return leases.lease_urgent(self.db, **which)
@@ -98,9 +96,7 @@ class Writer(Store):
 
     def last_poll_at(self) -> datetime | None:
         """When a feed was last polled, by the clock of that time."""
-        with connection.translate_errors(self.path):
-            found = self.db.conn.execute("SELECT max(checked_at) FROM feeds").fetchone()[0]
-        return parse_utc(found) if found else None
+        return self._read(feeds.last_poll_at)
 
     def adjust_clock(self, seconds: int, now: datetime, over: float) -> None:
         """Adjust due times after the wall clock was set back (negative) or jumped ahead.
@@ -115,7 +111,7 @@ class Writer(Store):
 
     def lease_steps(self, **which: Any) -> list[BackfillStep]:
         """See backfill_steps.lease_steps. First checks without a transaction, as there are usually none."""
-        if not self.db.conn.execute("SELECT 1 FROM backfill_steps WHERE state = 'pending' LIMIT 1").fetchone():
+        if not backfill_steps.has_pending(self.db):
             return []
         with self.transaction():
             return backfill_steps.lease_steps(self.db, **which)
@@ -158,12 +154,12 @@ class Writer(Store):
     def set_archive(self, url: str, archive_url: str, kind: str) -> None:
         """Set the address that lists a feed's older entries."""
         with self.transaction():
-            self.db.conn.execute("UPDATE feeds SET archive_url = ?, kind = ? WHERE url = ?", (archive_url, kind, url))
+            feeds.set_archive(self.db, url, archive_url, kind)
 
     def set_meta(self, key: str, value: str) -> None:
         """Set a value in the meta table."""
         with self.transaction():
-            self.db.conn.execute(SET_META, (key, value))
+            meta.set_value(self.db, key, value)
 
     def optimize(self) -> None:
         """Update SQLite's statistics, and checkpoint the WAL."""
@@ -184,10 +180,7 @@ class Writer(Store):
     def save_progress(self, run_id: int, totals: Mapping[str, int]) -> None:
         """Store the progress of a run, so that a crash loses little of it."""
         with self.transaction():
-            self.db.conn.execute(
-                f"UPDATE crawl_runs SET {', '.join(f'{name} = :{name}' for name in totals)} WHERE id = :id",
-                {**totals, "id": run_id},
-            )
+            runs.save_progress(self.db, run_id, totals)
 
     def feeds_to_replace(self, now: datetime, day: timedelta) -> list[Feed]:
         """Feeds that failed for a day, or are gone, and whose replacement was not searched since; at most three."""
@@ -197,49 +190,22 @@ class Writer(Store):
     def set_replacement(self, url: str, line: str | None, now: datetime) -> None:
         """Store the suggested replacement line for the source list; None if nothing was found."""
         with self.transaction():
-            self.db.conn.execute(
-                "UPDATE feeds SET replacement = ?, replacement_searched_at = ? WHERE url = ?",
-                (line, format_utc(now), url),
-            )
+            feeds.set_replacement(self.db, url, line, now)
 
     def rename_source(self, old: str, new: str, now: datetime) -> int:
         """Change the id of a source in all its rows; returns the number of its articles."""
         with self.transaction():
-            count = int(self.db.conn.execute("SELECT count(*) FROM articles WHERE source = ?", (old,)).fetchone()[0])
-            self.db.conn.execute(
-                "INSERT INTO changes (article_id, at, op) SELECT id, ?, 'regrouped' FROM articles WHERE source = ? ORDER BY id",
-                (format_utc(now), old),
-            )
-            for table in ("articles", "entries", "feeds", "gaps", "backfill_steps"):
-                self.db.conn.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (new, old))
-            self.db.conn.execute("UPDATE OR IGNORE source_days SET source = ? WHERE source = ?", (new, old))
-            self.db.conn.execute(
-                "DELETE FROM sources WHERE id = ? AND EXISTS (SELECT 1 FROM sources WHERE id = ?)", (new, old)
-            )
-            self.db.conn.execute("UPDATE sources SET id = ? WHERE id = ?", (new, old))
-            self.db.conn.execute(
-                "UPDATE OR IGNORE article_urls SET url_key = replace(url_key, ?, ?) WHERE kind = 'id' AND url_key LIKE ?",
-                (f"id:{old}/", f"id:{new}/", f"id:{old}/%"),
-            )
-        return count
+            return source_ids.rename_source(self.db, old, new, now)
 
     def begin_run(self, command: str, now: datetime) -> int:
         """Insert a row into crawl_runs; returns its id."""
         with self.transaction():
-            return int(
-                self.db.conn.execute(
-                    "INSERT INTO crawl_runs (command, started_at) VALUES (?, ?)", (command, format_utc(now))
-                ).lastrowid
-            )
+            return runs.begin_run(self.db, command, now)
 
     def finish_run(self, run: CrawlRun) -> None:
         """Store the result of a run."""
-        names = ("feeds", "entries_new", "articles_new", "revised", "copies", "rejected", "failed")
         with self.transaction():
-            self.db.conn.execute(
-                f"UPDATE crawl_runs SET finished_at = ?, exit_code = ?, {', '.join(f'{n} = ?' for n in names)} WHERE id = ?",
-                (run.finished_at, run.exit_code, *(run.total(n) for n in names), run.id),
-            )
+            runs.finish_run(self.db, run)
 
     def record_fetches(self, fetches: Iterable[FetchLogEntry]) -> None:
         """Insert rows into the request log."""
@@ -248,24 +214,7 @@ class Writer(Store):
 
     def insert_fetches(self, fetches: Iterable[FetchLogEntry]) -> None:
         """Insert rows into the request log, inside a transaction of the caller."""
-        self.db.conn.executemany(
-            "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome, entries_listed, entries_known) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    format_utc(f.at),
-                    f.url,
-                    f.host,
-                    f.status,
-                    f.bytes,
-                    f.ms,
-                    int(f.conditional),
-                    f.outcome,
-                    f.entries_listed,
-                    f.entries_known,
-                )
-                for f in fetches
-            ],
-        )
+        runs.insert_fetches(self.db, fetches)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -273,7 +222,7 @@ class Writer(Store):
         with connection.transaction(self.path, self.db), self._pages_too():
             yield
             if self.pages is not None and (end := self.pages.sync()) is not None:
-                self.db.conn.execute(SET_META, ("warc_position", end))
+                meta.set_value(self.db, "warc_position", end)
 
     @contextmanager
     def _pages_too(self) -> Iterator[None]:
@@ -363,8 +312,7 @@ class Writer(Store):
     def set_extractor(self, article_id: int, extractor: str, now: datetime) -> None:
         """Set the extractor of an article whose record did not change."""
         with self.transaction():
-            self.db.conn.execute("UPDATE articles SET extractor = ? WHERE id = ?", (extractor, article_id))
-            articles.change(self.db, article_id, format_utc(now), "reprocessed")
+            articles.set_extractor(self.db, article_id, extractor, now)
 
     def prune_articles(self, before: str, sources: Sequence[str], now: datetime) -> int:
         """Delete articles first seen before a time; see storage.sql.removal.prune. Returns their number."""

@@ -63,7 +63,9 @@ def _touch(db: Any, article_id: int, at: str) -> None:
     """Record that the page still shows the stored version."""
     db.conn.execute("UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id))
     db.conn.execute(
-        "UPDATE revisions SET last_same_at = ? WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)",
+        "UPDATE revisions "
+        "SET last_same_at = ? "
+        "WHERE article_id = ? AND number = (SELECT revision FROM articles WHERE id = ?)",
         (at, article_id, article_id),
     )
 
@@ -174,11 +176,14 @@ def _add_revision(
     words: tuple[int, int] = (0, 0),
 ) -> None:
     db.conn.execute(
-        "INSERT INTO revisions (article_id, number, title, subtitle, authors, text, published_at, modified_at, content_hash, seen_at, last_same_at, silent, "
-        "cause, words_added, words_removed, extractor, warc_file, warc_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO revisions (article_id, number, title, subtitle, authors, text, published_at, "
+        "  modified_at, content_hash, seen_at, last_same_at, silent, cause, words_added, words_removed, "
+        "  extractor, warc_file, warc_offset) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            article_id, number, version.title, version.subtitle, json_list(version.authors), version.text, version.published_at,
-            version.modified_at, version.content_hash, seen_at, last_same_at, int(silent), cause, *words, version.extractor, version.warc_file, version.warc_offset,
+            article_id, number, version.title, version.subtitle, json_list(version.authors), version.text,
+            version.published_at, version.modified_at, version.content_hash, seen_at, last_same_at, int(silent),
+            cause, *words, version.extractor, version.warc_file, version.warc_offset,
         ),
     )  # fmt: skip
 
@@ -228,13 +233,34 @@ def reprocess(
     change(db, article_id, format_utc(at), "reprocessed")
 
 
+def set_extractor(db: Any, article_id: int, extractor: str, now: datetime) -> None:
+    """Set the extractor of an article whose record did not change."""
+    db.conn.execute("UPDATE articles SET extractor = ? WHERE id = ?", (extractor, article_id))
+    change(db, article_id, format_utc(now), "reprocessed")
+
+
 def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
     """Remove the references to raw pages in deleted files."""
     for table in ("articles", "revisions"):
         db.conn.execute(
-            f"UPDATE {table} SET warc_file = NULL, warc_offset = NULL WHERE warc_file IN (SELECT value FROM json_each(?))",
+            f"UPDATE {table} "
+            "SET warc_file = NULL, warc_offset = NULL "
+            "WHERE warc_file IN (SELECT value FROM json_each(?))",
             (json.dumps(list(files)),),
         )
+
+
+# The fields of an article that a new view of its page does not change.
+_KEPT = (
+    "uid",
+    "story_id",
+    "duplicate_of",
+    "first_seen_at",
+    "source",
+    "recheck_at",
+    "vanished_at",
+    "vanished_reason",
+)
 
 
 def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Article | None = None) -> None:
@@ -247,19 +273,7 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Arti
         last_same_at=None,
         revision=article.revision if article.revision > 1 else stored.revision,
     )
-    row = _values(
-        new,
-        skip=(
-            "uid",
-            "story_id",
-            "duplicate_of",
-            "first_seen_at",
-            "source",
-            "recheck_at",
-            "vanished_at",
-            "vanished_reason",
-        ),
-    )
+    row = _values(new, skip=_KEPT)
     assignments = ", ".join(f"{name} = :{name}" for name in row)
     db.conn.execute(
         f"UPDATE articles SET {assignments}, recheck_leased_until = NULL WHERE id = :id", {**row, "id": article_id}
@@ -269,26 +283,32 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Arti
             "UPDATE articles SET story_id = ?, duplicate_of = ? WHERE id = ?",
             (article.story_id, article.duplicate_of, article_id),
         )
-    if (
-        stored.revision > 1 and new.revision == stored.revision
-    ):  # a fuller view of the newest version, not a new version
-        db.conn.execute(
-            "UPDATE revisions SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ?, warc_file = ?, warc_offset = ? WHERE article_id = ? AND number = ?",
-            (
-                new.title,
-                new.subtitle,
-                json_list(new.authors),
-                new.text,
-                new.content_hash,
-                new.extractor,
-                new.warc_file,
-                new.warc_offset,
-                article_id,
-                stored.revision,
-            ),
-        )
+    if stored.revision > 1 and new.revision == stored.revision:
+        _overwrite_revision(db, article_id, new)
     unindex(db, article_id, stored)
     index(db, article_id, new)
+
+
+def _overwrite_revision(db: Any, article_id: int, article: Article) -> None:
+    """Overwrite the newest version of an edited article by a fuller view of it, which is no new version."""
+    db.conn.execute(
+        "UPDATE revisions "
+        "SET title = ?, subtitle = ?, authors = ?, text = ?, content_hash = ?, extractor = ?, "
+        "  warc_file = ?, warc_offset = ? "
+        "WHERE article_id = ? AND number = ?",
+        (
+            article.title,
+            article.subtitle,
+            json_list(article.authors),
+            article.text,
+            article.content_hash,
+            article.extractor,
+            article.warc_file,
+            article.warc_offset,
+            article_id,
+            article.revision,
+        ),
+    )
 
 
 def rebuild_index(db: Any) -> int:
@@ -313,8 +333,11 @@ def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: s
     for address in addresses:
         # The first row for a key stays, but an address known only from a canonical link is replaced by a fetched one.
         db.conn.execute(
-            "INSERT INTO article_urls (url_key, url, article_id, kind, first_seen_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (url_key) DO UPDATE SET "
-            "article_id = excluded.article_id, kind = excluded.kind, url = excluded.url WHERE article_urls.kind = 'canonical' AND excluded.kind IN ('requested', 'final', 'amp')",
+            "INSERT INTO article_urls (url_key, url, article_id, kind, first_seen_at) "
+            "VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (url_key) DO UPDATE SET article_id = excluded.article_id, kind = excluded.kind, "
+            "  url = excluded.url "
+            "WHERE article_urls.kind = 'canonical' AND excluded.kind IN ('requested', 'final', 'amp')",
             (address.url_key, address.url, article_id, address.kind, at),
         )
 
@@ -333,14 +356,20 @@ def _complete_entries(db: Any, verdict: Verdict, article_id: int | None) -> None
     not_before = format_utc_ceil(verdict.not_before) if verdict.not_before else None
     for entry_id in verdict.entry_ids:
         db.conn.execute(
-            "UPDATE entries SET state = ?, reason = ?, verdict = ?, attempts = CASE WHEN verdict = ? THEN attempts + 1 ELSE 1 END, retry_at = ?, not_before = ?, leased_until = NULL, "
-            "content = CASE WHEN ? = 'rejected' THEN NULL ELSE content END, article_id = coalesce(?, article_id) WHERE id = ?",
+            "UPDATE entries "
+            "SET state = ?, reason = ?, verdict = ?, "
+            "  attempts = CASE WHEN verdict = ? THEN attempts + 1 ELSE 1 END, retry_at = ?, not_before = ?, "
+            "  leased_until = NULL, content = CASE WHEN ? = 'rejected' THEN NULL ELSE content END, "
+            "  article_id = coalesce(?, article_id) "
+            "WHERE id = ?",
             (state, verdict.reason, verdict.outcome, verdict.outcome, retry, not_before, state, article_id, entry_id),
         )
     if article_id is not None and state == "fetched":
         keys = json.dumps([a.url_key for a in verdict.addresses if a.kind != "canonical"])
         db.conn.execute(
-            "UPDATE entries SET state = 'fetched', reason = 'already stored', verdict = ?, article_id = ? WHERE state = 'pending' AND article_id IS NULL AND url_key IN (SELECT value FROM json_each(?))",
+            "UPDATE entries "
+            "SET state = 'fetched', reason = 'already stored', verdict = ?, article_id = ? "
+            "WHERE state = 'pending' AND article_id IS NULL AND url_key IN (SELECT value FROM json_each(?))",
             (verdict.outcome, article_id, keys),
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +12,12 @@ from storage.records import Article, Filter, parse_utc
 from storage.search_terms import fts_query, snippet
 from storage.sql.rows import COLUMNS, FIELDS, article_from_row
 
-_WHEN = "coalesce(a.published_at, a.first_seen_at)"
+
+def _when(alias: str) -> str:
+    return f"coalesce({alias}.published_at, {alias}.first_seen_at)"
+
+
+_ORDER = f"ORDER BY {_when('a')} DESC, a.id DESC"
 _ID = FIELDS.index("id")
 # weights of title, text and authors: a match in the title counts most, then one in an author's name
 _WEIGHTS = "10.0, 1.0, 3.0"
@@ -28,113 +32,140 @@ class Hit:
     snippet: str = ""
 
 
-def _where(f: Filter) -> tuple[list[str], dict[str, Any]]:
-    """The conditions of a filter and their values."""
-    conditions: list[str] = []
-    values: dict[str, Any] = {}
+def _conditions(f: Filter, a: str = "a") -> list[str]:
+    """The conditions of a filter, for articles under the alias `a`; see _values for their parameters."""
+    matches = fts_query(f.query) if f.query is not None else None
+    wanted = {
+        f"{a}.source IN (SELECT value FROM json_each(:sources))": f.sources,
+        f"{a}.kind IN (SELECT value FROM json_each(:kinds))": f.kinds,
+        _in_language(a): f.languages,
+        _in_country(a): f.countries,
+        _tagged(a): f.tags,
+        _by_author(a): f.authors,
+        _since(a): f.since is not None,
+        _until(a): f.until is not None,
+        f"{a}.first_seen_at >= :seen": f.seen_since is not None,
+        f"{a}.story_id = :story": f.story is not None,
+        _edited(a): f.changed,
+        f"{a}.completeness = 'full'": f.complete,
+        f"{a}.id IN (SELECT value FROM json_each(:ids))": f.ids,
+        f"{a}.id IN (SELECT rowid FROM articles_fts WHERE articles_fts MATCH :wanted)": matches,
+        "0": f.query is not None and not matches,
+        f"{_when(a)} <= :before_at AND ({_when(a)}, {a}.id) < (:before_at, :before_id)": f.before is not None,
+    }
+    return [condition for condition, is_wanted in wanted.items() if is_wanted]
 
-    def among(name: str, wanted: tuple[str, ...], condition: str) -> None:
-        if wanted:
-            values[name] = json.dumps(wanted)
-            conditions.append(condition.replace("?", f"(SELECT value FROM json_each(:{name}))"))
 
-    among("sources", f.sources, "a.source IN ?")
-    among("kinds", f.kinds, "a.kind IN ?")
-    if f.languages:  # "en" matches en-GB too, "en-GB" only itself
-        values["languages"] = json.dumps([language.casefold() for language in f.languages])
-        primary = "substr(a.language, 1, instr(a.language || '-', '-') - 1)"
-        conditions.append(
-            f"EXISTS (SELECT 1 FROM json_each(:languages) l WHERE l.value IN (lower(a.language), lower({primary})))"
-        )
-    among("countries", f.countries, "a.source IN (SELECT id FROM sources WHERE country COLLATE NOCASE IN ?)")
-    among("tags", f.tags, "a.source IN (SELECT s.id FROM sources s, json_each(s.tags) t WHERE t.value IN ?)")
-    if f.authors:
-        values["authors"] = json.dumps([author.casefold() for author in f.authors])
-        conditions.append(
-            "EXISTS (SELECT 1 FROM json_each(a.authors) w, json_each(:authors) x WHERE instr(casefold(w.value), x.value) > 0)"
-        )
-    for name, value, condition in (
-        (
-            "since",
-            f.since,
-            f"{_WHEN} >= :since_low AND CASE length({_WHEN}) WHEN 10 THEN {_WHEN} >= :since_day ELSE {_WHEN} >= :since END",
-        ),
-        (
-            "until",
-            f.until,
-            f"{_WHEN} <= :until_high AND CASE length({_WHEN}) WHEN 10 THEN {_WHEN} <= :until_day ELSE {_WHEN} < :until END",
-        ),
-        ("seen", f.seen_since, "a.first_seen_at >= :seen"),
-        ("story", f.story, "a.story_id = :story"),
-    ):
-        if value is not None:
-            values[name] = value
-            conditions.append(condition)
-    # A day without a time is compared with the reader's local day.
-    values["since_day"] = parse_utc(f.since).astimezone().date().isoformat() if f.since else None
-    values["until_day"] = (
-        (parse_utc(f.until) - timedelta(seconds=1)).astimezone().date().isoformat() if f.until else None
+def _in_country(a: str) -> str:
+    return (
+        f"{a}.source IN ("
+        "  SELECT id FROM sources WHERE country COLLATE NOCASE IN (SELECT value FROM json_each(:countries)))"
     )
-    # A slightly wider range that an index can serve: a day sorts before every time on it.
-    values["since_low"] = min(f.since[:10], values["since_day"]) if f.since else None
-    values["until_high"] = max(f.until, values["until_day"]) if f.until else None
-    if f.changed:
-        conditions.append(
-            "a.revision > 1 AND EXISTS (SELECT 1 FROM revisions r WHERE r.article_id = a.id AND r.number > 1 AND r.cause = 'publisher')"
-        )
-    if f.complete:
-        conditions.append("a.completeness = 'full'")
-    _narrowed(f, conditions, values)
-    return conditions, values
 
 
-def _narrowed(f: Filter, conditions: list[str], values: dict[str, Any]) -> None:
-    """Restrict to some ids, to full-text matches, or to rows after a position in the list."""
-    if f.ids:
-        values["ids"] = json.dumps(list(f.ids))
-        conditions.append("a.id IN (SELECT value FROM json_each(:ids))")
-    if f.query is not None:
-        values["wanted"] = fts_query(f.query)
-        found = "SELECT rowid FROM articles_fts WHERE articles_fts MATCH :wanted"
-        conditions.append(f"a.id IN ({found})" if values["wanted"] else "0")
-    if f.before is not None:
-        values["before_at"], values["before_id"] = f.before
-        conditions.append(f"{_WHEN} <= :before_at AND ({_WHEN}, a.id) < (:before_at, :before_id)")
+def _tagged(a: str) -> str:
+    return (
+        f"{a}.source IN ("
+        "  SELECT s.id FROM sources s, json_each(s.tags) t WHERE t.value IN (SELECT value FROM json_each(:tags)))"
+    )
 
 
-def _shown(conditions: list[str], f: Filter) -> str:
+def _in_language(a: str) -> str:
+    """Articles in a language: "en" matches en-GB too, "en-GB" only itself."""
+    primary = f"substr({a}.language, 1, instr({a}.language || '-', '-') - 1)"
+    return (
+        f"EXISTS (  SELECT 1 FROM json_each(:languages) l   WHERE l.value IN (lower({a}.language), lower({primary})))"
+    )
+
+
+def _by_author(a: str) -> str:
+    return (
+        "EXISTS ("
+        f"  SELECT 1 FROM json_each({a}.authors) w, json_each(:authors) x "
+        "  WHERE instr(casefold(w.value), x.value) > 0)"
+    )
+
+
+# The first term is a slightly wider range that an index can serve: a day sorts before every time on it. A day without
+# a time is compared with the reader's local day.
+def _since(a: str) -> str:
+    at = _when(a)
+    return f"{at} >= :since_low AND CASE length({at}) WHEN 10 THEN {at} >= :since_day ELSE {at} >= :since END"
+
+
+def _until(a: str) -> str:
+    at = _when(a)
+    return f"{at} <= :until_high AND CASE length({at}) WHEN 10 THEN {at} <= :until_day ELSE {at} < :until END"
+
+
+def _edited(a: str) -> str:
+    return (
+        f"{a}.revision > 1 "
+        "AND EXISTS ("
+        "  SELECT 1 FROM revisions r "
+        f"  WHERE r.article_id = {a}.id AND r.number > 1 AND r.cause = 'publisher')"
+    )
+
+
+def _values(f: Filter) -> dict[str, Any]:
+    """The parameters of a filter's conditions."""
+    since_day = parse_utc(f.since).astimezone().date().isoformat() if f.since else None
+    until_day = (parse_utc(f.until) - timedelta(seconds=1)).astimezone().date().isoformat() if f.until else None
+    before_at, before_id = f.before or (None, None)
+    return {
+        "sources": json.dumps(f.sources),
+        "kinds": json.dumps(f.kinds),
+        "languages": json.dumps([language.casefold() for language in f.languages]),
+        "countries": json.dumps(f.countries),
+        "tags": json.dumps(f.tags),
+        "authors": json.dumps([author.casefold() for author in f.authors]),
+        "since": f.since,
+        "since_day": since_day,
+        "since_low": min(f.since[:10], since_day) if f.since and since_day else None,
+        "until": f.until,
+        "until_day": until_day,
+        "until_high": max(f.until, until_day) if f.until and until_day else None,
+        "seen": f.seen_since,
+        "story": f.story,
+        "ids": json.dumps(list(f.ids)),
+        "wanted": fts_query(f.query) if f.query is not None else None,
+        "before_at": before_at,
+        "before_id": before_id,
+    }
+
+
+def _shown(f: Filter) -> str:
     """The WHERE clause: a copy is folded only if its original is in the same result.
 
     It is evaluated row by row, never over all articles at once.
     """
+    conditions = _conditions(f)
     if not f.fold_copies:
         return " AND ".join(conditions) or "1"
-    original = " AND ".join(["o.id = a.duplicate_of", *_of("o", conditions)])
+    original = " AND ".join(["o.id = a.duplicate_of", *_conditions(f, "o")])
     return " AND ".join(
         [*conditions, f"(a.duplicate_of IS NULL OR NOT EXISTS (SELECT 1 FROM articles o WHERE {original}))"]
     )
 
 
-def _of(name: str, conditions: list[str]) -> list[str]:
-    """The same conditions for another alias of articles."""
-    return [re.sub(r"\ba\.", f"{name}.", condition) for condition in conditions]
-
-
 def articles(db: Any, f: Filter) -> Iterator[Hit]:
     """Matching articles, newest first: by published_at, else first_seen_at."""
-    conditions, values = _where(f)
-    order = f"ORDER BY {_WHEN} DESC, a.id DESC"
     # First the ids, in the order of an index; then rows and their copies for those ids only.
-    ids = f"SELECT a.id FROM articles a WHERE {_shown(conditions, f)} {order} LIMIT :limit"
+    ids = f"SELECT a.id FROM articles a WHERE {_shown(f)} {_ORDER} LIMIT :limit"
     copies = "0"
     if f.fold_copies:
-        copies = (
-            f"(SELECT count(*) FROM articles c WHERE {' AND '.join(['c.duplicate_of = a.id', *_of('c', conditions)])})"
-        )
-    sql = f"WITH shown AS MATERIALIZED ({ids}) SELECT {copies}, {COLUMNS} FROM shown s JOIN articles a ON a.id = s.id {order}"
+        copy = " AND ".join(["c.duplicate_of = a.id", *_conditions(f, "c")])
+        copies = f"(SELECT count(*) FROM articles c WHERE {copy})"
+    sql = (
+        f"WITH shown AS MATERIALIZED ({ids}) "
+        f"SELECT {copies}, {COLUMNS} "
+        "FROM shown s "
+        "JOIN articles a ON a.id = s.id "
+        f"{_ORDER}"
+    )
     if f.limit is None and not f.fold_copies:  # everything, as a stream
-        sql = f"SELECT 0, {COLUMNS} FROM articles a WHERE {_shown(conditions, f)} {order}"
-    for row in db.conn.execute(sql, {**values, "limit": -1 if f.limit is None else f.limit}):
+        sql = f"SELECT 0, {COLUMNS} FROM articles a WHERE {_shown(f)} {_ORDER}"
+    for row in db.conn.execute(sql, {**_values(f), "limit": -1 if f.limit is None else f.limit}):
         yield Hit(article=article_from_row(row[1:]), copies=row[0])
 
 
@@ -143,7 +174,7 @@ def search(db: Any, query: str, f: Filter) -> Iterator[Hit]:
     match = fts_query(query)
     if not match or f.limit == 0:
         return
-    conditions, values = _where(f)
+    conditions, values = _conditions(f), _values(f)
     values["match"] = match
     left = -1 if f.limit is None else f.limit
     for article in _ranked(db, conditions, values, f):
@@ -177,7 +208,10 @@ def _ranked(db: Any, conditions: list[str], values: dict[str, Any], f: Filter) -
             found = [
                 row[0]
                 for row in db.conn.execute(
-                    f"SELECT rowid FROM articles_fts WHERE articles_fts MATCH :ranked {among} ORDER BY bm25(articles_fts, {_WEIGHTS}), rowid DESC LIMIT :most OFFSET :from",
+                    "SELECT rowid FROM articles_fts "
+                    f"WHERE articles_fts MATCH :ranked {among} "
+                    f"ORDER BY bm25(articles_fts, {_WEIGHTS}), rowid DESC "
+                    "LIMIT :most OFFSET :from",
                     {**values, "ranked": match, "most": size, "from": start},
                 )
             ]
@@ -208,7 +242,7 @@ _NARROW = 60_000
 def _within(db: Any, f: Filter, values: dict[str, Any]) -> str:
     """Narrow the hits before ranking, by conditions that an index serves and that match few articles."""
     indexed = Filter(sources=f.sources, since=f.since, until=f.until, seen_since=f.seen_since, story=f.story, ids=f.ids)
-    among, _ = _where(indexed)
+    among = _conditions(indexed)
     if not among:
         return ""
     ids = f"SELECT a.id FROM articles a WHERE {' AND '.join(among)}"
@@ -231,12 +265,13 @@ def _found(db: Any, which: str, key: int, conditions: list[str], values: dict[st
 
 def count(db: Any, f: Filter, query: str | None = None) -> int:
     """The number of matching articles, without the limit."""
-    conditions, values = _where(f)
+    conditions, of_original, values = _conditions(f), _conditions(f, "o"), _values(f)
     if query is not None:
         values["match"] = fts_query(query)
         if not values["match"]:
             return 0
         conditions = ["a.id IN hits", *conditions]
+        of_original = ["o.id IN hits", *of_original]
     hits = (
         "WITH hits AS MATERIALIZED (SELECT rowid AS id FROM articles_fts WHERE articles_fts MATCH :match) "
         if query is not None
@@ -252,7 +287,7 @@ def count(db: Any, f: Filter, query: str | None = None) -> int:
         return every
     # A copy's original is always stored: only filters can exclude it from the result.
     original = (
-        f"AND EXISTS (SELECT 1 FROM articles o WHERE {' AND '.join(['o.id = a.duplicate_of', *_of('o', conditions)])})"
+        f"AND EXISTS (SELECT 1 FROM articles o WHERE {' AND '.join(['o.id = a.duplicate_of', *of_original])})"
         if conditions
         else ""
     )

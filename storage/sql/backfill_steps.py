@@ -11,6 +11,8 @@ from storage.records import BackfillStep, FeedEntry, format_utc
 from storage.sql.throttles import throttled_hosts
 
 RETRIES = 5  # attempts for a step whose page cannot be fetched
+# The condition of the partial index steps_owed, word for word, so that SQLite uses it.
+UNFINISHED = "state IN ('pending', 'leased')"
 
 
 _STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "priority", "feed_url", "host", "attempts")
@@ -20,10 +22,17 @@ def add_steps(db: Any, steps: Sequence[BackfillStep]) -> int:
     """Queue steps, each address once per gap or backfill; returns the number of new ones."""
     before = db.conn.total_changes
     db.conn.executemany(
-        "INSERT INTO backfill_steps (source, gap_id, since, until, url, kind, priority, feed_url, host) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO backfill_steps (source, gap_id, since, until, url, kind, priority, feed_url, host) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
         [(s.source, s.gap_id, s.since, s.until, s.url, s.kind, s.priority, s.feed_url, s.host) for s in steps],
     )
     return int(db.conn.total_changes - before)
+
+
+def has_pending(db: Any) -> bool:
+    """Whether a step is pending."""
+    return db.conn.execute("SELECT 1 FROM backfill_steps WHERE state = 'pending' LIMIT 1").fetchone() is not None
 
 
 def lease_steps(
@@ -40,17 +49,39 @@ def lease_steps(
         per_host: the most steps of one host.
     """
     rows = db.conn.execute(
-        "WITH turn AS (SELECT source, gap_id, since, until, min(priority) AS priority FROM backfill_steps WHERE state IN ('pending', 'leased') GROUP BY source, gap_id, since, until) "
-        f"SELECT {', '.join(f'q.{name}' for name in _STEP)} FROM (SELECT s.*, row_number() OVER (PARTITION BY s.host ORDER BY s.priority, s.id) AS place FROM backfill_steps s "
-        "JOIN turn t ON t.source = s.source AND t.gap_id IS s.gap_id AND t.since = s.since AND t.until = s.until AND t.priority = s.priority "
-        "WHERE s.state = 'pending' AND (s.retry_at IS NULL OR s.retry_at <= :now) AND (s.gap_id IS NULL) = :backfill "
-        "AND (:any OR s.source IN (SELECT value FROM json_each(:sources))) AND s.host NOT IN (SELECT value FROM json_each(:throttled)) "
-        "AND s.host NOT IN (SELECT host FROM backfill_steps WHERE state = 'leased')) q WHERE place <= :per_host ORDER BY q.priority, q.id LIMIT :limit",
+        "WITH turn AS ("
+        "  SELECT source, gap_id, since, until, min(priority) AS priority "
+        "  FROM backfill_steps "
+        f"  WHERE {UNFINISHED} "
+        "  GROUP BY source, gap_id, since, until) "
+        f"SELECT {', '.join(f'q.{name}' for name in _STEP)} "
+        "FROM ("
+        "  SELECT s.*, row_number() OVER (PARTITION BY s.host ORDER BY s.priority, s.id) AS place "
+        "  FROM backfill_steps s "
+        "  JOIN turn t ON t.source = s.source "
+        "    AND t.gap_id IS s.gap_id "
+        "    AND t.since = s.since "
+        "    AND t.until = s.until "
+        "    AND t.priority = s.priority "
+        "  WHERE s.state = 'pending' "
+        "    AND (s.retry_at IS NULL OR s.retry_at <= :now) "
+        "    AND (s.gap_id IS NULL) = :backfill "
+        "    AND (:any OR s.source IN (SELECT value FROM json_each(:sources))) "
+        "    AND s.host NOT IN (SELECT value FROM json_each(:throttled)) "
+        "    AND s.host NOT IN (SELECT host FROM backfill_steps WHERE state = 'leased')) q "
+        "WHERE place <= :per_host "
+        "ORDER BY q.priority, q.id "
+        "LIMIT :limit",
         {
-            "now": format_utc(now), "backfill": backfill, "any": sources is None, "sources": json.dumps(list(sources or ())), "per_host": per_host, "limit": limit,
+            "now": format_utc(now),
+            "backfill": backfill,
+            "any": sources is None,
+            "sources": json.dumps(list(sources or ())),
+            "per_host": per_host,
+            "limit": limit,
             "throttled": json.dumps(list(throttled_hosts(db, now))),
         },
-    ).fetchall()  # fmt: skip
+    ).fetchall()
     db.conn.executemany("UPDATE backfill_steps SET state = 'leased' WHERE id = ?", [(row[0],) for row in rows])
     return [BackfillStep(**dict(zip(_STEP, row, strict=True))) for row in rows]
 
@@ -59,7 +90,9 @@ def known_before(db: Any, step: BackfillStep, listed: Sequence[FeedEntry]) -> in
     """How many of these entries were known before the step's time range: if any, its page reaches back far enough."""
     keys = json.dumps([e.url_key for e in listed if e.url_key])
     row = db.conn.execute(
-        "SELECT count(DISTINCT url_key) FROM entries WHERE url_key IN (SELECT value FROM json_each(?)) AND first_seen_at <= ?",
+        "SELECT count(DISTINCT url_key) "
+        "FROM entries "
+        "WHERE url_key IN (SELECT value FROM json_each(?)) AND first_seen_at <= ?",
         (keys, step.since),
     ).fetchone()
     return int(row[0])
@@ -73,7 +106,9 @@ def release_steps(db: Any) -> None:
 def return_steps(db: Any, in_flight: Sequence[int]) -> None:
     """Release steps whose result could not be written."""
     db.conn.execute(
-        "UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased' AND id NOT IN (SELECT value FROM json_each(?))",
+        "UPDATE backfill_steps "
+        "SET state = 'pending' "
+        "WHERE state = 'leased' AND id NOT IN (SELECT value FROM json_each(?))",
         (json.dumps(list(in_flight)),),
     )
 
@@ -81,7 +116,8 @@ def return_steps(db: Any, in_flight: Sequence[int]) -> None:
 def drop_other_steps(db: Any, source: str, since: str, until: str) -> None:
     """Delete pending steps of earlier backfills of a source with another time range."""
     db.conn.execute(
-        "DELETE FROM backfill_steps WHERE gap_id IS NULL AND source = ? AND state = 'pending' AND (since <> ? OR until <> ?)",
+        "DELETE FROM backfill_steps "
+        "WHERE gap_id IS NULL AND source = ? AND state = 'pending' AND (since <> ? OR until <> ?)",
         (source, since, until),
     )
 
@@ -134,8 +170,12 @@ def steps_looked(
 def pending_by_host(db: Any, sources: Sequence[str]) -> dict[str, int]:
     """The number of pending articles of backfills, by host."""
     rows = db.conn.execute(
-        "SELECT host, count(DISTINCT CASE url_key WHEN '' THEN id ELSE url_key END) FROM entries WHERE backfill = 1 AND state IN ('pending', 'leased', 'retry') "
-        "AND source IN (SELECT value FROM json_each(?)) GROUP BY host",
+        "SELECT host, count(DISTINCT CASE url_key WHEN '' THEN id ELSE url_key END) "
+        "FROM entries "
+        "WHERE backfill = 1 "
+        "  AND state IN ('pending', 'leased', 'retry') "
+        "  AND source IN (SELECT value FROM json_each(?)) "
+        "GROUP BY host",
         (json.dumps(list(sources)),),
     )
     return dict(rows.fetchall())

@@ -34,7 +34,10 @@ def change_events(db: Any, after: int, until: int) -> Iterator[ChangeEvent]:
     Reprocessed, merged and regrouped articles are left out.
     """
     rows = db.conn.execute(
-        "SELECT seq, article_id, at, op FROM changes WHERE seq > ? AND seq <= ? AND op IN ('new', 'revised', 'vanished') ORDER BY seq",
+        "SELECT seq, article_id, at, op "
+        "FROM changes "
+        "WHERE seq > ? AND seq <= ? AND op IN ('new', 'revised', 'vanished') "
+        "ORDER BY seq",
         (after, until),
     ).fetchall()
     for seq, article_id, at, op in rows:
@@ -55,8 +58,16 @@ def change_events(db: Any, after: int, until: int) -> Iterator[ChangeEvent]:
 def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The publisher's version seen at that time, after the one before it."""
     cursor = db.conn.execute(
-        "SELECT * FROM revisions WHERE article_id = :id AND number IN (SELECT number FROM revisions WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher' "
-        "UNION SELECT number - 1 FROM revisions WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher') ORDER BY number",
+        "SELECT * FROM revisions "
+        "WHERE article_id = :id "
+        "  AND number IN ("
+        "    SELECT number FROM revisions "
+        "    WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher' "
+        "    UNION "
+        "    SELECT number - 1 "
+        "    FROM revisions "
+        "    WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher') "
+        "ORDER BY number",
         {"id": article_id, "at": at},
     )
     names = [column[0] for column in cursor.description]
@@ -70,8 +81,11 @@ def _quiet(db: Any, article: Article) -> str | None:
     It is not reported if all its entries are from a backfill, or were in the first successful response of their feed.
     """
     entries = db.conn.execute(
-        "SELECT e.first_seen_at, e.found_by, e.backfill, f.first_success_at, p.first_success_at FROM entries e LEFT JOIN feeds f ON f.url = e.feed_url "
-        "LEFT JOIN feeds p ON p.url = f.parent_url WHERE e.article_id = ?",
+        "SELECT e.first_seen_at, e.found_by, e.backfill, f.first_success_at, p.first_success_at "
+        "FROM entries e "
+        "LEFT JOIN feeds f ON f.url = e.feed_url "
+        "LEFT JOIN feeds p ON p.url = f.parent_url "
+        "WHERE e.article_id = ?",
         (article.id,),
     ).fetchall()
     why = [_quiet_entry(*entry) for entry in entries]
@@ -93,7 +107,9 @@ def _quiet_entry(seen: str, found_by: str, backfill: int, began: str | None, par
 def edit(db: Any, article_id: int, number: int) -> dict[str, Any] | None:
     """One version of an article, with the headline of the one before it as `title_before`."""
     row = db.conn.execute(
-        "SELECT r.title, p.title, r.words_added, r.words_removed, r.silent, r.seen_at FROM revisions r JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 "
+        "SELECT r.title, p.title, r.words_added, r.words_removed, r.silent, r.seen_at "
+        "FROM revisions r "
+        "JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 "
         "WHERE r.article_id = ? AND r.number = ?",
         (article_id, number),
     ).fetchone()
@@ -118,8 +134,12 @@ def changes(db: Any, since_seq: int) -> Iterator[dict[str, Any]]:
         seq, article_id, at, op, merged_into, uid (of a deleted article), came (1 if it was new after that seq).
     """
     cursor = db.conn.execute(
-        "SELECT max(seq) AS seq, article_id, at, op, merged_into, uid, article_id IN (SELECT article_id FROM changes WHERE seq > :seq AND op = 'new') AS came "
-        "FROM changes WHERE seq > :seq GROUP BY article_id ORDER BY 1",
+        "SELECT max(seq) AS seq, article_id, at, op, merged_into, uid, "
+        "  article_id IN (SELECT article_id FROM changes WHERE seq > :seq AND op = 'new') AS came "
+        "FROM changes "
+        "WHERE seq > :seq "
+        "GROUP BY article_id "
+        "ORDER BY 1",
         {"seq": since_seq},
     )
     names = [column[0] for column in cursor.description]

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.records import FeedCheck, FeedEntry, FoundBy, format_utc, json_list
+from storage.sql.rows import dicts
 
 MAX_UNLINKED = 2_000  # the most entries without an address stored for one feed; with an address there is no limit
 NO_URL = "the feed gives no address for it"
@@ -31,8 +32,11 @@ class CheckCounts:
 def known_entries(db: Any, feed_url: str, listed: Sequence[FeedEntry]) -> set[str]:
     """The identities of listed entries that the feed has listed before; one with a new guid is known by its address."""
     rows = db.conn.execute(
-        "SELECT identity, url_key FROM entries WHERE feed_url = :feed AND (identity IN (SELECT value FROM json_each(:ids)) "
-        "OR (url_key IN (SELECT value FROM json_each(:keys)) AND url_key <> ''))",
+        "SELECT identity, url_key "
+        "FROM entries "
+        "WHERE feed_url = :feed "
+        "  AND (identity IN (SELECT value FROM json_each(:ids)) "
+        "    OR (url_key IN (SELECT value FROM json_each(:keys)) AND url_key <> ''))",
         {
             "feed": feed_url,
             "ids": json.dumps([e.identity for e in listed]),
@@ -114,7 +118,10 @@ def _rows(db: Any, feed_url: str, column: str, values: set[str]) -> list[tuple[s
     Oldest last.
     """
     found: list[tuple[str, str, str]] = db.conn.execute(
-        f"SELECT identity, url_key, coalesce(title, fingerprint) FROM entries WHERE feed_url = ? AND {column} IN (SELECT value FROM json_each(?)) ORDER BY id DESC",
+        "SELECT identity, url_key, coalesce(title, fingerprint) "
+        "FROM entries "
+        f"WHERE feed_url = ? AND {column} IN (SELECT value FROM json_each(?)) "
+        "ORDER BY id DESC",
         (feed_url, json.dumps(list(values))),
     ).fetchall()
     return found
@@ -173,16 +180,41 @@ def insert_entry(
     if why := rejection_reason(listed):
         state, reason = "rejected", why
     added = db.conn.execute(
-        "INSERT INTO entries (feed_url, identity, guid, url, title, authors, published_at, published_raw, summary, state, reason, found_by, article_id, "
-        "first_seen_at, source, url_key, host, content, fingerprint, tags, language, image_url, backfill) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO entries (feed_url, identity, guid, url, title, authors, published_at, published_raw, "
+        "  summary, state, reason, found_by, article_id, first_seen_at, source, url_key, host, content, "
+        "  fingerprint, tags, language, image_url, backfill) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
         (
-            feed_url, identity or listed.identity, listed.guid, listed.url, listed.title, json_list(listed.authors), listed.published_at, listed.published_raw,
-            listed.summary, state, reason, found_by, stored[0] if stored else None, format_utc(at), source, listed.url_key, listed.host,
-            None if state == "rejected" else listed.content, listed.fingerprint, json_list(listed.tags), listed.language, listed.image_url, int(backfill),
+            feed_url, identity or listed.identity, listed.guid, listed.url, listed.title, json_list(listed.authors),
+            listed.published_at, listed.published_raw, listed.summary, state, reason, found_by,
+            stored[0] if stored else None, format_utc(at), source, listed.url_key, listed.host,
+            None if state == "rejected" else listed.content, listed.fingerprint, json_list(listed.tags),
+            listed.language, listed.image_url, int(backfill),
         ),
     )  # fmt: skip
     return int(added.rowcount)
+
+
+def entry(db: Any, entry_id: int) -> dict[str, Any] | None:
+    """An entry's row."""
+    found = dicts(db, "SELECT * FROM entries WHERE id = ?", (entry_id,))
+    return found[0] if found else None
+
+
+def backfill_keys(db: Any) -> list[str]:
+    """The url keys of entries found by backfills."""
+    rows = db.conn.execute("SELECT DISTINCT url_key FROM entries WHERE backfill = 1 AND url_key <> ''")
+    return [row[0] for row in rows]
+
+
+def count_known(db: Any, keys: Sequence[str]) -> int:
+    """How many of these url keys are stored as articles or entries."""
+    sql = (
+        "SELECT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :key) "
+        "  OR EXISTS (SELECT 1 FROM entries WHERE url_key = :key)"
+    )
+    return sum(db.conn.execute(sql, {"key": key}).fetchone()[0] for key in keys)
 
 
 def was_pruned(db: Any, url_key: str) -> bool:
@@ -194,10 +226,14 @@ def _update_entry(db: Any, entry_id: int, listed: FeedEntry, state: str) -> None
     """Update an entry that its feed changed, and make its article pending again."""
     pending = listed.url and state != "leased" and not was_pruned(db, listed.url_key)
     db.conn.execute(
-        "UPDATE entries SET url = ?, title = ?, authors = ?, published_at = ?, published_raw = ?, summary = ?, content = ?, fingerprint = ?, tags = ?, url_key = ?, host = ?, "
-        "state = CASE WHEN ? THEN 'pending' ELSE state END, attempts = CASE WHEN ? THEN 0 ELSE attempts END, retry_at = CASE WHEN ? THEN NULL ELSE retry_at END WHERE id = ?",
+        "UPDATE entries "
+        "SET url = ?, title = ?, authors = ?, published_at = ?, published_raw = ?, summary = ?, content = ?, "
+        "  fingerprint = ?, tags = ?, url_key = ?, host = ?, state = CASE WHEN ? THEN 'pending' ELSE state END, "
+        "  attempts = CASE WHEN ? THEN 0 ELSE attempts END, retry_at = CASE WHEN ? THEN NULL ELSE retry_at END "
+        "WHERE id = ?",
         (
-            listed.url, listed.title, json_list(listed.authors), listed.published_at, listed.published_raw, listed.summary, listed.content,
-            listed.fingerprint, json_list(listed.tags), listed.url_key, listed.host, pending, pending, pending, entry_id,
+            listed.url, listed.title, json_list(listed.authors), listed.published_at, listed.published_raw,
+            listed.summary, listed.content, listed.fingerprint, json_list(listed.tags), listed.url_key, listed.host,
+            pending, pending, pending, entry_id,
         ),
     )  # fmt: skip

@@ -15,6 +15,32 @@ WINDOW = timedelta(days=30)
 _COMMON_OF_SOURCE = 4
 _COMMON = 50  # a fingerprint in more articles than this is from a footer, not from a story
 
+# Rows of articles are read for `likely` only: reading all that share some phrase took a millisecond.
+_SHARED = (
+    "WITH found AS MATERIALIZED ("
+    "  SELECT hash, article_id FROM fingerprints "
+    "  WHERE hash IN (SELECT value FROM json_each(:prints)) AND seen_day >= :since), "
+    "rare AS MATERIALIZED (SELECT hash FROM found GROUP BY hash HAVING count(*) <= :common), "
+    "likely AS MATERIALIZED ("
+    "  SELECT article_id FROM found "
+    "  WHERE hash IN rare "
+    "  GROUP BY article_id "
+    "  HAVING count(*) >= :least), "
+    "footer AS MATERIALIZED ("
+    "  SELECT f.hash FROM found f "
+    "  JOIN articles a ON a.id = f.article_id AND a.source = :source "
+    "  WHERE f.article_id IN likely "
+    "  GROUP BY f.hash "
+    "  HAVING count(*) > :common_of_source) "
+    "SELECT article_id, count(*) AS shared "
+    "FROM found "
+    "WHERE article_id IN likely AND hash IN rare AND hash NOT IN footer "
+    "GROUP BY article_id "
+    "HAVING shared >= :least "
+    "ORDER BY shared DESC, article_id "
+    "LIMIT 20"
+)
+
 
 def duplicate_candidates(
     db: Any, prints: Sequence[int], *, now: datetime, source: str | None = None, at_least: int = 2
@@ -29,14 +55,7 @@ def duplicate_candidates(
     since = int((now - WINDOW).timestamp() // 86400)
     hashes = json.dumps([_signed(p) for p in prints])
     rows = db.conn.execute(
-        "WITH found AS MATERIALIZED (SELECT hash, article_id FROM fingerprints WHERE hash IN (SELECT value FROM json_each(:prints)) AND seen_day >= :since), "
-        "rare AS MATERIALIZED (SELECT hash FROM found GROUP BY hash HAVING count(*) <= :common), "
-        # Rows of articles are read for these only: reading all that share some phrase took a millisecond.
-        "likely AS MATERIALIZED (SELECT article_id FROM found WHERE hash IN rare GROUP BY article_id HAVING count(*) >= :least), "
-        "footer AS MATERIALIZED (SELECT f.hash FROM found f JOIN articles a ON a.id = f.article_id AND a.source = :source WHERE f.article_id IN likely "
-        "GROUP BY f.hash HAVING count(*) > :common_of_source) "
-        "SELECT article_id, count(*) AS shared FROM found WHERE article_id IN likely AND hash IN rare AND hash NOT IN footer "
-        "GROUP BY article_id HAVING shared >= :least ORDER BY shared DESC, article_id LIMIT 20",
+        _SHARED,
         {
             "prints": hashes,
             "since": since,
@@ -48,7 +67,10 @@ def duplicate_candidates(
     ).fetchall()
     ids = json.dumps([row[0] for row in rows])
     found = db.conn.execute(
-        "SELECT id, story_id, source, url, title, text, published_at, first_seen_at FROM articles WHERE text IS NOT NULL AND id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        "SELECT id, story_id, source, url, title, text, published_at, first_seen_at "
+        "FROM articles "
+        "WHERE text IS NOT NULL AND id IN (SELECT value FROM json_each(?)) "
+        "ORDER BY id",
         (ids,),
     )
     names = ("id", "story_id", "source", "url", "title", "text", "published_at", "first_seen_at")
@@ -76,7 +98,9 @@ def delete_expired(db: Any, now: datetime) -> int:
         return 0
     since = min(now, parse_utc(newest) + timedelta(days=1)) - WINDOW  # in case the clock ran ahead
     last = db.conn.execute(
-        "SELECT max(id) FROM articles WHERE first_seen_at = (SELECT max(first_seen_at) FROM articles WHERE first_seen_at < ?)",
+        "SELECT max(id) "
+        "FROM articles "
+        "WHERE first_seen_at = (SELECT max(first_seen_at) FROM articles WHERE first_seen_at < ?)",
         (format_utc(since),),
     ).fetchone()
     if last[0] is None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage.records import BackfillResult, BackfillStep, Gap, GapDetected, format_utc, format_utc_ceil, parse_utc
-from storage.sql.backfill_steps import RETRIES, add_steps
+from storage.sql.backfill_steps import RETRIES, UNFINISHED, add_steps
 from storage.sql.entries import MAX_UNLINKED, insert_entry
 
 AGAIN = timedelta(days=1)  # until a gap of the same feed is searched again after a failed search
@@ -41,7 +41,8 @@ def open_gap(
         _extend(db, is_open[0], gap.to_at)
         return False
     in_vain = db.conn.execute(
-        "SELECT 1 FROM gaps WHERE feed_url = ? AND state = 'lost' AND closed_at > ? AND (filled_by IS NULL OR filled_by = ?)",
+        "SELECT 1 FROM gaps "
+        "WHERE feed_url = ? AND state = 'lost' AND closed_at > ? AND (filled_by IS NULL OR filled_by = ?)",
         (feed_url, format_utc(now - AGAIN), NO_ANSWER),
     ).fetchone()
     gap_id = _insert_gap(db, feed_url, source, gap, now)
@@ -61,7 +62,9 @@ def _extend(db: Any, gap_id: int, until: str) -> None:
         "UPDATE gaps SET to_at = ?, filled_by = NULL WHERE id = ? AND to_at < ?", (until, gap_id, until)
     ).rowcount:
         db.conn.execute(
-            "UPDATE backfill_steps SET until = ?, page_hash = NULL, state = CASE state WHEN 'done' THEN 'pending' ELSE state END WHERE gap_id = ?",
+            "UPDATE backfill_steps "
+            "SET until = ?, page_hash = NULL, state = CASE state WHEN 'done' THEN 'pending' ELSE state END "
+            "WHERE gap_id = ?",
             (until, gap_id),
         )
 
@@ -92,7 +95,9 @@ def _insert_gap(db: Any, feed_url: str, source: str | None, gap: GapDetected, no
 
 def _count_gap(db: Any, source: str, day: str, by: int) -> None:
     db.conn.execute(
-        "INSERT INTO source_days (source, day, gaps_open) VALUES (?, ?, max(0, ?)) ON CONFLICT (source, day) DO UPDATE SET gaps_open = max(0, gaps_open + ?)",
+        "INSERT INTO source_days (source, day, gaps_open) "
+        "VALUES (?, ?, max(0, ?)) "
+        "ON CONFLICT (source, day) DO UPDATE SET gaps_open = max(0, gaps_open + ?)",
         (source, day, by, by),
     )
 
@@ -124,31 +129,45 @@ def apply_step(db: Any, step: BackfillStep, found: BackfillResult, *, now: datet
     if found.error is not None:
         state = "failed" if found.permanent or step.attempts + 1 >= RETRIES else "pending"
         later = format_utc_ceil(found.retry_at) if found.retry_at else None
-    repeated = (
-        found.page_hash is not None
-        and db.conn.execute(
-            "SELECT 1 FROM backfill_steps WHERE source = ? AND gap_id IS ? AND since = ? AND until = ? AND feed_url = ? AND page_hash = ? AND id <> ?",
-            (step.source, step.gap_id, step.since, step.until, step.feed_url, found.page_hash, step.id),
-        ).fetchone()
-    )
+    repeated = found.page_hash is not None and _was_listed(db, step, found.page_hash)
     db.conn.execute(
-        "UPDATE backfill_steps SET state = ?, attempts = attempts + 1, retry_at = ?, entries_found = ?, error = ?, requested_at = ?, page_hash = ? WHERE id = ?",
+        "UPDATE backfill_steps "
+        "SET state = ?, attempts = attempts + 1, retry_at = ?, entries_found = ?, error = ?, "
+        "  requested_at = ?, page_hash = ? "
+        "WHERE id = ?",
         (state, later, new, found.error, format_utc(now), found.page_hash, step.id),
     )
-    is_open = (
-        step.gap_id is None
-        or db.conn.execute("SELECT 1 FROM gaps WHERE id = ? AND state = 'open'", (step.gap_id,)).fetchone()
-    )
-    walked = (
-        db.conn.execute("SELECT count(*) FROM backfill_steps WHERE gap_id = ?", (step.gap_id,)).fetchone()[0]
-        if step.gap_id is not None
-        else 0
-    )
+    is_open = step.gap_id is None or _is_open(db, step.gap_id)
+    walked = 0 if step.gap_id is None else _count_steps(db, step.gap_id)
     if is_open and not repeated and walked < MAX_STEPS:  # a page that lists the same as another is a loop
         add_steps(db, found.further)
     if step.gap_id is not None and is_open:
         _close(db, step.gap_id, step.priority, found, new, now)
     return new
+
+
+def _was_listed(db: Any, step: BackfillStep, page_hash: str) -> bool:
+    """Whether another page of the same gap or backfill listed the same entries."""
+    row = db.conn.execute(
+        "SELECT 1 FROM backfill_steps "
+        "WHERE source = ? "
+        "  AND gap_id IS ? "
+        "  AND since = ? "
+        "  AND until = ? "
+        "  AND feed_url = ? "
+        "  AND page_hash = ? "
+        "  AND id <> ?",
+        (step.source, step.gap_id, step.since, step.until, step.feed_url, page_hash, step.id),
+    ).fetchone()
+    return row is not None
+
+
+def _is_open(db: Any, gap_id: int) -> bool:
+    return db.conn.execute("SELECT 1 FROM gaps WHERE id = ? AND state = 'open'", (gap_id,)).fetchone() is not None
+
+
+def _count_steps(db: Any, gap_id: int) -> int:
+    return int(db.conn.execute("SELECT count(*) FROM backfill_steps WHERE gap_id = ?", (gap_id,)).fetchone()[0])
 
 
 def _close(db: Any, gap_id: int, rank: int, found: BackfillResult, new: int, now: datetime) -> None:
@@ -159,9 +178,7 @@ def _close(db: Any, gap_id: int, rank: int, found: BackfillResult, new: int, now
     db.conn.execute("UPDATE gaps SET entries_found = entries_found + ? WHERE id = ?", (new, gap_id))
     if found.reached:
         db.conn.execute("UPDATE gaps SET filled_by = ? WHERE id = ?", (found.filled_by, gap_id))
-    pending = (
-        "SELECT count(*) FROM backfill_steps WHERE gap_id = ? AND state IN ('pending', 'leased') AND priority <= ?"
-    )
+    pending = f"SELECT count(*) FROM backfill_steps WHERE gap_id = ? AND {UNFINISHED} AND priority <= ?"
     if db.conn.execute(pending, (gap_id, rank)).fetchone()[0]:
         return
     source, found_at, how = db.conn.execute(
@@ -200,12 +217,20 @@ def gaps(db: Any, *, sources: Sequence[str] = (), states: Sequence[str] = (), si
         "filled_by",
     )
     rows = db.conn.execute(
-        f"SELECT {', '.join(names)} FROM gaps WHERE (:all_sources OR source IN (SELECT value FROM json_each(:sources))) "
-        "AND (:all_states OR state IN (SELECT value FROM json_each(:states))) AND (:since IS NULL OR found_at >= :since) ORDER BY found_at DESC, id DESC",
+        f"SELECT {', '.join(names)} "
+        "FROM gaps "
+        "WHERE (:all_sources OR source IN (SELECT value FROM json_each(:sources))) "
+        "  AND (:all_states OR state IN (SELECT value FROM json_each(:states))) "
+        "  AND (:since IS NULL OR found_at >= :since) "
+        "ORDER BY found_at DESC, id DESC",
         {
-            "all_sources": not sources, "sources": json.dumps(list(sources)), "all_states": not states, "states": json.dumps(list(states)), "since": since,
+            "all_sources": not sources,
+            "sources": json.dumps(list(sources)),
+            "all_states": not states,
+            "states": json.dumps(list(states)),
+            "since": since,
         },
-    ).fetchall()  # fmt: skip
+    ).fetchall()
     return [Gap(**dict(zip(names, row, strict=True))) for row in rows]
 
 

@@ -34,16 +34,25 @@ def edits(
         "a.source IN (SELECT value FROM json_each(:sources))": bool(sources),
         "r.seen_at <= :before_at AND (r.seen_at, r.article_id) < (:before_at, :before_id)": before is not None,
     }
-    tables = "revisions r JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 JOIN articles a ON a.id = r.article_id"
+    tables = (
+        "revisions r "
+        "JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 "
+        "JOIN articles a ON a.id = r.article_id"
+    )
     if sources:  # starts from the edited articles of the source: its edits are sparse in the list of all edits
         tables = (
-            "articles a INDEXED BY articles_edited CROSS JOIN revisions r ON r.article_id = a.id AND a.revision > 1 "
+            "articles a INDEXED BY articles_edited "
+            "CROSS JOIN revisions r ON r.article_id = a.id AND a.revision > 1 "
             "CROSS JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1"
         )
+    where = " AND ".join(["r.number > 1 AND r.cause = :cause", *(c for c, wanted in conditions.items() if wanted)])
     sql = (
-        f"SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, p.title AS old_title, r.title AS title, r.silent, "
-        f"r.words_added, r.words_removed FROM {tables} "
-        f"WHERE {' AND '.join(['r.number > 1 AND r.cause = :cause', *(c for c, wanted in conditions.items() if wanted)])} ORDER BY r.seen_at DESC, r.article_id DESC LIMIT :limit"
+        "SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, "
+        "  p.title AS old_title, r.title AS title, r.silent, r.words_added, r.words_removed "
+        f"FROM {tables} "
+        f"WHERE {where} "
+        "ORDER BY r.seen_at DESC, r.article_id DESC "
+        "LIMIT :limit"
     )
     before_at, before_id = before or ("", 0)
     values = {
@@ -60,8 +69,12 @@ def vanished(db: Any, *, since: str | None, sources: tuple[str, ...]) -> list[di
     """Stored articles that have vanished, newest first."""
     return dicts(
         db,
-        "SELECT id, source, url, title, vanished_at, vanished_reason FROM articles WHERE vanished_at IS NOT NULL AND (:since IS NULL OR vanished_at >= :since) "
-        "AND (:any OR source IN (SELECT value FROM json_each(:sources))) ORDER BY vanished_at DESC",
+        "SELECT id, source, url, title, vanished_at, vanished_reason "
+        "FROM articles "
+        "WHERE vanished_at IS NOT NULL "
+        "  AND (:since IS NULL OR vanished_at >= :since) "
+        "  AND (:any OR source IN (SELECT value FROM json_each(:sources))) "
+        "ORDER BY vanished_at DESC",
         {"since": since, "any": not sources, "sources": json.dumps(list(sources))},
     )
 
@@ -69,7 +82,10 @@ def vanished(db: Any, *, since: str | None, sources: tuple[str, ...]) -> list[di
 def story(db: Any, story_id: int) -> list[Article]:
     """Every article of a story, by time of publication, else of first sight."""
     rows = db.conn.execute(
-        f"SELECT {COLUMNS} FROM articles a WHERE a.story_id = ? ORDER BY coalesce(a.published_at, a.first_seen_at), a.id",
+        f"SELECT {COLUMNS} "
+        "FROM articles a "
+        "WHERE a.story_id = ? "
+        "ORDER BY coalesce(a.published_at, a.first_seen_at), a.id",
         (story_id,),
     )
     return [article_from_row(row) for row in rows]
@@ -78,7 +94,10 @@ def story(db: Any, story_id: int) -> list[Article]:
 def addresses(db: Any, article_id: int) -> list[dict[str, Any]]:
     """Every address of an article."""
     rows = db.conn.execute(
-        "SELECT url_key, url, kind, first_seen_at FROM article_urls WHERE article_id = ? ORDER BY first_seen_at, url_key",
+        "SELECT url_key, url, kind, first_seen_at "
+        "FROM article_urls "
+        "WHERE article_id = ? "
+        "ORDER BY first_seen_at, url_key",
         (article_id,),
     )
     return [dict(zip(("url_key", "url", "kind", "first_seen_at"), row, strict=True)) for row in rows]

@@ -6,9 +6,8 @@ Functions over one writing connection; each runs inside a transaction of the cal
 from __future__ import annotations
 
 import json
-import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,18 +30,119 @@ def release_leases(db: Any) -> int:
     return int(feeds) + int(entries)
 
 
-_WHEN = "coalesce(e.published_at, e.first_seen_at)"
-# Entries that are pending now or later, with the terms of the index entries_next.
-_OPEN = "(e.state = 'pending' OR (e.state IN ('retry', 'gone') AND e.retry_at IS NOT NULL))"
-_DUE = (
-    "(e.state = 'pending' OR (e.state = 'retry' AND (e.retry_at <= :now OR :all)) OR (e.state = 'gone' AND e.retry_at <= :now)) "
-    "AND (e.not_before IS NULL OR e.not_before <= :now) AND e.url IS NOT NULL"
-)
+def _when(alias: str) -> str:
+    return f"coalesce({alias}.published_at, {alias}.first_seen_at)"
+
+
+def _open(alias: str) -> str:
+    """Entries that are pending now or later: the condition of the partial index entries_next, word for word."""
+    return f"({alias}.state = 'pending' OR ({alias}.state IN ('retry', 'gone') AND {alias}.retry_at IS NOT NULL))"
+
+
+def _due(alias: str) -> str:
+    """Entries that may be fetched now."""
+    return (
+        f"({alias}.state = 'pending' "
+        f"  OR ({alias}.state = 'retry' AND ({alias}.retry_at <= :now OR :all)) "
+        f"  OR ({alias}.state = 'gone' AND {alias}.retry_at <= :now)) "
+        f"AND ({alias}.not_before IS NULL OR {alias}.not_before <= :now) "
+        f"AND {alias}.url IS NOT NULL"
+    )
+
+
+# Not if another feed's entry of the same article is leased, or waits for its retry.
 _LEASABLE = (
-    f"{_OPEN} AND {_DUE} AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.url_key = e.url_key AND o.url_key <> '' AND o.id <> e.id AND "
-    # another feed's entry of the same article is leased, or waits for its retry
-    "(o.state = 'leased' OR (o.state IN ('retry', 'gone') AND (o.not_before > :now OR (o.retry_at > :now AND NOT :all)))))"
+    f"{_open('e')} "
+    f"AND {_due('e')} "
+    "AND NOT EXISTS ("
+    "  SELECT 1 FROM entries o "
+    "  WHERE o.url_key = e.url_key "
+    "    AND o.url_key <> '' "
+    "    AND o.id <> e.id "
+    "    AND (o.state = 'leased' "
+    "      OR (o.state IN ('retry', 'gone') AND (o.not_before > :now OR (o.retry_at > :now AND NOT :all)))))"
 )
+
+
+def _selected(alias: str, given: Collection[str]) -> str:
+    """The conditions of the given arguments of lease_entries: sources, skip, skip_keys, and throttled hosts."""
+    conditions = {
+        "throttled": f"{alias}.host NOT IN (SELECT value FROM json_each(:throttled))",
+        "sources": f"{alias}.source IN (SELECT value FROM json_each(:sources))",
+        "skip_keys": f"({alias}.url_key = '' OR {alias}.url_key NOT IN (SELECT value FROM json_each(:skip_keys)))",
+        "skip": f"{alias}.id NOT IN (SELECT value FROM json_each(:skip))",
+    }
+    return " AND ".join([f"{alias}.backfill = :backfill", *(conditions[name] for name in conditions if name in given)])
+
+
+def _leasable(given: Collection[str]) -> str:
+    """Entries that may be leased, one per article: of entries with one url key only the first is fetched.
+
+    The others are completed with it.
+    """
+    return (
+        f"{_LEASABLE} "
+        f"AND {_selected('e', given)} "
+        "AND (e.url_key = '' OR NOT EXISTS ("
+        "  SELECT 1 FROM entries o "
+        "  WHERE o.url_key = e.url_key "
+        "    AND o.id < e.id "
+        f"    AND {_due('o')} "
+        f"    AND {_selected('o', given)}))"
+    )
+
+
+# Each of the following selects (id, host_rank, host): a host's entries are leased in the order of host_rank.
+_ONLY = (
+    "SELECT e.id, 1 AS host_rank, e.host "
+    "FROM entries e "
+    "WHERE e.state = 'pending' AND e.id IN (SELECT value FROM json_each(:only))"
+)
+
+
+def _newest_of_each_source(where: str) -> str:
+    """On any host."""
+    return (
+        "SELECT id, row_number() OVER (PARTITION BY host ORDER BY at, id) AS host_rank, host "
+        "FROM ("
+        f"  SELECT e.id, e.host, {_when('e')} AS at, "
+        f"    row_number() OVER (PARTITION BY e.source ORDER BY {_when('e')} DESC, e.id) AS source_rank "
+        "  FROM entries e "
+        f"  WHERE {where}) "
+        "WHERE source_rank <= :newest"
+    )
+
+
+def _oldest_of_each_host(where: str) -> str:
+    """By an index, a few per host: there may be a hundred thousand pending."""
+    oldest = f"SELECT e.id FROM entries e WHERE e.host = h.host AND {where} ORDER BY {_when('e')}, e.id LIMIT :per_host"
+    return (
+        f"SELECT x.id, row_number() OVER (PARTITION BY x.host ORDER BY {_when('x')}, x.id) AS host_rank, x.host "
+        "FROM hosts h "
+        f"CROSS JOIN entries x ON x.id IN ({oldest}) "
+        "WHERE h.host IS NOT NULL"
+    )
+
+
+def _chosen_entries(chosen: str) -> str:
+    """The rows of chosen entries, as far as their hosts have free slots."""
+    next_host = f"SELECT min(e.host) FROM entries e WHERE {_open('e')}"
+    return (
+        "WITH RECURSIVE hosts (host) AS ("
+        f"  SELECT ({next_host}) "
+        "  UNION ALL "
+        f"  SELECT ({next_host} AND e.host > h.host) FROM hosts h WHERE h.host IS NOT NULL), "
+        f"chosen AS MATERIALIZED ({chosen}), "
+        "room AS (SELECT host, count(*) AS taken FROM entries WHERE state = 'leased' GROUP BY host) "
+        f"SELECT {', '.join(_ENTRY_COLUMNS)} "
+        "FROM chosen c "
+        "CROSS JOIN entries e ON e.id = c.id "
+        "LEFT JOIN room r ON r.host = c.host "
+        "LEFT JOIN articles a ON a.id = e.article_id "
+        "WHERE c.host_rank + coalesce(r.taken, 0) <= :per_host "
+        f"ORDER BY c.host_rank, {_when('e')} "
+        "LIMIT :limit"
+    )
 
 
 def lease_entries(
@@ -62,63 +162,30 @@ def lease_entries(
 ) -> list[Entry]:
     """Lease up to `limit` pending entries, at most `per_host` of one host.
 
-    Oldest first, so that the article of a story that is stored first is more likely the one published first; `newest`
-    selects before that.
+    Oldest first, so that the article of a story that is stored first is more likely the one published first.
 
-    Args:
-        db: the writing connection.
-        now: the clock.
-        until: when the lease expires.
-        limit: the most entries.
-        per_host: the most leases of one host, including existing ones, so that a slow host does not occupy all slots.
-        sources: only these sources; None for all.
-        ignore_retry: include entries whose retry is not due yet, as `crawl` without --due does.
-        newest: only the N newest of each source that were never fetched.
-        only: only these ids, of any source.
-        skip: not these ids: a run fetches each entry once.
-        skip_keys: nor other entries with these url keys.
-        backfill: only entries found by `backfill`; only that command fetches them.
+    `per_host` includes existing leases, so that a slow host does not occupy all slots. `sources` None means all.
+    `ignore_retry` includes entries whose retry is not due yet, as `crawl` without --due does. `newest` leases only the
+    N newest of each source that were never fetched, `only` only these ids, of any source. `skip` leaves out these ids,
+    `skip_keys` other entries with these url keys: a run fetches each entry once. `backfill` leases only entries found
+    by the command `backfill`, the others are leased without it.
     """
-    where = [_LEASABLE, "e.backfill = :backfill"]
-    throttled = throttled_hosts(db, now)
-    if throttled:
-        where.append("e.host NOT IN (SELECT value FROM json_each(:throttled))")
-    if sources is not None:
-        where.append("e.source IN (SELECT value FROM json_each(:sources))")
-    if skip_keys:
-        where.append("(e.url_key = '' OR e.url_key NOT IN (SELECT value FROM json_each(:skip_keys)))")
-    if skip:
-        where.append("e.id NOT IN (SELECT value FROM json_each(:skip))")
-    # One request per article: of entries with one url key only the first is fetched, the others are completed with it.
-    leasable = " AND ".join(re.sub(r"\be\.", "o.", term) for term in (_DUE, *where[1:]))
-    first = f"o.url_key = e.url_key AND o.id < e.id AND {leasable}"
-    where.append(f"(e.url_key = '' OR NOT EXISTS (SELECT 1 FROM entries o WHERE {first}))")
+    lists = {
+        "throttled": list(throttled_hosts(db, now)) or None,
+        "sources": sources,
+        "skip": skip or None,
+        "skip_keys": skip_keys or None,
+    }
+    where = _leasable([name for name, values in lists.items() if values is not None])
+    chosen = _oldest_of_each_host(where) if newest is None else _newest_of_each_source(where)
+    values: dict[str, Any] = {name: json.dumps(list(values or ())) for name, values in lists.items()}
+    values.update(
+        now=format_utc(now), all=ignore_retry, per_host=per_host, newest=newest, limit=limit, backfill=backfill
+    )
     if only:
-        per_host = 10**9
-        chosen = "SELECT e.id, 1 AS host_rank, e.host FROM entries e WHERE e.state = 'pending' AND e.id IN (SELECT value FROM json_each(:only))"
-    elif newest is not None:  # of each source the newest, on any host
-        chosen = (
-            f"SELECT id, row_number() OVER (PARTITION BY host ORDER BY at, id) AS host_rank, host FROM (SELECT e.id, e.host, {_WHEN} AS at, "
-            f"row_number() OVER (PARTITION BY e.source ORDER BY {_WHEN} DESC, e.id) AS source_rank FROM entries e WHERE {' AND '.join(where)}) WHERE source_rank <= :newest"
-        )
-    else:  # of each host the oldest few, by an index: there may be a hundred thousand pending
-        oldest = f"SELECT e.id FROM entries e WHERE e.host = h.host AND {' AND '.join(where)} ORDER BY {_WHEN}, e.id LIMIT :per_host"
-        chosen = (
-            f"SELECT x.id, row_number() OVER (PARTITION BY x.host ORDER BY {_WHEN.replace('e.', 'x.')}, x.id) AS host_rank, x.host "
-            f"FROM hosts h CROSS JOIN entries x ON x.id IN ({oldest}) WHERE h.host IS NOT NULL"
-        )
-    next_host = f"SELECT min(e.host) FROM entries e WHERE {_OPEN}"
-    rows = db.conn.execute(
-        f"WITH RECURSIVE hosts (host) AS (SELECT ({next_host}) UNION ALL SELECT ({next_host} AND e.host > h.host) FROM hosts h WHERE h.host IS NOT NULL), "
-        f"chosen AS MATERIALIZED ({chosen}), room AS (SELECT host, count(*) AS taken FROM entries WHERE state = 'leased' GROUP BY host) "
-        f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM chosen c CROSS JOIN entries e ON e.id = c.id LEFT JOIN room r ON r.host = c.host LEFT JOIN articles a ON a.id = e.article_id "
-        f"WHERE c.host_rank + coalesce(r.taken, 0) <= :per_host ORDER BY c.host_rank, {_WHEN} LIMIT :limit",
-        {
-            "now": format_utc(now), "all": ignore_retry, "only": json.dumps(list(only)), "skip": json.dumps(list(skip)), "skip_keys": json.dumps(list(skip_keys)),
-            "sources": json.dumps(list(sources or ())), "per_host": per_host, "newest": newest, "limit": limit,
-            "backfill": backfill, "throttled": json.dumps(list(throttled)),
-        },
-    ).fetchall()  # fmt: skip
+        chosen = _ONLY
+        values.update(only=json.dumps(list(only)), per_host=10**9)
+    rows = db.conn.execute(_chosen_entries(chosen), values).fetchall()
     db.conn.executemany(
         "UPDATE entries SET state = 'leased', leased_until = ? WHERE id = ?",
         [(format_utc(until), row[0]) for row in rows],
@@ -127,8 +194,9 @@ def lease_entries(
 
 
 _ENTRY_FIELDS = (
-    "id", "feed_url", "source", "url", "url_key", "title", "authors", "published_at", "published_raw", "summary", "content", "tags", "language",
-    "image_url", "attempts", "verdict", "reason", "first_seen_at", "found_by", "article_id", "backfill",
+    "id", "feed_url", "source", "url", "url_key", "title", "authors", "published_at", "published_raw", "summary",
+    "content", "tags", "language", "image_url", "attempts", "verdict", "reason", "first_seen_at", "found_by",
+    "article_id", "backfill",
 )  # fmt: skip
 
 
@@ -145,8 +213,12 @@ def _entry(row: Sequence[Any]) -> Entry:
 def entry_of(db: Any, article_id: int) -> Entry | None:
     """A stored article's feed entry, the earliest with a title; None if it was never listed."""
     row = db.conn.execute(
-        f"SELECT {', '.join(_ENTRY_COLUMNS)} FROM entries e LEFT JOIN articles a ON a.id = e.article_id WHERE e.article_id = ? "
-        "ORDER BY e.title IS NULL, e.found_by = 'user', e.id LIMIT 1",
+        f"SELECT {', '.join(_ENTRY_COLUMNS)} "
+        "FROM entries e "
+        "LEFT JOIN articles a ON a.id = e.article_id "
+        "WHERE e.article_id = ? "
+        "ORDER BY e.title IS NULL, e.found_by = 'user', e.id "
+        "LIMIT 1",
         (article_id,),
     ).fetchone()
     return _entry(row) if row else None
@@ -176,13 +248,18 @@ def lease_rechecks(
         per_host: the most requests of one host, including those in flight.
     """
     where = (
-        "a.recheck_at <= :now AND (a.recheck_leased_until IS NULL OR a.recheck_leased_until < :now) "
+        "a.recheck_at <= :now "
+        "AND (a.recheck_leased_until IS NULL OR a.recheck_leased_until < :now) "
         "AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.article_id = a.id AND e.state = 'leased')"
     )
     if sources is not None:
         where += " AND a.source IN (SELECT value FROM json_each(:sources))"
     rows = db.conn.execute(
-        f"SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at, a.first_not_found_at FROM articles a WHERE {where} ORDER BY a.recheck_at LIMIT :limit",
+        "SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at, a.first_not_found_at "
+        "FROM articles a "
+        f"WHERE {where} "
+        "ORDER BY a.recheck_at "
+        "LIMIT :limit",
         {"now": format_utc(now), "sources": json.dumps(list(sources or ())), "limit": 100 * limit},
     ).fetchall()
     counts = {**busy, **dict.fromkeys(throttled_hosts(db, now), per_host)}
@@ -204,15 +281,30 @@ def _recheck(db: Any, row: Sequence[Any]) -> Entry:
     article_id, source, url, etag, last_modified, seen_at, first_not_found_at = row
     said = entry_of(db, article_id) or Entry(id=0, feed_url="", source=source, url=url, url_key="")
     return replace(
-        said, id=0, feed_url="", source=source, url=url, url_key="", article_id=article_id, etag=etag, last_modified=last_modified, article_seen_at=seen_at,
-        verdict="gone" if first_not_found_at else None, attempts=1 if first_not_found_at else 0, reason=None, found_by="feed", backfill=False,
-    )  # fmt: skip
+        said,
+        id=0,
+        feed_url="",
+        source=source,
+        url=url,
+        url_key="",
+        article_id=article_id,
+        etag=etag,
+        last_modified=last_modified,
+        article_seen_at=seen_at,
+        verdict="gone" if first_not_found_at else None,
+        attempts=1 if first_not_found_at else 0,
+        reason=None,
+        found_by="feed",
+        backfill=False,
+    )
 
 
 def return_expired(db: Any, *, now: datetime, in_flight: Sequence[int]) -> int:
     """Release expired leases that are not in flight: their result could not be written."""
     rows = db.conn.execute(
-        "UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased' AND leased_until < ? AND id NOT IN (SELECT value FROM json_each(?))",
+        "UPDATE entries "
+        "SET state = 'pending', leased_until = NULL "
+        "WHERE state = 'leased' AND leased_until < ? AND id NOT IN (SELECT value FROM json_each(?))",
         (format_utc(now), json.dumps(list(in_flight))),
     )
     return int(rows.rowcount)
@@ -220,13 +312,22 @@ def return_expired(db: Any, *, now: datetime, in_flight: Sequence[int]) -> int:
 
 def has_due_work(db: Any, *, now: datetime) -> bool:
     """Whether a feed, an entry or a step is due, according to the indexes alone."""
-    due = "FROM feeds f JOIN sources s ON s.id = f.source AND s.enabled = 1 WHERE f.state = 'active' AND (f.leased_until IS NULL OR f.leased_until < :now)"
+    feed = (
+        "SELECT 1 FROM feeds f "
+        "JOIN sources s ON s.id = f.source AND s.enabled = 1 "
+        "WHERE f.state = 'active' "
+        "  AND (f.leased_until IS NULL OR f.leased_until < :now) "
+        "  AND (f.not_before IS NULL OR f.not_before <= :now) "
+    )
     questions = (
-        f"SELECT 1 {due} AND f.due_at <= :now AND (f.not_before IS NULL OR f.not_before <= :now)",
-        f"SELECT 1 {due} AND f.due_at IS NULL AND (f.not_before IS NULL OR f.not_before <= :now)",
+        f"{feed} AND f.due_at <= :now",
+        f"{feed} AND f.due_at IS NULL",
         "SELECT 1 FROM entries WHERE state = 'pending' AND backfill = 0 AND (not_before IS NULL OR not_before <= :now)",
         "SELECT 1 FROM entries WHERE retry_at <= :now AND backfill = 0 AND state IN ('retry', 'gone')",
-        "SELECT 1 FROM backfill_steps WHERE state = 'pending' AND gap_id IS NOT NULL AND (retry_at IS NULL OR retry_at <= :now)",
+        (
+            "SELECT 1 FROM backfill_steps "
+            "WHERE state = 'pending' AND gap_id IS NOT NULL AND (retry_at IS NULL OR retry_at <= :now)"
+        ),
     )
     return any(db.conn.execute(f"{question} LIMIT 1", {"now": format_utc(now)}).fetchone() for question in questions)
 
@@ -281,24 +382,30 @@ def count_pending(db: Any, *, now: datetime, sources: Sequence[str] | None, igno
     return int(row[0])
 
 
+_URGENT = "feed_url = '' AND found_by = 'user' AND state = 'pending'"
+
+
 def add_urgent_entry(db: Any, *, url: str, url_key: str, host: str, source: str | None, now: datetime) -> int:
     """Queue an address that a user requests: an entry found by the user, pending at once. Returns its id."""
     db.conn.execute(
-        "INSERT INTO entries (feed_url, identity, url, url_key, host, source, found_by, first_seen_at) VALUES ('', ?, ?, ?, ?, ?, 'user', ?) "
-        "ON CONFLICT (feed_url, identity) DO UPDATE SET state = 'pending', reason = NULL, attempts = 0, retry_at = NULL, not_before = NULL, leased_until = NULL, url = excluded.url",
+        "INSERT INTO entries (feed_url, identity, url, url_key, host, source, found_by, first_seen_at) "
+        "VALUES ('', ?, ?, ?, ?, ?, 'user', ?) "
+        "ON CONFLICT (feed_url, identity) DO UPDATE "
+        "SET state = 'pending', reason = NULL, attempts = 0, retry_at = NULL, not_before = NULL, "
+        "  leased_until = NULL, url = excluded.url",
         (url, url, url_key, host, source, format_utc(now)),
     )
     return int(db.conn.execute("SELECT id FROM entries WHERE feed_url = '' AND identity = ?", (url,)).fetchone()[0])
 
 
+def has_urgent(db: Any) -> bool:
+    """Whether a user waits for an entry."""
+    return db.conn.execute(f"SELECT 1 FROM entries WHERE {_URGENT} LIMIT 1").fetchone() is not None
+
+
 def lease_urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
     """Lease every entry that a user waits for."""
-    ids = [
-        row[0]
-        for row in db.conn.execute(
-            "SELECT id FROM entries WHERE feed_url = '' AND found_by = 'user' AND state = 'pending'"
-        )
-    ]
+    ids = [row[0] for row in db.conn.execute(f"SELECT id FROM entries WHERE {_URGENT}")]
     return (
         lease_entries(
             db, now=now, until=until, limit=len(ids), per_host=len(ids), sources=None, ignore_retry=True, only=ids
@@ -306,6 +413,45 @@ def lease_urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
         if ids
         else []
     )
+
+
+def _feeds_to_poll(*, due_only: bool, of_sources: bool, skip_done: bool) -> str:
+    """The query for feeds that may be leased, on hosts that are not `full`."""
+    # A child sitemap that failed was named by the index, not by the user: its back-off applies even where due times are
+    # ignored.
+    due = "(f.due_at IS NULL OR f.due_at <= :now)"
+    where = [
+        "f.state = 'active'",
+        "(f.leased_until IS NULL OR f.leased_until < :now)",
+        "(f.not_before IS NULL OR f.not_before <= :now)",
+        "f.host NOT IN (SELECT value FROM json_each(:full))",
+        *(["f.url NOT IN (SELECT value FROM json_each(:done))"] if skip_done else []),
+        due if due_only else f"(f.parent_url IS NULL OR f.failures = 0 OR {due})",
+        "f.source IN (SELECT value FROM json_each(:sources))" if of_sources else "s.enabled = 1",
+    ]
+    return (
+        f"SELECT {feed_columns('f')}, f.host "
+        "FROM feeds f "
+        "JOIN sources s ON s.id = f.source "
+        f"WHERE {' AND '.join(where)} "
+        "ORDER BY f.due_at "
+        "LIMIT :batch"
+    )
+
+
+def _with_room(
+    rows: Iterable[Sequence[Any]], limit: int, per_host: int, taken: dict[str, int], full: set[str]
+) -> list[Feed]:
+    """The first feeds whose hosts have a free slot; `taken` and `full` are updated."""
+    chosen: list[Feed] = []
+    for *row, host in rows:
+        if host in full or len(chosen) >= limit:
+            continue
+        chosen.append(feed_from_row(row))
+        taken[host] = taken.get(host, 0) + 1
+        if taken[host] >= per_host:
+            full.add(host)
+    return chosen
 
 
 def lease_feeds(
@@ -333,20 +479,7 @@ def lease_feeds(
         done: feeds that this run has polled already, or has in flight.
         per_host: the most leases of one host, including existing ones, so that a slow host does not occupy all slots.
     """
-    where = [
-        "f.state = 'active'",
-        "(f.leased_until IS NULL OR f.leased_until < :now)",
-        "(f.not_before IS NULL OR f.not_before <= :now)",
-        "f.host NOT IN (SELECT value FROM json_each(:full))",
-    ]
-    if done:
-        where.append("f.url NOT IN (SELECT value FROM json_each(:done))")
-    # A child sitemap that failed was named by the index, not by the user: its back-off applies even where due times are
-    # ignored.
-    due = "(f.due_at IS NULL OR f.due_at <= :now)"
-    where.append(due if due_only else f"(f.parent_url IS NULL OR f.failures = 0 OR {due})")
-    where.append("s.enabled = 1" if sources is None else "f.source IN (SELECT value FROM json_each(:sources))")
-    question = f"SELECT {feed_columns('f')}, f.host FROM feeds f JOIN sources s ON s.id = f.source WHERE {' AND '.join(where)} ORDER BY f.due_at LIMIT :batch"
+    question = _feeds_to_poll(due_only=due_only, of_sources=sources is not None, skip_done=bool(done))
     taken = dict(
         db.conn.execute(
             "SELECT host, count(*) FROM feeds WHERE leased_until >= ? GROUP BY host", (format_utc(now),)
@@ -363,17 +496,10 @@ def lease_feeds(
     more = limit > 0
     while more:  # once, unless hosts with many feeds fill the batch
         rows = db.conn.execute(question, {**values, "full": json.dumps(list(full))}).fetchall()
-        chosen: list[str] = []
-        for *row, host in rows:
-            if host in full or len(feeds) >= limit:
-                continue
-            feeds.append(feed_from_row(row))
-            chosen.append(str(row[0]))
-            taken[host] = taken.get(host, 0) + 1
-            if taken[host] >= per_host:
-                full.add(host)
+        chosen = _with_room(rows, limit - len(feeds), per_host, taken, full)
+        feeds += chosen
         db.conn.executemany(
-            "UPDATE feeds SET leased_until = ? WHERE url = ?", [(format_utc(until), url) for url in chosen]
+            "UPDATE feeds SET leased_until = ? WHERE url = ?", [(format_utc(until), feed.url) for feed in chosen]
         )
         more = len(rows) == values["batch"] and len(feeds) < limit and bool(chosen)
     return feeds

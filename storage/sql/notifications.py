@@ -42,16 +42,26 @@ def add_found(db: Any, found: Iterable[WatchHit]) -> int:
     """Store hits of watches, except known ones, so that nothing is reported twice; returns the number of new ones."""
     before = db.conn.total_changes
     db.conn.executemany(
-        "INSERT INTO watch_hits (watch, dedup_key, event, article_id, revision, seq, at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO watch_hits (watch, dedup_key, event, article_id, revision, seq, at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
         [(f.watch, f.dedup_key, f.event, f.article_id, f.revision, f.seq, f.at) for f in found],
     )
     return int(db.conn.total_changes - before)
 
 
+def has_waiting(db: Any) -> bool:
+    """Whether there is a hit without a message yet."""
+    return db.conn.execute("SELECT 1 FROM watch_hits WHERE notified_at IS NULL LIMIT 1").fetchone() is not None
+
+
 def waiting(db: Any) -> dict[str, list[WatchHit]]:
     """Hits without a message yet, by watch, oldest first."""
     rows = db.conn.execute(
-        "SELECT watch, dedup_key, event, article_id, revision, seq, at FROM watch_hits WHERE notified_at IS NULL ORDER BY watch, seq"
+        "SELECT watch, dedup_key, event, article_id, revision, seq, at "
+        "FROM watch_hits "
+        "WHERE notified_at IS NULL "
+        "ORDER BY watch, seq"
     )
     found: dict[str, list[WatchHit]] = {}
     for row in rows:
@@ -78,7 +88,8 @@ def put_messages(
     for target in targets:
         uid = secrets.token_hex(16)
         db.conn.execute(
-            "INSERT INTO notifications (uid, watch, receiver_hash, body, created_at, next_attempt_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO notifications (uid, watch, receiver_hash, body, created_at, next_attempt_at) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (uid, watch, target, json.dumps({**body, "id": uid}, ensure_ascii=False), at, at),
         )
     db.conn.executemany(
@@ -98,9 +109,20 @@ def due_messages(db: Any, now: datetime) -> list[Message]:
     time is sent along.
     """
     rows = db.conn.execute(
-        "SELECT id, uid, watch, receiver_hash, body, created_at, attempts FROM notifications WHERE next_attempt_at <= :now AND id IN ("
-        "SELECT min(id) FROM notifications WHERE next_attempt_at IS NOT NULL AND attempts < :patience GROUP BY receiver_hash "
-        "UNION ALL SELECT min(id) FROM notifications WHERE next_attempt_at <= :now AND attempts >= :patience GROUP BY receiver_hash) ORDER BY id",
+        "SELECT id, uid, watch, receiver_hash, body, created_at, attempts "
+        "FROM notifications "
+        "WHERE next_attempt_at <= :now "
+        "  AND id IN ("
+        "    SELECT min(id) "
+        "    FROM notifications "
+        "    WHERE next_attempt_at IS NOT NULL AND attempts < :patience "
+        "    GROUP BY receiver_hash "
+        "    UNION ALL "
+        "    SELECT min(id) "
+        "    FROM notifications "
+        "    WHERE next_attempt_at <= :now AND attempts >= :patience "
+        "    GROUP BY receiver_hash) "
+        "ORDER BY id",
         {"now": format_utc(now), "patience": PATIENCE},
     )
     names = ("id", "uid", "watch", "receiver_hash", "body", "created_at", "attempts")
@@ -131,8 +153,15 @@ def settle(db: Any, message: Message, now: datetime, error: str | None, next_att
 def outbox(db: Any) -> list[dict[str, Any]]:
     """By watch with messages: the number sent, waiting and given up, the time of the newest, and the last error."""
     cursor = db.conn.execute(
-        "SELECT watch, sum(sent_at IS NOT NULL) AS sent, sum(next_attempt_at IS NOT NULL) AS waiting, sum(sent_at IS NULL AND next_attempt_at IS NULL) AS given_up, "
-        "max(sent_at) AS sent_at, (SELECT error FROM notifications e WHERE e.watch = m.watch AND e.error IS NOT NULL AND e.sent_at IS NULL ORDER BY id DESC LIMIT 1) AS error FROM notifications m GROUP BY watch"
+        "SELECT watch, sum(sent_at IS NOT NULL) AS sent, sum(next_attempt_at IS NOT NULL) AS waiting, "
+        "  sum(sent_at IS NULL AND next_attempt_at IS NULL) AS given_up, max(sent_at) AS sent_at, "
+        "  ("
+        "    SELECT error FROM notifications e "
+        "    WHERE e.watch = m.watch AND e.error IS NOT NULL AND e.sent_at IS NULL "
+        "    ORDER BY id DESC "
+        "    LIMIT 1) AS error "
+        "FROM notifications m "
+        "GROUP BY watch"
     )
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]

@@ -22,7 +22,8 @@ def matching(queries: Sequence[str], texts: Sequence[tuple[str, str, str]]) -> l
     db = sqlite3.connect(":memory:")
     try:
         db.execute(
-            "CREATE VIRTUAL TABLE t USING fts5(title, text, authors, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
+            "CREATE VIRTUAL TABLE t USING fts5("
+            "  title, text, authors, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
         )
         db.executemany(
             "INSERT INTO t (rowid, title, text, authors) VALUES (?, ?, ?, ?)",

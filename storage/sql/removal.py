@@ -52,13 +52,19 @@ def prune(db: Any, ids: Sequence[int], at: str) -> int:
     members = _story(db, {article.story_id or article.id for article in leaving})
     for article in leaving:
         db.conn.execute(
-            "INSERT INTO pruned_urls (url_key, url, article_id, pruned_at) SELECT url_key, url, article_id, ? FROM article_urls WHERE article_id = ? "
-            "ON CONFLICT (url_key) DO UPDATE SET article_id = excluded.article_id, pruned_at = excluded.pruned_at",
+            "INSERT INTO pruned_urls (url_key, url, article_id, pruned_at) "
+            "SELECT url_key, url, article_id, ? "
+            "FROM article_urls "
+            "WHERE article_id = ? "
+            "ON CONFLICT (url_key) DO UPDATE "
+            "SET article_id = excluded.article_id, pruned_at = excluded.pruned_at",
             (at, article.id),
         )
         db.conn.execute("DELETE FROM article_urls WHERE article_id = ?", (article.id,))
         db.conn.execute(
-            "UPDATE entries SET article_id = NULL, state = 'rejected', reason = ?, retry_at = NULL, leased_until = NULL WHERE article_id = ?",
+            "UPDATE entries "
+            "SET article_id = NULL, state = 'rejected', reason = ?, retry_at = NULL, leased_until = NULL "
+            "WHERE article_id = ?",
             (PRUNED, article.id),
         )
         db.conn.execute("UPDATE articles SET duplicate_of = NULL WHERE duplicate_of = ?", (article.id,))
@@ -78,7 +84,10 @@ def prune(db: Any, ids: Sequence[int], at: str) -> int:
 def to_prune(db: Any, before: str, sources: Sequence[str], limit: int) -> list[int]:
     """The ids of articles first seen before a time, oldest first."""
     rows = db.conn.execute(
-        "SELECT id FROM articles WHERE first_seen_at < :before AND (:any OR source IN (SELECT value FROM json_each(:sources))) ORDER BY first_seen_at, id LIMIT :limit",
+        "SELECT id FROM articles "
+        "WHERE first_seen_at < :before AND (:any OR source IN (SELECT value FROM json_each(:sources))) "
+        "ORDER BY first_seen_at, id "
+        "LIMIT :limit",
         {"before": before, "any": not sources, "sources": json.dumps(list(sources)), "limit": limit},
     )
     return [row[0] for row in rows]
@@ -87,7 +96,10 @@ def to_prune(db: Any, before: str, sources: Sequence[str], limit: int) -> list[i
 def _story(db: Any, stories: set[int]) -> list[tuple[int, int, int | None]]:
     """(id, story_id, duplicate_of) of the current members of stories."""
     rows = db.conn.execute(
-        "SELECT id, story_id, duplicate_of FROM articles WHERE story_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        "SELECT id, story_id, duplicate_of "
+        "FROM articles "
+        "WHERE story_id IN (SELECT value FROM json_each(?)) "
+        "ORDER BY id",
         (json.dumps(sorted(stories)),),
     )
     return [tuple(row) for row in rows]

@@ -43,6 +43,12 @@ def article_by_id(db: Any, article_id: int) -> Article | None:
     return article_from_row(row) if row else None
 
 
+def article_id_at(db: Any, url: str) -> int | None:
+    """The id of the article whose address of record, or uid, is exactly this text."""
+    row = db.conn.execute("SELECT id FROM articles WHERE url = ? OR uid = ?", (url, url)).fetchone()
+    return int(row[0]) if row else None
+
+
 def articles_by_url_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     """For each known key: (article id, kind of address)."""
     rows = db.conn.execute(
@@ -64,7 +70,13 @@ def articles_with_text(db: Any, source: str | None, content_hash: str) -> list[A
 def articles_with_raw_page(db: Any, sources: Sequence[str], after: int, limit: int) -> list[Article]:
     """Articles with a stored raw page, by id, after an id."""
     rows = db.conn.execute(
-        f"SELECT {COLUMNS} FROM articles a WHERE a.warc_file IS NOT NULL AND a.id > :after AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) ORDER BY a.id LIMIT :limit",
+        f"SELECT {COLUMNS} "
+        "FROM articles a "
+        "WHERE a.warc_file IS NOT NULL "
+        "  AND a.id > :after "
+        "  AND (:any OR a.source IN (SELECT value FROM json_each(:sources))) "
+        "ORDER BY a.id "
+        "LIMIT :limit",
         {"after": after, "any": not sources, "sources": json.dumps(list(sources)), "limit": limit},
     )
     return [article_from_row(row) for row in rows]

@@ -31,8 +31,11 @@ def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None
     """
     day = format_utc(at)[:10]
     db.conn.execute(
-        "INSERT INTO source_days (source, day, polls_ok, polls_failed, entries_new) VALUES (?, ?, ?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
-        "polls_ok = polls_ok + excluded.polls_ok, polls_failed = polls_failed + excluded.polls_failed, entries_new = entries_new + excluded.entries_new",
+        "INSERT INTO source_days (source, day, polls_ok, polls_failed, entries_new) "
+        "VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (source, day) DO UPDATE "
+        "SET polls_ok = polls_ok + excluded.polls_ok, "
+        "  polls_failed = polls_failed + excluded.polls_failed, entries_new = entries_new + excluded.entries_new",
         (source, day, int(ok), int(not ok), new),
     )
     if not ok:
@@ -40,8 +43,10 @@ def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None
     last = db.conn.execute("SELECT max(last_success_at) FROM feeds WHERE source = ?", (source,)).fetchone()[0]
     for blind_day, seconds in blind_days(parse_utc(last), at) if last else []:
         db.conn.execute(
-            "INSERT INTO source_days (source, day, longest_blind_seconds) VALUES (?, ?, ?) ON CONFLICT (source, day) DO UPDATE SET "
-            "longest_blind_seconds = max(coalesce(longest_blind_seconds, 0), excluded.longest_blind_seconds)",
+            "INSERT INTO source_days (source, day, longest_blind_seconds) "
+            "VALUES (?, ?, ?) "
+            "ON CONFLICT (source, day) DO UPDATE "
+            "SET longest_blind_seconds = max(coalesce(longest_blind_seconds, 0), excluded.longest_blind_seconds)",
             (source, blind_day, seconds),
         )
 

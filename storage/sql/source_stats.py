@@ -15,6 +15,10 @@ USUAL_DAYS = 28  # from which the usual numbers of a source are computed
 FORBIDDEN_DAYS = 3  # from which it is decided that robots.txt forbids everything
 NEWEST = 20  # articles that show the current state
 
+# The conditions of the partial indexes entries_owed and entries_refused, word for word, so that SQLite uses these.
+_PENDING = "state IN ('pending', 'leased', 'retry', 'gone')"
+_REJECTED = "state IN ('rejected', 'gone')"
+
 
 def days(
     db: Any, *, sources: Sequence[str] = (), since: str | None = None, until: str | None = None
@@ -28,8 +32,11 @@ def days(
         until: the last day.
     """
     cursor = db.conn.execute(
-        "SELECT d.*, (SELECT max(f.last_success_at) FROM feeds f WHERE f.source = d.source) AS last_success_at FROM source_days d "
-        "WHERE (:any OR d.source IN (SELECT value FROM json_each(:sources))) AND (:since IS NULL OR d.day >= :since) AND (:until IS NULL OR d.day <= :until) "
+        "SELECT d.*, (SELECT max(f.last_success_at) FROM feeds f WHERE f.source = d.source) AS last_success_at "
+        "FROM source_days d "
+        "WHERE (:any OR d.source IN (SELECT value FROM json_each(:sources))) "
+        "  AND (:since IS NULL OR d.day >= :since) "
+        "  AND (:until IS NULL OR d.day <= :until) "
         "ORDER BY d.source, d.day",
         {"any": not sources, "sources": json.dumps(list(sources)), "since": since, "until": until},
     )
@@ -50,8 +57,11 @@ def source_trends(db: Any, now: datetime) -> list[dict[str, Any]]:
     # full.
     of: dict[str, list[Any]] = {}
     for source, *row in db.conn.execute(
-        "SELECT source, first_seen_at, authors <> '[]', published_at IS NOT NULL, completeness = 'full', word_count FROM articles "
-        "WHERE first_seen_at >= ? ORDER BY first_seen_at DESC",
+        "SELECT source, first_seen_at, authors <> '[]', published_at IS NOT NULL, completeness = 'full', "
+        "  word_count "
+        "FROM articles "
+        "WHERE first_seen_at >= ? "
+        "ORDER BY first_seen_at DESC",
         (since,),
     ):
         of.setdefault(source, []).append(row)
@@ -60,12 +70,20 @@ def source_trends(db: Any, now: datetime) -> list[dict[str, Any]]:
         polled = polled_at.get(source)
         found.append(
             {
-                "source": source, "seen": [row[0] for row in rows], "last_success_at": polled,
-                "fields": {name: _fill([row[i] for row in rows]) for i, name in ((1, "author"), (2, "date"), (3, "full text"))},
-                "words": _medians([row[4] for row in rows if row[3]]), "newest": len(rows[:NEWEST]), "newest_in_full": sum(row[3] for row in rows[:NEWEST]), "settled": settled.get(source, (0, 0))[0], "forbidden": settled.get(source, (0, 0))[1],
+                "source": source,
+                "seen": [row[0] for row in rows],
+                "last_success_at": polled,
+                "fields": {
+                    name: _fill([row[i] for row in rows]) for i, name in ((1, "author"), (2, "date"), (3, "full text"))
+                },
+                "words": _medians([row[4] for row in rows if row[3]]),
+                "newest": len(rows[:NEWEST]),
+                "newest_in_full": sum(row[3] for row in rows[:NEWEST]),
+                "settled": settled.get(source, (0, 0))[0],
+                "forbidden": settled.get(source, (0, 0))[1],
                 "changed_since": rows[min(len(rows), NEWEST) - 1][0] if rows else None,
             }
-        )  # fmt: skip
+        )
     return found
 
 
@@ -96,8 +114,12 @@ def request_stats(db: Any, now: datetime) -> dict[str, Any]:
     """Requests of the last day: their number, how many polls were conditional, and how servers responded."""
     since = format_utc(now - timedelta(days=1))
     row = db.conn.execute(
-        "SELECT count(*), count(DISTINCT host), coalesce(sum(entries_listed IS NOT NULL OR outcome IN ('not_modified', 'unchanged', 'changed')), 0), coalesce(sum(conditional), 0), "
-        "coalesce(sum(status = 304), 0), coalesce(sum(status IN (429, 503)), 0), coalesce(sum(bytes), 0) FROM fetches WHERE at >= ?",
+        "SELECT count(*), count(DISTINCT host), "
+        "  coalesce(sum(entries_listed IS NOT NULL OR outcome IN ('not_modified', 'unchanged', 'changed')), 0), "
+        "  coalesce(sum(conditional), 0), coalesce(sum(status = 304), 0), "
+        "  coalesce(sum(status IN (429, 503)), 0), coalesce(sum(bytes), 0) "
+        "FROM fetches "
+        "WHERE at >= ?",
         (since,),
     ).fetchone()
     names = ("requests", "hosts", "polls", "conditional", "not_modified", "throttled", "bytes")
@@ -112,31 +134,60 @@ def request_stats(db: Any, now: datetime) -> dict[str, Any]:
 def queue_stats(db: Any, now: datetime) -> dict[str, Any]:
     """What is pending: articles by state, the oldest of them, and feeds due."""
     pending = db.conn.execute(
-        "SELECT coalesce(sum(backfill = 0), 0), coalesce(sum(backfill = 1), 0), min(CASE WHEN backfill = 0 AND state IN ('pending', 'leased') THEN first_seen_at END) FROM entries "
-        "WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state <> 'gone'"
+        "SELECT coalesce(sum(backfill = 0), 0), coalesce(sum(backfill = 1), 0), "
+        "  min(CASE WHEN backfill = 0 AND state IN ('pending', 'leased') THEN first_seen_at END) "
+        "FROM entries "
+        f"WHERE {_PENDING} AND state <> 'gone'"
     ).fetchone()
     feeds = db.conn.execute(
-        "SELECT count(*), min(due_at) FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.state = 'active' AND f.due_at <= ? "
-        "AND (f.not_before IS NULL OR f.not_before <= ?)",
+        "SELECT count(*), min(due_at) "
+        "FROM feeds f "
+        "JOIN sources s ON s.id = f.source "
+        "WHERE s.enabled = 1 "
+        "  AND f.state = 'active' "
+        "  AND f.due_at <= ? "
+        "  AND (f.not_before IS NULL OR f.not_before <= ?)",
         (format_utc(now), format_utc(now)),
     ).fetchone()
     rechecks = db.conn.execute("SELECT count(*) FROM articles WHERE recheck_at <= ?", (format_utc(now),)).fetchone()[0]
     following = db.conn.execute(
-        "SELECT min(f.due_at) FROM feeds f JOIN sources s ON s.id = f.source WHERE s.enabled = 1 AND f.state = 'active' AND f.due_at > ?",
+        "SELECT min(f.due_at) "
+        "FROM feeds f "
+        "JOIN sources s ON s.id = f.source "
+        "WHERE s.enabled = 1 AND f.state = 'active' AND f.due_at > ?",
         (format_utc(now),),
     ).fetchone()[0]
     return {
-        "pending": pending[0], "backfill_pending": pending[1], "oldest_pending_at": pending[2], "feeds_due": feeds[0], "latest_due_at": feeds[1], "next_due_at": following,
-        "rechecks_due": rechecks, "gaps_open": db.conn.execute("SELECT count(*) FROM gaps WHERE state = 'open'").fetchone()[0],
-    }  # fmt: skip
+        "pending": pending[0],
+        "backfill_pending": pending[1],
+        "oldest_pending_at": pending[2],
+        "feeds_due": feeds[0],
+        "latest_due_at": feeds[1],
+        "next_due_at": following,
+        "rechecks_due": rechecks,
+        "gaps_open": db.conn.execute("SELECT count(*) FROM gaps WHERE state = 'open'").fetchone()[0],
+    }
 
 
 def failing_feeds(db: Any, now: datetime) -> list[dict[str, Any]]:
     """Feeds of enabled sources that fail, are gone, moved permanently, or have unreliable validators."""
     cursor = db.conn.execute(
-        "SELECT f.url, f.source, f.state, f.failures, f.failing_since, f.last_error, f.last_success_at, f.due_at, f.effective_url, f.validators_unreliable, f.replacement, f.kind, f.parent_url, c.filled_by AS capped "
-        "FROM feeds f JOIN sources s ON s.id = f.source LEFT JOIN (SELECT DISTINCT feed_url, filled_by FROM gaps WHERE filled_by = ? AND found_at > ?) c ON c.feed_url = f.url "
-        "WHERE s.enabled = 1 AND f.state <> 'disabled' AND (f.failures > 0 OR f.state = 'gone' OR f.effective_url IS NOT NULL OR f.validators_unreliable OR c.filled_by IS NOT NULL) "
+        "SELECT f.url, f.source, f.state, f.failures, f.failing_since, f.last_error, f.last_success_at, "
+        "  f.due_at, f.effective_url, f.validators_unreliable, f.replacement, f.kind, f.parent_url, "
+        "  c.filled_by AS capped "
+        "FROM feeds f "
+        "JOIN sources s ON s.id = f.source "
+        "LEFT JOIN ("
+        "  SELECT DISTINCT feed_url, filled_by "
+        "  FROM gaps "
+        "  WHERE filled_by = ? AND found_at > ?) c ON c.feed_url = f.url "
+        "WHERE s.enabled = 1 "
+        "  AND f.state <> 'disabled' "
+        "  AND (f.failures > 0 "
+        "    OR f.state = 'gone' "
+        "    OR f.effective_url IS NOT NULL "
+        "    OR f.validators_unreliable "
+        "    OR c.filled_by IS NOT NULL) "
         "ORDER BY f.failing_since IS NULL, f.failing_since, f.url",
         (CAPPED, format_utc(now - timedelta(days=8))),
     )
@@ -149,30 +200,76 @@ _REASON = "CASE WHEN instr(reason, ';') THEN substr(reason, 1, instr(reason, ';'
 
 
 _VERDICTS = (
-    f"SELECT source, {_REASON} AS why, count(*) FROM entries WHERE state IN ('rejected', 'gone') AND source > '' AND reason IS NOT NULL GROUP BY 1, 2 "
-    f"UNION ALL SELECT source, {_REASON} AS why, count(*) FROM entries WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state = 'retry' AND source > '' AND verdict IN ('headline', 'retry') AND reason IS NOT NULL GROUP BY 1, 2"
+    f"SELECT source, {_REASON} AS why, count(*) "
+    "FROM entries "
+    f"WHERE {_REJECTED} AND source > '' AND reason IS NOT NULL "
+    "GROUP BY 1, 2 "
+    "UNION ALL "
+    f"SELECT source, {_REASON} AS why, count(*) "
+    "FROM entries "
+    f"WHERE {_PENDING} "
+    "  AND state = 'retry' "
+    "  AND source > '' "
+    "  AND verdict IN ('headline', 'retry') "
+    "  AND reason IS NOT NULL "
+    "GROUP BY 1, 2"
 )
 
 
-def source_health(db: Any, now: str, source: str | None = None) -> list[dict[str, Any]]:
-    """One row per source, or the row of one source: feeds, last poll, stored and pending articles.
+def _health_sql(*, of_one: bool) -> str:
+    """The query of source_health. Each table is read once, not once per source."""
+    one = "AND source = :source" if of_one else ""
+    return (
+        "WITH f AS ("
+        "  SELECT source, sum(state = 'active') AS feeds, "
+        "    sum(state <> 'disabled' AND (failures > 0 OR state = 'gone')) AS feeds_failing, "
+        "    max(checked_at) AS checked_at, max(changed_at) AS changed_at, "
+        "    min(CASE WHEN state = 'active' THEN due_at END) AS due_at "
+        "  FROM feeds "
+        f"  WHERE true {one} "
+        "  GROUP BY source), "
+        f"  a AS (SELECT source, count(*) AS articles FROM articles WHERE true {one} GROUP BY source), "
+        "  i AS ("
+        "    SELECT source, count(*) AS incomplete "
+        "    FROM articles "
+        f"    WHERE completeness <> 'full' {one} "
+        "    GROUP BY source), "
+        "  o AS ("
+        "    SELECT source, count(*) AS queued "
+        "    FROM entries "
+        f"    WHERE {_PENDING} AND state <> 'gone' {one} "
+        "    GROUP BY source), "
+        "  r AS ("
+        "    SELECT source, count(*) AS rejected "
+        "    FROM entries "
+        f"    WHERE {_REJECTED} {one} "
+        "    GROUP BY source), "
+        "  e AS ("
+        "    SELECT source, url || ': ' || last_error AS last_error, "
+        "      row_number() OVER (PARTITION BY source ORDER BY parent_url IS NOT NULL, checked_at DESC) AS n "
+        "    FROM feeds "
+        "    WHERE last_error IS NOT NULL) "
+        "SELECT s.id AS source, s.name, s.enabled, coalesce(f.feeds, 0) AS feeds, "
+        "  coalesce(f.feeds_failing, 0) AS feeds_failing, f.checked_at, f.changed_at, f.due_at, "
+        "  coalesce(a.articles, 0) AS articles, coalesce(i.incomplete, 0) AS incomplete, "
+        "  coalesce(o.queued, 0) AS queued, coalesce(r.rejected, 0) AS rejected, e.last_error "
+        "FROM sources s "
+        "LEFT JOIN f ON f.source = s.id "
+        "LEFT JOIN a ON a.source = s.id "
+        "LEFT JOIN i ON i.source = s.id "
+        "LEFT JOIN o ON o.source = s.id "
+        "LEFT JOIN r ON r.source = s.id "
+        "LEFT JOIN e ON e.source = s.id AND e.n = 1 "
+        "WHERE (s.enabled = 1 OR a.articles > 0) AND (:source IS NULL OR s.id = :source) "
+        "ORDER BY s.id"
+    )
 
-    Each table is read once, not once per source.
-    """
-    one = "AND source = :source" if source is not None else ""
+
+def source_health(db: Any, now: str, source: str | None = None) -> list[dict[str, Any]]:
+    """One row per source, or the row of one source: feeds, last poll, stored and pending articles."""
     found = dicts(
         db,
-        "WITH f AS (SELECT source, sum(state = 'active') AS feeds, sum(state <> 'disabled' AND (failures > 0 OR state = 'gone')) AS feeds_failing, max(checked_at) AS checked_at, "
-        f"max(changed_at) AS changed_at, min(CASE WHEN state = 'active' THEN due_at END) AS due_at FROM feeds WHERE true {one} GROUP BY source), "
-        f"a AS (SELECT source, count(*) AS articles FROM articles WHERE true {one} GROUP BY source), "
-        f"i AS (SELECT source, count(*) AS incomplete FROM articles WHERE completeness <> 'full' {one} GROUP BY source), "
-        f"o AS (SELECT source, count(*) AS queued FROM entries WHERE state IN ('pending', 'leased', 'retry', 'gone') AND state <> 'gone' {one} GROUP BY source), "
-        f"r AS (SELECT source, count(*) AS rejected FROM entries WHERE state IN ('rejected', 'gone') {one} GROUP BY source), "
-        "e AS (SELECT source, url || ': ' || last_error AS last_error, row_number() OVER (PARTITION BY source ORDER BY parent_url IS NOT NULL, checked_at DESC) AS n FROM feeds WHERE last_error IS NOT NULL) "
-        "SELECT s.id AS source, s.name, s.enabled, coalesce(f.feeds, 0) AS feeds, coalesce(f.feeds_failing, 0) AS feeds_failing, f.checked_at, f.changed_at, f.due_at, "
-        "coalesce(a.articles, 0) AS articles, coalesce(i.incomplete, 0) AS incomplete, coalesce(o.queued, 0) AS queued, coalesce(r.rejected, 0) AS rejected, e.last_error "
-        "FROM sources s LEFT JOIN f ON f.source = s.id LEFT JOIN a ON a.source = s.id LEFT JOIN i ON i.source = s.id LEFT JOIN o ON o.source = s.id LEFT JOIN r ON r.source = s.id "
-        "LEFT JOIN e ON e.source = s.id AND e.n = 1 WHERE (s.enabled = 1 OR a.articles > 0) AND (:source IS NULL OR s.id = :source) ORDER BY s.id",
+        _health_sql(of_one=source is not None),
         {"source": source},
     )
     verdicts: dict[str, dict[str, int]] = {}

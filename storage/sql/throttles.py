@@ -16,7 +16,9 @@ def record_throttle(db: Any, *, host: str, url: str, until: datetime, now: datet
     """
     db.conn.execute("DELETE FROM throttles WHERE hold_until <= ?", (format_utc(now),))
     db.conn.execute(
-        "INSERT INTO throttles (host, url, hold_until) VALUES (?, ?, ?) ON CONFLICT (host, url) DO UPDATE SET hold_until = excluded.hold_until",
+        "INSERT INTO throttles (host, url, hold_until) "
+        "VALUES (?, ?, ?) "
+        "ON CONFLICT (host, url) DO UPDATE SET hold_until = excluded.hold_until",
         (host, url, format_utc_ceil(until)),
     )
     until_at = throttled_hosts(db, now).get(host)

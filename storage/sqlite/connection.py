@@ -52,23 +52,34 @@ def translate_errors(path: Path) -> Iterator[None]:
 # table: fulltext" does not mean a full disk.
 _CAUSES: dict[int, tuple[type[StorageError], str]] = {
     sqlite3.SQLITE_FULL: (
-        DiskError, "the disk is full; nothing acknowledged is lost: make room and run the command again",
+        DiskError,
+        "the disk is full; nothing acknowledged is lost: make room and run the command again",
     ),
     sqlite3.SQLITE_READONLY: (
-        DiskError, "read-only; newsdesk needs to write the file and its folder (reading commands still work)",
+        DiskError,
+        "read-only; newsdesk needs to write the file and its folder (reading commands still work)",
     ),
     sqlite3.SQLITE_BUSY: (
-        DatabaseBusy, f"another program has been writing for {BUSY_SECONDS:.0f} s; close it (a sqlite3 shell with an open transaction?) and try again",
+        DatabaseBusy,
+        (
+            f"another program has been writing for {BUSY_SECONDS:.0f} s; "
+            "close it (a sqlite3 shell with an open transaction?) and try again"
+        ),
     ),
     sqlite3.SQLITE_CANTOPEN: (DiskError, "cannot be opened; does its folder exist, and may newsdesk write there?"),
     sqlite3.SQLITE_INTERRUPT: (
-        QueryTimeout, "this query takes too long here; narrow it: a source, a day, a rarer word",
+        QueryTimeout,
+        "this query takes too long here; narrow it: a source, a day, a rarer word",
     ),
     sqlite3.SQLITE_IOERR: (DiskError, "the disk failed ({text}); check it, then `newsdesk db check`"),
     sqlite3.SQLITE_CORRUPT: (
-        DamagedDatabase, "damaged ({text}); `newsdesk db restore BACKUP` brings a backup back, `sqlite3 {path} .recover` saves what can be read",
+        DamagedDatabase,
+        (
+            "damaged ({text}); `newsdesk db restore BACKUP` brings a backup back, "
+            "`sqlite3 {path} .recover` saves what can be read"
+        ),
     ),
-}  # fmt: skip
+}
 _SAME = {
     sqlite3.SQLITE_LOCKED: sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_PROTOCOL: sqlite3.SQLITE_BUSY,
@@ -250,7 +261,8 @@ def _inspect(path: Path) -> None:
         raise DiskError(f"{path}: cannot be read: Permission denied")
     if path.stat().st_size == 0:
         raise NotNewsdeskDatabase(
-            f"{path}: the file is empty (0 bytes); a crash or a copy may have cut it: restore a backup, or delete it to start with an empty one"
+            f"{path}: the file is empty (0 bytes); a crash or a copy may have cut it: "
+            "restore a backup, or delete it to start with an empty one"
         )
 
 
@@ -283,11 +295,13 @@ def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA:
         raise NewerDatabase(
-            f"{path}: written by a newer newsdesk (schema {version}, this one knows {SCHEMA}); install that version, or name another file"
+            f"{path}: written by a newer newsdesk (schema {version}, this one knows {SCHEMA}); "
+            "install that version, or name another file"
         )
     if version < SCHEMA and not empty_allowed:
         raise OlderDatabase(
-            f"{path}: written by an older newsdesk (schema {version}, this one reads {SCHEMA}); `newsdesk db migrate`, or the next crawl, brings it up to date"
+            f"{path}: written by an older newsdesk (schema {version}, this one reads {SCHEMA}); "
+            "`newsdesk db migrate`, or the next crawl, brings it up to date"
         )
 
 

@@ -117,7 +117,8 @@ def _open(path: Path) -> int:
         if error.errno == errno.ELOOP:
             raise DiskError(f"the lock {path} is a symbolic link, which newsdesk does not follow; delete it") from error
         raise DiskError(
-            f"cannot write the lock {path}: {error.strerror}; newsdesk needs a folder that it can write to (--db names another)"
+            f"cannot write the lock {path}: {error.strerror}; "
+            "newsdesk needs a folder that it can write to (--db names another)"
         ) from error
 
 
