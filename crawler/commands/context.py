@@ -44,9 +44,9 @@ class CliContext:
 
     def reader(self) -> Store:
         """The store, for reading; never created."""
-        from storage.store import open_store
+        from storage import databases
 
-        return open_store(self.config.database)
+        return databases.open_reading(self.config.database)
 
     def message(self, text: str) -> None:
         """A message on stderr, unless -q."""

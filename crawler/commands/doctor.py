@@ -50,6 +50,7 @@ def doctor_command(app: CliContext) -> int:
       newsdesk doctor
     """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.watches.matching import misconfiguration
+    from storage import databases
     from storage.errors import StorageError
     from storage.sqlite.connection import SQLITE_VERSION
     from storage.sqlite.lock import holder
@@ -70,9 +71,9 @@ def doctor_command(app: CliContext) -> int:
     ]
     print(f"expat         {EXPAT_VERSION.removeprefix('expat_')}")
     print(f"configuration {config.path or 'built in'}, {sum(s.enabled for s in config.sources)} sources enabled")
-    print(f"database      {config.database}" + ("" if config.database.exists() else " (not there yet)"))
+    print(f"database      {config.database}" + ("" if databases.exists(config.database) else " (not there yet)"))
     print(f"User-Agent    {config.user_agent}")
-    if config.database.exists():
+    if databases.exists(config.database):
         try:
             app.reader().close()
         except StorageError as error:

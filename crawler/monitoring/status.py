@@ -8,14 +8,14 @@ from typing import Any
 
 from crawler.config.models import Config
 from crawler.monitoring.health import DiskUsage, HealthReport, check_health
+from storage import databases
 from storage import maintenance as files
-from storage.store import open_store
 from storage.warc import raw_size
 
 
 def collect_health(config: Config, now: datetime, *, running: bool) -> HealthReport:
     """Return the health of a configuration's sources, read from its database."""
-    with open_store(config.database) as store:
+    with databases.open_reading(config.database) as store:
         run = next((r for r in store.runs(20) if r["command"] == "run"), None)
         newest = next(iter(store.runs(1)), None)
         expected = bool(run and newest and run["finished_at"] is None and (running or run["id"] == newest["id"]))
@@ -38,7 +38,7 @@ def disk_usage(config: Config, store: Any, now: datetime) -> DiskUsage:
     """Return the size of the database, its growth, and the age of its backup."""
     path = config.database
     raw = raw_size(path)
-    used = raw + sum(f.stat().st_size for suffix in ("", "-wal") if (f := path.with_name(path.name + suffix)).exists())
+    used = raw + databases.size_bytes(path)
     week = (now - timedelta(days=7)).strftime("%Y-%m-%d")
     days = store.days(since=week)
     came = sum(d["articles"] + d["headline_only"] for d in days)

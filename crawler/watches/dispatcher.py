@@ -23,11 +23,11 @@ from crawler.text.clean import one_line
 from crawler.watches import receivers
 from crawler.watches.matching import MatchResult, match_changes, send_at
 from crawler.watches.messages import message_of, of_health
+from storage import databases
 from storage.async_writer import AsyncWriter
 from storage.errors import StorageError
 from storage.outbox import Outbox
 from storage.sql.notifications import Message, WatchHit
-from storage.store import open_store
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
@@ -130,7 +130,7 @@ class Dispatcher:
                 return
 
     def _judge(self, after: int, until: int) -> MatchResult:
-        with open_store(self.config.database) as store:
+        with databases.open_reading(self.config.database) as store:
             return match_changes(self.config.watches, store.change_events(after, until), self.config.tags)
 
     def _made(

@@ -18,12 +18,13 @@ from crawler.engine.workers.pool import WorkerPool
 from crawler.urls import host_of
 from crawler.version import __version__
 from crawler.watches.matching import misconfiguration
+from storage import databases
 from storage.async_writer import AsyncWriter
 from storage.errors import StorageError
 from storage.outbox import Outbox
 from storage.records import CrawlRun, format_utc
 from storage.sqlite.lock import Lock
-from storage.writer import Writer, open_writer
+from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
 # if the last poll is longer ago, there will be pages to read, so the workers are prepared
@@ -90,10 +91,10 @@ class CrawlSession:
         Raises:
             StorageError: the file is locked, or cannot be opened.
         """
-        lock = Lock(config.database, command=command, now=clock())
-        existed = config.database.exists()
+        lock = databases.lock(config.database, command=command, now=clock())
+        existed = databases.exists(config.database)
         try:
-            writer = open_writer(config.database)
+            writer = databases.open_writing(config.database)
             try:
                 newest = _recover(writer, config)
                 what = plan(writer, config)

@@ -16,9 +16,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from crawler.errors import CrawlerError, UsageError
 from crawler.monitoring.status import collect_health
+from storage import databases
 from storage.errors import StorageError
 from storage.records import parse_utc
-from storage.store import open_store
 
 log = logging.getLogger("newsdesk")
 
@@ -60,7 +60,7 @@ class LiveCollector:
 
     def _store(self) -> Iterator[Any]:
         now = self.live.now()
-        with open_store(self.live.config.database) as store:
+        with databases.open_reading(self.live.config.database) as store:
             queue = store.queue_stats(now)
         late = (now - parse_utc(queue["latest_due_at"])).total_seconds() if queue["latest_due_at"] else 0.0
         path = self.live.config.database
@@ -70,7 +70,7 @@ class LiveCollector:
             ("rechecks_due", "Rechecks that are due.", queue["rechecks_due"]),
             ("poll_lag_seconds", "By how much the latest feed is late.", max(0.0, late)),
             ("gaps_open", "Gaps that are not closed.", queue["gaps_open"]),
-            ("database_bytes", "Size of the database file.", path.stat().st_size if path.exists() else 0),
+            ("database_bytes", "Size of the database file.", databases.size_bytes(path)),
         ):
             yield GaugeMetricFamily(f"newsdesk_{name}", text, value=value)
 

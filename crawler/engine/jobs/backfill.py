@@ -17,8 +17,8 @@ from crawler.engine.crawl.plan import CrawlPlan
 from crawler.engine.crawl.runner import run
 from crawler.engine.crawl.session import CrawlSession
 from crawler.feeds.backfill import initial_steps
+from storage import databases
 from storage.records import CrawlRun, format_utc
-from storage.store import open_store
 from storage.writer import Writer
 
 
@@ -127,9 +127,9 @@ def _not_looked(problems: Sequence[tuple[str, str]]) -> str:
 
 def _take_feeds(config: Config, writer: Writer) -> None:
     """Copy the known archive pages of the feeds into the temporary file of a dry run."""
-    if not config.database.exists():
+    if not databases.exists(config.database):
         return
-    with open_store(config.database) as store:
+    with databases.open_reading(config.database) as store:
         for source in config.sources:
             for _, url in source.feed_urls:
                 if (feed := store.feed(url)) is not None and feed.archive_url:
@@ -138,9 +138,9 @@ def _take_feeds(config: Config, writer: Writer) -> None:
 
 def _count_stored(config: Config, live: CrawlSession) -> int:
     """How many of the counted articles are already stored."""
-    if not config.database.exists():
+    if not databases.exists(config.database):
         return 0
-    with open_store(live.config.database) as counted, open_store(config.database) as store:
+    with databases.open_reading(live.config.database) as counted, databases.open_reading(config.database) as store:
         return store.count_known(counted.backfill_keys())
 
 

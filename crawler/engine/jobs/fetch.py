@@ -16,11 +16,11 @@ from crawler.engine.crawl.plan import plan_fetch, urgent_entry
 from crawler.engine.crawl.runner import run
 from crawler.errors import INTERRUPTED, Interrupted
 from crawler.urls import canonical_url
+from storage import databases
 from storage.errors import DatabaseLocked, StorageError
 from storage.records import Article
 from storage.sqlite.lock import holder
-from storage.store import Store, open_store
-from storage.writer import open_writer
+from storage.store import Store
 
 PATIENCE = 120.0  # seconds to wait for the process that locks the database to fetch an address
 _OUTCOMES = {
@@ -97,7 +97,7 @@ def _fetch_standalone(config: Config, urls: list[str]) -> list[Fetched]:
     result = run(config, plan_fetch(tuple(urls)), command="fetch", spider="url")
     if result.run.exit_code in {INTERRUPTED, 143}:
         raise Interrupted(result.run.exit_code)
-    with open_store(config.database) as reader:
+    with databases.open_reading(config.database) as reader:
         return [_fetched(reader, url, entry) for url, entry in zip(urls, result.entries, strict=True)]
 
 
@@ -114,11 +114,11 @@ def _fetched(reader: Store, url: str, entry_id: int) -> Fetched:
 def _fetch_via_running(config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Fetched] | None:
     """Queue urgent entries; the running process takes them within two seconds. None where it ended meanwhile."""
     index = SourceIndex(config.sources)
-    while not config.database.exists():  # the running process creates it
+    while not databases.exists(config.database):  # the running process creates it
         if not _holder_serves(config):
             return None
         time.sleep(0.05)
-    writer = open_writer(config.database)
+    writer = databases.open_writing(config.database)
     try:
         entries = {url: urgent_entry(writer, url, index.for_url(url), now()) for url in urls}
         deadline = time.monotonic() + PATIENCE
