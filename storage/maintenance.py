@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils.db import sqlite3
-
 from storage.errors import DamagedDatabase, DiskError
 from storage.fsync import aside, delete_leftovers, sync
 from storage.records import format_utc
 from storage.sql.articles import rebuild_index
 from storage.sql.entries import MAX_UNLINKED
 from storage.sqlite import connection
+from storage.sqlite.driver import sqlite3
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from sqlite_utils.db import Database
 
 from storage.records import (
     Article,
@@ -38,13 +40,14 @@ from storage.sql.changes import ChangeEvent
 from storage.sqlite import connection
 from storage.times import resolved, time_of
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 class Store:
     """A database, for reading. Any number may be open while a newsdesk process writes."""
 
-    def __init__(self, path: Path, db: Any) -> None:
+    def __init__(self, path: Path, db: Database) -> None:
         self.path = path
         self.db = db
 
@@ -116,22 +119,20 @@ class Store:
         before: tuple[str, int] | None = None,
     ) -> list[dict[str, Any]]:
         """Edits by publishers after publication, newest first; `before` is the (seen_at, id) of a page's last row."""
-        with connection.translate_errors(self.path):
-            return history.edits(
-                self.db,
-                since=time_of("since", since, datetime.now(UTC)),
-                sources=sources,
-                silent=silent,
-                title=title,
-                min_words=min_words,
-                limit=limit,
-                before=before,
-            )
+        return self._read(
+            history.edits,
+            since=time_of("since", since, datetime.now(UTC)),
+            sources=sources,
+            silent=silent,
+            title=title,
+            min_words=min_words,
+            limit=limit,
+            before=before,
+        )
 
     def vanished(self, *, since: str | None = None, sources: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Stored articles that were removed from their sites, newest first."""
-        with connection.translate_errors(self.path):
-            return history.vanished(self.db, since=time_of("since", since, datetime.now(UTC)), sources=sources)
+        return self._read(history.vanished, since=time_of("since", since, datetime.now(UTC)), sources=sources)
 
     def changes(self, since_seq: int = 0) -> Iterator[dict[str, Any]]:
         """Changes after that seq, only the latest of each article; see storage.sql.changes.changes."""
@@ -210,15 +211,15 @@ class Store:
         """One row per source, or the row of one source."""
         return self._read(source_stats.source_health, format_utc(now), source)
 
-    def gaps(self, **which: Any) -> list[Gap]:
+    def gaps(self, *, sources: Sequence[str] = (), states: Sequence[str] = (), since: str | None = None) -> list[Gap]:
         """The gaps of feeds, newest first; see storage.sql.gaps.gaps."""
-        with connection.translate_errors(self.path):
-            return gaps.gaps(self.db, **which)
+        return self._read(gaps.gaps, sources=sources, states=states, since=since)
 
-    def days(self, **which: Any) -> list[dict[str, Any]]:
+    def days(
+        self, *, sources: Sequence[str] = (), since: str | None = None, until: str | None = None
+    ) -> list[dict[str, Any]]:
         """Polls and articles, one row per source and day; see storage.sql.source_stats.days."""
-        with connection.translate_errors(self.path):
-            return source_stats.days(self.db, **which)
+        return self._read(source_stats.days, sources=sources, since=since, until=until)
 
     def source_trends(self, now: datetime) -> list[dict[str, Any]]:
         """One row per source: its usual day and its newest articles; see storage.sql.source_stats.source_trends."""
@@ -268,8 +269,7 @@ class Store:
         self, prints: Sequence[int], now: datetime, source: str | None = None
     ) -> list[DuplicateCandidate]:
         """Stored articles that a text with these fingerprints may be a copy of."""
-        with connection.translate_errors(self.path):
-            return fingerprints.duplicate_candidates(self.db, prints, now=now, source=source)
+        return self._read(fingerprints.duplicate_candidates, prints, now=now, source=source)
 
     def entry_of(self, article_id: int) -> Entry | None:
         """An article's feed entry; None if it was never listed."""
@@ -279,9 +279,9 @@ class Store:
         """Articles with a stored raw page, by id, after an id."""
         return self._read(rows.articles_with_raw_page, sources, after, limit)
 
-    def _read(self, question: Callable[..., _T], *args: Any) -> _T:
+    def _read(self, question: Callable[Concatenate[Database, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         with connection.translate_errors(self.path):
-            return question(self.db, *args)
+            return question(self.db, *args, **kwargs)
 
 
 def _at_now(which: Filter | None) -> Filter:

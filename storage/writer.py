@@ -5,11 +5,9 @@ Every method is one transaction; when it returns, its rows are on the disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from storage import warc
 from storage.records import (
@@ -28,7 +26,9 @@ from storage.records import (
 from storage.sql import (
     articles,
     backfill_steps,
+    due_times,
     entries,
+    feed_leases,
     feed_rows,
     feeds,
     fingerprints,
@@ -42,18 +42,15 @@ from storage.sql import (
     throttles,
 )
 from storage.sqlite import connection
-from storage.store import Store
+from storage.transactions import WritingStore
 from storage.verdicts import Alias, FullerView, Revision, Unchanged, Verdict
-from storage.warc import WarcWriter
 
 
-class Writer(Store):
+class Writer(WritingStore):
     """A database, for its one writer: the process that holds the lock.
 
     Every method is one transaction; when it returns, its rows are on the disk.
     """
-
-    pages: WarcWriter | None = None  # where raw pages are written, if they are stored
 
     def sync_sources(
         self, sources: Iterable[feeds.SourceRow], hosts: dict[str, str], now: datetime | None = None
@@ -67,27 +64,84 @@ class Writer(Store):
         with self.transaction():
             return leases.release_leases(self.db)
 
-    def lease_feeds(self, **which: Any) -> list[Feed]:
-        """See leases.lease_feeds."""
+    def lease_feeds(
+        self,
+        *,
+        now: datetime,
+        until: datetime,
+        limit: int,
+        due_only: bool,
+        sources: Sequence[str] | None,
+        done: Sequence[str],
+        per_host: int = 1000,
+    ) -> list[Feed]:
+        """See feed_leases.lease_feeds."""
         with self.transaction():
-            return leases.lease_feeds(self.db, **which)
+            return feed_leases.lease_feeds(
+                self.db,
+                now=now,
+                until=until,
+                limit=limit,
+                due_only=due_only,
+                sources=sources,
+                done=done,
+                per_host=per_host,
+            )
 
-    def lease_entries(self, **which: Any) -> list[Entry]:
+    def lease_entries(
+        self,
+        *,
+        now: datetime,
+        until: datetime,
+        limit: int,
+        per_host: int,
+        sources: Sequence[str] | None,
+        ignore_retry: bool,
+        newest: int | None = None,
+        only: Sequence[int] = (),
+        skip: Sequence[int] = (),
+        skip_keys: Sequence[str] = (),
+        backfill: bool = False,
+    ) -> list[Entry]:
         """See leases.lease_entries."""
         with self.transaction():
-            return leases.lease_entries(self.db, **which)
+            return leases.lease_entries(
+                self.db,
+                now=now,
+                until=until,
+                limit=limit,
+                per_host=per_host,
+                sources=sources,
+                ignore_retry=ignore_retry,
+                newest=newest,
+                only=only,
+                skip=skip,
+                skip_keys=skip_keys,
+                backfill=backfill,
+            )
 
-    def lease_rechecks(self, **which: Any) -> list[Entry]:
+    def lease_rechecks(
+        self,
+        *,
+        now: datetime,
+        until: datetime,
+        limit: int,
+        sources: Sequence[str] | None,
+        busy: Mapping[str, int],
+        per_host: int,
+    ) -> list[Entry]:
         """See leases.lease_rechecks."""
         with self.transaction():
-            return leases.lease_rechecks(self.db, **which)
+            return leases.lease_rechecks(
+                self.db, now=now, until=until, limit=limit, sources=sources, busy=busy, per_host=per_host
+            )
 
-    def lease_urgent(self, **which: Any) -> list[Entry]:
+    def lease_urgent(self, *, now: datetime, until: datetime) -> list[Entry]:
         """Lease entries that a user waits for. First checks without a transaction, as it is polled every second."""
         if not leases.has_urgent(self.db):
             return []
         with self.transaction():
-            return leases.lease_urgent(self.db, **which)
+            return leases.lease_urgent(self.db, now=now, until=until)
 
     def anything_due(self, now: datetime) -> bool:
         """Whether a feed, an entry or a step is due. Runs without a transaction, as it is polled every second."""
@@ -101,30 +155,34 @@ class Writer(Store):
     def adjust_clock(self, seconds: int, now: datetime, over: float) -> None:
         """Adjust due times after the wall clock was set back (negative) or jumped ahead.
 
-        See leases.shift_due_times and leases.spread_overdue.
+        See due_times.shift_due_times and due_times.spread_overdue.
         """
         with self.transaction():
             if seconds < 0:
-                leases.shift_due_times(self.db, seconds, now=now)
+                due_times.shift_due_times(self.db, seconds, now=now)
             else:
-                leases.spread_overdue(self.db, now=now, over=over)
+                due_times.spread_overdue(self.db, now=now, over=over)
 
-    def lease_steps(self, **which: Any) -> list[BackfillStep]:
+    def lease_steps(
+        self, *, now: datetime, limit: int, sources: Sequence[str] | None, backfill: bool, per_host: int
+    ) -> list[BackfillStep]:
         """See backfill_steps.lease_steps. First checks without a transaction, as there are usually none."""
         if not backfill_steps.has_pending(self.db):
             return []
         with self.transaction():
-            return backfill_steps.lease_steps(self.db, **which)
+            return backfill_steps.lease_steps(
+                self.db, now=now, limit=limit, sources=sources, backfill=backfill, per_host=per_host
+            )
 
-    def count_pending(self, **which: Any) -> int:
+    def count_pending(self, *, now: datetime, sources: Sequence[str] | None, ignore_retry: bool) -> int:
         """The number of entries that could be leased now."""
         with connection.translate_errors(self.path):
-            return leases.count_pending(self.db, **which)
+            return leases.count_pending(self.db, now=now, sources=sources, ignore_retry=ignore_retry)
 
-    def add_urgent_entry(self, **entry: Any) -> int:
+    def add_urgent_entry(self, *, url: str, url_key: str, host: str, source: str | None, now: datetime) -> int:
         """See leases.add_urgent_entry."""
         with self.transaction():
-            return leases.add_urgent_entry(self.db, **entry)
+            return leases.add_urgent_entry(self.db, url=url, url_key=url_key, host=host, source=source, now=now)
 
     def add_steps(self, steps: Sequence[BackfillStep]) -> int:
         """Queue pages of older articles, except those already queued or fetched; returns the number of new ones."""
@@ -216,45 +274,6 @@ class Writer(Store):
         """Insert rows into the request log, inside a transaction of the caller."""
         runs.insert_fetches(self.db, fetches)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """One transaction: when it ends, its rows, and the raw pages that they point at, are on the disk."""
-        with connection.transaction(self.path, self.db), self._pages_too():
-            yield
-            if self.pages is not None and (end := self.pages.sync()) is not None:
-                meta.set_value(self.db, "warc_position", end)
-
-    @contextmanager
-    def _pages_too(self) -> Iterator[None]:
-        """Remove raw pages appended by a failed transaction, as it is retried while the disk is full."""
-        mark = self.pages.position() if self.pages is not None else None
-        try:
-            yield
-        except BaseException:
-            if self.pages is not None:
-                self.pages.truncate_to(mark)
-            raise
-
-    def enable_raw_pages(self, software: str = "newsdesk") -> None:
-        """Store raw pages from now on.
-
-        Args:
-            software: the name of the writing software, for the head of each file.
-        """
-        self.pages = WarcWriter(self.path, ends=lambda: self.meta("warc_position"), software=software)
-
-    def close(self) -> None:
-        """Close the files."""
-        if self.pages is not None:
-            self.pages.close()
-        super().close()
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """One record inside a transaction: it alone is rolled back if it cannot be written."""
-        with connection.savepoint(self.db):
-            yield
-
     # The methods below run inside a transaction of the caller: look up, decide, apply.
     def apply_check(self, check: FeedCheck, source: str | None) -> entries.CheckCounts:
         """Write the result of a poll."""
@@ -274,13 +293,21 @@ class Writer(Store):
         """The entries of a listing that its feed has listed before."""
         return entries.known_entries(self.db, feed_url, listed)
 
-    def record_throttle(self, **which: Any) -> datetime | None:
+    def record_throttle(self, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:
         """See throttles.record_throttle."""
-        return throttles.record_throttle(self.db, **which)
+        return throttles.record_throttle(self.db, host=host, url=url, until=until, now=now)
 
-    def open_gap(self, gap: GapDetected, steps: Callable[[int], Sequence[BackfillStep]], **where: Any) -> bool:
+    def open_gap(
+        self,
+        gap: GapDetected,
+        steps: Callable[[int], Sequence[BackfillStep]],
+        *,
+        feed_url: str,
+        source: str | None,
+        now: datetime,
+    ) -> bool:
         """Store a gap and the steps to fill it; see gaps.open_gap."""
-        return gaps.open_gap(self.db, gap=gap, steps=steps, **where)
+        return gaps.open_gap(self.db, feed_url=feed_url, source=source, gap=gap, steps=steps, now=now)
 
     def apply_step(self, step: BackfillStep, found: BackfillResult, now: datetime) -> int:
         """Write the result of a step of a gap or a backfill."""

@@ -12,15 +12,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlite_utils.db import Database
+
 from storage.records import Address, Article, Cause, format_utc, format_utc_ceil, json_list, parse_utc
 from storage.sql import fingerprints
-from storage.sql.rows import COLUMNS, FIELDS, LISTS, article_by_id, article_from_row
+from storage.sql.rows import COLUMNS, FIELDS, LISTS, article_by_id, article_from_row, insert
 from storage.sql.source_days import count_verdict
-from storage.sqlite.fts_index import flush, index, unindex
+from storage.sqlite.fts_index import WritingDatabase, flush, index, unindex
 from storage.verdicts import Alias, FullerView, NewArticle, NotFound, Revision, Unchanged, Verdict
 
 
-def apply_verdict(db: Any, verdict: Verdict) -> int | None:
+def apply_verdict(db: WritingDatabase, verdict: Verdict) -> int | None:
     """Write the verdict on one fetched page; returns the id of its article, if any."""
     at = format_utc(verdict.at)
     article_id = verdict.article_id
@@ -59,7 +61,7 @@ def apply_verdict(db: Any, verdict: Verdict) -> int | None:
     return article_id
 
 
-def _touch(db: Any, article_id: int, at: str) -> None:
+def _touch(db: Database, article_id: int, at: str) -> None:
     """Record that the page still shows the stored version."""
     db.conn.execute("UPDATE articles SET last_same_at = ?, recheck_leased_until = NULL WHERE id = ?", (at, article_id))
     db.conn.execute(
@@ -70,13 +72,13 @@ def _touch(db: Any, article_id: int, at: str) -> None:
     )
 
 
-def _renew_fingerprints(db: Any, article_id: int, prints: Sequence[int], at: datetime) -> None:
+def _renew_fingerprints(db: Database, article_id: int, prints: Sequence[int], at: datetime) -> None:
     if prints:
         fingerprints.delete(db, article_id)
         fingerprints.add(db, article_id, prints, at)
 
 
-def _mark_not_found(db: Any, article_id: int, verdict: NotFound, at: str) -> None:
+def _mark_not_found(db: Database, article_id: int, verdict: NotFound, at: str) -> None:
     """Set vanished_at once the article has vanished; its text stays."""
     db.conn.execute(
         "UPDATE articles SET first_not_found_at = coalesce(first_not_found_at, ?) WHERE id = ?", (at, article_id)
@@ -91,7 +93,7 @@ def _mark_not_found(db: Any, article_id: int, verdict: NotFound, at: str) -> Non
         change(db, article_id, at, "vanished")
 
 
-def _mark_found(db: Any, article_id: int, at: str) -> None:
+def _mark_found(db: Database, article_id: int, at: str) -> None:
     """Clear vanished_at of an article that is back."""
     db.conn.execute("UPDATE articles SET first_not_found_at = NULL WHERE id = ?", (article_id,))
     back = db.conn.execute(
@@ -102,7 +104,7 @@ def _mark_found(db: Any, article_id: int, at: str) -> None:
         change(db, article_id, at, "restored")
 
 
-def first_not_found_at(db: Any, article_id: int) -> str | None:
+def first_not_found_at(db: Database, article_id: int) -> str | None:
     """Since when a stored article's page is not found; None if it is found."""
     row = db.conn.execute("SELECT first_not_found_at FROM articles WHERE id = ?", (article_id,)).fetchone()
     return row[0] if row else None
@@ -119,21 +121,21 @@ def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
     return found
 
 
-def _insert(db: Any, article: Article, at: str) -> int:
+def _insert(db: WritingDatabase, article: Article, at: str) -> int:
     article = dataclasses.replace(
         article, uid=uuid.uuid4().hex, first_seen_at=article.first_seen_at or at, fetched_at=at
     )
     row = _values(article)
     row["story_id"] = article.story_id or 0
     columns, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
-    article_id = int(db.conn.execute(f"INSERT INTO articles ({columns}) VALUES ({marks})", row).lastrowid)
+    article_id = insert(db, f"INSERT INTO articles ({columns}) VALUES ({marks})", row)
     if not article.story_id:
         db.conn.execute("UPDATE articles SET story_id = id WHERE id = ?", (article_id,))
     index(db, article_id, article)
     return article_id
 
 
-def _revise(db: Any, verdict: Revision, at: str) -> None:
+def _revise(db: WritingDatabase, verdict: Revision, at: str) -> None:
     """Store the current version in revisions (at the first edit), then the new one, then overwrite the article."""
     article_id = verdict.article_id
     stored = article_by_id(db, article_id)
@@ -164,7 +166,7 @@ def _revise(db: Any, verdict: Revision, at: str) -> None:
 
 
 def _add_revision(
-    db: Any,
+    db: Database,
     article_id: int,
     number: int,
     version: Article,
@@ -189,7 +191,7 @@ def _add_revision(
 
 
 def reprocess(
-    db: Any, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]
+    db: WritingDatabase, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]
 ) -> None:
     """Replace an article by what a newer extractor extracts from its raw page.
 
@@ -233,13 +235,13 @@ def reprocess(
     change(db, article_id, format_utc(at), "reprocessed")
 
 
-def set_extractor(db: Any, article_id: int, extractor: str, now: datetime) -> None:
+def set_extractor(db: Database, article_id: int, extractor: str, now: datetime) -> None:
     """Set the extractor of an article whose record did not change."""
     db.conn.execute("UPDATE articles SET extractor = ? WHERE id = ?", (extractor, article_id))
     change(db, article_id, format_utc(now), "reprocessed")
 
 
-def clear_raw_pages(db: Any, files: Sequence[str]) -> None:
+def clear_raw_pages(db: Database, files: Sequence[str]) -> None:
     """Remove the references to raw pages in deleted files."""
     for table in ("articles", "revisions"):
         db.conn.execute(
@@ -263,7 +265,7 @@ _KEPT = (
 )
 
 
-def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Article | None = None) -> None:
+def _overwrite(db: WritingDatabase, article_id: int, article: Article, at: str, stored: Article | None = None) -> None:
     """Overwrite the stored fields by those of `article`; identity, story and first_seen_at stay."""
     stored = stored or article_by_id(db, article_id)
     assert stored is not None
@@ -289,7 +291,7 @@ def _overwrite(db: Any, article_id: int, article: Article, at: str, stored: Arti
     index(db, article_id, new)
 
 
-def _overwrite_revision(db: Any, article_id: int, article: Article) -> None:
+def _overwrite_revision(db: Database, article_id: int, article: Article) -> None:
     """Overwrite the newest version of an edited article by a fuller view of it, which is no new version."""
     db.conn.execute(
         "UPDATE revisions "
@@ -311,7 +313,7 @@ def _overwrite_revision(db: Any, article_id: int, article: Article) -> None:
     )
 
 
-def rebuild_index(db: Any) -> int:
+def rebuild_index(db: WritingDatabase) -> int:
     """Rebuild the full-text index from the articles; returns their number."""
     db.conn.execute("INSERT INTO articles_fts (articles_fts) VALUES ('delete-all')")
     count = 0
@@ -323,13 +325,13 @@ def rebuild_index(db: Any) -> int:
     return count
 
 
-def _unprune(db: Any, addresses: Iterable[Address]) -> None:
+def _unprune(db: Database, addresses: Iterable[Address]) -> None:
     """Remove the addresses of a pruned article that is stored again from pruned_urls."""
     keys = json.dumps([address.url_key for address in addresses])
     db.conn.execute("DELETE FROM pruned_urls WHERE url_key IN (SELECT value FROM json_each(?))", (keys,))
 
 
-def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: str) -> None:
+def _add_addresses(db: Database, article_id: int, addresses: Iterable[Address], at: str) -> None:
     for address in addresses:
         # The first row for a key stays, but an address known only from a canonical link is replaced by a fetched one.
         db.conn.execute(
@@ -342,14 +344,14 @@ def _add_addresses(db: Any, article_id: int, addresses: Iterable[Address], at: s
         )
 
 
-def _set_recheck(db: Any, article_id: int, recheck_at: datetime | None) -> None:
+def _set_recheck(db: Database, article_id: int, recheck_at: datetime | None) -> None:
     db.conn.execute(
         "UPDATE articles SET recheck_at = ?, recheck_leased_until = NULL WHERE id = ?",
         (format_utc_ceil(recheck_at) if recheck_at else None, article_id),
     )
 
 
-def _complete_entries(db: Any, verdict: Verdict, article_id: int | None) -> None:
+def _complete_entries(db: Database, verdict: Verdict, article_id: int | None) -> None:
     """Complete the entries of this verdict and release their leases; complete other entries of the same article."""
     state = verdict.entry_state
     retry = format_utc_ceil(verdict.retry_at) if verdict.retry_at else None
@@ -375,7 +377,7 @@ def _complete_entries(db: Any, verdict: Verdict, article_id: int | None) -> None
 
 
 def change(
-    db: Any, article_id: int, at: str, op: str, *, uid: str | None = None, merged_into: int | None = None
+    db: Database, article_id: int, at: str, op: str, *, uid: str | None = None, merged_into: int | None = None
 ) -> None:
     """Append to the change log; `uid` is of an article that is deleted."""
     db.conn.execute(

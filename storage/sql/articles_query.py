@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from sqlite_utils.db import Database
+
 from storage.records import Article, Filter, parse_utc
 from storage.search_terms import fts_query, snippet
 from storage.sql.rows import COLUMNS, FIELDS, article_from_row
@@ -148,7 +150,7 @@ def _shown(f: Filter) -> str:
     )
 
 
-def articles(db: Any, f: Filter) -> Iterator[Hit]:
+def articles(db: Database, f: Filter) -> Iterator[Hit]:
     """Matching articles, newest first: by published_at, else first_seen_at."""
     # First the ids, in the order of an index; then rows and their copies for those ids only.
     ids = f"SELECT a.id FROM articles a WHERE {_shown(f)} {_ORDER} LIMIT :limit"
@@ -169,7 +171,7 @@ def articles(db: Any, f: Filter) -> Iterator[Hit]:
         yield Hit(article=article_from_row(row[1:]), copies=row[0])
 
 
-def search(db: Any, query: str, f: Filter) -> Iterator[Hit]:
+def search(db: Database, query: str, f: Filter) -> Iterator[Hit]:
     """Articles that contain every word of the query, best first."""
     match = fts_query(query)
     if not match or f.limit == 0:
@@ -192,7 +194,7 @@ def search(db: Any, query: str, f: Filter) -> Iterator[Hit]:
 _FIRST = 4  # times the limit: the size of the first batch of hits, as some are filtered out or folded
 
 
-def _ranked(db: Any, conditions: list[str], values: dict[str, Any], f: Filter) -> Iterator[Article]:
+def _ranked(db: Database, conditions: list[str], values: dict[str, Any], f: Filter) -> Iterator[Article]:
     """Matching hits: first those with all words in title and authors, then the others, each group best first.
 
     Hits are ranked by the index alone; rows are read and filtered only as far as they are returned. (Measured with
@@ -222,7 +224,7 @@ def _ranked(db: Any, conditions: list[str], values: dict[str, Any], f: Filter) -
             start, size = start + size, -1
 
 
-def _rows(db: Any, keys: Sequence[int], conditions: list[str], values: dict[str, Any]) -> Iterator[Article]:
+def _rows(db: Database, keys: Sequence[int], conditions: list[str], values: dict[str, Any]) -> Iterator[Article]:
     """Matching articles of those ids, in that order; in batches of 100, as usually few are needed."""
     where = " AND ".join(["a.id IN (SELECT value FROM json_each(:these))", *conditions])
     for at in range(0, len(keys), 100):
@@ -239,7 +241,7 @@ def _rows(db: Any, keys: Sequence[int], conditions: list[str], values: dict[str,
 _NARROW = 60_000
 
 
-def _within(db: Any, f: Filter, values: dict[str, Any]) -> str:
+def _within(db: Database, f: Filter, values: dict[str, Any]) -> str:
     """Narrow the hits before ranking, by conditions that an index serves and that match few articles."""
     indexed = Filter(sources=f.sources, since=f.since, until=f.until, seen_since=f.seen_since, story=f.story, ids=f.ids)
     among = _conditions(indexed)
@@ -255,7 +257,7 @@ def _within(db: Any, f: Filter, values: dict[str, Any]) -> str:
     return f"AND rowid BETWEEN {least or 0} AND {most or 0} AND +rowid IN ({ids})"
 
 
-def _found(db: Any, which: str, key: int, conditions: list[str], values: dict[str, Any]) -> int:
+def _found(db: Database, which: str, key: int, conditions: list[str], values: dict[str, Any]) -> int:
     """How many of the articles selected by `which` are in the same result."""
     where = " AND ".join(
         [which, *conditions, "EXISTS (SELECT 1 FROM articles_fts WHERE articles_fts MATCH :match AND rowid = a.id)"]
@@ -263,7 +265,7 @@ def _found(db: Any, which: str, key: int, conditions: list[str], values: dict[st
     return int(db.conn.execute(f"SELECT count(*) FROM articles a WHERE {where}", {**values, "key": key}).fetchone()[0])
 
 
-def count(db: Any, f: Filter, query: str | None = None) -> int:
+def count(db: Database, f: Filter, query: str | None = None) -> int:
     """The number of matching articles, without the limit."""
     conditions, of_original, values = _conditions(f), _conditions(f, "o"), _values(f)
     if query is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+
+from sqlite_utils.db import Database
 
 from storage.records import BackfillStep, FeedEntry, format_utc
 from storage.sql.throttles import throttled_hosts
@@ -18,7 +19,7 @@ UNFINISHED = "state IN ('pending', 'leased')"
 _STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "priority", "feed_url", "host", "attempts")
 
 
-def add_steps(db: Any, steps: Sequence[BackfillStep]) -> int:
+def add_steps(db: Database, steps: Sequence[BackfillStep]) -> int:
     """Queue steps, each address once per gap or backfill; returns the number of new ones."""
     before = db.conn.total_changes
     db.conn.executemany(
@@ -30,13 +31,13 @@ def add_steps(db: Any, steps: Sequence[BackfillStep]) -> int:
     return int(db.conn.total_changes - before)
 
 
-def has_pending(db: Any) -> bool:
+def has_pending(db: Database) -> bool:
     """Whether a step is pending."""
     return db.conn.execute("SELECT 1 FROM backfill_steps WHERE state = 'pending' LIMIT 1").fetchone() is not None
 
 
 def lease_steps(
-    db: Any, *, now: datetime, limit: int, sources: Sequence[str] | None, backfill: bool, per_host: int
+    db: Database, *, now: datetime, limit: int, sources: Sequence[str] | None, backfill: bool, per_host: int
 ) -> list[BackfillStep]:
     """Lease steps: of each gap or backfill those of the lowest unfinished priority.
 
@@ -86,7 +87,7 @@ def lease_steps(
     return [BackfillStep(**dict(zip(_STEP, row, strict=True))) for row in rows]
 
 
-def known_before(db: Any, step: BackfillStep, listed: Sequence[FeedEntry]) -> int:
+def known_before(db: Database, step: BackfillStep, listed: Sequence[FeedEntry]) -> int:
     """How many of these entries were known before the step's time range: if any, its page reaches back far enough."""
     keys = json.dumps([e.url_key for e in listed if e.url_key])
     row = db.conn.execute(
@@ -98,12 +99,12 @@ def known_before(db: Any, step: BackfillStep, listed: Sequence[FeedEntry]) -> in
     return int(row[0])
 
 
-def release_steps(db: Any) -> None:
+def release_steps(db: Database) -> None:
     """Release the steps of a dead process."""
     db.conn.execute("UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased'")
 
 
-def return_steps(db: Any, in_flight: Sequence[int]) -> None:
+def return_steps(db: Database, in_flight: Sequence[int]) -> None:
     """Release steps whose result could not be written."""
     db.conn.execute(
         "UPDATE backfill_steps "
@@ -113,7 +114,7 @@ def return_steps(db: Any, in_flight: Sequence[int]) -> None:
     )
 
 
-def drop_other_steps(db: Any, source: str, since: str, until: str) -> None:
+def drop_other_steps(db: Database, source: str, since: str, until: str) -> None:
     """Delete pending steps of earlier backfills of a source with another time range."""
     db.conn.execute(
         "DELETE FROM backfill_steps "
@@ -122,7 +123,7 @@ def drop_other_steps(db: Any, source: str, since: str, until: str) -> None:
     )
 
 
-def forget_steps(db: Any, before: datetime) -> int:
+def forget_steps(db: Database, before: datetime) -> int:
     """Delete steps completed before a time; their gap has the result."""
     return int(
         db.conn.execute(
@@ -131,7 +132,7 @@ def forget_steps(db: Any, before: datetime) -> int:
     )
 
 
-def retry_steps(db: Any, source: str, since: str, until: str) -> None:
+def retry_steps(db: Database, source: str, since: str, until: str) -> None:
     """Make the failed backfill steps of a source and time range pending again."""
     db.conn.execute(
         "UPDATE backfill_steps SET state = 'pending', attempts = 0, retry_at = NULL, error = NULL "
@@ -141,7 +142,7 @@ def retry_steps(db: Any, source: str, since: str, until: str) -> None:
 
 
 def steps_looked(
-    db: Any, sources: Sequence[str], since: str, until: str
+    db: Database, sources: Sequence[str], since: str, until: str
 ) -> dict[str, tuple[int, list[tuple[str, str]]]]:
     """By source, how many pages of a backfill were read, and (address, why) of those that could not be.
 
@@ -167,7 +168,7 @@ def steps_looked(
     return found
 
 
-def pending_by_host(db: Any, sources: Sequence[str]) -> dict[str, int]:
+def pending_by_host(db: Database, sources: Sequence[str]) -> dict[str, int]:
     """The number of pending articles of backfills, by host."""
     rows = db.conn.execute(
         "SELECT host, count(DISTINCT CASE url_key WHEN '' THEN id ELSE url_key END) "

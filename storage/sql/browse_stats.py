@@ -9,13 +9,15 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlite_utils.db import Database
+
 from storage.records import format_utc
 
 _NEWEST = 1_000  # the articles of a source that lag and field completeness are computed from
 _LONGEST = 7 * 86_400  # seconds: a longer lag means that the article was found by a search, not by polling
 
 
-def filter_options(db: Any) -> dict[str, list[Any]]:
+def filter_options(db: Database) -> dict[str, list[Any]]:
     """The values that articles can be filtered by: sources as (id, name), tags, languages."""
     return {
         "sources": [
@@ -30,7 +32,7 @@ def filter_options(db: Any) -> dict[str, list[Any]]:
     }
 
 
-def articles_per_day(db: Any, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
+def articles_per_day(db: Database, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
     """By source, the number of articles published on each UTC day, or first seen if that time is unknown.
 
     Args:
@@ -60,7 +62,7 @@ def articles_per_day(db: Any, now: datetime, days: int, source: str | None = Non
     return found
 
 
-def publication_lag(db: Any, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
+def publication_lag(db: Database, source: str, now: datetime, days: int) -> list[tuple[str, float]]:
     """(day first seen, seconds from publication to first sight) of a source's newest articles.
 
     Only of articles with a known time, published after the source was first polled.
@@ -81,7 +83,7 @@ def publication_lag(db: Any, source: str, now: datetime, days: int) -> list[tupl
     return [(row[0][:10], float(row[1])) for row in rows if 0 <= row[1] <= _LONGEST]
 
 
-def feeds(db: Any, source: str) -> list[dict[str, Any]]:
+def feeds(db: Database, source: str) -> list[dict[str, Any]]:
     """The feeds of a source, with their last poll."""
     cursor = db.conn.execute(
         "SELECT url, kind, state, checked_at, changed_at, due_at, failures, last_error, interval_seconds "
@@ -94,7 +96,9 @@ def feeds(db: Any, source: str) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def field_completeness(db: Any, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, float]]:
+def field_completeness(
+    db: Database, now: datetime, days: int, source: str | None = None
+) -> dict[str, dict[str, float]]:
     """By source, the shares of its recent articles with an author, a date, and their full text.
 
     With `source`, the shares of its newest articles only.

@@ -8,6 +8,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Literal
 
+from sqlite_utils.db import Database
+
 from storage.records import Article, format_utc, parse_utc
 from storage.sql.rows import article_by_id
 
@@ -28,7 +30,7 @@ class ChangeEvent:
     suppressed_reason: str | None = None
 
 
-def change_events(db: Any, after: int, until: int) -> Iterator[ChangeEvent]:
+def change_events(db: Database, after: int, until: int) -> Iterator[ChangeEvent]:
     """New, edited and vanished articles after a seq and up to another, in order.
 
     Reprocessed, merged and regrouped articles are left out.
@@ -55,7 +57,7 @@ def change_events(db: Any, after: int, until: int) -> Iterator[ChangeEvent]:
             yield make(event="new", suppressed_reason=_quiet(db, article))
 
 
-def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _edit(db: Database, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The publisher's version seen at that time, after the one before it."""
     cursor = db.conn.execute(
         "SELECT * FROM revisions "
@@ -75,7 +77,7 @@ def _edit(db: Any, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, 
     return (found[-2], found[-1]) if len(found) > 1 else None
 
 
-def _quiet(db: Any, article: Article) -> str | None:
+def _quiet(db: Database, article: Article) -> str | None:
     """Why a new article is not reported, or None.
 
     It is not reported if all its entries are from a backfill, or were in the first successful response of their feed.
@@ -104,7 +106,7 @@ def _quiet_entry(seen: str, found_by: str, backfill: int, began: str | None, par
     return "of a first crawl" if began is not None and seen <= began else None
 
 
-def edit(db: Any, article_id: int, number: int) -> dict[str, Any] | None:
+def edit(db: Database, article_id: int, number: int) -> dict[str, Any] | None:
     """One version of an article, with the headline of the one before it as `title_before`."""
     row = db.conn.execute(
         "SELECT r.title, p.title, r.words_added, r.words_removed, r.silent, r.seen_at "
@@ -117,17 +119,17 @@ def edit(db: Any, article_id: int, number: int) -> dict[str, Any] | None:
     return dict(zip(names, row, strict=True)) if row else None
 
 
-def seq_before(db: Any, at: str) -> int:
+def seq_before(db: Database, at: str) -> int:
     """The last seq before a time."""
     return int(db.conn.execute("SELECT coalesce(max(seq), 0) FROM changes WHERE at < ?", (at,)).fetchone()[0])
 
 
-def last_seq(db: Any) -> int:
+def last_seq(db: Database) -> int:
     """The newest seq of changes; 0 if there is none."""
     return int(db.conn.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0])
 
 
-def changes(db: Any, since_seq: int) -> Iterator[dict[str, Any]]:
+def changes(db: Database, since_seq: int) -> Iterator[dict[str, Any]]:
     """Changes after that seq, only the latest of each article, in the order of seq.
 
     Yields:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlite_utils.db import Database
+
 from storage.records import FeedCheck, FeedEntry, FoundBy, format_utc, json_list
 from storage.sql.rows import dicts
 
@@ -29,7 +31,7 @@ class CheckCounts:
     capped: int = 0  # entries that were not stored: see MAX_UNLINKED
 
 
-def known_entries(db: Any, feed_url: str, listed: Sequence[FeedEntry]) -> set[str]:
+def known_entries(db: Database, feed_url: str, listed: Sequence[FeedEntry]) -> set[str]:
     """The identities of listed entries that the feed has listed before; one with a new guid is known by its address."""
     rows = db.conn.execute(
         "SELECT identity, url_key "
@@ -47,7 +49,7 @@ def known_entries(db: Any, feed_url: str, listed: Sequence[FeedEntry]) -> set[st
     return {e.identity for e in listed if e.identity in ids or e.url_key in keys}
 
 
-def upsert_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
+def upsert_entries(db: Database, check: FeedCheck, source: str | None) -> CheckCounts:
     """Write the new and changed entries of one poll."""
     new = changed = capped = 0
     refused: Counter[str] = Counter()
@@ -89,7 +91,7 @@ def upsert_entries(db: Any, check: FeedCheck, source: str | None) -> CheckCounts
     return CheckCounts(new=new, changed=changed, refused=refused, capped=capped)
 
 
-def _renamed(db: Any, check: FeedCheck) -> dict[str, str]:
+def _renamed(db: Database, check: FeedCheck) -> dict[str, str]:
     """New guids of entries that are known by their address: identity -> stored identity.
 
     If more than half of a feed's guids are new while their links and titles are known, the feed changes its guids at
@@ -112,7 +114,7 @@ def _said(listed: FeedEntry) -> str:
     return listed.title or listed.fingerprint
 
 
-def _rows(db: Any, feed_url: str, column: str, values: set[str]) -> list[tuple[str, str, str]]:
+def _rows(db: Database, feed_url: str, column: str, values: set[str]) -> list[tuple[str, str, str]]:
     """(identity, url_key, title or fingerprint) of a feed's entries with one of these values in a column.
 
     Oldest last.
@@ -127,7 +129,7 @@ def _rows(db: Any, feed_url: str, column: str, values: set[str]) -> list[tuple[s
     return found
 
 
-def _unlinked(db: Any, feed_url: str) -> int:
+def _unlinked(db: Database, feed_url: str) -> int:
     """The number of stored entries of a feed without an address."""
     # The plus keeps the query planner from the index on url_key, where such entries of all feeds have the same key.
     sql = "SELECT count(*) FROM entries WHERE feed_url = ? AND +url_key = ''"
@@ -139,7 +141,7 @@ def rejection_reason(listed: FeedEntry) -> str | None:
     return listed.refused if listed.url else NO_URL
 
 
-def _known(db: Any, feed_url: str, identity: str) -> Any:
+def _known(db: Database, feed_url: str, identity: str) -> Any:
     return db.conn.execute(
         "SELECT id, title, url_key, fingerprint, state, backfill FROM entries WHERE feed_url = ? AND identity = ?",
         (feed_url, identity),
@@ -147,7 +149,7 @@ def _known(db: Any, feed_url: str, identity: str) -> Any:
 
 
 def insert_entry(
-    db: Any,
+    db: Database,
     *,
     feed_url: str,
     source: str | None,
@@ -196,19 +198,19 @@ def insert_entry(
     return int(added.rowcount)
 
 
-def entry(db: Any, entry_id: int) -> dict[str, Any] | None:
+def entry(db: Database, entry_id: int) -> dict[str, Any] | None:
     """An entry's row."""
     found = dicts(db, "SELECT * FROM entries WHERE id = ?", (entry_id,))
     return found[0] if found else None
 
 
-def backfill_keys(db: Any) -> list[str]:
+def backfill_keys(db: Database) -> list[str]:
     """The url keys of entries found by backfills."""
     rows = db.conn.execute("SELECT DISTINCT url_key FROM entries WHERE backfill = 1 AND url_key <> ''")
     return [row[0] for row in rows]
 
 
-def count_known(db: Any, keys: Sequence[str]) -> int:
+def count_known(db: Database, keys: Sequence[str]) -> int:
     """How many of these url keys are stored as articles or entries."""
     sql = (
         "SELECT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :key) "
@@ -217,12 +219,12 @@ def count_known(db: Any, keys: Sequence[str]) -> int:
     return sum(db.conn.execute(sql, {"key": key}).fetchone()[0] for key in keys)
 
 
-def was_pruned(db: Any, url_key: str) -> bool:
+def was_pruned(db: Database, url_key: str) -> bool:
     """Whether an article with that address was deleted by `prune`."""
     return db.conn.execute("SELECT 1 FROM pruned_urls WHERE url_key = ?", (url_key,)).fetchone() is not None
 
 
-def _update_entry(db: Any, entry_id: int, listed: FeedEntry, state: str) -> None:
+def _update_entry(db: Database, entry_id: int, listed: FeedEntry, state: str) -> None:
     """Update an entry that its feed changed, and make its article pending again."""
     pending = listed.url and state != "leased" and not was_pruned(db, listed.url_key)
     db.conn.execute(

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from sqlite_utils.db import Database
+
 from storage.records import Feed
 
 FEED_COLUMNS = tuple(f.name for f in dataclasses.fields(Feed))
@@ -22,7 +24,7 @@ def feed_from_row(row: Sequence[Any]) -> Feed:
     return Feed(**{**found, "validators_unreliable": bool(found["validators_unreliable"])})
 
 
-def feed(db: Any, url: str) -> Feed | None:
+def feed(db: Database, url: str) -> Feed | None:
     """The feed with that address."""
     row = db.conn.execute(f"SELECT {feed_columns('feeds')} FROM feeds WHERE url = ?", (url,)).fetchone()
     return feed_from_row(row) if row else None

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from sqlite_utils.db import Database
+
 from storage.records import Feed, FeedCheck, format_utc, format_utc_ceil, json_list, parse_utc
 from storage.sql.entries import CheckCounts, upsert_entries
 from storage.sql.feed_rows import feed_columns, feed_from_row
@@ -53,7 +55,7 @@ class SourceRow(Protocol):
         """(kind, address) of each feed."""
 
 
-def regroup(db: Any, source: str, now: str) -> None:
+def regroup(db: Database, source: str, now: str) -> None:
     """Log a change for each article of a source, as it may match other filters now.
 
     A cursor with --tag or --country reads them.
@@ -64,7 +66,7 @@ def regroup(db: Any, source: str, now: str) -> None:
     )
 
 
-def sync_sources(db: Any, sources: Iterable[SourceRow], hosts: dict[str, str], now: str) -> None:
+def sync_sources(db: Database, sources: Iterable[SourceRow], hosts: dict[str, str], now: str) -> None:
     """Update the sources and feeds tables to match the configuration.
 
     Feeds that it no longer contains are disabled, never deleted.
@@ -112,7 +114,7 @@ def sync_sources(db: Any, sources: Iterable[SourceRow], hosts: dict[str, str], n
     )
 
 
-def _adopt(db: Any, url: str, source: str, *, revived: bool) -> None:
+def _adopt(db: Database, url: str, source: str, *, revived: bool) -> None:
     """Move a known feed to another source, or enable it again, with its child sitemaps and entries."""
     db.conn.execute(
         "UPDATE feeds SET source = ?, state = CASE state WHEN 'disabled' THEN 'active' ELSE state END WHERE url = ?",
@@ -129,25 +131,25 @@ def _adopt(db: Any, url: str, source: str, *, revived: bool) -> None:
     )
 
 
-def last_poll_at(db: Any) -> datetime | None:
+def last_poll_at(db: Database) -> datetime | None:
     """When a feed was last polled, by the clock of that time."""
     found = db.conn.execute("SELECT max(checked_at) FROM feeds").fetchone()[0]
     return parse_utc(found) if found else None
 
 
-def set_archive(db: Any, url: str, archive_url: str, kind: str) -> None:
+def set_archive(db: Database, url: str, archive_url: str, kind: str) -> None:
     """Set the address that lists a feed's older entries."""
     db.conn.execute("UPDATE feeds SET archive_url = ?, kind = ? WHERE url = ?", (archive_url, kind, url))
 
 
-def set_replacement(db: Any, url: str, line: str | None, now: datetime) -> None:
+def set_replacement(db: Database, url: str, line: str | None, now: datetime) -> None:
     """Store the suggested replacement line for the source list; None if nothing was found."""
     db.conn.execute(
         "UPDATE feeds SET replacement = ?, replacement_searched_at = ? WHERE url = ?", (line, format_utc(now), url)
     )
 
 
-def feeds_to_replace(db: Any, *, now: datetime, day: timedelta) -> list[Feed]:
+def feeds_to_replace(db: Database, *, now: datetime, day: timedelta) -> list[Feed]:
     """Feeds that failed for a day, or are gone, and whose replacement was not searched since."""
     rows = db.conn.execute(
         f"SELECT {feed_columns('f')} "
@@ -195,7 +197,7 @@ def _success(check: FeedCheck, at: str, *, changed: bool) -> dict[str, Any]:
     return values
 
 
-def _store_children(db: Any, check: FeedCheck, source: str | None) -> None:
+def _store_children(db: Database, check: FeedCheck, source: str | None) -> None:
     """Store the child sitemaps of an index, and disable those that it no longer names."""
     for url in check.children:
         db.conn.execute(
@@ -216,7 +218,7 @@ def _store_children(db: Any, check: FeedCheck, source: str | None) -> None:
         )
 
 
-def apply_check(db: Any, check: FeedCheck, source: str | None) -> CheckCounts:
+def apply_check(db: Database, check: FeedCheck, source: str | None) -> CheckCounts:
     """Write the result of a poll: the feed's row, its new and changed entries, its child sitemaps."""
     counts = CheckCounts()
     at = format_utc(check.at)

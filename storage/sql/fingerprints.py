@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+
+from sqlite_utils.db import Database
 
 from storage.records import DuplicateCandidate, format_utc, parse_utc
 
@@ -43,7 +44,7 @@ _SHARED = (
 
 
 def duplicate_candidates(
-    db: Any, prints: Sequence[int], *, now: datetime, source: str | None = None, at_least: int = 2
+    db: Database, prints: Sequence[int], *, now: datetime, source: str | None = None, at_least: int = 2
 ) -> list[DuplicateCandidate]:
     """Stored articles that share at least that many fingerprints, most shared first.
 
@@ -77,7 +78,7 @@ def duplicate_candidates(
     return [DuplicateCandidate(**dict(zip(names, row, strict=True))) for row in found]
 
 
-def add(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
+def add(db: Database, article_id: int, prints: Iterable[int], at: datetime) -> None:
     """Store the fingerprints of an article's text, as seen at that time."""
     day = int(at.timestamp() // 86400)
     db.conn.executemany(
@@ -86,12 +87,12 @@ def add(db: Any, article_id: int, prints: Iterable[int], at: datetime) -> None:
     )
 
 
-def delete(db: Any, article_id: int) -> None:
+def delete(db: Database, article_id: int) -> None:
     """Delete an article's fingerprints, as its text changed."""
     db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article_id,))
 
 
-def delete_expired(db: Any, now: datetime) -> int:
+def delete_expired(db: Database, now: datetime) -> int:
     """Delete fingerprints too old to be queried, so that lookups stay fast in a large archive; returns their number."""
     newest = db.conn.execute("SELECT max(first_seen_at) FROM articles").fetchone()[0]
     if newest is None:

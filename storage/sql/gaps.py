@@ -10,11 +10,13 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+
+from sqlite_utils.db import Database
 
 from storage.records import BackfillResult, BackfillStep, Gap, GapDetected, format_utc, format_utc_ceil, parse_utc
 from storage.sql.backfill_steps import RETRIES, UNFINISHED, add_steps
 from storage.sql.entries import MAX_UNLINKED, insert_entry
+from storage.sql.rows import insert
 
 AGAIN = timedelta(days=1)  # until a gap of the same feed is searched again after a failed search
 NO_ANSWER = "no way to it answered"
@@ -23,7 +25,7 @@ MAX_STEPS = 500  # pages fetched for one gap: an index may lead to another witho
 
 
 def open_gap(
-    db: Any,
+    db: Database,
     *,
     feed_url: str,
     source: str | None,
@@ -53,7 +55,7 @@ def open_gap(
     return True
 
 
-def _extend(db: Any, gap_id: int, until: str) -> None:
+def _extend(db: Database, gap_id: int, until: str) -> None:
     """Extend a gap. Its pages were read for a shorter range, so they are read again.
 
     See `apply_step` for a page that is being fetched meanwhile.
@@ -69,7 +71,7 @@ def _extend(db: Any, gap_id: int, until: str) -> None:
         )
 
 
-def cap_reached(db: Any, *, feed_url: str, source: str | None, since: str | None, now: datetime) -> None:
+def cap_reached(db: Database, *, feed_url: str, source: str | None, since: str | None, now: datetime) -> None:
     """Store, at most once a week, that a feed lists more entries without an address than are stored.
 
     It is a gap that cannot be filled.
@@ -83,17 +85,18 @@ def cap_reached(db: Any, *, feed_url: str, source: str | None, since: str | None
         gap_without_steps(db, _insert_gap(db, feed_url, source, found, now), now, CAPPED)
 
 
-def _insert_gap(db: Any, feed_url: str, source: str | None, gap: GapDetected, now: datetime) -> int:
-    gap_id = db.conn.execute(
+def _insert_gap(db: Database, feed_url: str, source: str | None, gap: GapDetected, now: datetime) -> int:
+    gap_id = insert(
+        db,
         "INSERT INTO gaps (feed_url, from_at, to_at, found_at, source) VALUES (?, ?, ?, ?, ?)",
         (feed_url, gap.from_at, gap.to_at, format_utc(now), source),
-    ).lastrowid
+    )
     if source:
         _count_gap(db, source, format_utc(now)[:10], 1)
-    return int(gap_id)
+    return gap_id
 
 
-def _count_gap(db: Any, source: str, day: str, by: int) -> None:
+def _count_gap(db: Database, source: str, day: str, by: int) -> None:
     db.conn.execute(
         "INSERT INTO source_days (source, day, gaps_open) "
         "VALUES (?, ?, max(0, ?)) "
@@ -102,7 +105,7 @@ def _count_gap(db: Any, source: str, day: str, by: int) -> None:
     )
 
 
-def apply_step(db: Any, step: BackfillStep, found: BackfillResult, *, now: datetime) -> int:
+def apply_step(db: Database, step: BackfillStep, found: BackfillResult, *, now: datetime) -> int:
     """Write the result of a step: new entries, further steps, and whether its gap is closed.
 
     Returns:
@@ -146,7 +149,7 @@ def apply_step(db: Any, step: BackfillStep, found: BackfillResult, *, now: datet
     return new
 
 
-def _was_listed(db: Any, step: BackfillStep, page_hash: str) -> bool:
+def _was_listed(db: Database, step: BackfillStep, page_hash: str) -> bool:
     """Whether another page of the same gap or backfill listed the same entries."""
     row = db.conn.execute(
         "SELECT 1 FROM backfill_steps "
@@ -162,15 +165,15 @@ def _was_listed(db: Any, step: BackfillStep, page_hash: str) -> bool:
     return row is not None
 
 
-def _is_open(db: Any, gap_id: int) -> bool:
+def _is_open(db: Database, gap_id: int) -> bool:
     return db.conn.execute("SELECT 1 FROM gaps WHERE id = ? AND state = 'open'", (gap_id,)).fetchone() is not None
 
 
-def _count_steps(db: Any, gap_id: int) -> int:
+def _count_steps(db: Database, gap_id: int) -> int:
     return int(db.conn.execute("SELECT count(*) FROM backfill_steps WHERE gap_id = ?", (gap_id,)).fetchone()[0])
 
 
-def _close(db: Any, gap_id: int, rank: int, found: BackfillResult, new: int, now: datetime) -> None:
+def _close(db: Database, gap_id: int, rank: int, found: BackfillResult, new: int, now: datetime) -> None:
     """Close a gap as filled once a page reached back far enough and all steps up to its priority are completed.
 
     The sitemaps of an index have one priority: together they are one listing.
@@ -194,7 +197,7 @@ def _close(db: Any, gap_id: int, rank: int, found: BackfillResult, new: int, now
         _count_gap(db, source, found_at[:10], -1)
 
 
-def gap_without_steps(db: Any, gap_id: int, now: datetime, how: str = "nothing to search") -> None:
+def gap_without_steps(db: Database, gap_id: int, now: datetime, how: str = "nothing to search") -> None:
     """Close a gap as lost, as there is no page that may list its entries."""
     db.conn.execute(
         "UPDATE gaps SET state = 'lost', closed_at = ?, filled_by = ? WHERE id = ? AND state = 'open'",
@@ -202,7 +205,9 @@ def gap_without_steps(db: Any, gap_id: int, now: datetime, how: str = "nothing t
     )
 
 
-def gaps(db: Any, *, sources: Sequence[str] = (), states: Sequence[str] = (), since: str | None = None) -> list[Gap]:
+def gaps(
+    db: Database, *, sources: Sequence[str] = (), states: Sequence[str] = (), since: str | None = None
+) -> list[Gap]:
     """The gaps, newest first."""
     names = (
         "id",
@@ -234,7 +239,7 @@ def gaps(db: Any, *, sources: Sequence[str] = (), states: Sequence[str] = (), si
     return [Gap(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-def expire_gaps(db: Any, now: datetime, after: timedelta) -> int:
+def expire_gaps(db: Database, now: datetime, after: timedelta) -> int:
     """Close old gaps as lost whose steps never got a response."""
     before = format_utc(parse_utc(format_utc(now)) - after)
     rows = db.conn.execute("SELECT id FROM gaps WHERE state = 'open' AND found_at < ?", (before,)).fetchall()

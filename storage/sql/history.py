@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sqlite_utils.db import Database
+
 from storage.records import Article
 from storage.sql.rows import COLUMNS, article_from_row, dicts
 
 
-def revisions(db: Any, article_id: int) -> list[dict[str, Any]]:
+def revisions(db: Database, article_id: int) -> list[dict[str, Any]]:
     """The versions of an article, oldest first; empty if it was never edited."""
     return dicts(db, "SELECT * FROM revisions WHERE article_id = ? ORDER BY number", (article_id,))
 
 
 def edits(
-    db: Any,
+    db: Database,
     *,
     since: str | None,
     sources: tuple[str, ...],
@@ -65,7 +67,7 @@ def edits(
     return dicts(db, sql, {**values, "cause": "publisher", "limit": -1 if limit is None else limit})
 
 
-def vanished(db: Any, *, since: str | None, sources: tuple[str, ...]) -> list[dict[str, Any]]:
+def vanished(db: Database, *, since: str | None, sources: tuple[str, ...]) -> list[dict[str, Any]]:
     """Stored articles that have vanished, newest first."""
     return dicts(
         db,
@@ -79,7 +81,7 @@ def vanished(db: Any, *, since: str | None, sources: tuple[str, ...]) -> list[di
     )
 
 
-def story(db: Any, story_id: int) -> list[Article]:
+def story(db: Database, story_id: int) -> list[Article]:
     """Every article of a story, by time of publication, else of first sight."""
     rows = db.conn.execute(
         f"SELECT {COLUMNS} "
@@ -91,7 +93,7 @@ def story(db: Any, story_id: int) -> list[Article]:
     return [article_from_row(row) for row in rows]
 
 
-def addresses(db: Any, article_id: int) -> list[dict[str, Any]]:
+def addresses(db: Database, article_id: int) -> list[dict[str, Any]]:
     """Every address of an article."""
     rows = db.conn.execute(
         "SELECT url_key, url, kind, first_seen_at "
@@ -103,7 +105,7 @@ def addresses(db: Any, article_id: int) -> list[dict[str, Any]]:
     return [dict(zip(("url_key", "url", "kind", "first_seen_at"), row, strict=True)) for row in rows]
 
 
-def extractors(db: Any) -> dict[str, int]:
+def extractors(db: Database) -> dict[str, int]:
     """The number of articles by extractor."""
     rows = db.conn.execute("SELECT extractor, count(*) FROM articles WHERE extractor IS NOT NULL GROUP BY 1 ORDER BY 1")
     return {row[0]: row[1] for row in rows}

@@ -1,4 +1,4 @@
-"""Leases of feeds, entries and rechecks: each has an end, and leases of a dead process are released at once.
+"""Leases of entries and rechecks: each has an end, and leases of a dead process are released at once.
 
 Functions over one writing connection; each runs inside a transaction of the caller (storage.writer).
 """
@@ -6,20 +6,20 @@ Functions over one writing connection; each runs inside a transaction of the cal
 from __future__ import annotations
 
 import json
-import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from storage.records import Entry, Feed, format_utc
+from sqlite_utils.db import Database
+
+from storage.records import Entry, format_utc
 from storage.sql.backfill_steps import release_steps
-from storage.sql.feed_rows import feed_columns, feed_from_row
 from storage.sql.throttles import throttled_hosts
 
 
-def release_leases(db: Any) -> int:
+def release_leases(db: Database) -> int:
     """Release all leases of a dead process; called right after taking the lock."""
     feeds = db.conn.execute("UPDATE feeds SET leased_until = NULL WHERE leased_until IS NOT NULL").rowcount
     entries = db.conn.execute(
@@ -101,7 +101,7 @@ _ONLY = (
 
 
 def _newest_of_each_source(where: str) -> str:
-    """On any host."""
+    """The newest entries of each source, on any host."""
     return (
         "SELECT id, row_number() OVER (PARTITION BY host ORDER BY at, id) AS host_rank, host "
         "FROM ("
@@ -114,7 +114,7 @@ def _newest_of_each_source(where: str) -> str:
 
 
 def _oldest_of_each_host(where: str) -> str:
-    """By an index, a few per host: there may be a hundred thousand pending."""
+    """The oldest few entries of each host, by an index: there may be a hundred thousand pending."""
     oldest = f"SELECT e.id FROM entries e WHERE e.host = h.host AND {where} ORDER BY {_when('e')}, e.id LIMIT :per_host"
     return (
         f"SELECT x.id, row_number() OVER (PARTITION BY x.host ORDER BY {_when('x')}, x.id) AS host_rank, x.host "
@@ -146,7 +146,7 @@ def _chosen_entries(chosen: str) -> str:
 
 
 def lease_entries(
-    db: Any,
+    db: Database,
     *,
     now: datetime,
     until: datetime,
@@ -210,7 +210,7 @@ def _entry(row: Sequence[Any]) -> Entry:
     return Entry(**found)
 
 
-def entry_of(db: Any, article_id: int) -> Entry | None:
+def entry_of(db: Database, article_id: int) -> Entry | None:
     """A stored article's feed entry, the earliest with a title; None if it was never listed."""
     row = db.conn.execute(
         f"SELECT {', '.join(_ENTRY_COLUMNS)} "
@@ -225,7 +225,7 @@ def entry_of(db: Any, article_id: int) -> Entry | None:
 
 
 def lease_rechecks(
-    db: Any,
+    db: Database,
     *,
     now: datetime,
     until: datetime,
@@ -276,7 +276,7 @@ def lease_rechecks(
     return [_recheck(db, row) for row in rows]
 
 
-def _recheck(db: Any, row: Sequence[Any]) -> Entry:
+def _recheck(db: Database, row: Sequence[Any]) -> Entry:
     """A stored article as an entry without a row of its own, with the fields that only its feed supplied."""
     article_id, source, url, etag, last_modified, seen_at, first_not_found_at = row
     said = entry_of(db, article_id) or Entry(id=0, feed_url="", source=source, url=url, url_key="")
@@ -299,7 +299,7 @@ def _recheck(db: Any, row: Sequence[Any]) -> Entry:
     )
 
 
-def return_expired(db: Any, *, now: datetime, in_flight: Sequence[int]) -> int:
+def return_expired(db: Database, *, now: datetime, in_flight: Sequence[int]) -> int:
     """Release expired leases that are not in flight: their result could not be written."""
     rows = db.conn.execute(
         "UPDATE entries "
@@ -310,7 +310,7 @@ def return_expired(db: Any, *, now: datetime, in_flight: Sequence[int]) -> int:
     return int(rows.rowcount)
 
 
-def has_due_work(db: Any, *, now: datetime) -> bool:
+def has_due_work(db: Database, *, now: datetime) -> bool:
     """Whether a feed, an entry or a step is due, according to the indexes alone."""
     feed = (
         "SELECT 1 FROM feeds f "
@@ -332,45 +332,7 @@ def has_due_work(db: Any, *, now: datetime) -> bool:
     return any(db.conn.execute(f"{question} LIMIT 1", {"now": format_utc(now)}).fetchone() for question in questions)
 
 
-def shift_due_times(db: Any, seconds: int, *, now: datetime) -> None:
-    """Shift due times after the wall clock was set by so many seconds.
-
-    So nothing waits for an hour that repeats.
-    """
-    by = f"{seconds:+d} seconds"
-    form = "strftime('%Y-%m-%dT%H:%M:%SZ', {0}, ?)"
-    for table, columns in (
-        ("feeds", ("due_at", "not_before")),
-        ("entries", ("retry_at", "not_before")),
-        ("articles", ("recheck_at",)),
-        ("backfill_steps", ("retry_at",)),
-        ("throttles", ("hold_until",)),
-        ("notifications", ("next_attempt_at", "created_at")),
-        ("watch_hits", ("at",)),
-    ):
-        for column in columns:
-            db.conn.execute(
-                f"UPDATE {table} SET {column} = {form.format(column)} WHERE {column} > ?", (by, format_utc(now))
-            )
-
-
-def spread_overdue(db: Any, *, now: datetime, over: float) -> int:
-    """Spread overdue feeds over so many seconds, by a hash of their URL.
-
-    After a suspend, not all hosts are polled at once.
-    """
-    rows = db.conn.execute("SELECT url FROM feeds WHERE state = 'active' AND due_at < ?", (format_utc(now),)).fetchall()
-    db.conn.executemany(
-        "UPDATE feeds SET due_at = ? WHERE url = ?",
-        [
-            (format_utc(now + timedelta(seconds=over * (zlib.crc32(row[0].encode()) % 1000) / 1000)), row[0])
-            for row in rows
-        ],
-    )
-    return len(rows)
-
-
-def count_pending(db: Any, *, now: datetime, sources: Sequence[str] | None, ignore_retry: bool) -> int:
+def count_pending(db: Database, *, now: datetime, sources: Sequence[str] | None, ignore_retry: bool) -> int:
     """The number of entries that could be leased now."""
     where = f"{_LEASABLE} AND e.backfill = 0" + (
         " AND e.source IN (SELECT value FROM json_each(:sources))" if sources is not None else ""
@@ -385,7 +347,7 @@ def count_pending(db: Any, *, now: datetime, sources: Sequence[str] | None, igno
 _URGENT = "feed_url = '' AND found_by = 'user' AND state = 'pending'"
 
 
-def add_urgent_entry(db: Any, *, url: str, url_key: str, host: str, source: str | None, now: datetime) -> int:
+def add_urgent_entry(db: Database, *, url: str, url_key: str, host: str, source: str | None, now: datetime) -> int:
     """Queue an address that a user requests: an entry found by the user, pending at once. Returns its id."""
     db.conn.execute(
         "INSERT INTO entries (feed_url, identity, url, url_key, host, source, found_by, first_seen_at) "
@@ -398,12 +360,12 @@ def add_urgent_entry(db: Any, *, url: str, url_key: str, host: str, source: str 
     return int(db.conn.execute("SELECT id FROM entries WHERE feed_url = '' AND identity = ?", (url,)).fetchone()[0])
 
 
-def has_urgent(db: Any) -> bool:
+def has_urgent(db: Database) -> bool:
     """Whether a user waits for an entry."""
     return db.conn.execute(f"SELECT 1 FROM entries WHERE {_URGENT} LIMIT 1").fetchone() is not None
 
 
-def lease_urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
+def lease_urgent(db: Database, *, now: datetime, until: datetime) -> list[Entry]:
     """Lease every entry that a user waits for."""
     ids = [row[0] for row in db.conn.execute(f"SELECT id FROM entries WHERE {_URGENT}")]
     return (
@@ -413,93 +375,3 @@ def lease_urgent(db: Any, *, now: datetime, until: datetime) -> list[Entry]:
         if ids
         else []
     )
-
-
-def _feeds_to_poll(*, due_only: bool, of_sources: bool, skip_done: bool) -> str:
-    """The query for feeds that may be leased, on hosts that are not `full`."""
-    # A child sitemap that failed was named by the index, not by the user: its back-off applies even where due times are
-    # ignored.
-    due = "(f.due_at IS NULL OR f.due_at <= :now)"
-    where = [
-        "f.state = 'active'",
-        "(f.leased_until IS NULL OR f.leased_until < :now)",
-        "(f.not_before IS NULL OR f.not_before <= :now)",
-        "f.host NOT IN (SELECT value FROM json_each(:full))",
-        *(["f.url NOT IN (SELECT value FROM json_each(:done))"] if skip_done else []),
-        due if due_only else f"(f.parent_url IS NULL OR f.failures = 0 OR {due})",
-        "f.source IN (SELECT value FROM json_each(:sources))" if of_sources else "s.enabled = 1",
-    ]
-    return (
-        f"SELECT {feed_columns('f')}, f.host "
-        "FROM feeds f "
-        "JOIN sources s ON s.id = f.source "
-        f"WHERE {' AND '.join(where)} "
-        "ORDER BY f.due_at "
-        "LIMIT :batch"
-    )
-
-
-def _with_room(
-    rows: Iterable[Sequence[Any]], limit: int, per_host: int, taken: dict[str, int], full: set[str]
-) -> list[Feed]:
-    """The first feeds whose hosts have a free slot; `taken` and `full` are updated."""
-    chosen: list[Feed] = []
-    for *row, host in rows:
-        if host in full or len(chosen) >= limit:
-            continue
-        chosen.append(feed_from_row(row))
-        taken[host] = taken.get(host, 0) + 1
-        if taken[host] >= per_host:
-            full.add(host)
-    return chosen
-
-
-def lease_feeds(
-    db: Any,
-    *,
-    now: datetime,
-    until: datetime,
-    limit: int,
-    due_only: bool,
-    sources: Sequence[str] | None,
-    done: Sequence[str],
-    per_host: int = 1000,
-) -> list[Feed]:
-    """Lease up to `limit` feeds that may be polled now, the most overdue first.
-
-    `due_only` False ignores due times, but never a Retry-After (not_before).
-
-    Args:
-        db: the writing connection.
-        now: the clock.
-        until: when the lease expires.
-        limit: the most feeds.
-        due_only: only feeds that are due.
-        sources: only these; None for all that are enabled.
-        done: feeds that this run has polled already, or has in flight.
-        per_host: the most leases of one host, including existing ones, so that a slow host does not occupy all slots.
-    """
-    question = _feeds_to_poll(due_only=due_only, of_sources=sources is not None, skip_done=bool(done))
-    taken = dict(
-        db.conn.execute(
-            "SELECT host, count(*) FROM feeds WHERE leased_until >= ? GROUP BY host", (format_utc(now),)
-        ).fetchall()
-    )
-    full = {host for host, count in taken.items() if count >= per_host} | set(throttled_hosts(db, now))
-    values: dict[str, Any] = {
-        "now": format_utc(now),
-        "done": json.dumps(list(done)),
-        "sources": json.dumps(list(sources or ())),
-        "batch": 4 * limit,
-    }
-    feeds: list[Feed] = []
-    more = limit > 0
-    while more:  # once, unless hosts with many feeds fill the batch
-        rows = db.conn.execute(question, {**values, "full": json.dumps(list(full))}).fetchall()
-        chosen = _with_room(rows, limit - len(feeds), per_host, taken, full)
-        feeds += chosen
-        db.conn.executemany(
-            "UPDATE feeds SET leased_until = ? WHERE url = ?", [(format_utc(until), feed.url) for feed in chosen]
-        )
-        more = len(rows) == values["batch"] and len(feeds) < limit and bool(chosen)
-    return feeds

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlite_utils.db import Database
+
 from storage.records import format_utc
 
 
@@ -38,7 +40,7 @@ class Message:
     attempts: int
 
 
-def add_found(db: Any, found: Iterable[WatchHit]) -> int:
+def add_found(db: Database, found: Iterable[WatchHit]) -> int:
     """Store hits of watches, except known ones, so that nothing is reported twice; returns the number of new ones."""
     before = db.conn.total_changes
     db.conn.executemany(
@@ -50,12 +52,12 @@ def add_found(db: Any, found: Iterable[WatchHit]) -> int:
     return int(db.conn.total_changes - before)
 
 
-def has_waiting(db: Any) -> bool:
+def has_waiting(db: Database) -> bool:
     """Whether there is a hit without a message yet."""
     return db.conn.execute("SELECT 1 FROM watch_hits WHERE notified_at IS NULL LIMIT 1").fetchone() is not None
 
 
-def waiting(db: Any) -> dict[str, list[WatchHit]]:
+def waiting(db: Database) -> dict[str, list[WatchHit]]:
     """Hits without a message yet, by watch, oldest first."""
     rows = db.conn.execute(
         "SELECT watch, dedup_key, event, article_id, revision, seq, at "
@@ -72,7 +74,7 @@ def waiting(db: Any) -> dict[str, list[WatchHit]]:
     return found
 
 
-def last_notified(db: Any, watch: str) -> str | None:
+def last_notified(db: Database, watch: str) -> str | None:
     """When the last message of a watch was created."""
     found: str | None = db.conn.execute(
         "SELECT max(created_at) FROM notifications WHERE watch = ?", (watch,)
@@ -81,7 +83,7 @@ def last_notified(db: Any, watch: str) -> str | None:
 
 
 def put_messages(
-    db: Any, watch: str, targets: Sequence[str], body: Mapping[str, Any], hits: Sequence[WatchHit], now: datetime
+    db: Database, watch: str, targets: Sequence[str], body: Mapping[str, Any], hits: Sequence[WatchHit], now: datetime
 ) -> None:
     """Create one message per receiver, and mark its hits as notified."""
     at = format_utc(now)
@@ -101,7 +103,7 @@ def put_messages(
 PATIENCE = 6  # attempts, about half an hour, for which a message blocks later ones to the same receiver
 
 
-def due_messages(db: Any, now: datetime) -> list[Message]:
+def due_messages(db: Database, now: datetime) -> list[Message]:
     """Of each receiver the oldest unsent message, if it is due.
 
     Later messages wait for it, so that a receiver that is down gets one request at a time. A message that failed
@@ -129,7 +131,7 @@ def due_messages(db: Any, now: datetime) -> list[Message]:
     return [Message(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-def attempt(db: Any, message: Message, next_attempt_at: datetime) -> None:
+def attempt(db: Database, message: Message, next_attempt_at: datetime) -> None:
     """Record an attempt to send a message, and when to retry if its result is never recorded."""
     db.conn.execute(
         "UPDATE notifications SET attempts = attempts + 1, next_attempt_at = ? WHERE id = ?",
@@ -137,7 +139,7 @@ def attempt(db: Any, message: Message, next_attempt_at: datetime) -> None:
     )
 
 
-def settle(db: Any, message: Message, now: datetime, error: str | None, next_attempt_at: datetime | None) -> None:
+def settle(db: Database, message: Message, now: datetime, error: str | None, next_attempt_at: datetime | None) -> None:
     """Record the result of an attempt: sent, to be retried, or given up (an error and no next attempt)."""
     db.conn.execute(
         "UPDATE notifications SET error = ?, sent_at = ?, next_attempt_at = ? WHERE id = ?",
@@ -150,7 +152,7 @@ def settle(db: Any, message: Message, now: datetime, error: str | None, next_att
     )
 
 
-def outbox(db: Any) -> list[dict[str, Any]]:
+def outbox(db: Database) -> list[dict[str, Any]]:
     """By watch with messages: the number sent, waiting and given up, the time of the newest, and the last error."""
     cursor = db.conn.execute(
         "SELECT watch, sum(sent_at IS NOT NULL) AS sent, sum(next_attempt_at IS NOT NULL) AS waiting, "
@@ -167,6 +169,6 @@ def outbox(db: Any) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def delete_old(db: Any, before: datetime) -> None:
+def delete_old(db: Database, before: datetime) -> None:
     """Delete messages sent or given up before a time. The hits stay, so that they are not reported again."""
     db.conn.execute("DELETE FROM notifications WHERE next_attempt_at IS NULL AND created_at < ?", (format_utc(before),))

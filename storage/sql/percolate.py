@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlite_utils.db import sqlite3
-
 from storage.search_terms import fts_query, segment_for_search
+from storage.sqlite.driver import sqlite3
 
 
 def matching(queries: Sequence[str], texts: Sequence[tuple[str, str, str]]) -> list[set[int]]:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+
+from sqlite_utils.db import Database
 
 from storage.records import Article
 from storage.sql.articles import change
 from storage.sql.rows import article_by_id
-from storage.sqlite.fts_index import unindex
+from storage.sqlite.fts_index import WritingDatabase, unindex
 
 PRUNED = "pruned"  # the reason of entries whose article was pruned
 
 
-def merge(db: Any, gone: int, into: int, at: str) -> None:
+def merge(db: WritingDatabase, gone: int, into: int, at: str) -> None:
     """Merge two stored articles that are the same: the addresses, entries and copies of the first go to the second.
 
     Args:
@@ -42,7 +43,7 @@ def merge(db: Any, gone: int, into: int, at: str) -> None:
     _regroup(db, members, story, at)
 
 
-def prune(db: Any, ids: Sequence[int], at: str) -> int:
+def prune(db: WritingDatabase, ids: Sequence[int], at: str) -> int:
     """Delete articles, but store their url keys, so that they are not fetched again, and a change each.
 
     Returns:
@@ -81,7 +82,7 @@ def prune(db: Any, ids: Sequence[int], at: str) -> int:
     return len(leaving)
 
 
-def to_prune(db: Any, before: str, sources: Sequence[str], limit: int) -> list[int]:
+def to_prune(db: Database, before: str, sources: Sequence[str], limit: int) -> list[int]:
     """The ids of articles first seen before a time, oldest first."""
     rows = db.conn.execute(
         "SELECT id FROM articles "
@@ -93,7 +94,7 @@ def to_prune(db: Any, before: str, sources: Sequence[str], limit: int) -> list[i
     return [row[0] for row in rows]
 
 
-def _story(db: Any, stories: set[int]) -> list[tuple[int, int, int | None]]:
+def _story(db: Database, stories: set[int]) -> list[tuple[int, int, int | None]]:
     """(id, story_id, duplicate_of) of the current members of stories."""
     rows = db.conn.execute(
         "SELECT id, story_id, duplicate_of "
@@ -105,7 +106,7 @@ def _story(db: Any, stories: set[int]) -> list[tuple[int, int, int | None]]:
     return [tuple(row) for row in rows]
 
 
-def _regroup(db: Any, before: Sequence[tuple[int, int, int | None]], story: int, at: str) -> None:
+def _regroup(db: Database, before: Sequence[tuple[int, int, int | None]], story: int, at: str) -> None:
     """Set the story of members, and log a change for those whose story or original differs from before."""
     for article_id, old_story, old_original in before:
         db.conn.execute("UPDATE articles SET story_id = ? WHERE id = ?", (story, article_id))
@@ -114,7 +115,7 @@ def _regroup(db: Any, before: Sequence[tuple[int, int, int | None]], story: int,
             change(db, article_id, at, "regrouped")
 
 
-def _drop(db: Any, article: Article) -> None:
+def _drop(db: WritingDatabase, article: Article) -> None:
     unindex(db, article.id, article)
     db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article.id,))
     db.conn.execute("DELETE FROM articles WHERE id = ?", (article.id,))

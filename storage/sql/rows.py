@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from sqlite_utils.db import Database
 
 from storage.records import Article
 
@@ -37,19 +39,19 @@ def _parsed(cell: Any, kind: type) -> Any:
     return found if isinstance(found, kind) else kind()
 
 
-def article_by_id(db: Any, article_id: int) -> Article | None:
+def article_by_id(db: Database, article_id: int) -> Article | None:
     """The article with that id."""
     row = db.conn.execute(f"SELECT {COLUMNS} FROM articles a WHERE a.id = ?", (article_id,)).fetchone()
     return article_from_row(row) if row else None
 
 
-def article_id_at(db: Any, url: str) -> int | None:
+def article_id_at(db: Database, url: str) -> int | None:
     """The id of the article whose address of record, or uid, is exactly this text."""
     row = db.conn.execute("SELECT id FROM articles WHERE url = ? OR uid = ?", (url, url)).fetchone()
     return int(row[0]) if row else None
 
 
-def articles_by_url_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+def articles_by_url_keys(db: Database, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
     """For each known key: (article id, kind of address)."""
     rows = db.conn.execute(
         "SELECT url_key, article_id, kind FROM article_urls WHERE url_key IN (SELECT value FROM json_each(?))",
@@ -58,7 +60,7 @@ def articles_by_url_keys(db: Any, keys: Sequence[str]) -> dict[str, tuple[int, s
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def articles_with_text(db: Any, source: str | None, content_hash: str) -> list[Article]:
+def articles_with_text(db: Database, source: str | None, content_hash: str) -> list[Article]:
     """Articles of that source with exactly that text."""
     rows = db.conn.execute(
         f"SELECT {COLUMNS} FROM articles a WHERE a.content_hash = ? AND a.source IS ? ORDER BY a.id LIMIT 5",
@@ -67,7 +69,7 @@ def articles_with_text(db: Any, source: str | None, content_hash: str) -> list[A
     return [article_from_row(row) for row in rows]
 
 
-def articles_with_raw_page(db: Any, sources: Sequence[str], after: int, limit: int) -> list[Article]:
+def articles_with_raw_page(db: Database, sources: Sequence[str], after: int, limit: int) -> list[Article]:
     """Articles with a stored raw page, by id, after an id."""
     rows = db.conn.execute(
         f"SELECT {COLUMNS} "
@@ -82,7 +84,14 @@ def articles_with_raw_page(db: Any, sources: Sequence[str], after: int, limit: i
     return [article_from_row(row) for row in rows]
 
 
-def dicts(db: Any, sql: str, values: Any = ()) -> list[dict[str, Any]]:
+def insert(db: Database, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> int:
+    """Insert one row; returns its id."""
+    row_id = db.conn.execute(sql, values).lastrowid
+    assert row_id is not None
+    return row_id
+
+
+def dicts(db: Database, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
     """The rows of a query, each as a dict by column name."""
     cursor = db.conn.execute(sql, values)
     names = [column[0] for column in cursor.description]

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+
+from sqlite_utils.db import Database
 
 from storage.records import CrawlRun, FetchLogEntry, format_utc
+from storage.sql.rows import insert
 
 
-def begin_run(db: Any, command: str, now: datetime) -> int:
+def begin_run(db: Database, command: str, now: datetime) -> int:
     """Insert a run; returns its id."""
-    sql = "INSERT INTO crawl_runs (command, started_at) VALUES (?, ?)"
-    return int(db.conn.execute(sql, (command, format_utc(now))).lastrowid)
+    return insert(db, "INSERT INTO crawl_runs (command, started_at) VALUES (?, ?)", (command, format_utc(now)))
 
 
-def save_progress(db: Any, run_id: int, totals: Mapping[str, int]) -> None:
+def save_progress(db: Database, run_id: int, totals: Mapping[str, int]) -> None:
     """Set the totals of a run."""
     assignments = ", ".join(f"{name} = :{name}" for name in totals)
     db.conn.execute(f"UPDATE crawl_runs SET {assignments} WHERE id = :id", {**totals, "id": run_id})
 
 
-def finish_run(db: Any, run: CrawlRun) -> None:
+def finish_run(db: Database, run: CrawlRun) -> None:
     """Store the result of a run."""
     names = ("feeds", "entries_new", "articles_new", "revised", "copies", "rejected", "failed")
     totals = ", ".join(f"{name} = ?" for name in names)
@@ -31,7 +32,7 @@ def finish_run(db: Any, run: CrawlRun) -> None:
     )
 
 
-def insert_fetches(db: Any, fetches: Iterable[FetchLogEntry]) -> None:
+def insert_fetches(db: Database, fetches: Iterable[FetchLogEntry]) -> None:
     """Insert rows into the request log."""
     db.conn.executemany(
         "INSERT INTO fetches "

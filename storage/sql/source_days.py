@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
+
+from sqlite_utils.db import Database
 
 from storage.records import format_utc, parse_utc
 from storage.verdicts import NewArticle, NotArticle, NotFound, Verdict
 
 
-def count_rejected(db: Any, source: str, at: str, reason: str, number: int = 1) -> None:
+def count_rejected(db: Database, source: str, at: str, reason: str, number: int = 1) -> None:
     """Count rejected entries in their source's day, by reason."""
     where = (source, at[:10])
     db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", where)
@@ -23,7 +24,7 @@ def count_rejected(db: Any, source: str, at: str, reason: str, number: int = 1) 
     )
 
 
-def watch_day(db: Any, source: str, at: datetime, *, ok: bool, new: int) -> None:
+def watch_day(db: Database, source: str, at: datetime, *, ok: bool, new: int) -> None:
     """Count a poll in its source's day.
 
     A successful poll ends a time without polls: the time since the last successful one is stored for each day, also for
@@ -63,7 +64,7 @@ def blind_days(since: datetime, until: datetime) -> list[tuple[str, int]]:
     return found
 
 
-def count_verdict(db: Any, verdict: Verdict, at: str) -> None:
+def count_verdict(db: Database, verdict: Verdict, at: str) -> None:
     """Count the result of an article request in its source's day."""
     match verdict:
         case NewArticle(source=str() as source):

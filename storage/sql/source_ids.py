@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+
+from sqlite_utils.db import Database
 
 from storage.records import format_utc
 from storage.sql.feeds import regroup
 
 
-def rename_source(db: Any, old: str, new: str, now: datetime) -> int:
+def rename_source(db: Database, old: str, new: str, now: datetime) -> int:
     """Change the id of a source in all its rows; returns the number of its articles."""
     count = int(db.conn.execute("SELECT count(*) FROM articles WHERE source = ?", (old,)).fetchone()[0])
     regroup(db, old, format_utc(now))

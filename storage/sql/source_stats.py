@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlite_utils.db import Database
+
 from storage.records import format_utc, parse_utc
 from storage.sql.gaps import CAPPED
 from storage.sql.rows import dicts
@@ -21,7 +23,7 @@ _REJECTED = "state IN ('rejected', 'gone')"
 
 
 def days(
-    db: Any, *, sources: Sequence[str] = (), since: str | None = None, until: str | None = None
+    db: Database, *, sources: Sequence[str] = (), since: str | None = None, until: str | None = None
 ) -> list[dict[str, Any]]:
     """The days of sources, oldest first, with the last successful poll of each source (`last_success_at`).
 
@@ -44,7 +46,7 @@ def days(
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def source_trends(db: Any, now: datetime) -> list[dict[str, Any]]:
+def source_trends(db: Database, now: datetime) -> list[dict[str, Any]]:
     """One row per enabled source: recent articles by first sight, and the shares with author, date and full text.
 
     The shares are of older and of the newest articles.
@@ -87,7 +89,7 @@ def source_trends(db: Any, now: datetime) -> list[dict[str, Any]]:
     return found
 
 
-def _settled(db: Any, since: str) -> dict[str, tuple[int, int]]:
+def _settled(db: Database, since: str) -> dict[str, tuple[int, int]]:
     """By source: entries completed in the last days, and those of them that robots.txt forbids."""
     found: dict[str, tuple[int, int]] = {}
     for source, kept, rejected in db.conn.execute(
@@ -110,7 +112,7 @@ def _medians(values: list[int]) -> tuple[float, float] | None:
     return (old[len(old) // 2], new[len(new) // 2]) if len(old) >= NEWEST else None
 
 
-def request_stats(db: Any, now: datetime) -> dict[str, Any]:
+def request_stats(db: Database, now: datetime) -> dict[str, Any]:
     """Requests of the last day: their number, how many polls were conditional, and how servers responded."""
     since = format_utc(now - timedelta(days=1))
     row = db.conn.execute(
@@ -131,7 +133,7 @@ def request_stats(db: Any, now: datetime) -> dict[str, Any]:
     return found
 
 
-def queue_stats(db: Any, now: datetime) -> dict[str, Any]:
+def queue_stats(db: Database, now: datetime) -> dict[str, Any]:
     """What is pending: articles by state, the oldest of them, and feeds due."""
     pending = db.conn.execute(
         "SELECT coalesce(sum(backfill = 0), 0), coalesce(sum(backfill = 1), 0), "
@@ -169,7 +171,7 @@ def queue_stats(db: Any, now: datetime) -> dict[str, Any]:
     }
 
 
-def failing_feeds(db: Any, now: datetime) -> list[dict[str, Any]]:
+def failing_feeds(db: Database, now: datetime) -> list[dict[str, Any]]:
     """Feeds of enabled sources that fail, are gone, moved permanently, or have unreliable validators."""
     cursor = db.conn.execute(
         "SELECT f.url, f.source, f.state, f.failures, f.failing_since, f.last_error, f.last_success_at, "
@@ -265,7 +267,7 @@ def _health_sql(*, of_one: bool) -> str:
     )
 
 
-def source_health(db: Any, now: str, source: str | None = None) -> list[dict[str, Any]]:
+def source_health(db: Database, now: str, source: str | None = None) -> list[dict[str, Any]]:
     """One row per source, or the row of one source: feeds, last poll, stored and pending articles."""
     found = dicts(
         db,
@@ -283,12 +285,12 @@ def source_health(db: Any, now: str, source: str | None = None) -> list[dict[str
     return found
 
 
-def last_runs(db: Any, limit: int = 5) -> list[dict[str, Any]]:
+def last_runs(db: Database, limit: int = 5) -> list[dict[str, Any]]:
     """The newest crawl runs."""
     return dicts(db, "SELECT * FROM crawl_runs ORDER BY id DESC LIMIT ?", (limit,))
 
 
-def totals(db: Any) -> dict[str, int]:
+def totals(db: Database) -> dict[str, int]:
     """The number of stored records."""
     tables = ("articles", "entries", "feeds", "revisions", "sources")
     found = {name: int(db.conn.execute(f"SELECT count(*) FROM {name}").fetchone()[0]) for name in tables}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+
+from sqlite_utils.db import Database
 
 from storage.records import format_utc, format_utc_ceil, parse_utc
 
 
-def record_throttle(db: Any, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:
+def record_throttle(db: Database, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:
     """Throttle an address; from the second address on, its whole host is throttled (PEERS F 14).
 
     Returns:
@@ -25,7 +26,7 @@ def record_throttle(db: Any, *, host: str, url: str, until: datetime, now: datet
     return parse_utc(until_at) if until_at else None
 
 
-def throttled_hosts(db: Any, now: datetime) -> dict[str, str]:
+def throttled_hosts(db: Database, now: datetime) -> dict[str, str]:
     """Hosts with at least two throttled addresses, and until when they are throttled."""
     rows = db.conn.execute(
         "SELECT host, max(hold_until) FROM throttles WHERE hold_until > ? GROUP BY host HAVING count(*) > 1",

@@ -11,11 +11,9 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from sqlite_utils import Database
-from sqlite_utils.db import sqlite3
+from sqlite_utils.db import Database
 
 from storage.errors import (
     DamagedDatabase,
@@ -29,6 +27,7 @@ from storage.errors import (
     StorageError,
 )
 from storage.fsync import sync
+from storage.sqlite.driver import sqlite3
 from storage.sqlite.fts_index import WritingDatabase, flush
 from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, migrations
 
@@ -113,7 +112,7 @@ def _code(error: Exception) -> int:
     return _SAID.get(str(error), -1) if code is None else int(code) & 0xFF
 
 
-def open_writer(path: Path) -> Any:
+def open_writer(path: Path) -> WritingDatabase:
     """Open a writing connection; create the file and its tables, apply additive migrations.
 
     Raises:
@@ -182,7 +181,7 @@ def _delete_with_wal(path: Path, *, but_itself: bool = False) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def open_reader(path: Path) -> Any:
+def open_reader(path: Path) -> Database:
     """Open a connection that cannot write; never creates a file.
 
     Raises:
@@ -202,7 +201,7 @@ def open_reader(path: Path) -> Any:
     return Database(connection)
 
 
-def limit_untrusted_sql(connection: Any) -> None:
+def limit_untrusted_sql(connection: sqlite3.Connection) -> None:
     """Keep untrusted SQL from creating huge values.
 
     A single function call on one cannot be interrupted, and may use up the memory of the process.
@@ -235,7 +234,7 @@ def version_of(path: Path) -> int:
             connection.close()
 
 
-def _connect_reader(path: Path) -> Any:
+def _connect_reader(path: Path) -> sqlite3.Connection:
     """Connect read-only; on a read-only disk as immutable, as the WAL index cannot be created there."""
     name = f"file:{quote(str(path.resolve()))}"
     connection = sqlite3.connect(f"{name}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
@@ -281,7 +280,7 @@ def _opening(path: Path) -> Iterator[None]:
         raise
 
 
-def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -> None:
+def _check_version(path: Path, connection: sqlite3.Connection, *, empty_allowed: bool = True) -> None:
     """Refuse a database that is not newsdesk's, or newer, or, for a reader, older.
 
     A writer accepts a database without tables, as a killed first crawl may leave one.
@@ -305,14 +304,14 @@ def _check_version(path: Path, connection: Any, *, empty_allowed: bool = True) -
         )
 
 
-def _functions(connection: Any) -> None:
+def _functions(connection: sqlite3.Connection) -> None:
     """Add casefold(): SQLite's lower() supports ASCII only."""
     connection.create_function(
         "casefold", 1, lambda text: text.casefold() if isinstance(text, str) else text, deterministic=True
     )
 
 
-def _migrate(connection: Any) -> None:
+def _migrate(connection: sqlite3.Connection) -> None:
     """Apply additive migrations and set the file's identity, if anything is pending."""
     db = Database(connection)
     if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA and not migrations.pending(db):
@@ -327,7 +326,7 @@ def _migrate(connection: Any) -> None:
 
 
 @contextmanager
-def transaction(path: Path, db: Any) -> Iterator[None]:
+def transaction(path: Path, db: WritingDatabase) -> Iterator[None]:
     """One BEGIN IMMEDIATE transaction.
 
     In a deferred one, a read followed by a write fails at once if another writer was faster (measured).
@@ -346,7 +345,7 @@ def transaction(path: Path, db: Any) -> Iterator[None]:
 
 
 @contextmanager
-def savepoint(db: Any) -> Iterator[None]:
+def savepoint(db: WritingDatabase) -> Iterator[None]:
     """One record inside a transaction: it alone is rolled back if it cannot be written."""
     db.conn.execute("SAVEPOINT record")
     before = len(db.pending)

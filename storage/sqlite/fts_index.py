@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlite_utils import Database
+from sqlite_utils.db import Database
 
 from storage.records import Article
 from storage.search_terms import segment_for_search
+from storage.sqlite.driver import sqlite3
 
 _INSERT = "INSERT INTO articles_fts (rowid, title, text, authors) VALUES (?, ?, ?, ?)"
 # FTS5 with external content needs the old text to delete a row; it must equal the indexed text exactly.
 _DELETE = "INSERT INTO articles_fts (articles_fts, rowid, title, text, authors) VALUES ('delete', ?, ?, ?, ?)"
 
 
-class WritingDatabase(Database):  # type: ignore[misc]  # sqlite-utils is not fully typed
+class WritingDatabase(Database):
     """A writer's database, with the index rows that its transaction will write."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
         self.pending: list[tuple[str, tuple[Any, ...]]] = []
 

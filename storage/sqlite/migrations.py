@@ -6,9 +6,8 @@ and may change; they come last in their table.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlite_utils import Migrations
+from sqlite_utils.db import Database
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": distinguishes the file from other SQLite files
 SCHEMA = 5  # user_version; a file with a larger one is refused
@@ -240,8 +239,8 @@ CREATE VIRTUAL TABLE articles_fts USING fts5(
 """
 
 
-@migrations()  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
-def first_tables(db: Any) -> None:
+@migrations()
+def first_tables(db: Database) -> None:
     """All tables and columns of the contract."""
     for statement in _TABLES.split(";\n"):
         if statement.strip():
@@ -315,8 +314,8 @@ UPDATE gaps SET source = (SELECT source FROM feeds f WHERE f.url = gaps.feed_url
 """
 
 
-@migrations(name="watching")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
-def add_poll_state(db: Any) -> None:
+@migrations(name="watching")
+def add_poll_state(db: Database) -> None:
     """Polling state of feeds: rate model, window, redirects; gaps and the steps that fill them."""
     for statement in _WATCHING.split(";\n"):
         if statement.strip():
@@ -342,8 +341,8 @@ CREATE INDEX entries_next ON entries(host, coalesce(published_at, first_seen_at)
 """
 
 
-@migrations(name="flat_cost")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
-def bound_article_cost(db: Any) -> None:
+@migrations(name="flat_cost")
+def bound_article_cost(db: Database) -> None:
     """Indexes that keep the cost of an article constant as the archive grows."""
     for statement in _FLAT.split(";\n"):
         db.conn.execute(statement)
@@ -391,8 +390,8 @@ UPDATE feeds SET first_ok_at = coalesce((SELECT min(first_seen_at) FROM entries 
 """
 
 
-@migrations(name="taken_away")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
-def add_pruning_and_notifications(db: Any) -> None:
+@migrations(name="taken_away")
+def add_pruning_and_notifications(db: Database) -> None:
     """Pruned and merged articles with their uids; watch hits and their messages."""
     for statement in _TAKEN_AWAY.split(";\n"):
         db.conn.execute(statement)
@@ -427,8 +426,8 @@ _RENAMED_TABLES = {"steps": "backfill_steps", "hits": "watch_hits", "messages": 
 _RENAMED_META = {"watched_seq": "watch_cursor", "health_told": "health_notified", "warc_end": "warc_position"}
 
 
-@migrations(name="plain_names")  # type: ignore[untyped-decorator]  # sqlite-utils is not fully typed
-def use_plain_names(db: Any) -> None:
+@migrations(name="plain_names")
+def use_plain_names(db: Database) -> None:
     """Rename internal tables and columns; SQLite rewrites only its schema for that, no rows."""
     for table, columns in _RENAMED_COLUMNS.items():
         for old, new in columns.items():

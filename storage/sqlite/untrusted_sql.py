@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from storage.sqlite.connection import limit_untrusted_sql, open_reader
+from storage.sqlite.driver import sqlite3
 
 MOST_BYTES = 64 * 1024**2  # of one result
-_open: dict[str, Any] = {}  # per process: the connection, and the inode of its file
+_open: dict[int, sqlite3.Connection] = {}  # per process: the connection, by the inode of its file
 
 
-def connect(path: str) -> Any:
+def connect(path: str) -> sqlite3.Connection:
     """The connection to the current file: a restored backup is another file.
 
     Raises:
@@ -23,15 +24,16 @@ def connect(path: str) -> Any:
         OSError: there is no file.
     """
     inode = Path(path).stat().st_ino
-    if _open.get("inode") != inode:
+    if inode not in _open:
         from datasette.sql_functions import prepare_connection
 
         connection = open_reader(Path(path)).conn
         connection.text_factory = lambda raw: str(raw, "utf-8", "replace")
         prepare_connection(connection)
         limit_untrusted_sql(connection)
-        _open.update(inode=inode, connection=connection)
-    return _open["connection"]
+        _open.clear()
+        _open[inode] = connection
+    return _open[inode]
 
 
 def answer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from crawler.engine.crawl.plan import CrawlPlan
 from crawler.urls import host_of
@@ -81,18 +82,18 @@ def _lease_new_articles(
     writer: Writer, plan: CrawlPlan, known: RunState, now: datetime, room: int, polled: set[str | None]
 ) -> list[Entry]:
     """Lease new articles; with a limit, only of sources whose feeds have all responded, so the newest are known."""
-    which = {
-        "now": now, "until": now + LEASE, "per_host": PER_HOST, "ignore_retry": not plan.due_only,
-        "skip": known.tried, "skip_keys": known.tried_keys,
-    }  # fmt: skip
+    lease = partial(
+        writer.lease_entries, now=now, until=now + LEASE, per_host=PER_HOST, ignore_retry=not plan.due_only,
+        skip=known.tried, skip_keys=known.tried_keys,
+    )  # fmt: skip
     if plan.limit is None:
-        return writer.lease_entries(limit=room, sources=list(known.sources), **which) if room > 0 else []
+        return lease(limit=room, sources=list(known.sources)) if room > 0 else []
     entries: list[Entry] = []
     busy = known.busy | polled
     for source in (s for s in known.sources if s not in busy):
         left = plan.limit - known.taken.get(source, 0)
         if left > 0 and room > 0:
-            found = writer.lease_entries(limit=min(left, room), newest=left, sources=[source], **which)
+            found = lease(limit=min(left, room), newest=left, sources=[source])
             room -= len(found)
             entries += found
     return entries

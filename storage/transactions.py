@@ -1,0 +1,62 @@
+"""Transactions of the one writer of a database: rows, and the raw pages that they point at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from storage.sql import meta
+from storage.sqlite import connection
+from storage.sqlite.fts_index import WritingDatabase
+from storage.store import Store
+from storage.warc import WarcWriter
+
+
+class WritingStore(Store):
+    """A database with transactions."""
+
+    db: WritingDatabase
+    pages: WarcWriter | None = None  # where raw pages are written, if they are stored
+
+    def __init__(self, path: Path, db: WritingDatabase) -> None:
+        super().__init__(path, db)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction: when it ends, its rows, and the raw pages that they point at, are on the disk."""
+        with connection.transaction(self.path, self.db), self._pages_too():
+            yield
+            if self.pages is not None and (end := self.pages.sync()) is not None:
+                meta.set_value(self.db, "warc_position", end)
+
+    @contextmanager
+    def _pages_too(self) -> Iterator[None]:
+        """Remove raw pages appended by a failed transaction, as it is retried while the disk is full."""
+        mark = self.pages.position() if self.pages is not None else None
+        try:
+            yield
+        except BaseException:
+            if self.pages is not None:
+                self.pages.truncate_to(mark)
+            raise
+
+    def enable_raw_pages(self, software: str = "newsdesk") -> None:
+        """Store raw pages from now on.
+
+        Args:
+            software: the name of the writing software, for the head of each file.
+        """
+        self.pages = WarcWriter(self.path, ends=lambda: self.meta("warc_position"), software=software)
+
+    def close(self) -> None:
+        """Close the files."""
+        if self.pages is not None:
+            self.pages.close()
+        super().close()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """One record inside a transaction: it alone is rolled back if it cannot be written."""
+        with connection.savepoint(self.db):
+            yield
