@@ -54,13 +54,15 @@ _INDEX = re.compile(
 _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 # Not /tag/amp: "amp" is a word there.
 _AMP_PATH = re.compile(
-    r"(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)amp(?:/|$)|[./]amp(?=\.html?$)|\.amp/?$|-amp(?=\.html?$)",
+    "(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)amp(?:/|$)|"
+    r"[./]amp(?=\.html?$)|\.amp/?$|-amp(?=\.html?$)",
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(r"\.(?:html?|amp)/?$", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?<=[^/])/article(?=/)", re.IGNORECASE)  # where the AMP view has /amp/
 _HOST_VIEW = re.compile(
-    r"^(?:(?:www\d{0,2}|m|mobile?|amp|touch|wap|lofi|lite)\.)+(?=[^.]+\.)|^amp-(?=[^.]+\.[^.]+\.)|(?<=\.)m\.(?=[^.]+\.)",
+    r"^(?:(?:www\d{0,2}|m|mobile?|amp|touch|wap|lofi|lite)\.)+(?=[^.]+\.)|^amp-(?=[^.]+\.[^.]+\.)|"
+    r"(?<=\.)m\.(?=[^.]+\.)",
     re.IGNORECASE,
 )
 _LOCALE_SUBDOMAIN = re.compile(r"^(?:ww\d)\.", re.IGNORECASE)

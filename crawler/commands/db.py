@@ -107,7 +107,8 @@ def restore_file(app: CliContext, file: str) -> None:
     "--articles-before",
     type=When(),
     metavar="DATE",
-    help="Take out articles first seen before this time too, for good; their URLs stay known, so that they are not fetched again.",
+    help="Take out articles first seen before this time too, for good; their URLs stay known, so that they are not "
+    "fetched again.",
 )
 @click.option("--source", "sources", multiple=True, metavar="ID", help="With --articles-before: only this source's.")
 @pass_app

@@ -36,7 +36,8 @@ def demo_command(app: CliContext, browse: bool) -> int:
         (folder / "newsdesk.toml").write_text(configuration(outlets), encoding="utf-8")
         say = _Narrator(folder)
         say.heading(
-            f"{len(outlets)} invented outlets are served on 127.0.0.1, one of them with a broken feed. Everything is stored in {folder}."
+            f"{len(outlets)} invented outlets are served on 127.0.0.1, one of them with a broken feed. "
+            f"Everything is stored in {folder}."
         )
         say.run("crawl", expected=4)
         say.heading("Articles are edited silently and one page is removed. An hour later:")

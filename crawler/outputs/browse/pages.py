@@ -189,7 +189,8 @@ def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # no
             name=str(row["outlet"]),
             published=parse_utc(m.published_at).timestamp() if m.published_at and len(m.published_at) > 10 else None,
             seen=parse_utc(m.first_seen_at or "1970-01-01").timestamp(),
-            note=f"published {local_time(m.published_at) or 'at an unknown time'}, first seen here {local_time(m.first_seen_at)}",
+            note=f"published {local_time(m.published_at) or 'at an unknown time'}, "
+            f"first seen here {local_time(m.first_seen_at)}",
         )
         for row, m in zip(rows, members, strict=True)
     ]
