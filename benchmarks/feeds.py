@@ -84,8 +84,8 @@ class Server:
             return f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\nConnection: close\r\n\r\n".encode()
         content = body(path, int(changed), self.items)
         head = (
-            f"HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Type: application/rss+xml\r\nContent-Length: "
-            f"{len(content)}\r\nConnection: close\r\n\r\n"
+            f"HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Type: application/rss+xml\r\n"
+            f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n"
         )
         return head.encode() + content
 
@@ -156,8 +156,8 @@ def one_pass(crawler: Crawler, feeds: int, before: int) -> dict[str, float]:
         time.sleep(0.5)
     wall, spent = time.monotonic() - began, crawler.cpu() - cpu
     outcomes = (
-        "SELECT json_group_object(outcome, n) FROM (SELECT outcome, count(*) AS n FROM (SELECT outcome FROM "
-        f"fetches WHERE outcome <> 'robots' ORDER BY id LIMIT -1 OFFSET {before}) GROUP BY 1)"
+        "SELECT json_group_object(outcome, n) FROM (SELECT outcome, count(*) AS n FROM "
+        f"(SELECT outcome FROM fetches WHERE outcome <> 'robots' ORDER BY id LIMIT -1 OFFSET {before}) GROUP BY 1)"
     )
     polls = crawler.polls() - before
     return {
@@ -181,7 +181,8 @@ def measure(feeds: int, hosts: int, items: int, passes: Sequence[str], delay: fl
     with tempfile.TemporaryDirectory(prefix="newsdesk-bench-") as name:
         folder = Path(name)
         sources = "".join(
-            f'[[source]]\nid = "s{n}"\nurl = "http://{address(n)}:{PORT}/"\nfeeds = [{", ".join(f"{chr(34)}http://{address(n)}:{PORT}/{f}.xml{chr(34)}" for f in range(n, feeds, hosts))}]\n'
+            f'[[source]]\nid = "s{n}"\nurl = "http://{address(n)}:{PORT}/"\n'
+            f"feeds = {json.dumps([f'http://{address(n)}:{PORT}/{f}.xml' for f in range(n, feeds, hosts)])}\n"
             for n in range(min(hosts, feeds))
         )
         (folder / "newsdesk.toml").write_text(

@@ -25,8 +25,8 @@ from crawler.commands.params import Number
 def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: int | None) -> int:
     """Crawl once: all sources, or those named by id or tag; prints a summary per source.
 
-    Feeds are polled with conditional requests, robots.txt is obeyed, each new article is fetched once. Exit 4 when some sources
-    failed, 5 when all did, 6 when another newsdesk has locked the database.
+    Feeds are polled with conditional requests, robots.txt is obeyed, each new article is fetched once. Exit 4 when some
+    sources failed, 5 when all did, 6 when another newsdesk has locked the database.
 
     \b
     Examples:

@@ -113,7 +113,8 @@ def restore_file(app: CliContext, file: str) -> None:
 @click.option("--source", "sources", multiple=True, metavar="ID", help="With --articles-before: only this source's.")
 @pass_app
 def prune_file(app: CliContext, articles_before: str | None, sources: tuple[str, ...]) -> None:
-    """Delete by age what is not the record: the log of requests, old runs, rejected entries of feeds that are gone, raw pages; articles only with --articles-before.
+    """Delete by age what is not the record: the log of requests, old runs, rejected entries of feeds that are gone, raw
+    pages; articles only with --articles-before.
 
     \b
     Examples:

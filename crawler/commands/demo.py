@@ -18,10 +18,11 @@ from crawler.startup import own_command
 @click.option("--browse", is_flag=True, help="Serve the result with `newsdesk browse` at the end.")
 @pass_app
 def demo_command(app: CliContext, browse: bool) -> int:
-    """Serve a bundled web of invented news outlets on this machine, crawl it twice, and show what was stored. Needs no network.
+    """Serve a bundled web of invented news outlets on this machine, crawl it twice, and show what was stored. Needs no
+    network.
 
-    The outlets publish wire stories, edit articles between the crawls, remove a page, break a feed, show a consent wall, and write
-    Chinese, Arabic and Spanish.
+    The outlets publish wire stories, edit articles between the crawls, remove a page, break a feed, show a consent
+    wall, and write Chinese, Arabic and Spanish.
 
     \b
     Examples:

@@ -124,7 +124,12 @@ def _raw(store: Store, article: Article) -> None:
     sys.stdout.buffer.flush()
 
 
-def _revisions(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001 - one signature for all views
+def _revisions(
+    store: Store,
+    article: Article,
+    revision: int | None,  # noqa: ARG001 - one signature for all views
+    form: str,
+) -> None:
     rows = store.revisions(article.id)
     if form:
         print_rows(rows, form)

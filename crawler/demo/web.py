@@ -21,8 +21,13 @@ from pathlib import Path
 from typing import Any
 
 HOUR = 4  # seconds that represent an hour between the two crawls
-_WALL = """<!doctype html><html lang="de"><head><title>Ihre Privatsphäre</title></head><body><main><h1>Wir schätzen Ihre Privatsphäre</h1>
-<p>Wir und unsere 214 Partner speichern Cookies auf Ihrem Gerät. Bitte allen Cookies zustimmen, um mit Werbung weiterlesen zu können.</p><button>Alle akzeptieren</button></main></body></html>"""
+_WALL = (
+    '<!doctype html><html lang="de"><head><title>Ihre Privatsphäre</title></head>'
+    "<body><main><h1>Wir schätzen Ihre Privatsphäre</h1>\n"
+    "<p>Wir und unsere 214 Partner speichern Cookies auf Ihrem Gerät. "
+    "Bitte allen Cookies zustimmen, um mit Werbung weiterlesen zu können.</p>"
+    "<button>Alle akzeptieren</button></main></body></html>"
+)
 
 
 @dataclass(slots=True)

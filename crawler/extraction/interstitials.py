@@ -119,7 +119,8 @@ _SCRIPTS = re.compile(
     re.IGNORECASE,
 )
 _SHELL = re.compile(
-    r"""<(?:div|main)[^<>]{1,200}\bid=["']?(?:root|app|__next|__nuxt|___gatsby|app-root|react-root|main-app)["'\s>]|<app-root|ng-app|ng-version|data-reactroot|__NEXT_DATA__|window\.__INITIAL_STATE__|data-server-rendered""",
+    r"""<(?:div|main)[^<>]{1,200}\bid=["']?(?:root|app|__next|__nuxt|___gatsby|app-root|react-root|main-app)["'\s>]|"""
+    r"<app-root|ng-app|ng-version|data-reactroot|__NEXT_DATA__|window\.__INITIAL_STATE__|data-server-rendered",
     re.IGNORECASE,
 )
 _LOADING = re.compile(

@@ -246,7 +246,8 @@ def _read_loosely(text: str) -> datetime | date | None:
     from dateutil import parser
 
     try:
-        one: datetime = parser.parse(text, default=datetime(2001, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001 - two defaults show what was filled in
+        # Two defaults show what was filled in.
+        one: datetime = parser.parse(text, default=datetime(2001, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001
         two: datetime = parser.parse(text, default=datetime(2003, 2, 2, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001
     except (ValueError, ArithmeticError, TypeError, RecursionError):  # includes decimal's own error, at thirty digits
         return None

@@ -35,7 +35,8 @@ LATELY = 7  # days of articles from which the list of sources computes field com
 Filters = Mapping[str, str]
 
 
-def front(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:  # noqa: ARG001  # one signature for all pages
+# All pages have one signature.
+def front(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:  # noqa: ARG001
     """The newest stories, or the best hits of a search, filtered by source, tag, language and day."""
     since, until = _day(filters.get("day", ""))
     chosen = {name: (filters[name],) if filters.get(name) else () for name in ("source", "tag", "language")}
