@@ -89,7 +89,8 @@ def build(path: Path, total: int, *, now: datetime | None = None) -> float:
         [(source(n), source(n), f"https://{source(n)}/") for n in range(SOURCES)],
     )
     db.executemany(
-        "INSERT INTO feeds (url, source, kind, host, checked_at, last_success_at, due_at) VALUES (?, ?, 'rss', ?, ?, ?, ?)",
+        "INSERT INTO feeds (url, source, kind, host, checked_at, last_success_at, due_at) "
+        "VALUES (?, ?, 'rss', ?, ?, ?, ?)",
         [
             (f"https://{source(n)}/feed", source(n), source(n), _iso(now), _iso(now), _iso(now + timedelta(hours=1)))
             for n in range(SOURCES)
@@ -110,7 +111,8 @@ def build(path: Path, total: int, *, now: datetime | None = None) -> float:
         [(s, d, n, n) for (s, d), n in days.items()],
     )
     db.executemany(
-        "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome) VALUES (?, ?, ?, 304, 0, 40, 1, 'same')",
+        "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome) "
+        "VALUES (?, ?, ?, 304, 0, 40, 1, 'same')",
         _polls(now),
     )
     db.execute("INSERT INTO articles_fts (articles_fts) VALUES ('rebuild')")
@@ -127,16 +129,20 @@ def _polls(now: datetime) -> Iterator[tuple[str, str, str]]:
 
 def _write(db: Any, rows: list[Row]) -> None:
     db.executemany(
-        "INSERT INTO articles (id, uid, url, source, title, authors, published_at, published_raw, language, text, word_count, content_hash, story_id, duplicate_of, "
-        "first_seen_at, fetched_at, extractor, raw_sha256, provenance, page_url, revision) VALUES (:id, :uid, :url, :source, :title, :authors, :published_at, "
-        ":published_at, :language, :text, :word_count, :content_hash, :story_id, :duplicate_of, :first_seen_at, :first_seen_at, 'newsdesk 2', :content_hash, "
-        ":provenance, :url, CASE WHEN :id % 20 THEN 1 ELSE 2 END)",
+        "INSERT INTO articles (id, uid, url, source, title, authors, published_at, published_raw, language, text, "
+        "word_count, content_hash, story_id, duplicate_of, first_seen_at, fetched_at, extractor, raw_sha256, "
+        "provenance, page_url, revision) "
+        "VALUES (:id, :uid, :url, :source, :title, :authors, :published_at, :published_at, :language, :text, "
+        ":word_count, :content_hash, :story_id, :duplicate_of, :first_seen_at, :first_seen_at, 'newsdesk 2', "
+        ":content_hash, :provenance, :url, CASE WHEN :id % 20 THEN 1 ELSE 2 END)",
         rows,
     )
     db.executemany("INSERT INTO article_urls VALUES (:url, :url, :id, 'feed', :first_seen_at)", rows)
     db.executemany(
-        "INSERT INTO entries (feed_url, identity, guid, url, title, published_at, state, verdict, article_id, first_seen_at, source, url_key, host) "
-        "VALUES ('https://' || :source || '/feed', :url, :url, :url, :title, :published_at, 'fetched', 'new', :id, :first_seen_at, :source, :url, :source)",
+        "INSERT INTO entries (feed_url, identity, guid, url, title, published_at, state, verdict, article_id, "
+        "first_seen_at, source, url_key, host) "
+        "VALUES ('https://' || :source || '/feed', :url, :url, :url, :title, :published_at, 'fetched', 'new', :id, "
+        ":first_seen_at, :source, :url, :source)",
         rows,
     )
     db.executemany("INSERT INTO changes (article_id, at, op) VALUES (:id, :first_seen_at, 'new')", rows)

@@ -196,7 +196,10 @@ def table(found: Mapping[str, Any]) -> str:
         ("newsdesk, once more", found["second"]["C"])
     ]
     lines += [
-        f"{name:22}{f['wall_s']:8.2f}{f['cpu_s']:8.2f}{f['pss_mb']:8.0f}{f['requests']:10.0f}{f['article_requests']:10.0f}{f['stored']:8.0f}{f['f1']:9.4f}"
+        (
+            f"{name:22}{f['wall_s']:8.2f}{f['cpu_s']:8.2f}{f['pss_mb']:8.0f}{f['requests']:10.0f}"
+            f"{f['article_requests']:10.0f}{f['stored']:8.0f}{f['f1']:9.4f}"
+        )
         for name, f in rows
     ]
     lines.append("ratios: " + ", ".join(f"{name} {value:g}" for name, value in found["ratios"].items()))

@@ -41,10 +41,17 @@ def address(n: int) -> str:
 
 def body(path: str, first: int, items: int) -> bytes:
     listed = "".join(
-        f"<item><title>Entry {n} of {path}</title><guid isPermaLink='false'>{path}-{n}</guid><pubDate>Sun, 22 Nov 2026 {n // 60 % 24:02d}:{n % 60:02d}:00 GMT</pubDate><description>{'What happened, in a sentence or two. ' * 4}</description></item>"
+        (
+            f"<item><title>Entry {n} of {path}</title><guid isPermaLink='false'>{path}-{n}</guid>"
+            f"<pubDate>Sun, 22 Nov 2026 {n // 60 % 24:02d}:{n % 60:02d}:00 GMT</pubDate>"
+            f"<description>{'What happened, in a sentence or two. ' * 4}</description></item>"
+        )
         for n in range(first + items - 1, first - 1, -1)
     )
-    return f"<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel><title>{path}</title><link>http://example.org/</link>{listed}</channel></rss>".encode()
+    return (
+        f"<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel><title>{path}</title>"
+        f"<link>http://example.org/</link>{listed}</channel></rss>"
+    ).encode()
 
 
 class Server:
@@ -76,7 +83,10 @@ class Server:
         if headers.get("if-none-match") == tag.lower() and mode == "not_modified":
             return f"HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\nConnection: close\r\n\r\n".encode()
         content = body(path, int(changed), self.items)
-        head = f"HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Type: application/rss+xml\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+        head = (
+            f"HTTP/1.1 200 OK\r\nETag: {tag}\r\nContent-Type: application/rss+xml\r\n"
+            f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+        )
         return head.encode() + content
 
 
@@ -145,7 +155,10 @@ def one_pass(crawler: Crawler, feeds: int, before: int) -> dict[str, float]:
         files = max(files, crawler.files())
         time.sleep(0.5)
     wall, spent = time.monotonic() - began, crawler.cpu() - cpu
-    outcomes = f"SELECT json_group_object(outcome, n) FROM (SELECT outcome, count(*) AS n FROM (SELECT outcome FROM fetches WHERE outcome <> 'robots' ORDER BY id LIMIT -1 OFFSET {before}) GROUP BY 1)"
+    outcomes = (
+        "SELECT json_group_object(outcome, n) FROM (SELECT outcome, count(*) AS n FROM "
+        f"(SELECT outcome FROM fetches WHERE outcome <> 'robots' ORDER BY id LIMIT -1 OFFSET {before}) GROUP BY 1)"
+    )
     polls = crawler.polls() - before
     return {
         "wall_s": round(wall, 1),
@@ -168,11 +181,13 @@ def measure(feeds: int, hosts: int, items: int, passes: Sequence[str], delay: fl
     with tempfile.TemporaryDirectory(prefix="newsdesk-bench-") as name:
         folder = Path(name)
         sources = "".join(
-            f'[[source]]\nid = "s{n}"\nurl = "http://{address(n)}:{PORT}/"\nfeeds = [{", ".join(f"{chr(34)}http://{address(n)}:{PORT}/{f}.xml{chr(34)}" for f in range(n, feeds, hosts))}]\n'
+            f'[[source]]\nid = "s{n}"\nurl = "http://{address(n)}:{PORT}/"\n'
+            f"feeds = {json.dumps([f'http://{address(n)}:{PORT}/{f}.xml' for f in range(n, feeds, hosts)])}\n"
             for n in range(min(hosts, feeds))
         )
         (folder / "newsdesk.toml").write_text(
-            f'[http]\nallow_networks = ["127.0.0.0/8"]\n[politeness]\ndelay = {delay}\n[schedule]\ndefault = "3h"\nmin = "2h"\n[storage]\nbackup = "off"\n{sources}'
+            f'[http]\nallow_networks = ["127.0.0.0/8"]\n[politeness]\ndelay = {delay}\n[schedule]\ndefault = "3h"\n'
+            f'min = "2h"\n[storage]\nbackup = "off"\n{sources}'
         )
         crawler = Crawler(folder)
         for number, kind in enumerate(passes):
@@ -218,7 +233,10 @@ def main() -> int:
 def table(found: Sequence[dict[str, Any]]) -> str:
     lines = [f"{'feeds':>8} {'pass':14}{'wall s':>8}{'polls/s':>9}{'ms CPU a poll':>15}{'RSS MB':>8}{'files':>7}"]
     lines += [
-        f"{size['feeds']:8,} {kind:14}{p['wall_s']:8.0f}{p['polls_a_second']:9.0f}{p['cpu_ms_a_poll']:15.2f}{p['rss_mb']:8.0f}{p['open_files']:7}"
+        (
+            f"{size['feeds']:8,} {kind:14}{p['wall_s']:8.0f}{p['polls_a_second']:9.0f}{p['cpu_ms_a_poll']:15.2f}"
+            f"{p['rss_mb']:8.0f}{p['open_files']:7}"
+        )
         for size in found
         for kind, p in size["passes"].items()
     ]

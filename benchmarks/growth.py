@@ -88,8 +88,8 @@ def listed(writer: Writer, found: Sequence[PageVisit], now: datetime) -> list[Pa
     with writer.transaction():
         ids = [
             writer.db.conn.execute(
-                "INSERT INTO entries (feed_url, identity, guid, url, title, published_at, state, first_seen_at, source, "
-                "url_key, host) VALUES (?, ?, ?, ?, ?, ?, 'leased', ?, ?, ?, ?)",
+                "INSERT INTO entries (feed_url, identity, guid, url, title, published_at, state, first_seen_at, "
+                "source, url_key, host) VALUES (?, ?, ?, ?, ?, ?, 'leased', ?, ?, ?, ?)",
                 (
                     v.page.entry.feed_url,
                     v.page.url,

@@ -325,7 +325,8 @@ def main() -> int:
 def _line(found: dict[str, float]) -> str:
     return (
         f"{found['requests']:>9,} requests  {found['missed']:>6,} missed  {found['missed_while_dead']:>6,} while dead  "
-        f"{found['missed_unrecorded']:>5,} unrecorded  mean {found['mean_delay_s'] / 60:6.1f} min  p95 {found['p95_delay_s'] / 60:6.1f} min"
+        f"{found['missed_unrecorded']:>5,} unrecorded  mean {found['mean_delay_s'] / 60:6.1f} min  p95 "
+        f"{found['p95_delay_s'] / 60:6.1f} min"
     )
 
 

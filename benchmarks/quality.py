@@ -139,7 +139,10 @@ def main() -> int:
             beside = (
                 ""
                 if line.floor is None
-                else f"{'at most' if line.name in CEILINGS else 'at least'} {line.floor:g}{'   BELOW' if line.fails else ''}"
+                else (
+                    f"{'at most' if line.name in CEILINGS else 'at least'} "
+                    f"{line.floor:g}{'   BELOW' if line.fails else ''}"
+                )
             )
             print(f"{line.part:12} {line.name:14} {line.figure:8.4g}   {beside}")
     if not same:
@@ -147,7 +150,8 @@ def main() -> int:
     failed = [f"{line.part} {line.name}" for line in lines if line.fails]
     if failed:
         print(
-            f"quality: below the floor: {', '.join(failed)}; fix it, or lower the floor in {FLOORS.name} in a commit that says why",
+            f"quality: below the floor: {', '.join(failed)}; fix it, or lower the floor in {FLOORS.name} in a "
+            "commit that says why",
             file=sys.stderr,
         )
     return 1 if failed else 0

@@ -141,7 +141,10 @@ def _made(seed: int) -> Iterator[tuple[str, bytes, str | None]]:
             for n in range(120)
         )
         cards = "".join(
-            f'<div class="card card--teaser" data-id="{n}"><a href="/r/{n}"><img src="/i/{n}.jpg" alt=""><span class="card__title">{prose.headline()}</span></a></div>'
+            (
+                f'<div class="card card--teaser" data-id="{n}"><a href="/r/{n}"><img src="/i/{n}.jpg" alt="">'
+                f'<span class="card__title">{prose.headline()}</span></a></div>'
+            )
             for n in range(60)
         )
         style = "".join(f".block-{n}{{margin:{n}px auto;padding:{n % 7}px;color:#{n:06x}}}" for n in range(500))
@@ -154,12 +157,18 @@ def _made(seed: int) -> Iterator[tuple[str, bytes, str | None]]:
         yield (
             title,
             (
-                f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)} | The Paper</title>'
+                '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+                f"<title>{html.escape(title)} | The Paper</title>"
                 f'<meta property="og:title" content="{html.escape(title)}"><meta property="og:type" content="article">'
-                f'<meta name="description" content="{html.escape(paragraphs[0][:150])}"><style>{style}</style><script>{script}</script>'
-                f'<script type="application/ld+json">{json.dumps(data)}</script></head><body><header><nav><ul>{menu}</ul></nav></header>'
-                f'<main><article><h1>{html.escape(title)}</h1><div class="byline">By <a rel="author" href="/a">{author}</a></div><div class="story">{story}</div></article>'
-                f'<aside class="related">{cards}</aside></main><footer><ul>{menu}</ul><p>All rights reserved.</p></footer><script>{script}</script></body></html>'
+                f'<meta name="description" content="{html.escape(paragraphs[0][:150])}"><style>{style}</style>'
+                f"<script>{script}</script>"
+                f'<script type="application/ld+json">{json.dumps(data)}</script></head><body><header><nav>'
+                f"<ul>{menu}</ul></nav></header>"
+                f"<main><article><h1>{html.escape(title)}</h1>"
+                f'<div class="byline">By <a rel="author" href="/a">{author}</a></div>'
+                f'<div class="story">{story}</div></article>'
+                f'<aside class="related">{cards}</aside></main><footer><ul>{menu}</ul><p>All rights reserved.</p>'
+                f"</footer><script>{script}</script></body></html>"
             ).encode(),
             text,
         )
@@ -170,13 +179,17 @@ def feeds(pages: list[Page]) -> dict[str, bytes]:
     found = {}
     for name in dict.fromkeys(page.host for page in pages):
         items = "".join(
-            f"<item><title>{html.escape(p.title)}</title><link>{p.url}</link><guid>{p.url}</guid><pubDate>{format_datetime(p.published, usegmt=True)}</pubDate></item>"
+            (
+                f"<item><title>{html.escape(p.title)}</title><link>{p.url}</link><guid>{p.url}</guid>"
+                f"<pubDate>{format_datetime(p.published, usegmt=True)}</pubDate></item>"
+            )
             for p in pages
             if p.host == name
         )
         found[name] = (
-            f"<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel><title>{name}</title><link>http://{name}:{PORT}/</link>{items}</channel></rss>".encode()
-        )
+            f"<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel><title>{name}</title>"
+            f"<link>http://{name}:{PORT}/</link>{items}</channel></rss>"
+        ).encode()
     return found
 
 

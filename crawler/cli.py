@@ -1,4 +1,7 @@
-"""The command line: `newsdesk [--db PATH] [--config FILE] [-q|-v] COMMAND`. Commands stand in crawler/commands/, imported when they are called."""
+"""The command line: `newsdesk [--db PATH] [--config FILE] [-q|-v] COMMAND`.
+
+The commands are in crawler/commands/ and imported when they are called.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,11 @@ class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"crawler.commands.{COMMANDS[cmd_name][0]}")
@@ -72,7 +79,11 @@ class _Lazy(click.Group):
             )
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
@@ -92,13 +103,13 @@ class _Lazy(click.Group):
 @click.version_option(__version__, prog_name="newsdesk")
 @click.pass_context
 def cli(ctx: click.Context, database: str | None, config_path: str | None, quiet: bool, verbose: bool) -> None:
-    """Newsdesk watches news sources, fetches every new article once, and keeps clean, deduplicated, versioned, searchable
-    records in one SQLite file.
+    """Newsdesk watches news sources, fetches every new article once, and keeps clean, deduplicated, versioned,
+    searchable records in one SQLite file.
 
     Start with `newsdesk demo`, or `newsdesk crawl` and `newsdesk list`.
 
-    Exit codes: 0 done, 1 error, 2 usage, 3 configuration, 4 some sources failed, 5 all failed, 6 another newsdesk holds the
-    database, 130/143 interrupted.
+    Exit codes: 0 done, 1 error, 2 usage, 3 configuration, 4 some sources failed, 5 all failed, 6 another newsdesk holds
+    the database, 130/143 interrupted.
     """
     ctx.obj = CliContext(config_path=config_path, database=database, quiet=quiet, verbose=verbose, pace=ctx.obj)
     _log(quiet=quiet, verbose=verbose)
@@ -122,7 +133,9 @@ def _log(*, quiet: bool, verbose: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None, *, pace: Pace | None = None) -> None:
-    """Run a command; every failure that a user, a feed, a page, a disk or a network caused is one line and the contract's exit code.
+    """Run a command.
+
+    Every failure that a user, a feed, a page, a disk or a network caused is one line and the contract's exit code.
 
     Args:
         arguments: the command line; that of the process where none is given.
@@ -176,8 +189,9 @@ def run(arguments: Sequence[str] | None = None, *, pace: Pace | None = None) -> 
 def _interrupted() -> int:
     """The exit code of Ctrl-C.
 
-    CPython remembers a KeyboardInterrupt that left an `exec` of a string, as dataclasses run one while a module is imported, and ends the process
-    by SIGINT after its own exit code was decided; the next exec forgets it (Python/pythonrun.c, run_eval_code_obj).
+    CPython remembers a KeyboardInterrupt that left an `exec` of a string, as dataclasses run one while a module is
+    imported, and ends the process by SIGINT after its own exit code was decided; the next exec forgets it
+    (Python/pythonrun.c, run_eval_code_obj).
     """
     exec("")  # noqa: S102
     return _failed("interrupted", INTERRUPTED)

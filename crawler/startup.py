@@ -82,7 +82,10 @@ def foreign_packages() -> dict[str, Path | None]:
 def foreign(name: str, place: Path | None) -> str:
     """Describe what is wrong with a package of foreign_packages, and what to do."""
     found = f"is imported from {place}" if place else "is not found"
-    return f"the package {name!r} {found}, not newsdesk's own in {ROOT / name}; rename the other one, or run newsdesk in an environment of its own"
+    return (
+        f"the package {name!r} {found}, not newsdesk's own in {ROOT / name}; rename the other one, "
+        "or run newsdesk in an environment of its own"
+    )
 
 
 def own_command(module: str) -> list[str]:

@@ -18,14 +18,19 @@ from w3lib.url import safe_url_string
 # Moscow Times' robots.txt forbids `*?utm`, so an address with them may not be fetched at all.
 _TRACKING = re.compile(
     r"""^(?:
-    utm_?\w*|ga_\w+|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|fb_(?:action_ids|action_types|source|ref|comment_id)|msclkid|yclid|ysclid|twclid|
-    ttclid|li_fat_id|igshid|igsh|mc_[ce]id|mkt_tok|mtm_\w+|pk_\w+|piwik_\w+|matomo_\w+|hsa_\w+|_hs(?:enc|mi)|hsctatracking|
-    __twitter_impression|twitter_impression|oly_(?:anon|enc)_id|vero_(?:id|conv)|wickedid|s_cid|s_kwcid|ns_(?:mchannel|source|campaign|linkname|fee)|
+    utm_?\w*|ga_\w+|gclid|gclsrc|dclid|gbraid|wbraid|fbclid|fb_(?:action_ids|action_types|source|ref|comment_id)|"""
+    r"""msclkid|yclid|ysclid|twclid|
+    ttclid|li_fat_id|igshid|igsh|mc_[ce]id|mkt_tok|mtm_\w+|pk_\w+|piwik_\w+|matomo_\w+|hsa_\w+|_hs(?:enc|mi)|"""
+    r"""hsctatracking|
+    __twitter_impression|twitter_impression|oly_(?:anon|enc)_id|vero_(?:id|conv)|wickedid|s_cid|s_kwcid|"""
+    r"""ns_(?:mchannel|source|campaign|linkname|fee)|
     wt_?\.?(?:mc|zmc|nav|ga|mc_id)(?:_\w+)?|wtmc|wt\.(?:mc_id|nav)|xtor|xtref|
     at_(?:medium|campaign|custom\d|link\w*|format|ptr\w*|bbc_team|recipient_\w+|send_date)|
-    cmpid|campid|cmp_id|smid|smtyp|guccounter|guce_referr?er(?:_sig)?|_ga|_gl|_ke|_openstat|action_(?:object|type|ref)_map|
+    cmpid|campid|cmp_id|smid|smtyp|guccounter|guce_referr?er(?:_sig)?|_ga|_gl|_ke|_openstat|"""
+    r"""action_(?:object|type|ref)_map|
     algo_(?:e?x?pvid|expid)|yptr|\.tsrc|soc_(?:src|trk)|cm_(?:mmc|ven|cat|pla|ite)\w*|
-    sc_(?:campaign|channel|content|medium|outcome|geo|country|src|lid|uid|llid|eh)|echobox|dicbo|obOrigUrl|tblci|sfmc_\w+
+    sc_(?:campaign|channel|content|medium|outcome|geo|country|src|lid|uid|llid|eh)|echobox|dicbo|obOrigUrl|tblci|"""
+    r"""sfmc_\w+
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -33,12 +38,18 @@ _TRACKING = re.compile(
 # requests keep them.
 _VIEW = re.compile(
     r"""^(?:
-    ref|source|from|src|via|origin|view|display|theme|fb|tw|_?amp|amp_\w+|_|cb|cachebuster|nocache|page_?view|hl_?ref|hootpostid|platform|
-    device|single_?page|mobile|cmp|cmpld|partner|emc|srnd|taid|print|ftag|ito|ocid|icid|ncid|cid_source|cvid|fromcms|rss_?\w*|
-    feed(?:type|name|_id)?|spm|scm|share_?(?:token|from|source|type|id|medium)?|sharetype|shared|socialnetwork|smuid|nsctype|
-    ref_?src|ref_?url|referr?er|f?refid|fref|from_?ref|recruiter|een|seen|xt(?:cr|s|np|loc|dt|mc)|wpamp|__\w+|_(?:rdc|rdr|ft_|ss|unique_id)|ucbcb|cbrd|si|ab_channel|adgroupid|clickid|
-    \w*affiliate\w*|\w+_source|tsource|source_?type|trk(?:campaign|info|email)?|traffic_?source|echo_?id|outbrain_?\w*|taboola_?\w*|
-    \#?xtor|mbid|mod|nl(?:id)?_?(?:source|ref)?|newsletter(?:_id)?|seg_?id|sessionid|phpsessid|jsessionid|usqp|output_?type
+    ref|source|from|src|via|origin|view|display|theme|fb|tw|_?amp|amp_\w+|_|cb|cachebuster|nocache|page_?view|"""
+    r"""hl_?ref|hootpostid|platform|
+    device|single_?page|mobile|cmp|cmpld|partner|emc|srnd|taid|print|ftag|ito|ocid|icid|ncid|cid_source|cvid|"""
+    r"""fromcms|rss_?\w*|
+    feed(?:type|name|_id)?|spm|scm|share_?(?:token|from|source|type|id|medium)?|sharetype|shared|socialnetwork|"""
+    r"""smuid|nsctype|
+    ref_?src|ref_?url|referr?er|f?refid|fref|from_?ref|recruiter|een|seen|xt(?:cr|s|np|loc|dt|mc)|wpamp|__\w+|"""
+    r"""_(?:rdc|rdr|ft_|ss|unique_id)|ucbcb|cbrd|si|ab_channel|adgroupid|clickid|
+    \w*affiliate\w*|\w+_source|tsource|source_?type|trk(?:campaign|info|email)?|traffic_?source|echo_?id|"""
+    r"""outbrain_?\w*|taboola_?\w*|
+    \#?xtor|mbid|mod|nl(?:id)?_?(?:source|ref)?|newsletter(?:_id)?|seg_?id|sessionid|phpsessid|jsessionid|usqp|"""
+    r"""output_?type
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -54,13 +65,15 @@ _INDEX = re.compile(
 _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
 # Not /tag/amp: "amp" is a word there.
 _AMP_PATH = re.compile(
-    r"(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)amp(?:/|$)|[./]amp(?=\.html?$)|\.amp/?$|-amp(?=\.html?$)",
+    "(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)amp(?:/|$)|"
+    r"[./]amp(?=\.html?$)|\.amp/?$|-amp(?=\.html?$)",
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(r"\.(?:html?|amp)/?$", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?<=[^/])/article(?=/)", re.IGNORECASE)  # where the AMP view has /amp/
 _HOST_VIEW = re.compile(
-    r"^(?:(?:www\d{0,2}|m|mobile?|amp|touch|wap|lofi|lite)\.)+(?=[^.]+\.)|^amp-(?=[^.]+\.[^.]+\.)|(?<=\.)m\.(?=[^.]+\.)",
+    r"^(?:(?:www\d{0,2}|m|mobile?|amp|touch|wap|lofi|lite)\.)+(?=[^.]+\.)|^amp-(?=[^.]+\.[^.]+\.)|"
+    r"(?<=\.)m\.(?=[^.]+\.)",
     re.IGNORECASE,
 )
 _LOCALE_SUBDOMAIN = re.compile(r"^(?:ww\d)\.", re.IGNORECASE)

@@ -121,7 +121,8 @@ def list_command(app: CliContext, which: Filter, fold: bool | None, fields: tupl
 def search_command(
     app: CliContext, query: tuple[str, ...], which: Filter, fold: bool | None, fields: tuple[str, ...], form: str
 ) -> None:
-    """Full-text search in titles, texts and authors: all words must occur, "…" is a phrase; best match first, with snippets.
+    """Full-text search in titles, texts and authors: all words must occur, "…" is a phrase; best match first, with
+    snippets.
 
     \b
     Examples:

@@ -17,8 +17,9 @@ from crawler.commands.params import When
 def backfill_command(app: CliContext, sources: tuple[str, ...], since: str, until: str | None, dry_run: bool) -> int:
     """Fetch older articles from archive pages, sitemaps and section pages; prints their number and the duration first.
 
-    Can be interrupted: the same command continues where it was and requests the lists that failed again. `crawl` and `run` leave
-    the entries of a backfill to it. Exit 4 where no list of a source could be read, as then nothing is known of what is missing.
+    Can be interrupted: the same command continues where it was and requests the lists that failed again. `crawl` and
+    `run` leave the entries of a backfill to it. Exit 4 where no list of a source could be read, as then nothing is
+    known of what is missing.
 
     \b
     Example:

@@ -21,7 +21,8 @@ from crawler.errors import UsageError
 )
 @pass_app
 def browse_command(app: CliContext, host: str, port: int, allowed: tuple[str, ...]) -> None:
-    """Serve the stored articles as web pages, with Datasette: read-only, by default on this machine only, also while newsdesk writes.
+    """Serve the stored articles as web pages, with Datasette: read-only, by default on this machine only, also while
+    newsdesk writes.
 
     \b
     Example:

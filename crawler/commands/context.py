@@ -1,4 +1,4 @@
-"""What every command starts from: the options before the command, the settings and the store, opened when they are asked for."""
+"""What every command starts from: the options before the command, and the settings and the store, opened on demand."""
 
 from __future__ import annotations
 

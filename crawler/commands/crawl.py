@@ -25,8 +25,8 @@ from crawler.commands.params import Number
 def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: int | None) -> int:
     """Crawl once: all sources, or those named by id or tag; prints a summary per source.
 
-    Feeds are polled with conditional requests, robots.txt is obeyed, each new article is fetched once. Exit 4 when some sources
-    failed, 5 when all did, 6 when another newsdesk has locked the database.
+    Feeds are polled with conditional requests, robots.txt is obeyed, each new article is fetched once. Exit 4 when some
+    sources failed, 5 when all did, 6 when another newsdesk has locked the database.
 
     \b
     Examples:
@@ -42,7 +42,8 @@ def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: i
     disabled = [s.id for s in config.select_sources(sources) if not s.enabled]
     if disabled:
         app.message(
-            f"{', '.join(disabled)}: disabled, but named here, so crawled; `newsdesk sources enable {disabled[0]}` makes it lasting"
+            f"{', '.join(disabled)}: disabled, but named here, so crawled; `newsdesk sources enable {disabled[0]}` "
+            "makes it lasting"
         )
     with progress(not app.quiet) as observer:
         result = run(
@@ -58,7 +59,8 @@ def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: i
     offline = all(re.search("resolved|in time|refused", counts.error or "") for counts in result.run.sources)
     if result.run.exit_code == ALL_FAILED and offline:
         app.message(
-            "No source could be read: is there a network? `newsdesk demo` (or `make demo`) shows newsdesk at work without one."
+            "No source could be read: is there a network? `newsdesk demo` (or `make demo`) shows newsdesk at "
+            "work without one."
         )
     return result.run.exit_code or 0
 
@@ -66,5 +68,8 @@ def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: i
 def _summary(run: Any, database: str) -> str:
     waiting = run.total("waiting")
     ended = "interrupted: " if run.exit_code in {130, 143} else ""
-    kept = f"{ended}{run.total('articles_new')} new, {run.total('revised')} revised, {run.total('headline_only')} by headline only; stored in {database}"
+    kept = (
+        f"{ended}{run.total('articles_new')} new, {run.total('revised')} revised, {run.total('headline_only')} by "
+        f"headline only; stored in {database}"
+    )
     return kept + (f"; {waiting} more wait for the next `newsdesk crawl`" if waiting else "")

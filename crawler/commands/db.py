@@ -107,12 +107,14 @@ def restore_file(app: CliContext, file: str) -> None:
     "--articles-before",
     type=When(),
     metavar="DATE",
-    help="Take out articles first seen before this time too, for good; their URLs stay known, so that they are not fetched again.",
+    help="Take out articles first seen before this time too, for good; their URLs stay known, so that they are not "
+    "fetched again.",
 )
 @click.option("--source", "sources", multiple=True, metavar="ID", help="With --articles-before: only this source's.")
 @pass_app
 def prune_file(app: CliContext, articles_before: str | None, sources: tuple[str, ...]) -> None:
-    """Delete by age what is not the record: the log of requests, old runs, rejected entries of feeds that are gone, raw pages; articles only with --articles-before.
+    """Delete by age what is not the record: the log of requests, old runs, rejected entries of feeds that are gone, raw
+    pages; articles only with --articles-before.
 
     \b
     Examples:

@@ -18,10 +18,11 @@ from crawler.startup import own_command
 @click.option("--browse", is_flag=True, help="Serve the result with `newsdesk browse` at the end.")
 @pass_app
 def demo_command(app: CliContext, browse: bool) -> int:
-    """Serve a bundled web of invented news outlets on this machine, crawl it twice, and show what was stored. Needs no network.
+    """Serve a bundled web of invented news outlets on this machine, crawl it twice, and show what was stored. Needs no
+    network.
 
-    The outlets publish wire stories, edit articles between the crawls, remove a page, break a feed, show a consent wall, and write
-    Chinese, Arabic and Spanish.
+    The outlets publish wire stories, edit articles between the crawls, remove a page, break a feed, show a consent
+    wall, and write Chinese, Arabic and Spanish.
 
     \b
     Examples:
@@ -36,7 +37,8 @@ def demo_command(app: CliContext, browse: bool) -> int:
         (folder / "newsdesk.toml").write_text(configuration(outlets), encoding="utf-8")
         say = _Narrator(folder)
         say.heading(
-            f"{len(outlets)} invented outlets are served on 127.0.0.1, one of them with a broken feed. Everything is stored in {folder}."
+            f"{len(outlets)} invented outlets are served on 127.0.0.1, one of them with a broken feed. "
+            f"Everything is stored in {folder}."
         )
         say.run("crawl", expected=4)
         say.heading("Articles are edited silently and one page is removed. An hour later:")

@@ -102,7 +102,8 @@ def _limits() -> list[Finding]:
 
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     print(
-        f"limits        {files} open files, {os.cpu_count()} cores, {shutil.disk_usage('.').free / 1e9:,.1f} GB free here"
+        f"limits        {files} open files, {os.cpu_count()} cores, "
+        f"{shutil.disk_usage('.').free / 1e9:,.1f} GB free here"
     )
     return [Finding(f"only {files} files may be open; `ulimit -n 1024` before newsdesk")] if files < 256 else []
 

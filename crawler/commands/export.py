@@ -88,7 +88,8 @@ def export_command(
     fold: bool | None,  # noqa: ARG001 - folding is off for machines unless said
     fields: tuple[str, ...],
 ) -> None:
-    """Write stored articles to a file (`-` is stdout), with the filters of `list`; the file appears when it is complete.
+    """Write stored articles to a file (`-` is stdout), with the filters of `list`; the file appears when it is
+    complete.
 
     \b
     Examples:

@@ -17,10 +17,11 @@ from crawler.commands.context import CliContext, now, pass_app, print_rows
 @click.option("--text", "form", flag_value="text", help="The text alone.")
 @pass_app
 def fetch_command(app: CliContext, urls: tuple[str, ...], no_store: bool, form: str | None) -> int:
-    """Fetch and extract URLs now; `-` reads them from stdin, one per line. Always makes a request, so it also rechecks a stored article.
+    """Fetch and extract URLs now; `-` reads them from stdin, one per line. Always makes a request, so it also rechecks
+    a stored article.
 
-    Prints the articles, and on stderr the id and database of each. Works in an empty folder without a configuration. While another
-    newsdesk runs, the URL is handed to it.
+    Prints the articles, and on stderr the id and database of each. Works in an empty folder without a configuration.
+    While another newsdesk runs, the URL is handed to it.
 
     \b
     Examples:

@@ -28,8 +28,8 @@ def gaps_command(
 ) -> None:
     """Gaps: two polls of a feed had no entry in common, so entries may have been missed between them.
 
-    An open gap is searched for in archive pages, sitemaps and section pages. It is filled when one of them reaches back to before
-    the gap, and lost when none does.
+    An open gap is searched for in archive pages, sitemaps and section pages. It is filled when one of them reaches back
+    to before the gap, and lost when none does.
 
     \b
     Example:

@@ -12,7 +12,8 @@ from crawler.commands.context import CliContext, pass_app
 @click.command("init")
 @pass_app
 def init_command(app: CliContext) -> None:
-    """Write starter files into this folder: newsdesk.toml with every setting, and sources.toml with the shipped sources.
+    """Write starter files into this folder: newsdesk.toml with every setting, and sources.toml with the shipped
+    sources.
 
     \b
     Example:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 def run_command(app: CliContext, metrics: str | None, form: str) -> int:
     """Crawl in the background until SIGTERM or SIGINT, each feed at its own interval.
 
-    Changes of the configuration are applied within ten seconds, or at once on SIGHUP; a file that cannot be read leaves the old
-    settings in force. The first signal completes the requests under way within ten seconds and exits 0, a second one exits at
-    once. Exit 6 when another newsdesk has locked the database.
+    Changes of the configuration are applied within ten seconds, or at once on SIGHUP; a file that cannot be read leaves
+    the old settings in force. The first signal completes the requests under way within ten seconds and exits 0, a
+    second one exits at once. Exit 6 when another newsdesk has locked the database.
 
     \b
     Examples:

@@ -117,13 +117,19 @@ def _raw(store: Store, article: Article) -> None:
 
     if article.warc_file is None or article.warc_offset is None:
         raise UsageError(
-            f"no raw page is stored of version {article.revision} of article {article.id}; [extract] keep_raw and raw_retain say which are"
+            f"no raw page is stored of version {article.revision} of article {article.id}; "
+            "[extract] keep_raw and raw_retain say which are"
         )
     sys.stdout.buffer.write(read_raw(store.path, article.warc_file, article.warc_offset).body)
     sys.stdout.buffer.flush()
 
 
-def _revisions(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001 - one signature for all views
+def _revisions(
+    store: Store,
+    article: Article,
+    revision: int | None,  # noqa: ARG001 - one signature for all views
+    form: str,
+) -> None:
     rows = store.revisions(article.id)
     if form:
         print_rows(rows, form)
@@ -132,7 +138,8 @@ def _revisions(store: Store, article: Article, revision: int | None, form: str) 
 
     if not rows:
         print(
-            f"article {article.id} was never edited since it was first seen at {local_time(article.first_seen_at)} {zone_name()}"
+            f"article {article.id} was never edited since it was first seen at "
+            f"{local_time(article.first_seen_at)} {zone_name()}"
         )
         return
     columns: list[tuple[str, dict[str, Any]]] = [
@@ -166,7 +173,8 @@ def _diff(store: Store, article: Article, revision: int | None, form: str) -> No
     pair = [r for r in rows if r["number"] in {number - 1, number}]
     if len(pair) < 2:
         raise UsageError(
-            f"article {article.id} has no version {number} with one before it; it was edited {article.revision - 1} times"
+            f"article {article.id} has no version {number} with one before it; "
+            f"it was edited {article.revision - 1} times"
         )
     from crawler.outputs.diff import print_diff
 

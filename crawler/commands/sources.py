@@ -297,7 +297,8 @@ def remove_source(app: CliContext, source_id: str) -> None:
 @click.option("--tag", "tags", multiple=True, help="A tag for all of them (may be repeated).")
 @pass_app
 def import_sources(app: CliContext, file: str, tags: tuple[str, ...]) -> int:
-    """Import OPML (folders become tags), TOML, CSV, or plain lines of feeds or home pages; feeds of home pages are discovered.
+    """Import OPML (folders become tags), TOML, CSV, or plain lines of feeds or home pages; feeds of home pages are
+    discovered.
 
     \b
     Example:

@@ -87,7 +87,9 @@ def print_test(tested: list[Tested]) -> int:
         for kind, items in (("feed", one.found.feeds), ("sitemap", one.found.sitemaps), ("page", one.found.pages)):
             for address, parsed in items:
                 print(
-                    f"  {kind}: {safe(address)} ({parsed.kind}, {len(parsed.entries)} entries{f', {len(parsed.children)} maps' if parsed.children else ''}): {safe(parsed.title or 'no title')}"
+                    f"  {kind}: {safe(address)} ({parsed.kind}, {len(parsed.entries)} "
+                    f"entries{f', {len(parsed.children)} maps' if parsed.children else ''}): "
+                    f"{safe(parsed.title or 'no title')}"
                 )
                 for entry in parsed.entries[:3]:
                     print(f"    {local_time(entry.published_at) or '(no date)':16}  {safe(entry.title or entry.url)}")
@@ -104,7 +106,8 @@ def _print_newest(one: Tested) -> None:
         print("  it lists no article")
         return
     print(
-        f"  newest article{f' that answers ({one.skipped} newer did not)' if one.skipped and one.article else ''}: {safe(one.newest.url)}"
+        f"  newest article{f' that answers ({one.skipped} newer did not)' if one.skipped and one.article else ''}: "
+        f"{safe(one.newest.url)}"
     )
     if one.article is None:
         print(f"    {safe(one.article_error or 'nothing to read')}")

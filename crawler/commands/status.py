@@ -14,8 +14,9 @@ from crawler.commands.context import CliContext, format_options, now, pass_app, 
 def status_command(app: CliContext, strict: bool, form: str) -> int:
     """Health of the crawler and of each source; exit 1 where something needs attention.
 
-    Unhealthy: `run` ended without being stopped, feeds late by more than [health] max_lag, more than failing_share of the sources
-    failing, the disk nearly full, the database damaged. Warnings about single sources are listed, and fail only with --strict.
+    Unhealthy: `run` ended without being stopped, feeds late by more than [health] max_lag, more than failing_share of
+    the sources failing, the disk nearly full, the database damaged. Warnings about single sources are listed, and fail
+    only with --strict.
 
     \b
     Examples:

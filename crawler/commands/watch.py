@@ -48,7 +48,8 @@ def list_watches(app: CliContext, form: str) -> None:
         return
     if not rows:
         app.message(
-            "no watches configured; a [[watch]] table with a name, a query and notify in the configuration makes one (docs/watches.md)"
+            "no watches configured; a [[watch]] table with a name, a query and notify in the configuration makes "
+            "one (docs/watches.md)"
         )
         return
     _print_watches(rows)

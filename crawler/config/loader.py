@@ -151,7 +151,8 @@ class _Builder:
         for source in self.sources:
             if source.id in seen:
                 raise ConfigError(
-                    f"{file or 'the shipped sources'}: two sources have the id {source.id!r}; give one of them another `id`"
+                    f"{file or 'the shipped sources'}: two sources have the id {source.id!r}; "
+                    "give one of them another `id`"
                 )
             seen[source.id] = source
         names = [watch.name for watch in self.watches]

@@ -80,7 +80,8 @@ class Schedule:
     default: float = _setting(
         3600.0,
         value_types.seconds,
-        "Seconds between two polls of a feed with one entry an hour, or of a new feed; busier feeds are polled sooner, slower ones later.",
+        "Seconds between two polls of a feed with one entry an hour, or of a new feed; "
+        "busier feeds are polled sooner, slower ones later.",
     )
     min: float = _setting(600.0, value_types.seconds, "Never more often than this.")
     max: float = _setting(21600.0, value_types.seconds, "Never less often than this, unless the server says so.")

@@ -147,7 +147,8 @@ def notify_targets(value: Any) -> tuple[str, ...]:
     for n, receiver in enumerate(found, 1):
         if not re.fullmatch(r"exec:\s*\S.*|env:\w+|[A-Za-z][A-Za-z0-9+.-]*://[^\s\x00-\x1f]+", receiver):
             raise ValueError(
-                f'number {n} is no receiver; write "https://…" (without spaces), "exec:COMMAND", an Apprise address ("mailto://…"), or "env:NAME"'
+                f'number {n} is no receiver; write "https://…" (without spaces), "exec:COMMAND", '
+                'an Apprise address ("mailto://…"), or "env:NAME"'
             )
     return found
 

@@ -21,8 +21,13 @@ from pathlib import Path
 from typing import Any
 
 HOUR = 4  # seconds that represent an hour between the two crawls
-_WALL = """<!doctype html><html lang="de"><head><title>Ihre Privatsphäre</title></head><body><main><h1>Wir schätzen Ihre Privatsphäre</h1>
-<p>Wir und unsere 214 Partner speichern Cookies auf Ihrem Gerät. Bitte allen Cookies zustimmen, um mit Werbung weiterlesen zu können.</p><button>Alle akzeptieren</button></main></body></html>"""
+_WALL = (
+    '<!doctype html><html lang="de"><head><title>Ihre Privatsphäre</title></head>'
+    "<body><main><h1>Wir schätzen Ihre Privatsphäre</h1>\n"
+    "<p>Wir und unsere 214 Partner speichern Cookies auf Ihrem Gerät. "
+    "Bitte allen Cookies zustimmen, um mit Werbung weiterlesen zu können.</p>"
+    "<button>Alle akzeptieren</button></main></body></html>"
+)
 
 
 @dataclass(slots=True)
@@ -49,7 +54,10 @@ class Outlet:
             return (
                 200,
                 "text/html; charset=utf-8",
-                f'<!doctype html><title>{escape(self.spec["name"])}</title><link rel="alternate" type="application/rss+xml" href="{self.feed_path}">',
+                (
+                    f"<!doctype html><title>{escape(self.spec['name'])}</title>"
+                    f'<link rel="alternate" type="application/rss+xml" href="{self.feed_path}">'
+                ),
             )
         for article in self.articles:
             if path == f"/{article['slug']}" and not (self.edited and article.get("gone")):
@@ -97,36 +105,52 @@ class Outlet:
         )
         image = f'<meta property="og:image" content="{picture}">' if caption else ""
         return (
-            f'<!doctype html><html lang="{self.spec["language"]}"><head><meta charset="utf-8"><title>{escape(title)} - {escape(self.spec["name"])}</title>'
-            f'<link rel="canonical" href="{self.base}/{article["slug"]}"><meta property="og:site_name" content="{escape(self.spec["name"])}"><meta property="og:type" content="article">{image}'
-            f'<script type="application/ld+json">{json.dumps(about)}</script></head><body><nav><a href="/">Home</a> <a href="/search">Search</a></nav>'
-            f'<article><h1>{escape(title)}</h1><p class="byline">By {escape(" and ".join(article["authors"]))}</p>\n{figure}{text}</article>'
+            f'<!doctype html><html lang="{self.spec["language"]}"><head><meta charset="utf-8">'
+            f"<title>{escape(title)} - {escape(self.spec['name'])}</title>"
+            f'<link rel="canonical" href="{self.base}/{article["slug"]}">'
+            f'<meta property="og:site_name" content="{escape(self.spec["name"])}">'
+            f'<meta property="og:type" content="article">{image}'
+            f'<script type="application/ld+json">{json.dumps(about)}</script></head><body><nav>'
+            '<a href="/">Home</a> <a href="/search">Search</a></nav>'
+            f'<article><h1>{escape(title)}</h1><p class="byline">By '
+            f"{escape(' and '.join(article['authors']))}</p>\n{figure}{text}</article>"
             f"<footer><p>© {escape(self.spec['name'])}. All rights reserved.</p></footer></body></html>"
         )
 
 
 def _rss(outlet: Outlet) -> tuple[str, str]:
     items = "".join(
-        f"<item><title>{escape(outlet.title(a))}</title><link>{outlet.base}/{a['slug']}</link><guid>{outlet.base}/{a['slug']}</guid>"
-        f"<pubDate>{format_datetime(outlet.published(a))}</pubDate><description>{escape(a.get('summary') or outlet.text(a)[0])}</description></item>"
+        f"<item><title>{escape(outlet.title(a))}</title><link>{outlet.base}/{a['slug']}</link>"
+        f"<guid>{outlet.base}/{a['slug']}</guid>"
+        f"<pubDate>{format_datetime(outlet.published(a))}</pubDate>"
+        f"<description>{escape(a.get('summary') or outlet.text(a)[0])}</description></item>"
         for a in outlet.articles
     )
     changed = "<lastBuildDate>2</lastBuildDate>" if outlet.edited else ""
     return (
         "application/rss+xml; charset=utf-8",
-        f'<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>{escape(outlet.spec["name"])}</title><link>{outlet.base}/</link>{changed}{items}</channel></rss>',
+        (
+            '<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel>'
+            f"<title>{escape(outlet.spec['name'])}</title>"
+            f"<link>{outlet.base}/</link>{changed}{items}</channel></rss>"
+        ),
     )
 
 
 def _atom(outlet: Outlet) -> tuple[str, str]:
     entries = "".join(
-        f'<entry><id>{outlet.base}/{a["slug"]}</id><title>{escape(outlet.title(a))}</title><link href="{outlet.base}/{a["slug"]}"/><updated>{outlet.published(a).isoformat()}</updated>'
-        f"<published>{outlet.published(a).isoformat()}</published><summary>{escape(outlet.text(a)[0])}</summary></entry>"
+        f"<entry><id>{outlet.base}/{a['slug']}</id><title>{escape(outlet.title(a))}</title>"
+        f'<link href="{outlet.base}/{a["slug"]}"/><updated>{outlet.published(a).isoformat()}</updated>'
+        f"<published>{outlet.published(a).isoformat()}</published>"
+        f"<summary>{escape(outlet.text(a)[0])}</summary></entry>"
         for a in outlet.articles
     )
     return (
         "application/atom+xml; charset=utf-8",
-        f'<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom"><title>{escape(outlet.spec["name"])}</title><id>{outlet.base}/</id>{entries}</feed>',
+        (
+            '<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom">'
+            f"<title>{escape(outlet.spec['name'])}</title><id>{outlet.base}/</id>{entries}</feed>"
+        ),
     )
 
 

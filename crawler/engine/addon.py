@@ -9,8 +9,8 @@ from scrapy.settings import BaseSettings, Settings
 from crawler.config.loader import load_config
 from crawler.config.models import Config
 
-# Seconds between two requests to a host. Where it is 0, Scrapy starts all queued requests of a host at once, since a slot
-# counts a transfer only when its task runs (scrapy/core/downloader/__init__.py, _process_queue).
+# Seconds between two requests to a host. Where it is 0, Scrapy starts all queued requests of a host at once, since a
+# slot counts a transfer only when its task runs (scrapy/core/downloader/__init__.py, _process_queue).
 MIN_DELAY = 0.001
 CONFIG = "NEWSDESK_CONFIG_VALUE"  # the key of a Config that the caller has already loaded
 

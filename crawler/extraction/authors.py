@@ -18,17 +18,24 @@ from crawler.text.clean import one_line
 
 MOST = 20  # names per article; more is a masthead
 _BY = re.compile(
-    r"^(?:by|von|par|por|di|da|door|av|af|от|van|przez|yazan|haber|text|texte|texto|testo|tekst|foto)(?:\s*+:)?\s++(?=\S)|^(?:written|reported|posted|published)\s++by(?:\s*+:)?\s++|"
-    r"^(?:автор|текст|autor|author|autore|auteur|autorin|verfasser|escrito por|publicado por|written by)\s*:\s*|^作者\s*[:：]\s*|^文\s*[:：/]\s*",
+    r"^(?:by|von|par|por|di|da|door|av|af|от|van|przez|yazan|haber|text|texte|texto|testo|tekst|foto)(?:\s*+:)?"
+    r"\s++(?=\S)|^(?:written|reported|posted|published)\s++by(?:\s*+:)?\s++|"
+    r"^(?:автор|текст|autor|author|autore|auteur|autorin|verfasser|escrito por|publicado por|written by)\s*:\s*|"
+    r"^作者\s*[:：]\s*|^文\s*[:：/]\s*",
     re.IGNORECASE,
 )
 _AND = re.compile(
-    r"\s{0,9}(?:;|\||\n|\s[&+]\s|\s(?:and|und|et|y|e|i|og|och|en|ja|ve|и|та|és|a)\s(?=\w+\s\w|\w+$)|,(?!\s*(?:Jr|Sr|PhD|M\.?D|II|III)\b)|、)\s{0,9}"
+    r"\s{0,9}(?:;|\||\n|\s[&+]\s|\s(?:and|und|et|y|e|i|og|och|en|ja|ve|и|та|és|a)\s(?=\w+\s\w|\w+$)|"
+    r",(?!\s*(?:Jr|Sr|PhD|M\.?D|II|III)\b)|、)\s{0,9}"
 )
 _NOT_NAMES = re.compile(
-    r"https?:|^@|www\.|^(?:admin|editor|editorial|staff|redaktion|redazione|redacción|redacção|redactie|redakce|redakcja|newsroom|unserer redaktion|news|nachrichten|unknown|none|null|anonymous|author|general|no author|guest|"
-    r"twitter|facebook|instagram|linkedin|email|e-mail|mail|follow|weiter|mehr|more|updated|published|share|website|view|reporter|correspondent|journalist|contributor|photographer|autor|autorin|autor/in|edit)$|"
-    r"\S@\S|^\(|(?:image|photo|foto|getty)\s*:|^(?:zeige alle|view all|see all|all posts|weitere artikel|more from|alle artikel|read more|posts by)|\bcookies?\b|^posted\b|^updated\b|\d{1,2}[:.]\d{2}|\d{4}",
+    r"https?:|^@|www\.|^(?:admin|editor|editorial|staff|redaktion|redazione|redacción|redacção|redactie|redakce|"
+    "redakcja|newsroom|unserer redaktion|news|nachrichten|unknown|none|null|anonymous|author|general|"
+    "no author|guest|"
+    "twitter|facebook|instagram|linkedin|email|e-mail|mail|follow|weiter|mehr|more|updated|published|share|"
+    "website|view|reporter|correspondent|journalist|contributor|photographer|autor|autorin|autor/in|edit)$|"
+    r"\S@\S|^\(|(?:image|photo|foto|getty)\s*:|^(?:zeige alle|view all|see all|all posts|weitere artikel|more from|"
+    r"alle artikel|read more|posts by)|\bcookies?\b|^posted\b|^updated\b|\d{1,2}[:.]\d{2}|\d{4}",
     re.IGNORECASE,
 )
 _TITLE = re.compile(
@@ -50,15 +57,18 @@ _METAS = (
     "og:article:author",
 )
 _JOB = re.compile(
-    r"\b(?:reporter|writer|editor|correspondent|journalist|columnist|producer|redakteur(?:in)?|korrespondent(?:in)?|reporter(?:in)?|ressort|team lead|contributor|staff|desk)$",
+    r"\b(?:reporter|writer|editor|correspondent|journalist|columnist|producer|redakteur(?:in)?|"
+    "korrespondent(?:in)?|reporter(?:in)?|ressort|team lead|contributor|staff|desk)$",
     re.IGNORECASE,
 )
 # "By Anna Smith" on its own line under the headline, whatever its markup.
 _BY_LINE = re.compile(
-    r"(?:By|BY|by|von|par|Von|Par|Por|Di|Door|Av|Af|Автор:?|Text:|Autor(?:in)?:|Autore:|Auteur:)\s+([^\W\d_][\w'’.-]+(?:\s+[^\W\d_][\w'’.-]*){1,4})(?:\s*[,|•·–-].{0,60})?$"
+    "(?:By|BY|by|von|par|Von|Par|Por|Di|Door|Av|Af|Автор:?|Text:|Autor(?:in)?:|Autore:|Auteur:)"
+    r"\s+([^\W\d_][\w'’.-]+(?:\s+[^\W\d_][\w'’.-]*){1,4})(?:\s*[,|•·–-].{0,60})?$"
 )
 _PERSON_PAGE = re.compile(
-    r"/(?:authors?|autor(?:es|en|in)?|auteurs?|autore|autori|writers?|people|staff|newsteam|journalists?|reporters?|columnists?|contributors?|redakteure?)/[^/]",
+    "/(?:authors?|autor(?:es|en|in)?|auteurs?|autore|autori|writers?|people|staff|newsteam|journalists?|"
+    "reporters?|columnists?|contributors?|redakteure?)/[^/]",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[^\W\d_a-zà-ÿ][\w'’.-]+(?: [^\W\d_][\w'’.-]*){1,4}")

@@ -63,7 +63,8 @@ def _words(*alternatives: str) -> re.Pattern[str]:
 
 # Never part of the article, whatever the element contains.
 _NAMES = _words(
-    r"newsletters?|newsletter-?\w+|recirc\w*|outbrain\w*|taboola\w*|advert\w*|ad(?:s|box|slot|unit|wrapper|container)?|sponsor(?:ed|s)?|affiliate\w*",
+    r"newsletters?|newsletter-?\w+|recirc\w*|outbrain\w*|taboola\w*|advert\w*|"
+    r"ad(?:s|box|slot|unit|wrapper|container)?|sponsor(?:ed|s)?|affiliate\w*",
     r"shar(?:e|ing)(?:s|r|rs|bar|buttons?|links?|tools?)?|sharedaddy|addthis\w*",
     r"social(?:-?(?:bar|share|links?|icons?|buttons?|media|follow|nav|placeholder|sharing))?",
     r"comments|commentlist|comment-?(?:list|section|form|area|box|count|thread|wrapper)|disqus\w*",
@@ -77,20 +78,27 @@ _NAMES = _words(
 # Boilerplate if the element contains links; otherwise a standfirst, a pull quote or a box ("teaser" is German for
 # standfirst).
 _NAMES_OF_LINKS = _words(
-    r"related\w*|recommend\w*|read-?more\w*|more-?(?:stories|news|articles|links|on|from)|see-?also|also-?read|you-?may\w*|promos?|promotions?",
-    r"sidebars?|widgets?|topics|trending|popular|most-?(?:read|viewed|popular|shared|recent|commented)|latest(?:-?\w+)?",
+    r"related\w*|recommend\w*|read-?more\w*|more-?(?:stories|news|articles|links|on|from)|see-?also|also-?read|"
+    r"you-?may\w*|promos?|promotions?",
+    "sidebars?|widgets?|topics|trending|popular|most-?(?:read|viewed|popular|shared|recent|commented)|"
+    r"latest(?:-?\w+)?",
     r"teasers?|carousel|toc|table-?of-?contents|quiz",
 )
 # Class names for a block's tags or display state; they do not say what the block is.
 _STATE = re.compile(
-    r"^(?:tag|category|has|is|js|format|status|type|post|label|u|no|with|without|and)[-:_]|[-_](?:hidden|open|closed|enabled|disabled|active|embed)$",
+    "^(?:tag|category|has|is|js|format|status|type|post|label|u|no|with|without|and)[-:_]|"
+    "[-_](?:hidden|open|closed|enabled|disabled|active|embed)$",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LEAD = re.compile(
-    r"\W*(?:read (?:more|also|next)|also read|related|see (?:also|more)|more(?: on| from)?:|don['’]t miss|watch(?: now| also| more)?:|in (?:pictures|pics|photos):|click here|sign up|subscribe|"
-    r"lire aussi|à lire|voir aussi|lesen sie|lies auch|mehr (?:zum|dazu|lesen)|mehr:|siehe auch|leia (?:também|mais)|veja (?:também|mais)|lee también|lea también|leer más|te puede interesar|leggi anche|approfondisci|"
-    r"lees (?:ook|meer)|læs (?:også|mere)|les også|läs (?:också|mer|även)|czytaj (?:też|także|również)|zobacz (?:też|także)|čtěte|přečtěte|читайте (?:также|ещё|еще)|см\. также|ayrıca oku|関連記事|相关阅读|延伸閱讀)",
+    r"\W*(?:read (?:more|also|next)|also read|related|see (?:also|more)|more(?: on| from)?:|don['’]t miss|"
+    "watch(?: now| also| more)?:|in (?:pictures|pics|photos):|click here|sign up|subscribe|"
+    "lire aussi|à lire|voir aussi|lesen sie|lies auch|mehr (?:zum|dazu|lesen)|mehr:|siehe auch|"
+    "leia (?:também|mais)|veja (?:também|mais)|lee también|lea también|leer más|te puede interesar|leggi anche|"
+    "approfondisci|"
+    "lees (?:ook|meer)|læs (?:også|mere)|les også|läs (?:också|mer|även)|czytaj (?:też|także|również)|"
+    r"zobacz (?:też|także)|čtěte|přečtěte|читайте (?:также|ещё|еще)|см\. также|ayrıca oku|関連記事|相关阅读|延伸閱讀)",
     re.IGNORECASE,
 )
 

@@ -20,11 +20,15 @@ _LONGEST = (
 _OUTSIDE = {"aside", "footer", "nav"}
 _ROLES = {
     "byline": re.compile(
-        r"by-?line|^(?:autoren|authors?|autor(?:en|es)?|auteurs?|autore|verfasser|writers?)(?:[-_](?:wrapper|list|names?|info|block))?$|(?:article|post|entry|story)(?:[-_]+(?:meta|header|info))?[-_]+(?:author|autor|auteur|autore|writer)s?",
+        "by-?line|^(?:autoren|authors?|autor(?:en|es)?|auteurs?|autore|verfasser|writers?)"
+        "(?:[-_](?:wrapper|list|names?|info|block))?$|(?:article|post|entry|story)(?:[-_]+(?:meta|header|info))?"
+        "[-_]+(?:author|autor|auteur|autore|writer)s?",
         re.IGNORECASE,
     ),
     "author": re.compile(
-        r"(?:^|[-_])(?<!comment-)(?<!comment_)(?:author|autor|auteur|autore|writer|reporter|contributor|journalist)s?$|(?:author|autor|auteur|autore|byline|writer|reporter|contributor)s?[-_]+(?:name|link|title|text|item|list-?item)|(?:^|[-_])authorname|url fn|^fn$|no-link author|^author:",
+        "(?:^|[-_])(?<!comment-)(?<!comment_)(?:author|autor|auteur|autore|writer|reporter|contributor|journalist)"
+        "s?$|(?:author|autor|auteur|autore|byline|writer|reporter|contributor)s?[-_]+(?:name|link|title|text|item|"
+        "list-?item)|(?:^|[-_])authorname|url fn|^fn$|no-link author|^author:",
         re.IGNORECASE,
     ),
     "intro": re.compile(
@@ -37,7 +41,8 @@ _ROLES = {
 }
 # Every class name that matches one of the patterns above contains one of these.
 _MAY_SAY = re.compile(
-    "by|aut|verfasser|writer|reporter|contrib|journal|fn|intro|standfirst|lead|summary|sub|dek|tag|caption|credit|copyright|bildrechte|fotograf",
+    "by|aut|verfasser|writer|reporter|contrib|journal|fn|intro|standfirst|lead|summary|sub|dek|tag|caption|credit|"
+    "copyright|bildrechte|fotograf",
     re.IGNORECASE,
 )
 

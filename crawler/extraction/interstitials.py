@@ -22,53 +22,110 @@ def _groups(*groups: str) -> tuple[re.Pattern[str], ...]:
 
 _CONSENT = _groups(
     r"\bcookies?\b|\bkolačić|\bcookie-|куки|クッキー|ملفات تعريف|çerez|ciasteczk",
-    r"\bconsent|einwillig|\bzustimm|consentement|consentimiento|consenso|соглас|разреш|同意|موافق|onay|允许|toestemming|akkoord|samtyck|samtykk|zgod|consentiment|suostum",
-    r"\w{0,20}partners?\b|\bpartner(?:n|s|i|ów|y|e)?\b|parceiros|derden\b|partenaires|\bsocios\b|партн[её]р|合作伙伴|第三方|vendors?\b|anbieter|terceros|\btiers\b|шериф|third part",
-    r"privacy|privats|datenschutz|vie privée|privacidad|riservatezza|конфиденциальн|隐私|プライバシー|gizlilik|خصوصية|données personnelles|datos personales|dati personali|personenbezogen|персональн|ваши(?:м|х)? данны|个人(?:数据|信息)|personal data|your data|integritet|privacidade|dados pessoais|persoonsgegevens|danych osobowych|prywatno",
-    r"\baccept|akzeptier|aceptar|aceptando|accetta|приня(?:ть|в)|\bagree\b|接受|すべて許可|قبول|kabul|alles? klar|einverstanden|tout autoriser|\ballow all|подтверд|aceit(?:ar|o|e)|accepteer|akceptuj|przejdź do serwisu|godkänn|godta|hyväksy|klik(?:k?en|ając|k) ",
-    r"\brejec|\bablehn|weiger|instellen|doeleinden|odmów|ustawienia|cele przetwarzania|recusar|rejeitar|preferênci|\brefus|rechaz|rifiut|отклон|отказ|拒绝|拒否|رفض|reddet|manage (?:options|choices|settings)|einstellungen|paramétr|personnaliser|configurar|preferencias|gestisci|настро|偏好|设置|purposes|zwecke|finalit|finalidad|цел[ии] обработки|your choices|選択",
-    r"\w{0,20}advert|reklam|anúncio|publicidade|personalis|personaliz|werbung|anzeigen\b|publicit|publicidad|pubblicit|реклам|广告|広告|reklam|إعلان|tracking|trac(?:ke|eu)r|rastreo|отслеж|store (?:and|or)(?:/or)? (?:read|access)|store and access|speicher\w* .{0,30}gerät|stocker .{0,60}(?:appareil|terminal)|almacen\w+ .{0,60}dispositivo|您的设备|legitimate interest|berechtigt\w* interesse|intérêt légitime|interés legítimo|законн\w+ интерес|uzasadnion\w+ interes|legítimo interesse|gerechtvaardigd",
+    r"\bconsent|einwillig|\bzustimm|consentement|consentimiento|consenso|соглас|разреш|同意|موافق|onay|允许|"
+    "toestemming|akkoord|samtyck|samtykk|zgod|consentiment|suostum",
+    r"\w{0,20}partners?\b|\bpartner(?:n|s|i|ów|y|e)?\b|parceiros|derden\b|partenaires|\bsocios\b|партн[её]р|合作伙伴|"
+    r"第三方|vendors?\b|anbieter|terceros|\btiers\b|шериф|third part",
+    "privacy|privats|datenschutz|vie privée|privacidad|riservatezza|конфиденциальн|隐私|プライバシー|gizlilik|خصوصية|"
+    "données personnelles|datos personales|dati personali|personenbezogen|персональн|ваши(?:м|х)? данны|"
+    "个人(?:数据|信息)|personal data|your data|integritet|privacidade|dados pessoais|persoonsgegevens|"
+    "danych osobowych|prywatno",
+    r"\baccept|akzeptier|aceptar|aceptando|accetta|приня(?:ть|в)|\bagree\b|接受|すべて許可|قبول|kabul|alles? klar|"
+    r"einverstanden|tout autoriser|\ballow all|подтверд|aceit(?:ar|o|e)|accepteer|akceptuj|przejdź do serwisu|"
+    "godkänn|godta|hyväksy|klik(?:k?en|ając|k) ",
+    r"\brejec|\bablehn|weiger|instellen|doeleinden|odmów|ustawienia|cele przetwarzania|recusar|rejeitar|preferênci|"
+    r"\brefus|rechaz|rifiut|отклон|отказ|拒绝|拒否|رفض|reddet|manage (?:options|choices|settings)|einstellungen|"
+    "paramétr|personnaliser|configurar|preferencias|gestisci|настро|偏好|设置|purposes|zwecke|finalit|finalidad|"
+    "цел[ии] обработки|your choices|選択",
+    r"\w{0,20}advert|reklam|anúncio|publicidade|personalis|personaliz|werbung|anzeigen\b|publicit|publicidad|"
+    "pubblicit|реклам|广告|広告|reklam|إعلان|tracking|trac(?:ke|eu)r|rastreo|отслеж|"
+    r"store (?:and|or)(?:/or)? (?:read|access)|store and access|speicher\w* .{0,30}gerät|"
+    r"stocker .{0,60}(?:appareil|terminal)|almacen\w+ .{0,60}dispositivo|您的设备|legitimate interest|"
+    r"berechtigt\w* interesse|intérêt légitime|interés legítimo|законн\w+ интерес|uzasadnion\w+ interes|"
+    "legítimo interesse|gerechtvaardigd",
 )
 _LOGIN = _groups(
-    r"\blog ?in\b|\bsign ?in\b|signed in|anmelden|einloggen|se connecter|connectez|identifi[ec]|inici(?:ar|a|e) sesión|acceder\b|войти|войдите|вход\b|авториз|登录|登入|電郵|密碼|ログイン|accedi\b|giriş|تسجيل الدخول|inloggen|logga in|zaloguj",
-    r"\bregist(?:er|rier|r[ao]|rat)|regístr|inscri|créer un compte|crear? (?:una )?cuenta|create (?:a |an |your )(?:free )?account|зарегистр|регистрац|注册|新規登録|会員登録|registrati|kayıt|üye ol|تسجيل|konto|\baccount\b|\bcompte\b|\bcuenta\b|аккаунт|账号|アカウント|hesab|حساب",
-    r"password|passwort|mot de passe|contraseña|пароль|密码|パスワード|parola|şifre|كلمة (?:المرور|السر)|e-?mail|adresse électronique|correo electrónico|электронн\w+ почт|邮箱|手机号|メール|e-posta|البريد",
-    r"\bmembers?\b|mitglied|membres?\b|miembros|участник|会员|会員|會員|registered (?:readers|users)|registrierte|usuarios registrados|зарегистрированн|iscritti|utenti registrati|\bnutzer|для (?:зарегистр|участ)",
-    r"keep reading|continue reading|to (?:read|view|continue)|weiterlesen|pour (?:lire|continuer|poursuivre|accéder)|seguir (?:leyendo|disfrutando)|para (?:leer|continuar|seguir)|читать (?:далее|полностью)|чтобы (?:читать|продолжить)|继续阅读|全文|続きを|per (?:leggere|continuare)|devam|لمتابعة|kostenlos|gratuit|gratis\b|бесплатн|免费|無料|for free|free account|forgot|vergessen|oublié|olvidad|忘记|забыли",
-    r"(?:with|mit|avec|con|через|via) (?:google|apple|facebook|microsoft|вконтакте)|single sign-on|\bsso\b|微信|\bqq\b|institution",
+    r"\blog ?in\b|\bsign ?in\b|signed in|anmelden|einloggen|se connecter|connectez|identifi[ec]|"
+    r"inici(?:ar|a|e) sesión|acceder\b|войти|войдите|вход\b|авториз|登录|登入|電郵|密碼|ログイン|accedi\b|giriş|تسجيل الدخول|"
+    "inloggen|logga in|zaloguj",
+    r"\bregist(?:er|rier|r[ao]|rat)|regístr|inscri|créer un compte|crear? (?:una )?cuenta|"
+    "create (?:a |an |your )(?:free )?account|зарегистр|регистрац|注册|新規登録|会員登録|registrati|kayıt|üye ol|تسجيل|"
+    r"konto|\baccount\b|\bcompte\b|\bcuenta\b|аккаунт|账号|アカウント|hesab|حساب",
+    "password|passwort|mot de passe|contraseña|пароль|密码|パスワード|parola|şifre|كلمة (?:المرور|السر)|e-?mail|"
+    r"adresse électronique|correo electrónico|электронн\w+ почт|邮箱|手机号|メール|e-posta|البريد",
+    r"\bmembers?\b|mitglied|membres?\b|miembros|участник|会员|会員|會員|registered (?:readers|users)|registrierte|"
+    r"usuarios registrados|зарегистрированн|iscritti|utenti registrati|\bnutzer|для (?:зарегистр|участ)",
+    "keep reading|continue reading|to (?:read|view|continue)|weiterlesen|"
+    "pour (?:lire|continuer|poursuivre|accéder)|seguir (?:leyendo|disfrutando)|para (?:leer|continuar|seguir)|"
+    "читать (?:далее|полностью)|чтобы (?:читать|продолжить)|继续阅读|全文|続きを|per (?:leggere|continuare)|devam|لمتابعة|"
+    r"kostenlos|gratuit|gratis\b|бесплатн|免费|無料|for free|free account|forgot|vergessen|oublié|olvidad|忘记|забыли",
+    r"(?:with|mit|avec|con|через|via) (?:google|apple|facebook|microsoft|вконтакте)|single sign-on|\bsso\b|微信|"
+    r"\bqq\b|institution",
 )
 _PAYWALL = _groups(
-    r"subscri|\bassin(?:e|ar|ante|atura)|prenumer|abonn|\babo\b|suscri|suscrí|подпис|订阅|購読|abbonat|abbonament|abone|اشترا?ك|premium|\+-artikel|plus-artikel",
-    r"unlock|continue lendo|textos gratuitos|artigos gratuitos|verder lezen|czytaj dalej|freischalt|entsperr|débloqu|desbloque|разблок|解锁|sblocca|keep reading|continue reading|weiterlesen|lire la suite|il vous reste|seguir leyendo|sigue leyendo|читать (?:далее|дальше|полностью|весь)|阅读全文|剩余|继续阅读|full (?:access|story|article)|vollen zugang|ganzen artikel|reste de l.article|этот материал|continua a leggere|devamını oku|limit\b|metered|free articles|articles gratuits|artículos gratis",
+    r"subscri|\bassin(?:e|ar|ante|atura)|prenumer|abonn|\babo\b|suscri|suscrí|подпис|订阅|購読|abbonat|abbonament|"
+    r"abone|اشترا?ك|premium|\+-artikel|plus-artikel",
+    "unlock|continue lendo|textos gratuitos|artigos gratuitos|verder lezen|czytaj dalej|freischalt|entsperr|"
+    "débloqu|desbloque|разблок|解锁|sblocca|keep reading|continue reading|weiterlesen|lire la suite|il vous reste|"
+    "seguir leyendo|sigue leyendo|читать (?:далее|дальше|полностью|весь)|阅读全文|剩余|继续阅读|"
+    "full (?:access|story|article)|vollen zugang|ganzen artikel|reste de l.article|этот материал|"
+    r"continua a leggere|devamını oku|limit\b|metered|free articles|articles gratuits|artículos gratis",
     r"(?:€|£|\$|₽|¥|￥|元|r\$|zł|kr\b|euros?|eur|руб|tl\b|₺)\s?\d|\d[\d.,]*\s?(?:€|£|\$|₽|元|円|euros?|eur|руб|tl\b|₺)",
-    r"\bmonth|\bweeks?\b|\bmês\b|\bmeses\b|maand|miesi[ąę]c|monat|\bmois\b|semaine|\bmes(?:es)?\b|месяц|недел|每月|个月|月額|\bmese\b|\bay\b|شهر|\byear\b|\bjahr|\ban\b|año|год\b|年",
-    r"cancel any|cancele quando|já é assinante|opzegbaar|jederzeit|kündbar|sans engagement|résili|cancela|отмен|随时取消|解約|disdici|offer\b|angebot|\boffre|oferta|предложен|优惠|trial|probe|essai|prueba|пробн|试用|choose your plan|already a subscriber|bereits (?:abonnent|kunde)|déjà abonné|ya (?:eres|soy) suscriptor|уже подписаны|已订阅|already a member",
+    r"\bmonth|\bweeks?\b|\bmês\b|\bmeses\b|maand|miesi[ąę]c|monat|\bmois\b|semaine|\bmes(?:es)?\b|месяц|недел|每月|"
+    r"个月|月額|\bmese\b|\bay\b|شهر|\byear\b|\bjahr|\ban\b|año|год\b|年",
+    "cancel any|cancele quando|já é assinante|opzegbaar|jederzeit|kündbar|sans engagement|résili|cancela|отмен|"
+    r"随时取消|解約|disdici|offer\b|angebot|\boffre|oferta|предложен|优惠|trial|probe|essai|prueba|пробн|试用|"
+    "choose your plan|already a subscriber|bereits (?:abonnent|kunde)|déjà abonné|ya (?:eres|soy) suscriptor|"
+    "уже подписаны|已订阅|already a member",
 )
 _CHALLENGE = _groups(
     r"\brobots?\b|\bbots?\b|roboter|робот|机器人|ロボット|روبوت|automat(?:ed|isiert|ique|izad|ическ|ik)|自动",
     r"\bhuman|mensch|humain|humano|\bumano|человек|真人|人机|人間|insan\b|بشر",
-    r"verif|überprüf|vérif|comproba|провер|验证|検証|確認|doğrula|تحقق|captcha|check(?:ing)? (?:your|if|the)|security (?:check|service)|sicherheits|sécurité|seguridad|безопасност|安全|güvenlik|أمن|un momento|just a moment|einen moment|un instant|секунд|稍候|お待ち",
-    r"unusual|过于频繁|频繁访问|ungewöhnlich|inhabituel|inusual|подозрительн|необычн|异常|通常と異なる|olağandışı|غير (?:معتاد|عادي)|traffic|anfragen|requêtes|solicitudes|запрос|请求|too many|suspicious",
-    r"access denied|\bblocked\b|gesperrt|blockiert|accès (?:refusé|bloqué)|acceso denegado|заблокир|访问被拒绝|拒绝访问|被拦截|erişim (?:engel|redd)|denied|rejected|refused|permission|firewall",
-    r"ray id|reference (?:#|id|number)|incident (?:id|number)|support id|request id|event id|vorgangsnummer|référence\s*:|ip[ -]?(?:address|adresse)|adresse ip|ip-адрес|your ip|browser|navigateur|navegador|браузер|浏览器|ブラウザ|tarayıcı|متصفح|javascript|\bjs\b|cookies|请求编号|客户端|滑块|ad.?block|bloqueur|werbeblocker|bloqueador",
+    "verif|überprüf|vérif|comproba|провер|验证|検証|確認|doğrula|تحقق|captcha|check(?:ing)? (?:your|if|the)|"
+    "security (?:check|service)|sicherheits|sécurité|seguridad|безопасност|安全|güvenlik|أمن|un momento|"
+    "just a moment|einen moment|un instant|секунд|稍候|お待ち",
+    "unusual|过于频繁|频繁访问|ungewöhnlich|inhabituel|inusual|подозрительн|необычн|异常|通常と異なる|olağandışı|"
+    "غير (?:معتاد|عادي)|traffic|anfragen|requêtes|solicitudes|запрос|请求|too many|suspicious",
+    r"access denied|\bblocked\b|gesperrt|blockiert|accès (?:refusé|bloqué)|acceso denegado|заблокир|访问被拒绝|拒绝访问|被拦截|"
+    "erişim (?:engel|redd)|denied|rejected|refused|permission|firewall",
+    "ray id|reference (?:#|id|number)|incident (?:id|number)|support id|request id|event id|vorgangsnummer|"
+    r"référence\s*:|ip[ -]?(?:address|adresse)|adresse ip|ip-адрес|your ip|browser|navigateur|navegador|браузер|"
+    r"浏览器|ブラウザ|tarayıcı|متصفح|javascript|\bjs\b|cookies|请求编号|客户端|滑块|ad.?block|bloqueur|werbeblocker|bloqueador",
 )
 _MISSING = _groups(
-    r"\b404\b|not found|nicht gefunden|introuvable|no encontrad|non trovat|не найден|не существу|找不到|不存在|未找到|見つかりません|찾을 수 없|niet gevonden|nie znalezion|bulunamadı|غير موجود|can(?:no|')?t (?:be found|find)|couldn.t find|could not find|can.t seem to find|page perdue|\bdead link|lien mort|enlace roto|битая ссылк|doesn.t exist|does not exist|existiert nicht|n.existe (?:pas|plus)|no existe",
-    r"removed|deleted|moved\b|expired|no longer (?:available|exists?|here)|gelöscht|entfernt|verschoben|abgelaufen|veraltet|nicht mehr (?:zur verfügung|verfügbar|vorhanden|online)|supprim|déplac|périm|expiré|plus (?:disponible|en ligne)|eliminad|movid|caducad|ya no (?:está|existe)|удал[её]н|перемещ|устарел|больше не (?:доступ|существ)|删除|移除|下线|移动|过期|削除|移動|rimoss|spostat|kaldırıl|taşın|silin|حذف|نقل",
-    r"\boops|whoops|\boh no\b|\bsorry\b|\bleider\b|désolé|\bhoppla|\bups\b|\boups|lo sentimos|vaya\b|¡?ups|mi dispiace|ci dispiace|к сожалению|извините|упс|ой!|抱歉|对不起|很遗憾|申し訳|üzgünüz|عذر[اً]",
-    r"home ?page|startseite|page d.accueil|l.accueil|portada|página (?:principal|de inicio)|inicio\b|на главную|главн\w+ страниц|首页|返回|トップページ|ana ?sayfa|الرئيسية|search|suche\b|recherch|busca|поиск|搜索|検索|ara\b|url|address|adresse|dirección|адрес|网址|链接|\blink\b|\blien\b|enlace|ссылк",
+    r"\b404\b|not found|nicht gefunden|introuvable|no encontrad|non trovat|не найден|не существу|找不到|不存在|未找到|"
+    "見つかりません|찾을 수 없|niet gevonden|nie znalezion|bulunamadı|غير موجود|can(?:no|')?t (?:be found|find)|"
+    r"couldn.t find|could not find|can.t seem to find|page perdue|\bdead link|lien mort|enlace roto|битая ссылк|"
+    "doesn.t exist|does not exist|existiert nicht|n.existe (?:pas|plus)|no existe",
+    r"removed|deleted|moved\b|expired|no longer (?:available|exists?|here)|gelöscht|entfernt|verschoben|abgelaufen|"
+    "veraltet|nicht mehr (?:zur verfügung|verfügbar|vorhanden|online)|supprim|déplac|périm|expiré|"
+    "plus (?:disponible|en ligne)|eliminad|movid|caducad|ya no (?:está|existe)|удал[её]н|перемещ|устарел|"
+    "больше не (?:доступ|существ)|删除|移除|下线|移动|过期|削除|移動|rimoss|spostat|kaldırıl|taşın|silin|حذف|نقل",
+    r"\boops|whoops|\boh no\b|\bsorry\b|\bleider\b|désolé|\bhoppla|\bups\b|\boups|lo sentimos|vaya\b|¡?ups|"
+    "mi dispiace|ci dispiace|к сожалению|извините|упс|ой!|抱歉|对不起|很遗憾|申し訳|üzgünüz|عذر[اً]",
+    r"home ?page|startseite|page d.accueil|l.accueil|portada|página (?:principal|de inicio)|inicio\b|на главную|"
+    r"главн\w+ страниц|首页|返回|トップページ|ana ?sayfa|الرئيسية|search|suche\b|recherch|busca|поиск|搜索|検索|ara\b|url|"
+    r"address|adresse|dirección|адрес|网址|链接|\blink\b|\blien\b|enlace|ссылк",
 )
 _SCRIPTS = re.compile(
-    r"(?:enable|turn on|activate|aktivier\w*|activ(?:er|ez|ar|a|e)|включит\w*|attiva\w*|启用|开启|有効|etkinleştir\w*)\W{0,12}(?:\w+\W+){0,3}(?:java ?script|js\b)|java ?script(?:\W+\w+){0,4}\W+(?:required|enabled|disabled|turned off|deaktiviert|aktiviert|ausgeschaltet|désactivé|activé|desactivado|activado|habilitado|deshabilitado|отключ[её]н|включ[её]н|выключен|disabilitato|kapalı)|"
-    r"(?:needs|requires|benötigt|nécessite|requiere|требует\w*|需要)\W+(?:\w+\W+){0,2}java ?script|without java ?script|ohne java ?script|sans java ?script|sin java ?script|без java ?script|javascript\S{0,4} (?:açık|etkin|kapalı)|javascript.{0,12}(?:禁用|关闭|未启用|无效|無効)|تفعيل javascript|javascript.{0,10}(?:معطل|تفعيل)",
+    r"(?:enable|turn on|activate|aktivier\w*|activ(?:er|ez|ar|a|e)|включит\w*|attiva\w*|启用|开启|有効|etkinleştir\w*)"
+    r"\W{0,12}(?:\w+\W+){0,3}(?:java ?script|js\b)|java ?script(?:\W+\w+){0,4}\W+(?:required|enabled|disabled|"
+    "turned off|deaktiviert|aktiviert|ausgeschaltet|désactivé|activé|desactivado|activado|habilitado|"
+    "deshabilitado|отключ[её]н|включ[её]н|выключен|disabilitato|kapalı)|"
+    r"(?:needs|requires|benötigt|nécessite|requiere|требует\w*|需要)\W+(?:\w+\W+){0,2}java ?script|"
+    "without java ?script|ohne java ?script|sans java ?script|sin java ?script|без java ?script|"
+    r"javascript\S{0,4} (?:açık|etkin|kapalı)|javascript.{0,12}(?:禁用|关闭|未启用|无效|無効)|تفعيل javascript|"
+    "javascript.{0,10}(?:معطل|تفعيل)",
     re.IGNORECASE,
 )
 _SHELL = re.compile(
-    r"""<(?:div|main)[^<>]{1,200}\bid=["']?(?:root|app|__next|__nuxt|___gatsby|app-root|react-root|main-app)["'\s>]|<app-root|ng-app|ng-version|data-reactroot|__NEXT_DATA__|window\.__INITIAL_STATE__|data-server-rendered""",
+    r"""<(?:div|main)[^<>]{1,200}\bid=["']?(?:root|app|__next|__nuxt|___gatsby|app-root|react-root|main-app)["'\s>]|"""
+    r"<app-root|ng-app|ng-version|data-reactroot|__NEXT_DATA__|window\.__INITIAL_STATE__|data-server-rendered",
     re.IGNORECASE,
 )
 _LOADING = re.compile(
-    r"load(?:ing)?\b|lädt|geladen|laden\b|chargement|cargando|загру|加载|読み込|caricamento|yükleniyor|جار|please wait|bitte warten",
+    r"load(?:ing)?\b|lädt|geladen|laden\b|chargement|cargando|загру|加载|読み込|caricamento|yükleniyor|جار|"
+    "please wait|bitte warten",
     re.IGNORECASE,
 )
 # Strings of services in front of a site. Article markup does not contain them, but an article may load their script.
@@ -97,7 +154,8 @@ _SERVICE = (
     "the requested url was rejected",
 )
 _CONSENT_HOST = re.compile(
-    r"^https?://(?:consent|guce|cmp|privacy|cookie)[.-]|/(?:cookie-?wall|consent|privacygate|privacy-gate|zustimmung)(?:[/?]|$)|collectConsent",
+    "^https?://(?:consent|guce|cmp|privacy|cookie)[.-]|/(?:cookie-?wall|consent|privacygate|privacy-gate|"
+    "zustimmung)(?:[/?]|$)|collectConsent",
     re.IGNORECASE,
 )
 
@@ -162,9 +220,14 @@ def classify_interstitial(seen: PageEvidence) -> str | None:
 
 _PROSE = 25  # words from which a text is checked for addressing its reader
 _ADDRESS = re.compile(
-    r"\b(?:you|your|yours|please|click|du|dein\w*|deine\w*|bitte|jetzt|vous|votre|vos|veuillez|tu|tus|te|ti|puedes|puede|quieres|eres|tienes|usted|elige|acepta\w*|suscr[ií]be\w*|reg[ií]strate|você|cancele|assine|tuo|tua|tuoi|puoi|accetta|accedi|abbonati|"
-    r"subscribe (?:to|now)|unlock (?:this|the|full)|try (?:it|unlimited)|(?:log|sign) in to|start your|je|jouw|jij|uw|klik|twoj\w*|możesz|masz|klikając|udzielasz|siz\w*|lütfen|dig|din|ditt|deg|din)\b|\b(?:[Ww]e|[Ww]ir) (?:and|use|und|verwenden|nutzen|value)\b|(?-i:\b(?:Sie|Ihr|Ihre|Ihrem|Ihren|Ihnen|Ihres)\b)|"
-    r"\bвы\b|\bвас\b|\bвам\b|\bваш|пожалуйста|войдите|оформите|подтвердите|нажмите|您|你|请|立即|登录后|订阅后|本文为|ください|いただけ|お読み|会員の方|即可閱讀|會員專享|할 수 있|하세요|يرجى|حسابك|بياناتك|موافقتك|أنت|لديك|يمكنك|στε\b",
+    r"\b(?:you|your|yours|please|click|du|dein\w*|deine\w*|bitte|jetzt|vous|votre|vos|veuillez|tu|tus|te|ti|puedes|"
+    r"puede|quieres|eres|tienes|usted|elige|acepta\w*|suscr[ií]be\w*|reg[ií]strate|você|cancele|assine|tuo|tua|"
+    "tuoi|puoi|accetta|accedi|abbonati|"
+    "subscribe (?:to|now)|unlock (?:this|the|full)|try (?:it|unlimited)|(?:log|sign) in to|start your|je|jouw|jij|"
+    r"uw|klik|twoj\w*|możesz|masz|klikając|udzielasz|siz\w*|lütfen|dig|din|ditt|deg|din)\b|\b(?:[Ww]e|"
+    r"[Ww]ir) (?:and|use|und|verwenden|nutzen|value)\b|(?-i:\b(?:Sie|Ihr|Ihre|Ihrem|Ihren|Ihnen|Ihres)\b)|"
+    r"\bвы\b|\bвас\b|\bвам\b|\bваш|пожалуйста|войдите|оформите|подтвердите|нажмите|您|你|请|立即|登录后|订阅后|本文为|ください|いただけ|"
+    r"お読み|会員の方|即可閱讀|會員專享|할 수 있|하세요|يرجى|حسابك|بياناتك|موافقتك|أنت|لديك|يمكنك|στε\b",
     re.IGNORECASE,
 )
 # Two groups are enough if their matches are this share of the text.
@@ -215,7 +278,8 @@ def _missing(seen: PageEvidence, judged: str) -> bool:
 
 # What is missing; not enough evidence by itself.
 _PAGE = re.compile(
-    r"\b(?:page|article|story|content|seite|artikel|beitrag|página|artículo|noticia|contenido|nota|pagina|articolo|contenu|страниц\w*|материал\w*|статья|sayfa)\b|页面|文章|内容|ページ|記事|페이지|الصفحة|\b(?:error|erreur|fehler|ошибка)\b",
+    r"\b(?:page|article|story|content|seite|artikel|beitrag|página|artículo|noticia|contenido|nota|pagina|articolo|"
+    r"contenu|страниц\w*|материал\w*|статья|sayfa)\b|页面|文章|内容|ページ|記事|페이지|الصفحة|\b(?:error|erreur|fehler|ошибка)\b",
     re.IGNORECASE,
 )
 

@@ -20,15 +20,22 @@ _HEADLINES = 8  # linked headlines that make a list
 _HEADLINE = 4  # words from which a link is a headline
 _LINKED = 6  # linked headlines outside of menus that make a list
 _LISTING = re.compile(
-    r"/(?:tags?|topics?|themen?|temas?|thèmes?|autor(?:en|es)?|authors?|auteurs?|profile|category|categor[iy]a|kategorie|rubri[ckq]\w*|section|secci[oó]n|dossiers?|label|archiv[eo]?s?|search|suche|recherche|buscar)/|[?&](?:q|s|query|suche|search)=|/index\.html?$",
+    "/(?:tags?|topics?|themen?|temas?|thèmes?|autor(?:en|es)?|authors?|auteurs?|profile|category|categor[iy]a|"
+    r"kategorie|rubri[ckq]\w*|section|secci[oó]n|dossiers?|label|archiv[eo]?s?|search|suche|recherche|buscar)/|"
+    r"[?&](?:q|s|query|suche|search)=|/index\.html?$",
     re.IGNORECASE,
 )
 _RUNS = 35  # words from which a paragraph is not a teaser line
 
 _PAYWALL = re.compile(
-    r"subscribe (?:now |today )?to (?:continue|read|unlock|keep reading)|this (?:article|content|story) is (?:only |exclusively )?(?:for|available to) (?:our )?(?:subscribers|members)|already a subscriber|"
-    r"(?:nur|exklusiv) für (?:abonnenten|mitglieder)|weiterlesen mit|jetzt (?:abonnieren|weiterlesen)|réservé aux abonnés|il vous reste \d+ ?%|contenido (?:exclusivo )?para suscriptores|riservato agli abbonati|доступ(?:но|ен) (?:только )?(?:по подписке|подписчикам)|"
-    r"to continue reading|有料(?:記事|会員)|会員限定|残り[\d,]+文字|付费(?:内容|阅读)|订阅后|unlock (?:this|the full) (?:article|story)|you(?:'|’)ve reached your (?:free )?(?:article )?limit",
+    "subscribe (?:now |today )?to (?:continue|read|unlock|keep reading)|"
+    "this (?:article|content|story) is (?:only |exclusively )?(?:for|available to) (?:our )?(?:subscribers|"
+    "members)|already a subscriber|"
+    "(?:nur|exklusiv) für (?:abonnenten|mitglieder)|weiterlesen mit|jetzt (?:abonnieren|weiterlesen)|"
+    r"réservé aux abonnés|il vous reste \d+ ?%|contenido (?:exclusivo )?para suscriptores|riservato agli abbonati|"
+    "доступ(?:но|ен) (?:только )?(?:по подписке|подписчикам)|"
+    r"to continue reading|有料(?:記事|会員)|会員限定|残り[\d,]+文字|付费(?:内容|阅读)|订阅后|unlock (?:this|the full) (?:article|story)|"
+    "you(?:'|’)ve reached your (?:free )?(?:article )?limit",
     re.IGNORECASE,
 )
 
@@ -145,7 +152,9 @@ def strip_offers(said: StructuredData, text: str) -> tuple[str, str]:
 
 
 _OPINION = re.compile(
-    r"^(?:opinion|opinions|comment|commentary|comment is free|editorial|editorials|op-ed|meinung|kommentar|kommentare|tribune|débats|opinión|tribuna|editoriale|opinioni|мнения|мнение|观点|评论|社説|오피니언|사설|columnists?|columns?|leitartikel|gastbeitrag|ledare|leder|opinie)$",
+    "^(?:opinion|opinions|comment|commentary|comment is free|editorial|editorials|op-ed|meinung|kommentar|"
+    "kommentare|tribune|débats|opinión|tribuna|editoriale|opinioni|мнения|мнение|观点|评论|社説|오피니언|사설|columnists?|"
+    "columns?|leitartikel|gastbeitrag|ledare|leder|opinie)$",
     re.IGNORECASE,
 )
 

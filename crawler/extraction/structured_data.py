@@ -13,7 +13,8 @@ from crawler.text.clean import unescaped
 
 MAX_JSON = 1_000_000  # characters of one block; 5 MB of JSON-LD cost 700 MB (measured)
 _ARTICLE = re.compile(
-    r"(?:article|blogposting|newsarticle|liveblogposting|reportage|backgroundnews|opinionnews|analysisnews|reviewnews|report|imagegallery|mediagallery)$",
+    "(?:article|blogposting|newsarticle|liveblogposting|reportage|backgroundnews|opinionnews|analysisnews|"
+    "reviewnews|report|imagegallery|mediagallery)$",
     re.IGNORECASE,
 )
 _MEDIA = re.compile(r"(?:videoobject|podcastepisode|audioobject|recipe|review|webpage)$", re.IGNORECASE)

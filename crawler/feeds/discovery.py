@@ -36,7 +36,8 @@ _TYPES = {
     "application/xml": "rss",
 }
 _LOOKS_LIKE_FEED = re.compile(
-    r"(?:/(?:rss|feed|atom|rdf)s?(?:[/.?_-]|$)|\.(?:rss|atom|rdf)$|/(?:index|feed|rss|atom)\.(?:xml|json)$|feedburner\.com/)",
+    r"(?:/(?:rss|feed|atom|rdf)s?(?:[/.?_-]|$)|\.(?:rss|atom|rdf)$|/(?:index|feed|rss|atom)\.(?:xml|json)$|"
+    r"feedburner\.com/)",
     re.IGNORECASE,
 )
 _COMMENTS = re.compile(r"comment|kommentar|/wp-json/|oembed|/tag/|/author/|trackback", re.IGNORECASE)

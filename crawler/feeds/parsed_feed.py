@@ -75,9 +75,21 @@ def _unmarked(text: str) -> str:
 
 
 def make_entry(
-    *, url: str | None, base: str, guid: str | None = None, title: str | None = None, authors: Iterable[str] = (), published_at: str | None = None, published_raw: str | None = None,
-    updated_raw: str | None = None, summary: str | None = None, content: str | None = None, tags: Iterable[str] = (), language: str | None = None, image_url: str | None = None,
-) -> FeedEntry:  # fmt: skip
+    *,
+    url: str | None,
+    base: str,
+    guid: str | None = None,
+    title: str | None = None,
+    authors: Iterable[str] = (),
+    published_at: str | None = None,
+    published_raw: str | None = None,
+    updated_raw: str | None = None,
+    summary: str | None = None,
+    content: str | None = None,
+    tags: Iterable[str] = (),
+    language: str | None = None,
+    image_url: str | None = None,
+) -> FeedEntry:
     """Make an entry with an absolute link and an identity: its guid, else its URL key, else its title and date."""
     guid = (clean_text(guid).strip()[:MAX_GUID] or None) if guid else None
     address, key = _address(url, base)

@@ -21,8 +21,10 @@ from storage.records import FeedEntry
 
 MAX_LINKS = 500  # of one section page; a page with more is an archive or an attack
 _NOT_ARTICLES = re.compile(
-    r"/(?:tags?|topics?|author|authors|category|categories|section|search|login|signin|signup|register|subscribe|account|profile|about|contact|privacy|terms|cookies?|"
-    r"newsletters?|rss|feeds?|live-tv|shop|jobs|advertis\w*|impressum|datenschutz|kontakt|page|archive|wp-\w+)(?:/|$)|\.(?:jpe?g|png|gif|svg|webp|pdf|mp[34]|zip|css|js|xml|ico)$",
+    "/(?:tags?|topics?|author|authors|category|categories|section|search|login|signin|signup|register|subscribe|"
+    "account|profile|about|contact|privacy|terms|cookies?|"
+    r"newsletters?|rss|feeds?|live-tv|shop|jobs|advertis\w*|impressum|datenschutz|kontakt|page|archive|wp-\w+)(?:/|"
+    r"$)|\.(?:jpe?g|png|gif|svg|webp|pdf|mp[34]|zip|css|js|xml|ico)$",
     re.IGNORECASE,
 )
 _DATED = re.compile(r"/(?:19|20)\d{2}[/-]?\d{1,2}(?:[/-]?\d{1,2})?/|[-/_](?:19|20)\d{6}\b")

@@ -52,7 +52,8 @@ MAX_OUTLINE = 10_000  # characters of one outline; a closing quote is searched n
 _ATTRIBUTE = re.compile(r"""(?<![\w:.-])([\w:.-]{1,100})\s{0,20}=\s{0,20}(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")
 # A value that contains a bare quote ends only before another attribute or the tag's end.
 _TOLERANT = re.compile(
-    r"""(?<![\w:.-])([\w:.-]{1,100})\s{0,20}=\s{0,20}(["'])(.*?)\2(?=\s{0,99}(?:/?>|[\w:.-]{1,100}\s{0,20}=\s{0,20}["']|/?\Z))""",
+    r"""(?<![\w:.-])([\w:.-]{1,100})\s{0,20}=\s{0,20}(["'])(.*?)\2"""
+    r"""(?=\s{0,99}(?:/?>|[\w:.-]{1,100}\s{0,20}=\s{0,20}["']|/?\Z))""",
     re.DOTALL,
 )
 MAX_FOLDERS = 8  # innermost folders of a feed that become tags

@@ -24,7 +24,8 @@ _WAL_BRANCHES = {(3, 44): 6, (3, 50): 7}
 # SQLite's locks and shared memory do not work between machines (sqlite.org, "Write-Ahead Logging" and "How To
 # Corrupt").
 _REMOTE = re.compile(
-    r"^(?:nfs\d?|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|gfs2?|ocfs2|davfs\d?|ncpfs|fuse\.(?:sshfs|rclone|s3fs|glusterfs|cephfs|davfs\d?|goofys|gcsfuse))$"
+    r"^(?:nfs\d?|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|gfs2?|ocfs2|davfs\d?|ncpfs|fuse\.(?:sshfs|rclone|s3fs|"
+    r"glusterfs|cephfs|davfs\d?|goofys|gcsfuse))$"
 )
 
 
@@ -66,7 +67,8 @@ def check_sqlite(version: str) -> list[Finding]:
         return []
     return [
         Finding(
-            f"SQLite {version} has the WAL-reset bug (mended in 3.51.3, 3.50.7 and 3.44.6): `pip install pysqlite3` brings a newer one where there is a wheel; "
+            f"SQLite {version} has the WAL-reset bug (mended in 3.51.3, 3.50.7 and 3.44.6): "
+            "`pip install pysqlite3` brings a newer one where there is a wheel; "
             "until then let no other program write the database",
             must=False,
         )
@@ -85,7 +87,8 @@ def of_expat(version: str) -> list[Finding]:
         return []
     return [
         Finding(
-            f"{version.replace('_', ' ')} recurses into entities until the process ends (CVE-2024-8176, mended in 2.7.0); newsdesk takes document types off before, but a newer Python is better",
+            f"{version.replace('_', ' ')} recurses into entities until the process ends (CVE-2024-8176, "
+            "mended in 2.7.0); newsdesk takes document types off before, but a newer Python is better",
             must=False,
         )
     ]
@@ -100,21 +103,24 @@ def check_settings(config: Config) -> list[Finding]:
         opened = ", ".join(http.allow_networks)
         advice.append(
             Finding(
-                f"[http] allow_networks opens {opened}, on any port, to what any feed links to; name single hosts (/32), or take it out",
+                f"[http] allow_networks opens {opened}, on any port, to what any feed links to; "
+                "name single hosts (/32), or take it out",
                 must=False,
             )
         )
     if http.proxy:
         advice.append(
             Finding(
-                "[http] proxy: names are looked up by the proxy, which must itself refuse private addresses (docs/security.md)",
+                "[http] proxy: names are looked up by the proxy, which must itself refuse private addresses "
+                "(docs/security.md)",
                 must=False,
             )
         )
     if not config.politeness.obey_robots:
         advice.append(
             Finding(
-                "[politeness] obey_robots = false: every source is requested against its robots.txt; set it for single sources that agreed",
+                "[politeness] obey_robots = false: every source is requested against its robots.txt; "
+                "set it for single sources that agreed",
                 must=False,
             )
         )
@@ -122,7 +128,8 @@ def check_settings(config: Config) -> list[Finding]:
     if ignoring:
         advice.append(
             Finding(
-                f"obey_robots = false at {_some(ignoring)}: requested against robots.txt; have the publisher's permission",
+                f"obey_robots = false at {_some(ignoring)}: requested against robots.txt; "
+                "have the publisher's permission",
                 must=False,
             )
         )
@@ -144,7 +151,8 @@ def check_filesystem(path: PurePath, kind: str | None) -> list[Finding]:
         return []
     return [
         Finding(
-            f"{path} is on a network file system ({kind}), where SQLite's locks do not hold and a database is damaged sooner or later; put it on a local disk (--db), and copy backups there"
+            f"{path} is on a network file system ({kind}), where SQLite's locks do not hold and a database is "
+            "damaged sooner or later; put it on a local disk (--db), and copy backups there"
         )
     ]
 

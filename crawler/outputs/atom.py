@@ -25,7 +25,10 @@ def atom_lines(items: Iterable[ExportItem], *, title: str, feed_id: str, now: da
     """
     yield '<?xml version="1.0" encoding="utf-8"?>'
     yield '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:at="http://purl.org/atompub/tombstones/1.0">'
-    yield f"<title>{_text(title)}</title><id>{_text(feed_id)}</id><updated>{format_utc(now)}</updated><author><name>newsdesk</name></author><generator>newsdesk</generator>"
+    yield (
+        f"<title>{_text(title)}</title><id>{_text(feed_id)}</id><updated>{format_utc(now)}</updated><author>"
+        "<name>newsdesk</name></author><generator>newsdesk</generator>"
+    )
     for item in items:
         yield _entry(item.article) if item.article is not None else _deleted(item)
     yield "</feed>"
@@ -52,7 +55,10 @@ def _entry(article: Article) -> str:
 
 
 def _deleted(item: ExportItem) -> str:
-    return f"<at:deleted-entry ref={quoteattr(_urn(item.uid or ''))} when={quoteattr(item.at or '')}><at:comment>{_text(item.op)}</at:comment></at:deleted-entry>"
+    return (
+        f"<at:deleted-entry ref={quoteattr(_urn(item.uid or ''))} when={quoteattr(item.at or '')}>"
+        f"<at:comment>{_text(item.op)}</at:comment></at:deleted-entry>"
+    )
 
 
 def _urn(uid: str) -> str:

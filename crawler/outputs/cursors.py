@@ -68,16 +68,19 @@ def read_cursor(path: Path, now_here: Cursor) -> int:
         raise CrawlerError(f"{path}: a cursor of another database ({cursor.database_id}); {anew}")
     if cursor.generation == now_here.generation and cursor.seq > now_here.seq:
         raise CrawlerError(
-            f"{path}: it is at seq {cursor.seq}, the database at {now_here.seq} only: the database was replaced by an older copy; {anew}; drop the consumer's copy"
+            f"{path}: it is at seq {cursor.seq}, the database at {now_here.seq} only: "
+            f"the database was replaced by an older copy; {anew}; drop the consumer's copy"
         )
     if cursor.generation != now_here.generation:
         raise CrawlerError(
-            f"{path}: a backup was restored since it was written (generation {cursor.generation}, now {now_here.generation}), so it may not be valid: "
+            f"{path}: a backup was restored since it was written (generation {cursor.generation}, "
+            f"now {now_here.generation}), so it may not be valid: "
             f"{anew}; drop the consumer's copy, which may have articles that are gone"
         )
     if cursor.query != now_here.query:
         raise CrawlerError(
-            f"{path}: it follows another query ({json.dumps(cursor.query, ensure_ascii=False)}); use one cursor per query, with absolute times (2026-11-01, not 7d)"
+            f"{path}: it follows another query ({json.dumps(cursor.query, ensure_ascii=False)}); "
+            "use one cursor per query, with absolute times (2026-11-01, not 7d)"
         )
     return cursor.seq
 

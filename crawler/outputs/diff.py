@@ -102,7 +102,9 @@ def print_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         silent = "; not by the publisher: another extractor read the page"
     console.print(
         Text(
-            f"version {old['number']} to {new['number']}: changed between {local_time(old['last_same_at'] or old['seen_at'])} and {local_time(new['seen_at'])} {zone_name()}, +{new['words_added']} -{new['words_removed']} words{silent}",
+            f"version {old['number']} to {new['number']}: "
+            f"changed between {local_time(old['last_same_at'] or old['seen_at'])} and {local_time(new['seen_at'])} "
+            f"{zone_name()}, +{new['words_added']} -{new['words_removed']} words{silent}",
             style="dim",
         )
     )

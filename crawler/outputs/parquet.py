@@ -36,7 +36,8 @@ def write_parquet(rows: Iterable[Mapping[str, Any]], file: Any, fields: Sequence
         import pyarrow.parquet as pq
     except ImportError as error:
         raise UsageError(
-            "parquet needs pyarrow: `pip install pyarrow` in newsdesk's environment (of pipx: `pipx inject newsdesk pyarrow`); csv and jsonl need nothing"
+            "parquet needs pyarrow: `pip install pyarrow` in newsdesk's environment (of pipx: "
+            "`pipx inject newsdesk pyarrow`); csv and jsonl need nothing"
         ) from error
     kinds = {
         name: pa.int64() if name in _NUMBERS else pa.list_(pa.string()) if name in _LISTS else pa.string()

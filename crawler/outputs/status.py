@@ -60,12 +60,14 @@ def print_status(
         else "no crawl running"
     )
     print(
-        f"{path}: {pluralize(totals['articles'], 'article')} ({pluralize(totals['copies'], 'copy', 'copies')}) of {pluralize(totals['sources'], 'source')}; {who}"
+        f"{path}: {pluralize(totals['articles'], 'article')} ({pluralize(totals['copies'], 'copy', 'copies')}) of "
+        f"{pluralize(totals['sources'], 'source')}; {who}"
     )
     if run:
         ended = "" if run["finished_at"] or lock_holder else "; it did not end"
         print(
-            f"last {run['command']} from {local_time(run['started_at'])} {zone_name()}: {run['articles_new']} new, {run['revised']} revised, {run['failed']} failed{ended}"
+            f"last {run['command']} from {local_time(run['started_at'])} {zone_name()}: {run['articles_new']} new, "
+            f"{run['revised']} revised, {run['failed']} failed{ended}"
         )
     print(f"queue     {_queue(queue, now)}")
     print(f"disk      {_disk(disk)}")
@@ -133,7 +135,8 @@ def _requests(stats: Mapping[str, Any]) -> str:
     throttled = f"; {stats['throttled']} × 429 or 503" if stats["throttled"] else "; no 429 or 503"
     alone = f", {pluralize(stats['hosts_throttled'], 'host')} throttled" if stats["hosts_throttled"] else ""
     return (
-        f"last 24 h: {pluralize(stats['requests'], 'request')} to {pluralize(stats['hosts'], 'host')}, {stats['bytes'] / 1e6:,.1f} MB; "
+        f"last 24 h: {pluralize(stats['requests'], 'request')} to {pluralize(stats['hosts'], 'host')}, "
+        f"{stats['bytes'] / 1e6:,.1f} MB; "
         f"{stats['conditional']:,} conditional, {stats['not_modified']:,} not modified{throttled}{alone}"
     )
 
@@ -226,7 +229,8 @@ def print_coverage(rows: Sequence[Mapping[str, Any]], by: str) -> None:
             ]
             for r in rows
         ),
-        caption="days are UTC; news: entries found · no news: polled, nothing found · partial: not polled for more than 6 h · not polled · gap: entries may have been missed",
+        caption="days are UTC; news: entries found · no news: polled, nothing found · partial: "
+        "not polled for more than 6 h · not polled · gap: entries may have been missed",
     )
     if not rows:
         message("nothing was watched in that time")

@@ -16,20 +16,30 @@ _DOTTED = re.compile(
     r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,? (\d{1,2})[:.](\d{2})(?::(\d{2}))? ?(?:Uhr ?)?(\w{1,5}|[+-]\d{2}:?\d{2})?)?$"
 )  # 11.02.2020: with dots, the day is always first
 _ISO = re.compile(
-    r"(\d{4})-?(\d{2})-?(\d{2})[Tt ](\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)? ?(Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})? ?(?:\[[\w/+-]+\])?$"
+    r"(\d{4})-?(\d{2})-?(\d{2})[Tt ](\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)? ?(Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|"
+    r"[+-]\d{2})? ?(?:\[[\w/+-]+\])?$"
 )
 _RFC822 = re.compile(
-    r"(?:[^\W\d]+\.?,? )?(\d{1,2})\.?[ -]{1,3}([^\W\d]+)\.?[ ,-]{1,3}(\d{2,4})(?:,? (\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)? ?([AaPp]\.?[Mm]\.?)? ?(?:\(?([A-Za-z]{1,5}|[+-]\d{1,2}:?\d{2})\)?)?.*)?$"
+    r"(?:[^\W\d]+\.?,? )?(\d{1,2})\.?[ -]{1,3}([^\W\d]+)\.?[ ,-]{1,3}(\d{2,4})"
+    r"(?:,? (\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)? ?([AaPp]\.?[Mm]\.?)? ?(?:\(?([A-Za-z]{1,5}|"
+    r"[+-]\d{1,2}:?\d{2})\)?)?.*)?$"
 )
 _US = re.compile(
-    r"(?:[^\W\d]+\.?,? )?([^\W\d]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})(?:,? (?:at )?(\d{1,2}):(\d{2})(?::(\d{2}))? ?([AaPp]\.?[Mm]\.?)? ?([A-Za-z]{1,5}|[+-]\d{2}:?\d{2})?)?$"
+    r"(?:[^\W\d]+\.?,? )?([^\W\d]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})"
+    r"(?:,? (?:at )?(\d{1,2}):(\d{2})(?::(\d{2}))? ?([AaPp]\.?[Mm]\.?)? ?([A-Za-z]{1,5}|[+-]\d{2}:?\d{2})?)?$"
 )
 _MONTHS = {
     name: number
     for number, names in enumerate(
         (
-            "jan january januar janvier enero gennaio janeiro января янв ene gen styczeń stycznia ocak leden ledna januari",
-            "feb february februar février fevrier febrero febbraio fevereiro февраля фев fév luty lutego şubat únor února februari",
+            (
+                "jan january januar janvier enero gennaio janeiro января янв ene gen styczeń stycznia ocak "
+                "leden ledna januari"
+            ),
+            (
+                "feb february februar février fevrier febrero febbraio fevereiro февраля фев fév luty lutego şubat "
+                "únor února februari"
+            ),
             "mar march märz maerz mars marzo março marco марта мар mär mrz marzec marca mart březen března maart",
             "apr april avril abril aprile апреля апр abr avr kwiecień kwietnia nisan duben dubna",
             "may mai mayo maggio maio мая май mag maj maja mayıs květen května mei",
@@ -37,9 +47,15 @@ _MONTHS = {
             "jul july juli juillet julio luglio julho июля июл lug lipiec lipca temmuz červenec července",
             "aug august août aout agosto августа авг ago sierpień sierpnia ağustos srpen srpna augustus",
             "sep sept september septembre septiembre settembre setembro сентября сен set wrzesień września eylül září",
-            "oct october oktober octobre octubre ottobre outubro октября окт okt ott out październik października ekim říjen října",
+            (
+                "oct october oktober octobre octubre ottobre outubro октября окт okt ott out październik "
+                "października ekim říjen října"
+            ),
             "nov november novembre noviembre novembro ноября ноя listopad listopada kasım listopadu",
-            "dec december dezember décembre decembre diciembre dicembre dezembro декабря дек dez dic grudzień grudnia aralık prosinec prosince",
+            (
+                "dec december dezember décembre decembre diciembre dicembre dezembro декабря дек dez dic grudzień "
+                "grudnia aralık prosinec prosince"
+            ),
         ),
         1,
     )
@@ -230,7 +246,8 @@ def _read_loosely(text: str) -> datetime | date | None:
     from dateutil import parser
 
     try:
-        one: datetime = parser.parse(text, default=datetime(2001, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001 - two defaults show what was filled in
+        # Two defaults show what was filled in.
+        one: datetime = parser.parse(text, default=datetime(2001, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001
         two: datetime = parser.parse(text, default=datetime(2003, 2, 2, 1, 1), tzinfos=_known_zone)  # noqa: DTZ001
     except (ValueError, ArithmeticError, TypeError, RecursionError):  # includes decimal's own error, at thirty digits
         return None

@@ -162,7 +162,10 @@ class Dispatcher:
         new_gaps = [gap for gap in gaps if gap.id > notified["gap"]]
         new = [lines[stem] for stem in sorted(lines.keys() - notified["lines"].keys())]
         new += [
-            f"{gap.source}: a gap between {gap.from_at} and {gap.to_at}: what {gap.feed_url} listed then may have been missed; it is searched for"
+            (
+                f"{gap.source}: a gap between {gap.from_at} and {gap.to_at}: "
+                f"what {gap.feed_url} listed then may have been missed; it is searched for"
+            )
             for gap in new_gaps
         ]
         over = [notified["lines"][stem] for stem in sorted(notified["lines"].keys() - lines.keys())]

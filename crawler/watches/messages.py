@@ -78,7 +78,8 @@ def _line(row: Mapping[str, Any]) -> str:
     if before and before != row.get("title"):
         title = f"{one_line(before, 200)} → {title}"
     words = f", +{row['words_added']} −{row['words_removed']} words" if "words_added" in row else ""
-    return f"- {_WORDS[row['event']]}: {title} ({row.get('source') or 'fetched alone'}{words}) {row.get('url') or ''}".rstrip()
+    source = row.get("source") or "fetched alone"
+    return f"- {_WORDS[row['event']]}: {title} ({source}{words}) {row.get('url') or ''}".rstrip()
 
 
 def of_health(new: Sequence[str], over: Sequence[str], now: datetime) -> dict[str, Any]:

@@ -156,7 +156,8 @@ def _apprise(where: str, body: str, named: str) -> None:
         import apprise
     except ImportError as error:
         raise DeliveryError(
-            f"{named} needs Apprise: `pip install apprise` in newsdesk's environment (of pipx: `pipx inject newsdesk apprise`); webhooks and exec: need nothing"
+            f"{named} needs Apprise: `pip install apprise` in newsdesk's environment (of pipx: "
+            "`pipx inject newsdesk apprise`); webhooks and exec: need nothing"
         ) from error
     said = json.loads(body)
     service = apprise.Apprise()

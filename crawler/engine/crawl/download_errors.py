@@ -17,7 +17,8 @@ from crawler.feeds.revisit import SOFT, TEMPORARY
 class SilentLogFormatter(LogFormatter):
     """Suppress Scrapy's traceback for each failed download; the errback counts the failure and logs it in one line."""
 
-    def download_error(self, failure: Any, request: Any, spider: Any, errmsg: str | None = None) -> Any:  # noqa: ARG002 - Scrapy's signature
+    # Scrapy's signature.
+    def download_error(self, failure: Any, request: Any, spider: Any, errmsg: str | None = None) -> Any:  # noqa: ARG002
         """Log nothing; the errback does."""
         return None
 

@@ -138,7 +138,8 @@ class FeedPoller:
         )
         if check.gap is not None:
             log.warning(
-                "%s: no entry in common with the last poll: entries between %s and %s may have been missed and are searched for (`newsdesk gaps`)",
+                "%s: no entry in common with the last poll: entries between %s and %s may have been missed and are "
+                "searched for (`newsdesk gaps`)",
                 feed.url,
                 check.gap.from_at,
                 check.gap.to_at,

@@ -138,7 +138,8 @@ class BackgroundJobs:
         self._said = now
         await self.dispatcher.health(now)
         notify(
-            STATUS=f"watching {len(self.frontier.sources)} sources, {self.frontier.in_flight} requests under way, {len(trouble.unhealthy)} problems"
+            STATUS=f"watching {len(self.frontier.sources)} sources, {self.frontier.in_flight} requests under way, "
+            f"{len(trouble.unhealthy)} problems"
         )
 
     async def find_replacements(self) -> None:

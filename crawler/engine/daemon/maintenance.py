@@ -83,7 +83,8 @@ class Maintenance:
         if problems:
             self.frontier.abort(
                 DamagedDatabase(
-                    f"{self.config.database}: damaged ({problems[0]}); nothing more is written: `newsdesk db restore BACKUP` brings a backup back"
+                    f"{self.config.database}: damaged ({problems[0]}); nothing more is written: "
+                    "`newsdesk db restore BACKUP` brings a backup back"
                 )
             )
 

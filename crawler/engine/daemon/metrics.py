@@ -109,7 +109,8 @@ class _Threads(ThreadingMixIn, WSGIServer):
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
         """Log unexpected errors; a client that times out or disconnects is ignored."""
         if not isinstance(sys.exception(), OSError):
-            log.error("answering a request for metrics failed", exc_info=True)  # noqa: LOG014 - called where it is handled
+            # The server calls this while it handles the exception.
+            log.error("answering a request for metrics failed", exc_info=True)  # noqa: LOG014
 
 
 class _Silent(WSGIRequestHandler):

@@ -105,7 +105,8 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
         self._waits = False
         self.large.pop(self, None)
         for number, other in enumerate(list(self.large)):
-            if other._waits and (number == 0 or BoundedProtocol.under_way <= MAX_BUFFERED):  # noqa: SLF001 - of its own class
+            allowed = number == 0 or BoundedProtocol.under_way <= MAX_BUFFERED
+            if other._waits and allowed:  # noqa: SLF001 - of its own class
                 other.go_on()
 
 
@@ -145,7 +146,9 @@ class _ExplainingTLSPolicy:
         creator = self._policy.creatorForNetloc(hostname, port)
         connect = getattr(creator, "_createConnection", None)
         if connect is not None:  # without it the reason is less precise; Twisted alone decides what is accepted
-            creator._createConnection = lambda protocol: self._watched(connect(protocol), hostname.decode("ascii"))  # noqa: SLF001
+            creator._createConnection = lambda protocol: self._watched(  # noqa: SLF001
+                connect(protocol), hostname.decode("ascii")
+            )
         return creator
 
     def _watched(self, connection: Any, host: str) -> Any:

@@ -133,5 +133,6 @@ def _fetch_via_running(config: Config, urls: list[str], now: Callable[[], dateti
         writer.close()
     lock = holder(config.database)
     raise StorageError(
-        f"`newsdesk {lock.command if lock else '?'}` holds {config.database} and did not answer within {PATIENCE:.0f} s; the addresses are kept as urgent and will be fetched"
+        f"`newsdesk {lock.command if lock else '?'}` holds {config.database} and did not answer within "
+        f"{PATIENCE:.0f} s; the addresses are kept as urgent and will be fetched"
     )

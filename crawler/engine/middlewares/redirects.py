@@ -28,7 +28,12 @@ class RedirectMiddleware(ScrapyRedirects):
         """Send no Referer."""
         request.headers.pop("Referer", None)
 
-    def process_response(self, request: Request, response: Any, spider: Any = None) -> Any:  # noqa: ARG002 - Scrapy's signature
+    def process_response(
+        self,
+        request: Request,
+        response: Any,
+        spider: Any = None,  # noqa: ARG002 - Scrapy's signature
+    ) -> Any:
         """Rebuild the headers of a redirected request, so that validators and the source's own headers do not leak."""
         result = super().process_response(request, response)
         task: FetchTask | None = request.meta.get("task")

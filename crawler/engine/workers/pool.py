@@ -124,7 +124,8 @@ class WorkerPool:
                 mended += 1
                 if mended > RESTART_ATTEMPTS:
                     raise CrawlerError(
-                        f"no extraction process can be started ({error.__cause__ or error}); `newsdesk doctor` shows the limits"
+                        f"no extraction process can be started ({error.__cause__ or error}); "
+                        "`newsdesk doctor` shows the limits"
                     ) from error
                 if mended == 1:
                     log.warning("the extraction processes ended (%s); they are restarted", error.__cause__ or error)

@@ -14,18 +14,27 @@ from datetime import UTC, datetime
 from crawler.extraction.extractor import extract
 from crawler.feeds.parser import parse_feed
 
-_WORDS = "The council met on Monday and agreed that the old bridge over the river would be closed for repairs until the spring, said the mayor of the town."
+_WORDS = (
+    "The council met on Monday and agreed that the old bridge over the river would be closed for repairs until the "
+    "spring, said the mayor of the town."
+)
 _PARAGRAPHS = "".join(
     f"<p>{_WORDS} It was the {n}th time in as many years that they had to do so.</p>" for n in range(8)
 )
 # An article; its text alone, whose language and date must be guessed; and a page without a text, for which every method
 # is tried.
 _PAGES = (
-    f'<html lang="en"><head><title>A bridge</title><meta property="og:type" content="article"></head><body><article><h1>A bridge</h1>{_PARAGRAPHS}</article></body></html>',
+    (
+        '<html lang="en"><head><title>A bridge</title><meta property="og:type" content="article"></head><body>'
+        f"<article><h1>A bridge</h1>{_PARAGRAPHS}</article></body></html>"
+    ),
     f"<html><body><div>{_PARAGRAPHS}</div></body></html>",
     f"<html><body><ul><li><a href='/a'>{_WORDS}</a></li></ul><p>{_WORDS}</p></body></html>",
 )
-_FEED = b"<rss version='2.0'><channel><title>x</title><item><title>A bridge</title><link>/a-bridge</link></item></channel></rss>"
+_FEED = (
+    b"<rss version='2.0'><channel><title>x</title><item><title>A bridge</title><link>/a-bridge</link></item>"
+    b"</channel></rss>"
+)
 
 
 def _in_one_line(kind: type[BaseException], error: BaseException, _: object) -> None:

@@ -20,11 +20,15 @@ def sparkline(values: Sequence[float], label: str) -> Markup:
     """
     most = max(values, default=0) or 1
     bars = "".join(
-        f'<rect x="{i * 4}" y="{20 - max(1.0, 20 * value / most) if value else 19.5:.1f}" width="3" height="{max(1.0, 20 * value / most) if value else 0.5:.1f}"/>'
+        (
+            f'<rect x="{i * 4}" y="{20 - max(1.0, 20 * value / most) if value else 19.5:.1f}" width="3" '
+            f'height="{max(1.0, 20 * value / most) if value else 0.5:.1f}"/>'
+        )
         for i, value in enumerate(values)
     )
     return Markup(
-        f'<svg class="spark" role="img" aria-label="{escape(label)}" viewBox="0 0 {max(len(values), 1) * 4} 20" width="{max(len(values), 1) * 4}" height="20">{bars}</svg>'
+        f'<svg class="spark" role="img" aria-label="{escape(label)}" viewBox="0 0 {max(len(values), 1) * 4} 20" '
+        f'width="{max(len(values), 1) * 4}" height="20">{bars}</svg>'
     )
 
 
@@ -48,10 +52,12 @@ def bars(days: Sequence[Bar], *, label: str, unit: str) -> Markup:
         title = f"<title>{escape(day.label)}: {escape(_number(day.value))} {escape(unit)}{escape(day.note)}</title>"
         if day.unpolled:
             drawn.append(
-                f'<rect class="unpolled" x="{x:.1f}" y="{_TOP}" width="{step:.1f}" height="{HEIGHT - _BOTTOM - _TOP:.1f}">{title}</rect>'
+                f'<rect class="unpolled" x="{x:.1f}" y="{_TOP}" width="{step:.1f}" '
+                f'height="{HEIGHT - _BOTTOM - _TOP:.1f}">{title}</rect>'
             )
         drawn.append(
-            f'<rect class="bar" x="{x + step * 0.1:.1f}" y="{HEIGHT - _BOTTOM - height:.1f}" width="{max(step * 0.8, 0.8):.1f}" height="{height:.1f}">{title}</rect>'
+            f'<rect class="bar" x="{x + step * 0.1:.1f}" y="{HEIGHT - _BOTTOM - height:.1f}" '
+            f'width="{max(step * 0.8, 0.8):.1f}" height="{height:.1f}">{title}</rect>'
         )
     return _framed("".join(drawn), most, days[0].label if days else "", days[-1].label if days else "", label)
 
@@ -59,12 +65,19 @@ def bars(days: Sequence[Bar], *, label: str, unit: str) -> Markup:
 def _framed(inside: str, most: float, first: str, last: str, label: str) -> Markup:
     base, middle = HEIGHT - _BOTTOM, (HEIGHT - _BOTTOM + _TOP) / 2
     axis = "".join(
-        f'<line class="axis" x1="{_LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/><text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(_number(value))}</text>'
+        (
+            f'<line class="axis" x1="{_LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(_number(value))}</text>'
+        )
         for y, value in ((base, 0.0), (middle, most / 2), (_TOP, most))
     )
-    names = f'<text x="{_LEFT}" y="{HEIGHT - 5}">{escape(first)}</text><text x="{WIDTH}" y="{HEIGHT - 5}" text-anchor="end">{escape(last)}</text>'
+    names = (
+        f'<text x="{_LEFT}" y="{HEIGHT - 5}">{escape(first)}</text>'
+        f'<text x="{WIDTH}" y="{HEIGHT - 5}" text-anchor="end">{escape(last)}</text>'
+    )
     return Markup(
-        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}">{axis}{inside}{names}</svg>'
+        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH:.0f} '
+        f'{HEIGHT:.0f}">{axis}{inside}{names}</svg>'
     )
 
 
@@ -94,13 +107,19 @@ def timeline(moments: Sequence[Moment], *, label: str, ends: tuple[str, str]) ->
         span_ends = [x(at) for at in (m.published, m.seen) if at is not None]
         dot = f'<circle class="published" cx="{x(m.published):.1f}" cy="{y}" r="5"/>' if m.published is not None else ""
         drawn.append(
-            f'<g><title>{escape(m.name)}: {escape(m.note)}</title><text x="{left}" y="{y + 4}" text-anchor="end">{escape(_short(m.name))}</text>'
-            f'<line class="axis" x1="{left + 10}" x2="{WIDTH - 14}" y1="{y}" y2="{y}"/><line class="span" x1="{min(span_ends):.1f}" x2="{max(span_ends):.1f}" y1="{y}" y2="{y}"/>'
+            f"<g><title>{escape(m.name)}: {escape(m.note)}</title>"
+            f'<text x="{left}" y="{y + 4}" text-anchor="end">{escape(_short(m.name))}</text>'
+            f'<line class="axis" x1="{left + 10}" x2="{WIDTH - 14}" y1="{y}" y2="{y}"/>'
+            f'<line class="span" x1="{min(span_ends):.1f}" x2="{max(span_ends):.1f}" y1="{y}" y2="{y}"/>'
             f'<circle class="seen" cx="{x(m.seen):.1f}" cy="{y}" r="5"/>{dot}</g>'
         )
-    names = f'<text x="{left + 10}" y="{height - 6}">{escape(ends[0])}</text><text x="{WIDTH - 14}" y="{height - 6}" text-anchor="end">{escape(ends[1])}</text>'
+    names = (
+        f'<text x="{left + 10}" y="{height - 6}">{escape(ends[0])}</text>'
+        f'<text x="{WIDTH - 14}" y="{height - 6}" text-anchor="end">{escape(ends[1])}</text>'
+    )
     return Markup(
-        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH:.0f} {height:.0f}">{"".join(drawn)}{names}</svg>'
+        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH:.0f} '
+        f'{height:.0f}">{"".join(drawn)}{names}</svg>'
     )
 
 

@@ -35,7 +35,8 @@ LATELY = 7  # days of articles from which the list of sources computes field com
 Filters = Mapping[str, str]
 
 
-def front(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:  # noqa: ARG001  # one signature for all pages
+# All pages have one signature.
+def front(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:  # noqa: ARG001
     """The newest stories, or the best hits of a search, filtered by source, tag, language and day."""
     since, until = _day(filters.get("day", ""))
     chosen = {name: (filters[name],) if filters.get(name) else () for name in ("source", "tag", "language")}
@@ -189,7 +190,8 @@ def story(store: Store, key: int, now: datetime) -> dict[str, Any] | None:  # no
             name=str(row["outlet"]),
             published=parse_utc(m.published_at).timestamp() if m.published_at and len(m.published_at) > 10 else None,
             seen=parse_utc(m.first_seen_at or "1970-01-01").timestamp(),
-            note=f"published {local_time(m.published_at) or 'at an unknown time'}, first seen here {local_time(m.first_seen_at)}",
+            note=f"published {local_time(m.published_at) or 'at an unknown time'}, "
+            f"first seen here {local_time(m.first_seen_at)}",
         )
         for row, m in zip(rows, members, strict=True)
     ]

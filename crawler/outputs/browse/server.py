@@ -40,7 +40,10 @@ SETTINGS = {
     "suggest_facets": False,
 }
 # Only Datasette's own scripts, no forms to other sites, no framing; titles and texts are untrusted.
-_POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
+)
 _HEADERS = [
     (b"content-security-policy", _POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -214,7 +217,8 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
     say(f"http://{shown}:{listener.getsockname()[1]}/  (read-only; Ctrl-C ends it)")
     if not _is_loopback(host):
         say(
-            f"warning: it listens on {host}, beyond this machine, and has no login: whoever reaches it reads all of {path}"
+            f"warning: it listens on {host}, beyond this machine, and has no login: "
+            f"whoever reaches it reads all of {path}"
         )
     threading.Thread(target=_warm, args=(path,), daemon=True).start()
     answerer = Answerer(path)
