@@ -576,10 +576,11 @@ def test_a_reader_that_looks_who_holds_does_not_turn_a_writer_away(tmp_path: Pat
 
 def test_a_file_of_the_first_schema_is_told_to_readers_and_brought_up_to_date_by_a_writer(tmp_path: Path) -> None:
     from storage.sqlite import migrations
+    from storage.sqlite.first_schema import TABLES
 
     path = tmp_path / "old.db"
     db = sqlite3.connect(path)
-    for statement in migrations._TABLES.split(";\n"):
+    for statement in TABLES.split(";\n"):
         db.execute(statement)
     db.execute(
         "CREATE TABLE _sqlite_migrations (migration_set TEXT, name TEXT, applied_at TEXT, PRIMARY KEY (migration_set, name))"
