@@ -196,7 +196,7 @@ def searching(path: Path, seed: int) -> dict[str, dict[str, float]]:
     """Median and 95th percentile of each query, in milliseconds of wall time."""
     found = {}
     for name, run_searches in questions(path, seed).items():
-        times = []
+        times: list[float] = []
         until = time.perf_counter() + 20
         while len(times) < SEARCHES and (time.perf_counter() < until or len(times) < 3):
             began = time.perf_counter()
@@ -277,7 +277,7 @@ def main() -> int:
         folder = chosen.keep or Path(name)
         folder.mkdir(exist_ok=True)
         sizes = [measure(folder / f"{count}.db", count, chosen.seed) for count in chosen.articles]
-    found = {
+    found: dict[str, Any] = {
         "machine": machine(), "sizes": sizes,
         "ratios": {"store_cpu": round(sizes[-1]["store_cpu_ms"] / sizes[0]["store_cpu_ms"], 3), "store_wall": round(sizes[-1]["store_wall_ms"] / sizes[0]["store_wall_ms"], 3)},
     }  # fmt: skip
