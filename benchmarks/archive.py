@@ -38,7 +38,8 @@ def _iso(when: datetime) -> str:
 def _chunk(job: tuple[int, int, datetime]) -> list[Row]:
     """Articles first+1 … first+CHUNK of an archive of `total`."""
     first, total, now = job
-    prose, rows = Prose(first), []
+    prose = Prose(first)
+    rows: list[Row] = []
     for n in range(first + 1, min(first + CHUNK, total) + 1):
         seen = now - timedelta(seconds=86400 / A_DAY * (total - n))
         draw = prose.random

@@ -207,7 +207,7 @@ def searching(path: Path, seed: int) -> dict[str, dict[str, float]]:
     """Median and 95th percentile of each query, in milliseconds of wall time."""
     found = {}
     for name, run_searches in questions(path, seed).items():
-        times = []
+        times: list[float] = []
         until = time.perf_counter() + 20
         while len(times) < SEARCHES and (time.perf_counter() < until or len(times) < 3):
             began = time.perf_counter()
@@ -288,7 +288,7 @@ def main() -> int:
         folder = chosen.keep or Path(name)
         folder.mkdir(exist_ok=True)
         sizes = [measure(folder / f"{count}.db", count, chosen.seed) for count in chosen.articles]
-    found = {
+    found: dict[str, Any] = {
         "machine": machine(),
         "sizes": sizes,
         "ratios": {

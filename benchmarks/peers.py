@@ -30,7 +30,7 @@ Row = tuple[str, str | None, str | None]
 
 def install(folder: Path) -> dict[str, Way]:
     """Create their environments with pip; returns the commands of those that could be installed."""
-    ready = {}
+    ready: dict[str, Way] = {}
     for name, package in PEERS.items():
         print(f"installing {name}", file=sys.stderr)
         place = folder / f"environment-{name}"

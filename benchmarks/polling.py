@@ -94,7 +94,8 @@ def make_feed(rng: random.Random, days: int) -> World:
     densest = max((bisect.bisect_right(entries, e + 660) - i for i, e in enumerate(entries)), default=0)
     window = next((w for w in sorted({rng.choice([10, 15, 20, 25, 30, 50]), 30, 40, 50}) if w > densest), 0)
     if not window:  # no feed lists more than 50: entries beyond that are removed
-        window, kept = 50, []
+        window = 50
+        kept: list[float] = []
         for entry in entries:
             if len(kept) < 49 or entry - kept[-49] > 660:
                 kept.append(entry)
@@ -121,7 +122,8 @@ class EntryFrequency:
     """miniflux 2.2: the minutes of a week, divided by the week's entries."""
 
     def start(self) -> None:
-        self.failures, self.seen = 0, []
+        self.failures = 0
+        self.seen: list[float] = []
 
     def next(self, at: float, answer: list[float] | None, new: int) -> float:
         if answer is None:

@@ -1,8 +1,14 @@
 """The database: record types and the SQLite file that stores them. Imports nothing from crawler or spiders."""
 
+from typing import TYPE_CHECKING
+
 from storage.errors import StorageError
 from storage.records import Article, CrawlRun, Entry, Feed, FeedCheck, Filter
 from storage.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from storage.store import Store, open_store
+    from storage.writer import Writer, open_writer
 
 __all__ = [
     "Article",

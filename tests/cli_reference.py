@@ -38,7 +38,7 @@ def render() -> str:
     context = click.Context(cli, info_name="newsdesk")
     parts = [HEAD, "## Options of every command\n\n" + _options(cli, context)]
     for name in COMMANDS:
-        command = cli.get_command(context, name)  # type: ignore[attr-defined]
+        command = cli.get_command(context, name)
         assert command is not None
         parts.append(_section(name, command, context))
         if isinstance(command, click.Group):

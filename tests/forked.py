@@ -133,8 +133,9 @@ def _serve(channel: socket.socket) -> dict[str, Any]:
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the tests' Ctrl-C ends them, and so this
+    watched: list[socket.socket | int] = [channel, wake]
     while True:
-        ready, _, _ = select.select([channel, wake], [], [])
+        ready, _, _ = select.select(watched, [], [])
         if wake in ready:
             os.read(wake, 4096)
             _reap(channel)

@@ -23,7 +23,7 @@ DOCS = ROOT / "docs"
 def _commands() -> Iterator[tuple[str, click.Command]]:
     context = click.Context(cli)
     for name in COMMANDS:
-        command = cli.get_command(context, name)  # type: ignore[attr-defined]
+        command = cli.get_command(context, name)
         assert command is not None
         yield name, command
         if isinstance(command, click.Group):

@@ -88,7 +88,7 @@ def test_a_fault_in_a_worker_brings_its_traceback_along() -> None:
     async def run() -> None:
         pool = WorkerPool(1, 10)
         try:
-            await pool.run(worker.read_feed, None, "https://a.example/f", "", datetime.now(UTC), "", source="a")  # type: ignore[arg-type]
+            await pool.run(worker.read_feed, None, "https://a.example/f", "", datetime.now(UTC), "", source="a")
         finally:
             pool.close()
 

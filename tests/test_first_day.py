@@ -309,12 +309,12 @@ def test_a_proxy_of_the_environment_is_named(desk: Desk) -> None:
     ],
 )
 def test_what_was_removed_begins_no_paragraph(old: str, new: str, shown: str) -> None:
-    versions = [{"title": "t", "subtitle": "", "text": text} for text in (old, new)]
-    ((_, pieces),) = changed(*versions)
+    before, after = ({"title": "t", "subtitle": "", "text": text} for text in (old, new))
+    ((_, pieces),) = changed(before, after)
     said = ""
     for op, words in pieces:
         body, space = words.rstrip(), words[len(words.rstrip()) :]
-        left, right = {"delete": "[]", "insert": "{}"}.get(op, ("", ""))
+        left, right = {"delete": ("[", "]"), "insert": ("{", "}")}.get(op, ("", ""))
         said += f"{left}{body}{right}{space}"
     assert said.rstrip() == shown
 

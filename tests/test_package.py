@@ -24,9 +24,11 @@ BUILD = "import sys, setuptools.build_meta as b; print(getattr(b, f'build_{sys.a
 NOT_IN_THE_SDIST = {".dockerignore", ".gitignore"}  # what only a checkout needs
 
 
-def run(command: Sequence[object], cwd: Path, *, code: int = 0, timeout: float = 100, **env: str) -> str:
+def run(
+    command: Sequence[object], cwd: Path, *, code: int = 0, timeout: float = 100, env: dict[str, str] | None = None
+) -> str:
     """A command in a clean environment; what it says on both streams."""
-    clean = {"PATH": os.environ["PATH"], "HOME": str(cwd), "LANG": "C.UTF-8", "TZ": "UTC", **env}
+    clean = {"PATH": os.environ["PATH"], "HOME": str(cwd), "LANG": "C.UTF-8", "TZ": "UTC", **(env or {})}
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -140,7 +142,7 @@ def test_a_source_distribution_is_the_checkout_and_its_tests_pass(source: Path, 
     said = run(
         [sys.executable, "-P", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *some],
         unpacked,
-        PYTHONPATH=str(unpacked),
+        env={"PYTHONPATH": str(unpacked)},
     )
     assert re.search(r"\d+ passed", said)
     assert "failed" not in said
@@ -156,7 +158,7 @@ def test_the_containers_steps_install_it(tmp_path: Path) -> None:
         ["sh", ROOT / "deploy" / "container-steps.sh", ROOT, tmp_path / "opt", sys.executable],
         tmp_path,
         timeout=110,
-        **kept,
+        env=kept,
     )
     assert said.strip().endswith(f"newsdesk, version {__version__}")
     where = run([tmp_path / "opt" / "bin" / "python", "-P", "-c", "import crawler; print(crawler.__file__)"], tmp_path)

@@ -38,7 +38,7 @@ def visit(
     text: str | None = None,
     requested: str = "",
     entry: Entry | None = None,
-    **said: object,
+    **said: Any,
 ) -> PageVisit:
     extraction = Extraction(
         url=url,
@@ -47,7 +47,7 @@ def visit(
         published_at="2026-11-20T08:00:00Z",
         modified_at="2026-11-20T08:00:00Z",
         **said,
-    )  # type: ignore[arg-type]
+    )
     entry = entry or Entry(
         id=7,
         feed_url="https://a.org/rss",
@@ -67,16 +67,16 @@ def visit(
     )
 
 
-def held(*articles: Article, kinds: dict[str, str] | None = None, **more: object) -> StoredMatches:
+def held(*articles: Article, kinds: dict[str, str] | None = None, **more: Any) -> StoredMatches:
     by_key = {url_key(a.url): (a.id, (kinds or {}).get(a.url, "final")) for a in articles}
-    return StoredMatches(by_key={**by_key, **more.pop("keys", {})}, articles={a.id: a for a in articles}, **more)  # type: ignore[arg-type, dict-item]
+    return StoredMatches(by_key={**by_key, **more.pop("keys", {})}, articles={a.id: a for a in articles}, **more)
 
 
-def kept(v: PageVisit, **changes: object) -> Article:
+def kept(v: PageVisit, **changes: Any) -> Article:
     assert v.article is not None
     return dataclasses.replace(
         v.article, **{"id": 1, "story_id": 1, "first_seen_at": format_utc(NOW - timedelta(hours=2)), **changes}
-    )  # type: ignore[arg-type]
+    )
 
 
 def test_a_page_nobody_holds_is_new() -> None:
@@ -421,7 +421,7 @@ def test_whose_doing_another_text_is(held: dict[str, str], new: dict[str, str], 
     text = " ".join(f"word{number}" for number in range(100))
     url = "https://a.example/2026/11/20/a-story-of-the-day"
 
-    def article(words: str, **more: str) -> Article:
+    def article(words: str, **more: Any) -> Article:
         kept = Article(
             **{
                 "url": url,
@@ -433,7 +433,7 @@ def test_whose_doing_another_text_is(held: dict[str, str], new: dict[str, str], 
                 "fetched_at": "2026-11-20T08:00:00Z",
                 **more,
             }
-        )  # type: ignore[arg-type]
+        )
         return dataclasses.replace(kept, content_hash=content_hash(kept.title, None, kept.text))
 
     known = dataclasses.replace(article(text, **{"extractor": "old", **held}), id=1)

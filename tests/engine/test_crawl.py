@@ -6,7 +6,9 @@ import gzip
 import json
 import signal
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,11 +17,11 @@ from tests.conftest import Desk, source
 from tests.site import Answer, Site, article_html, story
 
 
-def articles(desk: Desk) -> list[dict]:
+def articles(desk: Desk) -> list[dict[str, Any]]:
     return desk.rows("SELECT * FROM articles ORDER BY id")
 
 
-def entries(desk: Desk) -> dict[str, dict]:
+def entries(desk: Desk) -> dict[str, dict[str, Any]]:
     return {r["url"].split("/", 3)[3] if r["url"] else r["identity"]: r for r in desk.rows("SELECT * FROM entries")}
 
 
@@ -179,16 +181,16 @@ def test_the_consent_wall_is_never_the_text_and_the_article_is_asked_again_later
 def test_server_errors_and_broken_transfers_are_tried_again_and_lose_nothing(desk: Desk, site: Site) -> None:
     page = article_html(site.base, "/2026/broken-at-first-sight", "A story", story(1)).encode()
 
-    def short(handler: object) -> None:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 90000\r\n\r\n" + page)  # type: ignore[attr-defined]
+    def short(handler: Any) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 90000\r\n\r\n" + page)
 
-    def cut_gzip(handler: object) -> None:
+    def cut_gzip(handler: Any) -> None:
         body = gzip.compress(page)[:-30]
         handler.wfile.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
             % len(body)
             + body
-        )  # type: ignore[attr-defined]
+        )
 
     site.answers["/2026/broken-at-first-sight"] = Answer(raw=short)
     site.answers["/2026/gzip-cut-in-the-middle"] = Answer(raw=cut_gzip)
@@ -440,7 +442,7 @@ def test_include_and_exclude(desk: Desk, site: Site) -> None:
     assert "/sport/2026/a-match-was-played" not in site.paths()
 
 
-def _until(ready, seconds: float = 20) -> None:
+def _until(ready: Callable[[], object], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline, "it did not get so far"

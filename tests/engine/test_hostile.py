@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def mixed(desk: Desk, site: Site) -> Desk:
     return desk
 
 
-def crawl(desk: Desk, site: Site, **pages: Answer) -> dict[str, dict]:
+def crawl(desk: Desk, site: Site, **pages: Answer) -> dict[str, dict[str, Any]]:
     for name, answer in pages.items():
         site.answers[f"/2026/a-hostile-page-{name}"] = answer
     site.rss(

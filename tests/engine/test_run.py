@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import random
 import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -288,6 +292,10 @@ def test_row_21_kill_9_of_a_run_loses_nothing_and_asks_nothing_twice_or_too_earl
     assert desk.run("db", "check").code == 0
 
 
+def _names(lock: Path, pid: int) -> bool:
+    return lock.exists() and f'"pid": {pid}' in lock.read_text()
+
+
 def test_row_26_a_stop_during_the_start_is_clean(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     """What a handler raised while Twisted put its own in place was swallowed, and the run went on."""
     site.news(1)
@@ -296,7 +304,7 @@ def test_row_26_a_stop_during_the_start_is_clean(desk: Desk, site: Site, start: 
     moments = torture.times(4, 100)
     for part in range(moments):
         run = start()
-        assert until(lambda run=run: lock.exists() and f'"pid": {run.process.pid}' in lock.read_text())
+        assert until(functools.partial(_names, lock, run.process.pid))
         time.sleep(0.5 * part / moments)
         assert run.stop() == 0
     assert start().process.poll() is None
@@ -416,11 +424,12 @@ def test_a_signal_that_comes_in_the_middle_of_a_line_still_ends_the_run(monkeypa
             return written.fileno()
 
     ended: list[str] = []
-    live = SimpleNamespace(
+    process: Any = SimpleNamespace()
+    live: Any = SimpleNamespace(
         frontier=SimpleNamespace(stop=lambda: ended.append("frontier")), plan=SimpleNamespace(endless=True)
     )
     monkeypatch.setattr(
-        shutdown.threading,
+        threading,
         "Timer",
         lambda *_: SimpleNamespace(start=lambda: ended.append("timer"), cancel=lambda: None),
     )
@@ -428,9 +437,9 @@ def test_a_signal_that_comes_in_the_middle_of_a_line_still_ends_the_run(monkeypa
     with tempfile.TemporaryFile() as written:
         monkeypatch.setattr(sys, "stderr", MidLine())
         with shutdown.ShutdownSignals() as heard:
-            heard.attach(live)  # type: ignore[arg-type]
+            heard.attach(live)
             signal.raise_signal(signal.SIGTERM)
-            heard.on_process(SimpleNamespace())  # type: ignore[arg-type]
+            heard.on_process(process)
         written.seek(0)
         assert b"stopping" in written.read()
     assert ended == ["timer", "frontier", "drain"]

@@ -22,7 +22,7 @@ def paragraphs(count: int = 6) -> str:
 def left(markup: str) -> str:
     tree = html.document_fromstring(markup)
     remove_boilerplate(tree)
-    return tree.text_content()
+    return str(tree.text_content())
 
 
 @pytest.mark.parametrize(

@@ -70,18 +70,16 @@ def test_the_moscow_times(corpus: Path, name: str, ruled: bool) -> None:
 
 def test_the_soft_404_and_section_pages_are_no_articles(corpus: Path) -> None:
     pages = corpus / "moscow-times" / "pages"
-    assert (
-        extract(
-            (pages / "404.html").read_bytes(),
-            "https://www.themoscowtimes.com/2020/02/11/no-such-article-a99999999",
-            now=NOW,
-        ).problem
-        == "soft 404"
-    )  # type: ignore[union-attr]
-    assert (
-        extract((pages / "index_news.html").read_bytes(), "https://www.themoscowtimes.com/news", now=NOW).problem
-        == "section page"
-    )  # type: ignore[union-attr]
+    missing = extract(
+        (pages / "404.html").read_bytes(),
+        "https://www.themoscowtimes.com/2020/02/11/no-such-article-a99999999",
+        now=NOW,
+    )
+    assert missing is not None
+    assert missing.problem == "soft 404"
+    section = extract((pages / "index_news.html").read_bytes(), "https://www.themoscowtimes.com/news", now=NOW)
+    assert section is not None
+    assert section.problem == "section page"
 
 
 def page(body: str, *, head: str = "", title: str = "A page") -> bytes:

@@ -41,10 +41,9 @@ def main() -> None:
     import crawler.engine.daemon.systemd
     from crawler.cli import main as newsdesk
 
-    dt.datetime = (
-        real  # who has read the name keeps the shifted one; what is sent to other processes must be found by its name
-    )
-    assert crawler.engine.crawl.plan.datetime is not real
+    # who has read the name keeps the shifted one; what is sent to other processes must be found by its name
+    dt.datetime = real  # type: ignore[misc]
+    assert vars(crawler.engine.crawl.plan)["datetime"] is not real
     from crawler.config.models import Pace
 
     newsdesk(pace=Pace(hour=6))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 import time
@@ -21,17 +22,21 @@ def polls(site: Site) -> int:
     return sum(r.path == "/feed.xml" for r in site.requests)
 
 
+def _one_ended(runs: list[Running]) -> bool:
+    return any(run.process.poll() is not None for run in runs)
+
+
 def test_row_24_of_two_started_at_once_exactly_one_runs(desk: Desk, site: Site, start: Callable[..., Running]) -> None:
     site.news(1)
     desk.configure(source(site), extra=SCHEDULE, hour=6)
     for _ in range(torture.times(3, 20)):
         pair = [start(), start()]
-        assert until(lambda pair=pair: any(r.process.poll() is not None for r in pair), 6)
+        assert until(functools.partial(_one_ended, pair), 6)
         codes = [r.process.poll() for r in pair]
         assert sorted(codes, key=str) == [6, None]
         winner = pair[codes.index(None)]
         assert f"pid {winner.process.pid}" in winner.text()
-        assert until(lambda winner=winner: winner.rows("SELECT 1 FROM meta WHERE key = 'pruned_at'"), 8)
+        assert until(functools.partial(winner.rows, "SELECT 1 FROM meta WHERE key = 'pruned_at'"), 8)
         assert winner.stop() == 0
 
 

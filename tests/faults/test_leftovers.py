@@ -116,7 +116,8 @@ def test_an_automatic_backup_that_was_killed_is_taken_away_by_the_next(tmp_path:
 def test_a_file_that_was_tidied_away_as_it_was_made_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, tidied = fcntl.flock, []
+    real = fcntl.flock
+    tidied: list[int] = []
 
     def late(descriptor: int, how: int) -> None:
         if not tidied:

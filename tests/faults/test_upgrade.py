@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlite_utils.db import sqlite3 as engine  # the one that the store uses
 
 from storage import open_store
 from storage.errors import MissingDatabase, NewerDatabase
 from storage.maintenance import backup, check, restore
 from storage.sql.articles import rebuild_index
-from storage.sqlite import connection
 from storage.sqlite.connection import open_writer as open_database
 from storage.sqlite.fts_index import WritingDatabase, flush
 from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, SET, migrations
@@ -34,7 +34,7 @@ ROWS = torture.times(500, 10_000)
 
 def old_file(path: Path, schema: int) -> None:
     """A database as that version of newsdesk left it, with articles, addresses, versions, entries, fingerprints and their index."""
-    db = WritingDatabase(connection.sqlite3.connect(str(path)))
+    db = WritingDatabase(engine.connect(str(path)))
     db.conn.execute("PRAGMA journal_mode=WAL").fetchone()
     migrations.apply(db, stop_before=LATER[schema])
     db.conn.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -126,7 +126,7 @@ def test_row_28_every_schema_is_upgraded_whenever_it_is_killed(tmp_path: Path, s
 def _upgrade_until(path: Path, statement: int) -> None:
     """In a child: open for writing, and be killed at that statement of it."""
     left = [statement]
-    real = connection.sqlite3.connect
+    real = engine.connect
 
     def connect(*arguments: Any, **options: Any) -> Any:
         opened = real(*arguments, **options)
@@ -139,7 +139,7 @@ def _upgrade_until(path: Path, statement: int) -> None:
         opened.set_trace_callback(count)
         return opened
 
-    connection.sqlite3.connect = connect
+    engine.connect = connect
     try:
         open_database(path)
     finally:
@@ -202,7 +202,12 @@ def test_row_29_backups_while_a_crawl_writes_are_whole(desk: Desk, site: Site) -
     desk.configure(source(site), delay=0.02)
     crawl = desk.start("crawl")
     ended = threading.Event()
-    threading.Thread(target=lambda: (crawl.wait(), ended.set()), daemon=True).start()
+
+    def wait() -> None:
+        crawl.wait()
+        ended.set()
+
+    threading.Thread(target=wait, daemon=True).start()
     made = []
     assert until(lambda: desk.database.exists() and desk.rows("SELECT 1 FROM articles"), 60)
     for n in range(runs):

@@ -10,7 +10,7 @@ from crawler.feeds.adaptive import update
 from crawler.feeds.freshness import freshness_lifetime, next_allowed_time, retry_after, ttl_seconds
 from crawler.feeds.parsed_feed import ParsedFeed, make_entry
 from crawler.feeds.revisit import SOFT, KnownEntries, PollResponse, decide, is_full_fetch_due
-from storage.records import Feed, format_utc
+from storage.records import Feed, FeedCheck, GapDetected, format_utc
 from tests.conftest import NOW
 
 FEED = Feed(
@@ -26,7 +26,7 @@ FEED = Feed(
 PARSED = ParsedFeed(kind="rss", entries=(make_entry(url="https://a.org/1", base="https://a.org/"),))
 
 
-def checked(answer: PollResponse, feed: Feed = FEED, every: float | None = None):
+def checked(answer: PollResponse, feed: Feed = FEED, every: float | None = None) -> FeedCheck:
     return decide(feed, answer, schedule=Schedule(), every=every, now=NOW)
 
 
@@ -201,7 +201,7 @@ def test_no_overlap_with_a_window_that_held_something_is_a_gap() -> None:
     entry = dataclasses.replace(PARSED.entries[0], published_at=format_utc(NOW - timedelta(hours=1)))
     answer = PollResponse(status=200, body_hash="h2", parsed=dataclasses.replace(PARSED, entries=(entry,)))
 
-    def gap(feed: Feed, known: int):
+    def gap(feed: Feed, known: int) -> GapDetected | None:
         return decide(feed, answer, schedule=Schedule(), every=None, now=NOW, seen=KnownEntries(known=known)).gap
 
     found = gap(feed, 0)

@@ -199,10 +199,10 @@ def patterns(file: Path) -> Iterator[tuple[str | bytes, int, bool, int]]:
     """(pattern, flags, whether it is searched for, line) of each call of re in a file; constants of the module are put into f-strings."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     names: dict[str, Any] = {"re": re}
-    for node in tree.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            value = _value(node.value, names)
+    for stated in tree.body:
+        if isinstance(stated, ast.Assign | ast.AnnAssign) and stated.value is not None:
+            targets = stated.targets if isinstance(stated, ast.Assign) else [stated.target]
+            value = _value(stated.value, names)
             if value is not None:
                 names.update({t.id: value for t in targets if isinstance(t, ast.Name)})
     used: dict[str, set[str]] = {}  # how a compiled one is used, by its name
@@ -243,13 +243,13 @@ def _flags(node: ast.AST) -> bool:
     return "re." in ast.unparse(node) and "(" not in ast.unparse(node)
 
 
-def _value(node: ast.AST, names: dict[str, Any]) -> Any:
+def _value(node: ast.expr, names: dict[str, Any]) -> Any:
     try:
         return eval(  # noqa: S307 - our own code
             compile(ast.Expression(node), "", "eval"),
             {"__builtins__": {"str": str, "frozenset": frozenset}},
             dict(names),
-        )  # type: ignore[arg-type]
+        )
     except Exception:
         return None
 

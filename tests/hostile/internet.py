@@ -47,8 +47,8 @@ def main() -> None:
             return connect(self, (f"::ffff:{host}" if self.family == socket.AF_INET6 else host, port))
         return connect(self, address)
 
-    socket.getaddrinfo = getaddrinfo
-    socket.socket.connect_ex = connect_ex  # type: ignore[method-assign]
+    socket.getaddrinfo = getaddrinfo  # type: ignore[assignment]
+    socket.socket.connect_ex = connect_ex  # type: ignore[method-assign, assignment]
     from crawler.cli import main as newsdesk
     from crawler.config.models import Pace
 

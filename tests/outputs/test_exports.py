@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import random
@@ -19,7 +20,7 @@ import yaml
 from crawler.config.models import Source
 from crawler.errors import CrawlerError, UsageError
 from crawler.outputs import exports
-from crawler.outputs.cursors import read_cursor, write_cursor
+from crawler.outputs.cursors import Cursor, read_cursor, write_cursor
 from crawler.outputs.exports import export
 from crawler.outputs.rows import FIELD_ORDER, FIELDS, article_row
 from storage.maintenance import backup, check, restore
@@ -246,6 +247,10 @@ def now_in(path: Path, which: Filter) -> dict[str, dict[str, Any]]:
         return {hit.article.uid: article_row(hit.article) for hit in store.articles(which)}
 
 
+def _without(names: tuple[str, ...], rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {uid: {k: v for k, v in row.items() if k not in names} for uid, row in rows.items()}
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_consumer_that_follows_cursors_ends_with_exactly_what_is_kept(tmp_path: Path, seed: int) -> None:
     random.seed(seed)
@@ -354,7 +359,7 @@ def test_a_consumer_that_follows_cursors_ends_with_exactly_what_is_kept(tmp_path
                         source="a",
                         at=now,
                     ),
-                )  # type: ignore[arg-type]
+                )
         elif what == "prune":
             store.prune_articles(store.article(ids[random.randrange(3)]).first_seen_at, (), now)  # type: ignore[union-attr, arg-type]
         elif what == "vanish":
@@ -362,7 +367,8 @@ def test_a_consumer_that_follows_cursors_ends_with_exactly_what_is_kept(tmp_path
         elif what == "same":
             put(store, made("same", at=now, article_id=random.choice(ids)))
         elif what == "rename":
-            store.rename_source(*random.sample("ab", 2), now)
+            old, new = random.sample("ab", 2)
+            store.rename_source(old, new, now)
         elif what == "reread":
             store.set_extractor(random.choice(ids), f"extractor {step}", now)
         else:
@@ -380,8 +386,7 @@ def test_a_consumer_that_follows_cursors_ends_with_exactly_what_is_kept(tmp_path
     for consumer in consumers:
         consumer.follow(path)
         kept = now_in(path, consumer.which)
-        strip = lambda rows: {uid: {k: v for k, v in row.items() if k not in bookkeeping} for uid, row in rows.items()}  # noqa: E731
-        assert strip(consumer.held) == strip(kept)
+        assert _without(bookkeeping, consumer.held) == _without(bookkeeping, kept)
         assert consumer.refused <= 1
     assert check(path) == []
 
@@ -486,6 +491,10 @@ def test_two_held_articles_that_turn_out_to_be_one_become_the_older_one(desk: De
     assert desk.run("db", "check").code == 0
 
 
+def _always(seq: int, _: Cursor) -> int:
+    return seq
+
+
 def test_a_source_that_gets_a_tag_comes_into_the_selections_that_ask_for_it(tmp_path: Path) -> None:
     with open_writer(tmp_path / "news.db") as store:
         put(store, verdict(1, article(1, "Kept", "The harbour.")))
@@ -494,6 +503,6 @@ def test_a_source_that_gets_a_tag_comes_into_the_selections_that_ask_for_it(tmp_
         for tags, told in ((("harbour",), ["regrouped"]), ((), ["left"])):
             store.sync_sources([Source(id="a", name="A", tags=tags)], {}, NOW)
             path = tmp_path / "out.jsonl"
-            done = export(store, which, path, "jsonl", since=lambda _, seq=seq: seq, now=NOW)
+            done = export(store, which, path, "jsonl", since=functools.partial(_always, seq), now=NOW)
             assert [json.loads(line)["op"] for line in path.read_text().splitlines()] == told
             seq = done.cursor.seq

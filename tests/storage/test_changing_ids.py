@@ -32,7 +32,7 @@ def store(new_store: Callable[[], Writer]) -> Writer:
     return writer
 
 
-def entry(guid: str, link: str | None, **more: str) -> FeedEntry:
+def entry(guid: str, link: str | None, **more: Any) -> FeedEntry:
     key = (link or "").removeprefix("https://")
     said = f"{more}"
     return FeedEntry(
@@ -44,7 +44,7 @@ def entry(guid: str, link: str | None, **more: str) -> FeedEntry:
         title=f"Title of {link or guid}",
         fingerprint=said,
         **more,
-    )  # type: ignore[arg-type]
+    )
 
 
 def poll(store: Writer, entries: list[FeedEntry], at: datetime = NOW) -> int:
@@ -174,7 +174,7 @@ def apply(store: Writer, step: BackfillStep, **found: Any) -> None:
         store.apply_step(step, BackfillResult(**found), NOW)
 
 
-def gap_of(store: Writer) -> tuple[str, str]:
+def gap_of(store: Writer) -> tuple[str, str | None]:
     (gap,) = store.gaps()
     return gap.state, gap.to_at
 

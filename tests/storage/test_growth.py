@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -71,7 +72,7 @@ def test_storing_costs_the_same_in_a_larger_archive(
     costs = []
     for path in archives:
         counted = [0]
-        real = growth.open_writer
+        real = open_writer
 
         def open_counting(path: Path, counted: list[int] = counted, real: Any = real) -> Any:
             writer = real(path)
@@ -214,13 +215,17 @@ def _lease(writer: Writer, **more: Any) -> list[Entry]:
     return writer.lease_entries(**{**how, **more})
 
 
+def _lease_into(found: list[Entry], writer: Writer) -> None:
+    found.extend(_lease(writer))
+
+
 def test_what_is_asked_next_costs_the_same_however_much_is_owed(tmp_path: Path) -> None:
     costs = []
     for each in (20, 400):
         with open_writer(tmp_path / f"{each}.db") as writer:
             _owe(writer, 5, each)
             found: list[Entry] = []
-            costs.append(steps(writer.db, lambda found=found, writer=writer: found.extend(_lease(writer))))
+            costs.append(steps(writer.db, functools.partial(_lease_into, found, writer)))
             assert len(found) == 15
             assert {entry.published_at for entry in found[:5]} == {
                 "2026-11-01T00:00:00Z"

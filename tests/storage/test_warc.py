@@ -131,9 +131,12 @@ def test_a_page_from_before_midnight_goes_into_the_file_of_after_it_and_both_are
 ) -> None:
     synced: list[str] = []
     real = os.fsync
-    monkeypatch.setattr(
-        os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}").rsplit("/", 1)[-1]), real(fd))[1]
-    )
+
+    def fsync(fd: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{fd}").rsplit("/", 1)[-1])
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     pages = WarcWriter(tmp_path / "news.db", ends=lambda: None)
     evening, _ = pages.add(*_record(page(1, NOW)))
     morning, _ = pages.add(*_record(page(2, NOW + timedelta(days=1))))

@@ -97,9 +97,9 @@ def serve_metrics(where: str, live: CrawlSession) -> int:
     return int(server.server_port)
 
 
-def _server(host: str, port: int, application: Any) -> WSGIServer:
+def _server(host: str, port: int, application: Any) -> _Threads:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    kind = type("_Server", (_Threads,), {"address_family": family})
+    kind: type[_Threads] = type("_Server", (_Threads,), {"address_family": family})
     return make_server(host, port, application, kind, handler_class=_Silent)
 
 
