@@ -106,7 +106,7 @@ def listed(writer: Writer, found: Sequence[PageVisit], now: datetime) -> list[Pa
             for v in found
         ]
     return [
-        dataclasses.replace(v, page=dataclasses.replace(v.page, entry=dataclasses.replace(v.page.entry, id=n)))
+        dataclasses.replace(v, page=dataclasses.replace(v.page, entry=dataclasses.replace(v.page.entry, id=n or 0)))
         for v, n in zip(found, ids, strict=True)
     ]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlite_utils.db import sqlite3 as engine  # the one that the store uses
+from sqlite_utils.utils import sqlite3 as engine  # the one that the store uses
 
 from storage import open_store
 from storage.errors import MissingDatabase, NewerDatabase

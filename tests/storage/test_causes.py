@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlite_utils.db import sqlite3
+from sqlite_utils.utils import sqlite3
 
 from storage.errors import DamagedDatabase, DatabaseBusy, DiskError, QueryTimeout, StorageError
 from storage.sqlite.connection import storage_error

@@ -206,7 +206,7 @@ def test_per_host_counts_what_is_leased_already(store: Writer) -> None:
 
 
 def test_feeds_are_leased_when_due_and_never_before_retry_after(store: Writer) -> None:
-    now = {"now": NOW, "until": NOW + timedelta(minutes=1), "limit": 10, "sources": None, "done": []}
+    now: dict[str, Any] = {"now": NOW, "until": NOW + timedelta(minutes=1), "limit": 10, "sources": None, "done": []}
     assert [f.url for f in store.lease_feeds(**now, due_only=True)] == [FEED]
     poll(store, listed(1))
     assert store.lease_feeds(**now, due_only=True) == []

@@ -177,7 +177,7 @@ def test_a_backfill_keeps_to_itself_and_is_not_walked_twice(store: Writer) -> No
     with store.transaction():
         store.apply_step(one, BackfillResult(listed=(entry(1),)), NOW)
     assert store.add_steps([step("https://a.org/s1")]) == 0
-    owed = {"now": NOW, "until": NOW, "limit": 5, "per_host": 5, "sources": None, "ignore_retry": True}
+    owed: dict[str, Any] = {"now": NOW, "until": NOW, "limit": 5, "per_host": 5, "sources": None, "ignore_retry": True}
     assert store.lease_entries(**owed) == []
     assert [e.url for e in store.lease_entries(**owed, backfill=True)] == ["https://a.org/e1"]
 
@@ -243,7 +243,7 @@ def test_a_page_that_lists_what_another_did_leads_nowhere(store: Writer) -> None
 
 def test_steps_of_a_host_wait_for_the_one_under_way(store: Writer) -> None:
     store.add_steps([step(f"https://a.org/m{n}") for n in range(3)])
-    which = {"now": NOW, "limit": 10, "sources": None, "backfill": True, "per_host": 1}
+    which: dict[str, Any] = {"now": NOW, "limit": 10, "sources": None, "backfill": True, "per_host": 1}
     assert len(store.lease_steps(**which)) == 1
     assert store.lease_steps(**which) == []
 
