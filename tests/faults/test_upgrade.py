@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlite_utils.utils import sqlite3 as engine  # the one that the store uses
 
 from storage import open_store
 from storage.errors import MissingDatabase, NewerDatabase
 from storage.maintenance import backup, check, restore
 from storage.sql.articles import rebuild_index
 from storage.sqlite.connection import open_writer as open_database
+from storage.sqlite.driver import sqlite3 as engine  # the one that the store uses
 from storage.sqlite.fts_index import WritingDatabase, flush
 from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, SET, migrations
 from storage.writer import open_writer

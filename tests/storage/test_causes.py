@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlite_utils.utils import sqlite3
 
 from storage.errors import DamagedDatabase, DatabaseBusy, DiskError, QueryTimeout, StorageError
 from storage.sqlite.connection import storage_error
+from storage.sqlite.driver import sqlite3
 
 
 def full(path: Path) -> None:
