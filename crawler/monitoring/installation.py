@@ -67,7 +67,7 @@ def check_sqlite(version: str) -> list[Finding]:
         return []
     return [
         Finding(
-            f"SQLite {version} has the WAL-reset bug (mended in 3.51.3, 3.50.7 and 3.44.6): "
+            f"SQLite {version} has the WAL-reset bug (fixed in 3.51.3, 3.50.7 and 3.44.6): "
             "`pip install pysqlite3` brings a newer one where there is a wheel; "
             "until then let no other program write the database",
             must=False,
@@ -88,7 +88,7 @@ def of_expat(version: str) -> list[Finding]:
     return [
         Finding(
             f"{version.replace('_', ' ')} recurses into entities until the process ends (CVE-2024-8176, "
-            "mended in 2.7.0); newsdesk takes document types off before, but a newer Python is better",
+            "fixed in 2.7.0); newsdesk takes document types off before, but a newer Python is better",
             must=False,
         )
     ]
