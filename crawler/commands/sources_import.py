@@ -111,7 +111,7 @@ def _discovered(wanted: ListedFeed, found: Discovery, taken: dict[str, int], tag
 
 
 def _write_failures(path: Path, failures: list[tuple[ListedFeed, str]]) -> Path | None:
-    """The lines that came to nothing, in a file that can be mended and imported again."""
+    """The lines that came to nothing, in a file that can be corrected and imported again."""
     if not failures:
         return None
     target = Path(f"{path.name}.failed.txt")

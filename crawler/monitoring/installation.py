@@ -19,7 +19,7 @@ _LEAST = {
 _EXPAT = (2, 7, 0)
 # SQLite 3.7.0 to 3.51.2 may lose or damage committed data if two connections write or checkpoint at the wrong moment
 # (the WAL-reset bug). It is fixed in 3.51.3, and in these branches from that patch on.
-_WAL_MENDED = (3, 51, 3)
+_WAL_FIXED = (3, 51, 3)
 _WAL_BRANCHES = {(3, 44): 6, (3, 50): 7}
 # SQLite's locks and shared memory do not work between machines (sqlite.org, "Write-Ahead Logging" and "How To
 # Corrupt").
@@ -62,8 +62,8 @@ def check_versions(found: Mapping[str, str]) -> list[Finding]:
 def check_sqlite(version: str) -> list[Finding]:
     """Return a finding if this SQLite has the WAL-reset bug."""
     parts = parse_version(version)
-    mended = _WAL_BRANCHES.get((parts[0], parts[1])) if len(parts) > 2 else None
-    if parts >= _WAL_MENDED or (mended is not None and parts[2] >= mended):
+    fixed_in = _WAL_BRANCHES.get((parts[0], parts[1])) if len(parts) > 2 else None
+    if parts >= _WAL_FIXED or (fixed_in is not None and parts[2] >= fixed_in):
         return []
     return [
         Finding(

@@ -112,7 +112,7 @@ class WorkerPool:
                 raise
 
     async def _run(self, work: Callable[..., _T], args: tuple[Any, ...], seconds: float) -> _T:
-        broke, mended = 0, 0
+        broke, restarts = 0, 0
         while True:
             try:
                 return await self._attempt(work, args, seconds)
@@ -121,13 +121,13 @@ class WorkerPool:
                     broke += 1
                     if broke >= MAX_POOL_CRASHES:
                         raise PageFailed("reading it took the worker down") from error
-                mended += 1
-                if mended > RESTART_ATTEMPTS:
+                restarts += 1
+                if restarts > RESTART_ATTEMPTS:
                     raise CrawlerError(
                         f"no extraction process can be started ({error.__cause__ or error}); "
                         "`newsdesk doctor` shows the limits"
                     ) from error
-                if mended == 1:
+                if restarts == 1:
                     log.warning("the extraction processes ended (%s); they are restarted", error.__cause__ or error)
                 await asyncio.sleep(1.0)
 
