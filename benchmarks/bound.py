@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from urllib.parse import urlsplit
 
 import trafilatura
+from trafilatura.settings import Document
 
 Row = tuple[str, str | None, str | None, str | None, str | None]
 
@@ -39,7 +40,7 @@ async def get(url: str) -> bytes:
 
 def extract(url: str, body: bytes) -> Row | None:
     found = trafilatura.bare_extraction(body, url=url, with_metadata=True, include_comments=False)
-    return (url, found.title, found.author, found.date, found.text) if found is not None else None
+    return (url, found.title, found.author, found.date, found.text) if isinstance(found, Document) else None
 
 
 async def main(database: str, feeds: list[str]) -> None:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import scrapy
 import trafilatura
 from scrapy.crawler import CrawlerProcess
+from trafilatura.settings import Document
 
 
 class Naive(scrapy.Spider):
     name = "naive"
-    custom_settings: ClassVar = {
+    custom_settings = {  # noqa: RUF012  # as Scrapy declares it
         "ROBOTSTXT_OBEY": True,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 8,
         "DOWNLOAD_DELAY": 0,
@@ -38,7 +39,7 @@ class Naive(scrapy.Spider):
 
     def parse_page(self, response: Any) -> None:
         found = trafilatura.bare_extraction(response.body, url=response.url, with_metadata=True, include_comments=False)
-        if found is not None:
+        if isinstance(found, Document):
             self.db.execute(
                 "INSERT INTO pages VALUES (?, ?, ?, ?, ?)",
                 (response.url, found.title, found.author, found.date, found.text),

@@ -14,7 +14,7 @@ from typing import Any
 from lxml import html as lxml_html
 from lxml.etree import ParserError, XPath
 from trafilatura import bare_extraction
-from trafilatura.settings import DEFAULT_CONFIG
+from trafilatura.settings import DEFAULT_CONFIG, Document
 
 from crawler.config.models import PublisherRules
 from crawler.extraction.boilerplate import (
@@ -137,7 +137,7 @@ def _trafilatura(tree: Any, url: str, *, fast: bool) -> str:
     document = bare_extraction(
         tree, url=url, fast=fast, include_comments=False, with_metadata=False, config=DEFAULT_CONFIG
     )
-    return _flat(document.body) if document is not None and document.body is not None else ""
+    return _flat(document.body) if isinstance(document, Document) and document.body is not None else ""
 
 
 def _flat(node: Any) -> str:

@@ -27,6 +27,7 @@ def test_it_answers_again_after_its_processes_were_ended(tmp_path: Path) -> None
             os.kill(server, signal.SIGKILL)
             assert answerer._pool is not None
             for process in list(answerer._pool._pool_manager.worker_manager.workers.values()):
+                assert process.pid is not None
                 os.kill(process.pid, signal.SIGKILL)
             for _ in range(20):
                 try:

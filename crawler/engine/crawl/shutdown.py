@@ -15,12 +15,13 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from crawler.errors import DONE, FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from scrapy.crawler import AsyncCrawlerProcess
+    from twisted.internet.base import ReactorBase
 
     from crawler.engine.crawl.session import CrawlSession
 
@@ -98,7 +99,8 @@ class ShutdownSignals:
         from twisted.internet import reactor
 
         assert self._process is not None
-        reactor.callLater(DRAIN_SECONDS, lambda: self._tasks.append(asyncio.ensure_future(self._force_stop())))
+        timers = cast("ReactorBase", reactor)  # whose type is only the interface
+        timers.callLater(DRAIN_SECONDS, lambda: self._tasks.append(asyncio.ensure_future(self._force_stop())))
         self._tasks.append(asyncio.ensure_future(self._process.stop()))
 
     async def _force_stop(self) -> None:

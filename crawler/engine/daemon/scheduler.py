@@ -35,7 +35,7 @@ class Job:
     work: Callable[[], Awaitable[None]]
 
 
-class SkipMissedTrigger(IntervalTrigger):
+class SkipMissedTrigger(IntervalTrigger):  # type: ignore[misc]  # APScheduler is not typed
     """An interval trigger that skips missed runs.
 
     APScheduler lists every run since the last one, which takes minutes when a clock without a battery is set forward by

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from scrapy import Request
@@ -12,6 +12,7 @@ from scrapy.core.downloader.handlers.http11 import (
     _LenientHTTP11ClientProtocol,
 )
 from scrapy.exceptions import DownloadFailedError
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
@@ -60,11 +61,11 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
             self._head += len(data)
             if self._head > MAX_HEAD + len(data):
                 self._end()
-                self._disconnectParser(Failure(HeadTooLarge()))
+                self._disconnectParser(Failure(HeadTooLarge()))  # type: ignore[no-untyped-call]  # Twisted is typed in part
                 return
         self._buffered += len(data)
         BoundedProtocol.under_way += len(data)
-        super().dataReceived(data)
+        super().dataReceived(data)  # type: ignore[no-untyped-call]  # Twisted is typed in part
         if self.state == "QUIESCENT":
             self._release()
         elif self._parser is None:
@@ -72,9 +73,9 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
         elif self._buffered > LARGE_BODY:
             self._wait_if_crowded()
 
-    def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """Release what the connection counted."""
-        super().connectionLost(reason)
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]  # Twisted is typed in part
         self._release()
 
     def go_on(self) -> None:
@@ -112,7 +113,7 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
 
 class _Factory(_LenientHTTP11ClientFactory):
     def buildProtocol(self, addr: Any) -> Any:  # noqa: ARG002, N802 - Twisted's
-        return BoundedProtocol(self._quiescentCallback)
+        return BoundedProtocol(self._quiescentCallback)  # type: ignore[no-untyped-call]  # Twisted is typed in part
 
 
 class BadCertificate(Exception):  # noqa: N818 - named for what was met
@@ -178,9 +179,9 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
         self._pool._factory = _Factory  # noqa: SLF001 - as Scrapy itself does
         self._certificate_faults: dict[str, str] = {}
         if crawler.settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES"):
-            policy: Any = self._contextFactory  # type: ignore[has-type]
-            explained = _ExplainingTLSPolicy(policy)
-            self._contextFactory, self._certificate_faults = explained, explained.faults
+            explained = _ExplainingTLSPolicy(self._contextFactory)
+            self._contextFactory = cast("IPolicyForHTTPS", explained)  # which mypy cannot read from @implementer
+            self._certificate_faults = explained.faults
 
     async def download_request(self, request: Request) -> Any:
         """Send the request, unless its host was throttled meanwhile (PEERS F 14).

@@ -11,9 +11,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -233,10 +233,13 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
 def _run(application: Any, listener: socket.socket, ended: _Ended) -> None:
     import uvicorn
 
-    class Server(uvicorn.Server):  # type: ignore[misc]
+    class Server(uvicorn.Server):
         """A server that leaves signals to _Ended."""
 
-        capture_signals = nullcontext
+        @contextmanager
+        def capture_signals(self) -> Generator[None, None, None]:
+            """Install no handlers."""
+            yield
 
     config = uvicorn.Config(application, log_level="warning", lifespan="on", timeout_graceful_shutdown=GRACEFUL)
     ended.server = Server(config)
