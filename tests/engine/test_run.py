@@ -101,7 +101,7 @@ def test_edits_of_the_configuration_are_picked_up_and_a_broken_file_is_told(
     assert until(lambda: "/other.xml" in site.paths(), 10)
     config.write_text(good)
     run.process.send_signal(signal.SIGHUP)
-    assert until(lambda: run.text().count("reprocessed") == 2, 3)
+    assert until(lambda: run.text().count("configuration reloaded") == 2, 3)
     asked = site.paths().count("/other.xml")
     time.sleep(3)
     assert site.paths().count("/other.xml") <= asked + 1
