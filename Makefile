@@ -7,7 +7,7 @@ DEVELOP := .venv/.installed-develop
 # --no-deps: the pins are the whole set (tests/test_pins.py). --only-binary: a source package would resolve what builds it.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: crawl demo test unit torture check checks container quality short newest screenshots bench docs lint types imports install constraints clean help
+.PHONY: crawl demo test unit coverage torture check checks container quality short newest screenshots bench docs lint types imports install constraints clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -40,6 +40,10 @@ test: $(DEVELOP)  ## the tests
 
 unit: $(DEVELOP)  ## the tests that start no process and no server, in less than a minute
 	$(BIN)/python -m pytest -q -m unit
+
+coverage: $(DEVELOP)  ## lines and branches that the unit tests run, against the floors of tests/coverage.toml
+	$(BIN)/python -m pytest -q -m unit --cov --cov-branch --cov-report=json:.coverage.json --cov-report=
+	$(BIN)/python -m tests.coverage_floors .coverage.json
 
 TIME ?= 120
 SEED ?= $(shell date +%s)
@@ -83,7 +87,7 @@ check: test checks  ## what CI runs
 container: $(DEVELOP)  ## the steps of deploy/Containerfile, into a folder: installs the pinned set once more
 	NEWSDESK_INSTALL=1 $(BIN)/python -m pytest -q -n 0 tests/test_package.py -k containers_steps
 
-checks: lint types imports quality short container  ## the part of `make check` that is not `make test`
+checks: lint types imports coverage quality short container  ## the part of `make check` that is not `make test`
 
 newest:  ## the tests against the newest releases that pyproject.toml allows, in .venv-newest; resolves anew, so it may fail
 	$(PYTHON) -m venv --clear .venv-newest

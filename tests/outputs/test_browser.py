@@ -12,13 +12,14 @@ import pytest
 
 from tests.outputs.chromium import chromium, demo, executable, pages
 
-pytestmark = pytest.mark.integration  # a large archive or a browser
-
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytest.importorskip("playwright", reason="needs playwright")
-pytestmark = pytest.mark.skipif(executable() is None, reason="needs a Chromium: apt-get install chromium")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(executable() is None, reason="needs a Chromium: apt-get install chromium"),
+]
 SIZES = {"wide": (1200, 800), "phone": (390, 844)}
 
 
