@@ -25,6 +25,19 @@ from storage.warc import RawPage
 from storage.writer import Writer
 
 
+def unread_visit(page: PageResponse, source: Source | None, config: Config) -> PageVisit:
+    """The request as a visit, before its page is read, if there is one.
+
+    Args:
+        page: the request and its response.
+        source: the source of the response's final address.
+        config: the settings in force.
+    """
+    ages = source.recheck if source and source.recheck is not None else config.schedule.recheck
+    rechecks = () if page.entry.backfill else ages
+    return PageVisit(page=page, source=page.entry.source, rechecks=rechecks, hour=config.pace.hour)
+
+
 async def visit_page(page: PageResponse, source: Source | None, config: Config, pool: WorkerPool) -> PageVisit:
     """Read the page of a response, if there is one.
 
@@ -34,10 +47,8 @@ async def visit_page(page: PageResponse, source: Source | None, config: Config, 
         config: the settings in force.
         pool: the worker processes.
     """
-    hour = config.pace.hour
-    ages = source.recheck if source and source.recheck is not None else config.schedule.recheck
-    visit = PageVisit(page=page, source=page.entry.source, rechecks=() if page.entry.backfill else ages, hour=hour)
-    if failures.without_page(page, visit.recheck_at, hour=hour) is not None:
+    visit = unread_visit(page, source, config)
+    if failures.without_page(page, visit.recheck_at, hour=visit.hour) is not None:
         return visit
     rules = source.article if source else PublisherRules()
     entry = dataclasses.replace(page.entry, source=source.id if source else None)

@@ -25,7 +25,7 @@ from crawler.engine.addon import config_of
 from crawler.engine.crawl.download_errors import describe_failure
 from crawler.engine.crawl.feed_responses import FeedPoller, log_entry
 from crawler.engine.crawl.frontier import Frontier
-from crawler.engine.crawl.ingest import store_visit, visit_page
+from crawler.engine.crawl.ingest import store_visit, unread_visit, visit_page
 from crawler.engine.crawl.plan import CrawlPlan, plan_crawl, plan_fetch
 from crawler.engine.crawl.responses import page_failure, page_response
 from crawler.engine.crawl.session import CrawlSession
@@ -168,7 +168,9 @@ class NewsSpider(scrapy.Spider):
         return None
 
     async def _store_failure(self, task: ArticleTask, reason: str) -> None:
-        verdict = failures.failed(task.entry, reason, task.at, None, later=task.at + STORE_AGAIN, permanent=True)
+        visit = unread_visit(page_failure(task, reason, permanent=True), task.source, self.config)
+        again = task.at + STORE_AGAIN
+        verdict = failures.failed(task.entry, reason, task.at, visit.recheck_at, later=again, permanent=True)
         try:
             await self.frontier.complete_article(task, lambda writer: (verdict, writer.apply_verdict(verdict)))
         except Exception:  # logged above; the lease expires later
