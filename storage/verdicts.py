@@ -28,11 +28,12 @@ class _Verdict:
     recheck_at: datetime | None = None  # when the article is fetched again
     retry_at: datetime | None = None  # when the entry is fetched again
     not_before: datetime | None = None  # not earlier than this, not even by `crawl` without --due
+    fixed_state: ClassVar[EntryState | None] = None  # of its entries, whatever retry_at is
 
     @property
     def entry_state(self) -> EntryState:
         """The next state of its entries."""
-        return "retry" if self.retry_at is not None else "fetched"
+        return self.fixed_state or ("retry" if self.retry_at is not None else "fetched")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +82,7 @@ class FullerView(_OfStored):
     article: Article
     fingerprints: tuple[int, ...] = ()
     outcome: ClassVar[Outcome] = "new"
-
-    @property
-    def entry_state(self) -> EntryState:
-        """The next state of its entries."""
-        return "fetched"
+    fixed_state: ClassVar[EntryState | None] = "fetched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +94,7 @@ class Alias(_OfStored):
 
     article: Article | None = None
     outcome: ClassVar[Outcome] = "address"
-
-    @property
-    def entry_state(self) -> EntryState:
-        """The next state of its entries."""
-        return "fetched"
+    fixed_state: ClassVar[EntryState | None] = "fetched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +115,7 @@ class NotArticle(_Verdict):
     """Not an article, and another request would not change that."""
 
     outcome: ClassVar[Outcome] = "rejected"
-
-    @property
-    def entry_state(self) -> EntryState:
-        """The next state of its entries."""
-        return "rejected"
+    fixed_state: ClassVar[EntryState | None] = "rejected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +124,7 @@ class NotFound(_Verdict):
 
     vanished: bool = False  # it is certain that the stored article is gone
     outcome: ClassVar[Outcome] = "gone"
-
-    @property
-    def entry_state(self) -> EntryState:
-        """The next state of its entries."""
-        return "gone"
+    fixed_state: ClassVar[EntryState | None] = "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +132,7 @@ class Retry(_Verdict):
     """A retry may succeed: the page was blocked (outcome `retry`), or the request failed."""
 
     outcome: Outcome = "failed"
-
-    @property
-    def entry_state(self) -> EntryState:
-        """The next state of its entries."""
-        return "retry"
+    fixed_state: ClassVar[EntryState | None] = "retry"
 
 
 Verdict = NewArticle | Revision | FullerView | Alias | Unchanged | NotArticle | NotFound | Retry

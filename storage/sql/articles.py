@@ -36,23 +36,23 @@ def apply_verdict(db: WritingDatabase, verdict: Verdict) -> int | None:
             _revise(db, verdict, at)
             _renew_fingerprints(db, verdict.article_id, verdict.fingerprints, verdict.at)
             change(db, verdict.article_id, at, "revised" if verdict.cause == "publisher" else "reprocessed")
+            _mark_found(db, verdict.article_id, at)
         case FullerView():
             _overwrite(db, verdict.article_id, verdict.article, at)
             _renew_fingerprints(db, verdict.article_id, verdict.fingerprints, verdict.at)
             change(db, verdict.article_id, at, "revised")
+            _mark_found(db, verdict.article_id, at)
         case Alias(article=Article() as article):
             _overwrite(db, verdict.article_id, article, at)
             change(db, verdict.article_id, at, "revised")
+            _mark_found(db, verdict.article_id, at)
         case Alias() | Unchanged(shows_less=False) if article_id is not None:
             _touch(db, article_id, at)
+            _mark_found(db, article_id, at)
         case NotFound() if article_id is not None:
             _mark_not_found(db, article_id, verdict, at)
         case _:  # the verdict is about no stored article
             pass
-    if isinstance(verdict, Revision | FullerView | Alias) or (
-        isinstance(verdict, Unchanged) and not verdict.shows_less and article_id is not None
-    ):
-        _mark_found(db, int(article_id or 0), at)
     if article_id is not None:
         _add_addresses(db, article_id, verdict.addresses, at)
         _set_recheck(db, article_id, verdict.recheck_at)
