@@ -189,6 +189,8 @@ def url_key(url: str) -> str:
         ValueError: not an http(s) address.
     """
     text = _JUNK.sub("", _tidy(url)).rstrip('"<>')
+    if text.startswith("tag:"):  # the address of record of an entry without an address; see feed_article.py
+        return text
     if "://" not in text[:12]:
         text = f"http:{text}" if text.startswith("//") else f"http://{text}"
     text = _unwrap(text)

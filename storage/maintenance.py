@@ -276,6 +276,24 @@ def _checkpoint_wal(path: Path) -> None:
         raise DiskError(f"{path}: something is reading it (`newsdesk browse`?); close it and restore again")
 
 
+# Without an address; the newest of them may still be listed.
+_OLD_UNLINKED = (
+    "DELETE FROM entries "
+    "WHERE url_key = '' "
+    "  AND (state = 'rejected' "
+    "    OR state = 'fetched' AND id < ("
+    "      SELECT n.id FROM entries n "
+    "      WHERE n.feed_url = entries.feed_url AND +n.url_key = '' "
+    "      ORDER BY n.id DESC LIMIT 1 OFFSET ?)) "
+    "  AND first_seen_at < ? "
+    "  AND feed_url IN ("
+    "    SELECT feed_url FROM entries "
+    "    WHERE url_key = '' AND state IN ('rejected', 'fetched') "
+    "    GROUP BY feed_url "
+    "    HAVING count(*) >= ?)"
+)
+
+
 def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, int]:
     """Delete old rows that are not articles: the request log, runs, rejected entries and their contents.
 
@@ -307,18 +325,8 @@ def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, in
         ),
         # only of feeds at the limit of stored entries: other feeds may list theirs indefinitely
         "entries without an address": (
-            (
-                "DELETE FROM entries "
-                "WHERE url_key = '' "
-                "  AND state = 'rejected' "
-                "  AND first_seen_at < ? "
-                "  AND feed_url IN ("
-                "    SELECT feed_url FROM entries "
-                "    WHERE url_key = '' AND state = 'rejected' "
-                "    GROUP BY feed_url "
-                "    HAVING count(*) >= ?)"
-            ),
-            (format_utc(now - timedelta(days=7)), MAX_UNLINKED),
+            _OLD_UNLINKED,
+            (MAX_UNLINKED // 2, format_utc(now - timedelta(days=7)), MAX_UNLINKED),
         ),
     }
     with writer.transaction():

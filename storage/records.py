@@ -59,7 +59,17 @@ class FeedEntry:
     url_key: str = ""
     host: str = ""
     fingerprint: str = ""  # of title, updated and content: an edited entry has another one
+    other_identities: tuple[str, ...] = ()  # under which it may be stored: of other polls, of earlier versions
     refused: str | None = None  # why it is never fetched: its source's patterns exclude it
+    article: FeedArticle | None = None  # made of the entry alone: it has a text, but no address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedArticle:
+    """The article of an entry without an address; its address of record is made when it is written."""
+
+    article: Article
+    grams: frozenset[int] = frozenset()  # of its text; see crawler.articles.near_duplicates.shingles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,8 +45,9 @@ class NewArticle(_Verdict):
 
     @property
     def outcome(self) -> Outcome:
-        """The value of entries.verdict."""
-        return "new" if self.article.completeness == "full" else "headline"
+        """The value of entries.verdict; the text of an entry without an address is complete in the feed."""
+        complete = self.article.completeness == "full" or self.article.url.startswith("tag:")
+        return "new" if complete else "headline"
 
     @property
     def is_copy(self) -> bool:

@@ -289,6 +289,17 @@ class Writer(WritingStore):
             )
         return counts
 
+    def reject_pruned(self, entry_id: int, url_key: str) -> bool:
+        """Complete an entry whose article was deleted by `prune`; returns whether it was."""
+        pruned = entries.was_pruned(self.db, url_key)
+        if pruned:
+            entries.reject_pruned(self.db, entry_id)
+        return pruned
+
+    def pending_articles(self, feed_url: str) -> dict[str, int]:
+        """See entries.pending_articles."""
+        return entries.pending_articles(self.db, feed_url)
+
     def known_entries(self, feed_url: str, listed: Sequence[FeedEntry]) -> set[str]:
         """The entries of a listing that its feed has listed before."""
         return entries.known_entries(self.db, feed_url, listed)

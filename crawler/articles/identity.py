@@ -98,6 +98,8 @@ def record_url(visit: PageVisit) -> str:
 
     It is the canonical link if that has the same key, or the publisher's id confirms it; else the final address.
     """
+    if visit.page.url.startswith("tag:"):  # an entry without an address
+        return visit.page.url
     canonical = visit.extraction.canonical_url
     final = canonical_url(visit.page.url)
     if not canonical or is_root_or_section(canonical) or site(canonical) != site(final):

@@ -1,6 +1,7 @@
 """Decode the bytes of a feed and remove what XML parsers reject. Pure: bytes in, text out.
 
 Errors of real feeds, all measured: a wrong charset label (yandex-news says windows-1251 and sends UTF-8), no label,
+excerpts that are cut in the middle of a character,
 NULs, characters and character references that XML forbids (one `&#xD83D;` lost the complete feed), HTML entities, gzip
 around the file, text before the prolog.
 """
@@ -78,18 +79,16 @@ def unzip(body: bytes) -> bytes:
 
 
 def _decode(body: bytes, content_type: str) -> str:
-    for mark, encoding in _BOMS:
-        if body.startswith(mark):
+    for mark, encoding in (*_BOMS, (b"", _wide_without_mark(body))):
+        if encoding and body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
-    if wide := _wide_without_mark(body):
-        return body.decode(wide, "replace")
     body = body.replace(b"\x00", b"")
-    said = _CHARSET.search(content_type or "")
-    declared = _PROLOG.search(body[:1024])
-    named = [*([said[1]] if said else []), *([declared[1].decode("ascii", "replace")] if declared else [])]
+    named = _labels(body, content_type)
     text = _strict(body, "utf-8")
     if text is not None and not body.isascii():
         return text  # non-ASCII bytes that are valid UTF-8 are UTF-8, whatever the label: chance is below 1 in 10^6
+    if text is None and (damaged := _mostly_utf8(body, named)) is not None:
+        return damaged
     for label in named:
         if (found := _strict(body, label)) is not None:
             return found
@@ -100,6 +99,25 @@ def _decode(body: bytes, content_type: str) -> str:
         if found.count("\ufffd") < max(3, len(found) // 500):
             return found
     return _guess(body)
+
+
+def _labels(body: bytes, content_type: str) -> list[str]:
+    """Return the charsets that the header and the XML declaration name."""
+    said = _CHARSET.search(content_type or "")
+    declared = _PROLOG.search(body[:1024])
+    return [*([said[1]] if said else []), *([declared[1].decode("ascii", "replace")] if declared else [])]
+
+
+def _mostly_utf8(body: bytes, named: list[str]) -> str | None:
+    """Return the text of UTF-8 that is damaged in places, as excerpts cut in mid-character are; None for any other.
+
+    In text of another encoding, nearly all non-ASCII bytes are errors.
+    """
+    text = body.decode("utf-8", "replace")
+    errors = text.count("\ufffd") - body.count(b"\xef\xbf\xbd")
+    valid = len(text) - len(text.encode("ascii", "ignore")) - errors
+    other = named and "utf-8" not in {_known(label) for label in named}
+    return text if valid >= (10 if other else 1) * errors else None
 
 
 def _wide_without_mark(body: bytes) -> str | None:

@@ -40,7 +40,13 @@ _LOOKS_LIKE_FEED = re.compile(
     r"feedburner\.com/)",
     re.IGNORECASE,
 )
-_COMMENTS = re.compile(r"comment|kommentar|/wp-json/|oembed|/tag/|/author/|trackback", re.IGNORECASE)
+# Words, as the name of an outlet may contain them: Commentary.
+_COMMENTS = re.compile(
+    r"(?<![^\W_])(?:comments?|kommentare?|commentaires?|comentarios?|comentários?|commenti|комментарии|комментариев)"
+    r"(?![^\W_])",
+    re.IGNORECASE,
+)
+_OF_PARTS = re.compile(r"/wp-json/|oembed|/tag/|/author/|trackback", re.IGNORECASE)
 MAX_CANDIDATES = 12
 
 
@@ -85,9 +91,21 @@ def discover_feeds(body: bytes, url: str) -> list[Candidate]:
         except ValueError:
             continue
         title = plain_text(node.get("title") or "".join(node.itertext()), html=True)
-        if not _COMMENTS.search(f"{address} {title or ''}"):
+        if not _OF_PARTS.search(address):
             found.setdefault(address, Candidate(url=address, kind=kind, title=title))
-    return list(found.values())[:MAX_CANDIDATES]
+    outlet = f"{urlsplit(url).netloc} {tree.findtext('.//title') or ''}"
+    return _without_comment_feeds(list(found.values()), outlet)[:MAX_CANDIDATES]
+
+
+def _without_comment_feeds(found: list[Candidate], outlet: str) -> list[Candidate]:
+    """Leave out feeds of comments; a word in every title, or every address, is in the name of the outlet."""
+    by_address = [bool(_COMMENTS.search(each.url.split("://", 1)[1].partition("/")[2])) for each in found]
+    by_title = [bool(_COMMENTS.search(each.title or "")) for each in found]
+    if all(by_title) and (len(found) > 1 or _COMMENTS.search(outlet)):
+        by_title = [False] * len(found)
+    if all(by_address) and len(found) > 1:
+        by_address = [False] * len(found)
+    return [each for each, *named in zip(found, by_address, by_title, strict=True) if not any(named)]
 
 
 def looks_like_feed(url: str) -> bool:

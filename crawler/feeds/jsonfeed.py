@@ -10,7 +10,8 @@ from typing import Any
 
 from crawler.errors import FeedError
 from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, make_entry, plain_text, unique_entries
-from crawler.text.dates import read_date
+from crawler.text.dates import day_first, read_date
+from crawler.urls import join
 from storage.records import FeedEntry
 
 MOST_SHARED = 10  # authors of the feed that are used for each entry without its own
@@ -38,12 +39,16 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
         raise FeedError(f"{url}: JSON, but not a JSON feed (no version of jsonfeed.org)")
     items = [item for item in document["items"][:MAX_ENTRIES] if isinstance(item, dict)]
     fallback = _authors(document)[:MOST_SHARED]
+    home = _text(document.get("home_page_url"))
+    base = (home and join(url, home)) or url
+    raws = [_text(item.get(name)) for item in items for name in ("date_published", "date_modified")]
+    order = day_first(raws, now=now, language=_text(document.get("language")))
     return ParsedFeed(
         kind="json",
         title=plain_text(_text(document.get("title"))),
-        home=_text(document.get("home_page_url")),
+        home=home,
         language=_text(document.get("language")),
-        entries=unique_entries(_entry(item, url, fallback, now) for item in items),
+        entries=unique_entries(_entry(item, base, url, fallback, now, order) for item in items),
         self_url=_text(document.get("feed_url")),
         previous=_text(document.get("next_url")),
     )
@@ -54,7 +59,9 @@ def _number(digits: str) -> int | str:
     return int(digits) if len(digits) < 100 else digits
 
 
-def _entry(item: Mapping[str, Any], base: str, fallback: list[str], now: datetime) -> FeedEntry:
+def _entry(
+    item: Mapping[str, Any], base: str, url: str, fallback: list[str], now: datetime, order: bool | None
+) -> FeedEntry:
     raw = _text(item.get("date_published")) or _text(item.get("date_modified"))
     html = _text(item.get("content_html"))
     text = _text(item.get("content_text"))
@@ -62,11 +69,11 @@ def _entry(item: Mapping[str, Any], base: str, fallback: list[str], now: datetim
     guid = _text(item.get("id"))
     return make_entry(
         guid=guid,
-        url=link or (guid if guid and guid.startswith(("http://", "https://")) else None),
+        url=link or (guid if guid and guid.lower().startswith(("http://", "https://")) else None),
         base=base,
         title=plain_text(_text(item.get("title"))),
         authors=_authors(item) or fallback,
-        published_at=read_date(raw, now=now),
+        published_at=read_date(raw, now=now, day_first=order),
         published_raw=raw,
         updated_raw=_text(item.get("date_modified")),
         summary=plain_text(_text(item.get("summary"))),
@@ -74,6 +81,7 @@ def _entry(item: Mapping[str, Any], base: str, fallback: list[str], now: datetim
         tags=[tag for tag in _list(item.get("tags")) if isinstance(tag, str)],
         language=_text(item.get("language")),
         image_url=_text(item.get("image")) or _text(item.get("banner_image")),
+        former_urls=[join(url, link)] if link else (),
     )
 
 
@@ -86,8 +94,14 @@ def _as_content(text: str) -> str:
 
 def _authors(node: Mapping[str, Any]) -> list[str]:
     """Return version 1.1's authors, else 1.0's author."""
-    people = _list(node.get("authors")) or [node.get("author")]
-    return [name for person in people if isinstance(person, dict) and (name := _text(person.get("name")))]
+    return _people(node.get("authors")) or _people(node.get("author"))
+
+
+def _people(value: Any) -> list[str]:
+    """Return the names in one person or a list of them, each an object, as in the specification, or just a name."""
+    people = value if isinstance(value, list) else [value]
+    names = (_text(person.get("name")) if isinstance(person, dict) else _text(person) for person in people)
+    return [name for name in names if name]
 
 
 def _list(value: Any) -> list[Any]:

@@ -6,7 +6,7 @@ import hashlib
 import html
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nh3
 
@@ -22,6 +22,12 @@ MAX_DEPTH = 250  # nesting depth of a feed's content: HTML's own algorithm is qu
 MAX_NAME = 300
 MAX_GUID = 4_000
 MAX_IDENTITY = 1_000
+MAX_ANCHOR = 200
+# The version of how feeds are read, in each fingerprint: with another one, entries differ without any edit. Raise it
+# with each change of this folder that alters titles, summaries or contents.
+READING = 2
+# Placeholders of feeds that have no address.
+_NO_ADDRESS = {"n/a", "na", "none", "null", "nil", "undefined", "nan", "false", "true", "tbd", "-", "--", "#", "."}
 _KEPT = {
     "p", "div", "br", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "pre",
     "code", "table", "thead", "tbody", "tr", "td", "th", "figure", "figcaption", "section", "article", "em", "strong",
@@ -89,16 +95,20 @@ def make_entry(
     tags: Iterable[str] = (),
     language: str | None = None,
     image_url: str | None = None,
+    former_urls: Iterable[str | None] = (),
+    former_guid: str | None = None,
 ) -> FeedEntry:
-    """Make an entry with an absolute link and an identity: its guid, else its URL key, else its title and date."""
+    """Make an entry with an absolute link and an identity: its guid, else its URL key, else its title and date.
+
+    `former_urls` and `former_guid` are what earlier versions made of its link and guid: it may be stored under them.
+    """
     guid = (clean_text(guid).strip()[:MAX_GUID] or None) if guid else None
     address, key = _address(url, base)
-    identity = guid or key or _hash(title, published_raw, summary)
     content = clean_text(content)[:MAX_CONTENT] if content else None
     said = limit_fields(
         {
             "title": title,
-            "authors": [name for raw in authors if (name := _name(raw))],
+            "authors": [name for raw in authors for name in author_names(raw)],
             "published_raw": plain_text(published_raw),
             "updated_raw": plain_text(updated_raw),
             "summary": summary,
@@ -106,8 +116,17 @@ def make_entry(
             "language": plain_text(language),
         }
     )
+    fingerprint = _hash(title, updated_raw or published_raw, summary, content)
+    identity = _bounded(guid or key or _hash(title, published_raw, summary))
+    former_keys = [key, *(_address(former, base)[1] for former in former_urls)]
+    others: tuple[str, ...] = ()
+    if title or guid or summary or content or not key or len(former_keys) > 1 or anchor_of(address):
+        hashes = (_hash(title), _hash(title, published_raw, summary, content))
+        stored = former_identities([guid, former_guid] if guid else former_keys, former_keys, fingerprint)
+        others = (*_longer_names(identity, key, address, hashes), *stored)
     return FeedEntry(
-        identity=identity if len(identity) <= MAX_IDENTITY else f"{identity[: MAX_IDENTITY - 33]} {_hash(identity)}",
+        identity=identity,
+        other_identities=tuple(dict.fromkeys(others)),
         guid=guid,
         url=address,
         published_at=published_at,
@@ -115,15 +134,46 @@ def make_entry(
         image_url=_address(image_url, base)[0],
         url_key=key,
         host=host_of(address or ""),
-        fingerprint=_hash(title, updated_raw or published_raw, summary, content),
+        fingerprint=f"{READING}:{fingerprint}",
         **said,
     )
+
+
+def _bounded(identity: str) -> str:
+    return identity if len(identity) <= MAX_IDENTITY else f"{identity[: MAX_IDENTITY - 33]} {_hash(identity)}"
+
+
+def _longer_names(identity: str, key: str, url: str | None, hashes: Iterable[str]) -> list[str]:
+    """Return the identities of an entry among others with the same guid or address.
+
+    They are followed by its address with the anchor, then also by a hash of its title, or of its title and text.
+    """
+    anchor = anchor_of(url)
+    placed = f"{identity} {key}#{anchor}" if anchor else f"{identity} {key}".rstrip()
+    return [placed, *(f"{placed} {each}" for each in hashes)]
+
+
+def anchor_of(url: str | None) -> str:
+    """Return the fragment of an address if it names a part of the page; "" for tracking such as #xtor=RSS-1."""
+    anchor = (url or "").partition("#")[2][:MAX_ANCHOR]
+    return "" if "=" in anchor or anchor.startswith((".", "!", "/")) else anchor
+
+
+def former_identities(bases: Iterable[str | None], keys: Iterable[str], fingerprint: str) -> list[str]:
+    """Return the identities that earlier versions gave to an entry; the fingerprint stood for a missing address.
+
+    An entry that is stored under one of them is not new.
+    """
+    known = [_bounded(each) for each in dict.fromkeys(bases) if each]
+    rest = [*dict.fromkeys(each for each in keys if each), fingerprint]
+    return [*known, *(f"{one} {other}"[:2000] for one in known for other in rest)]
 
 
 def size_of(entry: FeedEntry) -> int:
     """Return the number of characters of an entry."""
     texts = (
         entry.identity,
+        *entry.other_identities,
         entry.url,
         entry.guid,
         entry.title,
@@ -157,7 +207,7 @@ def _depth(content: str) -> int:
 
 def _address(url: str | None, base: str) -> tuple[str | None, str]:
     """Return (the link as it may be requested, its key); (None, "") if it is not an http(s) address."""
-    if not url:
+    if not url or url.strip().lower() in _NO_ADDRESS:
         return None, ""
     try:
         address = join(base, clean_text(url)) or ""
@@ -169,34 +219,60 @@ def _address(url: str | None, base: str) -> tuple[str | None, str]:
         return None, ""
 
 
-_EMAIL = re.compile(r"^[^\s@]+@[^\s@]+\.[^\s@.]+(?: \((?P<name>[^()]+)\))?$")  # for a stripped line
+_WITH_NAME = re.compile(r"(?:mailto:)?[^\s@()<>,;]{1,64}@[^\s@()<>,;]{1,255} ?\(([^()]{0,200})\)")
+_EMAIL = re.compile(r"[(<\[]? ?(?:mailto:)?[^\s@()<>,;\[\]]{1,64}@[^\s@()<>,;\[\]]{1,255} ?[)>\]]?")
 
 
-def _name(raw: str) -> str | None:
-    text = (plain_text(raw, html=True) or "")[:MAX_NAME]  # the patterns for email addresses are slow on long text
-    if match := _EMAIL.match(text):
-        text = (match["name"] or "").strip()
-    return re.sub(r" ?[<(][^\s@<>()]+@[^\s@<>()]+[>)]$", "", text) or None
+def author_names(raw: str) -> list[str]:
+    """Return the names in an author field: RSS writes `address (Name)`, outlets write names; an address is no name."""
+    text = (plain_text(raw, html=True) or "")[:MAX_NAME]
+    if "@" not in text:
+        return [text] if text else []
+    named = [name.strip() for name in _WITH_NAME.findall(text)]
+    rest = _EMAIL.sub(" ", _WITH_NAME.sub(" ", text)).strip(" ,;()<>")
+    names = [*named, " ".join(rest.replace("()", " ").split())]
+    return [name for name in names if name]
 
 
 def _hash(*parts: str | None) -> str:
     return hashlib.sha256("\x1f".join(part or "" for part in parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def unique_entries(entries: Iterable[FeedEntry]) -> tuple[FeedEntry, ...]:
-    """Make identities unique: the same guid with another link or title is another entry, else a repetition."""
-    seen: dict[str, FeedEntry] = {}
+def unique_entries(entries: Iterable[FeedEntry], *, texts: bool = True) -> tuple[FeedEntry, ...]:
+    """Make identities unique: those who share a guid or a link are named by address, anchor, title, then text.
+
+    Which of these is used does not depend on the order of the feed. Only repetitions are left out.
+
+    Args:
+        entries: in the order of the feed.
+        texts: whether the same title at the same address with another date or text is another entry.
+    """
+    shared: dict[str, dict[object, FeedEntry]] = {}
+    kept = []
     for entry in entries:
-        first = seen.get(entry.identity)
-        if first is None:
-            seen[entry.identity] = entry
-        elif (first.url_key, first.title) != (entry.url_key, entry.title):
-            identity = f"{entry.identity} {entry.url_key or entry.fingerprint}"
-            seen.setdefault(identity, _renamed(entry, identity))
-    return tuple(seen.values())
+        content = (entry.url_key, anchor_of(entry.url), entry.title, entry.fingerprint if texts else None)
+        group = shared.setdefault(entry.identity, {})
+        if content not in group:
+            group[content] = entry
+            kept.append((entry.identity, content))
+    named = {identity: _named_apart(group) for identity, group in shared.items()}
+    unique: dict[str, FeedEntry] = {}
+    for identity, content in kept:
+        unique.setdefault((entry := named[identity][content]).identity, entry)
+    return tuple(unique.values())
 
 
-def _renamed(entry: FeedEntry, identity: str) -> FeedEntry:
-    from dataclasses import replace
-
-    return replace(entry, identity=identity[:2000])
+def _named_apart(group: dict[object, FeedEntry]) -> dict[object, FeedEntry]:
+    """Give entries with one identity the shortest names that are unique among them."""
+    if len(group) == 1:
+        return group
+    for level in range(3):
+        names = [
+            entry.other_identities[level] if entry.other_identities else entry.identity for entry in group.values()
+        ]
+        if len(set(names)) == len(group):
+            break
+    return {
+        content: replace(entry, identity=name, other_identities=(entry.identity, *entry.other_identities))
+        for (content, entry), name in zip(group.items(), names, strict=True)
+    }

@@ -51,7 +51,7 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:  # noqa: ARG001 - on
     if tree is None:
         raise FeedError(f"{url}: cannot be read as a page")
     base = _base(tree, url)
-    entries = unique_entries(_article_links(tree, base))
+    entries = _one_per_address(_article_links(tree, base))
     return ParsedFeed(
         kind="page",
         title=_site_name(tree) or plain_text(tree.findtext(".//title")),
@@ -59,6 +59,15 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:  # noqa: ARG001 - on
         language=tree.get("lang") or None,
         entries=entries,
     )
+
+
+def _one_per_address(entries: Iterator[FeedEntry]) -> tuple[FeedEntry, ...]:
+    """Return one entry for all links to an article: its picture, headline and teaser are links to the same page."""
+    found: dict[str, FeedEntry] = {}
+    for entry in entries:
+        if (first := found.setdefault(entry.url_key, entry)).title is None:
+            found[entry.url_key] = entry if entry.title else first
+    return unique_entries(found.values())
 
 
 def _site_name(tree: Any) -> str | None:

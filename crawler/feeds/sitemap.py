@@ -11,13 +11,15 @@ from lxml import etree
 from crawler.errors import FeedError
 from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, make_entry, plain_text, unique_entries
 from crawler.feeds.prolog import without_prolog
-from crawler.text.dates import read_date
+from crawler.feeds.references import repair_references
+from crawler.text.dates import day_first, read_date
 from crawler.urls import canonical_url, join
 from storage.records import FeedEntry, parse_utc
 
 MAX_CHILDREN = 2_000  # sitemaps opened per index; a larger index has lastmod, or belongs to backfill
 MAX_ELEMENTS = 10_000  # elements read below one <url>; a news sitemap with images and video has some hundred
 MAX_UNDATED = 1_000  # entries used of a sitemap without dates; as many as a news sitemap may contain
+_BARE = re.compile(r"&[A-Za-z_][\w.-]{0,60}")  # what earlier versions lost of an address with a bare &
 _NAME_DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_/]?(\d{1,2})(?:[-_/]?(\d{1,2}))?(?!\d)")
 
 
@@ -34,7 +36,7 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
         )
     root = _root(text, url)
     children: list[tuple[str, str | None]] = []
-    entries: list[FeedEntry] = []
+    found_entries: list[dict[str, str]] = []
     for node in root.iter():
         if not isinstance(node.tag, str):
             continue
@@ -42,11 +44,15 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
         if name == "sitemap" and (found := _fields(node)).get("loc"):
             if (address := _address(found["loc"], url)) is not None:
                 children.append((address, found.get("lastmod")))
-        elif name == "url" and (found := _fields(node)).get("loc") and len(entries) < MAX_ENTRIES:
-            entries.append(_entry(found, url, now))
+        elif name == "url" and (found := _fields(node)).get("loc") and len(found_entries) < MAX_ENTRIES:
+            found_entries.append(found)
+    order = day_first((f.get("publication_date") or f.get("lastmod") for f in found_entries), now=now)
+    entries = [_entry(found, url, now, order) for found in found_entries]
     if not children and not entries and _local(root) not in {"urlset", "sitemapindex"}:
         raise FeedError(f"{url}: cannot be read as a sitemap")
-    return ParsedFeed(kind="sitemap", entries=unique_entries(entries), children=tuple(dict.fromkeys(children)))
+    return ParsedFeed(
+        kind="sitemap", entries=unique_entries(entries, texts=False), children=tuple(dict.fromkeys(children))
+    )
 
 
 def _address(loc: str, base: str) -> str | None:
@@ -64,7 +70,7 @@ def _root(text: str, url: str) -> Any:
         recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, encoding="utf-8"
     )
     try:
-        root = etree.fromstring(without_prolog(text).encode("utf-8", "replace"), parser)
+        root = etree.fromstring(repair_references(without_prolog(text)).encode("utf-8", "replace"), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise FeedError(f"{url}: cannot be read as a sitemap: {error}") from error
     if root is None:
@@ -107,18 +113,19 @@ def _text_of(node: Any) -> str:
     return "".join([node.text or "", *said])  # without the text of comments
 
 
-def _entry(found: dict[str, str], base: str, now: datetime) -> FeedEntry:
+def _entry(found: dict[str, str], base: str, now: datetime, order: bool | None) -> FeedEntry:
     raw = found.get("publication_date") or found.get("lastmod")
     return make_entry(
         url=found["loc"],
         base=base,
         title=plain_text(found.get("title")),
-        published_at=read_date(raw, now=now),
+        published_at=read_date(raw, now=now, day_first=order),
         published_raw=raw,
         updated_raw=found.get("lastmod"),
         tags=[part.strip() for part in found.get("keywords", "").split(",")],
         language=found.get("language"),
         image_url=found.get("image"),
+        former_urls=[_BARE.sub("", found["loc"])] if "&" in found["loc"] else (),
     )
 
 

@@ -56,6 +56,7 @@ _TOLERANT = re.compile(
     r"""(?=\s{0,99}(?:/?>|[\w:.-]{1,100}\s{0,20}=\s{0,20}["']|/?\Z))""",
     re.DOTALL,
 )
+_COMMENTED = "\0commented"  # a folder that is commented out, with all outlines in it (OPML 2.0)
 MAX_FOLDERS = 8  # innermost folders of a feed that become tags
 MAX_TAGS = 20  # tags of one feed
 MAX_QUOTES = 200  # quotes in an outline that is parsed tolerantly, which is quadratic in them
@@ -84,6 +85,12 @@ def read_opml(body: bytes) -> ImportResult:
         if ends:
             if folders:
                 folders.pop()
+            continue
+        if _COMMENTED in folders or attributes.get("iscomment", "").lower() == "true":
+            if attributes.get("xmlurl"):
+                warnings.append((line, "left out: its outline is commented out (isComment)"))
+            if opens:
+                folders.append(_COMMENTED)
             continue
         entry = _wanted(attributes, tuple(f for f in folders[-MAX_FOLDERS:] if f), line)
         if isinstance(entry, ListedFeed):

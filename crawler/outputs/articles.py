@@ -33,7 +33,8 @@ def markdown(article: Article) -> str:
         parts.append(f"*{escaped(article.subtitle)}*")
     facts = [escaped(", ".join(article.authors)), article.published_at or "", article.source or ""]
     parts.append(" · ".join(f for f in facts if f))
-    parts += [f"<{article.url}>", body_of(article)]
+    linked = article.url.startswith(("http://", "https://"))  # a tag: address of record is no link
+    parts += [f"<{article.url}>" if linked else escaped(article.url), body_of(article)]
     return "\n\n".join(p for p in parts if p)
 
 

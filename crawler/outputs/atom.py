@@ -39,7 +39,9 @@ def _entry(article: Article) -> str:
     parts = [
         f"<id>{_urn(article.uid)}</id>",
         f"<title>{_text(article.title or '(no title)')}</title>",
-        f"<link rel={quoteattr('alternate')} href={_attribute(article.url)}/>",
+        f"<link rel={quoteattr('alternate')} href={_attribute(article.url)}/>"
+        if article.url.startswith(("http://", "https://"))  # a tag: address of record is no link
+        else "",
         f"<updated>{article.fetched_at or article.first_seen_at}</updated>",
         # A day without a time is not a valid Atom date; it is left out here, and is in every other format.
         f"<published>{article.published_at}</published>"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+from html.entities import html5
 from itertools import accumulate, takewhile
 from typing import Any
 
@@ -106,11 +107,24 @@ def clean_text(text: str) -> str:
 
 
 _ENDLESS = re.compile(r"&#(?:[0-9]{10,}|[xX][0-9a-fA-F]{10,});?")
+_NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31})(;?)(=?)")
 
 
 def unescaped(text: str) -> str:
-    """Decode character references; html.unescape alone raises an error for a number of more than 4,300 digits."""
-    return html.unescape(_ENDLESS.sub("", text) if "&#" in text else text)
+    """Decode character references, and leave a bare `&`: `&copy=3` and `&copyright` stay as they are.
+
+    html.unescape alone decodes the beginning of a name, which breaks addresses, and raises an error for a number of
+    more than 4,300 digits.
+    """
+    if "&" not in text:
+        return text
+    return html.unescape(_NAMED.sub(_protected, _ENDLESS.sub("", text) if "&#" in text else text))
+
+
+def _protected(match: re.Match[str]) -> str:
+    name, semicolon, equals = match.groups()
+    known = f"{name};" in html5 if semicolon else (name in html5 and not equals)
+    return match[0] if known else f"&amp;{match[0][1:]}"
 
 
 def _legal(text: str) -> str:

@@ -16,6 +16,7 @@ from sqlite_utils.db import Database
 
 from storage.records import Address, Article, Cause, format_utc, format_utc_ceil, json_list, parse_utc
 from storage.sql import fingerprints
+from storage.sql.entry_completion import complete_entries
 from storage.sql.rows import COLUMNS, FIELDS, LISTS, article_by_id, article_from_row, insert
 from storage.sql.source_days import count_verdict
 from storage.sqlite.fts_index import WritingDatabase, flush, index, unindex
@@ -56,7 +57,7 @@ def apply_verdict(db: WritingDatabase, verdict: Verdict) -> int | None:
     if article_id is not None:
         _add_addresses(db, article_id, verdict.addresses, at)
         _set_recheck(db, article_id, verdict.recheck_at)
-    _complete_entries(db, verdict, article_id)
+    complete_entries(db, verdict, article_id)
     count_verdict(db, verdict, at)
     return article_id
 
@@ -349,31 +350,6 @@ def _set_recheck(db: Database, article_id: int, recheck_at: datetime | None) -> 
         "UPDATE articles SET recheck_at = ?, recheck_leased_until = NULL WHERE id = ?",
         (format_utc_ceil(recheck_at) if recheck_at else None, article_id),
     )
-
-
-def _complete_entries(db: Database, verdict: Verdict, article_id: int | None) -> None:
-    """Complete the entries of this verdict and release their leases; complete other entries of the same article."""
-    state = verdict.entry_state
-    retry = format_utc_ceil(verdict.retry_at) if verdict.retry_at else None
-    not_before = format_utc_ceil(verdict.not_before) if verdict.not_before else None
-    for entry_id in verdict.entry_ids:
-        db.conn.execute(
-            "UPDATE entries "
-            "SET state = ?, reason = ?, verdict = ?, "
-            "  attempts = CASE WHEN verdict = ? THEN attempts + 1 ELSE 1 END, retry_at = ?, not_before = ?, "
-            "  leased_until = NULL, content = CASE WHEN ? = 'rejected' THEN NULL ELSE content END, "
-            "  article_id = coalesce(?, article_id) "
-            "WHERE id = ?",
-            (state, verdict.reason, verdict.outcome, verdict.outcome, retry, not_before, state, article_id, entry_id),
-        )
-    if article_id is not None and state == "fetched":
-        keys = json.dumps([a.url_key for a in verdict.addresses if a.kind != "canonical"])
-        db.conn.execute(
-            "UPDATE entries "
-            "SET state = 'fetched', reason = 'already stored', verdict = ?, article_id = ? "
-            "WHERE state = 'pending' AND article_id IS NULL AND url_key IN (SELECT value FROM json_each(?))",
-            (verdict.outcome, article_id, keys),
-        )
 
 
 def change(

@@ -6,6 +6,7 @@ Functions over one writing connection; each runs inside a transaction of the cal
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from storage.sql.rows import dicts
 
 MAX_UNLINKED = 2_000  # the most entries without an address stored for one feed; with an address there is no limit
 NO_URL = "the feed gives no address for it"
+_ASCII = re.compile(r"[A-Za-z0-9]{1,100}")
+_REFERENCE = re.compile(r"&?[A-Za-z]{0,31};|&[A-Za-z]{1,31}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,40 +32,42 @@ class CheckCounts:
     changed: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
     capped: int = 0  # entries that were not stored: see MAX_UNLINKED
+    unlinked: tuple[tuple[int, FeedEntry], ...] = ()  # new and changed entries that are an article of their own, by id
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """An entry's row, as far as the next poll needs it."""
+
+    id: int
+    identity: str
+    url: str | None
+    url_key: str
+    title: str | None
+    published_raw: str | None
+    fingerprint: str
+    state: str
+    reason: str | None
+    backfill: int
 
 
 def known_entries(db: Database, feed_url: str, listed: Sequence[FeedEntry]) -> set[str]:
     """The identities of listed entries that the feed has listed before; one with a new guid is known by its address."""
-    rows = db.conn.execute(
-        "SELECT identity, url_key "
-        "FROM entries "
-        "WHERE feed_url = :feed "
-        "  AND (identity IN (SELECT value FROM json_each(:ids)) "
-        "    OR (url_key IN (SELECT value FROM json_each(:keys)) AND url_key <> ''))",
-        {
-            "feed": feed_url,
-            "ids": json.dumps([e.identity for e in listed]),
-            "keys": json.dumps([e.url_key for e in listed]),
-        },
-    ).fetchall()
-    ids, keys = {row[0] for row in rows}, {row[1] for row in rows if row[1]}
-    return {e.identity for e in listed if e.identity in ids or e.url_key in keys}
+    keys = {row.url_key for row in _rows(db, feed_url, "url_key", {e.url_key for e in listed})} - {""}
+    stored = _stored_entries(db, feed_url, listed)
+    return {e.identity for e in listed if e.identity in stored or e.url_key in keys}
 
 
 def upsert_entries(db: Database, check: FeedCheck, source: str | None) -> CheckCounts:
     """Write the new and changed entries of one poll."""
     new = changed = capped = 0
     refused: Counter[str] = Counter()
-    renamed = _renamed(db, check)
+    unlinked: list[tuple[int, FeedEntry]] = []
+    stored = _stored_entries(db, check.feed_url, check.listed)
     room: int | None = None  # for entries without an address; counted on first use
     for listed in check.listed:
-        identity = renamed.get(listed.identity, listed.identity)
-        row = _known(db, check.feed_url, identity)
-        if row and row[1] != listed.title and row[2] != listed.url_key and listed.guid and listed.url_key:
-            # A guid whose title and link both changed is another article (measured: outlets restart their numbering at
-            # 1); both are stored.
-            identity = f"{identity} {listed.url_key}"
-            row = _known(db, check.feed_url, identity)
+        row = stored.get(listed.identity)
+        entry_id = row.id if row else None
         if row is None and not listed.url_key:
             room = room if room is not None else MAX_UNLINKED - _unlinked(db, check.feed_url)
             if room <= 0:
@@ -70,63 +75,140 @@ def upsert_entries(db: Database, check: FeedCheck, source: str | None) -> CheckC
                 continue
             room -= 1
         if row is None:
-            insert_entry(
+            entry_id = insert_entry(
                 db,
                 feed_url=check.feed_url,
                 source=source,
                 listed=listed,
                 at=check.at,
                 found_by=check.found_by,
-                identity=identity,
+                identity=_free_identity(db, check.feed_url, listed),
             )
-            new += 1
+            new += entry_id is not None
             refused.update(filter(None, [rejection_reason(listed)]))
         # first found by a backfill, which the daemon leaves alone; now it is listed as news
-        elif row[5] and row[4] != "fetched":
-            db.conn.execute("UPDATE entries SET backfill = 0, found_by = ? WHERE id = ?", (check.found_by, row[0]))
+        elif row.backfill and row.state != "fetched":
+            db.conn.execute("UPDATE entries SET backfill = 0, found_by = ? WHERE id = ?", (check.found_by, row.id))
             new += 1
-        elif row[3] != listed.fingerprint:
-            _update_entry(db, row[0], listed, row[4])
-            changed += 1
-    return CheckCounts(new=new, changed=changed, refused=refused, capped=capped)
+        elif row.fingerprint == listed.fingerprint:
+            continue
+        else:
+            edited = _is_edited(row, listed)
+            _update_entry(db, row, listed, edited=edited)
+            changed += edited
+        if entry_id is not None and listed.article is not None:
+            unlinked.append((entry_id, listed))
+    return CheckCounts(new=new, changed=changed, refused=refused, capped=capped, unlinked=tuple(unlinked))
 
 
-def _renamed(db: Database, check: FeedCheck) -> dict[str, str]:
-    """New guids of entries that are known by their address: identity -> stored identity.
+def _stored_entries(db: Database, feed_url: str, listed: Sequence[FeedEntry]) -> dict[str, _Stored]:
+    """The rows of listed entries by the entries' identities; each row is of one entry.
+
+    An entry is found by its identity, else by one that it had in another poll or an earlier version, if its title is
+    the same, else by its address, if its guid alone is new.
+    """
+    names = {name for e in listed for name in (e.identity, *e.other_identities)}
+    by_name = {row.identity: row for row in _rows(db, feed_url, "identity", names)}
+    found: dict[str, _Stored] = {}
+    taken: set[int] = set()
+
+    def take(e: FeedEntry, row: _Stored | None) -> None:
+        if row is not None and e.identity not in found and row.id not in taken:
+            found[e.identity] = row
+            taken.add(row.id)
+
+    for e in listed:
+        row = by_name.get(e.identity)
+        if row is not None and not _is_another(row, e):
+            take(e, row)
+    for same in (lambda row, e: row.title == e.title, lambda row, e: _words(row.title) == _words(e.title)):
+        for e in (e for e in listed if e.identity not in found):
+            rows = (by_name.get(name) for name in e.other_identities)
+            take(e, next((row for row in rows if row is not None and row.id not in taken and same(row, e)), None))
+    for e, row in _renamed(db, feed_url, listed, set(found)):
+        take(e, row)
+    return found
+
+
+def _is_another(row: _Stored, listed: FeedEntry) -> bool:
+    """Whether a row with the identity of a listed entry is of another one: its title and its link both differ.
+
+    Measured: outlets restart their numbering at 1; pages of briefs have one address, and an anchor for each.
+    """
+    if (
+        not listed.url_key
+        or row.title == listed.title
+        or _address(row.url_key, row.url) == _address(listed.url_key, listed.url)
+    ):
+        return False
+    return _same_reading(row, listed) or _words(row.title) != _words(listed.title)
+
+
+def _address(url_key: str, url: str | None) -> tuple[str, str]:
+    return url_key, (url or "").partition("#")[2]
+
+
+def _words(title: str | None) -> str:
+    """A title without what another reading of the same bytes changes: references, signs, wrongly decoded letters."""
+    return "".join(_ASCII.findall(_REFERENCE.sub("", title or ""))).lower()
+
+
+def _same_reading(row: _Stored, listed: FeedEntry) -> bool:
+    """Whether both were read by the same version of the feed parsers; see crawler.feeds.parsed_feed.READING."""
+    return _reading(row.fingerprint) == _reading(listed.fingerprint)
+
+
+def _reading(fingerprint: str) -> str:
+    version, colon, _ = fingerprint.partition(":")
+    return version if colon and version.isdigit() else ""
+
+
+def _is_edited(row: _Stored, listed: FeedEntry) -> bool:
+    """Whether a feed changed an entry whose fingerprint differs; with another version of the parsers, it may not have.
+
+    Then the date and the words of the title decide.
+    """
+    if _same_reading(row, listed):
+        return True
+    return row.published_raw != listed.published_raw or _words(row.title) != _words(listed.title)
+
+
+def _free_identity(db: Database, feed_url: str, listed: FeedEntry) -> str:
+    """The identity under which a new entry is stored; its own may be taken by another one, see _is_another."""
+    names = [listed.identity, *listed.other_identities, f"{listed.identity} {listed.url_key}"]
+    taken = {row.identity for row in _rows(db, feed_url, "identity", set(names))}
+    return next((name for name in names if name not in taken), listed.identity)
+
+
+def _renamed(
+    db: Database, feed_url: str, listed: Sequence[FeedEntry], known: set[str]
+) -> list[tuple[FeedEntry, _Stored]]:
+    """Entries with new guids that are known by their address.
 
     If more than half of a feed's guids are new while their links and titles are known, the feed changes its guids at
     each poll, and every poll would be stored anew. A page that always shows the latest bulletin is no such case: it has
     a new title with each guid.
     """
-    ids = {listed.identity for listed in check.listed}
-    places = Counter(listed.url_key for listed in check.listed if listed.url_key)
-    known = {identity for identity, _, _ in _rows(db, check.feed_url, "identity", ids)}
-    unknown = [listed for listed in check.listed if listed.identity not in known and places[listed.url_key] == 1]
-    if 2 * len(unknown) <= len(check.listed):
-        return {}
-    rows = _rows(db, check.feed_url, "url_key", {u.url_key for u in unknown})
-    stored = {(key, said): identity for identity, key, said in rows}
-    moved = {u.identity: stored[u.url_key, _said(u)] for u in unknown if (u.url_key, _said(u)) in stored}
-    return moved if 2 * len(moved) > len(check.listed) else {}
+    places = Counter(e.url_key for e in listed if e.url_key)
+    unknown = [e for e in listed if e.identity not in known and places[e.url_key] == 1]
+    if 2 * len(unknown) <= len(listed):
+        return []
+    rows = _rows(db, feed_url, "url_key", {e.url_key for e in unknown})
+    stored = {(row.url_key, row.title or row.fingerprint): row for row in rows}
+    moved = [(e, row) for e in unknown if (row := stored.get((e.url_key, e.title or e.fingerprint))) is not None]
+    return moved if 2 * len(moved) > len(listed) else []
 
 
-def _said(listed: FeedEntry) -> str:
-    return listed.title or listed.fingerprint
-
-
-def _rows(db: Database, feed_url: str, column: str, values: set[str]) -> list[tuple[str, str, str]]:
-    """(identity, url_key, title or fingerprint) of a feed's entries with one of these values in a column.
-
-    Oldest last.
-    """
-    found: list[tuple[str, str, str]] = db.conn.execute(
-        "SELECT identity, url_key, coalesce(title, fingerprint) "
+def _rows(db: Database, feed_url: str, column: str, values: set[str]) -> list[_Stored]:
+    """A feed's entries with one of these values in a column, oldest last."""
+    rows = db.conn.execute(
+        "SELECT id, identity, url, url_key, title, published_raw, fingerprint, state, reason, backfill "
         "FROM entries "
         f"WHERE feed_url = ? AND {column} IN (SELECT value FROM json_each(?)) "
         "ORDER BY id DESC",
         (feed_url, json.dumps(list(values))),
-    ).fetchall()
-    return found
+    )
+    return [_Stored(*row) for row in rows]
 
 
 def _unlinked(db: Database, feed_url: str) -> int:
@@ -137,15 +219,8 @@ def _unlinked(db: Database, feed_url: str) -> int:
 
 
 def rejection_reason(listed: FeedEntry) -> str | None:
-    """Why an entry is never fetched; None if it may be."""
-    return listed.refused if listed.url else NO_URL
-
-
-def _known(db: Database, feed_url: str, identity: str) -> Any:
-    return db.conn.execute(
-        "SELECT id, title, url_key, fingerprint, state, backfill FROM entries WHERE feed_url = ? AND identity = ?",
-        (feed_url, identity),
-    ).fetchone()
+    """Why an entry is never fetched; None if it may be, or if its text is in the feed."""
+    return listed.refused if listed.url or listed.article else NO_URL
 
 
 def insert_entry(
@@ -158,11 +233,11 @@ def insert_entry(
     found_by: FoundBy,
     identity: str | None = None,
     backfill: bool = False,
-) -> int:
+) -> int | None:
     """Insert an entry, unless it exists; if its article is stored, it is inserted as fetched.
 
     Returns:
-        1 if it was inserted, else 0.
+        Its id if it was inserted, else None.
     """
     stored = (
         db.conn.execute(
@@ -175,7 +250,7 @@ def insert_entry(
         stored
         or db.conn.execute("SELECT 1 FROM entries WHERE url_key = ? AND url_key <> ''", (listed.url_key,)).fetchone()
     ):
-        return 0
+        return None
     state, reason = ("fetched", "already stored") if stored else ("pending", None)
     if not stored and was_pruned(db, listed.url_key):
         state, reason = "rejected", "pruned"
@@ -195,7 +270,7 @@ def insert_entry(
             listed.language, listed.image_url, int(backfill),
         ),
     )  # fmt: skip
-    return int(added.rowcount)
+    return added.lastrowid if added.rowcount else None
 
 
 def entry(db: Database, entry_id: int) -> dict[str, Any] | None:
@@ -224,18 +299,50 @@ def was_pruned(db: Database, url_key: str) -> bool:
     return db.conn.execute("SELECT 1 FROM pruned_urls WHERE url_key = ?", (url_key,)).fetchone() is not None
 
 
-def _update_entry(db: Database, entry_id: int, listed: FeedEntry, state: str) -> None:
-    """Update an entry that its feed changed, and make its article pending again."""
-    pending = listed.url and state != "leased" and not was_pruned(db, listed.url_key)
+def _update_entry(db: Database, row: _Stored, listed: FeedEntry, *, edited: bool) -> None:
+    """Update an entry, and make its article pending again if its feed changed it.
+
+    What only another version of the parsers reads in the same bytes is not requested again, unless it is an address
+    that gave no article. Of several entries at one address, one is requested.
+    """
+    moved = row.url_key != listed.url_key and row.state in {"rejected", "gone", "retry"}
+    pending = (
+        listed.url is not None
+        and (edited or moved)
+        and row.state != "leased"
+        and not was_pruned(db, listed.url_key)
+        and not _is_pending(db, row.id, listed.url_key)
+    )
+    state, reason = ("pending", None) if pending else (row.state, row.reason)
+    if listed.url is None and row.url is not None and listed.article is None:  # its address was none
+        state, reason = "rejected", NO_URL
+    new_state = state != row.state
     db.conn.execute(
         "UPDATE entries "
         "SET url = ?, title = ?, authors = ?, published_at = ?, published_raw = ?, summary = ?, content = ?, "
-        "  fingerprint = ?, tags = ?, url_key = ?, host = ?, state = CASE WHEN ? THEN 'pending' ELSE state END, "
+        "  fingerprint = ?, tags = ?, url_key = ?, host = ?, state = ?, reason = ?, "
         "  attempts = CASE WHEN ? THEN 0 ELSE attempts END, retry_at = CASE WHEN ? THEN NULL ELSE retry_at END "
         "WHERE id = ?",
         (
             listed.url, listed.title, json_list(listed.authors), listed.published_at, listed.published_raw,
             listed.summary, listed.content, listed.fingerprint, json_list(listed.tags), listed.url_key, listed.host,
-            pending, pending, pending, entry_id,
+            state, reason, new_state, new_state, row.id,
         ),
     )  # fmt: skip
+
+
+def _is_pending(db: Database, entry_id: int, url_key: str) -> bool:
+    """Whether another entry at the same address is pending: its request serves both."""
+    sql = "SELECT 1 FROM entries WHERE url_key = ? AND id <> ? AND state = 'pending' AND url IS NOT NULL"
+    return db.conn.execute(sql, (url_key, entry_id)).fetchone() is not None
+
+
+def pending_articles(db: Database, feed_url: str) -> dict[str, int]:
+    """The ids of a feed's entries without an address that are not stored as articles yet, by identity."""
+    sql = "SELECT identity, id FROM entries WHERE feed_url = ? AND +url_key = '' AND state = 'pending' AND url IS NULL"
+    return dict(db.conn.execute(sql, (feed_url,)).fetchall())
+
+
+def reject_pruned(db: Database, entry_id: int) -> None:
+    """Complete an entry whose article was deleted by `prune`."""
+    db.conn.execute("UPDATE entries SET state = 'rejected', reason = 'pruned' WHERE id = ?", (entry_id,))

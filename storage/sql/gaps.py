@@ -113,7 +113,7 @@ def apply_step(db: Database, step: BackfillStep, found: BackfillResult, *, now: 
     """
     new = 0
     for listed in found.listed:
-        new += insert_entry(
+        entry_id = insert_entry(
             db,
             feed_url=step.feed_url,
             source=step.source,
@@ -122,6 +122,7 @@ def apply_step(db: Database, step: BackfillStep, found: BackfillResult, *, now: 
             found_by="backfill",
             backfill=step.gap_id is None,
         )
+        new += entry_id is not None
     row = db.conn.execute("SELECT until FROM backfill_steps WHERE id = ?", (step.id,)).fetchone()
     until = row[0] if row is not None else step.until
     if until != step.until:  # its gap was extended while the page was fetched: fetch it again

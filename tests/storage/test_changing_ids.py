@@ -13,7 +13,17 @@ from crawler.config.models import Health, Schedule, Source
 from crawler.feeds.revisit import KnownEntries, PollResponse, decide
 from crawler.monitoring.health import DiskUsage, check_health
 from storage.maintenance import prune
-from storage.records import BackfillResult, BackfillStep, Feed, FeedCheck, FeedEntry, GapDetected, format_utc
+from storage.records import (
+    Article,
+    BackfillResult,
+    BackfillStep,
+    Feed,
+    FeedArticle,
+    FeedCheck,
+    FeedEntry,
+    GapDetected,
+    format_utc,
+)
 from storage.sql.entries import MAX_UNLINKED
 from storage.sql.gaps import CAPPED, MAX_STEPS
 from storage.writer import Writer
@@ -108,6 +118,20 @@ def test_entries_without_a_link_are_bounded_and_the_bound_is_told(store: Writer)
     prune(store, now=NOW + timedelta(days=8), fetches_before=format_utc(NOW))
     assert count(store) == 0
     assert poll(store, [entry(f"y-{i}", None) for i in range(10)]) == 10
+
+
+def test_entries_that_are_articles_of_their_feed_make_room_and_the_newest_stay(store: Writer) -> None:
+    for n in range(4):
+        poll(store, [entry(f"{n}-{i}", None, article=FeedArticle(article=Article(url=""))) for i in range(500)])
+    store.db.conn.execute("UPDATE entries SET state = 'fetched'")
+    store.db.conn.commit()
+    assert poll(store, [entry("more", None)]) == 0
+    prune(store, now=NOW + timedelta(days=6), fetches_before=format_utc(NOW))
+    assert count(store) == MAX_UNLINKED
+    prune(store, now=NOW + timedelta(days=8), fetches_before=format_utc(NOW))
+    assert MAX_UNLINKED // 2 <= count(store) <= MAX_UNLINKED // 2 + 1
+    assert store.known_entries(FEED, [entry("3-499", None)]) == {"3-499"}
+    assert poll(store, [entry("more", None)]) == 1
 
 
 def test_a_few_entries_without_a_link_stay_however_old(store: Writer) -> None:

@@ -74,7 +74,7 @@ class FeedPoller:
         feed = task.feed
         if answer.body_hash == feed.body_hash and feed.body_hash is not None:
             return answer
-        parsed = await self._parse(feed.url, feed.kind, feed.source, response, task.at)
+        parsed = await self._parse(feed.url, feed.kind, task.source or feed.source, response, task.at)
         if not parsed.entries and not parsed.children and feed.kind == "page":
             raise FeedError("the section page has no links that look like articles")
         if not parsed.entries and parsed.kind in {"rss", "atom", "json"}:
@@ -83,11 +83,15 @@ class FeedPoller:
             log.warning("%s: %s", feed.url, parsed.cut, extra={"event": "cut", "source": feed.source, "url": feed.url})
         return replace(answer, parsed=apply_source_patterns(parsed, task.source))
 
-    async def _parse(self, url: str, kind: str, source: str | None, response: Response, at: datetime) -> ParsedFeed:
-        content_type = header(response.headers, "Content-Type") or ""
+    async def _parse(
+        self, url: str, kind: str, source: Source | str | None, response: Response, at: datetime
+    ) -> ParsedFeed:
+        source_id, language = (source.id, source.language) if isinstance(source, Source) else (source, None)
+        read = functools.partial(worker.read_feed, source_id=source_id, language=language)
         return await self.pool.run(
-            worker.read_feed, response.body, response.url, content_type, at, "page" if kind == "page" else "",
-            source=source or host_of(url), seconds=self.pool.seconds_for(response.body),
+            read, response.body, response.url, header(response.headers, "Content-Type") or "", at,
+            "page" if kind == "page" else "", source=source_id or host_of(url),
+            seconds=self.pool.seconds_for(response.body),
         )  # fmt: skip
 
     async def failed(self, task: FeedTask | StepTask, reason: str, error: BaseException | None = None) -> None:
@@ -190,7 +194,7 @@ class FeedPoller:
             await self._settle_step(task, found, response, throttle)
             return
         try:
-            parsed = await self._parse(step.url, step.kind, step.source, response, task.at)
+            parsed = await self._parse(step.url, step.kind, task.source or step.source, response, task.at)
         except (FeedError, PageFailed) as error:
             await self._settle_step(task, BackfillResult(error=str(error), permanent=True), response)
             return

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from crawler.config.models import Config, Source, SourceIndex
 from crawler.engine.crawl.counts import RunCounts
 from crawler.engine.crawl.host_backoff import HostBackoff
+from crawler.engine.crawl.ingest import store_feed_articles
 from crawler.engine.crawl.leasing import PER_HOST, RunState, lease
 from crawler.engine.crawl.plan import CrawlPlan
 from crawler.engine.fetch_task import ArticleTask, FeedTask, FetchTask, StepTask, article_task, feed_task, step_task
@@ -211,7 +212,7 @@ class Frontier:
         feed, source = task.feed, task.source
         self.backoff.record(record, throttle)
 
-        def job(writer: Writer) -> tuple[FeedCheck, CheckCounts]:
+        def job(writer: Writer) -> tuple[FeedCheck, CheckCounts, list[Verdict]]:
             check = decide(writer)
             writer.insert_fetches(
                 [
@@ -224,6 +225,7 @@ class Frontier:
                 ]
             )
             counts = writer.apply_check(check, feed.source)
+            verdicts = store_feed_articles(writer, feed.url, counts.unlinked, check.at)
             if check.gap is not None and source is not None:
                 since, until = parse_utc(check.gap.from_at), parse_utc(check.gap.to_at)
                 now_known = replace(
@@ -238,12 +240,14 @@ class Frontier:
                 )
                 check = check if another else replace(check, gap=None)  # a gap is open already and was reported
             self._note(writer, record, throttle)
-            return check, counts
+            return check, counts, verdicts
 
         try:
-            check, counts = await self.writer.submit(job)
+            check, counts, verdicts = await self.writer.submit(job)
             if feed.parent_url is None or check.outcome not in {"failed", "gone"}:
                 self.counts.feed(feed.source or "", check, counts)
+            for verdict in verdicts:
+                self.counts.verdict(feed.source, verdict)
             return check, counts
         finally:
             self._done(task)
@@ -259,14 +263,21 @@ class Frontier:
         step = task.step
         self.backoff.record(record, throttle)
 
-        def job(writer: Writer) -> int:
+        def job(writer: Writer) -> tuple[int, list[Verdict]]:
             writer.insert_fetches([record])
             self._note(writer, record, throttle)
-            return writer.apply_step(step, decide(writer), task.at)
+            result = decide(writer)
+            found = writer.apply_step(step, result, task.at)
+            unlinked = {listed.identity: listed for listed in result.listed if listed.article is not None}
+            ids = writer.pending_articles(step.feed_url) if unlinked else {}
+            pending = [(entry_id, unlinked[name]) for name, entry_id in ids.items() if name in unlinked]
+            return found, store_feed_articles(writer, step.feed_url, pending, task.at)
 
         try:
-            found = await self.writer.submit(job)
+            found, verdicts = await self.writer.submit(job)
             self.counts.step(step.source, found)
+            for verdict in verdicts:
+                self.counts.verdict(step.source, verdict)
             return found
         finally:
             self._done(task)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterable
+from datetime import datetime
 
 from crawler.articles import failures
+from crawler.articles.feed_article import STORED, entry_visit, tag_address
 from crawler.articles.identity import SAME_TEXT_WORDS
 from crawler.articles.near_duplicates import content_hash
 from crawler.articles.page_response import PageFailure, PageResponse
@@ -19,8 +22,8 @@ from crawler.content_encoding import DecodeError
 from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.urls import host_of
-from storage.records import Article, parse_utc
-from storage.verdicts import Verdict
+from storage.records import Article, FeedEntry, parse_utc
+from storage.verdicts import NewArticle, Verdict
 from storage.warc import RawPage
 from storage.writer import Writer
 
@@ -85,6 +88,35 @@ def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
         kept = dataclasses.replace(article, warc_file=file, warc_offset=offset)
         verdict = dataclasses.replace(verdict, article=kept)
     return verdict, writer.apply_verdict(verdict)
+
+
+def store_feed_articles(
+    writer: Writer, feed_url: str, entries: Iterable[tuple[int, FeedEntry]], at: datetime
+) -> list[Verdict]:
+    """Store the articles of entries without an address, inside the writer's transaction.
+
+    Args:
+        writer: the database.
+        feed_url: of the feed that lists them.
+        entries: each with the id of its row.
+        at: when the feed was polled.
+    """
+    verdicts: list[Verdict] = []
+    for entry_id, listed in entries:
+        row = writer.entry(entry_id)
+        if listed.article is None or row is None:
+            continue
+        address = tag_address(feed_url, row["identity"])
+        if writer.reject_pruned(entry_id, address):
+            continue
+        visit = entry_visit(listed.article, entry_id, address, at=at)
+        # An article with the same text at an address of its own stays as it is, with its rechecks.
+        verdict = decide(visit, dataclasses.replace(_look_up(writer, visit), same_text=()))
+        if isinstance(verdict, NewArticle):
+            verdict = dataclasses.replace(verdict, reason=STORED)
+        writer.apply_verdict(verdict)
+        verdicts.append(verdict)
+    return verdicts
 
 
 def _look_up(writer: Writer, visit: PageVisit) -> StoredMatches:

@@ -178,11 +178,38 @@ def allows(packed: bytes, url: str) -> bool:
 
 
 @_as_text()
-def read_feed(body: bytes, url: str, content_type: str, now: datetime, kind: str) -> ParsedFeed:
-    """Parse one feed, sitemap or section page."""
+def read_feed(
+    body: bytes,
+    url: str,
+    content_type: str,
+    now: datetime,
+    kind: str,
+    *,
+    source_id: str | None = None,
+    language: str | None = None,
+) -> ParsedFeed:
+    """Parse one feed, sitemap or section page, with the articles of entries that have a text and no address.
+
+    Args:
+        body: without content-encoding.
+        url: its address.
+        content_type: the header.
+        now: the clock.
+        kind: "page" for a section page.
+        source_id: of those articles.
+        language: the source's.
+    """
+    from crawler.articles.feed_article import feed_article
     from crawler.feeds.parser import parse_feed
 
     parsed = parse_feed(body, url, content_type=content_type, now=now, kind=kind)
+    if any(entry.url is None for entry in parsed.entries):
+        language = (parsed.language or language) if parsed.kind != "sitemap" else language
+        entries = (
+            replace(entry, article=feed_article(entry, source=source_id, language=language, now=now))
+            for entry in parsed.entries
+        )
+        parsed = replace(parsed, entries=tuple(entries))
     if len(body) > LARGE:
         release_memory()
     return parsed
