@@ -23,6 +23,7 @@ MAX_NAME = 300
 MAX_GUID = 4_000
 MAX_IDENTITY = 1_000
 MAX_ANCHOR = 200
+MAX_NAMED = 300  # characters of a guid or an address in longer identities; else its hash
 # The version of how feeds are read, in each fingerprint: with another one, entries differ without any edit. Raise it
 # with each change of this folder that alters titles, summaries or contents.
 READING = 2
@@ -117,13 +118,15 @@ def make_entry(
         }
     )
     fingerprint = _hash(title, updated_raw or published_raw, summary, content)
-    identity = _bounded(guid or key or _hash(title, published_raw, summary))
+    by_text = _hash(title, published_raw, summary)  # of earlier versions: an edited summary made another entry
+    named = _hash(title, published_raw) if title or published_raw else _hash(summary or content)
+    identity = _bounded(guid or key or named)
     former_keys = [key, *(_address(former, base)[1] for former in former_urls)]
     others: tuple[str, ...] = ()
     if title or guid or summary or content or not key or len(former_keys) > 1 or anchor_of(address):
         hashes = (_hash(title), _hash(title, published_raw, summary, content))
         stored = former_identities([guid, former_guid] if guid else former_keys, former_keys, fingerprint)
-        others = (*_longer_names(identity, key, address, hashes), *stored)
+        others = (*_longer_names(identity, key, address, hashes), *stored, *([] if guid or key else [by_text]))
     return FeedEntry(
         identity=identity,
         other_identities=tuple(dict.fromkeys(others)),
@@ -148,8 +151,9 @@ def _longer_names(identity: str, key: str, url: str | None, hashes: Iterable[str
 
     They are followed by its address with the anchor, then also by a hash of its title, or of its title and text.
     """
-    anchor = anchor_of(url)
-    placed = f"{identity} {key}#{anchor}" if anchor else f"{identity} {key}".rstrip()
+    address = f"{key}#{anchor}" if (anchor := anchor_of(url)) else key
+    base, place = (each if len(each) <= MAX_NAMED else _hash(each) for each in (identity, address))
+    placed = f"{base} {place}".rstrip()
     return [placed, *(f"{placed} {each}" for each in hashes)]
 
 
@@ -164,7 +168,7 @@ def former_identities(bases: Iterable[str | None], keys: Iterable[str], fingerpr
 
     An entry that is stored under one of them is not new.
     """
-    known = [_bounded(each) for each in dict.fromkeys(bases) if each]
+    known = [each for each in dict.fromkeys(bases) if each and len(each) <= MAX_NAMED]
     rest = [*dict.fromkeys(each for each in keys if each), fingerprint]
     return [*known, *(f"{one} {other}"[:2000] for one in known for other in rest)]
 
@@ -173,7 +177,6 @@ def size_of(entry: FeedEntry) -> int:
     """Return the number of characters of an entry."""
     texts = (
         entry.identity,
-        *entry.other_identities,
         entry.url,
         entry.guid,
         entry.title,

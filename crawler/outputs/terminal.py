@@ -106,7 +106,9 @@ def print_article(article: Article) -> None:
     facts = [", ".join(article.authors), local_time(article.published_at), article.section, article.source]
     console.print(Text(" · ".join(safe(f) for f in facts if f), style="dim"))
     console.print(Text(safe(article.url), style="dim"), soft_wrap=True)
-    if article.completeness != "full":
+    if article.url.startswith("tag:"):
+        console.print(Text("[its text is the feed's, which gives no address for it]", style="dim"))
+    elif article.completeness != "full":
         console.print(Text(f"[{article.completeness} only: the page was not read in full]", style="yellow"))
     body = article.text or article.summary or ""
     width = min(console.width, 88)

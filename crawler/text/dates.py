@@ -17,6 +17,7 @@ from crawler.text.date_names import AFTERNOON, MONTHS, MORNING, ZONES
 
 EARLIEST = date(1990, 1, 1)
 _MAX = 200  # characters of a date
+NEARER = timedelta(days=30)
 # For normalized text (_normalized): single spaces, and full-width forms as their usual ones.
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[Tt ]?(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,]\d{1,9})?)?)?(?!\d)")
 _YEAR_FIRST = re.compile(
@@ -98,36 +99,37 @@ def day_first(raws: Iterable[str | None], *, now: datetime, language: str | None
     """Return whether the day comes first in a feed's dates like 05/11/2026; None if they do not show it.
 
     The evidence, strongest first: a number above 12; a date that would be in the future; days that change while the
-    month stays the same; a feed in American English.
+    month stays the same; a feed in American English. The last two count only if the other order does not bring the
+    newest date nearer: a monthly has the same day in each month, and many sites call their language en-US.
     """
     pairs = [
         (int(match[1]), int(match[3]), int(match[4]))
         for raw in raws
         if raw and len(raw) <= _MAX and (match := _NUMBERS.match(_normalized(raw)))
     ]
+    dates = {first: [_day(*pair, day_first=first) for pair in pairs] for first in (True, False)}
     if not pairs:
         return None
-    for possible in (
-        lambda day, month, _: month <= 12 and day <= 31,
-        lambda day, month, year: _not_after(year, month, day, (now + timedelta(days=1)).date()),
-    ):
-        first = all(possible(a, b, year) for a, b, year in pairs)
-        second = all(possible(b, a, year) for a, b, year in pairs)
-        if first != second:
-            return first
-        if not first:
-            return None
-    firsts, seconds = len({a for a, _, _ in pairs}), len({b for _, b, _ in pairs})
+    last = (now + timedelta(days=1)).date()
+    possible = [first for first, days in dates.items() if all(day is not None for day in days)]
+    possible = [first for first in possible if all(day <= last for day in dates[first] if day)] or possible
+    if len(possible) != 2:
+        return possible[0] if possible else None
+    firsts, seconds = len({one for one, _, _ in pairs}), len({two for _, two, _ in pairs})
+    found = False if (language or "").lower().replace("_", "-") == "en-us" else None
     if max(firsts, seconds) > 2 and min(firsts, seconds) == 1:
-        return firsts > seconds
-    return False if (language or "").lower().replace("_", "-") == "en-us" else None
+        found = firsts > seconds
+    if found is None:
+        return None
+    newest = {first: max(day for day in days if day) for first, days in dates.items()}
+    return None if newest[not found] - newest[found] > NEARER else found
 
 
-def _not_after(year: int, month: int, day: int, last: date) -> bool:
+def _day(one: int, two: int, year: int, *, day_first: bool) -> date | None:
     try:
-        return date(year, month, day) <= last
+        return date(year, two, one) if day_first else date(year, one, two)
     except ValueError:
-        return False
+        return None
 
 
 def _normalized(raw: str) -> str:

@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,11 +49,12 @@ class _Stored:
     state: str
     reason: str | None
     backfill: int
+    article_id: int | None
 
 
 def known_entries(db: Database, feed_url: str, listed: Sequence[FeedEntry]) -> set[str]:
     """The identities of listed entries that the feed has listed before; one with a new guid is known by its address."""
-    keys = {row.url_key for row in _rows(db, feed_url, "url_key", {e.url_key for e in listed})} - {""}
+    keys = {row.url_key for row in _rows(db, feed_url, "url_key", {e.url_key for e in listed} - {""})}
     stored = _stored_entries(db, feed_url, listed)
     return {e.identity for e in listed if e.identity in stored or e.url_key in keys}
 
@@ -68,6 +69,8 @@ def upsert_entries(db: Database, check: FeedCheck, source: str | None) -> CheckC
     for listed in check.listed:
         row = stored.get(listed.identity)
         entry_id = row.id if row else None
+        if row is not None and listed.url is None and row.article_id and row.url and row.identity == listed.identity:
+            listed = replace(listed, url=row.url, url_key=row.url_key, article=None)  # noqa: PLW2901 - it had a link
         if row is None and not listed.url_key:
             room = room if room is not None else MAX_UNLINKED - _unlinked(db, check.feed_url)
             if room <= 0:
@@ -90,7 +93,7 @@ def upsert_entries(db: Database, check: FeedCheck, source: str | None) -> CheckC
         elif row.backfill and row.state != "fetched":
             db.conn.execute("UPDATE entries SET backfill = 0, found_by = ? WHERE id = ?", (check.found_by, row.id))
             new += 1
-        elif row.fingerprint == listed.fingerprint:
+        elif row.fingerprint == listed.fingerprint and (row.url is None) == (listed.url is None):
             continue
         else:
             edited = _is_edited(row, listed)
@@ -169,7 +172,7 @@ def _is_edited(row: _Stored, listed: FeedEntry) -> bool:
     Then the date and the words of the title decide.
     """
     if _same_reading(row, listed):
-        return True
+        return row.fingerprint != listed.fingerprint or row.url is None
     return row.published_raw != listed.published_raw or _words(row.title) != _words(listed.title)
 
 
@@ -202,7 +205,8 @@ def _renamed(
 def _rows(db: Database, feed_url: str, column: str, values: set[str]) -> list[_Stored]:
     """A feed's entries with one of these values in a column, oldest last."""
     rows = db.conn.execute(
-        "SELECT id, identity, url, url_key, title, published_raw, fingerprint, state, reason, backfill "
+        "SELECT id, identity, url, url_key, title, published_raw, fingerprint, state, reason, backfill, "
+        "  article_id "
         "FROM entries "
         f"WHERE feed_url = ? AND {column} IN (SELECT value FROM json_each(?)) "
         "ORDER BY id DESC",

@@ -80,13 +80,19 @@ def source_trends(db: Database, now: datetime) -> list[dict[str, Any]]:
                 },
                 "words": _medians([row[4] for row in rows if row[3]]),
                 "newest": len(rows[:NEWEST]),
-                "newest_in_full": sum(row[3] for row in rows[:NEWEST]),
+                "newest_in_full": sum(row[3] for row in rows[:NEWEST]) or _of_feeds(db, source),
                 "settled": settled.get(source, (0, 0))[0],
                 "forbidden": settled.get(source, (0, 0))[1],
                 "changed_since": rows[min(len(rows), NEWEST) - 1][0] if rows else None,
             }
         )
     return found
+
+
+def _of_feeds(db: Database, source: str) -> int:
+    """How many of a source's newest articles have no page: their text in the feed is all there is."""
+    sql = "SELECT url FROM articles WHERE source = ? ORDER BY first_seen_at DESC LIMIT ?"
+    return sum(url.startswith("tag:") for (url,) in db.conn.execute(sql, (source, NEWEST)))
 
 
 def _settled(db: Database, since: str) -> dict[str, tuple[int, int]]:

@@ -176,3 +176,60 @@ def test_ids_and_placeholders_are_never_requested(desk: Desk, site: Site) -> Non
     assert {a["text"] for a in desk.rows("SELECT * FROM articles")} == {
         f"{w} {n}" for w in ("Text", "Tide") for n in range(3)
     }
+
+
+def test_an_entry_that_gets_a_link_later_is_one_article(desk: Desk, site: Site) -> None:
+    text = " ".join(story(3))
+    site.answers["/feed.xml"] = rss(note(1, text), note(2))
+    desk.configure(source(site))
+    desk.run("crawl")
+    site.page("/2026/notice-number-one-2026", "Notice 1", story(3))
+    title, rest = note(1, text)
+    site.answers["/feed.xml"] = rss((title, f"{rest}<link>/2026/notice-number-one-2026</link>"), note(2))
+    assert desk.run("crawl").code == 0
+    found = desk.rows("SELECT * FROM articles ORDER BY id")
+    assert [(a["title"], a["completeness"]) for a in found] == [("Notice 1", "full"), ("Notice 2", "feed")]
+    assert found[0]["url"].endswith("/2026/notice-number-one-2026")
+    site.requests.clear()
+    site.answers["/feed.xml"] = rss(note(1, f"{text} More."), note(2), note(3))
+    assert desk.run("crawl").code == 0
+    assert [a["title"] for a in desk.rows("SELECT * FROM articles ORDER BY id")] == ["Notice 1", "Notice 2", "Notice 3"]
+    assert site.paths().count("/2026/notice-number-one-2026") == 1  # its page is asked whether it changed, too
+
+
+def test_without_a_guid_an_edit_is_known_by_title_and_date(desk: Desk, site: Site) -> None:
+    def item(number: int, text: str) -> Item:
+        return (
+            f"Notice {number}",
+            f"<description>{text}</description><pubDate>Fri, 20 Nov 2026 1{number}:00:00 GMT</pubDate>",
+        )
+
+    site.answers["/feed.xml"] = rss(*(item(n, f"The lamp number {n} is lit.") for n in range(3)))
+    desk.configure(source(site))
+    desk.run("crawl")
+    site.answers["/feed.xml"] = rss(
+        item(3, "A new one."), *(item(n, f"The lamp number {n} is {'out' if n == 1 else 'lit'}.") for n in range(3))
+    )
+    desk.run("crawl")
+    assert [(a["title"], a["revision"], a["text"]) for a in desk.rows("SELECT * FROM articles ORDER BY id")] == [
+        ("Notice 0", 1, "The lamp number 0 is lit."),
+        ("Notice 1", 2, "The lamp number 1 is out."),
+        ("Notice 2", 1, "The lamp number 2 is lit."),
+        ("Notice 3", 1, "A new one."),
+    ]
+
+
+def test_an_article_of_a_feed_is_shown_without_a_link(desk: Desk, site: Site) -> None:
+    site.answers["/feed.xml"] = rss(*(note(n) for n in range(6)))
+    desk.configure(source(site))
+    desk.run("crawl")
+    address = desk.rows("SELECT url FROM articles WHERE id = 1")[0]["url"]
+    shown = desk.run("show", "1").out
+    assert "which gives no address" in shown
+    assert f"<{address}>" not in desk.run("show", address, "--markdown").out
+    assert "no full text" not in desk.run("status").out
+    done = desk.run("fetch", address)
+    assert done.code not in {0, 1}
+    assert len(done.err.strip().splitlines()) <= 2
+    assert desk.run("reprocess").code == 0
+    assert set(site.paths()) == {"/feed.xml"}

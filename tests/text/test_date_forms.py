@@ -175,6 +175,8 @@ def test_what_is_no_complete_date_is_none(raw: str) -> None:
         (["11/02/2026", "11/03/2026", "11/05/2026"], None, False),  # days change, the month stays
         (["02/11/2026", "03/11/2026", "05/11/2026"], "en-US", True),
         (["11/05/2026"], "en-US", False),
+        (["05/11/2026", "04/11/2026"], "en-US", None),  # in November, or in May and April: more likely the former
+        (["01/09/2026", "01/10/2026", "01/11/2026"], None, None),  # a monthly, or three days of January
         (["11/05/2026"], "en", None),
         (["11/05/2026"], None, None),
         (["25/10/2026", "10/25/2026"], None, None),
