@@ -24,6 +24,7 @@ MAX_ITEMS = 10_000
 MAX_SKIPS = 24  # hours of a day
 MAX_AUTHOR = 1_000  # characters; a name and an address, or a list of both
 LONG = 2_000  # characters from which a description is the complete article
+_ASIDES = ("dc_description", "itunes_summary")  # a summary where there is no description
 _HAS_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}:")
 _NAMED = re.compile(r"&([a-zA-Z][-.a-zA-Z0-9]{0,30})")
 _ITEM_END = re.compile(r"</(?:[\w.-]{1,20}:)?(?:item|entry)\s*>", re.IGNORECASE)
@@ -39,7 +40,7 @@ def _feedparser() -> Any:
     ]  # otherwise it tries to import a parser from 2004 for each feed
     mixin = feedparser.mixin._FeedParserMixin  # noqa: SLF001  # there is no public interface
     mixin.can_be_relative_uri = mixin.can_be_relative_uri - {"id"}  # an id is not relative to anything
-    for name in ("media_description", "itunes_summary"):  # otherwise each is read as another <description>
+    for name in (*_ASIDES, "media_description"):  # otherwise each is read as another <description>
         setattr(mixin, f"_start_{name}", partialmethod(_begin, name))
         setattr(mixin, f"_end_{name}", partialmethod(mixin.pop, name))
     look_for_address = mixin._sync_author_detail  # noqa: SLF001
@@ -75,7 +76,7 @@ def read(text: str, url: str, now: datetime) -> ParsedFeed:
     found = _parsed(text, url)
     feed, atom = found.feed, found.version.startswith("atom")
     home = _link(feed)
-    base = _base(url, home, atom=atom)
+    base = _base(url, home or _related(feed, url, "self"), atom=atom)
     raws = [dict.get(entry, name) for entry in found.entries for name in ("published", "updated")]
     order = day_first(raws, now=now, language=feed.get("language"))
     entries = [_entry(entry, base, url, now, order) for entry in found.entries[:MAX_ENTRIES]]
@@ -114,12 +115,13 @@ def _parsed(text: str, url: str) -> Any:
     return found
 
 
-def _base(url: str, home: str | None, *, atom: bool) -> str:
+def _base(url: str, said: str | None, *, atom: bool) -> str:
     """Return what relative links are relative to: in RSS the channel's link, in Atom the feed itself.
 
-    An Atom feed on another host than its outlet's is relative to the outlet's page, too.
+    An Atom feed on another host than its outlet's is relative to the outlet's page, too. `said` is that page, else the
+    address that the feed says is its own.
     """
-    site = join(url, home) or url
+    site = join(url, said) or url
     return url if atom and host_of(site) == host_of(url) else site
 
 
@@ -173,7 +175,7 @@ def _texts(entry: Any) -> tuple[str | None, str | None]:
     elif not content and len(summary) > LONG:  # the complete article is in <description>
         return None, summary
     if not summary:
-        summary = get("itunes_summary") or (not content and get("media_description")) or ""
+        summary = next(filter(None, map(get, _ASIDES)), "") or (not content and get("media_description")) or ""
     return summary or None, content or None
 
 

@@ -21,7 +21,7 @@ NEARER = timedelta(days=30)
 # For normalized text (_normalized): single spaces, and full-width forms as their usual ones.
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[Tt ]?(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,]\d{1,9})?)?)?(?!\d)")
 _YEAR_FIRST = re.compile(
-    r"(\d{4}) ?(?:[-/.年년]|(?= \d{1,2}[ 月])) ?(\d{1,2}) ?(?:[-/.月월]|(?<=\d) (?=\d\d)) ?(\d{1,2})(?!\d) ?(?:日|号|號|일|\.(?=$| ))?"
+    r"(?:[^\W\d]{1,20}\.?,? )?(\d{4}) ?(?:[-/.年년]|(?= \d{1,2}[ 月])) ?(\d{1,2}) ?(?:[-/.月월]|(?<=\d) (?=\d\d)) ?(\d{1,2})(?!\d) ?(?:日|号|號|일|\.(?=$| ))?"
 )
 _DOTTED = re.compile(r"(?:[^\W\d]{1,20}\.?,? )?(\d{1,2})\. ?(\d{1,2})\. ?(\d{4})(?!\d)")  # the day is always first
 _NUMBERS = re.compile(r"(?:[^\W\d]{1,20}\.?,? )?(\d{1,2})([/-])(\d{1,2})\2(\d{4})(?!\d)")  # see day_first
@@ -243,6 +243,6 @@ def _zone(text: str) -> timezone | None:
         if total > 14 * 60 or int(minutes or 0) > 59:  # no real zone has a larger offset from UTC
             raise ValueError("not a zone")
         return timezone(timedelta(minutes=-total if match[1] == "-" else total))
-    named = _ZONE_NAME.fullmatch(text)
+    named = _ZONE_NAME.fullmatch(text.removeprefix("Etc/"))
     offset = ZONES.get(named[1].lower()) if named else None
     return None if offset is None else timezone(timedelta(minutes=offset))

@@ -18,7 +18,7 @@ from tests.conftest import NOW
 FEED = "https://feeds.example.net/post/main.xml"
 SPACES = (
     "xmlns:media='http://search.yahoo.com/mrss/' xmlns:itunes='http://www.itunes.com/dtds/podcast-1.0.dtd' "
-    "xmlns:content='http://purl.org/rss/1.0/modules/content/'"
+    "xmlns:content='http://purl.org/rss/1.0/modules/content/' xmlns:dc='http://purl.org/dc/elements/1.1/'"
 )
 
 
@@ -95,6 +95,8 @@ FULL = "<content:encoded><![CDATA[<p>In full</p>]]></content:encoded>"
         (CAPTION + FULL, None, "<p>In full</p>"),
         (EPISODE + FULL, "Of the episode", "<p>In full</p>"),
         (EPISODE, "Of the episode", None),
+        ("<dc:description>Of the item</dc:description>" + TEXT, "The text.", None),
+        ("<dc:description>Of the item</dc:description>", "Of the item", None),
         (CAPTION, "A caption", None),
         (CAPTION + EPISODE, "Of the episode", None),
         (FULL, None, "<p>In full</p>"),
@@ -188,6 +190,8 @@ def test_relative_links_of_atom_follow_xml_base_and_the_outlets_page() -> None:
     assert (
         atom(entry, "<link href='https://feeds.example.net/'/>").entries[0].url == "https://feeds.example.net/post/a/1"
     )
+    own = "<link rel='self' href='https://gazette.example/blog/atom.xml'/>"
+    assert atom(entry, own).entries[0].url == "https://gazette.example/blog/a/1"
     based = entry.replace("<entry>", "<entry xml:base='https://b.example/z/'>")
     assert atom(based, elsewhere).entries[0].url == "https://b.example/z/a/1"
 

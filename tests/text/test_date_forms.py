@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 
-from crawler.text.dates import day_first, read_date
+from crawler.text.dates import EARLIEST, day_first, read_date
 from tests.conftest import NOW
 
 DAY = "2026-11-19"
@@ -121,6 +123,8 @@ def test_a_day_without_a_zone_is_a_day(raw: str) -> None:
         ("Thu Nov 19 15:21:41 +0300 2026", "2026-11-19T12:21:41Z"),
         ("2026-11-19 10:00:00.123456 +0300 MSK m=+0.1", "2026-11-19T07:00:00Z"),
         ("2026-11-19T10:00:00+03:00[Europe/Moscow]", "2026-11-19T07:00:00Z"),
+        ("Thu, 2026/11/19 10:00:00 EST", "2026-11-19T15:00:00Z"),
+        ("19 Nov 2026 10:00:00 Etc/UTC", "2026-11-19T10:00:00Z"),
         ("November 19, 2026 9 AM EST", "2026-11-19T14:00:00Z"),
         ("10:00 GMT, 19 November 2026", "2026-11-19T10:00:00Z"),
         ("Thu, 19 Nov 2026 12:05 am UTC", "2026-11-19T00:05:00Z"),
@@ -201,3 +205,16 @@ def test_reading_is_linear(part: str) -> None:
     for before in ("", "19 Nov 2026 ", "19 Nov 2026 10:00:00 ", "2026年11月19日 "):
         read_date((before + part * 200)[:200], now=NOW)
     assert time.process_time() - begin < 0.2
+
+
+def test_feedparsers_own_dates_are_read_alike_or_less_of_them(corpus: Path) -> None:
+    cases = [json.loads(line) for line in (corpus / "corpus/dates/feedparser_dates.jsonl").read_text().splitlines()]
+    read = 0
+    for case in (c for c in cases if c["expected"] and c["expected"][0] >= EARLIEST.year):
+        year, month, day, hour, minute, second = case["expected"][:6]
+        found = read_date(case["input"], now=NOW)
+        moment = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}Z"
+        local = "년" in case["input"]  # read as in Korea there, as a day without a zone here
+        assert found in {None, moment, moment[:10]} or (local and found == "2004-05-28"), case
+        read += found is not None
+    assert read >= 35
