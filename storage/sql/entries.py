@@ -186,17 +186,19 @@ def _free_identity(db: Database, feed_url: str, listed: FeedEntry) -> str:
 def _renamed(
     db: Database, feed_url: str, listed: Sequence[FeedEntry], known: set[str]
 ) -> list[tuple[FeedEntry, _Stored]]:
-    """Entries with new guids that are known by their address.
+    """Entries with new guids that are known by their address, or without one by their fingerprint.
 
     If more than half of a feed's guids are new while their links and titles are known, the feed changes its guids at
     each poll, and every poll would be stored anew. A page that always shows the latest bulletin is no such case: it has
     a new title with each guid.
     """
-    places = Counter(e.url_key for e in listed if e.url_key)
-    unknown = [e for e in listed if e.identity not in known and places[e.url_key] == 1]
+    places = Counter(e.url_key or e.fingerprint for e in listed)
+    unknown = [e for e in listed if e.identity not in known and places[e.url_key or e.fingerprint] == 1]
     if 2 * len(unknown) <= len(listed):
         return []
-    rows = _rows(db, feed_url, "url_key", {e.url_key for e in unknown})
+    rows = _rows(db, feed_url, "url_key", {e.url_key for e in unknown} - {""})
+    if prints := {e.fingerprint for e in unknown if not e.url_key}:
+        rows += [row for row in _rows(db, feed_url, "fingerprint", prints) if not row.url_key]
     stored = {(row.url_key, row.title or row.fingerprint): row for row in rows}
     moved = [(e, row) for e in unknown if (row := stored.get((e.url_key, e.title or e.fingerprint))) is not None]
     return moved if 2 * len(moved) > len(listed) else []

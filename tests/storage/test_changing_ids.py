@@ -134,6 +134,13 @@ def test_entries_that_are_articles_of_their_feed_make_room_and_the_newest_stay(s
     assert poll(store, [entry("more", None)]) == 1
 
 
+def test_entries_without_a_link_whose_ids_change_at_each_poll_are_stored_once(store: Writer) -> None:
+    for n in range(5):
+        notes = [dataclasses.replace(entry(f"{n}-{i}", None, summary=f"{i}"), title=f"Note {i}") for i in range(20)]
+        assert poll(store, notes) == (20 if n == 0 else 0)
+    assert count(store) == 20
+
+
 def test_a_few_entries_without_a_link_stay_however_old(store: Writer) -> None:
     poll(store, [entry(f"{i}", None) for i in range(50)])
     prune(store, now=NOW + timedelta(days=80), fetches_before=format_utc(NOW))
