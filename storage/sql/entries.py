@@ -20,7 +20,7 @@ from storage.sql.rows import dicts
 
 MAX_UNLINKED = 2_000  # the most entries without an address stored for one feed; with an address there is no limit
 NO_URL = "the feed gives no address for it"
-_ASCII = re.compile(r"[A-Za-z0-9]{1,100}")
+_LETTERS = re.compile(r"[^\W_]{1,100}")
 _REFERENCE = re.compile(r"&?[A-Za-z]{0,31};|&[A-Za-z]{1,31}")
 
 
@@ -124,7 +124,7 @@ def _stored_entries(db: Database, feed_url: str, listed: Sequence[FeedEntry]) ->
         row = by_name.get(e.identity)
         if row is not None and not _is_another(row, e):
             take(e, row)
-    for same in (lambda row, e: row.title == e.title, lambda row, e: _words(row.title) == _words(e.title)):
+    for same in (lambda row, e: row.title == e.title, _is_read_anew):
         for e in (e for e in listed if e.identity not in found):
             rows = (by_name.get(name) for name in e.other_identities)
             take(e, next((row for row in rows if row is not None and row.id not in taken and same(row, e)), None))
@@ -144,16 +144,26 @@ def _is_another(row: _Stored, listed: FeedEntry) -> bool:
         or _address(row.url_key, row.url) == _address(listed.url_key, listed.url)
     ):
         return False
-    return _same_reading(row, listed) or _words(row.title) != _words(listed.title)
+    return not _is_read_anew(row, listed)
 
 
 def _address(url_key: str, url: str | None) -> tuple[str, str]:
     return url_key, (url or "").partition("#")[2]
 
 
-def _words(title: str | None) -> str:
-    """A title without what another reading of the same bytes changes: references, signs, wrongly decoded letters."""
-    return "".join(_ASCII.findall(_REFERENCE.sub("", title or ""))).lower()
+def _is_read_anew(row: _Stored, listed: FeedEntry) -> bool:
+    """Whether two titles that differ may be two readings of the same bytes, by another version of the parsers."""
+    if _same_reading(row, listed):
+        return False
+    old, new = row.title or "", listed.title or ""
+    return _words(old) == _words(new) or any(
+        old.encode(charset, "ignore") == new.encode("utf-8", "ignore") for charset in ("cp1251", "cp1252", "latin-1")
+    )
+
+
+def _words(title: str) -> str:
+    """A title without the references and signs that readings of it differ in."""
+    return "".join(_LETTERS.findall(_REFERENCE.sub("", title))).lower()
 
 
 def _same_reading(row: _Stored, listed: FeedEntry) -> bool:
@@ -173,7 +183,7 @@ def _is_edited(row: _Stored, listed: FeedEntry) -> bool:
     """
     if _same_reading(row, listed):
         return row.fingerprint != listed.fingerprint or row.url is None
-    return row.published_raw != listed.published_raw or _words(row.title) != _words(listed.title)
+    return row.published_raw != listed.published_raw or not _is_read_anew(row, listed)
 
 
 def _free_identity(db: Database, feed_url: str, listed: FeedEntry) -> str:

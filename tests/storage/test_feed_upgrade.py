@@ -181,3 +181,34 @@ def test_an_edit_after_the_upgrade_is_one(tmp_path: Path) -> None:
     with upgraded(tmp_path / "news.db", stored) as writer:
         new, _, leased = poll(writer, rss(items))
         assert (new, [entry.url for entry in leased]) == (0, [f"{HOME}2"])
+
+
+def test_a_title_that_was_decoded_wrongly_is_no_edit(tmp_path: Path) -> None:
+    titles = [f"Порт {n}: маяк" for n in range(4)]
+    stored = [
+        earlier(t.encode().decode("cp1251"), url=f"{HOME}{n}", guid=f"{n}", date=DATE) for n, t in enumerate(titles)
+    ]
+    items = "".join(
+        f"<item><title>{t}</title><link>{HOME}{n}</link><guid isPermaLink='false'>{n}</guid><pubDate>{DATE}</pubDate></item>"
+        for n, t in enumerate(titles)
+    )
+    with upgraded(tmp_path / "news.db", stored) as writer:
+        assert poll(writer, rss(items.replace("Порт 3", "Берег 3")))[2][0].url == f"{HOME}3"
+        assert {row[0] for row in writer.db.conn.execute("SELECT title FROM entries")} == {*titles[:3], "Берег 3: маяк"}
+
+
+@pytest.mark.parametrize("anchor", ["#b{n}", ""])
+@pytest.mark.parametrize("title", ["Brief {n} of the day", "Коротко о погоде {w}"])
+def test_in_a_rolling_page_of_briefs_each_new_one_is_new(tmp_path: Path, anchor: str, title: str) -> None:
+    words = ["утром", "днём", "вечером", "ночью", "завтра", "скоро", "потом", "опять", "снова", "вчера"]
+
+    def said(n: int) -> tuple[str, str]:
+        return title.format(n=n, w=words[n]), f"{HOME}briefs{anchor.format(n=n)}"
+
+    with upgraded(tmp_path / "news.db", [earlier(said(n)[0], url=said(n)[1]) for n in (1, 0)]) as writer:
+        for newest in range(2, 10):
+            items = "".join(
+                f"<item><title>{said(n)[0]}</title><link>{said(n)[1]}</link></item>" for n in (newest, newest - 1)
+            )
+            assert poll(writer, rss(items))[0] == 1
+        assert writer.db.conn.execute("SELECT count(*) FROM entries").fetchone()[0] == 10
