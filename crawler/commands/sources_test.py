@@ -103,7 +103,9 @@ def _print_newest(one: Tested) -> None:
     from crawler.outputs.terminal import local_time, safe
 
     if one.newest is None:
-        print("  it lists no article")
+        entries = [entry for _, parsed in one.found.feeds for entry in parsed.entries]
+        own = sum(bool(entry.url is None and (entry.content or entry.summary)) for entry in entries)
+        print(f"  it lists no address; the texts of {own} entries are in the feed" if own else "  it lists no article")
         return
     print(
         f"  newest article{f' that answers ({one.skipped} newer did not)' if one.skipped and one.article else ''}: "

@@ -232,4 +232,5 @@ def test_an_article_of_a_feed_is_shown_without_a_link(desk: Desk, site: Site) ->
     assert done.code not in {0, 1}
     assert len(done.err.strip().splitlines()) <= 2
     assert desk.run("reprocess").code == 0
+    assert "the texts of 6 entries are in the feed" in desk.run("sources", "test", "post").out
     assert set(site.paths()) == {"/feed.xml"}
