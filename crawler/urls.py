@@ -30,43 +30,51 @@ _TRACKING = re.compile(
     r"""action_(?:object|type|ref)_map|
     algo_(?:e?x?pvid|expid)|yptr|\.tsrc|soc_(?:src|trk)|cm_(?:mmc|ven|cat|pla|ite)\w*|
     sc_(?:campaign|channel|content|medium|outcome|geo|country|src|lid|uid|llid|eh)|echobox|dicbo|obOrigUrl|tblci|"""
-    r"""sfmc_\w+
+    r"""sfmc_\w+|
+    srsltid|gad_(?:source|campaignid)|_bhlid|rb_clickid|ymclid|rdt_cid|mibextid|epik|irclickid|awclid|auctid|vmcid|ef_id|"""
+    r"""_branch_(?:match_id|referrer)|__hs(?:tc|sc|fp)|hss_channel|hmb_(?:campaign|medium|source)|_kx|__s|"""
+    r"""bsft_\w+|ml_subscriber(?:_hash)?|ck_subscriber_id|ss_email_id|omnisendcontactid|vgo_ee|unicorn_click_id|"""
+    r"""adobe_mc_(?:ref|sdid)|itm_(?:source|medium|campaign|content|term)|tw_(?:source|medium|campaign|adid)|"""
+    r"""sp(?:mailing|user|job|report)id|elqtrack(?:id)?|nr_email_referr?er|oft_(?:c|ck|d|ids?|k|lk|sk|campaign)
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
-# Noise for comparing only: on some sites these choose another view of the page (or, rarely, the page itself), so
-# requests keep them.
+# Noise for comparing only: on some sites these choose another view of the page, so requests keep them. On others they
+# choose the page itself (`news.php?view=881`): a number that may be an id counts, see _is_id.
 _VIEW = re.compile(
     r"""^(?:
-    ref|source|from|src|via|origin|view|display|theme|fb|tw|_?amp|amp_\w+|_|cb|cachebuster|nocache|page_?view|"""
-    r"""hl_?ref|hootpostid|platform|
-    device|single_?page|mobile|cmp|cmpld|partner|emc|srnd|taid|print|ftag|ito|ocid|icid|ncid|cid_source|cvid|"""
-    r"""fromcms|rss_?\w*|
-    feed(?:type|name|_id)?|spm|scm|share_?(?:token|from|source|type|id|medium)?|sharetype|shared|socialnetwork|"""
-    r"""smuid|nsctype|
-    ref_?src|ref_?url|referr?er|f?refid|fref|from_?ref|recruiter|een|seen|xt(?:cr|s|np|loc|dt|mc)|wpamp|__\w+|"""
-    r"""_(?:rdc|rdr|ft_|ss|unique_id)|ucbcb|cbrd|si|ab_channel|adgroupid|clickid|
-    \w*affiliate\w*|\w+_source|tsource|source_?type|trk(?:campaign|info|email)?|traffic_?source|echo_?id|"""
-    r"""outbrain_?\w*|taboola_?\w*|
-    \#?xtor|mbid|mod|nl(?:id)?_?(?:source|ref)?|newsletter(?:_id)?|seg_?id|sessionid|phpsessid|jsessionid|usqp|"""
-    r"""output_?type
+    ref|source|from|src|via|origin|view|display|theme|fb|tw|page_?view|platform|device|single_?page|mobile|print|mod|
+    cmp|cmpld|partner|emc|srnd|ftag|ito|ocid|icid|ncid|cid_source|fromcms|rss_?\w*|feed(?:type|name|_id)?|spm|scm|
+    share_?(?:from|source|type|id|medium)?|sharetype|shared|socialnetwork|nsctype|
+    hl_?ref|ref_?src|ref_?url|referr?er|fref|from_?ref|\w+_source|tsource|source_?type|traffic_?source|
+    mbid|nl(?:id)?_?(?:source|ref)?|newsletter(?:_id)?|output_?type
+    )$""",
+    re.VERBOSE | re.IGNORECASE,
+)
+# Noise whose values are numbers too: switches, sessions, clicks, readers, advertisements, times against caches.
+_NUMBERED = re.compile(
+    r"""^(?:
+    _?amp|amp_\w+|wpamp|usqp|_|cb|cachebuster|nocache|sessionid|phpsessid|jsessionid|seg_?id|smuid|cvid|taid|si|
+    hootpostid|share_?token|f?refid|recruiter|een|seen|\#?xtor|xt(?:cr|s|np|loc|dt|mc)|__\w+|_(?:rdc|rdr|ft_|ss|unique_id)|
+    ucbcb|cbrd|ab_channel|adgroupid|clickid|\w*affiliate\w*|trk(?:campaign|info|email)?|echo_?id|outbrain_?\w*|
+    taboola_?\w*
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
 # Noise on these hosts only; elsewhere such a name may be an article's own id.
 _VIEW_AT = {"youtube.com": {"feature", "t"}, "twitter.com": {"s", "t"}, "x.com": {"s", "t"}}
 _JUNK = re.compile(r"[\x00-\x1f\x7f]")  # control characters that a bad parser left in an address
-_AMP_VALUES = {"amp", "amphtml", "amp=1"}
+_AMP_VALUE = re.compile(r"amp(?:=1|[-_]?(?:html|art|article|page|type|view))?", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
 _INDEX = re.compile(
     r"/(?:index(?:\.(?:x?html?|php|aspx?|jsp|cfm|shtml))?|(?:default|home)\.(?:x?html?|php|aspx?|jsp|cfm|shtml))/*$",
     re.IGNORECASE,
 )
 _SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/?#]*", re.IGNORECASE)
-# Not /tag/amp: "amp" is a word there.
+# Not /tag/amp: "amp" is a word there; nor /guitar-amp, but /story-3700095-amp.
 _AMP_PATH = re.compile(
-    "(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)amp(?:/|$)|"
-    r"[./]amp(?=\.html?$)|\.amp/?$|-amp(?=\.html?$)",
+    "(?<![/]tag/)(?<![/]tags/)(?<!topic/)(?<!topics/)(?<!search/)(?:platform/)?(?<=/)(?:amphtml|amp)(?:/|$)|"
+    r"(?:[./~_!-]|(?:\.html?)?/alt=)amp(?=\.html?$)|[.!~]amp/?$|(?<=\d)[-_]amp/?$|(?<=/)amp_(?=article|story|video|photo|live|slide)",
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(r"\.(?:html?|amp)/?$", re.IGNORECASE)
@@ -93,12 +101,12 @@ def canonical_url(url: str, base: str | None = None) -> str:
     Raises:
         ValueError: not http(s), no host, or longer than MAX_URL.
     """
-    text = _tidy(url)
+    text = tidy(url)
     if base:
         text = join(base, text) or ""
     if len(text) > MAX_URL:
         raise ValueError(f"the address is longer than {MAX_URL} characters: {text[:80]}…")
-    parts = _split(text)
+    parts = split(text)
     host = _ascii_host(parts.hostname or "")
     port = parts.port
     netloc = f"[{host}]" if ":" in host else host
@@ -119,12 +127,13 @@ def join(base: str, href: str | None) -> str | None:
 def is_amp(url: str) -> bool:
     """Whether the address itself shows that it is the AMP view of a page."""
     parts = urlsplit(url)
-    return bool(_AMP_PATH.search(parts.path)) or "amp" in {
-        name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)
-    }
+    if _AMP_PATH.search(parts.path) or _AMP_COPY.match(url) or (parts.hostname or "").startswith("amp."):
+        return True
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    return any(name.lower() == "amp" or (name and _AMP_VALUE.fullmatch(value)) for name, value in pairs)
 
 
-def _tidy(url: str) -> str:
+def tidy(url: str) -> str:
     """Remove surrounding control characters and spaces, and tabs and newlines anywhere (WHATWG URL).
 
     Other control characters are removed too, as no address needs them.
@@ -132,7 +141,12 @@ def _tidy(url: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f]", "", url.strip("".join(map(chr, range(33)))))
 
 
-def _split(text: str) -> SplitResult:
+def split(text: str) -> SplitResult:
+    """The parts of an http(s) address.
+
+    Raises:
+        ValueError: it is none, or has no host.
+    """
     try:
         parts = urlsplit(text)
         _ = parts.port
@@ -145,8 +159,13 @@ def _split(text: str) -> SplitResult:
     return parts
 
 
+_NOT_A_HOST = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^`{|}]")
+
+
 def _ascii_host(host: str) -> str:
-    """A host name as IDNA, in lower case, without a trailing dot.
+    """The host name that a browser requests: by UTS 46, not transitional, in lower case, without a trailing dot.
+
+    Python's own codec is of 2003: it makes straße.example strasse.example, which is another owner's host.
 
     Raises:
         ValueError: the name is too long for DNS (RFC 1035, 2.3.4), or not valid IDNA.
@@ -158,10 +177,18 @@ def _ascii_host(host: str) -> str:
         if len(host) > 253 or any(len(label) > 63 for label in host.split(".")):
             raise ValueError(f"not a host name, a part of it is too long: {host[:100]!r}")
         return host
+    import idna
+
     try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError as error:
+        labels = idna.uts46_remap(host, std3_rules=False).rstrip(".").split(".")
+    except UnicodeError as error:  # IDNAError is one
         raise ValueError(f"not a host name: {host[:100]!r}") from error
+    if any(label.startswith("xn--") and not label.isascii() for label in labels):
+        raise ValueError(f"not a host name, a part of it is encoded twice: {host[:100]!r}")
+    name = ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
+    if not name or _NOT_A_HOST.search(name):
+        raise ValueError(f"not a host name: {host[:100]!r}")
+    return _ascii_host(name)
 
 
 def _untracked(query: str) -> str:
@@ -183,18 +210,19 @@ def url_key(url: str) -> str:
 
     These do not count: scheme, www/m/amp hosts, AMP paths, tracking and view parameters, their order, index files,
     trailing slashes, session ids, and fragments except #! routes. Parameters that are an article's own id on some sites
-    (id, p, sid, s, m, …) do count.
+    (id, p, sid, s, m, …) do count, and so does a view parameter with a number (view=881). A change of this function is
+    a new version of the keys.
 
     Raises:
         ValueError: not an http(s) address.
     """
-    text = _JUNK.sub("", _tidy(url)).rstrip('"<>')
+    text = _JUNK.sub("", tidy(url)).rstrip('"<>')
     if text.startswith("tag:"):  # the address of record of an entry without an address; see feed_article.py
         return text
     if "://" not in text[:12]:
         text = f"http:{text}" if text.startswith("//") else f"http://{text}"
     text = _unwrap(text)
-    parts = _split(text[:MAX_URL])
+    parts = split(text[:MAX_URL])
     host = _HOST_VIEW.sub("", _ascii_host((parts.hostname or "").replace(" ", "")))
     host = _LOCALE_SUBDOMAIN.sub("", host)
     port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
@@ -213,15 +241,24 @@ def url_key(url: str) -> str:
 
 
 def _noise(name: str, value: str) -> bool:
-    return _tracks(name, value) or bool(_VIEW.match(name)) or value.lower() in _AMP_VALUES or (not name and not value)
+    if _tracks(name, value) or _AMP_VALUE.fullmatch(value) or _NUMBERED.match(name) or (not name and not value):
+        return True
+    return bool(_VIEW.match(name)) and not _is_id(value)
+
+
+def _is_id(value: str) -> bool:
+    """Whether a view parameter's value may be the id of an article: a number of two digits or more, no switch."""
+    return len(value) > 1 and value.isascii() and value.isdigit() and value[0] != "0"
 
 
 def _key_path(path: str) -> str:
     path = _SESSION.sub("", path)
     path = re.sub(r"/{2,}", "/", path)
-    path = quote(unquote(path), safe="/:@!$&'()*+,;=~-._")
-    path = _INDEX.sub("/", path)
-    path = _AMP_PATH.sub("", path)
+    # An escaped slash is a character of a segment, not a border of two (RFC 3986, 2.2).
+    path = "%2F".join(
+        quote(unquote(piece), safe="/:@!$&'()*+,;=~-._") for piece in re.split("%2f", path, flags=re.IGNORECASE)
+    )
+    path = _INDEX.sub("/", _AMP_PATH.sub("", path))
     path = _SUFFIX.sub("", _ARTICLE.sub("", path))
     segments: list[str] = []
     for segment in path.split("/"):
@@ -233,16 +270,24 @@ def _key_path(path: str) -> str:
     return "/".join(segments).rstrip("/")
 
 
-_CACHE_HOST = re.compile(r"^https?://[^/]*\.cdn\.ampproject\.org/(?:[acviwr]/)?(?:s/)?(?P<rest>[^/].*)$", re.IGNORECASE)
-_GOOGLE_AMP = re.compile(r"^https?://(?:www\.)?google\.[a-z.]+/amp/(?:s/)?(?P<rest>[^/].*)$", re.IGNORECASE)
+# The caches of Google, Bing and Cloudflare (/c/ documents, /v/ in the viewer, s/ by TLS), and the viewers of searches.
+_AMP_COPY = re.compile(
+    r"^https?://(?:(?:[^/?#]*\.)?(?:cdn\.ampproject\.org|bing-amp\.com|amp\.cloudflare\.com)/(?:[a-z]{1,2}/)?|"
+    r"(?:www\.|search\.|m\.)?(?:google\.[a-z.]+|bing\.com|yahoo\.co\.jp)/amp/)(?:s/)?(?P<rest>[^/].*)$",
+    re.IGNORECASE,
+)
 
 
 def _unwrap(url: str) -> str:
-    """Replace the address of a copy in an AMP cache by the address in its path."""
-    for pattern in (_CACHE_HOST, _GOOGLE_AMP):
-        if (match := pattern.match(url)) and "." in match["rest"].split("/")[0]:
-            return f"http://{match['rest']}"
-    return url
+    """Replace the address of a copy in an AMP cache or viewer by the address in its path."""
+    if not (match := _AMP_COPY.match(url)):
+        return url
+    rest = re.sub("%2f", "/", match["rest"], flags=re.IGNORECASE)
+    if "?" not in rest:  # a viewer escapes what belongs to the page
+        rest = re.sub("%3f", "?", rest, count=1, flags=re.IGNORECASE)
+        path, mark, query = rest.partition("?")
+        rest = f"{path}{mark}{re.sub('%26', '&', re.sub('%3d', '=', query, flags=re.IGNORECASE))}"
+    return f"http://{rest}" if "." in rest.split("/")[0] else url
 
 
 def site(url: str) -> str:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.urls import canonical_url, is_root_or_section, site, url_key
+from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
 
 
 @pytest.mark.parametrize(
@@ -117,3 +120,166 @@ def test_canonical_url_is_idempotent_and_keeps_the_key(url: str) -> None:
 def test_a_host_name_that_no_name_server_may_hold_is_refused(host: str) -> None:
     with pytest.raises(ValueError, match="too long"):
         canonical_url(f"http://{host}/story")
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("großmarkt.example", "xn--gromarkt-sya.example"),
+        ("GROẞMARKT.example", "xn--gromarkt-sya.example"),
+        ("νόμος.example", "xn--xxabhm1c.example"),  # the final sigma is a letter of its own
+        ("bücher。example", "xn--bcher-kva.example"),
+        ("ｂｕｃｈ.example", "buch.example"),
+        ("☃.example", "xn--n3h.example"),
+        ("a_b.bücher.example", "a_b.xn--bcher-kva.example"),
+    ],
+)
+def test_a_host_is_the_one_that_a_browser_requests(written: str, host: str) -> None:
+    assert canonical_url(f"http://{written}/a") == f"http://{host}/a"
+    assert url_key(f"http://{written}/a") == url_key(f"https://{host}/a")
+
+
+def test_two_owners_hosts_are_two() -> None:
+    assert site("https://großmarkt.example/") != site("https://grossmarkt.example/")
+
+
+@pytest.mark.parametrize(
+    "host", ["xn--münchen.example", "\u00ad.", "a\u2100b.example", "\ufffd.example", "ä" * 64 + ".example"]
+)
+def test_what_no_browser_takes_for_a_host_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="host|address"):
+        canonical_url(f"http://{host}/")
+
+
+VIEWS = [
+    "ref",
+    "source",
+    "from",
+    "src",
+    "via",
+    "origin",
+    "view",
+    "display",
+    "theme",
+    "page_view",
+    "platform",
+    "device",
+    "mobile",
+    "print",
+    "mod",
+    "cmp",
+    "partner",
+    "ncid",
+    "feed",
+    "feed_id",
+    "share_id",
+    "fref",
+    "from_ref",
+    "news_source",
+    "source_type",
+    "nl",
+    "newsletter_id",
+]
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_number_in_a_view_parameter_is_an_id_and_a_switch_is_none(name: str) -> None:
+    page = f"https://gazette.example/show.php?{name}="
+    assert len({url_key(f"{page}{number}") for number in (17, 18, 4021, 4022)}) == 4
+    assert {url_key(f"{page}{switch}") for switch in ("", "0", "1", "01", "true", "rss", "full", "top-10")} == {
+        url_key("https://gazette.example/show.php")
+    }
+
+
+@pytest.mark.parametrize("name", ["_", "cb", "sessionid", "clickid", "refid", "seen", "amp", "xtcr", "taid", "__hsx"])
+def test_a_number_that_names_a_reader_or_a_time_is_noise(name: str) -> None:
+    assert url_key(f"https://gazette.example/story-7?{name}=1764187200") == url_key("https://gazette.example/story-7")
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "srsltid=AfmBOoq", "gad_source=1", "gad_campaignid=22633883708", "_bhlid=2b1d85", "rb_clickid=86252549-16180",
+        "ymclid=1", "rdt_cid=5", "mibextid=0i8r", "epik=dj0y", "_branch_match_id=77", "__hstc=1.2", "itm_source=box",
+        "ml_subscriber=9", "spMailingID=31",
+    ],
+)  # fmt: skip
+def test_where_a_reader_came_from_is_not_requested(parameter: str) -> None:
+    assert canonical_url(f"https://gazette.example/s?{parameter}&id=4") == "https://gazette.example/s?id=4"
+    assert url_key(f"https://gazette.example/s?{parameter}") == url_key("https://gazette.example/s")
+
+
+def test_an_escaped_slash_is_no_border_of_two_segments() -> None:
+    assert url_key("https://gazette.example/tag%2Fa") == url_key("https://gazette.example/tag%2fa")
+    assert url_key("https://gazette.example/tag%2Fa") != url_key("https://gazette.example/tag/a")
+
+
+AMP = [
+    "https://gazette.example/amp/harbour/ferry-71",
+    "https://gazette.example/amp/harbour/ferry-71/amp",
+    "https://gazette.example/harbour/ferry-71/amp/",
+    "https://gazette.example/harbour/ferry-71/amp.html",
+    "https://gazette.example/harbour/ferry-71/amp/index.html",
+    "https://gazette.example/harbour/ferry-71/index.amp",
+    "https://gazette.example/harbour/ferry-71/index.amp.html",
+    "https://gazette.example/harbour/ferry-71.amp.html",
+    "https://gazette.example/harbour/ferry-71.amp",
+    "https://gazette.example/harbour/ferry-71~amp.html",
+    "https://gazette.example/harbour/ferry-71!amp",
+    "https://gazette.example/harbour/ferry-71-amp",
+    "https://gazette.example/harbour/ferry-71.htm/alt=amp.html",
+    "https://gazette.example/amphtml/harbour/ferry-71",
+    "https://gazette.example/harbour/ferry-71/amphtml/",
+    "https://amp.gazette.example/harbour/ferry-71",
+    "https://gazette.example/harbour/ferry-71?amp",
+    "https://gazette.example/harbour/ferry-71?amp=1",
+    "https://gazette.example/harbour/ferry-71?outputType=amp",
+    "https://gazette.example/harbour/ferry-71?outputType=amp-type",
+    "https://gazette.example/harbour/ferry-71?template=ampart",
+    "https://gazette.example/harbour/ferry-71?format=amphtml",
+    "https://gazette-example.cdn.ampproject.org/c/s/gazette.example/harbour/ferry-71",
+    "https://gazette-example.cdn.ampproject.org/v/s/gazette.example/amp/harbour/ferry-71?amp_js_v=0.1&usqp=mq331#aoh=17",
+    "https://cdn.ampproject.org/c/gazette.example/harbour/ferry-71.amp.html",
+    "https://www.google.com/amp/s/gazette.example/harbour/ferry-71%3famp=1",
+    "https://www.google.co.uk/amp/s/amp.gazette.example/harbour/ferry-71",
+    "https://www.google.com/amp/gazette.example%2Fharbour%2Fferry-71",
+    "https://www.bing.com/amp/s/gazette.example/harbour/ferry-71",
+    "https://gazette-example.bing-amp.com/c/s/gazette.example/harbour/ferry-71/amp",
+    "https://www.bing-amp.com/c/s/gazette.example/harbour/ferry-71",
+]
+
+
+@pytest.mark.parametrize("amp", AMP)
+def test_every_amp_form_has_the_key_of_its_page(amp: str) -> None:
+    assert url_key(amp) == url_key("https://gazette.example/harbour/ferry-71")
+    assert is_amp(amp)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://gazette.example/tag/amp",
+        "https://gazette.example/reviews/guitar-amp",
+        "https://gazette.example/camp/stamp",
+        "https://gazette.example/search?q=amplifier",
+        "https://gazette.example/harbour/ferry-71",
+    ],
+)
+def test_a_word_is_no_amp_form(url: str) -> None:
+    assert not is_amp(url)
+    assert "amp" in url_key(url) or "ferry" in url_key(url)
+
+
+def test_the_cases_of_addresses(corpus: Path) -> None:
+    folder = corpus / "cases"
+    lines = (folder / "85-idna-2008" / "expected.md").read_text(encoding="utf-8").splitlines()
+    hosts = [re.findall(r"https?://[^ '|]+", line) for line in lines if line.startswith("| http")]
+    assert len(hosts) == 2
+    for given_url, _, right in hosts:
+        assert canonical_url(given_url) == right
+    pairs = re.findall(
+        r"(\w+)=(\d+) and \w+=(\d+) have one key", (folder / "87-view-parameter-is-the-id" / "input.txt").read_text()
+    )
+    assert len(pairs) == 8
+    for name, a, b in pairs:
+        assert url_key(f"https://a.example/n.php?{name}={a}") != url_key(f"https://a.example/n.php?{name}={b}")
