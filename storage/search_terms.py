@@ -2,14 +2,17 @@
 
 SQLite's unicode61 tokenizer splits words at spaces, but Han, Kana, Thai, Lao, Khmer and Burmese are written without
 them (Hangul has spaces, but particles are attached to its words). Runs of these scripts are therefore indexed as
-overlapping pairs of characters, and queried as a phrase of such pairs: 北京市 becomes 北京 京市 市.
+overlapping pairs of characters, and queried as a phrase of such pairs: 北京市 becomes 北京 京市 市. Before that, both are
+folded (storage.search_folding), by the version of the folding that the index was written with.
 """
 
 from __future__ import annotations
 
 import re
 
-_RUN = re.compile(
+from storage.search_folding import FOLDING, fold, fold_all, fold_with_origins
+
+_UNSPACED = (
     "["
     "\u0e00-\u0eff"  # Thai, Lao
     "\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f"  # Burmese
@@ -17,16 +20,17 @@ _RUN = re.compile(
     "\u1780-\u17ff"  # Khmer
     "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff"  # Kana
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
-    "]+"
+    "]"
 )
+_RUN = re.compile(f"{_UNSPACED}+")
 _QUOTED = re.compile(r'"([^"]*)"')
 
 
-def segment_for_search(text: str | None) -> str:
-    """The text as it is indexed."""
+def segment_for_search(text: str | None, folding: int = FOLDING) -> str:
+    """The text as it is indexed; version 1 of the folding folds nothing."""
     if not text or text.isascii():
         return text or ""
-    return _RUN.sub(lambda match: f" {_pairs(match[0])} ", text)
+    return _RUN.sub(lambda match: f" {_pairs(match[0])} ", fold(text) if folding > 1 else text)
 
 
 def _pairs(run: str) -> str:
@@ -34,12 +38,12 @@ def _pairs(run: str) -> str:
     return " ".join([*(run[i : i + 2] for i in range(len(run) - 1)), run[-1]])
 
 
-def fts_query(query: str) -> str:
+def fts_query(query: str, folding: int = FOLDING) -> str:
     """Turn user input into a valid FTS5 query: quoted text is a phrase, the rest is words, and all must occur.
 
-    Returns "" if the input contains no searchable term.
+    Returns "" if the input contains no searchable term. The folding is that of the index.
     """
-    query = query.replace("\0", " ")
+    query = (fold(query) if folding > 1 else query).replace("\0", " ")
     terms: list[str] = []
     position = 0
     for quoted in _QUOTED.finditer(query):
@@ -72,7 +76,9 @@ def snippet(text: str, query: str, *, width: int = 160) -> str:
     """The part of a text around the first match, with matches between « and »; the start of the text if there is none.
 
     FTS5's snippet() cannot do this: it does not see the original text of unspaced scripts, only the indexed pairs.
+    Matches are searched in the folded text, and marked in the text as it is.
     """
+    query = fold_all(query)
     needles = sorted(
         {w.casefold() for t in _QUOTED.findall(query) + _QUOTED.sub(" ", query).split() for w in _MARK_WORD.findall(t)},
         key=len,
@@ -81,13 +87,32 @@ def snippet(text: str, query: str, *, width: int = 160) -> str:
     flat = " ".join(text.split())
     if not needles:
         return flat[:width] + ("…" if len(flat) > width else "")
-    pattern = re.compile(
-        "|".join(re.escape(n) if _RUN.search(n) else rf"\b{re.escape(n)}\b" for n in needles), re.IGNORECASE
-    )
-    first = pattern.search(flat)
-    start = max(0, (first.start() if first else 0) - width // 3)
+    pattern = re.compile("|".join(map(_marked, needles)), re.IGNORECASE)
+    folded, origins = fold_with_origins(flat)
+    matches = [(origins[m.start()], _end(origins, m.end())) for m in pattern.finditer(folded)]
+    start = max(0, (matches[0][0] if matches else 0) - width // 3)
     if start and " " in flat[start : start + 20]:
         start = flat.index(" ", start) + 1
-    piece = flat[start : start + width]
-    marked = pattern.sub(lambda match: f"«{match[0]}»", piece)
-    return ("…" if start else "") + marked + ("…" if start + width < len(flat) else "")
+    end = start + width
+    marked, done = "", start
+    for begins, ends in matches:
+        if begins >= done and ends <= end:
+            marked += f"{flat[done:begins]}«{flat[begins:ends]}»"
+            done = ends
+    return ("…" if start else "") + marked + flat[done:end] + ("…" if end < len(flat) else "")
+
+
+def _marked(needle: str) -> str:
+    """The pattern of a word: complete, but it may stand between characters of an unspaced script."""
+    word = re.escape(needle)
+    if _RUN.search(needle):
+        return word
+    return rf"(?:(?<!\w)|(?<={_UNSPACED})){word}(?:(?!\w)|(?={_UNSPACED}))"
+
+
+def _end(origins: list[int], position: int) -> int:
+    """Where a match in the folded text ends in the original: after the last character that it has a part of."""
+    last = origins[position - 1]
+    while origins[position] == last:
+        position += 1
+    return origins[position]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def db_command() -> None:
 @db_command.command("migrate")
 @pass_app
 def migrate(app: CliContext) -> None:
-    """Upgrade the file to this version's tables; makes a backup first where a table is rewritten.
+    """Upgrade the file to this version's tables, URL keys and full-text index. Where something is rewritten, it says
+    how long that takes and how much disk, and makes a backup first.
 
     \b
     Example:
@@ -28,13 +30,25 @@ def migrate(app: CliContext) -> None:
     from storage.sqlite.connection import version_of
     from storage.sqlite.lock import Lock
     from storage.sqlite.migrations import SCHEMA
+    from storage.upgrade import planned, rewrite
     from storage.writer import open_writer
 
-    path = app.config.database
+    path, moment = app.config.database, now()
     before = version_of(path)
-    with Lock(path, command="db migrate", now=now()):
-        open_writer(path).close()
-    print(f"{path}: schema {SCHEMA}" + ("; nothing to do" if before == SCHEMA else f", was {before}"))
+    with Lock(path, command="db migrate", now=moment), open_writer(path) as writer:
+        plan = planned(writer, moment)
+        if plan is not None:
+            app.message(
+                f"rewriting {' and '.join(_REWRITTEN[part] for part in plan.parts)} of {plan.articles:,} articles: "
+                f"about {math.ceil(plan.seconds / 60):,} min, and up to {math.ceil(plan.bytes / 1e6):,} MB of disk "
+                f"with the backup {plan.backup}"
+            )
+            rewrite(writer, plan)
+    done = f"; backup {plan.backup}" if plan else "; nothing to do" if before == SCHEMA else ""
+    print(f"{path}: schema {SCHEMA}" + (f", was {before}" if before != SCHEMA else "") + done)
+
+
+_REWRITTEN = {"url_keys": "the URL keys", "search_folding": "the full-text index"}
 
 
 @db_command.command("check")

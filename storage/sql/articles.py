@@ -314,11 +314,13 @@ def _overwrite_revision(db: Database, article_id: int, article: Article) -> None
     )
 
 
-def rebuild_index(db: WritingDatabase) -> int:
-    """Rebuild the full-text index from the articles; returns their number."""
+def rebuild_index(db: WritingDatabase, *, fold_anew: bool = False) -> int:
+    """Rebuild the full-text index from the articles, with its own folding or the present one; returns their number."""
     db.conn.execute("INSERT INTO articles_fts (articles_fts) VALUES ('delete-all')")
+    if fold_anew:
+        db.fold_anew()
     count = 0
-    for row in db.conn.execute(f"SELECT {COLUMNS} FROM articles a").fetchall():
+    for row in db.conn.execute(f"SELECT {COLUMNS} FROM articles a"):
         article = article_from_row(row)
         index(db, article.id, article)
         flush(db)

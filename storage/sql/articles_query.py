@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from sqlite_utils.db import Database
 from storage.records import Article, Filter, parse_utc
 from storage.search_terms import fts_query, snippet
 from storage.sql.rows import COLUMNS, FIELDS, article_from_row
+from storage.sqlite.versions import SEARCH_FOLDING, version
 
 
 def _when(alias: str) -> str:
@@ -34,9 +36,18 @@ class Hit:
     snippet: str = ""
 
 
+def _match(db: Database, query: str) -> str:
+    """A user's query for FTS5, by the folding of this database's index."""
+    return fts_query(query, version(db.conn, SEARCH_FOLDING))
+
+
+def _for_index(db: Database, f: Filter) -> Filter:
+    """The filter with its query as FTS5 has it, as the functions below want it."""
+    return f if f.query is None else dataclasses.replace(f, query=_match(db, f.query))
+
+
 def _conditions(f: Filter, a: str = "a") -> list[str]:
     """The conditions of a filter, for articles under the alias `a`; see _values for their parameters."""
-    matches = fts_query(f.query) if f.query is not None else None
     wanted = {
         f"{a}.source IN (SELECT value FROM json_each(:sources))": f.sources,
         f"{a}.kind IN (SELECT value FROM json_each(:kinds))": f.kinds,
@@ -51,8 +62,8 @@ def _conditions(f: Filter, a: str = "a") -> list[str]:
         _edited(a): f.changed,
         f"{a}.completeness = 'full'": f.complete,
         f"{a}.id IN (SELECT value FROM json_each(:ids))": f.ids,
-        f"{a}.id IN (SELECT rowid FROM articles_fts WHERE articles_fts MATCH :wanted)": matches,
-        "0": f.query is not None and not matches,
+        f"{a}.id IN (SELECT rowid FROM articles_fts WHERE articles_fts MATCH :wanted)": f.query,
+        "0": f.query is not None and not f.query,
         f"{_when(a)} <= :before_at AND ({_when(a)}, {a}.id) < (:before_at, :before_id)": f.before is not None,
     }
     return [condition for condition, is_wanted in wanted.items() if is_wanted]
@@ -130,7 +141,7 @@ def _values(f: Filter) -> dict[str, Any]:
         "seen": f.seen_since,
         "story": f.story,
         "ids": json.dumps(list(f.ids)),
-        "wanted": fts_query(f.query) if f.query is not None else None,
+        "wanted": f.query,
         "before_at": before_at,
         "before_id": before_id,
     }
@@ -152,6 +163,7 @@ def _shown(f: Filter) -> str:
 
 def articles(db: Database, f: Filter) -> Iterator[Hit]:
     """Matching articles, newest first: by published_at, else first_seen_at."""
+    f = _for_index(db, f)
     # First the ids, in the order of an index; then rows and their copies for those ids only.
     ids = f"SELECT a.id FROM articles a WHERE {_shown(f)} {_ORDER} LIMIT :limit"
     copies = "0"
@@ -173,9 +185,10 @@ def articles(db: Database, f: Filter) -> Iterator[Hit]:
 
 def search(db: Database, query: str, f: Filter) -> Iterator[Hit]:
     """Articles that contain every word of the query, best first."""
-    match = fts_query(query)
+    match = _match(db, query)
     if not match or f.limit == 0:
         return
+    f = _for_index(db, f)
     conditions, values = _conditions(f), _values(f)
     values["match"] = match
     left = -1 if f.limit is None else f.limit
@@ -267,9 +280,10 @@ def _found(db: Database, which: str, key: int, conditions: list[str], values: di
 
 def count(db: Database, f: Filter, query: str | None = None) -> int:
     """The number of matching articles, without the limit."""
+    f = _for_index(db, f)
     conditions, of_original, values = _conditions(f), _conditions(f, "o"), _values(f)
     if query is not None:
-        values["match"] = fts_query(query)
+        values["match"] = _match(db, query)
         if not values["match"]:
             return 0
         conditions = ["a.id IN hits", *conditions]

@@ -10,9 +10,10 @@ from sqlite_utils import Migrations
 from sqlite_utils.db import Database
 
 from storage.sqlite.first_schema import TABLES
+from storage.sqlite.versions import CURRENT, set_current
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": distinguishes the file from other SQLite files
-SCHEMA = 5  # user_version; a file with a larger one is refused
+SCHEMA = 6  # user_version; a file with a larger one is refused
 SET = "newsdesk"
 
 migrations = Migrations(SET)
@@ -215,3 +216,12 @@ def use_plain_names(db: Database) -> None:
         db.conn.execute(f"ALTER TABLE {old} RENAME TO {new}")
     for old, new in _RENAMED_META.items():
         db.conn.execute("UPDATE meta SET key = ? WHERE key = ?", (new, old))
+
+
+@migrations(name="versions")
+def record_versions(db: Database) -> None:
+    """A file without articles and entries has the present index; another one keeps its own: see versions."""
+    tables = ("articles", "entries", "article_urls", "pruned_urls")
+    if not any(db.conn.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0] for table in tables):
+        for name in CURRENT:
+            set_current(db, name)

@@ -9,8 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from storage.search_folding import fold
+from storage.search_terms import fts_query
 from storage.sqlite.connection import limit_untrusted_sql, open_reader
 from storage.sqlite.driver import sqlite3
+from storage.sqlite.versions import SEARCH_FOLDING, version
 
 MOST_BYTES = 64 * 1024**2  # of one result
 _open: dict[int, sqlite3.Connection] = {}  # per process: the connection, by the inode of its file
@@ -30,10 +33,16 @@ def connect(path: str) -> sqlite3.Connection:
         connection = open_reader(Path(path)).conn
         connection.text_factory = lambda raw: str(raw, "utf-8", "replace")
         prepare_connection(connection)
+        # Datasette's search form: words as the index has them
+        connection.create_function("escape_fts", 1, lambda query: fts_query(str(query), _folding(connection)))
         limit_untrusted_sql(connection)
         _open.clear()
         _open[inode] = connection
     return _open[inode]
+
+
+def _folding(connection: sqlite3.Connection) -> int:
+    return version(connection, SEARCH_FOLDING)
 
 
 def answer(
@@ -56,6 +65,8 @@ def answer(
         sqlite3.Error: from SQLite; "interrupted" after the time limit.
     """
     connection = connect(path)
+    if isinstance(params, dict) and "articles_fts MATCH" in sql and _folding(connection) > 1:
+        params = {name: fold(value) if isinstance(value, str) else value for name, value in params.items()}
     end = time.perf_counter() + milliseconds / 1000
     connection.set_progress_handler(lambda: time.perf_counter() >= end, 1000)
     try:

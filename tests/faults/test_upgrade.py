@@ -28,7 +28,13 @@ from tests.conftest import NOW, Desk, source
 from tests.running import until
 from tests.site import Site
 
-LATER = {1: "watching", 2: "flat_cost", 3: "taken_away", 4: "plain_names"}  # the migration that came after each schema
+LATER = {
+    1: "watching",
+    2: "flat_cost",
+    3: "taken_away",
+    4: "plain_names",
+    5: "versions",
+}  # the migration that came after each schema
 ROWS = torture.times(500, 10_000)
 
 

@@ -9,7 +9,12 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 from crawler.outputs.browse.sql_workers import Answerer
+from storage.sqlite.canned_queries import CANNED_QUERIES
+from storage.verdicts import NewArticle
 from storage.writer import open_writer
+from tests.conftest import NOW
+from tests.storage.test_former_index import article, former
+from tests.storage.test_store import apply
 
 
 def test_it_answers_again_after_its_processes_were_ended(tmp_path: Path) -> None:
@@ -41,3 +46,27 @@ def test_it_answers_again_after_its_processes_were_ended(tmp_path: Path) -> None
             answerer.close()
 
     asyncio.run(run())
+
+
+def test_words_are_found_as_the_index_has_them(tmp_path: Path) -> None:
+    form = "SELECT rowid FROM articles_fts WHERE articles_fts MATCH escape_fts(:search)"
+    canned = next(query.sql for query in CANNED_QUERIES if query.name == "search_with_dates")
+
+    async def run(path: Path) -> list[int]:
+        answerer = Answerer(path)
+        found = []
+        try:
+            for sql, name in ((form, "search"), (canned, "word")):
+                for word in ("ещё", "еще", "маяк"):
+                    _, rows, _ = await answerer.run(sql, {name: word}, most=None, milliseconds=5000)
+                    found.append(len(rows))
+        finally:
+            answerer.close()
+        return found
+
+    with open_writer(tmp_path / "new.db") as store:
+        apply(store, NewArticle(article=article(1, "Ещё маяк"), at=NOW, source="a"))
+    with former(tmp_path / "former.db") as store:
+        apply(store, NewArticle(article=article(1, "Ещё маяк"), at=NOW, source="a"))
+    assert asyncio.run(run(tmp_path / "new.db")) == [1, 1, 1] * 2
+    assert asyncio.run(run(tmp_path / "former.db")) == [1, 0, 1] * 2
