@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlite_utils.db import Database
 
+from storage.key_functions import KeyFunctions
 from storage.records import (
     Article,
     DuplicateCandidate,
@@ -35,9 +36,10 @@ from storage.sql import (
     notifications,
     rows,
     source_stats,
+    url_keys,
 )
 from storage.sql.changes import ChangeEvent
-from storage.sqlite import connection
+from storage.sqlite import connection, versions
 from storage.times import resolved, time_of
 
 _P = ParamSpec("_P")
@@ -93,6 +95,11 @@ class Store:
     def article_at(self, url: str) -> Article | None:
         """The article whose address of record, or uid, is exactly this text."""
         article_id = self._read(rows.article_id_at, url)
+        return None if article_id is None else self.article(article_id)
+
+    def article_of_url(self, url: str, keys: KeyFunctions) -> Article | None:
+        """The article at an address; in a database that was not migrated, by its former url key too."""
+        article_id = self._read(url_keys.article_id_of, url, keys)
         return None if article_id is None else self.article(article_id)
 
     def revisions(self, article_id: int) -> list[dict[str, Any]]:
@@ -249,17 +256,21 @@ class Store:
         """A value of the meta table: database_id, generation, schema."""
         return self._read(meta.value, key)
 
+    def outdated(self) -> list[str]:
+        """What `newsdesk db migrate` would rewrite; see storage.sqlite.versions."""
+        return self._read(versions.outdated)
+
     def entry(self, entry_id: int) -> dict[str, Any] | None:
         """An entry's row."""
         return self._read(entries.entry, entry_id)
 
-    def backfill_keys(self) -> list[str]:
-        """The url keys of entries found by backfills."""
-        return self._read(entries.backfill_keys)
+    def backfill_urls(self) -> list[str]:
+        """The addresses of entries found by backfills, one for each url key."""
+        return self._read(entries.backfill_urls)
 
-    def count_known(self, keys: Sequence[str]) -> int:
-        """How many of these url keys are stored as articles or entries."""
-        return self._read(entries.count_known, keys)
+    def count_known(self, urls: Sequence[str], keys: KeyFunctions) -> int:
+        """How many of these addresses are stored as articles or entries."""
+        return self._read(url_keys.count_known, urls, keys)
 
     def feed(self, url: str) -> Feed | None:
         """The feed with that address."""

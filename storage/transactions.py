@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.sql import meta
+from storage.key_functions import KeyFunctions
+from storage.sql import meta, url_keys
 from storage.sqlite import connection
 from storage.sqlite.fts_index import WritingDatabase
 from storage.store import Store
@@ -18,6 +19,7 @@ class WritingStore(Store):
 
     db: WritingDatabase
     pages: WarcWriter | None = None  # where raw pages are written, if they are stored
+    former_keys: KeyFunctions | None = None  # for a database whose keys are of the former version
 
     def __init__(self, path: Path, db: WritingDatabase) -> None:
         super().__init__(path, db)
@@ -48,6 +50,15 @@ class WritingStore(Store):
             software: the name of the writing software, for the head of each file.
         """
         self.pages = WarcWriter(self.path, ends=lambda: self.meta("warc_position"), software=software)
+
+    def look_up_former_keys(self, keys: KeyFunctions) -> None:
+        """Try the former URL key of an address where the present one is unknown, if the database has former keys."""
+        self.former_keys = keys if self._read(url_keys.are_former) else None
+
+    def adopt_keys(self, urls: Iterable[str | None]) -> None:
+        """Make these addresses known by their present keys, before they are looked up in the same transaction."""
+        if self.former_keys is not None:
+            url_keys.adopt(self.db, urls, self.former_keys)
 
     def close(self) -> None:
         """Close the files."""

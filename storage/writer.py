@@ -11,6 +11,7 @@ from pathlib import Path
 
 from storage import warc
 from storage.records import (
+    Address,
     Article,
     BackfillResult,
     BackfillStep,
@@ -277,6 +278,7 @@ class Writer(WritingStore):
     # The methods below run inside a transaction of the caller: look up, decide, apply.
     def apply_check(self, check: FeedCheck, source: str | None) -> entries.CheckCounts:
         """Write the result of a poll."""
+        self.adopt_keys(listed.url for listed in check.listed)
         before = feed_rows.feed(self.db, check.feed_url)
         counts = feeds.apply_check(self.db, check, source)
         if counts.capped:
@@ -302,6 +304,7 @@ class Writer(WritingStore):
 
     def known_entries(self, feed_url: str, listed: Sequence[FeedEntry]) -> set[str]:
         """The entries of a listing that its feed has listed before."""
+        self.adopt_keys(entry.url for entry in listed)
         return entries.known_entries(self.db, feed_url, listed)
 
     def record_throttle(self, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:
@@ -322,10 +325,12 @@ class Writer(WritingStore):
 
     def apply_step(self, step: BackfillStep, found: BackfillResult, now: datetime) -> int:
         """Write the result of a step of a gap or a backfill."""
+        self.adopt_keys(entry.url for entry in found.listed)
         return gaps.apply_step(self.db, step, found, now=now)
 
     def known_before(self, step: BackfillStep, listed: Sequence[FeedEntry]) -> int:
         """How many of these entries were known before the time range of a step."""
+        self.adopt_keys(entry.url for entry in listed)
         return backfill_steps.known_before(self.db, step, listed)
 
     def apply_verdict(self, verdict: Verdict) -> int | None:
@@ -370,9 +375,10 @@ class Writer(WritingStore):
             warc.delete_files(self.path, files)
         return len(files)
 
-    def articles_by_url_keys(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """For each known url key: (article id, kind of address)."""
-        return rows.articles_by_url_keys(self.db, keys)
+    def articles_at(self, addresses: Sequence[Address]) -> dict[str, tuple[int, str]]:
+        """For each known url key of these addresses: (article id, kind of address)."""
+        self.adopt_keys(address.url for address in addresses if address.kind != "id")
+        return rows.articles_by_url_keys(self.db, [address.url_key for address in addresses])
 
     def first_not_found_at(self, article_id: int) -> str | None:
         """Since when a stored article's page is not found; None if it is found."""

@@ -26,6 +26,7 @@ def find_stored(visit: PageVisit, stored: StoredMatches) -> Article | None:
     Matches by address, by the publisher's id, by a canonical link that the text confirms, or by text.
     """
     assert visit.article is not None
+    requested = stored.articles.get(visit.page.entry.article_id or 0)
     by_kind = {
         kind: [a for a in visit.addresses if a.kind == kind]
         for kind in ("id", "final", "amp", "canonical", "requested", "feed")
@@ -35,16 +36,13 @@ def find_stored(visit: PageVisit, stored: StoredMatches) -> Article | None:
             if (found := stored.by_key.get(address.url_key)) and (
                 kind == "id" or found[1] != "canonical" or _agrees(visit.article, stored.articles[found[0]])
             ):
-                return stored.articles[found[0]]
+                other = stored.articles[found[0]]
+                return requested if requested and kind != "id" and _is_another(requested, other, visit) else other
     for kind in ("canonical", "requested", "feed"):
         for address in by_kind[kind]:
             if (found := stored.by_key.get(address.url_key)) and _agrees(visit.article, stored.articles[found[0]]):
                 return stored.articles[found[0]]
-    if (
-        visit.page.entry.article_id
-        and (requested := stored.articles.get(visit.page.entry.article_id))
-        and _agrees(visit.article, requested)
-    ):
+    if requested and _agrees(visit.article, requested):
         return requested
     return next((other for other in stored.same_text if _same_text(visit.article, other)), None)
 
@@ -76,6 +74,21 @@ def merge_candidates(
     return stays, dataclasses.replace(stored, by_key=by_key), leaves.id
 
 
+def _is_another(requested: Article, other: Article, visit: PageVisit) -> bool:
+    """Return whether a requested article answered at its own address, whose key belongs to another article.
+
+    That is so where a new version of the URL keys gives two stored articles one key.
+    """
+    if requested.id == other.id or canonical_url(requested.url) != canonical_url(visit.page.url):
+        return False
+    return not same_article(requested, other)
+
+
+def same_article(a: Article, b: Article) -> bool:
+    """Return whether two stored articles are one at two addresses of an outlet."""
+    return a.source == b.source and a.content_hash == b.content_hash and _same_text(a, b)
+
+
 def _agrees(mine: Article, other: Article) -> bool:
     """Return whether two texts are versions of one another; short ones are compared by title and text."""
     if content_hash(mine.title, None, mine.text) == content_hash(other.title, None, other.text):
@@ -89,7 +102,10 @@ def _agrees(mine: Article, other: Article) -> bool:
 def _same_text(mine: Article, other: Article) -> bool:
     if mine.word_count < SAME_TEXT_WORDS or normalize(mine.title) != normalize(other.title) or mine.source is None:
         return False
-    when, then = (mine.published_at or mine.fetched_at), (other.published_at or other.first_seen_at)
+    when, then = (
+        (mine.published_at or mine.first_seen_at or mine.fetched_at),
+        (other.published_at or other.first_seen_at),
+    )
     return bool(when and then and abs(parse_utc(when) - parse_utc(then)) <= SAME_TEXT_DAYS)
 
 

@@ -27,6 +27,7 @@ def migrate(app: CliContext) -> None:
     Example:
       newsdesk db migrate
     """  # noqa: D301  # click reads \b as: do not wrap
+    from crawler.articles.key_versions import KEYS
     from storage.sqlite.connection import version_of
     from storage.sqlite.lock import Lock
     from storage.sqlite.migrations import SCHEMA
@@ -43,7 +44,7 @@ def migrate(app: CliContext) -> None:
                 f"about {math.ceil(plan.seconds / 60):,} min, and up to {math.ceil(plan.bytes / 1e6):,} MB of disk "
                 f"with the backup {plan.backup}"
             )
-            rewrite(writer, plan)
+            rewrite(writer, plan, KEYS, moment)
     done = f"; backup {plan.backup}" if plan else "; nothing to do" if before == SCHEMA else ""
     print(f"{path}: schema {SCHEMA}" + (f", was {before}" if before != SCHEMA else "") + done)
 

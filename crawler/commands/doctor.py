@@ -75,7 +75,10 @@ def doctor_command(app: CliContext) -> int:
     print(f"User-Agent    {config.user_agent}")
     if databases.exists(config.database):
         try:
-            app.reader().close()
+            with app.reader() as store:
+                if store.outdated():
+                    text = "`newsdesk db migrate`: the database has URL keys or a search index of an earlier version"
+                    advice.append(Finding(text, must=False))
         except StorageError as error:
             advice.append(Finding(str(error)))
     if lock := holder(config.database):

@@ -69,15 +69,12 @@ def find(store: Store, key: str) -> Article:
     Raises:
         UsageError: there is none.
     """
-    from crawler.urls import url_key
+    from crawler.articles.key_versions import KEYS
 
     number = re.fullmatch(r"[0-9]{1,18}", key)
     article = store.article(int(key)) if number else store.article_at(key)
     if article is None and not number:
-        try:
-            article = store.article(url_key(key))
-        except ValueError:
-            article = None
+        article = store.article_of_url(key, KEYS)
     if article is None:
         raise UsageError(f"no article is stored under {key[:80]!r}; `newsdesk list` and `newsdesk search` show ids")
     return article

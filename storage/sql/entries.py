@@ -295,19 +295,10 @@ def entry(db: Database, entry_id: int) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def backfill_keys(db: Database) -> list[str]:
-    """The url keys of entries found by backfills."""
-    rows = db.conn.execute("SELECT DISTINCT url_key FROM entries WHERE backfill = 1 AND url_key <> ''")
+def backfill_urls(db: Database) -> list[str]:
+    """The addresses of entries found by backfills, one for each url key."""
+    rows = db.conn.execute("SELECT min(url) FROM entries WHERE backfill = 1 AND url_key <> '' GROUP BY url_key")
     return [row[0] for row in rows]
-
-
-def count_known(db: Database, keys: Sequence[str]) -> int:
-    """How many of these url keys are stored as articles or entries."""
-    sql = (
-        "SELECT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :key) "
-        "  OR EXISTS (SELECT 1 FROM entries WHERE url_key = :key)"
-    )
-    return sum(db.conn.execute(sql, {"key": key}).fetchone()[0] for key in keys)
 
 
 def was_pruned(db: Database, url_key: str) -> bool:

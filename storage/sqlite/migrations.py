@@ -220,7 +220,7 @@ def use_plain_names(db: Database) -> None:
 
 @migrations(name="versions")
 def record_versions(db: Database) -> None:
-    """A file without articles and entries has the present index; another one keeps its own: see versions."""
+    """A file without articles and entries has the present keys and index; another one keeps its own: versions.py."""
     tables = ("articles", "entries", "article_urls", "pruned_urls")
     if not any(db.conn.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0] for table in tables):
         for name in CURRENT:

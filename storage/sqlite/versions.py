@@ -1,7 +1,7 @@
-"""Versions of what is derived from records and stored beside them: the words of the full-text index.
+"""Versions of what is derived from records and stored beside them: URL keys, and the words of the full-text index.
 
-A database keeps what it was written with until `newsdesk db migrate` rewrites it; until then the index is written,
-deleted from and queried by its own folding.
+A database keeps those that it was written with until `newsdesk db migrate` rewrites it; until then look-ups try the
+present key, then the former one, and the index is written, deleted from and queried by its own folding.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from sqlite_utils.db import Database
 from storage.search_folding import FOLDING
 from storage.sqlite.driver import sqlite3
 
+URL_KEYS = "url_keys"  # crawler.urls.url_key; version 1 is in crawler.former_url_keys
 SEARCH_FOLDING = "search_folding"  # storage.search_folding
-CURRENT = {SEARCH_FOLDING: FOLDING}
+CURRENT = {URL_KEYS: 2, SEARCH_FOLDING: FOLDING}
 
 
 def version(connection: sqlite3.Connection, name: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.articles.key_versions import KEYS
 from storage import upgrade
 from storage.errors import DiskError
 from storage.maintenance import check, check_index, reindex
@@ -114,6 +115,7 @@ def test_migrate_rebuilds_the_index_and_makes_a_backup_first(tmp_path: Path) -> 
         for n, text in enumerate(TEXTS, 1):
             add(store, n, text)
     assert desk.run("search", "--json", "еще").out.strip() == "[]"
+    assert "consider: `newsdesk db migrate`" in desk.run("doctor").out
     done = desk.run("db", "migrate")
     assert done.code == 0
     assert "5 articles" in done.err
@@ -122,6 +124,7 @@ def test_migrate_rebuilds_the_index_and_makes_a_backup_first(tmp_path: Path) -> 
     [kept] = tmp_path.glob("news.db.backup-*")
     assert kept.name in done.out
     assert desk.run("db", "check").code == 0
+    assert "db migrate" not in desk.run("doctor").out
     for query, number in (("еще", 1), ("strasse", 2), ("NHK", 3), ("2026", 3), ("lukasz", 4), ("ΛΟΓΟΣ", 5)):
         with open_writer(desk.database) as store:
             assert ids(store, query) == {number}
@@ -157,7 +160,7 @@ def test_a_rebuild_that_is_interrupted_is_undone(tmp_path: Path, monkeypatch: py
 
         monkeypatch.setattr(upgrade, "rebuild_index", broken)
         with pytest.raises(KeyboardInterrupt):
-            upgrade.rewrite(store, plan)
+            upgrade.rewrite(store, plan, KEYS, NOW)
     with open_writer(path) as store:
         assert ids(store, "ещё") == {1}
         assert check_index(store) is None

@@ -127,7 +127,7 @@ def _look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
             return StoredMatches()
         since = writer.first_not_found_at(requested_id)
         return StoredMatches(not_found_since=parse_utc(since) if since else None)
-    by_key = writer.articles_by_url_keys([address.url_key for address in visit.addresses])
+    by_key = writer.articles_at(visit.addresses)
     ids = {article_id for article_id, _ in by_key.values()} | ({requested_id} if requested_id else set())
     articles = {article_id: found for article_id in ids if (found := writer.article(article_id)) is not None}
     same: list[Article] = []

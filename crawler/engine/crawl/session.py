@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 
+from crawler.articles.key_versions import KEYS
 from crawler.config.loader import load_config
 from crawler.config.models import Config
 from crawler.engine.crawl.counts import RunCounts
@@ -51,6 +52,7 @@ def _recover(writer: Writer, config: Config) -> datetime | None:
         writer.adjust_clock(-round((newest - clock()).total_seconds()), clock(), 0)
     hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
     writer.sync_sources(config.sources, hosts, clock())
+    writer.look_up_former_keys(KEYS)
     if config.extract.keep_raw:
         writer.enable_raw_pages(f"newsdesk/{__version__}")
     begin_watching(writer, config)

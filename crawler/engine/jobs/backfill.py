@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crawler.articles.key_versions import KEYS
 from crawler.config.models import Config
 from crawler.config.value_types import format_duration
 from crawler.engine.crawl.plan import CrawlPlan
@@ -141,7 +142,7 @@ def _count_stored(config: Config, live: CrawlSession) -> int:
     if not databases.exists(config.database):
         return 0
     with databases.open_reading(live.config.database) as counted, databases.open_reading(config.database) as store:
-        return store.count_known(counted.backfill_keys())
+        return store.count_known(counted.backfill_urls(), KEYS)
 
 
 def _estimate(config: Config, hosts: dict[str, int], stored: int, *, dry: bool) -> str:
