@@ -191,6 +191,22 @@ def _ascii_host(host: str) -> str:
     return _ascii_host(name)
 
 
+def ascii_host_url(url: str) -> str:
+    """The address with its host as it is requested, otherwise as it is; unchanged where that is no host.
+
+    For what is requested as it was written: libraries that get another alphabet encode it by the rules of 2003.
+    """
+    try:
+        netloc = urlsplit(url).netloc
+        if netloc.isascii():
+            return url
+        user, at, place = netloc.rpartition("@")
+        host, colon, port = place.partition(":")
+        return url.replace(netloc, f"{user}{at}{_ascii_host(host)}{colon}{port}", 1)
+    except ValueError:
+        return url
+
+
 def _untracked(query: str) -> str:
     """The query without tracking parameters, otherwise byte for byte: some servers check order and escaping."""
     pairs = ((part, *(unquote(piece) for piece in part.partition("=")[::2])) for part in query.split("&") if part)

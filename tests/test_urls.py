@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
+from crawler.urls import ascii_host_url, canonical_url, is_amp, is_root_or_section, site, url_key
 
 
 @pytest.mark.parametrize(
@@ -283,3 +283,40 @@ def test_the_cases_of_addresses(corpus: Path) -> None:
     assert len(pairs) == 8
     for name, a, b in pairs:
         assert url_key(f"https://a.example/n.php?{name}={a}") != url_key(f"https://a.example/n.php?{name}={b}")
+
+
+@pytest.mark.parametrize(
+    ("written", "requested"),
+    [
+        ("https://großmarkt.example/ß?q=ü", "https://xn--gromarkt-sya.example/ß?q=ü"),
+        ("https://a:b@großmarkt.example:8443/rss", "https://a:b@xn--gromarkt-sya.example:8443/rss"),
+        ("//großmarkt.example/a", "//xn--gromarkt-sya.example/a"),
+        ("/relative/ß", "/relative/ß"),
+        ("https://a.example/großmarkt", "https://a.example/großmarkt"),
+        ("https://[::1/ß", "https://[::1/ß"),
+        ("https://xn--ü.example/", "https://xn--ü.example/"),
+    ],
+)
+def test_a_feed_s_host_is_the_one_that_a_browser_requests(written: str, requested: str) -> None:
+    assert ascii_host_url(written) == requested
+
+
+def test_requests_and_redirects_go_to_the_host_that_a_browser_requests() -> None:
+    from scrapy.http import Request, Response
+    from scrapy.utils.test import get_crawler
+
+    from crawler.engine.fetch_task import FeedTask
+    from crawler.engine.middlewares.redirects import RedirectMiddleware
+    from storage.records import Feed
+    from tests.conftest import NOW
+
+    feed = FeedTask(
+        url="https://großmarkt.example/rss",
+        at=NOW,
+        source=None,
+        feed=Feed(url="https://großmarkt.example/rss", source="a", kind="rss"),
+    )
+    assert feed.request().url == "https://xn--gromarkt-sya.example/rss"
+    answer = Response("https://a.example/", status=302, headers={"Location": "https://großmarkt.example/b".encode()})
+    followed = RedirectMiddleware.from_crawler(get_crawler()).process_response(Request("https://a.example/"), answer)
+    assert followed.url == "https://xn--gromarkt-sya.example/b"

@@ -16,7 +16,7 @@ from scrapy import Request
 from crawler.config.models import Source
 from crawler.config.value_types import resolve_env
 from crawler.errors import ConfigError
-from crawler.urls import canonical_url, site
+from crawler.urls import ascii_host_url, canonical_url, site
 from storage.records import BackfillStep, Entry, Feed
 
 FEED_ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.1"
@@ -83,7 +83,9 @@ class _Task:
         meta: dict[str, Any] = {"task": self}
         if maxsize:
             meta["download_maxsize"] = maxsize
-        return Request(self.url, headers=self.headers_for(self.url), meta=meta, dont_filter=True, **callbacks)
+        return Request(
+            ascii_host_url(self.url), headers=self.headers_for(self.url), meta=meta, dont_filter=True, **callbacks
+        )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -11,7 +11,7 @@ from scrapy import Request
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware as ScrapyRedirects
 
 from crawler.engine.fetch_task import ArticleTask, FetchTask
-from crawler.urls import canonical_url
+from crawler.urls import ascii_host_url, canonical_url
 
 
 class RedirectMiddleware(ScrapyRedirects):
@@ -35,6 +35,9 @@ class RedirectMiddleware(ScrapyRedirects):
         spider: Any = None,  # noqa: ARG002 - Scrapy's signature
     ) -> Any:
         """Rebuild the headers of a redirected request, so that validators and the source's own headers do not leak."""
+        location = response.headers.get("Location")
+        if location and not location.isascii():
+            response.headers["Location"] = ascii_host_url(location.decode("utf-8", "replace"))
         result = super().process_response(request, response)
         task: FetchTask | None = request.meta.get("task")
         if task is None or not isinstance(result, Request) or result is request:
