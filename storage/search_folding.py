@@ -24,6 +24,7 @@ _FORMS = (
     "\uff01-\uffbe\uffc2-\uffc7\uffca-\uffcf\uffd2-\uffd7\uffda-\uffdc\uffe0-\uffe6"  # full and half width
 )
 _FORM_RUN = re.compile(f"[{_FORMS}]+")
+_COMBINING = re.compile(f"[{_MARKS}\u1100-\u11ff]")
 # Marks are bounded: sorting a long run of them takes quadratic time.
 _COMPOSABLE = re.compile(f"[^{_MARKS}][{_MARKS}]{{1,8}}|[\u1100-\u1112\u1161-\u1175\u11a8-\u11c2]+")
 
@@ -68,6 +69,7 @@ _TABLE: dict[int, str | None] = {
     **{ord(letter): base for letter, base in (_GREEK | _LETTERS).items()},
     **dict.fromkeys(_DROPPED),
 }
+_CHANGED = re.compile(f"[{re.escape(''.join(map(chr, _TABLE)))}]")
 # What unicode61 removes by itself, for finding matches in a text that it does not see.
 _LATIN = {ord(c): base for c, base in _unaccented(range(0xC0, 0x250), range(0x1E00, 0x1F00)).items()}
 
@@ -77,8 +79,9 @@ def fold(text: str) -> str:
     if text.isascii():
         return text
     text = _FORM_RUN.sub(lambda forms: unicodedata.normalize("NFKC", forms[0]), text)
-    text = _COMPOSABLE.sub(lambda letters: unicodedata.normalize("NFC", letters[0]), text)
-    return text.translate(_TABLE)
+    if _COMBINING.search(text):
+        text = _COMPOSABLE.sub(lambda letters: unicodedata.normalize("NFC", letters[0]), text)
+    return _CHANGED.sub(lambda letter: _TABLE[ord(letter[0])] or "", text)  # a fifth of the time of str.translate
 
 
 def fold_all(text: str) -> str:

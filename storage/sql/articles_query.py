@@ -12,6 +12,7 @@ from typing import Any
 from sqlite_utils.db import Database
 
 from storage.records import Article, Filter, parse_utc
+from storage.search_folding import fold_all
 from storage.search_terms import fts_query, snippet
 from storage.sql.rows import COLUMNS, FIELDS, article_from_row
 from storage.sqlite.versions import SEARCH_FOLDING, version
@@ -95,7 +96,7 @@ def _by_author(a: str) -> str:
     return (
         "EXISTS ("
         f"  SELECT 1 FROM json_each({a}.authors) w, json_each(:authors) x "
-        "  WHERE instr(casefold(w.value), x.value) > 0)"
+        "  WHERE instr(folded(w.value), x.value) > 0)"
     )
 
 
@@ -131,7 +132,7 @@ def _values(f: Filter) -> dict[str, Any]:
         "languages": json.dumps([language.casefold() for language in f.languages]),
         "countries": json.dumps(f.countries),
         "tags": json.dumps(f.tags),
-        "authors": json.dumps([author.casefold() for author in f.authors]),
+        "authors": json.dumps([fold_all(author).casefold() for author in f.authors]),
         "since": f.since,
         "since_day": since_day,
         "since_low": min(f.since[:10], since_day) if f.since and since_day else None,

@@ -27,6 +27,7 @@ from storage.errors import (
     StorageError,
 )
 from storage.fsync import sync
+from storage.search_folding import fold_all
 from storage.sqlite.driver import sqlite3
 from storage.sqlite.fts_index import WritingDatabase, flush
 from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, migrations
@@ -305,9 +306,9 @@ def _check_version(path: Path, connection: sqlite3.Connection, *, empty_allowed:
 
 
 def _functions(connection: sqlite3.Connection) -> None:
-    """Add casefold(): SQLite's lower() supports ASCII only."""
+    """Add folded(): SQLite's lower() supports ASCII only."""
     connection.create_function(
-        "casefold", 1, lambda text: text.casefold() if isinstance(text, str) else text, deterministic=True
+        "folded", 1, lambda text: fold_all(text).casefold() if isinstance(text, str) else text, deterministic=True
     )
 
 

@@ -106,6 +106,9 @@ def test_a_new_database_folds_from_the_first(tmp_path: Path) -> None:
         edit(store, 1, "другое")
         assert ids(store, "еще") == set()
         assert check_index(store) is None
+        for name in ("Йёрг Ø", "йерг o", "ЙЕРГ"):
+            assert store.count(Filter(authors=(name,))) == 1
+        assert store.count(Filter(authors=("иёрг",))) == 0
 
 
 def test_migrate_rebuilds_the_index_and_makes_a_backup_first(tmp_path: Path) -> None:
