@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote
 
-from crawler.urls import MAX_URL, split, tidy, url_key
+from crawler.urls import MAX_URL, split, tidy
 
 # Parameters that say where a reader came from, never which article it is. They are removed before requests too: The
 # Moscow Times' robots.txt forbids `*?utm`, so an address with them may not be fetched at all.
@@ -161,14 +161,3 @@ def _ascii_host(host: str) -> str:
         return host.encode("idna").decode("ascii")
     except UnicodeError as error:
         raise ValueError(f"not a host name: {host[:100]!r}") from error
-
-
-def contradict(a: str, b: str) -> bool:
-    """Whether two addresses with one former key are surely of two articles by the present ones.
-
-    They are if their hosts or paths differ, or a parameter has two values (view=881, view=882). With the parameter in
-    one of them only, they may be one: a feed's `?ref=4021` of the page without it.
-    """
-    (page, _, query), (other, _, others) = url_key(a).partition("?"), url_key(b).partition("?")
-    values, other_values = dict(parse_qsl(query)), dict(parse_qsl(others))
-    return page != other or any(values[name] != other_values[name] for name in values.keys() & other_values)

@@ -256,6 +256,19 @@ def url_key(url: str) -> str:
     )
 
 
+def same_page(a: str, b: str) -> bool:
+    """Whether two addresses are surely of one page, or differ in nothing but a view parameter's number in one of them.
+
+    A feed's `?ref=4021` is of the page whose canonical link has no `ref`; `view=881` and `view=882` are of two pages.
+
+    Raises:
+        ValueError: one is not an http(s) address.
+    """
+    (page, _, query), (other, _, others) = url_key(a).partition("?"), url_key(b).partition("?")
+    names = [name for name, _ in set(parse_qsl(query)) ^ set(parse_qsl(others))]
+    return page == other and len(set(names)) == len(names) and all(map(_VIEW.match, names))
+
+
 def _noise(name: str, value: str) -> bool:
     if _tracks(name, value) or _AMP_VALUE.fullmatch(value) or _NUMBERED.match(name) or (not name and not value):
         return True

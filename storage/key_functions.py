@@ -17,7 +17,7 @@ class KeyFunctions:
 
     make: Callable[[str], str]  # these two raise ValueError for what is no address
     make_former: Callable[[str], str]
-    contradict: Callable[[str, str], bool]  # two addresses with one former key: are they surely of two articles?
+    same_page: Callable[[str, str], bool]  # two addresses with one former key: may they be of one article?
     same_article: Callable[[Article, Article], bool]  # two stored articles with one present key: is it one?
 
     def present(self, url: str) -> str | None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.urls import ascii_host_url, canonical_url, is_amp, is_root_or_section, site, url_key
+from crawler.urls import ascii_host_url, canonical_url, is_amp, is_root_or_section, same_page, site, url_key
 
 
 @pytest.mark.parametrize(
@@ -320,3 +320,18 @@ def test_requests_and_redirects_go_to_the_host_that_a_browser_requests() -> None
     answer = Response("https://a.example/", status=302, headers={"Location": "https://großmarkt.example/b".encode()})
     followed = RedirectMiddleware.from_crawler(get_crawler()).process_response(Request("https://a.example/"), answer)
     assert followed.url == "https://xn--gromarkt-sya.example/b"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "one"),
+    [
+        ("https://gazette.example/a-story?ref=4021", "https://gazette.example/a-story", True),
+        ("https://gazette.example/a-story?ref=4021", "https://www.gazette.example/a-story?source=77", True),
+        ("https://gazette.example/show?view=881", "https://gazette.example/show?view=882", False),
+        ("https://gazette.example/show?id=881", "https://gazette.example/show", False),
+        ("https://gazette.example/show?id=1&ref=40", "https://gazette.example/show?id=2", False),
+        ("https://gazette.example/a", "https://gazette.example/b", False),
+    ],
+)
+def test_two_addresses_of_one_page(a: str, b: str, one: bool) -> None:
+    assert same_page(a, b) is same_page(b, a) is one

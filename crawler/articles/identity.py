@@ -8,7 +8,7 @@ from datetime import timedelta
 from crawler.articles.near_duplicates import containment, content_hash, shingles
 from crawler.articles.visit import PageVisit, StoredMatches
 from crawler.text.tokens import normalize
-from crawler.urls import canonical_url, is_amp, is_root_or_section, site, url_key
+from crawler.urls import canonical_url, is_amp, is_root_or_section, same_page, site, url_key
 from storage.records import Article, parse_utc
 
 SAME_TEXT_WORDS = 60  # words from which two addresses of one outlet with the same text are merged,
@@ -112,7 +112,7 @@ def _same_text(mine: Article, other: Article) -> bool:
 def record_url(visit: PageVisit) -> str:
     """Return the address of record.
 
-    It is the canonical link if that has the same key, or the publisher's id confirms it; else the final address.
+    It is the canonical link if that is of the same page, or the publisher's id confirms it; else the final address.
     """
     if visit.page.url.startswith("tag:"):  # an entry without an address
         return visit.page.url
@@ -120,25 +120,29 @@ def record_url(visit: PageVisit) -> str:
     final = canonical_url(visit.page.url)
     if not canonical or is_root_or_section(canonical) or site(canonical) != site(final):
         return final
-    if url_key(canonical) == url_key(final):
+    if same_page(canonical, final):
         return canonical
     rules = visit.extraction.publisher_id
     return canonical if rules and rules in canonical and rules in final else final
 
 
-def was_alternate_view(known: Article, record: str) -> bool:
+def was_alternate_view(visit: PageVisit, known: Article, record: str) -> bool:
     """Return whether the stored text is from an AMP page or another address, and this page is at the one of record."""
     if not known.page_url:
         return False
-    if url_key(known.page_url) == url_key(known.url):
-        return is_amp(known.page_url) and not is_amp(record)
+    if same_page(known.page_url, known.url):
+        return is_amp(known.page_url) and not is_amp(record) and not _shows_amp(visit)
     return url_key(record) == url_key(known.url)
+
+
+def _shows_amp(visit: PageVisit) -> bool:
+    return visit.extraction.is_amp or is_amp(visit.page.url)
 
 
 def is_alternate_view(visit: PageVisit, known: Article) -> bool:
     """Return whether this is an AMP, print or redirected view of the stored page, by canonical link or address."""
-    amp = visit.extraction.is_amp or is_amp(visit.page.url)
-    if url_key(visit.page.url) == url_key(known.url):
+    amp = _shows_amp(visit)
+    if same_page(visit.page.url, known.url):
         return amp and not is_amp(known.page_url or known.url)
     canonical = visit.extraction.canonical_url
     return amp or bool(canonical and url_key(canonical) == url_key(known.url))
@@ -150,6 +154,6 @@ def available_url(record: str, known: Article, stored: StoredMatches) -> str:
     It follows the publisher (a new slug), but does not change to a mere variant or to another article's address.
     """
     owner = stored.by_key.get(url_key(record))
-    if url_key(record) == url_key(known.url) or (owner is not None and owner[0] != known.id):
+    if same_page(record, known.url) or (owner is not None and owner[0] != known.id):
         return known.url
     return record

@@ -27,7 +27,7 @@ from crawler.articles.near_duplicates import MIN_CONTAINMENT, containment, finge
 from crawler.articles.visit import PageVisit, StoredMatches, next_recheck
 from crawler.extraction.extraction import WALLS
 from crawler.text.tokens import normalize
-from crawler.urls import canonical_url, site, url_key
+from crawler.urls import canonical_url, same_page, site, url_key
 from storage.records import COMPLETENESS, Article, DuplicateCandidate, parse_utc
 from storage.verdicts import Alias, FullerView, NewArticle, NotArticle, Retry, Revision, Unchanged, Verdict
 
@@ -101,7 +101,7 @@ def _decide_stored(visit: PageVisit, known: Article, stored: StoredMatches, abso
         return _same(visit, known, said)
     if is_alternate_view(visit, known):
         return Alias(**said | {"reason": "another address of it"})
-    if was_alternate_view(known, record):
+    if was_alternate_view(visit, known, record):
         return Alias(**said | {"reason": "the address of record"}, article=dataclasses.replace(new, url=url))
     return _revision(visit, known, url, said)
 
@@ -146,7 +146,7 @@ def _same(visit: PageVisit, known: Article, said: dict[str, Any]) -> Alias | Unc
     assert visit.article is not None
     final, canonical, record = visit.page.url, visit.extraction.canonical_url, record_url(visit)
     first_at_record = (
-        known.page_url and url_key(known.page_url) != url_key(known.url) and url_key(final) == url_key(known.url)
+        known.page_url and not same_page(known.page_url, known.url) and url_key(final) == url_key(known.url)
     )
     promoted = (
         known.url != record
@@ -174,7 +174,8 @@ def prints_of(article: Article) -> tuple[int, ...]:
 def _new_article(visit: PageVisit, stored: StoredMatches) -> NewArticle:
     """A new article, with its story and, if another outlet published it before, the original."""
     taken = stored.by_key.get(url_key(record := record_url(visit)))
-    url = canonical_url(visit.page.url) if taken and taken[1] != "canonical" else record
+    owned = taken and (taken[1] != "canonical" or stored.articles[taken[0]].url == record)
+    url = canonical_url(visit.page.url) if owned else record
     article = dataclasses.replace(_with_story(visit, stored), url=url)
     seen = visit.page.at.replace(microsecond=0)  # as first_seen_at will be stored
     said = _answered(visit, recheck_at=next_recheck(visit.rechecks, seen, visit.page.at))

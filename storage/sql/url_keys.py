@@ -78,7 +78,7 @@ def _of_former(
     row: tuple[int, str] | None = db.conn.execute(
         f"SELECT article_id, url FROM {table} WHERE url_key = ?", (former,)
     ).fetchone()
-    if row is None or not keys.contradict(url, row[1]):
+    if row is None or keys.same_page(url, row[1]):
         return row
     fetched = db.conn.execute(
         "SELECT 1 FROM entries WHERE url_key IN (?, ?) AND url = ? AND article_id = ? "

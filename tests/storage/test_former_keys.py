@@ -12,8 +12,8 @@ import pytest
 from crawler.articles.key_versions import KEYS
 from crawler.engine.crawl.ingest import store_visit
 from crawler.feeds.parsed_feed import make_entry, unique_entries
-from crawler.former_url_keys import contradict, former_url_key
-from crawler.urls import canonical_url, url_key
+from crawler.former_url_keys import former_url_key
+from crawler.urls import canonical_url, same_page, url_key
 from storage import upgrade
 from storage.maintenance import check
 from storage.records import Entry, FeedCheck, FeedEntry
@@ -230,8 +230,40 @@ def test_the_address_of_record_without_the_parameter_stays_known(store: Writer, 
         assert store.article_of_url(url, KEYS) is not None
     assert poll(store, listing([listed], guids=False))[0] == 0
     [again] = rechecks(store)
-    assert see(store, again, text="Short.") == "address"  # the page is at its address of record now
-    assert counted(store) == {"articles": 1, "entries": 1, "revisions": 0}
+    assert see(store, again, text="Short.") == "same"
+    assert see(store, again, text="Short, and longer.") == "revised"
+    assert counted(store) == {"articles": 1, "entries": 1, "revisions": 2}
+
+
+@pytest.mark.parametrize("migrated", [True, False], ids=["migrated", "not migrated"])
+def test_an_edit_of_an_amp_page_that_links_to_its_page_is_an_edit(store: Writer, migrated: bool) -> None:
+    amp, page = "https://a.org/2026/the-story-of-it~amp.html", "https://a.org/2026/the-story-of-it.html"
+    poll(store, listing([amp], guids=False))
+    [entry] = lease(store)
+    title = entry.title or ""
+    with store.transaction():
+        store_visit(store, visit(amp, title, 5, text="Short.", entry=entry, canonical_url=page))
+        store.db.conn.execute("UPDATE articles SET url = page_url")  # the two had two keys
+    make_former(store)
+    if migrated:
+        migrate(store)
+    for text, outcome in (("Short.", "same"), ("Short, and longer.", "revised"), ("Short, and longer.", "same")):
+        [again] = rechecks(store)
+        with store.transaction():
+            found, _ = store_visit(store, visit(amp, title, 5, text=text, entry=again, canonical_url=page))
+        assert found.outcome == outcome
+    assert counted(store) == {"articles": 1, "entries": 1, "revisions": 2}
+
+
+def test_pages_of_one_script_that_all_link_to_it_are_several(store: Writer) -> None:
+    script = "https://a.org/2026/show-the-story.php"
+    pages = [f"{script}?view={number}" for number in (881, 882)]
+    poll(store, listing(pages, guids=False))
+    for entry in lease(store):
+        seen = visit(entry.url, entry.title or "", entry.id, entry=entry, canonical_url=script)
+        with store.transaction():
+            assert store_visit(store, seen)[0].outcome == "new"
+    assert counted(store)["articles"] == 2
 
 
 PAIR = ("https://a.org/2026/story-of-the-ferry", "https://a.org/2026/story-of-the-ferry?srsltid=x1")
@@ -306,7 +338,7 @@ def test_an_edited_article_is_not_merged_away(store: Writer) -> None:
 
 def test_a_database_with_present_keys_pays_nothing(store: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     store.look_up_former_keys(KEYS)
-    monkeypatch.setattr("crawler.former_url_keys.url_key", None)
+    monkeypatch.setattr("crawler.former_url_keys.parse_qsl", None)
     addresses = urls(10)
     poll(store, listing(addresses, guids=False))
     for entry in lease(store):
@@ -326,7 +358,7 @@ def test_a_database_with_present_keys_pays_nothing(store: Writer, monkeypatch: p
 )
 def test_addresses_that_had_one_key_and_are_of_two_articles(a: str, b: str, two: bool) -> None:
     assert former_url_key(a) == former_url_key(b)
-    assert contradict(a, b) is contradict(b, a) is two
+    assert same_page(a, b) is same_page(b, a) is not two
 
 
 @pytest.mark.integration
