@@ -37,6 +37,16 @@ class _Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rereading:
+    """The stored version of an article as today's extractor reads it; written before the verdict, silently."""
+
+    article: Article
+    fingerprints: tuple[int, ...] = ()
+    words_added: int = 0  # compared with the stored version
+    words_removed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewArticle(_Verdict):
     """Not stored yet. An incomplete one has a reason, and retry_at if its page is fetched again."""
 
@@ -61,6 +71,7 @@ class _OfStored(_Verdict):
 
     article_id: int
     absorbs: int | None = None  # another stored article that turned out to be the same
+    reread: Rereading | None = None  # if another extractor read the stored version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +114,7 @@ class Unchanged(_Verdict):
     """Nothing new: the same page, or one that shows less than is stored."""
 
     absorbs: int | None = None
+    reread: Rereading | None = None
     shows_less: bool = False  # so it does not show whether the article is still there
 
     @property

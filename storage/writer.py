@@ -335,9 +335,12 @@ class Writer(WritingStore):
 
     def apply_verdict(self, verdict: Verdict) -> int | None:
         """Write the verdict on a page."""
-        absorbed = verdict.absorbs if isinstance(verdict, Revision | FullerView | Alias | Unchanged) else None
-        if absorbed is not None and verdict.article_id is not None:
-            removal.merge(self.db, absorbed, verdict.article_id, format_utc(verdict.at))
+        if isinstance(verdict, Revision | FullerView | Alias | Unchanged) and verdict.article_id is not None:
+            if verdict.absorbs is not None:
+                removal.merge(self.db, verdict.absorbs, verdict.article_id, format_utc(verdict.at))
+            if (old := verdict.reread) is not None:
+                words = (old.words_added, old.words_removed)
+                articles.reprocess(self.db, verdict.article_id, old.article, verdict.at, words, old.fingerprints)
         return articles.apply_verdict(self.db, verdict)
 
     def reprocess(

@@ -21,6 +21,7 @@ class PageResult:
     extraction: Extraction | None  # None: forbidden (403), and the page does not say why
     article: Article | None  # None: neither page nor feed gives one; extraction.problem has the reason
     grams: frozenset[int] = frozenset()  # of the article's text; see near_duplicates.shingles
+    comments: bool = False  # HTML comments are beside its words; see comments_in_text
 
 
 def read_page(
@@ -51,5 +52,22 @@ def read_page(
         return PageResult(extraction=None, article=None)
     article = assemble(extraction, entry, source=source, language=language, now=now)
     return PageResult(
-        extraction=extraction, article=article, grams=shingles(article.text or "") if article else frozenset()
+        extraction=extraction,
+        article=article,
+        grams=shingles(article.text or "") if article else frozenset(),
+        comments=comments_in_text(body),
     )
+
+
+def comments_in_text(body: bytes) -> bool:
+    """Return whether HTML comments are beside words, as in `text<!-- -->text`; some extractors lose what follows."""
+    end = 0
+    while (start := body.find(b"<!--", end)) >= 0:
+        before = body[max(end, start - 80) : start].rstrip()
+        end = body.find(b"-->", start + 4) + 3
+        if end < 3:
+            return False
+        after = body[end : end + 80].lstrip()
+        if (not before.endswith(b">") and before) or (not after.startswith(b"<") and after):
+            return True
+    return False

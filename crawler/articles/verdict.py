@@ -24,9 +24,9 @@ from crawler.articles.identity import (
     was_alternate_view,
 )
 from crawler.articles.near_duplicates import MIN_CONTAINMENT, containment, fingerprints, shingles
+from crawler.articles.rereading import in_form_of, is_stale, reread_version
 from crawler.articles.visit import PageVisit, StoredMatches, next_recheck
 from crawler.extraction.extraction import WALLS
-from crawler.text.tokens import normalize
 from crawler.urls import canonical_url, same_page, site, url_key
 from storage.records import COMPLETENESS, Article, DuplicateCandidate, parse_utc
 from storage.verdicts import Alias, FullerView, NewArticle, NotArticle, Retry, Revision, Unchanged, Verdict
@@ -55,6 +55,25 @@ def decide(visit: PageVisit, stored: StoredMatches) -> Verdict:
     return _new_article(visit, stored)
 
 
+def needs_rereading(visit: PageVisit, stored: StoredMatches) -> Article | None:
+    """Return the stored article whose raw page must be read again before the decision; usually None.
+
+    That is an article that this page is a version of, that another extractor read, and that this page shows with
+    another text. The caller reads the raw page again and puts the result into `visit.rereads`.
+    """
+    new = visit.article
+    if new is None or not any(is_stale(known, new) for known in (*stored.articles.values(), *stored.same_text)):
+        return None
+    known = find_stored(visit, stored)
+    if known is None:
+        return None
+    known = merge_candidates(visit, known, stored)[0]
+    if not is_stale(known, new) or known.warc_file is None or known.id in visit.rereads:
+        return None
+    rank, stored_rank = (COMPLETENESS.index(a.completeness) for a in (new, known))
+    return known if rank >= stored_rank and new.content_hash != known.content_hash else None
+
+
 def _answered(visit: PageVisit, **more: Any) -> dict[str, Any]:
     """Return the fields of any verdict on a page that was read."""
     entry = visit.page.entry
@@ -81,7 +100,18 @@ def _no_article(visit: PageVisit) -> Retry | NotArticle:
 
 
 def _decide_stored(visit: PageVisit, known: Article, stored: StoredMatches, absorbs: int | None) -> Verdict:
-    """A stored article was requested again: it is unchanged, edited, or a better or worse view."""
+    """A stored article was requested again; if another extractor read it, today's reading of it is compared."""
+    assert visit.article is not None
+    found = visit.rereads.get(known.id)
+    if not is_stale(known, visit.article) or (base := reread_version(known, visit.article, found)) is None:
+        return _compare(visit, known, stored, absorbs)
+    return dataclasses.replace(_compare(visit, base.article, stored, absorbs), reread=base)
+
+
+def _compare(
+    visit: PageVisit, known: Article, stored: StoredMatches, absorbs: int | None
+) -> Alias | FullerView | Revision | Unchanged:
+    """It is unchanged, edited, or a better or worse view."""
     assert visit.article is not None
     new, record = visit.article, record_url(visit)
     recheck = next_recheck(visit.rechecks, _first_seen(known, visit), visit.page.at)
@@ -114,22 +144,23 @@ def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) 
     """The text or the headline changed: the publisher's edit, or another extractor's result for the same page."""
     new = visit.article
     assert new is not None
-    added, removed = count_changed_words(_version(known), _version(new))
     # For a page that a user requested, no feed repeats the feed's fields.
     of_feed = only_of_feed(known, new) if visit.page.entry.found_by == "user" else {}
-    silent = new.modified_at == known.modified_at
-    # Another extractor may read the same page differently: not an edit, unless modified_at or the headline changed too.
-    other = known.extractor is not None and known.extractor != new.extractor
-    same_bytes = known.raw_sha256 is not None and known.raw_sha256 == new.raw_sha256
-    reread = other and (same_bytes or (silent and normalize(known.title) == normalize(new.title)))
+    # Where its raw page is not there: words that only one reading has are the publisher's if the page admits an edit.
+    clear = new.modified_at != known.modified_at and not visit.comments
+    base = in_form_of(known, new, clear=clear) if is_stale(known, new) else None
+    before = base.article if base else known
+    reread = before.content_hash == new.content_hash
+    added, removed = count_changed_words(_version(known if reread else before), _version(new))
     return Revision(
         **said,
         article=dataclasses.replace(new, url=url, **of_feed),
         fingerprints=visit.prints,
-        silent=silent and not reread,
+        silent=new.modified_at == known.modified_at and not reread,
         cause="reprocess" if reread else "publisher",
         words_added=added,
         words_removed=removed,
+        reread=None if reread or before.content_hash == known.content_hash else base,
     )
 
 

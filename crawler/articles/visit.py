@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from crawler.articles.near_duplicates import fingerprints
 from crawler.articles.page_response import PageResponse
@@ -14,6 +15,9 @@ from crawler.config.models import PublisherRules
 from crawler.extraction.extraction import Extraction
 from crawler.urls import is_root_or_section, site, url_key
 from storage.records import Address, AddressKind, Article, DuplicateCandidate, parse_utc
+
+if TYPE_CHECKING:
+    from crawler.articles.read_page import PageResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +30,13 @@ class PageVisit:
     forbidden: bool = False  # a 403 whose page does not say why
     article: Article | None = None  # None: neither page nor feed gives one
     grams: frozenset[int] = frozenset()  # of the article's text
+    comments: bool = False  # HTML comments are beside its words
     rechecks: tuple[float, ...] = ()  # ages in seconds at which its article is requested again
     id_site: str = ""
     hour: float = 3600.0  # seconds of an hour in the waiting times (config.models.Pace)
     warc_record: bytes = b""  # the raw page; empty if none is stored
+    # by article: its stored raw page as today's extractor reads it; None if that page cannot be read
+    rereads: Mapping[int, PageResult | None] = field(default_factory=dict)
 
     @property
     def recheck_at(self) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from typing import NamedTuple
 
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
@@ -33,3 +34,27 @@ QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "„": '
 def normalize(text: str | None) -> str:
     """Return text for comparison: quotes, dashes, case and spaces are normalized."""
     return " ".join(unicodedata.normalize("NFKC", text or "").translate(QUOTES).casefold().split())
+
+
+class Token(NamedTuple):
+    """A run of letters and digits, or a character of a script without spaces, and its place in the text."""
+
+    word: str  # normalized and without case
+    start: int
+    end: int
+
+
+_RUN = re.compile(f"{_CJK.pattern}|(?:(?!{_CJK.pattern})[^\\W_])+")
+
+
+def tokens(text: str) -> tuple[Token, ...]:
+    """Return the text's runs of letters and digits; unlike `words`, "end.Next" is two."""
+    return tuple(
+        Token(unicodedata.normalize("NFKC", match[0]).casefold(), match.start(), match.end())
+        for match in _RUN.finditer(text)
+    )
+
+
+def letters(text: str) -> str:
+    """Return a text's letters and digits alone, normalized and without case."""
+    return "".join(token.word for token in tokens(text))

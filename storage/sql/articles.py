@@ -219,7 +219,7 @@ def reprocess(
             number,
             article,
             seen_at=format_utc(at),
-            last_same_at=stored.last_same_at,
+            last_same_at=stored.last_same_at or stored.fetched_at,  # an edit happened after this, not after `at`
             cause="reprocess",
             words=words,
         )

@@ -22,6 +22,7 @@ from crawler.engine.crawl.host_backoff import HostBackoff
 from crawler.engine.crawl.ingest import store_feed_articles
 from crawler.engine.crawl.leasing import PER_HOST, RunState, lease
 from crawler.engine.crawl.plan import CrawlPlan
+from crawler.engine.crawl.rereading import RereadingNeeded
 from crawler.engine.fetch_task import ArticleTask, FeedTask, FetchTask, StepTask, article_task, feed_task, step_task
 from crawler.errors import CrawlerError
 from crawler.feeds.backfill import initial_steps
@@ -294,8 +295,17 @@ class Frontier:
         write: Callable[[Writer], tuple[Verdict, int | None]],
         record: FetchLogEntry | None = None,
         throttle: datetime | None = None,
+        reread: Callable[[RereadingNeeded], Awaitable[None]] | None = None,
     ) -> tuple[Verdict, int | None]:
-        """Look up, decide and write in one transaction; returns the verdict and the article's id."""
+        """Look up, decide and write in one transaction; returns the verdict and the article's id.
+
+        Args:
+            task: the request.
+            write: looks up, decides and writes.
+            record: the request, for the log of requests.
+            throttle: until when the server wants no request.
+            reread: reads an old page again where `write` needs it; then `write` is called again.
+        """
         self.backoff.record(record, throttle)
 
         def job(writer: Writer) -> tuple[Verdict, int | None]:
@@ -306,7 +316,14 @@ class Frontier:
             return verdict, article_id
 
         try:
-            verdict, article_id = await self.writer.submit(job)
+            while True:
+                try:
+                    verdict, article_id = await self.writer.submit(job)
+                    break
+                except RereadingNeeded as needed:
+                    if reread is None:
+                        raise
+                    await reread(needed)
             self._count(task, verdict)
             return verdict, article_id
         finally:

@@ -15,10 +15,11 @@ from crawler.articles.feed_article import STORED, entry_visit, tag_address
 from crawler.articles.identity import SAME_TEXT_WORDS
 from crawler.articles.near_duplicates import content_hash
 from crawler.articles.page_response import PageFailure, PageResponse
-from crawler.articles.verdict import decide
+from crawler.articles.verdict import decide, needs_rereading
 from crawler.articles.visit import PageVisit, StoredMatches, rules_site
 from crawler.config.models import Config, PublisherRules, Source
 from crawler.content_encoding import DecodeError
+from crawler.engine.crawl.rereading import RereadingNeeded
 from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.urls import host_of
@@ -76,13 +77,23 @@ async def visit_page(page: PageResponse, source: Source | None, config: Config, 
         )
     return dataclasses.replace(
         visit, page=dataclasses.replace(page, entry=entry), source=entry.source, extraction=extraction, article=article,
-        grams=found.reading.grams, id_site=rules_site(entry.source, page.url, rules), warc_record=found.record,
+        grams=found.reading.grams, comments=found.reading.comments, id_site=rules_site(entry.source, page.url, rules), warc_record=found.record,
     )  # fmt: skip
 
 
 def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
-    """Look up, decide and write, inside the writer's transaction; returns the verdict and the id of its article."""
-    verdict = decide(visit, _look_up(writer, visit))
+    """Look up, decide and write, inside the writer's transaction; returns the verdict and the id of its article.
+
+    Raises:
+        RereadingNeeded: another extractor read the stored article; its raw page must be read again first.
+    """
+    stored = _look_up(writer, visit)
+    if (known := needs_rereading(visit, stored)) is not None:
+        entry = visit.page.entry
+        if entry.found_by == "user":  # has no feed's fields
+            entry = writer.entry_of(known.id) or entry
+        raise RereadingNeeded(writer.path, known, entry)
+    verdict = decide(visit, stored)
     if writer.pages is not None and visit.warc_record and (article := getattr(verdict, "article", None)) is not None:
         file, offset = writer.pages.add(visit.warc_record, visit.page.at)
         kept = dataclasses.replace(article, warc_file=file, warc_offset=offset)

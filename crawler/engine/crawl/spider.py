@@ -27,6 +27,7 @@ from crawler.engine.crawl.feed_responses import FeedPoller, log_entry
 from crawler.engine.crawl.frontier import Frontier
 from crawler.engine.crawl.ingest import store_visit, unread_visit, visit_page
 from crawler.engine.crawl.plan import CrawlPlan, plan_crawl, plan_fetch
+from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
 from crawler.engine.crawl.responses import page_failure, page_response
 from crawler.engine.crawl.session import CrawlSession
 from crawler.engine.fetch_task import ArticleTask, FeedTask, FetchTask, StepTask
@@ -143,8 +144,13 @@ class NewsSpider(scrapy.Spider):
         visit = await visit_page(page, source, self.config, self.pool)
         entry = log_entry(task, response, "page" if visit.extraction.url else "")
         hold = failures.hold_until(page, hour=self.config.pace.hour)
+
+        async def reread(needed: RereadingNeeded) -> None:
+            nonlocal visit
+            visit = await with_rereading(visit, needed, self.frontier.index, self.pool)
+
         stored = await self._complete_safely(
-            self.frontier.complete_article(task, lambda writer: store_visit(writer, visit), entry, hold), task
+            self.frontier.complete_article(task, lambda writer: store_visit(writer, visit), entry, hold, reread), task
         )
         if stored is None or not self.yields_items:
             return None

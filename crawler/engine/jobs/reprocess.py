@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from crawler.articles.reprocess import ReprocessResult, merge_reextracted
 from crawler.articles.verdict import prints_of
-from crawler.config.models import Config, PublisherRules, SourceIndex
-from crawler.engine.workers import worker
-from crawler.engine.workers.pool import PageFailed, WorkerPool
-from crawler.urls import host_of
-from storage.errors import StorageError
+from crawler.config.models import Config, SourceIndex
+from crawler.engine.crawl.rereading import read_stored_page
+from crawler.engine.workers.pool import WorkerPool
 from storage.records import COMPLETENESS, Article, Entry
 from storage.store import Store
-from storage.warc import read_raw
 from storage.writer import Writer
 
 BATCH = 64  # pages in memory at a time
@@ -75,29 +70,11 @@ async def _read(
 
 
 async def _one(store: Store, index: SourceIndex, stored: Article, pool: WorkerPool) -> ReprocessResult:
-    try:
-        raw = read_raw(store.path, stored.warc_file or "", stored.warc_offset or 0)
-    except StorageError as error:
-        return ReprocessResult(stored=stored, new=None, error=str(error))
-    source = index.source(stored.source or "") or index.for_url(raw.url)
     entry = store.entry_of(stored.id) or Entry(id=0, feed_url="", source=stored.source, url=stored.url, url_key="")
-    language = source.language if source else None
-    # the language came from the configuration of that time
-    if (stored.provenance.get("language") or {}).get("source") == "source":
-        language = language or stored.language
-    how: dict[str, Any] = {
-        "entry": entry,
-        "source": stored.source,
-        "language": language,
-        "rules": source.article if source else PublisherRules(),
-        "now": raw.at,
-    }
-    try:
-        read = functools.partial(worker.read_page, most=len(raw.body), keep=False, **how)
-        found = await pool.run(read, raw, source=stored.source or host_of(raw.url))
-    except PageFailed as error:
-        return ReprocessResult(stored=stored, new=None, error=str(error))
-    extraction, new = found.reading.extraction, found.reading.article
+    found = await read_stored_page(store.path, stored, entry, index, pool)
+    if isinstance(found, str):
+        return ReprocessResult(stored=stored, new=None, error=found)
+    extraction, new = found.extraction, found.article
     if extraction is None:
         return ReprocessResult(stored=stored, new=None, error="the server refused that page (403)")
     worse = new is not None and COMPLETENESS.index(new.completeness) < COMPLETENESS.index(stored.completeness)

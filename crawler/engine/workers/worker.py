@@ -20,6 +20,8 @@ from crawler.errors import FeedError
 from crawler.startup import limit, raise_gc_thresholds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from crawler.articles.read_page import PageResult
     from crawler.config.models import PublisherRules
     from crawler.extraction.extraction import Extraction
@@ -126,6 +128,29 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
         sha256=hashlib.sha256(body).hexdigest(),
         record=warc_record(page) if keep and reading.article is not None else b"",
     )
+
+
+@_as_text()
+def read_stored_page(database: Path, file: str, offset: int, **how: Any) -> PageRead | str:
+    """Read the stored raw page of an article again.
+
+    Args:
+        database: the database that it belongs to.
+        file: the name of its WARC file.
+        offset: of its record, in bytes.
+        how: the arguments of crawler.articles.read_page.read_page, without the time of the request.
+
+    Returns:
+        The page; a reason where there is no such raw page.
+    """
+    from storage.errors import StorageError
+    from storage.warc import read_raw
+
+    try:
+        raw = read_raw(database, file, offset)
+    except StorageError as error:
+        return str(error)
+    return read_page(raw, most=len(raw.body), keep=False, now=raw.at, **how)
 
 
 def release_memory() -> None:

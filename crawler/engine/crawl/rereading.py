@@ -1,0 +1,93 @@
+"""Read the stored raw page of an article again with today's extractor, in a worker process."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crawler.articles.visit import PageVisit
+from crawler.config.models import PublisherRules, SourceIndex
+from crawler.engine.workers import worker
+from crawler.engine.workers.pool import PageFailed, WorkerPool
+from crawler.urls import host_of
+from storage.records import Article, Entry
+
+if TYPE_CHECKING:
+    from crawler.articles.read_page import PageResult
+
+log = logging.getLogger("newsdesk")
+
+
+class RereadingNeeded(Exception):  # noqa: N818 - not an error: it postpones a write
+    """A verdict needs the stored raw page of an article, read by today's extractor; nothing was written."""
+
+    def __init__(self, database: Path, stored: Article, entry: Entry) -> None:
+        super().__init__(stored.url)
+        self.database = database
+        self.stored = stored
+        self.entry = entry  # the feed entry that both readings are combined with
+
+
+async def read_stored_page(
+    database: Path, stored: Article, entry: Entry, index: SourceIndex, pool: WorkerPool
+) -> PageResult | str:
+    """Read the stored raw page of an article, with the rules in force.
+
+    Args:
+        database: the database that the article is in.
+        stored: the article, with a raw page.
+        entry: its feed entry.
+        index: the configured sources.
+        pool: the worker processes.
+
+    Returns:
+        The result; a reason where the page is not there or cannot be read.
+    """
+    url = stored.page_url or stored.url
+    source = index.source(stored.source or "") or index.for_url(url)
+    language = source.language if source else None
+    # the language came from the configuration of that time
+    if (stored.provenance.get("language") or {}).get("source") == "source":
+        language = language or stored.language
+    read = functools.partial(
+        worker.read_stored_page, entry=entry, source=stored.source, language=language,
+        rules=source.article if source else PublisherRules(),
+    )  # fmt: skip
+    place = (database, stored.warc_file or "", stored.warc_offset or 0)
+    try:
+        found = await pool.run(read, *place, source=stored.source or host_of(url))
+    except PageFailed as error:
+        return str(error)
+    return found if isinstance(found, str) else found.reading
+
+
+async def with_rereading(visit: PageVisit, needed: RereadingNeeded, index: SourceIndex, pool: WorkerPool) -> PageVisit:
+    """Return the visit with the stored raw page read again, or with the fact that it cannot be read.
+
+    Args:
+        visit: the new page.
+        needed: the article that it is a version of.
+        index: the configured sources.
+        pool: the worker processes.
+    """
+    stored = needed.stored
+    found = await read_stored_page(needed.database, stored, needed.entry, index, pool)
+    if isinstance(found, str):
+        _report(needed.database, stored.warc_file or "", found, stored.url)
+    result = None if isinstance(found, str) else found
+    return dataclasses.replace(visit, rereads={**visit.rereads, stored.id: result})
+
+
+_reported: set[tuple[Path, str]] = set()  # files of raw pages, so that each is reported once and not for each page
+
+
+def _report(database: Path, file: str, reason: str, url: str) -> None:
+    level = logging.DEBUG if (database, file) in _reported else logging.WARNING
+    _reported.add((database, file))
+    log.log(
+        level, "%s: its stored page cannot be read again (%s); it was read by an earlier release, so only clear edits are "
+        "found in it and in others whose pages are in %s", url, reason, file,
+    )  # fmt: skip
