@@ -31,7 +31,7 @@ from crawler.urls import canonical_url, site
 @lru_cache(maxsize=1)
 def extractor_name() -> str:
     """Return the extractor's name and version, as stored with each text."""
-    return f"newsdesk 2, trafilatura {version('trafilatura')}"
+    return f"newsdesk 3, trafilatura {version('trafilatura')}"
 
 
 def extract(
