@@ -27,6 +27,12 @@ def is_stale(known: Article, new: Article) -> bool:
     return bool(known.extractor and new.extractor) and known.extractor != new.extractor
 
 
+def admits_edit(known: Article, new: Article) -> bool:
+    """Return whether the page's own modified time changed, and not only the reading of it."""
+    raw = (known.provenance.get("modified_at") or {}).get("raw"), (new.provenance.get("modified_at") or {}).get("raw")
+    return known.modified_at != new.modified_at and (raw[0] is None or raw[0] != raw[1])
+
+
 def reread_version(known: Article, new: Article, found: PageResult | None) -> Rereading | None:
     """Return the stored version as today's extractor reads its raw page.
 

@@ -24,7 +24,7 @@ from crawler.articles.identity import (
     was_alternate_view,
 )
 from crawler.articles.near_duplicates import MIN_CONTAINMENT, containment, fingerprints, shingles
-from crawler.articles.rereading import in_form_of, is_stale, reread_version
+from crawler.articles.rereading import admits_edit, in_form_of, is_stale, reread_version
 from crawler.articles.visit import PageVisit, StoredMatches, next_recheck
 from crawler.extraction.extraction import WALLS
 from crawler.urls import canonical_url, same_page, site, url_key
@@ -147,8 +147,8 @@ def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) 
     # For a page that a user requested, no feed repeats the feed's fields.
     of_feed = only_of_feed(known, new) if visit.page.entry.found_by == "user" else {}
     # Where its raw page is not there: words that only one reading has are the publisher's if the page admits an edit.
-    clear = new.modified_at != known.modified_at and not visit.comments
-    base = in_form_of(known, new, clear=clear) if is_stale(known, new) else None
+    admitted = admits_edit(known, new)
+    base = in_form_of(known, new, clear=admitted and not visit.comments) if is_stale(known, new) else None
     before = base.article if base else known
     reread = before.content_hash == new.content_hash
     added, removed = count_changed_words(_version(known if reread else before), _version(new))
@@ -156,7 +156,7 @@ def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) 
         **said,
         article=dataclasses.replace(new, url=url, **of_feed),
         fingerprints=visit.prints,
-        silent=new.modified_at == known.modified_at and not reread,
+        silent=not admitted and not reread,
         cause="reprocess" if reread else "publisher",
         words_added=added,
         words_removed=removed,

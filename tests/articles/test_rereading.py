@@ -243,6 +243,16 @@ def test_more_words_in_a_paragraph_are_in_doubt(how: dict[str, bool]) -> None:
     assert edits(stored(f"{FIRST}\n\n{SECOND}"), article(f"{FIRST} He left.\n\n{SECOND}", **more), **how) is None
 
 
+def test_a_modified_time_that_is_only_read_differently_admits_nothing() -> None:
+    said: dict[str, Any] = {"provenance": {"modified_at": {"source": "json-ld", "raw": "2026-11-20 09:00 GMT+0100"}}}
+    old, new = stored(FIRST, **said), article(f"{FIRST} He left.", **LATER, **said)
+    assert edits(old, new) is None
+    edited = dataclasses.replace(new, text=FIRST.replace("Monday", "Friday"))
+    verdict = decide(seen(dataclasses.replace(edited, content_hash="other")), known(old))
+    assert isinstance(verdict, Revision)
+    assert (verdict.cause, verdict.silent) == ("publisher", True)
+
+
 def _title(title: str, source: str | None = "opengraph") -> dict[str, Any]:
     return {"title": title, "provenance": {"title": {"source": source, "raw": None}} if source else {}}
 

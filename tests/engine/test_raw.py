@@ -9,9 +9,10 @@ import sqlite3
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from crawler.config.models import PublisherRules
-from crawler.engine.workers.worker import read_page
+from crawler.engine.workers.worker import read_page, read_stored_page
 from storage.records import Entry
 from storage.warc import RawPage, WarcWriter, read_raw, warc_record
 from storage.writer import open_writer
@@ -237,3 +238,21 @@ def test_a_page_of_several_members_is_kept_whole(tmp_path: Path) -> None:
     pages.close()
     assert read_raw(tmp_path / "news.db", name, offset).body == b"".join(halves)
     assert found.sha256 == hashlib.sha256(b"".join(halves)).hexdigest()
+
+
+def test_a_stored_page_that_is_not_there_is_a_reason_and_no_error(tmp_path: Path) -> None:
+    page = RawPage(url="https://a.example/1", at=datetime.now(UTC), status=200, headers=(), body=b"<p>A page.</p>" * 9)
+    pages = WarcWriter(tmp_path / "news.db", ends=lambda: None)
+    name, offset = pages.add(warc_record(page), page.at)
+    pages.close()
+    entry = Entry(id=1, feed_url="", source=None, url=page.url, url_key="", title="The title")
+    how: dict[str, Any] = {"entry": entry, "source": None, "language": None, "rules": PublisherRules()}
+    found = read_stored_page(tmp_path / "news.db", name, offset, **how)
+    assert not isinstance(found, str)
+    assert found.sha256 == hashlib.sha256(page.body).hexdigest()
+    for wrong in ({"url": "https://a.example/2"}, {"sha256": "0" * 64}):  # another file of that name
+        assert "another page is stored" in str(read_stored_page(tmp_path / "news.db", name, offset, **how, **wrong))
+    right = {"url": page.url, "sha256": found.sha256}
+    assert read_stored_page(tmp_path / "news.db", name, offset, **how, **right) == found
+    assert "raw_retain" in str(read_stored_page(tmp_path / "news.db", "newsdesk-19990101-00001.warc.gz", 0, **how))
+    assert "nothing can be read at 3" in str(read_stored_page(tmp_path / "news.db", name, 3, **how))

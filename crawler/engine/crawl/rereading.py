@@ -32,7 +32,7 @@ class RereadingNeeded(Exception):  # noqa: N818 - not an error: it postpones a w
 
 
 async def read_stored_page(
-    database: Path, stored: Article, entry: Entry, index: SourceIndex, pool: WorkerPool
+    database: Path, stored: Article, entry: Entry, index: SourceIndex, pool: WorkerPool, *, sha256: str | None = None
 ) -> PageResult | str:
     """Read the stored raw page of an article, with the rules in force.
 
@@ -42,6 +42,7 @@ async def read_stored_page(
         entry: its feed entry.
         index: the configured sources.
         pool: the worker processes.
+        sha256: the hash that the page must have, if any.
 
     Returns:
         The result; a reason where the page is not there or cannot be read.
@@ -54,14 +55,19 @@ async def read_stored_page(
         language = language or stored.language
     read = functools.partial(
         worker.read_stored_page, entry=entry, source=stored.source, language=language,
-        rules=source.article if source else PublisherRules(),
+        rules=source.article if source else PublisherRules(), url=stored.page_url, sha256=sha256,
     )  # fmt: skip
-    place = (database, stored.warc_file or "", stored.warc_offset or 0)
+    place = _place(database, stored)
     try:
         found = await pool.run(read, *place, source=stored.source or host_of(url))
     except PageFailed as error:
         return str(error)
     return found if isinstance(found, str) else found.reading
+
+
+def _place(database: Path, stored: Article) -> tuple[Path, str, int]:
+    """Where the raw page is, for a process that may have another working folder."""
+    return database.absolute(), stored.warc_file or "", stored.warc_offset or 0
 
 
 async def with_rereading(visit: PageVisit, needed: RereadingNeeded, index: SourceIndex, pool: WorkerPool) -> PageVisit:
@@ -74,20 +80,22 @@ async def with_rereading(visit: PageVisit, needed: RereadingNeeded, index: Sourc
         pool: the worker processes.
     """
     stored = needed.stored
-    found = await read_stored_page(needed.database, stored, needed.entry, index, pool)
+    found = await read_stored_page(needed.database, stored, needed.entry, index, pool, sha256=stored.raw_sha256)
     if isinstance(found, str):
-        _report(needed.database, stored.warc_file or "", found, stored.url)
+        _report(stored, found)
     result = None if isinstance(found, str) else found
     return dataclasses.replace(visit, rereads={**visit.rereads, stored.id: result})
 
 
-_reported: set[tuple[Path, str]] = set()  # files of raw pages, so that each is reported once and not for each page
+_reported: set[str] = set()  # files of raw pages: each is reported once, not once for each of its pages
 
 
-def _report(database: Path, file: str, reason: str, url: str) -> None:
-    level = logging.DEBUG if (database, file) in _reported else logging.WARNING
-    _reported.add((database, file))
+def _report(stored: Article, reason: str) -> None:
+    file = stored.warc_file or ""
+    level = logging.DEBUG if file in _reported else logging.WARNING
+    if file in reason:  # else the page is at fault, not its file
+        _reported.add(file)
     log.log(
-        level, "%s: its stored page cannot be read again (%s); it was read by an earlier release, so only clear edits are "
-        "found in it and in others whose pages are in %s", url, reason, file,
+        level, "%s: the stored page of an earlier release cannot be read again (%s); "
+        "without it only clear edits are found", stored.url, reason,
     )  # fmt: skip

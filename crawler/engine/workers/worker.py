@@ -131,13 +131,17 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
 
 
 @_as_text()
-def read_stored_page(database: Path, file: str, offset: int, **how: Any) -> PageRead | str:
+def read_stored_page(
+    database: Path, file: str, offset: int, *, url: str | None = None, sha256: str | None = None, **how: Any
+) -> PageRead | str:
     """Read the stored raw page of an article again.
 
     Args:
         database: the database that it belongs to.
         file: the name of its WARC file.
         offset: of its record, in bytes.
+        url: the address that it must have; a folder that was moved may have been begun anew under the same names.
+        sha256: the hash of its bytes, likewise.
         how: the arguments of crawler.articles.read_page.read_page, without the time of the request.
 
     Returns:
@@ -150,6 +154,8 @@ def read_stored_page(database: Path, file: str, offset: int, **how: Any) -> Page
         raw = read_raw(database, file, offset)
     except StorageError as error:
         return str(error)
+    if (url and raw.url != url) or (sha256 and hashlib.sha256(raw.body).hexdigest() != sha256):
+        return f"{file}: another page is stored at {offset}; is it the file that the database was made with?"
     return read_page(raw, most=len(raw.body), keep=False, now=raw.at, **how)
 
 
