@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests import known_faults
 from tests.forked import Forkserver
 from tests.running import Running
 from tests.site import Site
@@ -43,8 +44,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write the golden files anew from what the code gives now")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test: `unit` where its module starts no process and no server, else `integration`."""
+@pytest.hookimpl(tryfirst=True)  # before -k and -m take tests away
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Mark each test: `unit` where its module starts no process and no server, else `integration`; and known faults."""
+    known_faults.mark(session, items)
     for item in items:
         names = vars(getattr(item, "module", None) or sys)
         if item.get_closest_marker("integration"):  # marked in its file: it takes long

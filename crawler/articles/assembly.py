@@ -18,6 +18,7 @@ from crawler.text.tokens import words
 from storage.records import Article, Entry, format_utc, parse_utc
 
 FEED_TEXT = 60  # words from which a feed's content is a text and not a teaser
+_GUESSES = {"htmldate", "text", "line under the headline"}  # sources of the page that the feed is better than
 RAW = 2_000  # characters of a raw value in provenance
 DISAGREE = 86400.0  # seconds between the feed's date and the page's from which both are stored in provenance
 
@@ -43,6 +44,7 @@ def assemble(
         return None
     page: dict[str, Any] = {name: getattr(extraction, name) for name in _PAGE_FIELDS} if has_fields else {}
     provenance: _Provenance = dict(extraction.provenance) if has_fields else {}
+    _drop_guesses(page, provenance, entry)
     _fill_from_feed(page, provenance, entry, language)
     for name in ("published_at", "modified_at"):
         page[name] = _utc(page.get(name))
@@ -100,6 +102,16 @@ def _has_own_fields(extraction: Extraction) -> bool:
     """Return whether the page of an interstitial is the article's own and only its text is for subscribers."""
     source = (extraction.provenance.get("title") or {}).get("source")
     return extraction.problem == "paywall" and source in {"json-ld", "opengraph", "rules"}
+
+
+def _drop_guesses(page: dict[str, Any], provenance: _Provenance, entry: Entry) -> None:
+    """Remove fields that were guessed from the page's text or markup where the feed gives them."""
+    for name, said in (("authors", entry.authors), ("published_at", entry.published_at)):
+        if said and (provenance.get(name) or {}).get("source") in _GUESSES:
+            page[name] = None
+            if name == "published_at":
+                page["published_raw"] = None
+            provenance.pop(name)
 
 
 def _fill_from_feed(page: dict[str, Any], provenance: _Provenance, entry: Entry, language: str | None) -> None:

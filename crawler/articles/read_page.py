@@ -11,6 +11,7 @@ from crawler.articles.near_duplicates import shingles
 from crawler.config.models import PublisherRules
 from crawler.extraction.extraction import Extraction
 from crawler.extraction.extractor import extract
+from crawler.feeds.decode import CHARSET
 from storage.records import Article, Entry
 
 
@@ -34,6 +35,7 @@ def read_page(
     language: str | None,
     rules: PublisherRules,
     now: datetime,
+    content_type: str = "",
 ) -> PageResult:
     """Read one page.
 
@@ -46,8 +48,11 @@ def read_page(
         language: the source's language, used if neither page nor feed has one.
         rules: the publisher's rules.
         now: when it was requested.
+        content_type: the header, for its charset.
     """
-    extraction = failures.apply_status(extract(body, url, rules=rules, now=now), url, status)
+    extraction = failures.apply_status(
+        extract(body, url, rules=rules, now=now, charset=_charset(content_type)), url, status
+    )
     if extraction is None:
         return PageResult(extraction=None, article=None)
     article = assemble(extraction, entry, source=source, language=language, now=now)
@@ -71,3 +76,8 @@ def comments_in_text(body: bytes) -> bool:
         if (not before.endswith(b">") and before) or (not after.startswith(b"<") and after):
             return True
     return False
+
+
+def _charset(content_type: str) -> str | None:
+    match = CHARSET.search(content_type)
+    return match[1] if match else None

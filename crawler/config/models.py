@@ -167,6 +167,9 @@ class PublisherRules:
     caption: tuple[str, ...] = _setting((), value_types.texts, "Selectors of its caption.")
     credit: tuple[str, ...] = _setting((), value_types.texts, "Selectors of its credit.")
     body: tuple[str, ...] = _setting((), value_types.texts, "Selectors of the blocks that hold the text.")
+    kind: tuple[str, ...] = _setting(
+        (), value_types.texts, 'The kind of all its articles ("podcast"), or selectors of the label that names it.'
+    )
     remove: tuple[str, ...] = _setting((), value_types.texts, "Selectors of parts that are not the article's.")
 
 

@@ -6,44 +6,14 @@ Names are cleaned of "By", addresses, job titles and the outlet's own name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-from crawler.extraction.agencies import agency_of
 from crawler.extraction.element_roles import ElementRoles
+from crawler.extraction.names import MOST, OUTLET_WORDS, OutletNames, clean_name
 from crawler.extraction.page import Page, text_of
 from crawler.extraction.structured_data import StructuredData, text_value
-from crawler.text.clean import one_line
 
-MOST = 20  # names per article; more is a masthead
-_BY = re.compile(
-    r"^(?:by|von|par|por|di|da|door|av|af|от|van|przez|yazan|haber|text|texte|texto|testo|tekst|foto)(?:\s*+:)?"
-    r"\s++(?=\S)|^(?:written|reported|posted|published)\s++by(?:\s*+:)?\s++|"
-    r"^(?:автор|текст|autor|author|autore|auteur|autorin|verfasser|escrito por|publicado por|written by)\s*:\s*|"
-    r"^作者\s*[:：]\s*|^文\s*[:：/]\s*",
-    re.IGNORECASE,
-)
-_AND = re.compile(
-    r"\s{0,9}(?:;|\||\n|\s[&+]\s|\s(?:and|und|et|y|e|i|og|och|en|ja|ve|и|та|és|a)\s(?=\w+\s\w|\w+$)|"
-    r",(?!\s*(?:Jr|Sr|PhD|M\.?D|II|III)\b)|、)\s{0,9}"
-)
-_NOT_NAMES = re.compile(
-    r"https?:|^@|www\.|^(?:admin|editor|editorial|staff|redaktion|redazione|redacción|redacção|redactie|redakce|"
-    "redakcja|newsroom|unserer redaktion|news|nachrichten|unknown|none|null|anonymous|author|general|"
-    "no author|guest|"
-    "twitter|facebook|instagram|linkedin|email|e-mail|mail|follow|weiter|mehr|more|updated|published|share|"
-    "website|view|reporter|correspondent|journalist|contributor|photographer|autor|autorin|autor/in|edit)$|"
-    r"\S@\S|^\(|(?:image|photo|foto|getty)\s*:|^(?:zeige alle|view all|see all|all posts|weitere artikel|more from|"
-    r"alle artikel|read more|posts by)|\bcookies?\b|^posted\b|^updated\b|\d{1,2}[:.]\d{2}|\d{4}",
-    re.IGNORECASE,
-)
-_TITLE = re.compile(
-    r"\s{1,9}@\w{1,60}$|\s{1,9}(?:기자|특파원|記者|特派員)$|\s{0,9}\((?:text|words|foto|photos?|pictures)[^()]{0,300}\)$",
-    re.IGNORECASE,
-)
-_SMALL = re.compile(r"[a-zà-ÿ]{1,12}$")  # "and", "mit", "unserer": not a name when the value has several parts
-_SLUG = re.compile(r"[a-z]+(?:-[a-z]+)+$")
 _METAS = (
     "article:author",
     "author",
@@ -56,27 +26,48 @@ _METAS = (
     "cxenseparse:author",
     "og:article:author",
 )
-_JOB = re.compile(
-    r"\b(?:reporter|writer|editor|correspondent|journalist|columnist|producer|redakteur(?:in)?|"
-    "korrespondent(?:in)?|reporter(?:in)?|ressort|team lead|contributor|staff|desk)$",
-    re.IGNORECASE,
-)
 # "By Anna Smith" on its own line under the headline, whatever its markup.
 _BY_LINE = re.compile(
-    "(?:By|BY|by|von|par|Von|Par|Por|Di|Door|Av|Af|Автор:?|Text:|Autor(?:in)?:|Autore:|Auteur:)"
-    r"\s+([^\W\d_][\w'’.-]+(?:\s+[^\W\d_][\w'’.-]*){1,4})(?:\s*[,|•·–-].{0,60})?$"
+    "(?:By:?|BY:?|by:?|von|par|Von|Par|Por|Di|Door|Av|Af|Автор:?|Text:|Autor(?:in|en)?:?|Autore:|Auteur:|Posted by|"
+    "Written by|Words by|Erstellt von)"
+    r"\s+([^\W\d_][\w'’.-]+(?:\s+[^\W\d_][\w'’.-]*){1,4}?)"
+    r"(?:\s*[,|•·–-].{0,60}|\s(?:am|on|at|in|le|el|für|for)\s.{0,60})?$"
 )
 _PERSON_PAGE = re.compile(
     "/(?:authors?|autor(?:es|en|in)?|auteurs?|autore|autori|writers?|people|staff|newsteam|journalists?|"
-    "reporters?|columnists?|contributors?|redakteure?)/[^/]",
+    "reporters?|columnists?|contributors?|redakteure?|producers?|profile|reviewers?|experts?|bios?)/[^/]|[?&]_?author=",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[^\W\d_a-zà-ÿ][\w'’.-]+(?: [^\W\d_][\w'’.-]*){1,4}")
+_CAPITAL = re.compile(r" [^\W\d_a-zà-ÿ][\w'’.-]+$")  # a family name at the end
 _ONLY_NAMES = re.compile(r"[^\W\d_][\w'’.-]+ [^\W\d_][\w'’-]+(?:[ /][^\W\d_][\w'’.-]+){0,5}")
+_BESIDE = 25  # elements after the headline
+_SHORT_NAME = 40  # characters
+_TWO_NAMES = re.compile(
+    r"[^\W\d_a-z][^\W\dA-Z_][\w'’-]{1,20} (?:[^\W\d_]\.? |van |von |de |la |el |al-)?[^\W\d_a-z][\w'’-]{1,25}"
+)
+_DATED = re.compile(
+    r"\b\d{1,2}[./]\s?\d{1,2}[./]\s?\d{2,4}|\b\d{1,2},? \d{4}\b|\b\d{4}-\d{2}-\d{2}|\b\d{1,2}\.? [^\W\d]{3,12} \d{4}"
+)
+_WRITTEN = re.compile(
+    r"(?:Written|Words|Story|Text|Article) by:? ([^\W\d_a-zà-ÿ][\w'’.-]{0,30}(?: [^\W\d_][\w'’.-]{0,30}){1,4})"
+)
+_WRITTEN_BY = re.compile(
+    r"(?:written |posted )?by|author|verfasst von|geschrieben von|von|écrit par|par|escrito por|por|scritto da|geschreven door|"
+    r"автор|skrevet av|skriven av|napisane przez|yazan",
+    re.IGNORECASE,
+)
 _LABEL = re.compile(r"(?:author|autor(?:in)?(?:/autor)?|auteur|autore|autor/a|автор|yazar|作者)\s*:?", re.IGNORECASE)
+# Words of titles and labels, which a line of names has none of.
+_LABELS = re.compile(
+    r"\b(?:the|a|of|for|to|in|on|and your|your|our|this|how|what|why|best|top|key|quick|more|about|where|understanding|"
+    r"set|news|info|image|title|help|desk|reset|request|download|password|example|project|coffee|free|admissions|contact|advertiser|disclosure|travel|tools|media|productivity|article|links?|learning|education|practices|development|analysis|studio|"
+    r"der|die|das|und|für|von|im|le|la|les|des|du|pour)\b",
+    re.IGNORECASE,
+)
 _FAR = 3000  # elements of a page that are searched
 _BEFORE, _AFTER = 60, 120  # elements before and after the headline in which the article's own byline is searched
-_NEAR = 80  # elements after the headline in which a "By Anna Smith" line is searched
+_NEAR = 150  # elements after the headline in which a "By Anna Smith" line is searched
 _STRUCTURED = {"name", "givenName", "familyName"}
 
 
@@ -88,38 +79,89 @@ def find_authors(page: Page, said: StructuredData, marks: ElementRoles) -> tuple
     """
     outlet = OutletNames(page.url, said)
     persons, bodies = _declared(said)
-    by_rules = outlet.clean(persons)
+    by_rules = outlet.clean(persons) or _namesake(said, persons)
     byline, line = next(
         ((names, raw) for raw in _bylines(page, marks, near=True) if (names := outlet.clean(raw))), ((), [])
     )
     folded = {name.casefold() for name in byline}
     more = len(by_rules) < len(byline) <= len(by_rules) + 5 and all(name.casefold() in folded for name in by_rules)
+    more = more and all(name in by_rules or _is_person(name) for name in byline)
     if by_rules and not more:
-        return by_rules, "json-ld", persons
+        return _in_full(said, by_rules, byline), "json-ld", persons
     if byline:
         return byline, "byline", line
     if names := outlet.clean(line := _line_below(marks)):
         return names, "line under the headline", line
     if names := outlet.clean(bodies):
         return names, "json-ld", bodies
-    for key in _METAS:
-        values = [value for value in said.meta.get(key, ()) if not value.startswith("http")]
+    for values in (
+        *([value for value in said.meta.get(key, ()) if "/" not in value] for key in _METAS),
+        _labelled(said),
+    ):
         if names := outlet.clean(values):
             return names, "meta", values
-    return next(
-        ((names, "byline", raw) for raw in _bylines(page, marks, near=False) if (names := outlet.clean(raw))),
-        ((), "", []),
+    far = (*_bylines(page, marks, near=False), _written_by(page))
+    found = next(((names, "byline", raw) for raw in far if (names := outlet.clean(raw))), None)
+    if found is not None:
+        return found
+    names = outlet.clean(line := _beside_date(page, marks))
+    return (names, "line under the headline", line) if names else ((), "", [])
+
+
+def _written_by(page: Page) -> list[str]:
+    """Return the name of a line "Written by Anna Smith" anywhere on the page, as above a biography at its end."""
+    lines = (" ".join((node.text or "").split()) for node in page.nodes if isinstance(node.tag, str))
+    return next(([match[1]] for line in lines if (match := _WRITTEN.fullmatch(line))), [])
+
+
+def _is_person(name: str) -> bool:
+    """Return whether a name has a person's shape: first and family name, no word of labels or outlets."""
+    return bool(_NAME.fullmatch(name) and _CAPITAL.search(name) and not _LABELS.search(name))
+
+
+def _beside_date(page: Page, marks: ElementRoles) -> list[str]:
+    """Return the name that stands alone beside a date just below the headline, whatever its markup."""
+    for heading in marks["h1"][:1]:
+        at = page.nodes.index(heading)
+        lines = [
+            line
+            for node in page.nodes[at + 1 : at + _BESIDE]
+            if isinstance(node.tag, str) and node.tag not in {"script", "style", "h2", "h3", "figcaption"}
+            for text in (node.text, node.tail)
+            if (line := " ".join((text or "").split()).strip(" |·•,-–—"))
+        ]
+        names = [len(line) <= _SHORT_NAME and bool(_TWO_NAMES.fullmatch(line)) and _is_person(line) for line in lines]
+        for i in range(len(lines)):
+            end = i + 1
+            while names[i] and end < len(lines) and names[end]:
+                end += 1
+            if names[i] and any(_DATED.search(other) for other in lines[max(0, i - 1) : end + 2]):
+                return lines[i:end][:MOST]
+    return []
+
+
+def _in_full(said: StructuredData, names: tuple[str, ...], byline: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names, a first name alone completed: JSON-LD says "Nils", the byline or the biography "Nils Holm"."""
+    lives = [text_value(node.get("description")) or "" for node in said.nodes if "Person" in str(node.get("@type"))]
+    known = [*byline, *(" ".join(life.split()[:2]).rstrip(",.:") for life in lives)]
+    return tuple(
+        next((full for full in known if name.istitle() and full.startswith(f"{name} ") and _is_person(full)), name)
+        for name in names
     )
 
 
-def guess_authors(url: str, said: StructuredData, text: str) -> tuple[tuple[str, ...], str]:
-    """Return the names in one of the first paragraphs if it contains only names, and that paragraph."""
-    outlet = OutletNames(url, said)
-    for line in text.split("\n\n")[:4]:
-        named = len(line) < 60 and _ONLY_NAMES.fullmatch(line) and (line.istitle() or line.isupper())
-        if named and (names := outlet.clean(line.split("/"))):
-            return names, line
-    return (), ""
+def guess_authors(url: str, said: StructuredData, text: str, headings: Collection[str]) -> tuple[tuple[str, ...], str]:
+    """Return the names in the line above the text if it contains only names and is no heading, and that line.
+
+    A guess: of the short lines further down nearly all are labels and headings.
+    """
+    lines = text.split("\n\n", 2)
+    line = next((line for line in lines[:2] if len(line) < 60 and _ONLY_NAMES.fullmatch(line)), "")
+    named = len(text) > 2 * len(line) > 0 and _ONLY_NAMES.fullmatch(line) and (line.istitle() or line.isupper())
+    if not named or line in headings or _LABELS.search(line):
+        return (), ""
+    names = OutletNames(url, said).clean(line.split("/"))
+    return (names, line) if names else ((), "")
 
 
 def _declared(said: StructuredData) -> tuple[list[str], list[str]]:
@@ -137,6 +179,25 @@ def _declared(said: StructuredData) -> tuple[list[str], list[str]]:
         if persons or bodies:
             break
     return persons[:MOST], bodies[:MOST]
+
+
+def _namesake(said: StructuredData, persons: Iterable[str]) -> tuple[str, ...]:
+    """Return a person who has the same name as the site: a blog's author, if JSON-LD says that it is a person."""
+    typed = [
+        value for key in ("author", "creator") for value in _each(said.article.get(key)) if isinstance(value, dict)
+    ]
+    sure = {name for value in typed if str(value.get("@type")).lower() == "person" for name in _names(value)}
+    return tuple(
+        name
+        for name in persons
+        if name in sure and clean_name(name) and _NAME.fullmatch(name) and not OUTLET_WORDS.search(name)
+    )
+
+
+def _labelled(said: StructuredData) -> list[str]:
+    """Return what the page gives as a card's "Written by", as WordPress does: twitter:label1, twitter:data1."""
+    pairs = ((said.first(f"twitter:label{at}") or "", said.first(f"twitter:data{at}")) for at in (1, 2))
+    return [value for label, value in pairs if value and _WRITTEN_BY.fullmatch(label.strip())]
 
 
 def _each(value: Any) -> Iterator[Any]:
@@ -165,7 +226,7 @@ def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[st
         marks: its elements by role.
         near: search only around the headline; further on are the cards of other articles.
     """
-    around = _around(page, marks) if near else set(page.nodes[:_FAR])
+    around = (_around(page, marks) if near else set(page.nodes[:_FAR])) - set(marks["elsewhere"])
     around_links = (
         [
             node
@@ -175,7 +236,8 @@ def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[st
         if near
         else []
     )
-    people = [node for node in marks["author"] if node in around and len(text_of(node)) <= 80] or [
+    parts = (_named_part(node) for node in marks["author"] if node in around)
+    people = [node for node in parts if node is not None] or [
         inner for node in marks["person"] if node in around for inner in node.iter() if inner.get("itemprop") == "name"
     ]
     if not people:  # fall back to links to a person's page
@@ -189,6 +251,14 @@ def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[st
         home = next((up for level, up in enumerate(first.iterancestors()) if level == 2), first)
         together = (node for node in people if node is first or home in set(node.iterancestors()))
         yield list(dict.fromkeys(text for node in together if (text := _pieces(node))))[:10]
+
+
+def _named_part(node: Any) -> Any | None:
+    """Return an author element, or the part with the name where it holds more, as a biography."""
+    if len(text_of(node)) <= 80:
+        return node
+    inner = (part for part in node.iter("a", "span", "h3", "h4", "p", "strong") if part is not node)
+    return next((part for part in inner if _NAME.fullmatch(" ".join(text_of(part).split()))), None)
 
 
 def _around(page: Page, marks: ElementRoles) -> set[Any]:
@@ -209,10 +279,13 @@ def _pieces(node: Any) -> str:
 
 def _line_below(marks: ElementRoles) -> list[str]:
     """Return the name from a line "By Anna Smith" shortly after the headline."""
+    others = set(marks["elsewhere"])
     for heading in marks["h1"][:1]:
         for count, node in enumerate(heading.xpath("following::*")):
             if count > _NEAR:
                 break
+            if node in others:
+                continue
             text = " ".join((node.text or "").split())
             if (
                 len(text) <= 100
@@ -223,78 +296,3 @@ def _line_below(marks: ElementRoles) -> list[str]:
             if node.tail and _LABEL.fullmatch(text) and 3 < len(node.tail.strip()) < 60:
                 return [node.tail]
     return []
-
-
-class OutletNames:
-    """The names of an outlet, which are never authors."""
-
-    def __init__(self, url: str, said: StructuredData) -> None:
-        host = (urlsplit(url).hostname or "").removeprefix("www.")
-        names = {
-            host,
-            host.rsplit(".", 1)[0],
-            host.split(".")[-2] if "." in host else host,
-            said.first("og:site_name"),
-            text_value(said.article.get("publisher")),
-        }
-        names |= {text_value(node.get("name")) for node in said.nodes if "WebSite" in str(node.get("@type"))}
-        self.names = {folded for name in names if name and len(folded := _fold(name)) > 1}
-        self.host = host
-        self.label = host.split(".")[-2] if "." in host else host
-
-    def clean(self, raw: Iterable[str]) -> tuple[str, ...]:
-        """Return the names in these texts without repetitions; a slug of a name already found does not count again."""
-        found: dict[str, str] = {}
-        for item in raw:
-            parts = split_names(item)
-            if len(parts) > 1 and "|" not in item and any(self.is_it(part) for part in parts[:1]):
-                continue  # "hessenschau.de, Frankfurt, Germany" is an imprint
-            for part in parts:
-                name = clean_name(part)
-                if (
-                    len(parts) > 1
-                    and name
-                    and (_JOB.search(name) or any(char.isdigit() for char in name) or _SMALL.match(name))
-                ):
-                    continue
-                if name and not self.is_it(name) and not any(name in other.split() for other in found.values()):
-                    if _SLUG.match(name):
-                        name = name.replace("-", " ").title()
-                    found.setdefault(_fold(name), name)
-        people = [name for name in found.values() if not agency_of(name)]
-        return tuple(people or found.values())[
-            :MOST
-        ]  # "Anna Smith, Associated Press": the agency is a field of its own
-
-    def is_it(self, name: str) -> bool:
-        """Return whether a name is the outlet's."""
-        return (
-            _fold(name) in self.names
-            or (len(self.host) > 4 and self.host in name.casefold())
-            or self.label in name.casefold().split()
-        )
-
-
-def _fold(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.casefold())
-
-
-def split_names(raw: str) -> list[str]:
-    """Split an author value into names; empty if the value is a paragraph."""
-    if len(raw) > 400:
-        return []
-    return [part for part in _AND.split(_BY.sub("", " ".join(raw.split()))) if part]
-
-
-def clean_name(raw: str) -> str | None:
-    """Return a name without "By", job title and address; None if it is not a name."""
-    text = _TITLE.sub("", _BY.sub("", one_line(raw)).strip(" ,;|·•-–—:/")).strip(" ,;|·•-–—:/")
-    if (
-        not text
-        or len(text) > 80
-        or _NOT_NAMES.search(text)
-        or not re.search(r"[^\W\d_]", text)
-        or len(text.split()) > 7
-    ):
-        return None
-    return text

@@ -8,15 +8,15 @@ the article.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from lxml.etree import strip_tags
 
-PROSE = 80  # characters outside of links from which a block counts as running text
-HOLDS = 0.25  # share of the page's running text from which an element is never removed for its name
+from crawler.extraction.measures import HEADINGS, HOLDS, Measures, body_of, measure
+from crawler.extraction.other_elements import find_appeals, find_copies, find_hidden, find_next_articles
+from crawler.extraction.text_links import belongs_to_text, unlink
+
 _LINKS = 0.9  # share of links from which a block is a link and not a sentence
 _LINK_LINE = 200  # characters; a longer line made of links is an article with many quotations
 _NEVER_TEXT = (
@@ -50,11 +50,6 @@ _INLINE = (
 _FLOOD = 1000  # inline children of one element
 _BESIDE_TAGS = {"figcaption", "aside", "nav", "footer", "dialog", "menu"}
 _BESIDE_ROLES = {"navigation", "complementary", "dialog", "banner", "contentinfo", "search"}
-_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
-BLOCKS = _HEADINGS | {
-    "p", "div", "li", "ul", "ol", "section", "article", "table", "tr", "td", "blockquote", "figure", "figcaption",
-    "main", "body", "header", "aside", "dl", "dd", "dt", "pre",
-}  # fmt: skip
 
 
 def _words(*alternatives: str) -> re.Pattern[str]:
@@ -86,13 +81,15 @@ _NAMES_OF_LINKS = _words(
 )
 # Class names for a block's tags or display state; they do not say what the block is.
 _STATE = re.compile(
-    "^(?:tag|category|has|is|js|format|status|type|post|label|u|no|with|without|and)[-:_]|"
+    "^elementor-widget$|^(?:tag|category|has|is|js|format|status|type|post|label|u|no|with|without|and)[-:_]|"
     "[-_](?:hidden|open|closed|enabled|disabled|active|embed)$",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LEAD = re.compile(
-    r"\W*(?:read (?:more|also|next)|also read|related|see (?:also|more)|more(?: on| from)?:|don['’]t miss|"
+    r"\W*(?:more on (?:this|the)|you (?:may|might) also (?:like|be interested)|auch interessant|das könnte (?:sie|dich)|"
+    r"más (?:información|noticias|sobre)|по теме|смотрите также|см\. также|διαβάστε (?:επίσης|ακόμα)|δείτε (?:επίσης|ακόμα)|اقرأ أيضا|"
+    r"إقرأ أيضا|あわせて読みたい|こちらもおすすめ|관련\s?기사|read (?:more|also|next)|also read|related|see (?:also|more)|more(?: on| from)?:|don['’]t miss|"
     "watch(?: now| also| more)?:|in (?:pictures|pics|photos):|click here|sign up|subscribe|"
     "lire aussi|à lire|voir aussi|lesen sie|lies auch|mehr (?:zum|dazu|lesen)|mehr:|siehe auch|"
     "leia (?:também|mais)|veja (?:também|mais)|lee también|lea también|leer más|te puede interesar|leggi anche|"
@@ -103,59 +100,13 @@ _LEAD = re.compile(
 )
 
 
-@dataclass(slots=True)
-class Measures:
-    """Characters below each element: in total, in links, and in blocks of running text (its own block included)."""
+def remove_boilerplate(tree: Any, own: str = "") -> None:
+    """Remove boilerplate elements from the tree, in place.
 
-    order: list[Any]
-    size: dict[Any, int]
-    linked: dict[Any, int]
-    prose: dict[Any, int]
-    leaves: set[Any]  # blocks without nested blocks: paragraphs, whatever their tag
-
-
-def measure(body: Any) -> Measures:
-    """Measure a tree in one walk; optimized, as it takes a tenth of a page's processing time."""
-    order: list[Any] = []
-    size: dict[Any, int] = {}
-    for node in body.iter():
-        if isinstance(node.tag, str):
-            order.append(node)
-            size[node] = len(text.strip()) if (text := node.text) else 0
-        elif node.tail and (parent := node.getparent()) is not None:  # text after a comment
-            size[parent] += len(node.tail.strip())
-    linked = dict.fromkeys(order, 0)
-    prose = dict.fromkeys(order, 0)
-    holders: set[Any] = set()
-    leaves: set[Any] = set()
-    for node in reversed(order):
-        mine, tag = size[node], node.tag
-        if tag == "a":
-            linked[node] = mine
-        block = tag in BLOCKS
-        if block and node not in holders:
-            leaves.add(node)
-            if mine - linked[node] >= PROSE:
-                prose[node] = mine - linked[node]
-        if node is body:
-            continue
-        parent = node.getparent()
-        size[parent] += mine + (len(tail.strip()) if (tail := node.tail) else 0)
-        linked[parent] += linked[node]
-        prose[parent] += prose[node]
-        if block or node in holders:
-            holders.add(parent)
-    return Measures(order=order, size=size, linked=linked, prose=prose, leaves=leaves)
-
-
-def body_of(tree: Any) -> Any:
-    """Return the body element, or the tree if it has none."""
-    body = tree.find("body") if tree.tag == "html" else None
-    return tree if body is None else body
-
-
-def remove_boilerplate(tree: Any) -> None:
-    """Remove boilerplate elements from the tree, in place."""
+    Args:
+        tree: the page.
+        own: its site; a paragraph that is a link to another site is part of the text.
+    """
     body = body_of(tree)
     for node in list(body.iter(*_NEVER_TEXT)):
         if (parent := node.getparent()) is not None:
@@ -164,17 +115,27 @@ def remove_boilerplate(tree: Any) -> None:
     kept = {holder for heading in body.iter("h1") for holder in (heading, *heading.iterancestors())} | {body}
     gone: set[Any] = set()
     dropped = []
+    others = find_hidden(measures) | find_appeals(measures) | find_next_articles(body, measures)
+    copies = find_copies(measures)
+    kept -= {inner for node in others for inner in node.iter()}
+    lines = []
     for node in measures.order:
         if node.getparent() in gone:
             gone.add(node)
+        elif _is_text_link(node, measures, own) and node not in others:
+            lines.append(node)
         elif node not in kept and (
-            is_boilerplate(node, measures, measures.prose[body]) or _points_elsewhere(node, measures)
+            node in others
+            or (node in copies and copies[node] not in gone)
+            or is_boilerplate(node, measures, measures.prose[body])
+            or _points_elsewhere(node, measures)
         ):
             gone.add(node)
             dropped.append(node)
     for node in dropped:
         if node.getparent() is not None:
             node.drop_tree()
+    unlink(lines)
 
 
 def is_boilerplate(node: Any, measures: Measures, all_prose: int) -> bool:
@@ -189,7 +150,7 @@ def is_boilerplate(node: Any, measures: Measures, all_prose: int) -> bool:
     if _short_paragraphs(node, measures, all_prose):
         return False
     names = node.get("class", "")
-    if node.tag not in _HEADINGS:  # a heading's id is made of its words
+    if node.tag not in HEADINGS:  # a heading's id is made of its words
         names = f"{names} {node.get('id', '')}"
     said = max((_says(name[:101]) for name in names.split()), default=0)
     size = measures.size[node]
@@ -217,13 +178,23 @@ def _says(name: str) -> int:
 
 def _points_elsewhere(node: Any, measures: Measures) -> bool:
     """Return whether a paragraph, item or heading is only a link, or "Read more:" with a link."""
+    if _is_only_link(node, measures):
+        return True
     size = measures.size[node]
-    linked = measures.linked[node]
     if not size or node not in measures.leaves:
         return False
-    if linked >= _LINKS * size and size < _LINK_LINE:
-        return True
-    return 0.3 * size < linked and size < 300 and bool(_LEAD.match("".join(node.itertext())[:80]))
+    return 0.3 * size < measures.linked[node] and size < 300 and bool(_LEAD.match("".join(node.itertext())[:80]))
+
+
+def _is_text_link(node: Any, measures: Measures, own: str) -> bool:
+    return _is_only_link(node, measures) and belongs_to_text(node, measures, own)
+
+
+def _is_only_link(node: Any, measures: Measures) -> bool:
+    if node not in measures.leaves:
+        return False
+    size = measures.size[node]
+    return 0 < size < _LINK_LINE and measures.linked[node] >= _LINKS * size
 
 
 def flatten_inline_floods(tree: Any) -> bool:
@@ -237,53 +208,3 @@ def flatten_inline_floods(tree: Any) -> bool:
     for node in flooded:
         strip_tags(node, *_INLINE)
     return bool(flooded)
-
-
-def merge_split_body(body: Any, measures: Measures) -> bool:
-    """Merge the body of an article that a site splits over several similar containers; return whether it was split.
-
-    Wired and The New Yorker split a long text into containers with advertisements between them. An extractor that
-    searches for one container finds only half of it (docs/decisions/0009).
-    """
-    direct: defaultdict[Any, int] = defaultdict(int)
-    for node in measures.order:
-        if measures.prose[node] and node in measures.leaves and node is not body:
-            direct[node.getparent()] += measures.prose[node]
-    first = max(direct, key=direct.__getitem__, default=None)
-    if first is None or first is body or not first.get("class"):
-        return False
-    within = next(first.iterancestors("article"), None)
-    parts = [
-        node
-        for node in body.iter(first.tag)
-        if node.get("class") == first.get("class")
-        and direct[node] >= 2 * PROSE
-        and next(node.iterancestors("article"), None) is within
-    ]
-    if len(parts) < 2 or sum(direct[part] for part in parts) < 1.25 * direct[first]:
-        return False
-    if any(part in set(other.iterancestors()) for part in parts for other in parts):
-        return False
-    for part in parts[1:]:
-        if part.text and part.text.strip():
-            last = parts[0][-1] if len(parts[0]) else None
-            if last is not None:
-                last.tail = (last.tail or "") + part.text
-        for child in list(part):
-            parts[0].append(child)
-    return True
-
-
-def densest_element(body: Any, measures: Measures) -> Any:
-    """Return the smallest element with most of the running text, as a second opinion.
-
-    Descends as long as one child has four fifths of its parent's running text.
-    """
-    node = body
-    while True:
-        inner = next(
-            (child for child in node if measures.prose.get(child, 0) >= 0.8 * max(1, measures.prose[node])), None
-        )
-        if inner is None or inner in measures.leaves:
-            return node
-        node = inner

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crawler.config.models import PublisherRules
-from crawler.extraction.element_roles import ElementRoles
+from crawler.extraction.element_roles import ElementRoles, drop_elsewhere
 from crawler.extraction.main_text import select
 from crawler.extraction.page import Page, text_of
 from crawler.extraction.structured_data import StructuredData, text_value
@@ -31,6 +31,7 @@ _METAS = (
     "parsely-pub-date",
     "sailthru.date",
     "pubdate",
+    "published",
     "publish-date",
     "publication_date",
     "datepublished",
@@ -39,6 +40,7 @@ _METAS = (
 _DAY_IN = re.compile(r"/(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?:[/-]|$)|/(\d{4})(\d{2})(\d{2})(?:/|-)")
 _SHOWN = re.compile(
     r"\d{4}-\d{2}-\d{2}(?![\dT])|\d{1,2}\.\s?\d{1,2}\.\s?\d{4}|\d{1,2} [|/] \d{1,2} [|/] \d{4}|"
+    r"(?<![\d/])\d{1,2}/\d{1,2}/\d{4}(?![\d/])|"
     r"\d{1,2}\.?(?:st|nd|rd|th)?\s(?:de\s)?[^\W\d]{3,12}\.?,?\s(?:de\s)?\d{4}|"
     r"[^\W\d]{3,12}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s\d{4}|\d{4}\s?年\s?\d{1,2}\s?月\s?\d{1,2}\s?日"
 )
@@ -79,9 +81,25 @@ def find_published(
         not day and first.source != "json-ld"
     ):  # dates of other articles may be near a headline too, so datePublished takes precedence
         day = next((f.date[:10] for f in read if f.source == _LINE), None)
+    elif not day:
+        shown = {f.date[:10] for f in read if f.source == _LINE}
+        day = shown.pop() if len(shown) == 1 else None
     if day and first.source != "rules" and (parse_utc(first.date) - parse_utc(day)).days > URL_DAYS:
         return next((f for f in read if f.date[:10] == day), Published(date=day, source="address", raw=page.url))
-    return first
+    return _local(first, read)
+
+
+def _local(first: Published, read: list[Published]) -> Published:
+    """Return the same moment with the offset of the outlet's own zone, if another source gives it: its day is shown."""
+    if len(first.date) == 10 or not first.date.endswith("Z"):
+        return first
+    moment = parse_utc(first.date).replace(second=0)
+    same = (
+        f
+        for f in read
+        if len(f.date) > 10 and not f.date.endswith("Z") and parse_utc(f.date).replace(second=0) == moment
+    )
+    return next(same, first)
 
 
 def _read(source: str, raw: str | None, now: datetime) -> Published | None:
@@ -133,8 +151,11 @@ def _shown(page: Page, marks: ElementRoles) -> Iterator[str]:
     """
     late: list[str] = []
     places = [page.nodes.index(heading) for heading in marks["h1"][:3]]
+    others = set(marks["elsewhere"])
     around = (node for at in places for node in page.nodes[at : at + _NEAR] + page.nodes[max(0, at - _BEFORE) : at])
     for node in around if places else page.nodes[:_FIRST]:
+        if node in others:
+            continue
         for text in (
             node.text if isinstance(node.tag, str) and node.tag not in {"script", "style"} else None,
             node.tail,
@@ -160,18 +181,24 @@ def day_in(url: str, now: datetime) -> str | None:
     return read_date("-".join(part for part in match.groups() if part), now=now) if match else None
 
 
-def guess_day(page: Page, now: datetime) -> str | None:
-    """Return the date that htmldate finds in the page's markup.
+def guess_day(page: Page, said: StructuredData, now: datetime) -> str | None:
+    """Return the date that htmldate finds in the page's markup, comments and cards left out; changes the tree.
 
     The extensive search is off: on 477 pages it found nine more dates, of which seven were the first of January of a
     copyright line, and it loads dateparser, which costs a second and 60 MB per process.
     """
     from htmldate import find_date
 
+    drop_elsewhere(page.tree)
+    if any(node.get("datePublished") for node in said.nodes):  # those of other articles, as the page's own was no date
+        for script in list(page.tree.iter("script")):
+            if script.getparent() is not None:
+                script.drop_tree()
     try:
         found = find_date(
             page.tree, url=page.url, original_date=True, extensive_search=False, max_date=now + timedelta(days=1)
         )
     except Exception:  # a guess must not cost the article
         return None
-    return read_date(found, now=now) if found else None
+    day = read_date(found, now=now) if found else None
+    return None if day and day.endswith("-01-01") else day  # the year of a copyright line

@@ -17,10 +17,25 @@ _PROPERTIES = {"datePublished": "published", "author": "person"}
 _LONGEST = (
     1000  # characters of a class attribute that are read; a longer one is not a real class and would fill the cache
 )
-_OUTSIDE = {"aside", "footer", "nav"}
+_LEVELS = 4  # elements around a byline in which a card's headline is searched
+_OUTSIDE = {"aside", "footer", "nav", "form"}
+# Comments, cards and boxes: what stands there is other people's or another article's.
+_ELSEWHERE = re.compile(
+    r"^(?:comments?|kommentare?|commentaires?|comentarios?|commenti|comentários|reacties|replies|respond|disqus\w*|commentlist|related|recommended|recirc\w*|trending|teasers?|carousel)$|"
+    r"^(?:comments?|kommentare?|commentaires?|comentarios?)(?:__|--)\w+$|"
+    r"^comments?[-_]?(?:list|body|threads?|sections?|items?|meta|authors?|content|form|wrap\w*|area|text|box|container|"
+    r"respond|\d+)$|^(?:reader|user)-?comments?$|"
+    r"(?:^|[-_])(?:related|recommended|more|trending|popular|latest|similar|next|other)[-_]?"
+    r"(?:articles?|stories|story|posts?|news|content|reads?|items?|links?|list)$",
+    re.IGNORECASE,
+)
+_MAY_BE_ELSEWHERE = re.compile(
+    "comment|kommentar|comentari|commenti|reacties|repl|respond|disqus|related|recommend|recirc|trending|teaser|carousel|more|popular|latest|similar|next|other",
+    re.IGNORECASE,
+)
 _ROLES = {
     "byline": re.compile(
-        "by-?line|^(?:autoren|authors?|autor(?:en|es)?|auteurs?|autore|verfasser|writers?)"
+        "by-?line|autoren?-?zeile|author-?line|^(?:autoren|authors?|autor(?:en|es)?|auteurs?|autore|verfasser|writers?)"
         "(?:[-_](?:wrapper|list|names?|info|block))?$|(?:article|post|entry|story)(?:[-_]+(?:meta|header|info))?"
         "[-_]+(?:author|autor|auteur|autore|writer)s?",
         re.IGNORECASE,
@@ -28,7 +43,9 @@ _ROLES = {
     "author": re.compile(
         "(?:^|[-_])(?<!comment-)(?<!comment_)(?:author|autor|auteur|autore|writer|reporter|contributor|journalist)"
         "s?$|(?:author|autor|auteur|autore|byline|writer|reporter|contributor)s?[-_]+(?:name|link|title|text|item|"
-        "list-?item)|(?:^|[-_])authorname|url fn|^fn$|no-link author|^author:",
+        "list-?item)|(?:^|[-_])authorname|url fn|^fn$|no-link author|^author:|(?:^|[-_])p-author$|"
+        r"(?:^|[-_])authors?[-_]*(?:wrap\w*|box\w*|bio\w*|info|content|card|container|section|meta|details?|template)|"
+        "(?:^|_)author_author",
         re.IGNORECASE,
     ),
     "intro": re.compile(
@@ -61,11 +78,24 @@ def _said(word: str) -> tuple[str, ...]:
     return tuple(role for role, pattern in _ROLES.items() if pattern.search(word))
 
 
+def _is_outside(node: Any) -> bool:
+    """Return whether a footer, menu or box is beside the article; an article's own footer is not (HTML standard, `footer`)."""
+    return node.tag != "footer" or next(node.iterancestors("article"), None) is None
+
+
+@lru_cache(maxsize=8192)
+def _is_elsewhere(words: str) -> bool:
+    """Return whether class names or an id say that an element holds comments or other articles."""
+    return bool(_MAY_BE_ELSEWHERE.search(words)) and any(_ELSEWHERE.search(word) for word in words.split())
+
+
 def find_roles(nodes: Iterable[Any]) -> ElementRoles:
     """Group a page's elements, given in document order, by role; asides, footers and menus are skipped.
 
+    So are comments, and boxes and cards of other articles, unless the headline stands in them.
+
     Keys: those of _ROLES, and "h1", "h2", "time", "figure", "published" (itemprop), "person" (itemprop author), "tag"
-    (rel).
+    (rel), and "elsewhere", the elements that were skipped.
     """
     found: dict[str, list[Any]] = {
         name: [] for name in (*_ROLES, "h1", "h2", "time", "figure", "published", "person", "tag")
@@ -75,17 +105,58 @@ def find_roles(nodes: Iterable[Any]) -> ElementRoles:
         tag = node.tag
         if not isinstance(tag, str):
             continue
-        if (tag in _OUTSIDE and node.find(".//h1") is None) or node.getparent() in outside:
+        words = f"{node.get('class', '')[:_LONGEST]} {node.get('id', '')[:_LONGEST]}".strip()
+        if (
+            node.getparent() in outside
+            or (
+                ((tag in _OUTSIDE and _is_outside(node)) or (words and _is_elsewhere(words)))
+                and node.find(".//h1") is None
+            )
+            or node.get("itemprop") == "comment"
+        ):
             outside.add(node)
             continue
         if tag in _TAGS:
             found[tag].append(node)
-        if words := f"{node.get('class', '')[:_LONGEST]} {node.get('id', '')[:_LONGEST]}".strip():
+        if words:
             for role in _roles(words):
                 found[role].append(node)
         for role in _properties(node.get("itemprop"), node.get("rel")):
             found[role].append(node)
+    known: dict[Any, bool | None] = {}
+    for role in ("author", "byline", "person", "published", "time"):
+        found[role] = [node for node in found[role] if not _is_in_card(node, known)]
+    found["elsewhere"] = list(outside)
     return found
+
+
+def is_elsewhere(node: Any) -> bool:
+    """Return whether an element's class names or id say that it holds comments or other articles."""
+    words = f"{node.get('class', '')[:_LONGEST]} {node.get('id', '')[:_LONGEST]}".strip()
+    return bool(words) and _is_elsewhere(words)
+
+
+def _is_in_card(node: Any, known: dict[Any, bool | None]) -> bool:
+    """Return whether an element stands in a card of another article: beside a headline that links to it.
+
+    Args:
+        node: the element.
+        known: what was found for the elements around others, as hundreds may stand in one.
+    """
+    for _, up in zip(range(_LEVELS), node.iterancestors(), strict=False):
+        if up not in known:
+            known[up] = _is_card(up)
+        if (card := known[up]) is not None:
+            return card
+    return False
+
+
+def _is_card(element: Any) -> bool | None:
+    """Return whether an element is another article's card; None if what is around it may say so."""
+    if element.tag in {"body", "main", "article"} or element.find(".//h1") is not None:
+        return False
+    links = (next(heading.iter("a"), None) for heading in element.iter("h2", "h3", "h4"))
+    return True if any(link is not None and (link.get("href") or "#")[0] != "#" for link in links) else None
 
 
 def _properties(prop: str | None, rel: str | None) -> Iterator[str]:
@@ -97,3 +168,14 @@ def _properties(prop: str | None, rel: str | None) -> Iterator[str]:
             yield "author"
         elif "tag" in kinds:
             yield "tag"
+
+
+def drop_elsewhere(tree: Any) -> None:
+    """Remove comments, and boxes and cards of other articles, from a tree, so that no guess takes their dates."""
+    for node in list(tree.iter()):
+        if not isinstance(node.tag, str) or node.getparent() is None or node.tag in {"body", "head"}:
+            continue
+        words = f"{node.get('class', '')[:_LONGEST]} {node.get('id', '')[:_LONGEST]}".strip()
+        other = node.tag in {"aside", "form"} or node.get("itemprop") == "comment" or (words and _is_elsewhere(words))
+        if other and node.find(".//h1") is None:
+            node.drop_tree()

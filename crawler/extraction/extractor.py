@@ -6,7 +6,7 @@ bytes -> Page (one parse) -> structured data -> fields -> text -> page type (pag
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -19,13 +19,19 @@ from crawler.extraction.authors import guess_authors
 from crawler.extraction.dates import guess_day
 from crawler.extraction.extraction import Extraction, Provenance
 from crawler.extraction.images import captions
+from crawler.extraction.kinds import declared_kind, kind_by_size
 from crawler.extraction.language import contradicts, text_language
 from crawler.extraction.main_text import extract_main_text
 from crawler.extraction.metadata import find_fields
-from crawler.extraction.page import Page, read_page
-from crawler.extraction.structured_data import StructuredData, read_structured_data
-from crawler.text.tokens import normalize
+from crawler.extraction.page import Page, read_page, text_of
+from crawler.extraction.page_numbers import find_page_number
+from crawler.extraction.structured_data import StructuredData, read_structured_data, text_value
+from crawler.extraction.titles import without_site
+from crawler.extraction.trimming import trim
+from crawler.text.clean import one_line
 from crawler.urls import canonical_url, site
+
+_SUBHEADINGS = {"h2", "h3", "h4", "h5", "h6"}
 
 
 @lru_cache(maxsize=1)
@@ -35,7 +41,12 @@ def extractor_name() -> str:
 
 
 def extract(
-    body: bytes, url: str, *, rules: PublisherRules | None = None, now: datetime | None = None
+    body: bytes,
+    url: str,
+    *,
+    rules: PublisherRules | None = None,
+    now: datetime | None = None,
+    charset: str | None = None,
 ) -> Extraction | None:
     """Extract one page.
 
@@ -44,30 +55,37 @@ def extract(
         url: its final address.
         rules: the publisher's rules.
         now: the current time; dates more than a day later are ignored.
+        charset: the one that the HTTP header names, for a page that is not UTF-8.
 
     Returns:
         The extraction; its `problem` is None for an article. None if there is nothing to parse.
     """
     rules = rules or PublisherRules()
     now = now or datetime.now(UTC)
-    page = read_page(body, url)
+    page = read_page(body, url, charset)
     if page is None:
         return None
     said = read_structured_data(page)
     fields, provenance = find_fields(page, said, rules, now)
     canonical, elsewhere = _canonical(page, said)
     amp = _is_amp(page)
-    below_pictures = captions(page)
+    number = find_page_number(page)
+    declared = declared_kind(page, said, fields, rules)
+    below_pictures = captions(page) if declared == "gallery" else []
+    headings = {text_of(node) for node in page.nodes if node.tag in _SUBHEADINGS}
     main = extract_main_text(page, said, rules)
     whole = cache(page.again)  # one page in three is parsed again
-    text = _without_heading(main.text, fields)
-    _fill_in(url, whole, said, fields, provenance, text, now)
+    text = trim(main.text, _headlines(page, said, fields), fields.get("authors", ()))
+    _fill_in(page, said, fields, provenance, main.text, headings, now)
     provenance["text"] = {"source": main.source, "raw": page.cut or main.reason}
     agency = _put_agency(fields, provenance, text)
-    kind = page_type.article_kind(said, fields, text, url)
+    kind = declared or kind_by_size(text)
     text = _append_captions(text, below_pictures) if kind == "gallery" else text
     obstacle = page_type.page_problem(whole, said, fields, text, url)
     text, completeness = page_type.strip_offers(said, text) if obstacle is None else ("", "headline")
+    if number and completeness == "full":  # the other pages have the rest
+        completeness = "teaser"
+        provenance["text"]["raw"] = f"page {number[0]} of {number[1]}"
     return Extraction(
         url=url,
         canonical_url=canonical,
@@ -95,20 +113,20 @@ def publisher_id(url: str | None, rules: PublisherRules) -> str | None:
 
 
 def _fill_in(
-    url: str,
-    whole: Callable[[], Page],
+    page: Page,
     said: StructuredData,
     fields: dict[str, Any],
     provenance: Provenance,
     text: str,
+    headings: Collection[str],
     now: datetime,
 ) -> None:
     """Guess missing fields; each guess is expensive, so only what is missing is guessed."""
     if not fields.get("authors"):
-        names, line = guess_authors(url, said, text)
+        names, line = guess_authors(page.url, said, text, headings)
         if names:
             fields["authors"], provenance["authors"] = names, {"source": "text", "raw": line}
-    if not fields.get("published_at") and (day := guess_day(whole(), now)):
+    if not fields.get("published_at") and (day := guess_day(page.again(), said, now)):
         fields["published_at"], provenance["published_at"] = day, {"source": "htmldate", "raw": None}
     declared = fields.get("language")
     written = contradicts(text, declared) if declared else text_language(text)
@@ -138,17 +156,17 @@ def _is_amp(page: Page) -> bool:
     return page.tree.get("amp") is not None or page.tree.get("\u26a1") is not None or "⚡" in page.markup[:300]
 
 
-def _without_heading(text: str, fields: dict[str, Any]) -> str:
-    """Return the text without headline and subtitle at its start, where the body's container includes them."""
-    said = {normalize(fields.get("title")), normalize(fields.get("subtitle"))} - {""}
-    paragraphs = text.split("\n\n")
-    title = normalize(fields.get("title"))
-    at = next((i for i, paragraph in enumerate(paragraphs[:5]) if title and normalize(paragraph) == title), None)
-    if at is not None and len(paragraphs) > at + 1:  # above the headline is a kicker, a date or a byline
-        del paragraphs[: at + 1]
-    while len(paragraphs) > 1 and normalize(paragraphs[0]) in said:
-        paragraphs.pop(0)
-    return "\n\n".join(paragraphs)
+def _headlines(page: Page, said: StructuredData, fields: dict[str, Any]) -> list[str | None]:
+    """Return what the page gives as its headline, and the subtitle."""
+    name = said.first("og:site_name") or text_value(said.article.get("publisher")) or ""
+    title = page.tree.findtext(".//title")
+    said_titles = [said.first("og:title"), title, fields.get("title")]
+    return [
+        *said_titles,
+        *(without_site(one_line(line), name) for line in said_titles if line),
+        *(text_of(node) for node in list(page.tree.iter("h1"))[:2]),
+        fields.get("subtitle"),
+    ]
 
 
 def _canonical(page: Page, said: StructuredData) -> tuple[str | None, str | None]:

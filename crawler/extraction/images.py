@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any
+
+from lxml import html as lxml_html
+from lxml.etree import ParserError
 
 from crawler.config.models import PublisherRules
 from crawler.extraction.element_roles import ElementRoles
@@ -12,6 +17,19 @@ from crawler.extraction.main_text import select
 from crawler.extraction.page import Page, text_of
 from crawler.extraction.structured_data import StructuredData, url_value
 from crawler.text.clean import one_line
+
+_CAPTION = re.compile(r"(?:^|[\s_-])captions?(?:[_-]{1,2}(?:text|content|body))?(?:$|\s)|[a-z]Caption(?:$|\s)")
+_CREDIT = re.compile("credit|copyright|bildrechte|fotograf|photographer|source", re.IGNORECASE)
+_SHORTEST = 20  # characters of a caption that is more than a label
+_LONGEST = 5_000
+# Pictures that stand for a missing one: the outlet's logo on every page that is shared.
+_PLACEHOLDER = re.compile(
+    r"(?:^|[/_.-])(?:place-?holder|default|no-?(?:image|photo|picture|img)|missing|blank|spacer|logo|fallback|"
+    r"(?:social|share|sharing|facebook|twitter|og|opengraph)[_-]?(?:image|logo|default|card|share|img)?(?:[_-]?default)?|"
+    r"1x1|pixel|transparent|avatar|favicon|apple-touch-icon)(?:[_-]?\d{1,4}(?:x\d{1,4})?)?"
+    r"(?:[_-](?:image|logo|default|social|share|og|large|small|square|new|v\d))*\.(?:png|jpe?g|gif|svg|webp|avif)(?:$|[?#])",
+    re.IGNORECASE,
+)
 
 
 def put_image(
@@ -39,7 +57,7 @@ def put_image(
         ("json-ld", url_value(said.article.get("image"))),
         ("opengraph", said.first("og:image", "og:image:url", "twitter:image", "twitter:image:src")),
     ):
-        if raw and (address := page.link(raw)):
+        if raw and (source == "rules" or not _PLACEHOLDER.search(raw)) and (address := page.link(raw)):
             fields["image_url"] = address
             provenance["image_url"] = {"source": source, "raw": raw if raw != address else None}
             break
@@ -63,9 +81,42 @@ def put_image(
 
 
 def captions(page: Page) -> list[str]:
-    """Return the captions of a page's figures, in order, without repetitions: most of a gallery's text."""
-    found = (one_line(text_of(node)) for node in page.nodes if node.tag == "figcaption")
-    return list(dict.fromkeys(text for text in found if len(text) > 20))
+    """Return the captions of a page's pictures, in order, without repetitions: most of a gallery's text.
+
+    A caption is a figcaption, an element whose class is "…caption", or the value of data-caption.
+    """
+    found: list[str] = []
+    inside: set[Any] = set()
+    for node in page.nodes:
+        if not isinstance(node.tag, str):
+            continue
+        marked = node.tag == "figcaption" or bool(_CAPTION.search((node.get("class") or "")[:500]))
+        if node.getparent() in inside or marked:
+            inside.add(node)
+        if marked and node.getparent() not in inside and node.tag not in {"script", "style"}:
+            found.append(_without_credit(node))
+        if data := node.get("data-caption") or node.get("data-sub-html"):
+            found.append(" ".join(text_of(fragment) for fragment in _fragment(data)))
+    return list(dict.fromkeys(text for text in map(one_line, found) if len(text) > _SHORTEST))
+
+
+def _without_credit(caption: Any) -> str:
+    """Return a caption without the photographer's name, which has an element of its own."""
+    copied = deepcopy(caption)
+    copied.tail = None
+    for part in list(copied.iter()):
+        named = isinstance(part.tag, str) and (part.tag == "small" or _CREDIT.search((part.get("class") or "")[:500]))
+        if named and part is not copied and part.getparent() is not None:
+            part.drop_tree()
+    return text_of(copied)
+
+
+def _fragment(value: str) -> list[Any]:
+    """Parse an attribute's value, which may be HTML."""
+    try:
+        return [lxml_html.fragment_fromstring(value[:_LONGEST], create_parent="div")]
+    except (ParserError, ValueError):
+        return []
 
 
 def _leads(figure: Any) -> bool:

@@ -183,6 +183,7 @@ class PageEvidence:
     visible: str
     heading: str
     markup: str
+    noscript: str  # what is shown without scripts
     described: bool  # its metadata says that it is an article
     running: int  # paragraphs of running text; a dialog has few
     password: bool  # it has an input for a password or an email address
@@ -258,7 +259,9 @@ def _challenged(seen: PageEvidence, judged: str, shown: str, strict: float) -> b
         not seen.described and seen.count < 60 and _clear(_look(shown, _CHALLENGE), 3, 0.05)
     ):
         return True
-    if seen.count >= 120 or (words.groups < 2 and seen.count >= 20) or (seen.described and seen.count >= 40):
+    if seen.count >= 120 or (words.groups < 2 and seen.count >= 20) or (seen.described and seen.count >= 8):
+        return False
+    if seen.text and words.groups == 0 and _has_headline(seen):  # any article may load such a service's script
         return False
     markup = seen.markup[:200_000].lower()
     return any(mark in markup for mark in _SERVICE)
@@ -292,10 +295,33 @@ def _mostly(heading: str, patterns: tuple[re.Pattern[str], ...]) -> bool:
     return said >= 0.4 * len(heading.strip())
 
 
+_HEADLINE_WORDS = 3
+
+
+def _has_headline(seen: PageEvidence) -> bool:
+    """Return whether the first heading is a headline: some words, none of an interstitial's, not to the reader."""
+    heading = next((line.strip() for line in seen.heading.split("\n")[1:] if line.strip()), "")
+    vocabulary = (*_CHALLENGE, *_CONSENT, *_LOGIN, *_PAYWALL, *_MISSING, _SCRIPTS, _LOADING, _ADDRESS)
+    return _size_of(heading) >= _HEADLINE_WORDS and not any(pattern.search(heading) for pattern in vocabulary)
+
+
+_OWN_WORDS = 12  # words of a text that a page without scripts would not have
+
+
 def _scripted(seen: PageEvidence, shown: str) -> bool:
+    """Return whether a page needs scripts: it says so in its text, or says so without scripts and has little text.
+
+    Script sources say nothing: `"text/javascript">x.enabled` stands on ordinary pages. Many articles have a notice in
+    `noscript` too.
+    """
     if seen.count >= 40:
         return False
-    return bool(_SCRIPTS.search(f"{seen.text}\n{shown}\n{seen.markup[:100_000]}")) or bool(
+    own = seen.text if not _SCRIPTS.search(seen.text) else ""
+    if _LOADING.search(own) is None and (_size_of(own) >= _OWN_WORDS and not _ADDRESS.search(own)):
+        return False
+    if any(not _SCRIPTS.search(line) for line in seen.text.split("\n\n") if line) and _has_headline(seen):
+        return False
+    return bool(_SCRIPTS.search(f"{seen.text}\n{shown}\n{seen.noscript}")) or bool(
         _SHELL.search(seen.markup[:100_000]) and (seen.count < 8 or _LOADING.search(seen.text))
     )
 

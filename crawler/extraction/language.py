@@ -23,8 +23,40 @@ _SCRIPTS = (
     ("he", re.compile("[\u0590-\u05ff]"), 0.3),
     ("hy", re.compile("[\u0530-\u058f]"), 0.3),
     ("ka", re.compile("[\u10a0-\u10ff]"), 0.3),
+    ("hi", re.compile("[\u0900-\u097f]"), 0.3),
+    ("bn", re.compile("[\u0980-\u09ff]"), 0.3),
+    ("pa", re.compile("[\u0a00-\u0a7f]"), 0.3),
+    ("gu", re.compile("[\u0a80-\u0aff]"), 0.3),
+    ("ta", re.compile("[\u0b80-\u0bff]"), 0.3),
+    ("te", re.compile("[\u0c00-\u0c7f]"), 0.3),
+    ("kn", re.compile("[\u0c80-\u0cff]"), 0.3),
+    ("ml", re.compile("[\u0d00-\u0d7f]"), 0.3),
+    ("si", re.compile("[\u0d80-\u0dff]"), 0.3),
+    ("lo", re.compile("[\u0e80-\u0eff]"), 0.3),
+    ("my", re.compile("[\u1000-\u109f]"), 0.3),
+    ("am", re.compile("[\u1200-\u137f]"), 0.3),
+    ("km", re.compile("[\u1780-\u17ff]"), 0.3),
 )
-_NOT_LATIN = re.compile("[\u0370-\u03ff\u0530-\u05ff\u0e00-\u0e7f\u10a0-\u10ff\u3040-\u9fff\uac00-\ud7af]")
+_NOT_LATIN = re.compile(
+    "[\u0370-\u03ff\u0530-\u05ff\u0900-\u109f\u10a0-\u10ff\u1200-\u137f\u1780-\u17ff\u3040-\u9fff\uac00-\ud7af]"
+)
+# Scripts of several languages: letters that only one of them has, then the most common one.
+_SHARED = (
+    (
+        re.compile("[\u0400-\u04ff]"),
+        (
+            ("uk", "[іїєґ]"),
+            ("be", "ў"),
+            ("mk", "[ѓќѕ]"),
+            ("sr", "[јљњђћџ]"),
+            ("kk", "[әғқңөұүһ]"),
+            ("ru", "[ыэё]"),
+            ("bg", "ъ"),
+        ),
+        "ru",
+    ),
+    (re.compile("[\u0600-\u06ff\u0750-\u077f]"), (("ur", "[ٹڈںے]"), ("fa", "[پچژگ]")), "ar"),
+)
 _LISTS = {
     "ar": "Arabic",
     "fa": "Persian",
@@ -91,7 +123,7 @@ def text_language(text: str) -> str | None:
     if (by_script := _by_script(sample)) is not None:
         return by_script or None
     found = Counter(word.lower() for word in _WORD.findall(sample))
-    return _by_words(found)
+    return _by_words(found) or _by_letters(sample, "")
 
 
 def contradicts(text: str, declared: str) -> str | None:
@@ -106,6 +138,8 @@ def contradicts(text: str, declared: str) -> str | None:
         found = _by_words(counted)
         if found and _score(counted, found) < TWICE * mine:
             return None
+    if not found and found != "":
+        found = _by_letters(sample, said)
     if not found or found == said or any({found, said} <= kin for kin in _KIN):
         return None
     return found
@@ -121,6 +155,19 @@ def _by_script(sample: str) -> str | None:
     for language, script, share in _SCRIPTS:
         if len(script.findall(sample)) >= share * letters:
             return language
+    return None
+
+
+def _by_letters(sample: str, said: str) -> str | None:
+    """Return the language of a text in Cyrillic or Arabic script that is declared as another script's."""
+    letters = sum(char.isalpha() for char in sample)
+    for script, marks, common in _SHARED:
+        if letters >= 20 and len(script.findall(sample)) >= 0.6 * letters:
+            family = {language for language, _ in marks} | {common}
+            if said in family:
+                return None
+            lower = sample.lower()
+            return next((language for language, letter in marks if re.search(letter, lower)), common)
     return None
 
 

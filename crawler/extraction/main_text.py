@@ -17,18 +17,18 @@ from trafilatura import bare_extraction
 from trafilatura.settings import DEFAULT_CONFIG, Document
 
 from crawler.config.models import PublisherRules
-from crawler.extraction.boilerplate import (
-    body_of,
-    densest_element,
-    flatten_inline_floods,
-    measure,
-    merge_split_body,
-    remove_boilerplate,
-)
+from crawler.extraction.boilerplate import flatten_inline_floods, remove_boilerplate
+from crawler.extraction.embedded_text import embedded_bodies
+from crawler.extraction.line_breaks import split_at_empty_lines
+from crawler.extraction.measures import Measures, body_of, measure
 from crawler.extraction.page import Page, text_of
+from crawler.extraction.plain_elements import flatten_unknown_elements
+from crawler.extraction.split_body import densest_element, is_one_article, merge_split_body
 from crawler.extraction.structured_data import StructuredData
+from crawler.extraction.trimming import names_other_articles
 from crawler.text.clean import one_line, unescaped
 from crawler.text.tokens import words
+from crawler.urls import site
 
 _BLOCKS = {
     "p",
@@ -60,11 +60,21 @@ _BLOCKS = {
     "tr",
     "td",
 }
+# Below its own minimum of 250 characters trafilatura takes all text of the page for one paragraph; briefs are shorter.
+_SHORT_TEXTS = deepcopy(DEFAULT_CONFIG)
+_SHORT_TEXTS.set("DEFAULT", "MIN_EXTRACTED_SIZE", "1")
+_SHORT_TEXTS.set("DEFAULT", "MIN_OUTPUT_SIZE", "1")
+_MOST = 0.6  # share of a page's running text that a brief has
+_WORDS = 40  # characters of a brief
+_GLUED = 100  # characters of a text in one paragraph that may be a page's text run together
+_PARTED = 0.6  # share of a reading's 3-grams that are in such a text
 _ENOUGH = 250  # characters; trafilatura's own threshold for a text that needs no second try
 _AGREE = 0.7  # similarity from which two texts are readings of one text; .6 to .8 make no difference on 477 pages
 _CORE = 100  # 3-grams: minimum size of the common core of all readings, long enough to be the article
 _MIN_BODY = 120  # 3-grams from which an articleBody is not a cut teaser
 _TAG = re.compile(r"<[a-zA-Z/!]")
+_BREAK = "\u2028"  # Unicode's line separator
+_EMPTY_LINE = re.compile(f"{_BREAK}[^\\S{_BREAK}]*{_BREAK}")
 # The attribution of a pull quote is not part of the text; a figure's caption belongs to the image.
 _BESIDE = XPath("//blockquote/following-sibling::*[1][self::cite] | //blockquote//cite | //figure//cite")
 
@@ -93,26 +103,59 @@ def extract_main_text(page: Page, said: StructuredData, rules: PublisherRules) -
     if rules.body and (text := _by_rules(page, rules)):
         return MainText(text=text, source="rules")
     tree = page.tree
+    bodies = embedded_bodies(tree, said.titles) if shows_little(tree) else []
     drop(tree, rules.remove)
     for node in _BESIDE(tree):
         _drop(node)
+    flatten_unknown_elements(tree)
+    split_at_empty_lines(tree)
     flooded = flatten_inline_floods(tree)
-    remove_boilerplate(tree)
+    remove_boilerplate(tree, site(page.url))
     root = body_of(tree)
     measures = measure(root)
     joined = merge_split_body(root, measures)
     if joined:
         measures = measure(root)
-    fast = _trafilatura(tree, page.url, fast=True)
-    dense = _flat(densest_element(root, measures))
+    densest = densest_element(root, measures)
+    dense = _flat(densest)
+    short = _trafilatura(tree, page.url, fast=True, config=_SHORT_TEXTS)
+    whole = len(short) >= _ENOUGH or _has_most(short, root, measures)
+    fast = short if whole else _trafilatura(tree, page.url, fast=True)
+    fast = _with_paragraphs(fast, (short, dense))
     if len(fast) >= _ENOUGH and dice(trigrams(fast), trigrams(dense)) >= _AGREE:
         found = MainText(text=fast, source="trafilatura", reason="joined parts" if joined else None)
     else:
-        found = choose_candidate(fast, dense, _trafilatura(tree, page.url, fast=False), article_body(said))
+        full = _with_paragraphs(_trafilatura(tree, page.url, fast=False), (fast, dense))
+        found = choose_candidate(fast, dense, full, article_body(said), whole=is_one_article(densest, measures))
+    if bodies and len(found.text) < _ENOUGH:
+        hidden = max((html_text(body) for body in bodies[:3]), key=len)
+        if len(hidden) > 2 * len(found.text):
+            return MainText(text=hidden, source="scripts", reason="the page shows no text without scripts")
     return replace(found, reason="a flood of inline tags was flattened") if flooded else found
 
 
-def choose_candidate(fast: str, dense: str, full: str, body: str) -> MainText:
+def _with_paragraphs(text: str, others: Iterable[str]) -> str:
+    """Return a reading with paragraphs where trafilatura made one of a whole page, as it does if it finds no body."""
+    if len(text) < _GLUED or "\n\n" in text:
+        return text
+    words = trigrams(text)
+    parted = (other for other in others if "\n\n" in other and overlap(trigrams(other), words) >= _PARTED)
+    return next(parted, text)
+
+
+def shows_little(tree: Any) -> bool:
+    """Return whether a page has next to no paragraphs outside of its scripts."""
+    shown = 0
+    for node in tree.iter("p", "article", "main", "section", "div", "td"):
+        shown += len((node.text or "").strip())
+        if node.tag == "p":
+            shown += sum(len((child.text or "").strip()) + len((child.tail or "").strip()) for child in node)
+        if shown > 4 * _ENOUGH:
+            return False
+    return True
+
+
+def choose_candidate(fast: str, dense: str, full: str, body: str, *, whole: bool = False) -> MainText:
     """Choose among four texts of one page by what they have in common.
 
     They are: trafilatura's fast mode; the densest part of the page; trafilatura with its fallbacks, which include other
@@ -125,7 +168,12 @@ def choose_candidate(fast: str, dense: str, full: str, body: str) -> MainText:
         if dice(trigrams(agreeing), t) >= _AGREE:
             return MainText(text=agreeing, source="trafilatura", reason="articleBody agrees")
         return MainText(text=body, source="json-ld", reason="no text on the page agrees with articleBody")
+    more = len(b) >= 1.4 * len(a) and overlap(a, b) >= _AGREE and not _ends_before_others(fast, full)
+    if more and len(c) >= 1.4 * len(a) and dice(b, c) >= _AGREE:
+        return MainText(text=full, source="trafilatura", reason="a part of what both other readings have")
     if a and dice(a, c) >= 0.9:
+        if more and whole:
+            return MainText(text=dense, source="trafilatura", reason="the densest part is one article")
         return MainText(text=fast, source="trafilatura", reason="the full mode agrees")
     if len(a) >= _CORE and overlap(a, b) >= 0.85 and overlap(a, c) >= 0.85:
         return MainText(text=fast, source="trafilatura", reason="the common core of all")
@@ -133,10 +181,20 @@ def choose_candidate(fast: str, dense: str, full: str, body: str) -> MainText:
     return MainText(text=found, source="trafilatura" if found else "nothing", reason="the fast mode found less")
 
 
-def _trafilatura(tree: Any, url: str, *, fast: bool) -> str:
-    document = bare_extraction(
-        tree, url=url, fast=fast, include_comments=False, with_metadata=False, config=DEFAULT_CONFIG
-    )
+def _ends_before_others(part: str, whole: str) -> bool:
+    """Return whether the longer text goes on with a heading like "You may also like" where the shorter one ends."""
+    _, found, rest = whole.partition(part.rsplit("\n\n", 1)[-1])
+    return bool(found) and any(names_other_articles(line) for line in rest.split("\n\n", 3)[:3])
+
+
+def _has_most(text: str, root: Any, measures: Measures) -> bool:
+    """Return whether a short text has most of what a page shows outside of links: it is a brief, not a part."""
+    shown = measures.size[root] - measures.linked[root]
+    return len(text) >= _WORDS and len(text) >= _MOST * (measures.prose[root] or shown)
+
+
+def _trafilatura(tree: Any, url: str, *, fast: bool, config: Any = DEFAULT_CONFIG) -> str:
+    document = bare_extraction(tree, url=url, fast=fast, include_comments=False, with_metadata=False, config=config)
     return _flat(document.body) if isinstance(document, Document) and document.body is not None else ""
 
 
@@ -228,7 +286,7 @@ def _drop(node: Any) -> None:
 
 
 def paragraphs(node: Any) -> Iterator[str]:
-    """Yield the blocks below a node, each as one paragraph; text between blocks is a paragraph too."""
+    """Yield the blocks below a node, each as one paragraph; text between blocks or empty lines is a paragraph too."""
     loose: list[str] = [node.text or ""]
     for child in node:
         if not isinstance(child.tag, str):
@@ -237,24 +295,41 @@ def paragraphs(node: Any) -> Iterator[str]:
         if child.tag in {"script", "style", "noscript", "iframe", "template"}:
             loose.append(child.tail or "")
             continue
-        if child.tag in _BLOCKS or any(isinstance(d.tag, str) and d.tag in _BLOCKS for d in child.iterdescendants()):
-            yield "".join(loose)
+        if (child.tag in _BLOCKS and not _is_inline_code(child)) or any(
+            isinstance(d.tag, str) and d.tag in _BLOCKS for d in child.iterdescendants()
+        ):
+            yield from _lines(loose)
             loose = [child.tail or ""]
             if child.tag in {"row", "tr"}:
                 yield " | ".join(filter(None, (text_of(cell) for cell in child)))
             else:
                 yield from paragraphs(child)
         else:
-            loose.append(" " if child.tag in {"br", "lb"} else text_of_inline(child))
+            loose.append(_BREAK if child.tag in {"br", "lb"} else text_of_inline(child))
             loose.append(child.tail or "")
-    yield "".join(loose)
+    yield from _lines(loose)
+
+
+def _is_inline_code(node: Any) -> bool:
+    """Return whether an element is code within a sentence and not a block of its own."""
+    if node.tag != "code" or len(node) or "\n" in (node.text or "").strip():
+        return False
+    parent = node.getparent()
+    before = node.getprevious()
+    said = before.tail if before is not None else parent.text if parent is not None else None
+    return bool((said or "").strip() or (node.tail or "").strip())
+
+
+def _lines(loose: Iterable[str]) -> list[str]:
+    """Split text at empty lines: two line breaks in a row, as in `one<br><br>two`, separate paragraphs."""
+    return [line.replace(_BREAK, " ") for line in _EMPTY_LINE.split("".join(loose))]
 
 
 def text_of_inline(node: Any) -> str:
-    """Return the text of an inline element with its original spaces."""
+    """Return the text of an inline element with its original spaces and line breaks."""
     parts = [node.text or ""]
     for child in node:
         if isinstance(child.tag, str) and child.tag not in {"script", "style"}:
-            parts.append(" " if child.tag in {"br", "lb"} else text_of_inline(child))
+            parts.append(_BREAK if child.tag in {"br", "lb"} else text_of_inline(child))
         parts.append(child.tail or "")
     return "".join(parts)

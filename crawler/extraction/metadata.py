@@ -12,14 +12,16 @@ from datetime import datetime
 from typing import Any
 
 from crawler.config.models import PublisherRules
-from crawler.extraction.authors import clean_name, find_authors, split_names
+from crawler.extraction.authors import find_authors
 from crawler.extraction.dates import find_published
 from crawler.extraction.element_roles import ElementRoles, find_roles
 from crawler.extraction.extraction import Provenance
 from crawler.extraction.images import first_text, put_image
 from crawler.extraction.main_text import select
+from crawler.extraction.names import OutletNames
 from crawler.extraction.page import Page, text_of
 from crawler.extraction.structured_data import StructuredData, breadcrumbs, text_value
+from crawler.extraction.titles import find_title
 from crawler.text.clean import one_line
 from crawler.text.dates import read_date
 from crawler.text.tokens import normalize
@@ -45,14 +47,13 @@ def find_fields(
                 return
 
     article = said.article
-    site_name = said.first("og:site_name") or text_value(article.get("publisher")) or ""
-    put(
-        "title",
-        _titles(page, said, rules, marks),
-        lambda raw: without_site(one_line(raw)[:2000], site_name) or None,
-    )
-    title = normalize(fields.get("title"))  # a page may have other h1 headings: its name, a box
-    marks["h1"].sort(key=lambda node: normalize(text_of(node)) != title)
+    put("title", [("rules", _text(page, rules.title))])
+    if not fields.get("title"):
+        title, source, raw = find_title(page, said, marks["h1"])
+        if title:
+            fields["title"], provenance["title"] = title, {"source": source, "raw": raw if raw != title else None}
+    headline = normalize(fields.get("title"))  # a page may have other h1 headings: its name, a box
+    marks["h1"].sort(key=lambda node: normalize(text_of(node)) != headline)
     put(
         "subtitle",
         [
@@ -77,17 +78,6 @@ def find_fields(
 
 def _clean_line(raw: str) -> str | None:
     return one_line(raw) or None
-
-
-def _titles(page: Page, said: StructuredData, rules: PublisherRules, marks: ElementRoles) -> _Candidates:
-    return [
-        ("rules", _text(page, rules.title)),
-        ("json-ld", text_value(said.article.get("headline")) or text_value(said.article.get("name"))),
-        ("opengraph", said.first("og:title")),
-        ("h1", first_text(marks["h1"])),
-        ("meta", said.first("twitter:title", "dc.title", "title")),
-        ("title", page.tree.findtext(".//title")),
-    ]
 
 
 def _summaries(page: Page, said: StructuredData, rules: PublisherRules, marks: ElementRoles) -> _Candidates:
@@ -125,7 +115,7 @@ def _put_authors(
     marks: ElementRoles,
 ) -> None:
     raw = [text_of(node) for node in select(page.tree, rules.authors)]
-    names = tuple(dict.fromkeys(name for item in raw for part in split_names(item) if (name := clean_name(part))))
+    names = OutletNames(page.url, said).clean(raw)
     source = "rules"
     if not names:
         names, source, raw = find_authors(page, said, marks)
@@ -155,45 +145,6 @@ def _subtitles(marks: ElementRoles) -> list[Any]:
 
 def _text(page: Page, selectors: tuple[str, ...]) -> str | None:
     return first_text(select(page.tree, selectors)) if selectors else None
-
-
-_SEPARATOR = re.compile(r"\s{0,9}[|•·»]\s{0,9}|\s{1,9}[-–—:]\s{1,9}|\s{0,9}[-–—:]\s{1,9}|\s{1,9}[-–—]")
-_SECTION = 25  # maximum characters of a section name between headline and site name
-
-
-def without_site(title: str, site_name: str) -> str:
-    """Return a title without the site's name at its end or start.
-
-    Examples: "Headline - The Moscow Times" and "Headline | Opinion - The Moscow Times".
-    """
-    name = site_name.casefold().strip()
-    if not name:
-        return title
-    found = title
-    if found.casefold().endswith(name) and (before := found[: -len(name)].rstrip()) and before[-1] in "|-–—•·:»":
-        found = _without_section(before.rstrip("|-–—•·:» "))  # a name may contain a separator
-    for _ in range(4):
-        places = list(_SEPARATOR.finditer(found))
-        if not places or not _names_site(found[places[-1].end() :], name):
-            break
-        found = _without_section(found[: places[-1].start()].rstrip())
-    first = _SEPARATOR.search(found)
-    if first and _names_site(found[: first.start()], name):
-        found = found[first.end() :].lstrip()
-    return found or title
-
-
-def _without_section(title: str) -> str:
-    """Return a title without the section at its end: "Headline | Opinion"."""
-    places = list(_SEPARATOR.finditer(title))
-    last = places[-1] if places else None
-    return title[: last.start()] if last and "|" in last[0] and len(title) - last.end() <= _SECTION else title
-
-
-def _names_site(part: str, name: str) -> bool:
-    """Return whether a part of a title is the site's name, with or without its top-level domain."""
-    part = part.casefold().strip()
-    return part == name or (part.startswith(f"{name}.") and len(part) - len(name) <= 6)
 
 
 def _other(text: str, title: str | None) -> str | None:

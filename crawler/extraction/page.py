@@ -11,9 +11,15 @@ from lxml.etree import ElementDefaultClassLookup, ErrorTypes, ParserError, iterw
 from trafilatura.utils import decode_file
 
 from crawler.extraction.page_limits import LEVELS, enforce_limits, limit_lists, limit_tables
+from crawler.feeds.decode import mostly_utf8, strict
 from crawler.text.clean import clean_text
+from crawler.text.unclosed_tags import close_unclosed
 from crawler.urls import canonical_url, join
 
+_GZIP = b"\x1f\x8b"
+_ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\([JI]|\$\([DCA])")  # ISO-2022-JP's changes of character set
+_C1 = re.compile("[\x80-\x9f]")
+_DOUBLE = re.compile("(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+")
 _SPACE = re.compile(r"\s+")
 _BREAKS = {"br", "p", "div", "li"}
 _HIDDEN = {"script", "style", "noscript", "template", "svg", "button", "select", "textarea", "iframe"}
@@ -53,7 +59,9 @@ _CLASSES = ElementDefaultClassLookup(element=lxml_html.HtmlElement, comment=lxml
 
 
 def _parse(markup: str) -> tuple[Any, str | None]:
-    parser = lxml_html.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True, remove_pis=True)
+    parser = lxml_html.HTMLParser(
+        encoding="utf-8", huge_tree=True, no_network=True, remove_comments=True, remove_pis=True
+    )
     parser.set_element_class_lookup(_CLASSES)
     tree = lxml_html.document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
     limit_tables(tree)
@@ -62,16 +70,20 @@ def _parse(markup: str) -> tuple[Any, str | None]:
     return tree, f"cut where it is more than {LEVELS:,} levels deep" if deep else None
 
 
-def read_page(body: bytes, url: str) -> Page | None:
+def read_page(body: bytes, url: str, charset: str | None = None) -> Page | None:
     """Decode and parse a page; None if there is nothing to parse.
 
-    The decoder gets bytes, never an already decoded str: that way 19 of 19 pairs of label and encoding are decoded
-    correctly, with the text of the HTTP library 11. huge_tree lifts libxml2's limit of 256 levels, beyond which text is
-    lost silently.
+    huge_tree lifts libxml2's limit of 256 levels, beyond which text is lost silently.
+
+    Args:
+        body: the page's bytes.
+        url: its final address.
+        charset: the one that the HTTP header names.
     """
     if not body.strip():
         return None
-    markup, cut = enforce_limits(clean_text(decode_file(body)))
+    markup, cut = enforce_limits(clean_text(decode_page(body, charset)))
+    markup = close_unclosed(markup)
     try:
         tree, deep = _parse(markup)
     except (ParserError, ValueError):
@@ -79,6 +91,37 @@ def read_page(body: bytes, url: str) -> Page | None:
     href = next((node.get("href") for node in tree.iter("base") if node.get("href")), None)
     base = join(url, href) or url if href else url
     return Page(url=url, markup=markup, tree=tree, base=base, nodes=tuple(tree.iter()), cut=cut or deep)
+
+
+def decode_page(body: bytes, charset: str | None = None) -> str:
+    """Decode a page.
+
+    Labels are often wrong, so the bytes come first: valid UTF-8 is UTF-8, also where some characters are cut. Then
+    the header's charset counts if all bytes fit it, then trafilatura's detection, which gets bytes, never text: that
+    way 19 of 19 pairs of label and encoding are decoded correctly, with the text of the HTTP library 11.
+    """
+    if (
+        _ESCAPES.search(body) and (text := strict(body, "iso2022_jp_2")) is not None
+    ):  # its bytes are ASCII, so valid UTF-8
+        return text
+    text = strict(body, "utf-8")
+    if text is None and body[:2] != _GZIP:
+        text = mostly_utf8(body, [charset] if charset else [])
+    if text is None and charset:
+        text = strict(body, charset)
+    return _undo_double_encoding(decode_file(body) if text is None else text)
+
+
+def _undo_double_encoding(text: str) -> str:
+    """Repair UTF-8 that a server read as ISO 8859-1 and encoded again; the C1 controls that this leaves are no text."""
+    return _DOUBLE.sub(_once_encoded, text) if _C1.search(text) else text
+
+
+def _once_encoded(match: re.Match[str]) -> str:
+    try:
+        return match[0].encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return match[0]
 
 
 def text_of(node: Any) -> str:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crawler.extraction.boilerplate import body_of, densest_element, measure
 from crawler.extraction.interstitials import MOST_WORDS, PageEvidence, classify_interstitial, strip_offer_lines
+from crawler.extraction.measures import PROSE, body_of, measure
 from crawler.extraction.page import Page, text_of
+from crawler.extraction.split_body import densest_element
 from crawler.extraction.structured_data import StructuredData
-from crawler.text.tokens import words
+from crawler.text.tokens import has_single_characters, words
 from crawler.urls import is_root_or_section
 
 SHORT = 60  # words; a shorter page needs evidence that it is an article
@@ -25,7 +26,13 @@ _LISTING = re.compile(
     r"[?&](?:q|s|query|suche|search)=|/index\.html?$",
     re.IGNORECASE,
 )
+_DESCRIBED = re.compile("article|video|music|podcast|book", re.IGNORECASE)  # og:type of one thing, not of a list
 _RUNS = 35  # words from which a paragraph is not a teaser line
+
+_RUNNING = 18  # words of a paragraph that is no label; teasers are recognized by their headlines
+_SHARE = 0.3  # of an article's words are in running paragraphs
+_MUCH = 1000  # words in running paragraphs that no list of teasers has
+_OWN = 3  # running paragraphs that make an article, if they are not teasers
 
 _PAYWALL = re.compile(
     "subscribe (?:now |today )?to (?:continue|read|unlock|keep reading)|"
@@ -55,7 +62,7 @@ def page_problem(
     count = int(_size(text))
     described = (
         bool(said.article)
-        or "article" in (said.first("og:type") or "").lower()
+        or bool(_DESCRIBED.search(said.first("og:type") or ""))
         or bool(said.first("article:published_time"))
     )
     if count <= MOST_WORDS and (found := classify_interstitial(_seen(whole(), text, count, described))):
@@ -77,6 +84,7 @@ def _seen(page: Page, text: str, count: int, described: bool) -> PageEvidence:
         visible=text_of(page.tree)[:6000] if count < _LONG else "",
         heading=f"{page.tree.findtext('.//title') or ''}\n{heading}"[:300],
         markup=page.markup,
+        noscript=" ".join(text for node in page.tree.iter("noscript") for text in node.itertext())[:2000],
         described=described,
         running=sum(_size(paragraph) >= _RUNS for paragraph in text.split("\n\n")),
         password=any(node.get("type") in {"password", "email"} for node in page.tree.iter("input")),
@@ -90,6 +98,8 @@ def _lists_others(page: Page, text: str, count: int) -> bool:
     address of a home or section page, a list may have teasers of running text.
     """
     listing = is_root_or_section(page.url)
+    if _is_article_shaped(page, text):
+        return False
     listed = bool(_LISTING.search(page.url))  # at such an address a few linked headlines are a list
     enough, much = (3, 0.12) if listed else (_LINKED - listing, 0.3 - 0.15 * listing)
     body = body_of(page.tree)
@@ -112,23 +122,62 @@ def _lists_others(page: Page, text: str, count: int) -> bool:
     return listing and (_linked_headlines(body) >= _HEADLINES or (count < SHORT and len(links) > 20))
 
 
+def _is_article_shaped(page: Page, text: str) -> bool:
+    """Return whether most of the text is running paragraphs that are not the teasers of linked headlines."""
+    long = [paragraph for paragraph in text.split("\n\n") if len(paragraph) >= PROSE or _size(paragraph) >= _RUNNING]
+    running = sum(map(_size, long))
+    if running >= _MUCH:
+        return True
+    if len(long) < _OWN or running < _SHARE * _size(text):
+        return False
+    teasers: set[str] = set()
+    cards: set[Any] = set()
+    sizes: dict[Any, float] = {}  # a long list's headings may all stand in one element
+    for heading in page.tree.iter("h2", "h3", "h4"):
+        link = next(heading.iter("a"), None)
+        link = next(heading.iterancestors("a"), None) if link is None else link
+        if link is None or (link.get("href") or "#").startswith("#"):
+            continue
+        card = _card(heading, sizes)
+        if card is not None and card not in cards:
+            cards.add(card)
+            teasers.add(_start(text_of(card).removeprefix(text_of(heading))))
+            teasers |= {_start(text_of(p)) for p in card.iter("p", "div")}
+    return sum(_start(paragraph) not in teasers for paragraph in long) >= _OWN
+
+
+def _card(heading: Any, sizes: dict[Any, float]) -> Any | None:
+    """Return the smallest element around a headline with as much text again."""
+    least = 2 * _size(text_of(heading))
+    for up in heading.iterancestors():
+        if up not in sizes:
+            sizes[up] = _size(text_of(up))
+        if sizes[up] >= least:
+            return up
+    return None
+
+
+def _start(text: str) -> str:
+    return "".join(text.split())[:40]
+
+
 def _size(text: str) -> float:
     """Return how many words a text has; in a script without spaces, two characters count as a word."""
     found = words(text)
-    if text.isascii():
+    if text.isascii() or not has_single_characters(text):
         return len(found)
     return len(found) - 0.5 * len([word for word in found if len(word) == 1 and not word.isascii()])
 
 
 def _linked_headlines(holder: Any) -> int:
     """Return how many addresses the headlines and cards below an element link to."""
-    cards = (node for name in ("h2", "h3", "h4", "article") for node in holder.iter(name))
+    cards = (node for name in ("h2", "h3", "h4", "article") for node in holder.iter(name) if node is not holder)
     return len(
         {
             link.get("href")
             for node in cards
             for link in (*node.iter("a"), *node.iterancestors("a"))
-            if not (link.get("href") or "#").startswith("#")
+            if "#" not in (link.get("href") or "#")  # a heading that links to itself
         }
     )
 
@@ -149,46 +198,3 @@ def strip_offers(said: StructuredData, text: str) -> tuple[str, str]:
         return "", "headline"
     cut = count < SHORT * 2 and re.search(r"(?:…|\.\.\.|\[…\])\s*$", text)
     return text, "teaser" if cut or (paid and count < SHORT * 2) or (offered and count < SHORT * 2) else "full"
-
-
-_OPINION = re.compile(
-    "^(?:opinion|opinions|comment|commentary|comment is free|editorial|editorials|op-ed|meinung|kommentar|"
-    "kommentare|tribune|débats|opinión|tribuna|editoriale|opinioni|мнения|мнение|观点|评论|社説|오피니언|사설|columnists?|"
-    "columns?|leitartikel|gastbeitrag|ledare|leder|opinie)$",
-    re.IGNORECASE,
-)
-
-
-def article_kind(said: StructuredData, fields: Mapping[str, Any], text: str, url: str) -> str:
-    """Return the kind: article, opinion, brief, gallery, video, live, podcast or advertorial."""
-    types = said.types()
-    section = str(fields.get("section") or "")
-    prefix = (said.first("og:description", "description") or "").split(" | ")[0].strip().lower()
-    path = url.lower()
-    label = (said.first("article:content_type", "og:type", "parsely-type") or "").lower()
-    sponsored = re.search(
-        r"\b(?:sponsored|advertorial|partner content|paid content|anzeige|branded)\b",
-        f"{section} {label} {(said.first('article:section') or '')}".lower(),
-    )
-    if sponsored or "advertisercontentarticle" in types:
-        return "advertorial"
-    if "liveblogposting" in types or re.search(r"/live(?:blog|ticker)?[/-]", path):
-        return "live"
-    if (
-        {"opinionnewsarticle"} & types
-        or _OPINION.match(section)
-        or prefix == "opinion"
-        or re.search(r"/(?:opinions?|op-ed|commentisfree|meinung|opinion)/", path)
-    ):
-        return "opinion"
-    if "podcastepisode" in types or prefix == "podcast" or re.search(r"/podcasts?/", path):
-        return "podcast"
-    if "videoobject" in types or prefix == "video" or label.startswith("video") or re.search(r"/videos?/", path):
-        return "video"
-    if (
-        {"imagegallery", "mediagallery"} & types
-        or prefix == "gallery"
-        or re.search(r"/(?:gallery|galleries|photos?|bilder|fotostrecke)/", path)
-    ):
-        return "gallery"
-    return "brief" if 0 < len(words(text)) < 100 else "article"

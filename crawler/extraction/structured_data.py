@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crawler.extraction.page import Page
+from crawler.extraction.page import Page, text_of
 from crawler.text.clean import unescaped
+from crawler.text.tokens import words
 
 MAX_JSON = 1_000_000  # characters of one block; 5 MB of JSON-LD cost 700 MB (measured)
 _ARTICLE = re.compile(
@@ -30,6 +31,7 @@ class StructuredData:
     article: Mapping[str, Any] = field(default_factory=dict)
     nodes: tuple[Mapping[str, Any], ...] = ()
     meta: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    titles: tuple[str, ...] = ()  # og:title, the title element and the first h1 elements, as they are
 
     def first(self, *names: str) -> str | None:
         """Return the first non-empty meta element of these names."""
@@ -43,7 +45,13 @@ class StructuredData:
 def read_structured_data(page: Page) -> StructuredData:
     """Collect the structured data of a page."""
     nodes = tuple(node for block in _blocks(page) for node in _flatten(block))
-    return StructuredData(article=_choose(nodes, page.url), nodes=nodes, meta=_meta(page))
+    meta = _meta(page)
+    titles = (
+        *meta.get("og:title", ()),
+        page.tree.findtext(".//title") or "",
+        *(text_of(node) for node in list(page.tree.iter("h1"))[:3]),
+    )
+    return StructuredData(article=_choose(nodes, page.url, titles), nodes=nodes, meta=meta, titles=titles)
 
 
 def _meta(page: Page) -> dict[str, tuple[str, ...]]:
@@ -125,28 +133,51 @@ def _types(node: Mapping[str, Any]) -> list[str]:
     return [str(name).rsplit("/", 1)[-1] for name in (found if isinstance(found, list) else [found]) if name]
 
 
-def _choose(nodes: Iterable[Mapping[str, Any]], url: str) -> Mapping[str, Any]:
-    """Return the node that describes this page: an article with a headline, preferably one with the page's address."""
+def _choose(nodes: Iterable[Mapping[str, Any]], url: str, titles: Iterable[str]) -> Mapping[str, Any]:
+    """Return the node that describes this page: an article with a headline, with the page's address or its title.
 
-    def rank(node: Mapping[str, Any]) -> tuple[int, ...]:
+    Some pages describe the articles that they recommend too; of two articles the one that the page's own titles name
+    counts, and one with the address of another page and another title does not.
+    """
+    said = [words for title in titles if (words := title_words(title))]
+
+    def rank(node: Mapping[str, Any]) -> tuple[float, ...]:
         types = _types(node)
         article = any(_ARTICLE.search(name) for name in types)
         media = any(_MEDIA.search(name) for name in types)
-        address = str(
-            text_value(node.get("url")) or text_value(node.get("mainEntityOfPage")) or text_value(node.get("@id")) or ""
-        )
-        said = sum(1 for key in ("headline", "datePublished", "author", "articleBody", "description") if node.get(key))
-        return (
-            2 if article else int(media and bool(node.get("headline") or node.get("datePublished"))),
-            int(
-                bool(address)
-                and address.split("?", maxsplit=1)[0].rstrip("/") == url.split("?", maxsplit=1)[0].rstrip("/")
-            ),
-            said,
-        )
+        count = sum(1 for key in ("headline", "datePublished", "author", "articleBody", "description") if node.get(key))
+        place = _place(node, url)
+        named = _named(node, said)
+        kind = 2 if article else int(media and bool(node.get("headline") or node.get("datePublished")))
+        if place < 0 and said and named < _NAMED:
+            kind = 0
+        return kind, max(place, 0), round(named, 1), count
 
     best = max(nodes, key=rank, default=None)
     return best if best is not None and rank(best)[0] > 0 else {}
+
+
+_NAMED = 0.3  # share of a headline's words in one of the page's titles from which it may be this page's
+
+
+def _place(node: Mapping[str, Any], url: str) -> int:
+    """Return 1 if a node gives the page's address, -1 if it gives another page's, 0 if it gives none."""
+    address = text_value(node.get("url")) or text_value(node.get("mainEntityOfPage")) or text_value(node.get("@id"))
+    if not address or not address.startswith(("http://", "https://")):
+        return 0
+    plain = [place.split("?", maxsplit=1)[0].split("#", maxsplit=1)[0].rstrip("/") for place in (address, url)]
+    return 1 if plain[0] == plain[1] else -1
+
+
+def _named(node: Mapping[str, Any], said: Iterable[set[str]]) -> float:
+    """Return the share of a node's headline that is in one of the page's titles, the best of them."""
+    headline = title_words(text_value(node.get("headline")) or text_value(node.get("name")) or "")
+    return max((len(headline & words) / len(headline) for words in said if headline), default=0.0)
+
+
+def title_words(title: str) -> set[str]:
+    """Return the words of a title, in lower case, to compare it with others."""
+    return set(words(title.casefold()[:1000].replace("-", " ")))
 
 
 def text_value(value: Any) -> str | None:

@@ -22,7 +22,7 @@ _BOMS = (
 _PROLOG = re.compile(
     rb"""<\?xml[^<>]{0,500}?encoding\s{0,20}=\s{0,20}["']\s{0,20}([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE
 )
-_CHARSET = re.compile(r"""charset\s{0,20}=\s{0,20}["']?\s{0,20}([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
+CHARSET = re.compile(r"""charset\s{0,20}=\s{0,20}["']?\s{0,20}([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 _ALIASES = {
     "x-sjis": "cp932",
     "shift_jis": "cp932",
@@ -84,13 +84,13 @@ def _decode(body: bytes, content_type: str) -> str:
             return body[len(mark) :].decode(encoding, "replace")
     body = body.replace(b"\x00", b"")
     named = _labels(body, content_type)
-    text = _strict(body, "utf-8")
+    text = strict(body, "utf-8")
     if text is not None and not body.isascii():
         return text  # non-ASCII bytes that are valid UTF-8 are UTF-8, whatever the label: chance is below 1 in 10^6
-    if text is None and (damaged := _mostly_utf8(body, named)) is not None:
+    if text is None and (damaged := mostly_utf8(body, named)) is not None:
         return damaged
     for label in named:
-        if (found := _strict(body, label)) is not None:
+        if (found := strict(body, label)) is not None:
             return found
     if text is not None:
         return text
@@ -103,12 +103,12 @@ def _decode(body: bytes, content_type: str) -> str:
 
 def _labels(body: bytes, content_type: str) -> list[str]:
     """Return the charsets that the header and the XML declaration name."""
-    said = _CHARSET.search(content_type or "")
+    said = CHARSET.search(content_type or "")
     declared = _PROLOG.search(body[:1024])
     return [*([said[1]] if said else []), *([declared[1].decode("ascii", "replace")] if declared else [])]
 
 
-def _mostly_utf8(body: bytes, named: list[str]) -> str | None:
+def mostly_utf8(body: bytes, named: list[str]) -> str | None:
     """Return the text of UTF-8 that is damaged in places, as excerpts cut in mid-character are; None for any other.
 
     In text of another encoding, nearly all non-ASCII bytes are errors.
@@ -139,7 +139,8 @@ def _known(label: str) -> str | None:
     return info.name if getattr(info, "_is_text_encoding", True) else None
 
 
-def _strict(body: bytes, label: str) -> str | None:
+def strict(body: bytes, label: str) -> str | None:
+    """Decode without errors by the encoding that a label means on the web; None if that fails."""
     name = _known(label)
     if name is None or name.startswith(("utf-16", "utf-32")):
         return None
@@ -156,6 +157,6 @@ def _guess(body: bytes) -> str:
     best = from_bytes(body[:100_000]).best()
     names = ([best.encoding] if best else []) + list(_GUESSES)
     for name in names:
-        if (text := _strict(body, name)) is not None:
+        if (text := strict(body, name)) is not None:
             return text
     return body.decode("utf-8", "replace")

@@ -19,6 +19,11 @@ def words(text: str) -> tuple[str, ...]:
     return _counted(text) if len(text) <= _SHORT else _found(text)
 
 
+def has_single_characters(text: str) -> bool:
+    """Return whether a text has characters of a script without spaces, which are words of their own."""
+    return _CJK.search(text) is not None
+
+
 def _found(text: str) -> tuple[str, ...]:
     if text.isascii():
         return tuple(_WORD.findall(text))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from crawler.extraction.boilerplate import body_of, densest_element, measure, merge_split_body, remove_boilerplate
+from crawler.extraction.boilerplate import remove_boilerplate
+from crawler.extraction.measures import body_of, measure
+from crawler.extraction.split_body import densest_element, merge_split_body
 
 SENTENCE = "The harbour board voted on Tuesday to dredge the western basin before the winter storms arrive, "
 STORY = [f"{SENTENCE}paragraph {number} of the report says." for number in range(6)]

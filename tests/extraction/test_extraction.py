@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from crawler.config.loader import shipped_sources
 from crawler.extraction.extractor import extract
-from crawler.extraction.metadata import without_site
+from crawler.extraction.titles import without_site
 from storage.records import parse_utc
 from tests.charsets import LABELS, TEXT
 from tests.conftest import NOW
