@@ -1,0 +1,172 @@
+"""The Moscow Times crawled again: stories that grow, and briefs whose headline changes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from crawler.text.tokens import words
+from tests.conftest import Desk
+from tests.moscow_times import Story, html, related, rss
+from tests.site import Answer, Site
+
+PARAGRAPHS = (
+    "A fire broke out in a paper mill near Kondopoga on Friday morning, the regional emergency service said.",
+    "All 212 workers left the building, and nobody was hurt, according to the service.",
+    "The cause is not known.",
+    "By noon the flames had spread to a store of finished paper, and two more brigades came from Petrozavodsk.",
+    "School lessons were called off in the two villages downwind because of the smoke.",
+    "The mill's director said that production would stand still for at least ten days, at a cost of 40 million rubles.",
+    "Investigators opened a case into possible violations of safety rules at the mill, which was last inspected in March.",
+)
+FIRST = Story(
+    number=91001,
+    slug="fire-at-paper-mill",
+    title="Fire Breaks Out at Paper Mill in Karelia",
+    body=(html(*PARAGRAPHS[:3]),),
+    intro="Workers left the building unhurt.",
+    authors=("Varvara Sosnina",),
+)
+SECOND = FIRST.with_(
+    title="Fire at Paper Mill in Karelia Spreads",
+    modified="2026-11-20T12:40:00+03:00",
+    body=(html(*PARAGRAPHS[:2]), related("Omsk Tram Depot Opens Its Doors to Visitors"), html(*PARAGRAPHS[2:5])),
+)
+# The slug changes too; the number at its end is the article's.
+THIRD = SECOND.with_(
+    slug="paper-mill-to-stand-still-after-fire",
+    title="Paper Mill in Karelia to Stand Still After Fire",
+    modified="2026-11-20T18:05:00+03:00",
+    authors=("Varvara Sosnina", "Gleb Ustinov"),
+    body=(html(*PARAGRAPHS[:2]), related("Omsk Tram Depot Opens Its Doors to Visitors"), html(*PARAGRAPHS[2:])),
+)
+BRIEF = Story(
+    number=91002,
+    slug="airport-closed",
+    title="Magadan Airport Closed",
+    body=(
+        html(
+            "Snow closed the airport of Magadan on Friday. Nine flights were put off. The runway opens at noon.",
+            "<noscript>Please turn on JavaScript to see the comments.</noscript>",
+        ),
+    ),
+    intro="Nine flights were put off.",
+)
+
+
+@pytest.fixture
+def outlet(desk: Desk, site: Site) -> Outlet:
+    return Outlet(desk, site)
+
+
+class Outlet:
+    """The newspaper on a local address, and newsdesk with the shipped rules for it."""
+
+    def __init__(self, desk: Desk, site: Site) -> None:
+        self.desk, self.site = desk, site
+        desk.configure(
+            f'[[source]]\nid = "themoscowtimes.com"\nname = "The Moscow Times"\nurl = "{site.base}/"\nfeeds = ["{site.base}/rss/news"]\n'
+        )
+
+    def publish(self, *stories: Story) -> None:
+        local = [story.with_(site=self.site.base) for story in stories]
+        for story in local:
+            self.site.answers[story.path] = Answer(story.page())
+        self.site.answers["/rss/news"] = Answer(rss(local), kind="text/xml")
+
+    def crawl(self, *stories: Story) -> list[str]:
+        """Publish, crawl, and return the paths that were requested."""
+        self.publish(*stories)
+        self.site.requests.clear()
+        done = self.desk.run("crawl")
+        assert done.code == 0, done.err
+        return self.site.paths()
+
+    def articles(self) -> list[dict[str, Any]]:
+        return self.desk.rows("SELECT * FROM articles ORDER BY id")
+
+    def revisions(self) -> list[dict[str, Any]]:
+        return self.desk.rows("SELECT * FROM revisions ORDER BY number")
+
+
+def count(*paragraphs: str) -> int:
+    return len(words(" ".join(paragraphs)))
+
+
+def test_a_story_that_grows_has_a_revision_for_each_edit_and_the_words_that_came(outlet: Outlet) -> None:
+    assert outlet.crawl(FIRST) == ["/rss/news", FIRST.path]
+    assert outlet.crawl(SECOND) == ["/rss/news", SECOND.path]
+    assert outlet.crawl(THIRD) == ["/rss/news", THIRD.path]
+    [article] = outlet.articles()
+    assert article["text"].split("\n\n") == list(PARAGRAPHS)
+    assert (article["title"], json.loads(article["authors"])) == (THIRD.title, list(THIRD.authors))
+    assert (article["revision"], article["word_count"]) == (3, count(*PARAGRAPHS))
+    first, second, third = outlet.revisions()  # counts are of headline and text
+    assert first["text"].split("\n\n") == list(PARAGRAPHS[:3])
+    assert second["text"].split("\n\n") == list(PARAGRAPHS[:5])
+    assert [(r["cause"], r["title"]) for r in (second, third)] == [
+        ("publisher", SECOND.title),
+        ("publisher", THIRD.title),
+    ]
+    assert (second["words_added"], second["words_removed"]) == (
+        count(*PARAGRAPHS[3:5], "Spreads"),
+        count("Breaks Out"),
+    )
+    assert (third["words_added"], third["words_removed"]) == (
+        count(*PARAGRAPHS[5:7], "to Stand Still After Fire"),
+        count("Fire at Spreads"),
+    )
+    assert [r["silent"] for r in (second, third)] == [0, 0]
+    assert outlet.crawl(THIRD) == ["/rss/news"]
+    assert len(outlet.revisions()) == 3
+
+
+def test_the_banner_and_the_other_articles_make_no_revision(outlet: Outlet) -> None:
+    """What stands around the text is new on every request."""
+    outlet.crawl(FIRST)
+    changed = FIRST.with_(appeal=FIRST.appeal.replace("small favor", "favor, and not a small one,"))
+    outlet.publish(changed)
+    done = outlet.desk.run("fetch", outlet.site.base + FIRST.path)
+    assert done.code == 0, done.err
+    assert outlet.revisions() == []
+    assert [a["revision"] for a in outlet.articles()] == [1]
+
+
+def test_a_brief_is_requested_again_when_its_title_changes_in_the_feed(outlet: Outlet) -> None:
+    outlet.crawl(BRIEF)
+    [article] = outlet.articles()
+    assert (article["completeness"], article["kind"]) == ("full", "brief")
+    assert (
+        article["text"]
+        == "Snow closed the airport of Magadan on Friday. Nine flights were put off. The runway opens at noon."
+    )
+    retitled = BRIEF.with_(title="Magadan Airport Opens Again")
+    assert outlet.crawl(retitled) == ["/rss/news", BRIEF.path]
+    [article] = outlet.articles()
+    assert (article["title"], article["revision"]) == (retitled.title, 2)
+    assert [(r["words_added"], r["words_removed"]) for r in outlet.revisions()[1:]] == [(2, 1)]  # the headline's
+    assert outlet.crawl(retitled) == ["/rss/news"]
+
+
+def test_every_kind_of_page_is_stored_with_its_kind(outlet: Outlet) -> None:
+    stories = [
+        FIRST.with_(body=(html(*PARAGRAPHS),)),
+        BRIEF,
+        FIRST.with_(number=91003, slug="a-river-is-no-budget-line", title="A River Is No Budget Line", label="opinion", section="opinion", prefix="Opinion", intro="On ferries.", body=(html(*PARAGRAPHS[::-1]),)),
+        FIRST.with_(number=91004, slug="river-talk", title="River Talk: Who Owns the Ice?", prefix="Podcast", intro="On ice.", body=(html(*PARAGRAPHS[2:5]),)),
+        FIRST.with_(number=91005, slug="bank-for-the-north", title="A Bank for the North", section="Advertorial", authors=(), body=(html(*PARAGRAPHS[1:6]),)),
+    ]  # fmt: skip
+    outlet.crawl(*stories)
+    found = {a["url"].rsplit("-a", 1)[1]: a for a in outlet.articles()}
+    assert {number: a["kind"] for number, a in found.items()} == {
+        "91001": "article",
+        "91002": "brief",
+        "91003": "opinion",
+        "91004": "podcast",
+        "91005": "advertorial",
+    }
+    assert {a["completeness"] for a in found.values()} == {"full"}
+    assert json.loads(found["91005"]["authors"]) == []
+    assert len(outlet.desk.rows("SELECT 1 FROM article_urls WHERE kind = 'id'")) == 5
