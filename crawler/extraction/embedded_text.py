@@ -26,12 +26,12 @@ _SENTENCE = re.compile(r"[.!?。！？…»”\"]")
 _LEAST = 250  # characters of a body
 _DEEP = 40  # levels of data
 _MOST = 3_000_000  # characters of one script
-_STRING = re.compile(
-    r"\"(?:article|story|post|full)?_?(?:body|content|contents|contentHtml|bodyHtml|bodyText|text|html)\"\s{0,9}:\s{0,9}"
-    r"(\"(?:[^\"\\]|\\.)*+\")",
+# What stands before a string; the string itself is read by JSON's own scanner, once.
+_BODY_STRING = re.compile(
+    r"\"(?:article|story|post|full)?_?(?:body|content|contents|contentHtml|bodyHtml|bodyText|text|html)\"\s{0,9}:\s{0,9}(?=\")",
     re.IGNORECASE,
 )
-_PUSHED = re.compile(r"\.push\(\[\d{1,3},(\"(?:[^\"\\]|\\.)*+\")\]\)")
+_PUSHED = re.compile(r"\.push\(\[\d{1,3},(?=\")")
 
 
 def embedded_bodies(tree: Any, titles: tuple[str, ...]) -> list[str]:
@@ -70,11 +70,24 @@ def _in_script(text: str) -> Iterator[tuple[str, str]]:
     if data is not None:
         yield from _in_data(data, "", 0)
         return
-    plain = "".join(_decoded(match[1]) for match in _PUSHED.finditer(text)) or text
-    for match in _STRING.finditer(plain):
-        body = _decoded(match[1])
+    plain = "".join(_strings(text, _PUSHED)) or text
+    for body in _strings(plain, _BODY_STRING):
         if _is_body(body):
             yield "", body
+
+
+def _strings(text: str, opening: re.Pattern[str]) -> Iterator[str]:
+    """Yield the JSON strings after each match of a pattern, in one pass."""
+    decoder = json.JSONDecoder(strict=False)
+    at = 0
+    while (match := opening.search(text, at)) is not None:
+        at = match.end()
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, str):
+            yield value
 
 
 def _data(text: str) -> Any:
@@ -87,14 +100,6 @@ def _data(text: str) -> Any:
         return json.JSONDecoder(strict=False).raw_decode(text[start:])[0]
     except (ValueError, RecursionError):
         return None
-
-
-def _decoded(literal: str) -> str:
-    try:
-        value = json.loads(literal, strict=False)
-    except ValueError:
-        return ""
-    return value if isinstance(value, str) else ""
 
 
 def _in_data(value: Any, headline: str, depth: int) -> Iterator[tuple[str, str]]:

@@ -7,13 +7,10 @@ from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
-from lxml import html as lxml_html
-from lxml.etree import ParserError
-
 from crawler.config.models import PublisherRules
 from crawler.extraction.element_roles import ElementRoles
 from crawler.extraction.extraction import Provenance
-from crawler.extraction.main_text import select
+from crawler.extraction.main_text import html_text, select
 from crawler.extraction.page import Page, text_of
 from crawler.extraction.structured_data import StructuredData, url_value
 from crawler.text.clean import one_line
@@ -96,7 +93,7 @@ def captions(page: Page) -> list[str]:
         if marked and node.getparent() not in inside and node.tag not in {"script", "style"}:
             found.append(_without_credit(node))
         if data := node.get("data-caption") or node.get("data-sub-html"):
-            found.append(" ".join(text_of(fragment) for fragment in _fragment(data)))
+            found.append(html_text(data[:_LONGEST]))
     return list(dict.fromkeys(text for text in map(one_line, found) if len(text) > _SHORTEST))
 
 
@@ -109,14 +106,6 @@ def _without_credit(caption: Any) -> str:
         if named and part is not copied and part.getparent() is not None:
             part.drop_tree()
     return text_of(copied)
-
-
-def _fragment(value: str) -> list[Any]:
-    """Parse an attribute's value, which may be HTML."""
-    try:
-        return [lxml_html.fragment_fromstring(value[:_LONGEST], create_parent="div")]
-    except (ParserError, ValueError):
-        return []
 
 
 def _leads(figure: Any) -> bool:
