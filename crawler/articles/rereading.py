@@ -18,6 +18,8 @@ from crawler.text.tokens import words
 from storage.records import COMPLETENESS, Article
 from storage.verdicts import Rereading
 
+_AS_MUCH = 0.8  # share of the stored words from which a page shows as much
+
 if TYPE_CHECKING:
     from crawler.articles.read_page import PageResult
 
@@ -44,7 +46,7 @@ def reread_version(known: Article, new: Article, found: PageResult | None) -> Re
     Returns:
         The version; None if that page could not be read, or shows less to this extractor than what is stored.
     """
-    if found is None or found.article is None or _rank(found.article) < _rank(known):
+    if found is None or found.article is None or shows_less(known, found.article):
         return None
     article = merge_reextracted(known, found.article)
     if _from_feed(known, "text") and _from_feed(article, "text"):  # the feed of that time is not stored
@@ -87,8 +89,13 @@ def _hashed(article: Article) -> Article:
     return dataclasses.replace(article, content_hash=content_hash(article.title, article.subtitle, article.text))
 
 
-def _rank(article: Article) -> int:
-    return COMPLETENESS.index(article.completeness)
+def shows_less(known: Article, new: Article) -> bool:
+    """Return whether a page has less of the article than what is stored.
+
+    A lower completeness alone is a reading: the first of three pages was once called full, with the same text.
+    """
+    lower = COMPLETENESS.index(new.completeness) < COMPLETENESS.index(known.completeness)
+    return lower and len(words(new.text or "")) < _AS_MUCH * len(words(known.text or ""))
 
 
 def _from_feed(article: Article, name: str) -> bool:

@@ -24,7 +24,7 @@ from crawler.articles.identity import (
     was_alternate_view,
 )
 from crawler.articles.near_duplicates import MIN_CONTAINMENT, containment, fingerprints, shingles
-from crawler.articles.rereading import admits_edit, in_form_of, is_stale, reread_version
+from crawler.articles.rereading import admits_edit, in_form_of, is_stale, reread_version, shows_less
 from crawler.articles.visit import PageVisit, StoredMatches, next_recheck
 from crawler.extraction.extraction import WALLS
 from crawler.urls import canonical_url, same_page, site, url_key
@@ -70,8 +70,7 @@ def needs_rereading(visit: PageVisit, stored: StoredMatches) -> Article | None:
     known = merge_candidates(visit, known, stored)[0]
     if not is_stale(known, new) or known.warc_file is None or known.id in visit.rereads:
         return None
-    rank, stored_rank = (COMPLETENESS.index(a.completeness) for a in (new, known))
-    return known if rank >= stored_rank and new.content_hash != known.content_hash else None
+    return known if not shows_less(known, new) and new.content_hash != known.content_hash else None
 
 
 def _answered(visit: PageVisit, **more: Any) -> dict[str, Any]:

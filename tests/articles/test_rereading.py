@@ -117,6 +117,16 @@ def test_an_edit_is_counted_between_two_readings_of_the_new_release() -> None:
     assert verdict.reread.article.text == base.text
 
 
+def test_an_edit_is_found_where_the_new_release_calls_the_same_page_a_part() -> None:
+    """The first of three pages was once called full."""
+    text = f"{FIRST}\n\n{SECOND}"
+    old = stored(text, warc_file="a.warc.gz", warc_offset=7)
+    new = article(text.replace("nine", "ten"), completeness="teaser", **LATER)
+    assert needs_rereading(seen(new), known(old)) == old
+    assert edits(old, new, reread=article(text, completeness="teaser")) == (1, 1)
+    assert needs_rereading(seen(article(FIRST, completeness="teaser", **LATER)), known(old)) is None
+
+
 def test_whether_an_edit_is_silent_is_a_question_to_both_pages_as_the_new_release_reads_them() -> None:
     """An older release read no modified time of the page."""
     old = stored(FIRST, modified_at=None, warc_file="a.warc.gz", warc_offset=7)
