@@ -83,6 +83,10 @@ def _is_outside(node: Any) -> bool:
     return node.tag != "footer" or next(node.iterancestors("article"), None) is None
 
 
+def _class_and_id(node: Any) -> str:
+    return f"{node.get('class', '')[:_LONGEST]} {node.get('id', '')[:_LONGEST]}".strip()
+
+
 @lru_cache(maxsize=8192)
 def _is_elsewhere(words: str) -> bool:
     """Return whether class names or an id say that an element holds comments or other articles."""
@@ -105,7 +109,7 @@ def find_roles(nodes: Iterable[Any]) -> ElementRoles:
         tag = node.tag
         if not isinstance(tag, str):
             continue
-        words = f"{node.get('class', '')[:_LONGEST]} {node.get('id', '')[:_LONGEST]}".strip()
+        words = _class_and_id(node)
         if (
             node.getparent() in outside
             or (
@@ -132,7 +136,7 @@ def find_roles(nodes: Iterable[Any]) -> ElementRoles:
 
 def is_elsewhere(node: Any) -> bool:
     """Return whether an element's class names or id say that it holds comments or other articles."""
-    words = f"{node.get('class', '')[:_LONGEST]} {node.get('id', '')[:_LONGEST]}".strip()
+    words = _class_and_id(node)
     return bool(words) and _is_elsewhere(words)
 
 
@@ -175,7 +179,7 @@ def drop_elsewhere(tree: Any) -> None:
     for node in list(tree.iter()):
         if not isinstance(node.tag, str) or node.getparent() is None or node.tag in {"body", "head"}:
             continue
-        words = f"{node.get('class', '')[:_LONGEST]} {node.get('id', '')[:_LONGEST]}".strip()
+        words = _class_and_id(node)
         other = node.tag in {"aside", "form"} or node.get("itemprop") == "comment" or (words and _is_elsewhere(words))
         if other and node.find(".//h1") is None:
             node.drop_tree()
