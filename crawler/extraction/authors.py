@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from itertools import groupby, takewhile
 from typing import Any
 
 from crawler.extraction.element_roles import ElementRoles
-from crawler.extraction.names import MOST, OUTLET_WORDS, OutletNames, clean_name
+from crawler.extraction.names import BY_ALONE, MOST, OUTLET_WORDS, OutletNames, clean_name
 from crawler.extraction.page import Page, text_of
 from crawler.extraction.structured_data import StructuredData, text_value
 
@@ -39,8 +40,10 @@ _PERSON_PAGE = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[^\W\d_a-zà-ÿ][\w'’.-]+(?: [^\W\d_][\w'’.-]*){1,4}")
+_HALF = re.compile(r"\b(?:(?:first|last|given|family)[-_]?name|surname|(?:vor|nach)name)\b", re.IGNORECASE)
 _CAPITAL = re.compile(r" [^\W\d_a-zà-ÿ][\w'’.-]+$")  # a family name at the end
 _ONLY_NAMES = re.compile(r"[^\W\d_][\w'’.-]+ [^\W\d_][\w'’-]+(?:[ /][^\W\d_][\w'’.-]+){0,5}")
+_SHORT_LINE = 80  # characters of a lead or label above a line of names
 _BESIDE = 25  # elements after the headline
 _SHORT_NAME = 40  # characters
 _TWO_NAMES = re.compile(
@@ -49,6 +52,7 @@ _TWO_NAMES = re.compile(
 _DATED = re.compile(
     r"\b\d{1,2}[./]\s?\d{1,2}[./]\s?\d{2,4}|\b\d{1,2},? \d{4}\b|\b\d{4}-\d{2}-\d{2}|\b\d{1,2}\.? [^\W\d]{3,12} \d{4}"
 )
+_JOINS = re.compile(r"[ ,;/&|·•]{0,9}(?:and|und|et|y|e|och|og|en|и)?")  # between two names
 _WRITTEN = re.compile(
     r"(?:Written|Words|Story|Text|Article) by:? ([^\W\d_a-zà-ÿ][\w'’.-]{0,30}(?: [^\W\d_][\w'’.-]{0,30}){1,4})"
 )
@@ -155,8 +159,8 @@ def guess_authors(url: str, said: StructuredData, text: str, headings: Collectio
 
     A guess: of the short lines further down nearly all are labels and headings.
     """
-    lines = text.split("\n\n", 2)
-    line = next((line for line in lines[:2] if len(line) < 60 and _ONLY_NAMES.fullmatch(line)), "")
+    short = takewhile(lambda line: len(line) < _SHORT_LINE, text.split("\n\n", 4)[:4])
+    line = next((line for line in short if len(line) < 60 and _ONLY_NAMES.fullmatch(line)), "")
     named = len(text) > 2 * len(line) > 0 and _ONLY_NAMES.fullmatch(line) and (line.istitle() or line.isupper())
     if not named or line in headings or _LABELS.search(line):
         return (), ""
@@ -243,14 +247,27 @@ def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[st
     if not people:  # fall back to links to a person's page
         people = [a for a in around_links if _NAME.fullmatch(" ".join(text_of(a).split()))]
     people = people[:MOST]
-    for line in [node for node in marks["byline"] if node in around and 2 < len(text_of(node)) <= 160][:MOST]:
-        inside = [node for node in people if node is not line and line in set(node.iterancestors())]
-        linked = [a for a in line.iter("a") if "/aut" in (a.get("href") or "") or "/people/" in (a.get("href") or "")]
-        yield list(dict.fromkeys(text for node in inside or linked or [line] if (text := _pieces(node))))
+    lines = [node for node in marks["byline"] if node in around and 2 < len(text_of(node)) <= 160][:MOST]
+    for same in _side_by_side(lines):
+        names = (_pieces(part) for line in same for part in _people_in(line, people))
+        yield list(dict.fromkeys(name for name in names if name))
     for first in people:
         home = next((up for level, up in enumerate(first.iterancestors()) if level == 2), first)
         together = (node for node in people if node is first or home in set(node.iterancestors()))
         yield list(dict.fromkeys(text for node in together if (text := _pieces(node))))[:10]
+
+
+def _side_by_side(lines: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield the byline elements, neighbours of one class together: a box for each of several authors."""
+    for _, same in groupby(lines, key=lambda node: (node.getparent(), node.tag, node.get("class"))):
+        yield list(same)
+
+
+def _people_in(line: Any, people: list[Any]) -> list[Any]:
+    """Return the author elements and links to authors inside a byline element, or the byline itself without any."""
+    inside = [node for node in people if node is not line and line in set(node.iterancestors())]
+    linked = (a for a in line.iter("a") if "/aut" in (a.get("href") or "") or "/people/" in (a.get("href") or ""))
+    return inside or list(linked) or [line]
 
 
 def _named_part(node: Any) -> Any | None:
@@ -271,8 +288,11 @@ def _around(page: Page, marks: ElementRoles) -> set[Any]:
 
 def _pieces(node: Any) -> str:
     """Return an author element's text, nested elements separated by " | ": "By | Anna Smith | Travel Editor"."""
+    halves = [part for part in node.iter("span") if _HALF.search(part.get("class") or part.get("itemprop") or "")]
+    if len(halves) == 2:  # first and family name
+        return " ".join(" ".join(text_of(half).split()) for half in halves)
     pieces = [piece for text in node.itertext() if (piece := " ".join(text.split()).strip(" ,"))]
-    if len(pieces) == 2 and all(" " not in piece for piece in pieces):  # first and family name
+    if len(pieces) == 2 and all(" " not in piece for piece in pieces):
         return " ".join(pieces)
     return " | ".join(dict.fromkeys(pieces)) or node.get("content") or ""
 
@@ -293,6 +313,21 @@ def _line_below(marks: ElementRoles) -> list[str]:
                 and all(match[1].split()[i][0].isupper() for i in (0, -1))
             ):
                 return [match[1]]
+            if BY_ALONE.fullmatch(text) and len(node) and (names := _named_first(node)):
+                return names
             if node.tail and _LABEL.fullmatch(text) and 3 < len(node.tail.strip()) < 60:
                 return [node.tail]
     return []
+
+
+def _named_first(node: Any) -> list[str]:
+    """Return the texts of an element's first children, up to the first words between them that join no names."""
+    names = []
+    for part in node:
+        name = _pieces(part)
+        if not name[:1].isalpha() or name[:1].islower():
+            break
+        names.append(name)
+        if not _JOINS.fullmatch(" ".join((part.tail or "").split())):
+            break
+    return names[:MOST]

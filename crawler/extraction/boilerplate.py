@@ -53,7 +53,7 @@ _BESIDE_ROLES = {"navigation", "complementary", "dialog", "banner", "contentinfo
 
 
 def _words(*alternatives: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:^|[_-])(?:{'|'.join(alternatives)})(?:$|[_-])", re.IGNORECASE)
+    return re.compile(rf"(?:^|[_-])(?:{'|'.join(alternatives)})(?:$|[_-])")  # of lower-case names
 
 
 # Never part of the article, whatever the element contains.
@@ -83,7 +83,6 @@ _NAMES_OF_LINKS = _words(
 _STATE = re.compile(
     "^elementor-widget$|^(?:tag|category|has|is|js|format|status|type|post|label|u|no|with|without|and)[-:_]|"
     "[-_](?:hidden|open|closed|enabled|disabled|active|embed)$",
-    re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LEAD = re.compile(
@@ -170,7 +169,7 @@ def _short_paragraphs(node: Any, measures: Measures, all_prose: int) -> bool:
 @lru_cache(maxsize=32768)
 def _says(name: str) -> int:
     """Rate one class name or id: 2 never article, 1 boilerplate if the element contains links, 0 no evidence."""
-    name = _CAMEL.sub("-", name)
+    name = _CAMEL.sub("-", name).lower()
     if len(name) < 2 or len(name) > 100 or _STATE.search(name):
         return 0
     return 2 if _NAMES.search(name) else int(bool(_NAMES_OF_LINKS.search(name)))

@@ -88,7 +88,6 @@ _TYPES = {
 }  # fmt: skip
 KINDS_BY_EVIDENCE = ("advertorial", "live", "opinion", "podcast", "video", "gallery")
 _LABEL = 120  # characters
-_LIVE_HINT = re.compile("live-?(?:blog|ticker|feed|update)", re.IGNORECASE)
 _POSTS = 200  # elements after the headline in which a container of live posts begins
 _LIVE_POSTS = re.compile(
     r"(?:^|__)live-?(?:blog|ticker|feed|updates?)(?:[_-]{1,2}(?:posts?|body|content|entries|feed|container|wrapper|list|stream))?$",
@@ -172,17 +171,12 @@ def _marked(page: Page, name: str) -> bool:
 
 def _has_live_posts(page: Page, at: int) -> bool:
     """Return whether a container of live posts follows the headline, outside of boxes."""
-    if not _LIVE_HINT.search(page.markup):
-        return False
     for node in page.nodes[at : at + _POSTS]:
-        if isinstance(node.tag, str) and node.attrib:
-            marked = any(_LIVE_POSTS.search(name) for name in (node.get("class") or "")[:500].split())
-            if marked or _LIVE_POSTS.fullmatch(node.get("data-component") or ""):
-                boxes = {"aside", "nav", "footer", "header", "a", "body", "html"}
-                if node.tag not in boxes and not any(
-                    up.tag in {"aside", "nav", "footer"} for up in node.iterancestors()
-                ):
-                    return True
+        names = f"{node.get('class', '')} {node.get('data-component', '')}".lower()
+        if "live" in names and any(_LIVE_POSTS.search(name) for name in names[:500].split()):
+            boxes = {"aside", "nav", "footer", "header", "a", "body", "html"}
+            if node.tag not in boxes and not any(up.tag in {"aside", "nav", "footer"} for up in node.iterancestors()):
+                return True
     return False
 
 

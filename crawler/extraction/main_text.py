@@ -70,6 +70,7 @@ _GLUED = 100  # characters of a text in one paragraph that may be a page's text 
 _PARTED = 0.6  # share of a reading's 3-grams that are in such a text
 _ENOUGH = 250  # characters; trafilatura's own threshold for a text that needs no second try
 _AGREE = 0.7  # similarity from which two texts are readings of one text; .6 to .8 make no difference on 477 pages
+_NEARLY_ALL = 0.9  # so much above _AGREE that the 3-grams agree too
 _CORE = 100  # 3-grams: minimum size of the common core of all readings, long enough to be the article
 _MIN_BODY = 120  # 3-grams from which an articleBody is not a cut teaser
 _TAG = re.compile(r"<[a-zA-Z/!]")
@@ -122,7 +123,7 @@ def extract_main_text(page: Page, said: StructuredData, rules: PublisherRules) -
     whole = len(short) >= _ENOUGH or _has_most(short, root, measures)
     fast = short if whole else _trafilatura(tree, page.url, fast=True)
     fast = _with_paragraphs(fast, (short, dense))
-    if len(fast) >= _ENOUGH and dice(trigrams(fast), trigrams(dense)) >= _AGREE:
+    if len(fast) >= _ENOUGH and (_same_paragraphs(fast, dense) or dice(trigrams(fast), trigrams(dense)) >= _AGREE):
         found = MainText(text=fast, source="trafilatura", reason="joined parts" if joined else None)
     else:
         full = _with_paragraphs(_trafilatura(tree, page.url, fast=False), (fast, dense))
@@ -132,6 +133,12 @@ def extract_main_text(page: Page, said: StructuredData, rules: PublisherRules) -
         if len(hidden) > 2 * len(found.text):
             return MainText(text=hidden, source="scripts", reason="the page shows no text without scripts")
     return replace(found, reason="a flood of inline tags was flattened") if flooded else found
+
+
+def _same_paragraphs(a: str, b: str) -> bool:
+    """Return whether nearly all of both texts is in paragraphs that they share: cheaper than their 3-grams."""
+    shared = set(a.split("\n\n")) & set(b.split("\n\n"))
+    return 2 * sum(map(len, shared)) >= _NEARLY_ALL * (len(a) + len(b))
 
 
 def _with_paragraphs(text: str, others: Iterable[str]) -> str:

@@ -68,7 +68,7 @@ _ROLE_BEFORE = re.compile(
     r"correspondent|columnist|journalist))\s+(?=[^\W\d_a-z][\w'’-]+\s+[^\W\d_a-z])",
     re.IGNORECASE,
 )
-_BY_ALONE = re.compile(r"(?:written |posted |story )?by:?|von:?|par:?|por:?|di:?|автор:?", re.IGNORECASE)
+BY_ALONE = re.compile(r"(?:written |posted |story )?by:?|von:?|par:?|por:?|di:?|автор:?", re.IGNORECASE)
 _OTHER_ROLE = re.compile(
     r"(?:(?:fact|medically|clinically|expertly)[ -]?(?:checked|reviewed)|edited|reviewed|tested|updated|illustrat\w+|photo\w*|"
     r"graphics?|video|translated)(?:\s+by\b|\s*:)",
@@ -146,7 +146,7 @@ class OutletNames:
             parts = split_names(item)
             if len(parts) > 1 and "|" not in item and any(self.is_it(part) for part in parts[:1]):
                 continue  # "hessenschau.de, Frankfurt, Germany" is an imprint
-            start = next((at + 1 for at, part in enumerate(parts) if _BY_ALONE.fullmatch(part)), 0)
+            start = next((at + 1 for at, part in enumerate(parts) if BY_ALONE.fullmatch(part)), 0)
             for part in parts[start:]:  # "Travel | By | Anna Smith": before "By" is a section
                 if _OTHER_ROLE.match(part):
                     return

@@ -16,7 +16,7 @@ _UNSEEN_CLASS = re.compile(
     r"(?:^|\s)(?:visually-?hidden|sr-only|screen-?reader(?:-?text|-?only)?|u-hidden|d-none|is-hidden)(?:$|\s)"
 )
 _LONG_STYLE = 500  # characters of a style or class attribute that are read
-_GIVING = re.compile("contribut|donat|support|membership|fundrais|appeal|spende|soutien|apoya", re.IGNORECASE)
+_GIVING = re.compile("contribut|donat|support|membership|fundrais|appeal|spende|soutien|apoya")
 
 
 def find_hidden(measures: Measures) -> set[Any]:
@@ -40,7 +40,7 @@ def find_appeals(measures: Measures) -> set[Any]:
 
 @lru_cache(maxsize=8192)
 def _may_ask(name: str) -> bool:
-    return bool(_GIVING.search(name[:_LONG_STYLE]))
+    return bool(_GIVING.search(name[:_LONG_STYLE].lower()))
 
 
 def find_next_articles(body: Any, measures: Measures) -> set[Any]:

@@ -18,7 +18,7 @@ from crawler.urls import canonical_url, join
 
 _GZIP = b"\x1f\x8b"
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\([JI]|\$\([DCA])")  # ISO-2022-JP's changes of character set
-_C1 = re.compile("[\x80-\x9f]")
+_C1 = re.compile(rb"\xc2[\x80-\x9f]")  # as UTF-8
 _DOUBLE = re.compile("(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+")
 _SPACE = re.compile(r"\s+")
 _BREAKS = {"br", "p", "div", "li"}
@@ -109,12 +109,9 @@ def decode_page(body: bytes, charset: str | None = None) -> str:
         text = mostly_utf8(body, [charset] if charset else [])
     if text is None and charset:
         text = strict(body, charset)
-    return _undo_double_encoding(decode_file(body) if text is None else text)
-
-
-def _undo_double_encoding(text: str) -> str:
-    """Repair UTF-8 that a server read as ISO 8859-1 and encoded again; the C1 controls that this leaves are no text."""
-    return _DOUBLE.sub(_once_encoded, text) if _C1.search(text) else text
+    text = decode_file(body) if text is None else text
+    # UTF-8 that a server read as ISO 8859-1 and encoded again; the C1 controls that this leaves are no text
+    return _DOUBLE.sub(_once_encoded, text) if _C1.search(text.encode("utf-8", "replace")) else text
 
 
 def _once_encoded(match: re.Match[str]) -> str:

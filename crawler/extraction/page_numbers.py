@@ -16,10 +16,6 @@ _OF = re.compile(
     r"(\d{1,2})\s{0,3}(?:页|頁|ページ)?\W{0,3}|\W{0,3}(\d{1,2})\s{0,3}/\s{0,3}(\d{1,2})\s{0,3}(?:页|頁|ページ)\W{0,3}",
     re.IGNORECASE,
 )
-_MAY_SAY = re.compile(
-    r">\s{0,99}\W{0,3}(?:page|seite|p[aá]gina|pagina|stron|strán|sid[ae]|sivu|oldal|sayfa|стр|сторін|ページ|第|\d{1,2}\s{0,3}/)",
-    re.IGNORECASE,
-)
 _LONGEST = 40  # characters of such a line
 _PAGE = re.compile(
     r"(?:[?&](?:page|p|pg|seite|pagina|pagenum|paged|start_page)=|[/,_-](?:page|seite|p|pagina)?[/,_-]?)0?([2-9]|[1-9]\d)/?$",
@@ -40,10 +36,14 @@ def find_page_number(page: Page) -> tuple[int, int] | None:
     A link of rel=next counts only if its address is this page's with a page number: on blogs it leads to the next
     article. Where no line says how many there are, the highest number that is linked counts.
     """
-    said = _said(page.nodes) if _MAY_SAY.search(page.markup) else None
+    said = _said(page.nodes)
     if said is not None:
         return said
-    links = [node for node in page.nodes if node.tag in {"a", "link"} and _PAGE.search(node.get("href") or "")]
+    links = [
+        node
+        for node in page.tree.iter("a", "link")
+        if (href := node.get("href") or "").rstrip("/")[-1:].isdigit() and _PAGE.search(href)
+    ]
     if not any(_is_next(node) for node in links):
         return None
     own, here = _split(page.url)
@@ -64,13 +64,15 @@ def _is_next(node: Any) -> bool:
 def _said(nodes: Iterable[Any]) -> tuple[int, int] | None:
     """Return the numbers of a line that is only "Page 1 of 3"."""
     for node in nodes:
-        if not isinstance(node.tag, str) or node.tag in {"script", "style", "option"}:
-            continue
         for text in (node.text, node.tail):
-            if text and len(text) <= 3 * _LONGEST and _TWO_NUMBERS.search(text):
-                numbers = _numbers(node, " ".join(text.split()))
-                if numbers:
-                    return numbers
+            if (
+                text
+                and 2 < len(text) <= 3 * _LONGEST
+                and _TWO_NUMBERS.search(text)
+                and node.tag not in {"script", "style", "option"}
+                and (numbers := _numbers(node, " ".join(text.split())))
+            ):
+                return numbers
     return None
 
 

@@ -9,13 +9,14 @@ MAX_TAG = 20_000  # characters of a tag from which its attributes are counted
 MAX_ATTRIBUTES = 1_000  # libxml2 compares each with all before it: 100,000 take minutes; expat takes 3 s for 15,000
 
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_MAY_BE_LONG_TAG = re.compile(rf"<[^<]{{{MAX_TAG}}}")
 _LONG_TAG = re.compile(rf"<([a-zA-Z][\w:.-]{{0,99}})(\s[^<>]{{{MAX_TAG},}})>")
 _COMMENT = re.compile("--!?>")
 
 
 def strip_attribute_floods(markup: str) -> str:
     """Remove all attributes of tags with more than MAX_ATTRIBUTES; the element and its content stay."""
-    if len(markup) <= MAX_TAG or max(map(len, markup.split("<"))) <= MAX_TAG:
+    if not _MAY_BE_LONG_TAG.search(markup):
         return markup
     return _LONG_TAG.sub(_without_attributes, markup)
 

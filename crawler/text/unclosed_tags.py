@@ -28,8 +28,7 @@ _DEEP = 500  # open elements; beyond that the page is left as it is
 
 def close_unclosed(markup: str) -> str:
     """Return the markup with an end tag before each end of an outer element that would be ignored; one pass."""
-    lower = markup.lower()
-    if lower.count("<div") == lower.count("</div"):
+    if sum(map(markup.count, ("<div", "<DIV"))) == sum(map(markup.count, ("</div", "</DIV"))):
         return markup
     pieces: list[str] = []
     opened: list[str] = []

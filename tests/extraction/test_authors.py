@@ -70,6 +70,23 @@ def test_json_ld(ld: object, names: tuple[str, ...]) -> None:
         ('<div id="authors"><span>Anna Smith</span></div>', ("Anna Smith",)),
         ("<span>von Anna Smith</span>", ("Anna Smith",)),
         ('<span><a href="/about/newsteam/anna-smith/12">Anna Smith</a></span>', ("Anna Smith",)),
+        (
+            '<div class="byline"><a rel="author">Anna Smith</a></div><div class="byline"><a rel="author">Li Wei</a></div>',
+            ("Anna Smith", "Li Wei"),
+        ),
+        (
+            '<a rel="author"><span class="firstname">Anna Maria</span> <span class="lastname">Smith</span></a>',
+            ("Anna Maria Smith",),
+        ),
+        (
+            '<a rel="author"><b>Anna Smith</b><span class="first-name">Anna</span><span class="last-name">Smith</span></a>',
+            ("Anna Smith",),
+        ),
+        (
+            '<li>Von: <span class="x"><a href="/a-s">Anna SMITH</a>, </span><span class="x"><a href="/li">Li WEI</a></span></li>',
+            ("Anna SMITH", "Li WEI"),
+        ),
+        ("<p>By <b>clicking</b> you agree</p>", ()),
         ("<p>by the harbour Board</p>", ()),
         ('<footer><a rel="author">Web Master</a></footer>', ()),
     ],
@@ -116,8 +133,10 @@ def test_an_agency_beside_a_person_is_the_agency() -> None:
     assert found(ld={"@type": "Organization", "name": "AFP"}) == (("AFP",), "AFP")
 
 
-def test_a_first_paragraph_of_names_is_a_byline() -> None:
-    page = f"<html><body><h1>Board votes to dredge</h1><div>{'<p><strong>Anna Smith/Li Wei</strong></p>'}{BODY}</div></body></html>"
+@pytest.mark.parametrize("lead", ["", "<p>… as fishermen wait</p><p>… nobody answers</p>"])
+def test_a_first_paragraph_of_names_is_a_byline(lead: str) -> None:
+    names = "<p><strong>Anna Smith/Li Wei</strong></p>"
+    page = f"<html><body><h1>Board votes to dredge</h1><div>{lead}{names}{BODY}</div></body></html>"
     extraction = extract(page.encode(), "https://a.example/news/2026/board-votes-to-dredge")
     assert extraction is not None
     assert extraction.authors == ("Anna Smith", "Li Wei")
