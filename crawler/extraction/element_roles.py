@@ -18,7 +18,7 @@ _LONGEST = (
     1000  # characters of a class attribute that are read; a longer one is not a real class and would fill the cache
 )
 _LEVELS = 4  # elements around a byline in which a card's headline is searched
-_OUTSIDE = {"aside", "footer", "nav", "form"}
+_OUTSIDE = {"aside", "footer", "nav", "form", "header"}
 # Comments, cards and boxes: what stands there is other people's or another article's.
 # Patterns for lower-case names: without IGNORECASE a search takes a sixth of the time.
 _ELSEWHERE = re.compile(
@@ -72,8 +72,16 @@ def _role_of(words: str) -> tuple[bool, frozenset[str]]:
 
 
 def _is_outside(node: Any) -> bool:
-    """Return whether a footer, menu or box is beside the article; an article's own footer is not (HTML standard, `footer`)."""
-    return node.tag != "footer" or next(node.iterancestors("article"), None) is None
+    """Return whether a footer, menu or box is beside the article; an article's own is not (HTML standard, `footer`).
+
+    A site's header has its menu; many show today's date there.
+    """
+    if node.tag == "footer":
+        return next(node.iterancestors("article"), None) is None
+    if node.tag != "header":
+        return True
+    has_menu = node.find(".//nav") is not None or "nav" in node.get("class", "")
+    return has_menu and next(node.iterancestors("article", "main"), None) is None
 
 
 def _class_and_id(node: Any) -> str:
@@ -164,6 +172,6 @@ def drop_elsewhere(tree: Any) -> None:
     for node in list(tree.iter()):
         if not isinstance(node.tag, str) or node.getparent() is None or node.tag in {"body", "head"}:
             continue
-        other = node.tag in {"aside", "form"} or node.get("itemprop") == "comment" or is_elsewhere(node)
+        other = (node.tag in _OUTSIDE and _is_outside(node)) or node.get("itemprop") == "comment" or is_elsewhere(node)
         if other and node.find(".//h1") is None:
             node.drop_tree()

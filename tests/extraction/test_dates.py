@@ -80,3 +80,24 @@ def test_another_articles_time_is_not_this_ones() -> None:
 
 def test_nothing_is_invented() -> None:
     assert published(line="<p>© 2026 Harbour Post</p>")[0] is None
+
+
+TODAY = [
+    '<span class="mod_datetime"><time datetime="2026-11-22T11:00:00+01:00">Sunday, 22 November 2026</time></span>',
+    '<div class="date">Sunday, 22 November 2026</div>',
+    '<time class="entry-date">22.11.2026</time>',
+]
+
+
+@pytest.mark.parametrize("today", TODAY)
+@pytest.mark.parametrize(("line", "day"), [("<p>20 November 2026</p>", "2026-11-20"), ("", None)])
+def test_todays_date_in_the_sites_header_is_no_articles(today: str, line: str, day: str | None) -> None:
+    header = (
+        f'<header class="site"><div>{today}</div><nav><a href="/">Home</a> <a href="/sport">Sport</a></nav></header>'
+    )
+    assert published(before=header, line=line)[0] == day
+
+
+def test_the_date_in_an_articles_header_is_the_articles() -> None:
+    byline = '<article><header><time datetime="2026-11-20T11:00:00+01:00">20 November</time><nav><a href="/">Share</a></nav></header>'
+    assert published(before=byline)[0] == "2026-11-20T11:00:00+01:00"
