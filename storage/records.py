@@ -303,6 +303,7 @@ class Article:
     etag: str | None = None
     last_modified: str | None = None
     recheck_at: str | None = None
+    learned_version: int | None = None  # of the repeated paragraphs that its text was read without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ class _Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rereading:
-    """The stored version of an article as today's extractor reads it; written before the verdict, silently."""
+    """An article in another reading: written with cause reprocess before the verdict, or after it."""
 
     article: Article
     fingerprints: tuple[int, ...] = ()
@@ -71,7 +71,8 @@ class _OfStored(_Verdict):
 
     article_id: int
     absorbs: int | None = None  # another stored article that turned out to be the same
-    reread: Rereading | None = None  # if another extractor read the stored version
+    reread: Rereading | None = None  # if another extractor read the stored version; written before the verdict
+    then: Rereading | None = None  # without what repeats on its source's pages by now; written after the verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,7 @@ class Unchanged(_Verdict):
 
     absorbs: int | None = None
     reread: Rereading | None = None
+    then: Rereading | None = None
     shows_less: bool = False  # so it does not show whether the article is still there
 
     @property

@@ -25,6 +25,7 @@ from storage.records import (
     format_utc,
 )
 from storage.sql import (
+    apply,
     articles,
     backfill_steps,
     due_times,
@@ -44,7 +45,7 @@ from storage.sql import (
 )
 from storage.sqlite import connection
 from storage.transactions import WritingStore
-from storage.verdicts import Alias, FullerView, Revision, Unchanged, Verdict
+from storage.verdicts import Verdict
 
 
 class Writer(WritingStore):
@@ -335,13 +336,7 @@ class Writer(WritingStore):
 
     def apply_verdict(self, verdict: Verdict) -> int | None:
         """Write the verdict on a page."""
-        if isinstance(verdict, Revision | FullerView | Alias | Unchanged) and verdict.article_id is not None:
-            if verdict.absorbs is not None:
-                removal.merge(self.db, verdict.absorbs, verdict.article_id, format_utc(verdict.at))
-            if (old := verdict.reread) is not None:
-                words = (old.words_added, old.words_removed)
-                articles.reprocess(self.db, verdict.article_id, old.article, verdict.at, words, old.fingerprints)
-        return articles.apply_verdict(self.db, verdict)
+        return apply.apply_verdict(self.db, verdict)
 
     def reprocess(
         self, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]

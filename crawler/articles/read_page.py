@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,7 @@ class PageResult:
 
     extraction: Extraction | None  # None: forbidden (403), and the page does not say why
     article: Article | None  # None: neither page nor feed gives one; extraction.problem has the reason
+    before: Article | None = None  # as the rules of its stored version read it, if that gives another text
     grams: frozenset[int] = frozenset()  # of the article's text; see near_duplicates.shingles
     comments: bool = False  # HTML comments are beside its words; see comments_in_text
 
@@ -36,6 +38,8 @@ def read_page(
     rules: PublisherRules,
     now: datetime,
     content_type: str = "",
+    repeated: frozenset[int] = frozenset(),
+    before: frozenset[int] | None = None,
 ) -> PageResult:
     """Read one page.
 
@@ -49,16 +53,25 @@ def read_page(
         rules: the publisher's rules.
         now: when it was requested.
         content_type: the header, for its charset.
+        repeated: the paragraphs that repeat on pages of its source; see extractor.extract.
+        before: those that its stored version was read without.
     """
     extraction = failures.apply_status(
-        extract(body, url, rules=rules, now=now, charset=_charset(content_type)), url, status
+        extract(body, url, rules=rules, now=now, charset=_charset(content_type), repeated=repeated, before=before),
+        url,
+        status,
     )
     if extraction is None:
         return PageResult(extraction=None, article=None)
     article = assemble(extraction, entry, source=source, language=language, now=now)
+    other = None
+    if extraction.text_before is not None and extraction.text_before != extraction.text:
+        read_before = dataclasses.replace(extraction, text=extraction.text_before)
+        other = assemble(read_before, entry, source=source, language=language, now=now)
     return PageResult(
         extraction=extraction,
         article=article,
+        before=other,
         grams=shingles(article.text or "") if article else frozenset(),
         comments=comments_in_text(body),
     )

@@ -61,6 +61,14 @@ def merge_reextracted(stored: Article, new: Article) -> Article:
     """Return the record to write: the new extraction's fields, and everything else as stored."""
     taken = {
         name: getattr(new, name)
-        for name in (*FIELDS, "published_raw", "word_count", "content_hash", "extractor", "provenance")
+        for name in (
+            *FIELDS,
+            "published_raw",
+            "word_count",
+            "content_hash",
+            "extractor",
+            "provenance",
+            "learned_version",
+        )
     }
     return dataclasses.replace(stored, **taken)

@@ -56,6 +56,7 @@ def reread_version(known: Article, new: Article, found: PageResult | None) -> Re
     if _from_feed(known, "title") and _from_feed(article, "title"):
         article = dataclasses.replace(article, title=title_in_form(known, new))
     prints = fingerprints(found.grams)
+    article = dataclasses.replace(article, learned_version=known.learned_version)
     return _rereading(known, _hashed(article), prints)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from crawler.articles import failures
 from crawler.articles.assembly import only_of_feed
+from crawler.articles.before_rules import read_as_before, with_todays_text
 from crawler.articles.bounded_diff import count_changed_words
 from crawler.articles.failures import BLOCKED_RETRIES
 from crawler.articles.identity import (
@@ -70,6 +71,7 @@ def needs_rereading(visit: PageVisit, stored: StoredMatches) -> Article | None:
     known = merge_candidates(visit, known, stored)[0]
     if not is_stale(known, new) or known.warc_file is None or known.id in visit.rereads:
         return None
+    new = read_as_before(visit, known, stored.repeated)[0].article or new
     return known if not shows_less(known, new) and new.content_hash != known.content_hash else None
 
 
@@ -99,12 +101,16 @@ def _no_article(visit: PageVisit) -> Retry | NotArticle:
 
 
 def _decide_stored(visit: PageVisit, known: Article, stored: StoredMatches, absorbs: int | None) -> Verdict:
-    """A stored article was requested again; if another extractor read it, today's reading of it is compared."""
+    """A stored article was requested again; both versions are compared as one extractor with one set of rules reads them."""
     assert visit.article is not None
-    found = visit.rereads.get(known.id)
-    if not is_stale(known, visit.article) or (base := reread_version(known, visit.article, found)) is None:
-        return _compare(visit, known, stored, absorbs)
-    return dataclasses.replace(_compare(visit, base.article, stored, absorbs), reread=base)
+    then, base = read_as_before(visit, known, stored.repeated)
+    assert then.article is not None
+    if is_stale(known, then.article):
+        base = reread_version(known, then.article, visit.rereads.get(known.id)) or base
+    verdict = _compare(then, base.article if base else known, stored, absorbs)
+    if base is not None:
+        verdict = dataclasses.replace(verdict, reread=base)
+    return with_todays_text(verdict, then, visit, known)
 
 
 def _compare(

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from crawler.articles.read_page import PageResult
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedRules:
+    """The repeated paragraphs that a page is read without, and those that its stored version was read without."""
+
+    blocks: frozenset[int] = frozenset()
+    version: int | None = None
+    before: frozenset[int] | None = None  # None: there is no stored version, or its rules are not kept any more
+    before_version: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class PageVisit:
     """One article request: its response, and the content of its page."""
@@ -37,6 +47,8 @@ class PageVisit:
     warc_record: bytes = b""  # the raw page; empty if none is stored
     # by article: its stored raw page as today's extractor reads it; None if that page cannot be read
     rereads: Mapping[int, PageResult | None] = field(default_factory=dict)
+    learned: LearnedRules = field(default_factory=LearnedRules)
+    before: Article | None = None  # as learned.before reads it, if that gives another text
 
     @property
     def recheck_at(self) -> datetime | None:
@@ -91,6 +103,7 @@ class StoredMatches:
     same_text: Sequence[Article] = ()
     candidates: Sequence[DuplicateCandidate] = ()  # articles that this one may be a copy of
     not_found_since: datetime | None = None  # when the requested article was first not found
+    repeated: frozenset[int] = frozenset()  # all that the source's texts were ever read without; see older_reading
 
 
 def rules_site(source_id: str | None, url: str, rules: PublisherRules) -> str:

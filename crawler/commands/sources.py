@@ -344,3 +344,33 @@ def export_sources(app: CliContext, file: Path | None, form: str) -> None:
         app.message(f"written to {file}")
     else:
         print(text, end="")
+
+
+@sources_command.command("learned")
+@click.argument("source_id", metavar="ID")
+@format_options(csv=False)
+@pass_app
+def learned_command(app: CliContext, source_id: str, form: str) -> None:
+    """Show what repeats on a source's pages and is left out of its texts, as a table for the source list.
+
+    Paragraphs count that at least three stories and a fifth of the last thirty pages have. `keep` exempts one by its
+    first words.
+
+    \b
+    Example:
+      newsdesk sources learned example.org
+    """  # noqa: D301  # click reads \b as: do not wrap
+    from crawler.commands.sources_learned import as_toml, learned_rows
+    from crawler.errors import ConfigError
+
+    source = next((s for s in app.config.sources if s.id == source_id), None)
+    if source is None:
+        raise ConfigError(f"no source is called {source_id}; `newsdesk sources list` names them")
+    with app.reader() as store:
+        rows = learned_rows(store, source)
+    if form:
+        print_rows(rows, form)
+    elif rows:
+        print(as_toml(rows, source), end="")
+    else:
+        app.message(f"{source_id}: nothing repeats on its pages, or fewer than three were read")

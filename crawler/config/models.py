@@ -105,6 +105,11 @@ class Extract:
     keep_raw: bool = _setting(
         True, value_types.boolean, "Store the raw pages, as WARC files in the folder NAME.warc beside the database."
     )
+    learn: bool = _setting(
+        True,
+        value_types.boolean,
+        "Leave out of texts the paragraphs that repeat on pages of their source, outside of the article's own text.",
+    )
     raw_retain: float = _setting(
         365 * 86400.0, value_types.seconds, "How long raw pages are stored; files are deleted by day."
     )
@@ -171,6 +176,9 @@ class PublisherRules:
         (), value_types.texts, 'The kind of all its articles ("podcast"), or selectors of the label that names it.'
     )
     remove: tuple[str, ...] = _setting((), value_types.texts, "Selectors of parts that are not the article's.")
+    keep: tuple[str, ...] = _setting(
+        (), value_types.texts, "Paragraphs that stay in the text although they repeat, by their first words."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

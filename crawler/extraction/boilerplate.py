@@ -13,7 +13,7 @@ from typing import Any
 
 from lxml.etree import strip_tags
 
-from crawler.extraction.measures import HEADINGS, HOLDS, Measures, body_of, measure
+from crawler.extraction.measures import HEADINGS, HOLDS, REMOVED, Measures, body_of, measure
 from crawler.extraction.other_elements import find_appeals, find_copies, find_hidden, find_next_articles
 from crawler.extraction.text_links import belongs_to_text, unlink
 
@@ -132,7 +132,8 @@ def remove_boilerplate(tree: Any, own: str = "") -> None:
             gone.add(node)
             dropped.append(node)
     for node in dropped:
-        if node.getparent() is not None:
+        if (parent := node.getparent()) is not None:
+            parent.set(REMOVED, "")
             node.drop_tree()
     unlink(lines)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from crawler.config.models import PublisherRules
 from crawler.extraction import page_type
+from crawler.extraction import repeated as repeats
 from crawler.extraction.agencies import find_agency
 from crawler.extraction.authors import guess_authors
 from crawler.extraction.dates import guess_day
@@ -47,6 +48,8 @@ def extract(
     rules: PublisherRules | None = None,
     now: datetime | None = None,
     charset: str | None = None,
+    repeated: Collection[int] = (),
+    before: Collection[int] | None = None,
 ) -> Extraction | None:
     """Extract one page.
 
@@ -56,6 +59,9 @@ def extract(
         rules: the publisher's rules.
         now: the current time; dates more than a day later are ignored.
         charset: the one that the HTTP header names, for a page that is not UTF-8.
+        repeated: the paragraphs that repeat on pages of its source (ids, see `repeated.block_id`); left out if they
+            stand in a box beside the article's own text.
+        before: those that were known when the stored version of this page was read, for `text_before`.
 
     Returns:
         The extraction; its `problem` is None for an article. None if there is nothing to parse.
@@ -79,21 +85,27 @@ def extract(
     _fill_in(page, said, fields, provenance, main.text, headings, now)
     provenance["text"] = {"source": main.source, "raw": page.cut or main.reason}
     agency = _put_agency(fields, provenance, text)
-    kind = declared or kind_by_size(text)
-    text = _append_captions(text, below_pictures) if kind == "gallery" else text
+    text = _append_captions(text, below_pictures) if declared == "gallery" else text
     obstacle = page_type.page_problem(whole, said, fields, text, url)
     text, completeness = page_type.strip_offers(said, text) if obstacle is None else ("", "headline")
     if number and completeness == "full":  # the other pages have the rest
         completeness = "teaser"
         provenance["text"]["raw"] = f"page {number[0]} of {number[1]}"
+    blocks = repeats.block_ids(text)
+    text_before = None if before is None else repeats.leave_out(page.tree, text, before)[0]
+    text, left_out = repeats.leave_out(page.tree, text, repeated)
+    if left_out:
+        provenance["left_out"] = {"source": "repeated", "raw": str(len(left_out))}
     return Extraction(
         url=url,
+        text_before=text_before,
+        blocks=blocks,
         canonical_url=canonical,
         canonical_elsewhere=elsewhere,
         is_amp=amp,
         text=text,
         agency=agency,
-        kind=kind,
+        kind=declared or kind_by_size(text),
         completeness=completeness,
         problem=obstacle,
         publisher_id=publisher_id(url, rules) or (publisher_id(canonical, rules) if canonical else None),

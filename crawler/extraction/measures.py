@@ -12,6 +12,7 @@ BLOCKS = HEADINGS | {
     "p", "div", "li", "ul", "ol", "section", "article", "table", "tr", "td", "blockquote", "figure", "figcaption",
     "main", "body", "header", "aside", "dl", "dd", "dt", "pre",
 }  # fmt: skip
+REMOVED = "removed"  # attribute of an element from which boilerplate was removed
 
 
 @dataclass(slots=True)

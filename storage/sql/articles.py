@@ -17,7 +17,7 @@ from sqlite_utils.db import Database
 from storage.records import Address, Article, Cause, format_utc, format_utc_ceil, json_list, parse_utc
 from storage.sql import fingerprints
 from storage.sql.entry_completion import complete_entries
-from storage.sql.rows import COLUMNS, FIELDS, LISTS, article_by_id, article_from_row, insert
+from storage.sql.rows import FIELDS, LISTS, article_by_id, insert, parsed
 from storage.sql.source_days import count_verdict
 from storage.sqlite.fts_index import WritingDatabase, flush, index, unindex
 from storage.verdicts import Alias, FullerView, NewArticle, NotFound, Revision, Unchanged, Verdict
@@ -320,9 +320,13 @@ def rebuild_index(db: WritingDatabase, *, fold_anew: bool = False) -> int:
     if fold_anew:
         db.fold_anew()
     count = 0
-    for row in db.conn.execute(f"SELECT {COLUMNS} FROM articles a"):
-        article = article_from_row(row)
-        index(db, article.id, article)
+    rows = db.conn.execute("SELECT id, url, title, subtitle, text, summary, authors FROM articles")
+    for article_id, url, title, subtitle, text, summary, authors in rows:
+        names = parsed(authors, list)
+        article = Article(
+            url=url, title=title, subtitle=subtitle, text=text, summary=summary, authors=tuple(map(str, names))
+        )
+        index(db, article_id, article)
         flush(db)
         count += 1
     return count

@@ -118,4 +118,5 @@ def _regroup(db: Database, before: Sequence[tuple[int, int, int | None]], story:
 def _drop(db: WritingDatabase, article: Article) -> None:
     unindex(db, article.id, article)
     db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article.id,))
+    db.conn.execute("DELETE FROM learned_pages WHERE source = ? AND article_id = ?", (article.source, article.id))
     db.conn.execute("DELETE FROM articles WHERE id = ?", (article.id,))

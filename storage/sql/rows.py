@@ -20,8 +20,8 @@ def article_from_row(row: Sequence[Any]) -> Article:
     """The record of a row of COLUMNS. A cell damaged by another program is read as empty; `db check` reports it."""
     found = dict(zip(FIELDS, row, strict=True))
     for name in LISTS:
-        found[name] = tuple(_parsed(found[name], list))
-    found["provenance"] = _parsed(found["provenance"], dict)
+        found[name] = tuple(parsed(found[name], list))
+    found["provenance"] = parsed(found["provenance"], dict)
     for name in ("published_at", "modified_at"):
         if found[name] is not None and len(str(found[name])) not in _TIMES:
             found[name] = None
@@ -31,7 +31,8 @@ def article_from_row(row: Sequence[Any]) -> Article:
 _TIMES = (10, 20)  # lengths of a day and of a time in characters
 
 
-def _parsed(cell: Any, kind: type) -> Any:
+def parsed(cell: Any, kind: type) -> Any:
+    """The list or dict of a cell, empty if another program damaged it."""
     try:
         found = json.loads(cell)
     except (ValueError, TypeError, RecursionError):

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlite_utils.db import Database
 
 from storage.records import format_utc
+from storage.sql import learned
 from storage.sql.feeds import regroup
 
 
@@ -16,6 +17,7 @@ def rename_source(db: Database, old: str, new: str, now: datetime) -> int:
     regroup(db, old, format_utc(now))
     for table in ("articles", "entries", "feeds", "gaps", "backfill_steps"):
         db.conn.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (new, old))
+    learned.rename(db, old, new)
     db.conn.execute("UPDATE OR IGNORE source_days SET source = ? WHERE source = ?", (new, old))
     db.conn.execute("DELETE FROM sources WHERE id = ? AND EXISTS (SELECT 1 FROM sources WHERE id = ?)", (new, old))
     db.conn.execute("UPDATE sources SET id = ? WHERE id = ?", (new, old))

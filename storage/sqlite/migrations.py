@@ -13,7 +13,7 @@ from storage.sqlite.first_schema import TABLES
 from storage.sqlite.versions import CURRENT, set_current
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": distinguishes the file from other SQLite files
-SCHEMA = 6  # user_version; a file with a larger one is refused
+SCHEMA = 7  # user_version; a file with a larger one is refused
 SET = "newsdesk"
 
 migrations = Migrations(SET)
@@ -225,3 +225,35 @@ def record_versions(db: Database) -> None:
     if not any(db.conn.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0] for table in tables):
         for name in CURRENT:
             set_current(db, name)
+
+
+_LEARNED = """
+ALTER TABLE articles ADD COLUMN learned_version INTEGER;
+CREATE TABLE learned_pages (
+  source TEXT NOT NULL,
+  article_id INTEGER NOT NULL,
+  blocks BLOB NOT NULL,
+  PRIMARY KEY (source, article_id)
+) WITHOUT ROWID;
+CREATE TABLE learned_blocks (
+  source TEXT NOT NULL,
+  block INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (source, block)
+) WITHOUT ROWID;
+CREATE TABLE learned_versions (
+  source TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  blocks BLOB NOT NULL,
+  used_at TEXT NOT NULL,
+  PRIMARY KEY (source, version)
+) WITHOUT ROWID
+"""
+
+
+@migrations(name="learned")
+def add_learned_blocks(db: Database) -> None:
+    """Paragraphs that repeat on a source's pages, and the sets of them that texts were read without."""
+    for statement in _LEARNED.split(";\n"):
+        if statement.strip():
+            db.conn.execute(statement)

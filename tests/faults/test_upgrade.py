@@ -34,6 +34,7 @@ LATER = {
     3: "taken_away",
     4: "plain_names",
     5: "versions",
+    6: "learned",
 }  # the migration that came after each schema
 ROWS = torture.times(500, 10_000)
 

@@ -16,17 +16,20 @@ from crawler.articles.identity import SAME_TEXT_WORDS
 from crawler.articles.near_duplicates import content_hash
 from crawler.articles.page_response import PageFailure, PageResponse
 from crawler.articles.verdict import decide, needs_rereading
-from crawler.articles.visit import PageVisit, StoredMatches, rules_site
+from crawler.articles.visit import LearnedRules, PageVisit, StoredMatches, rules_site
 from crawler.config.models import Config, PublisherRules, Source
 from crawler.content_encoding import DecodeError
 from crawler.engine.crawl.rereading import RereadingNeeded
 from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.urls import host_of
+from storage.learned import LearnedBlocks
 from storage.records import Article, FeedEntry, parse_utc
 from storage.verdicts import NewArticle, Verdict
 from storage.warc import RawPage
 from storage.writer import Writer
+
+NOTHING_LEARNED = LearnedRules()
 
 
 def unread_visit(page: PageResponse, source: Source | None, config: Config) -> PageVisit:
@@ -42,7 +45,13 @@ def unread_visit(page: PageResponse, source: Source | None, config: Config) -> P
     return PageVisit(page=page, source=page.entry.source, rechecks=rechecks, hour=config.pace.hour)
 
 
-async def visit_page(page: PageResponse, source: Source | None, config: Config, pool: WorkerPool) -> PageVisit:
+async def visit_page(
+    page: PageResponse,
+    source: Source | None,
+    config: Config,
+    pool: WorkerPool,
+    learned: LearnedRules = NOTHING_LEARNED,
+) -> PageVisit:
     """Read the page of a response, if there is one.
 
     Args:
@@ -50,6 +59,7 @@ async def visit_page(page: PageResponse, source: Source | None, config: Config, 
         source: the source of the response's final address.
         config: the settings in force.
         pool: the worker processes.
+        learned: the repeated paragraphs of its source.
     """
     visit = unread_visit(page, source, config)
     if failures.without_page(page, visit.recheck_at, hour=visit.hour) is not None:
@@ -62,6 +72,7 @@ async def visit_page(page: PageResponse, source: Source | None, config: Config, 
     read = functools.partial(
         worker.read_page, most=config.http.max_bytes, keep=config.extract.keep_raw, entry=entry, source=entry.source,
         language=source.language if source else None, rules=rules, now=page.at,
+        repeated=learned.blocks, before=learned.before,
     )  # fmt: skip
     try:
         found = await pool.run(read, raw, source=entry.source or host_of(page.url))
@@ -73,11 +84,16 @@ async def visit_page(page: PageResponse, source: Source | None, config: Config, 
         return dataclasses.replace(visit, forbidden=True)
     if article is not None:
         article = dataclasses.replace(
-            article, etag=page.header("ETag"), last_modified=page.header("Last-Modified"), raw_sha256=found.sha256
+            article,
+            etag=page.header("ETag"),
+            last_modified=page.header("Last-Modified"),
+            raw_sha256=found.sha256,
+            learned_version=learned.version,
         )
     return dataclasses.replace(
         visit, page=dataclasses.replace(page, entry=entry), source=entry.source, extraction=extraction, article=article,
         grams=found.reading.grams, comments=found.reading.comments, id_site=rules_site(entry.source, page.url, rules), warc_record=found.record,
+        learned=learned, before=found.reading.before,
     )  # fmt: skip
 
 
@@ -92,7 +108,9 @@ def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
         entry = visit.page.entry
         if entry.found_by == "user":  # has no feed's fields
             entry = writer.entry_of(known.id) or entry
-        raise RereadingNeeded(writer.path, known, entry)
+        number, source = known.learned_version, known.source
+        then = LearnedBlocks(writer).version(source, number) if source and number is not None else None
+        raise RereadingNeeded(writer.path, known, entry, then or frozenset())
     verdict = decide(visit, stored)
     if writer.pages is not None and visit.warc_record and (article := getattr(verdict, "article", None)) is not None:
         file, offset = writer.pages.add(visit.warc_record, visit.page.at)
@@ -145,6 +163,16 @@ def _look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
     if article.word_count >= SAME_TEXT_WORDS:
         same = writer.articles_with_text(visit.source, content_hash(article.title, article.subtitle, article.text))
     alone = all(stored.completeness != "full" and stored.duplicate_of is None for stored in articles.values())
+    repeated: frozenset[int] = frozenset()
+    if visit.source is not None and _of_other_rules(visit, (*articles.values(), *same)):
+        repeated = LearnedBlocks(writer).ever(visit.source)
     likely = writer.duplicate_candidates(visit.prints, visit.page.at, visit.source) if alone else []
     candidates = [other for other in likely if other.id not in articles]
-    return StoredMatches(by_key=by_key, articles=articles, same_text=same, candidates=candidates)
+    return StoredMatches(by_key=by_key, articles=articles, same_text=same, candidates=candidates, repeated=repeated)
+
+
+def _of_other_rules(visit: PageVisit, stored: Iterable[Article]) -> bool:
+    """Return whether a stored version was read with rules that the page was not read with too."""
+    rules = visit.learned
+    known = {rules.version} | ({rules.before_version} if rules.before is not None else set())
+    return any(article.learned_version not in known for article in stored)

@@ -24,15 +24,23 @@ log = logging.getLogger("newsdesk")
 class RereadingNeeded(Exception):  # noqa: N818 - not an error: it postpones a write
     """A verdict needs the stored raw page of an article, read by today's extractor; nothing was written."""
 
-    def __init__(self, database: Path, stored: Article, entry: Entry) -> None:
+    def __init__(self, database: Path, stored: Article, entry: Entry, repeated: frozenset[int]) -> None:
         super().__init__(stored.url)
         self.database = database
         self.stored = stored
         self.entry = entry  # the feed entry that both readings are combined with
+        self.repeated = repeated  # the paragraphs that its text was read without
 
 
 async def read_stored_page(
-    database: Path, stored: Article, entry: Entry, index: SourceIndex, pool: WorkerPool, *, sha256: str | None = None
+    database: Path,
+    stored: Article,
+    entry: Entry,
+    index: SourceIndex,
+    pool: WorkerPool,
+    *,
+    sha256: str | None = None,
+    repeated: frozenset[int] = frozenset(),
 ) -> PageResult | str:
     """Read the stored raw page of an article, with the rules in force.
 
@@ -43,6 +51,7 @@ async def read_stored_page(
         index: the configured sources.
         pool: the worker processes.
         sha256: the hash that the page must have, if any.
+        repeated: the paragraphs that it is read without.
 
     Returns:
         The result; a reason where the page is not there or cannot be read.
@@ -55,7 +64,7 @@ async def read_stored_page(
         language = language or stored.language
     read = functools.partial(
         worker.read_stored_page, entry=entry, source=stored.source, language=language,
-        rules=source.article if source else PublisherRules(), url=stored.page_url, sha256=sha256,
+        rules=source.article if source else PublisherRules(), url=stored.page_url, sha256=sha256, repeated=repeated,
     )  # fmt: skip
     place = _place(database, stored)
     try:
@@ -80,7 +89,9 @@ async def with_rereading(visit: PageVisit, needed: RereadingNeeded, index: Sourc
         pool: the worker processes.
     """
     stored = needed.stored
-    found = await read_stored_page(needed.database, stored, needed.entry, index, pool, sha256=stored.raw_sha256)
+    found = await read_stored_page(
+        needed.database, stored, needed.entry, index, pool, sha256=stored.raw_sha256, repeated=needed.repeated
+    )
     if isinstance(found, str):
         _report(stored, found)
     result = None if isinstance(found, str) else found

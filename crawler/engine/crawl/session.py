@@ -14,6 +14,7 @@ from crawler.config.loader import load_config
 from crawler.config.models import Config
 from crawler.engine.crawl.counts import RunCounts
 from crawler.engine.crawl.frontier import Frontier
+from crawler.engine.crawl.learning import Learner
 from crawler.engine.crawl.plan import CrawlPlan, clock
 from crawler.engine.workers.pool import WorkerPool
 from crawler.urls import host_of
@@ -71,6 +72,7 @@ class CrawlSession:
     pool: WorkerPool
     counts: RunCounts
     frontier: Frontier
+    learner: Learner
     run_id: int = 0
     started_at: datetime = field(default_factory=clock)
     existed: bool = True  # the file existed before
@@ -121,6 +123,7 @@ class CrawlSession:
             pool=pool,
             counts=counts,
             frontier=Frontier(config, async_writer, what, counts, clock),
+            learner=Learner(async_writer),
             run_id=run_id,
             existed=existed,
             reload=reload,

@@ -25,7 +25,8 @@ from crawler.engine.addon import config_of
 from crawler.engine.crawl.download_errors import describe_failure
 from crawler.engine.crawl.feed_responses import FeedPoller, log_entry
 from crawler.engine.crawl.frontier import Frontier
-from crawler.engine.crawl.ingest import store_visit, unread_visit, visit_page
+from crawler.engine.crawl.ingest import NOTHING_LEARNED, store_visit, unread_visit, visit_page
+from crawler.engine.crawl.learning import Learner
 from crawler.engine.crawl.plan import CrawlPlan, plan_crawl, plan_fetch
 from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
 from crawler.engine.crawl.responses import page_failure, page_response
@@ -39,6 +40,7 @@ from crawler.errors import CrawlerError, UsageError, unexpected
 from crawler.urls import host_of
 from crawler.watches import dispatcher
 from storage.errors import StorageError
+from storage.verdicts import Verdict
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
@@ -52,6 +54,7 @@ class NewsSpider(scrapy.Spider):
     frontier: Frontier
     pool: WorkerPool
     poller: FeedPoller
+    learner: Learner
     resolver: GuardedResolver
     yields_items = False  # under `newsdesk` nothing consumes items
 
@@ -141,7 +144,9 @@ class NewsSpider(scrapy.Spider):
     ) -> ArticleItem | None:
         """Read the page, decide, write; returns the article as an item where items are consumed."""
         source = self.frontier.source_of(task.source.id if task.source else None, page.url or task.url)
-        visit = await visit_page(page, source, self.config, self.pool)
+        learns = self.config.extract.learn
+        learned = await self.learner.rules(source, page.entry) if learns else NOTHING_LEARNED
+        visit = await visit_page(page, source, self.config, self.pool, learned)
         entry = log_entry(task, response, "page" if visit.extraction.url else "")
         hold = failures.hold_until(page, hour=self.config.pace.hour)
 
@@ -149,9 +154,13 @@ class NewsSpider(scrapy.Spider):
             nonlocal visit
             visit = await with_rereading(visit, needed, self.frontier.index, self.pool)
 
-        stored = await self._complete_safely(
-            self.frontier.complete_article(task, lambda writer: store_visit(writer, visit), entry, hold, reread), task
-        )
+        def write(writer: Writer) -> tuple[Verdict, int | None]:
+            verdict, article_id = store_visit(writer, visit)
+            if learns:
+                self.learner.learn(writer, visit, verdict, article_id)
+            return verdict, article_id
+
+        stored = await self._complete_safely(self.frontier.complete_article(task, write, entry, hold, reread), task)
         if stored is None or not self.yields_items:
             return None
         verdict, article_id = stored
@@ -216,6 +225,7 @@ class StandaloneSpider(NewsSpider):
         live = spider.live
         spider.frontier, spider.pool = live.frontier, live.pool
         spider.poller = FeedPoller(live.frontier, live.pool)
+        spider.learner = live.learner
         crawler.signals.connect(spider.opened, signal=signals.engine_started)
         crawler.signals.connect(spider.closed_down, signal=signals.spider_closed)
         return spider
