@@ -122,11 +122,11 @@ def extract_main_text(page: Page, said: StructuredData, rules: PublisherRules) -
     short = _trafilatura(tree, page.url, fast=True, config=_SHORT_TEXTS)
     whole = len(short) >= _ENOUGH or _has_most(short, root, measures)
     fast = short if whole else _trafilatura(tree, page.url, fast=True)
-    fast = _with_paragraphs(fast, (short, dense))
+    fast = _with_paragraphs(fast, (short, dense), measures)
     if len(fast) >= _ENOUGH and (_same_paragraphs(fast, dense) or dice(trigrams(fast), trigrams(dense)) >= _AGREE):
         found = MainText(text=fast, source="trafilatura", reason="joined parts" if joined else None)
     else:
-        full = _with_paragraphs(_trafilatura(tree, page.url, fast=False), (fast, dense))
+        full = _with_paragraphs(_trafilatura(tree, page.url, fast=False), (fast, dense), measures)
         found = choose_candidate(fast, dense, full, article_body(said), whole=is_one_article(densest, measures))
     if bodies and len(found.text) < _ENOUGH:
         hidden = max((html_text(body) for body in bodies[:3]), key=len)
@@ -141,13 +141,26 @@ def _same_paragraphs(a: str, b: str) -> bool:
     return 2 * sum(map(len, shared)) >= _NEARLY_ALL * (len(a) + len(b))
 
 
-def _with_paragraphs(text: str, others: Iterable[str]) -> str:
+def _with_paragraphs(text: str, others: Iterable[str], measures: Measures) -> str:
     """Return a reading with paragraphs where trafilatura made one of a whole page, as it does if it finds no body."""
     if len(text) < _GLUED or "\n\n" in text:
         return text
     words = trigrams(text)
     parted = (other for other in others if "\n\n" in other and overlap(trigrams(other), words) >= _PARTED)
-    return next(parted, text)
+    return next(parted, None) or _along_blocks(text, measures)
+
+
+def _along_blocks(text: str, measures: Measures) -> str:
+    """Return a text in the paragraphs of the page's blocks if these have next to all of it."""
+    whole, at = "".join(text.split()), 0
+    found = []
+    for block in (node for node in measures.order if node in measures.leaves):
+        line = "".join(text_of(block).split())
+        start = whole.find(line, at) if line else -1
+        if start >= 0:
+            found.append(text_of(block))
+            at = start + len(line)
+    return join(found) if sum(len("".join(line.split())) for line in found) >= _NEARLY_ALL * len(whole) else text
 
 
 def shows_little(tree: Any) -> bool:

@@ -13,6 +13,7 @@ BLOCKS = HEADINGS | {
     "main", "body", "header", "aside", "dl", "dd", "dt", "pre",
 }  # fmt: skip
 REMOVED = "removed"  # attribute of an element from which boilerplate was removed
+BOX = "box"  # attribute of an element that was moved out of a box between the parts of a text: the box's number
 
 
 @dataclass(slots=True)

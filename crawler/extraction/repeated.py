@@ -13,12 +13,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crawler.extraction.measures import HEADINGS, REMOVED, body_of, measure
+from crawler.extraction.measures import BOX, HEADINGS, REMOVED, body_of, measure
 from crawler.extraction.trimming import is_appeal
 
 _PROSE = 40  # characters without spaces from which a line is a sentence and not a label
 _NAMED = 3  # letters of the shortest line that is counted
 _KNOWN = 0.5  # share of a page's own prose whose elements must be found
+_PARAGRAPH = (("p", None),)
 _INLINE = {"a", "b", "em", "i", "strong", "u", "span", "small"}
 _END = re.compile(r"[.!?…。！？؟।\"'”’»)]\s*$")
 # What a publisher says about an article is part of it, whatever repeats.
@@ -85,6 +86,7 @@ class _Page:
     lines: Sequence[str]
     elements: Sequence[Any]  # of each line; None if it is not found
     holders: set[Any]  # the elements that hold prose of this page's own
+    prose: list[Any]  # the elements of that prose
     first: int  # lines of its own prose
     last: int
 
@@ -99,7 +101,7 @@ class _Page:
         around = [leaf for line in loose for words, leaf in leaves.items() if line in words]
         if found + len(around) < _KNOWN * len(own):
             return None
-        page = cls(lines, elements, set(), own[0], own[-1])
+        page = cls(lines, elements, set(), [], own[0], own[-1])
         for element in (*around, *(elements[at] for at, repeats in enumerate(known) if not repeats)):
             page.hold(element)
         for at in range(page.first):  # a standing first paragraph leads into the article
@@ -110,6 +112,7 @@ class _Page:
     def hold(self, element: Any | None) -> None:
         """Add the elements around one with prose."""
         if element is not None and element not in self.holders:
+            self.prose.append(element)
             self.holders |= {element, *element.iterancestors()}
 
     def is_beside(self, at: int) -> bool:
@@ -117,13 +120,25 @@ class _Page:
         element = self.elements[at]
         if element is None or element in self.holders:
             return False
+        if (number := element.get(BOX)) is not None:
+            return all(holder.get(BOX) != number for holder in self.holders)
         box = self.box(element)
-        around = box.getparent()
-        kinds = {_kind(child) for child in around if child in self.holders} if around is not None else set()
-        if at > self.last:
-            return _kind(box) not in kinds or _is_emphasized(element)
-        several = sum(other is not None and self.box(other) is box for other in self.elements) > 1
-        return box is not element and (several or _kind(box) not in kinds)
+        several = len({other for other in self.elements if other is not None and self.box(other) is box}) > 1
+        other = _kind(element, box) not in self.kinds(box.getparent())
+        if box is not element:
+            return several or other
+        return at > self.last and ((other and _kind(element, box) != _PARAGRAPH) or _is_emphasized(element))
+
+    def kinds(self, around: Any | None) -> set[tuple[Any, ...]]:
+        """Return the kinds of the elements with this page's own prose that an element holds."""
+        found = set()
+        for element in self.prose:
+            top = element
+            while (up := top.getparent()) is not None and up is not around:
+                top = up
+            if up is not None:
+                found.add(_kind(element, top))
+        return found
 
     def box(self, element: Any) -> Any:
         """Return the largest element around a line that holds no prose of this page's own."""
@@ -147,8 +162,13 @@ class _Page:
         }
 
 
-def _kind(element: Any) -> tuple[str, str | None]:
-    return element.tag, element.get("class")
+def _kind(element: Any, top: Any) -> tuple[Any, ...]:
+    """Return tag and class of an element and of those around it, up to one of them."""
+    found = [(element.tag, element.get("class"))]
+    while element is not top:
+        element = element.getparent()
+        found.append((element.tag, element.get("class")))
+    return tuple(found)
 
 
 def _is_emphasized(element: Any) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from crawler.extraction.measures import HOLDS, PROSE, Measures
+from crawler.extraction.measures import BOX, HOLDS, PROSE, Measures
 
 _FEW_LINKS = 0.05  # share of links that an article in one container has at most
 _BETWEEN = {"h2", "h3", "h4", "blockquote", "p", "ul", "ol", "table", "pre"}  # elements of a body in parts
@@ -90,6 +90,7 @@ def _lines_between(parts: list[Any]) -> list[list[Any]]:
     above = {home for part in parts for home in part.iterancestors()}
     inside: set[Any] = set()  # the containers, the lines, and what they hold
     found: list[list[Any]] = []
+    boxes: dict[Any, int] = {}
     for node in common.iter():
         if node.getparent() in inside:
             inside.add(node)
@@ -99,6 +100,8 @@ def _lines_between(parts: list[Any]) -> list[list[Any]]:
         elif found and node.tag in _BETWEEN and node not in above:
             inside.add(node)
             found[-1].append(node)
+            if (box := node.getparent()) not in above:
+                node.set(BOX, str(boxes.setdefault(box, len(boxes))))
         if len(found) == len(parts):
             break
     return found[:-1]

@@ -14,7 +14,13 @@ from typing import Any
 from crawler.errors import UsageError
 from storage.records import Article
 
-INTERNAL_FIELDS = ("page_url", "etag", "last_modified", "recheck_at")  # internal state, not part of the record
+INTERNAL_FIELDS = (
+    "page_url",
+    "etag",
+    "last_modified",
+    "recheck_at",
+    "learned_version",
+)  # internal state, not part of the record
 SCHEMA = 1  # of a row: article.schema.json in this folder; increased when a field changes its meaning
 FIELDS = (*(f.name for f in dataclasses.fields(Article) if f.name not in INTERNAL_FIELDS), "schema")
 # Order for a reader: first what identifies the article.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from crawler.text.tokens import words
 from tests.conftest import Desk
-from tests.moscow_times import Story, html, related, rss
-from tests.site import Answer, Site
+from tests.moscow_times import APPEAL, BESIDE, Story, html, related, rss
+from tests.site import Answer, Site, story
 
+PARAGRAPH = re.compile("<p>(.*?)</p>")
 PARAGRAPHS = (
     "A fire broke out in a paper mill near Kondopoga on Friday morning, the regional emergency service said.",
     "All 212 workers left the building, and nobody was hurt, according to the service.",
@@ -71,9 +73,9 @@ class Outlet:
         )
 
     def publish(self, *stories: Story) -> None:
-        local = [story.with_(site=self.site.base) for story in stories]
-        for story in local:
-            self.site.answers[story.path] = Answer(story.page())
+        local = [one.with_(site=self.site.base) for one in stories]
+        for one in local:
+            self.site.answers[one.path] = Answer(one.page())
         self.site.answers["/rss/news"] = Answer(rss(local), kind="text/xml")
 
     def crawl(self, *stories: Story) -> list[str]:
@@ -170,3 +172,57 @@ def test_every_kind_of_page_is_stored_with_its_kind(outlet: Outlet) -> None:
     assert {a["completeness"] for a in found.values()} == {"full"}
     assert json.loads(found["91005"]["authors"]) == []
     assert len(outlet.desk.rows("SELECT 1 FROM article_urls WHERE kind = 'id'")) == 5
+
+
+NEWSLETTER = (
+    '<div class="row-flex gutter-2"><h4>The week in one letter</h4>'
+    "<p>Our letter holds a hand-picked selection of news, features, analysis and more from us on Russia.</p></div>"
+)
+SUPPORT = (
+    '<div class="row-flex gutter-3"><p>Three decades of independent reporting from Moscow are what you hold in your hands '
+    "when you read these lines, and those who pay for them make the next three possible.</p></div>"
+)
+
+
+def many(numbers: range) -> list[Story]:
+    """Stories of all lengths: every third one is a brief of one paragraph, two of three have a newsletter box."""
+    stories = []
+    for n in numbers:
+        short = f"Snow closed airport number {n} on Friday. {n + 9} flights were put off. The runway opens at noon."
+        lines = [short] if n % 3 == 0 else [f"{line[:-1]} on day {n}." for line in story(n, 3 + n % 4)]
+        blocks = [html(*lines[:2]), *([html(NEWSLETTER)] if n % 3 < 2 else []), html(*lines[2:])]
+        title = f"Paper Mill Number {n} in Karelia Is to Stand Still"
+        stories.append(
+            Story(
+                number=92000 + n,
+                slug=f"paper-mill-number-{n}",
+                title=title,
+                body=tuple(blocks),
+                appeal=APPEAL + SUPPORT,
+            )
+        )
+    return stories
+
+
+def test_without_rules_what_repeats_is_in_no_text_after_the_twelfth_page_and_after_reprocess(
+    desk: Desk, site: Site
+) -> None:
+    outlet = Outlet(desk, site)
+    desk.configure(f'[[source]]\nid = "post"\nurl = "{site.base}/"\nfeeds = ["{site.base}/rss/news"]\n')
+    outlet.crawl(*many(range(12)))
+    outlet.crawl(*many(range(36)))
+    texts = [article["text"] for article in outlet.articles()]
+    for t in texts[:13]:
+        print(repr(t[:700]))
+    assert len(texts) == 36
+    said = [*BESIDE, "week in one letter", "hand-picked selection", "refuse to be silenced", "independent reporting"]
+    assert [words for text in texts[:3] for words in said if words in text]  # else nothing is to be learned here
+    assert [(n, words) for n, text in enumerate(texts) for words in said if n >= 12 and words in text] == []
+    own = {item.path: [line for block in item.body for line in PARAGRAPH.findall(block)] for item in many(range(36))}
+    for article in outlet.articles():
+        path = article["url"].removeprefix(site.base)
+        assert [line for line in own[path] if line not in article["text"] and "hand-picked" not in line] == []
+    assert desk.run("reprocess").code == 0
+    texts = [article["text"] for article in outlet.articles()]
+    assert [(n, words) for n, text in enumerate(texts) for words in said if words in text] == []
+    assert json.loads(desk.run("edits", "--json").out) == []
