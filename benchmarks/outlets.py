@@ -1,6 +1,6 @@
 """A crawl of twelve outlets with learning, without it, and trafilatura as it comes on the same pages.
 
-    python -m benchmarks.outlets [--json FILE] [--seed 1] [--articles 60]
+    python -m benchmarks.outlets [--json FILE] [--seed 1] [--articles 60] [--rounds 1]
 
 Each outlet has sixty articles of one template, with its own boilerplate (outlets.py in NEWSDESK_CORPUS makes them).
 They are published in three steps, and crawled after each, so that the last thirty are read by what was learned. Then
@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import sqlite3
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -123,17 +124,20 @@ def lost_sentences(
     ]
 
 
-def measure(folder: Path, *, seed: int, articles: int) -> dict[str, Any]:
-    """Crawl in the two ways, read with trafilatura, and score all three."""
+def measure(folder: Path, *, seed: int, articles: int, rounds: int) -> dict[str, Any]:
+    """Crawl in the two ways, read with trafilatura, and score all three; the two in turn, as often as is said."""
     outlets = load_outlets(folder)
     pages = outlets.build(12, articles, seed)
     as_it_comes = load_scorer(folder).trafilatura_as_it_comes()
     now = datetime.now(UTC)
     addresses = {page.url: served(page, now).url for page in pages}
     crawled: dict[str, Crawled] = {}
-    for name in ("learned", "plain"):
-        with tempfile.TemporaryDirectory() as made:
-            crawled[name] = crawl(pages, Path(made), learn=name == "learned")
+    cpu: dict[str, list[float]] = {"learned": [], "plain": []}
+    for _ in range(rounds):
+        for name, spent in cpu.items():
+            with tempfile.TemporaryDirectory() as made:
+                crawled[name] = crawl(pages, Path(made), learn=name == "learned")
+            spent.append(crawled[name].cpu_s)
     texts = {
         name: {page: one.texts.get(address, "") for page, address in addresses.items()} for name, one in crawled.items()
     }
@@ -149,8 +153,10 @@ def measure(folder: Path, *, seed: int, articles: int) -> dict[str, Any]:
         "pages_31_60": figures,
         "lost": len(lost),
         "false_edits": crawled["learned"].false_edits,
-        "cpu_s": {name: round(one.cpu_s, 2) for name, one in crawled.items()},
-        "cpu_learned_plain": round(crawled["learned"].cpu_s / crawled["plain"].cpu_s, 4),
+        "cpu_s": {name: round(statistics.median(spent), 2) for name, spent in cpu.items()},
+        "cpu_learned_plain": round(
+            statistics.median(a / b for a, b in zip(cpu["learned"], cpu["plain"], strict=True)), 4
+        ),
     }
 
 
@@ -159,12 +165,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--articles", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=1, help="crawls of each way; the CPU is the median")
     args = parser.parse_args()
     folder = Path(os.environ.get("NEWSDESK_CORPUS") or ROOT.parent / "shared").resolve()
     if not (folder / "outlets.py").exists():
         print(f"outlets: no outlets.py at {folder} (NEWSDESK_CORPUS says where); nothing is measured")
         return
-    found = measure(folder, seed=args.seed, articles=args.articles)
+    found = measure(folder, seed=args.seed, articles=args.articles, rounds=args.rounds)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     for name, figures in found["pages_31_60"].items():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import archive, growth, web
+from benchmarks import archive, growth, outlets, web
 from benchmarks.crawl import f1_of, medians
 from benchmarks.process import run
 from storage.records import Filter
@@ -65,3 +66,26 @@ def test_an_archive_answers_every_question_and_takes_one_article_more(
     assert found["copies_found"] > 0
     with open_store(path) as store:
         assert store.count() == 320
+
+
+class Outlet:
+    """What benchmarks.outlets uses of a page."""
+
+    outlet, number, url, title = 3, 7, "https://www.outlet.example/news/7-a-title", "A title"
+    html = b'<a href="https://www.outlet.example/x">x</a><script>{"url": "https:\\/\\/www.outlet.example\\/y"}</script>'
+    truth = "One sentence. Another one.\nA third one."
+
+
+def test_an_outlets_addresses_are_those_of_the_local_web() -> None:
+    page = outlets.served(Outlet(), datetime(2026, 11, 20, tzinfo=UTC))
+    assert page.path == "/news/7-a-title"
+    assert page.host == web.host(2)
+    assert b"outlet.example" not in page.body
+    assert page.body.count(page.host.encode()) == 2
+
+
+def test_a_sentence_is_lost_if_only_the_plain_reading_has_it() -> None:
+    flat = SimpleNamespace(flat=lambda text: " ".join(text.split()))
+    plain = {Outlet.url: "One sentence.  Another one."}
+    learned = {Outlet.url: "One sentence."}
+    assert outlets.lost_sentences(flat, [Outlet()], plain, learned) == ["Another one"]  # type: ignore[arg-type]

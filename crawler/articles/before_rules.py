@@ -14,7 +14,7 @@ from crawler.articles.visit import PageVisit
 from crawler.extraction.repeated import block_id
 from crawler.text.tokens import words
 from storage.records import Article
-from storage.verdicts import Alias, Rereading, Revision, Unchanged, Verdict
+from storage.verdicts import Alias, FullerView, Rereading, Revision, Unchanged, Verdict
 
 
 def read_as_before(visit: PageVisit, known: Article, repeated: frozenset[int]) -> tuple[PageVisit, Rereading | None]:
@@ -52,6 +52,9 @@ def with_todays_text(verdict: Verdict, then: PageVisit, visit: PageVisit, known:
     """
     if then is visit or visit.article is None or then.article is None:
         return verdict
+    if isinstance(verdict, FullerView):
+        article = _in_text(verdict.article, visit.article.text, visit.article.learned_version)
+        return dataclasses.replace(verdict, article=article, fingerprints=visit.prints)
     if isinstance(verdict, Revision):
         stored = verdict.article
     elif isinstance(verdict, Alias | Unchanged) and then.article.content_hash == known.content_hash:

@@ -10,6 +10,7 @@ import hashlib
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 
 from crawler.text.clean import one_line
 
@@ -36,13 +37,13 @@ def repeated_blocks(pages: Sequence[Page]) -> frozenset[int]:
 
 
 def count_blocks(pages: Sequence[Page]) -> Mapping[int, tuple[int, int]]:
-    """Return on how many pages each paragraph is, and in how many stories; those on one page are left out."""
-    counts = Counter(block for _, blocks in pages for block in set(blocks))
+    """Return on how many pages each paragraph is, and in how many stories; those on fewer than STORIES are left out."""
+    counts = Counter(chain.from_iterable(set(blocks) for _, blocks in pages))
+    often = {block for block, count in counts.items() if count >= STORIES}
     stories: defaultdict[int, set[int]] = defaultdict(set)
     for story, blocks in pages:
-        for block in blocks:
-            if counts[block] > 1:
-                stories[block].add(story)
+        for block in often.intersection(blocks):
+            stories[block].add(story)
     return {block: (counts[block], len(found)) for block, found in stories.items()}
 
 

@@ -48,8 +48,8 @@ def extract(
     rules: PublisherRules | None = None,
     now: datetime | None = None,
     charset: str | None = None,
-    repeated: Collection[int] = (),
-    before: Collection[int] | None = None,
+    repeated: frozenset[int] = frozenset(),
+    before: frozenset[int] | None = None,
 ) -> Extraction | None:
     """Extract one page.
 
@@ -92,8 +92,8 @@ def extract(
         completeness = "teaser"
         provenance["text"]["raw"] = f"page {number[0]} of {number[1]}"
     blocks = repeats.block_ids(text)
-    text_before = None if before is None else repeats.leave_out(page.tree, text, before)[0]
-    text, left_out = repeats.leave_out(page.tree, text, repeated)
+    text_before = None if before is None else repeats.leave_out(page.tree, text, blocks, before)[0]
+    text, left_out = repeats.leave_out(page.tree, text, blocks, repeated)
     if left_out:
         provenance["left_out"] = {"source": "repeated", "raw": str(len(left_out))}
     return Extraction(

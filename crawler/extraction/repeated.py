@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from crawler.extraction.measures import BOX, HEADINGS, REMOVED, body_of, measure
 from crawler.extraction.trimming import is_appeal
 
 _PROSE = 40  # characters without spaces from which a line is a sentence and not a label
-_NAMED = 3  # letters of the shortest line that is counted
+_LETTERS = re.compile(r"(?:[^\W\d_]\W{0,9}){3}")  # that a line has if it is counted
 _KNOWN = 0.5  # share of a page's own prose whose elements must be found
 _PARAGRAPH = (("p", None),)
 _INLINE = {"a", "b", "em", "i", "strong", "u", "span", "small"}
@@ -40,7 +41,7 @@ def block_ids(text: str) -> tuple[int, ...]:
 
     An id is 63 bits of a hash of the words as they are; other numbers or dates give another id.
     """
-    return tuple(block_id(line) for line in text.split("\n\n") if sum(map(str.isalpha, line)) >= _NAMED)
+    return tuple(block_id(line) for line in text.split("\n\n") if _LETTERS.search(line))
 
 
 def block_id(line: str) -> int:
@@ -49,18 +50,21 @@ def block_id(line: str) -> int:
     return int.from_bytes(digest, "big") >> 1  # fits SQLite's and PostgreSQL's integers
 
 
-def leave_out(tree: Any, text: str, repeated: Collection[int]) -> tuple[str, tuple[str, ...]]:
+def leave_out(tree: Any, text: str, blocks: Iterable[int], repeated: frozenset[int]) -> tuple[str, tuple[str, ...]]:
     """Return a text without the repeated paragraphs that are not the article's, and those paragraphs.
 
     Args:
         tree: the page, as it is after boilerplate was removed.
         text: the page's text.
+        blocks: the ids of its paragraphs.
         repeated: the ids of the paragraphs that repeat on pages of its source.
     """
+    if not repeated or repeated.isdisjoint(blocks):
+        return text, ()
     lines = text.split("\n\n")
     known = [block_id(line) in repeated for line in lines]
     own = [at for at, line in enumerate(lines) if not known[at] and _is_prose(line)]
-    if not own or not any(known):
+    if not own:
         return text, ()
     page = _Page.of(body_of(tree), lines, known, own)
     if page is None:
@@ -89,6 +93,7 @@ class _Page:
     prose: list[Any]  # the elements of that prose
     first: int  # lines of its own prose
     last: int
+    shared: set[Any] = field(default_factory=set)  # boxes of several repeated lines
 
     @classmethod
     def of(cls, body: Any, lines: Sequence[str], known: Sequence[bool], own: Sequence[int]) -> _Page | None:
@@ -107,6 +112,8 @@ class _Page:
         for at in range(page.first):  # a standing first paragraph leads into the article
             if known[at] and _is_sentence(lines[at]) and not is_appeal(lines[at]):
                 page.hold(elements[at])
+        boxes = Counter(page.box(element) for element in set(elements) - page.holders - {None})
+        page.shared = {box for box, lines_inside in boxes.items() if lines_inside > 1}
         return page
 
     def hold(self, element: Any | None) -> None:
@@ -123,10 +130,11 @@ class _Page:
         if (number := element.get(BOX)) is not None:
             return all(holder.get(BOX) != number for holder in self.holders)
         box = self.box(element)
-        several = len({other for other in self.elements if other is not None and self.box(other) is box}) > 1
+        if box is not element and box in self.shared:
+            return True
         other = _kind(element, box) not in self.kinds(box.getparent())
         if box is not element:
-            return several or other
+            return other
         return at > self.last and ((other and _kind(element, box) != _PARAGRAPH) or _is_emphasized(element))
 
     def kinds(self, around: Any | None) -> set[tuple[Any, ...]]:

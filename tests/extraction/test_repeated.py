@@ -28,7 +28,7 @@ def page(*parts: str, before: str = "", after: str = "") -> bytes:
 
 
 def read(body: bytes, *repeated: str) -> list[str]:
-    found = extract(body, URL, repeated={block_id(line) for line in repeated})
+    found = extract(body, URL, repeated=frozenset(block_id(line) for line in repeated))
     assert found is not None
     said = found.provenance.get("left_out")
     plain = extract(body, URL)

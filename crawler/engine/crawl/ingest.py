@@ -108,9 +108,9 @@ def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
         entry = visit.page.entry
         if entry.found_by == "user":  # has no feed's fields
             entry = writer.entry_of(known.id) or entry
-        number, source = known.learned_version, known.source
-        then = LearnedBlocks(writer).version(source, number) if source and number is not None else None
-        raise RereadingNeeded(writer.path, known, entry, then or frozenset())
+        left_out = _left_out_of(writer, known)
+        if left_out is not None:
+            raise RereadingNeeded(writer.path, known, entry, left_out)
     verdict = decide(visit, stored)
     if writer.pages is not None and visit.warc_record and (article := getattr(verdict, "article", None)) is not None:
         file, offset = writer.pages.add(visit.warc_record, visit.page.at)
@@ -169,6 +169,13 @@ def _look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
     likely = writer.duplicate_candidates(visit.prints, visit.page.at, visit.source) if alone else []
     candidates = [other for other in likely if other.id not in articles]
     return StoredMatches(by_key=by_key, articles=articles, same_text=same, candidates=candidates, repeated=repeated)
+
+
+def _left_out_of(writer: Writer, known: Article) -> frozenset[int] | None:
+    """Return the paragraphs that a stored text was read without; None if they are not kept any more."""
+    if known.learned_version is None:
+        return frozenset()
+    return LearnedBlocks(writer).version(known.source or "", known.learned_version)
 
 
 def _of_other_rules(visit: PageVisit, stored: Iterable[Article]) -> bool:
