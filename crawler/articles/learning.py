@@ -17,7 +17,7 @@ from crawler.text.clean import one_line
 WINDOW = 30  # the last pages of a source
 STORIES = 3  # different stories that have a paragraph; versions and copies of one story share their own words
 SHARE = 0.2  # of the window's pages that have it
-MOST = 256  # paragraphs of one source
+MOST = 64  # paragraphs of one source
 
 Page = tuple[int, Collection[int]]  # its story, and the ids of its paragraphs
 
