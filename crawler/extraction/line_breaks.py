@@ -6,22 +6,26 @@ from typing import Any
 
 from crawler.extraction.measures import BLOCKS
 
-_HOLDERS = {"p", "blockquote", "li", "td", "section", "article", "main", "div", "font", "span", "center"}
-_INLINE = {"font", "span"}
+_HOLDERS = {"p", "blockquote", "li", "td", "section", "article", "main", "div", "center"}
+_INLINE = {"font", "span", "strong", "b", "em", "i", "u", "small"}
 
 
 def split_at_empty_lines(tree: Any) -> None:
     """Split paragraphs at two or more line breaks in a row; the tree is changed in place."""
     holders = [node.getparent() for node in tree.iter("br") if _is_empty_line(node)]
-    for holder in dict.fromkeys(holders):
-        if holder is None or holder.getparent() is None or holder.tag not in _HOLDERS:
-            continue
-        parent = holder.getparent()
-        if holder.tag not in _INLINE:
+    for found in dict.fromkeys(holders):
+        holder = _without_inline(found)
+        if holder is not None and holder.getparent() is not None and holder.tag in _HOLDERS:
             _split(holder)
-        elif parent.tag in _HOLDERS and parent.getparent() is not None:  # <p><span>one<br><br>two</span></p>
-            holder.drop_tag()
-            _split(parent)
+
+
+def _without_inline(holder: Any | None) -> Any | None:
+    """Remove the inline elements around line breaks, as in `<p><b><i>one<br><br>two</i></b></p>`; return what holds them."""
+    while holder is not None and holder.tag in _INLINE:
+        inline, holder = holder, holder.getparent()
+        if holder is not None:
+            inline.drop_tag()
+    return holder
 
 
 def _is_empty_line(node: Any) -> bool:

@@ -108,8 +108,8 @@ def extract_main_text(page: Page, said: StructuredData, rules: PublisherRules) -
     drop(tree, rules.remove)
     for node in _BESIDE(tree):
         _drop(node)
-    flatten_unknown_elements(tree)
     split_at_empty_lines(tree)
+    flatten_unknown_elements(tree)
     flooded = flatten_inline_floods(tree)
     remove_boilerplate(tree, site(page.url))
     root = body_of(tree)

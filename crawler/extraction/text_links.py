@@ -33,6 +33,8 @@ def unlink(nodes: list[Any]) -> None:
 
 def _is_announced(item: Any, measures: Measures) -> bool:
     """Return whether an item's list follows a sentence that ends in a colon: it belongs to the text."""
+    home = item.getparent()
+    item = home if item.tag == "p" and home is not None and home.tag == "li" and len(home) == 1 else item
     listed = item if item.tag == "li" else None
     while listed is not None and listed.tag not in {"ul", "ol"}:
         listed = listed.getparent()
