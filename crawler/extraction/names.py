@@ -14,13 +14,15 @@ MOST = 20  # names per article; more is a masthead
 _BY = re.compile(
     r"^(?:by|von|par|por|di|da|door|av|af|от|van|przez|yazan|haber|text|texte|texto|testo|tekst|foto)(?:\s*+:)?"
     r"\s++(?=\S)|^(?:reporting|written|reported|posted|published|authored|compiled|created|produced)\s++by(?:\s*+:)?\s++|"
-    r"^(?:and|und|y|et|e|og|och|и|та|και)\s+(?=[^\W\d_a-z])|^(?:this (?:post|article|story|guide) (?:was|is) written by|erstellt von|verfasst von|geschrieben von|"
+    r"^(?:this (?:post|article|story|guide) (?:was|is) written by|erstellt von|verfasst von|geschrieben von|"
     r"ein(?:e)? \w{3,20} von|(?:article|recipe|words|story) by|(?:ein )?(?:kommentar|gastbeitrag|gastkommentar|"
     r"analyse|interview|kolumne|essay|bericht) von|opinion by|commentaire de|opinión de)\s++|^(?:articles?|posts?|stories|more|all posts)\s++(?:by|from)\s++|^(?:authors?|autoren|autores|auteurs|autori|autorzy|författare|forfattere|авторы)\s*:\s*|"
     r"^(?:автор|текст|autor|author|autore|auteur|autorin|verfasser|escrito por|publicado por|written by)\s*:\s*|"
     r"^作者\s*[:：]\s*|^文\s*[:：/]\s*",
     re.IGNORECASE,
 )
+# Left before the second name of "Anna Smith, reporter, and Li Wei"; the capital is looked for, so case counts.
+_AND_FIRST = re.compile(r"^(?:and|und|y|et|e|og|och|en|и|та|και)\s++(?=[^\W\d_a-zà-ÿа-яё])")
 _AND = re.compile(
     r"\s{0,9}(?:;|\||\n|\s[&+]\s|\s(?:and|und|et|y|e|i|og|och|en|ja|ve|и|та|és|a)\s(?=[\w.'’-]+\s\w|[\w.'’-]+$)|\s/\s|"
     r",(?!\s*(?:Jr|Sr|PhD|M\.?D|II|III)\b)|、)\s{0,9}"
@@ -187,7 +189,7 @@ def clean_name(raw: str) -> str | None:
     if addressed := _ADDRESS_BEFORE.match(raw.strip()):
         raw = addressed[1]
     raw = raw.strip(" \"“”„'") if raw.count('"') != 1 else raw
-    text = _TITLE.sub("", _BY.sub("", one_line(raw)).strip(" ,;|·•-–—:/")).strip(" ,;|·•-–—:/")
+    text = _TITLE.sub("", _AND_FIRST.sub("", _BY.sub("", one_line(raw))).strip(" ,;|·•-–—:/")).strip(" ,;|·•-–—:/")
     text = _ROLE_BEFORE.sub("", _JOB_AFTER.sub("", text))
     if (
         not text
