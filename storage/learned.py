@@ -36,7 +36,7 @@ class LearnedBlocks:
     def ever(self, source: str) -> frozenset[int]:
         """All paragraphs of a source that a text was read without."""
         with translate_errors(self._store.path):
-            return frozenset().union(*learned.versions(self._store.db, source).values())
+            return learned.ever(self._store.db, source)
 
     def version_of_article(self, article_id: int) -> int | None:
         """The version that an article's text was read with; None: nothing was left out then."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SCHEDULE = '[schedule]\ndefault = "2s"\nmin = "1s"\nmax = "4s"\n'
 
 
-def until(true: Callable[[], object], seconds: float = 15) -> bool:
+def until(true: Callable[[], object], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if true():

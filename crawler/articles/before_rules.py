@@ -13,6 +13,7 @@ from crawler.articles.near_duplicates import content_hash, fingerprints, shingle
 from crawler.articles.visit import PageVisit
 from crawler.extraction.repeated import block_id
 from crawler.text.tokens import words
+from crawler.urls import same_page
 from storage.records import Article
 from storage.verdicts import Alias, FullerView, Rereading, Revision, Unchanged, Verdict
 
@@ -38,7 +39,8 @@ def read_as_before(visit: PageVisit, known: Article, repeated: frozenset[int]) -
     mine, theirs = _without(new.text, ignored), _without(known.text, ignored)
     if "".join((mine or "").split()) == "".join((theirs or "").split()):
         return _with_text(visit, known.text, known.learned_version), None
-    return _with_text(visit, mine, None), reading(known, theirs, None)
+    compared = reading(known, theirs, None) if theirs != known.text else None
+    return _with_text(visit, mine, None), compared
 
 
 def with_todays_text(verdict: Verdict, then: PageVisit, visit: PageVisit, known: Article) -> Verdict:
@@ -52,13 +54,15 @@ def with_todays_text(verdict: Verdict, then: PageVisit, visit: PageVisit, known:
     """
     if then is visit or visit.article is None or then.article is None:
         return verdict
+    if isinstance(verdict, Unchanged) and not same_page(visit.page.url, known.page_url or known.url):
+        return verdict  # another view of it, whose text never replaces the stored one
     if isinstance(verdict, FullerView):
         article = _in_text(verdict.article, visit.article.text, visit.article.learned_version)
         return dataclasses.replace(verdict, article=article, fingerprints=visit.prints)
-    if isinstance(verdict, Revision):
+    if isinstance(verdict, Alias | Revision) and verdict.article is not None:
         stored = verdict.article
-    elif isinstance(verdict, Alias | Unchanged) and then.article.content_hash == known.content_hash:
-        stored = getattr(verdict, "article", None) or known
+    elif isinstance(verdict, Unchanged) and then.article.content_hash == known.content_hash:
+        stored = known
     else:
         return verdict
     today = reading(stored, visit.article.text, visit.article.learned_version, prints=visit.prints)

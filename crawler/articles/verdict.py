@@ -103,13 +103,15 @@ def _no_article(visit: PageVisit) -> Retry | NotArticle:
 def _decide_stored(visit: PageVisit, known: Article, stored: StoredMatches, absorbs: int | None) -> Verdict:
     """A stored article was requested again; both versions are compared as one extractor with one set of rules reads them."""
     assert visit.article is not None
-    then, base = read_as_before(visit, known, stored.repeated)
+    then, reduced = read_as_before(visit, known, stored.repeated)
     assert then.article is not None
+    base = None
     if is_stale(known, then.article):
-        base = reread_version(known, then.article, visit.rereads.get(known.id)) or base
-    verdict = _compare(then, base.article if base else known, stored, absorbs)
-    if base is not None:
-        verdict = dataclasses.replace(verdict, reread=base)
+        base = reread_version(known, then.article, visit.rereads.get(known.id))
+    compared = base or reduced
+    verdict = _compare(then, compared.article if compared else known, stored, absorbs)
+    if base is not None or (reduced is not None and isinstance(verdict, Revision) and verdict.reread is None):
+        verdict = dataclasses.replace(verdict, reread=compared)
     return with_todays_text(verdict, then, visit, known)
 
 

@@ -160,7 +160,8 @@ def guess_authors(url: str, said: StructuredData, text: str, headings: Collectio
     A guess: of the short lines further down nearly all are labels and headings.
     """
     short = takewhile(lambda line: len(line) < _SHORT_LINE, text.split("\n\n", 4)[:4])
-    line = next((line for line in short if len(line) < 60 and _ONLY_NAMES.fullmatch(line)), "")
+    likely = (line for at, line in enumerate(short) if at < 2 or "/" in line)  # further down only several names
+    line = next((line for line in likely if len(line) < 60 and _ONLY_NAMES.fullmatch(line)), "")
     named = len(text) > 2 * len(line) > 0 and _ONLY_NAMES.fullmatch(line) and (line.istitle() or line.isupper())
     if not named or line in headings or _LABELS.search(line):
         return (), ""
@@ -248,7 +249,7 @@ def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[st
         people = [a for a in around_links if _NAME.fullmatch(" ".join(text_of(a).split()))]
     people = people[:MOST]
     lines = [node for node in marks["byline"] if node in around and 2 < len(text_of(node)) <= 160][:MOST]
-    for same in _side_by_side(lines):
+    for same in _side_by_side(lines, people):
         names = (_pieces(part) for line in same for part in _people_in(line, people))
         yield list(dict.fromkeys(name for name in names if name))
     for first in people:
@@ -257,10 +258,14 @@ def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[st
         yield list(dict.fromkeys(text for node in together if (text := _pieces(node))))[:10]
 
 
-def _side_by_side(lines: Iterable[Any]) -> Iterator[list[Any]]:
-    """Yield the byline elements, neighbours of one class together: a box for each of several authors."""
+def _side_by_side(lines: Iterable[Any], people: list[Any]) -> Iterator[list[Any]]:
+    """Yield the byline elements, neighbours of one class with an author element each together: a box for each author."""
     for _, same in groupby(lines, key=lambda node: (node.getparent(), node.tag, node.get("class"))):
-        yield list(same)
+        found = list(same)
+        if all(_people_in(line, people) != [line] for line in found):
+            yield found
+        else:
+            yield from ([line] for line in found)
 
 
 def _people_in(line: Any, people: list[Any]) -> list[Any]:
@@ -290,7 +295,9 @@ def _pieces(node: Any) -> str:
     """Return an author element's text, nested elements separated by " | ": "By | Anna Smith | Travel Editor"."""
     halves = [part for part in node.iter("span") if _HALF.search(part.get("class") or part.get("itemprop") or "")]
     if len(halves) == 2:  # first and family name
-        return " ".join(" ".join(text_of(half).split()) for half in halves)
+        name = " ".join(" ".join(text_of(half).split()) for half in halves)
+        if set(text_of(node).split()) <= {*name.split(), "By", "by", ","}:
+            return name
     pieces = [piece for text in node.itertext() if (piece := " ".join(text.split()).strip(" ,"))]
     if len(pieces) == 2 and all(" " not in piece for piece in pieces):
         return " ".join(pieces)

@@ -18,6 +18,8 @@ _LONGEST = (
     1000  # characters of a class attribute that are read; a longer one is not a real class and would fill the cache
 )
 _LEVELS = 4  # elements around a byline in which a card's headline is searched
+_OF_ARTICLE = re.compile(r"(?:^|[\s_-])(?:entry|post|article|story|content|byline|meta)(?:$|[\s_-])", re.IGNORECASE)
+_MENU = re.compile(r"(?:^|[\s_-])(?:nav(?:bar|igation)?|menu)(?:$|[\s_-])", re.IGNORECASE)
 _OUTSIDE = {"aside", "footer", "nav", "form", "header"}
 # Comments, cards and boxes: what stands there is other people's or another article's.
 # Patterns for lower-case names: without IGNORECASE a search takes a sixth of the time.
@@ -76,12 +78,15 @@ def _is_outside(node: Any) -> bool:
 
     A site's header has its menu; many show today's date there.
     """
-    if node.tag == "footer":
-        return next(node.iterancestors("article"), None) is None
-    if node.tag != "header":
+    if node.tag not in {"footer", "header"}:
         return True
-    has_menu = node.find(".//nav") is not None or "nav" in node.get("class", "")
-    return has_menu and next(node.iterancestors("article", "main"), None) is None
+    if _OF_ARTICLE.search(node.get("class", "")) or next(node.iterancestors("article"), None) is not None:
+        return False
+    if node.tag == "footer":
+        return True
+    has_menu = node.find(".//nav") is not None or _MENU.search(node.get("class", ""))
+    titled = node.find(".//h1") is not None or node.find(".//h2") is not None
+    return bool(has_menu) and not titled and next(node.iterancestors("main"), None) is None
 
 
 def _class_and_id(node: Any) -> str:

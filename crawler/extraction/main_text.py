@@ -70,6 +70,8 @@ _GLUED = 100  # characters of a text in one paragraph that may be a page's text 
 _PARTED = 0.6  # share of a reading's 3-grams that are in such a text
 _ENOUGH = 250  # characters; trafilatura's own threshold for a text that needs no second try
 _AGREE = 0.7  # similarity from which two texts are readings of one text; .6 to .8 make no difference on 477 pages
+_MOST_BLOCKS = 2_000  # blocks of a page that are searched in a text
+_SKIPPED = 5_000  # characters of a text between two blocks at most
 _NEARLY_ALL = 0.9  # so much above _AGREE that the 3-grams agree too
 _CORE = 100  # 3-grams: minimum size of the common core of all readings, long enough to be the article
 _MIN_BODY = 120  # 3-grams from which an articleBody is not a cut teaser
@@ -151,16 +153,24 @@ def _with_paragraphs(text: str, others: Iterable[str], measures: Measures) -> st
 
 
 def _along_blocks(text: str, measures: Measures) -> str:
-    """Return a text in the paragraphs of the page's blocks if these have next to all of it."""
-    whole, at = "".join(text.split()), 0
-    found = []
-    for block in (node for node in measures.order if node in measures.leaves):
-        line = "".join(text_of(block).split())
-        start = whole.find(line, at) if line else -1
+    """Return a text with paragraph breaks where the page's blocks begin and end, if next to all of it is in such blocks."""
+    whole, at, inside = "".join(text.split()), 0, 0
+    breaks: set[int] = set()
+    for block in [node for node in measures.order if node in measures.leaves][:_MOST_BLOCKS]:
+        line = "".join("".join(block.itertext()).split())
+        start = whole.find(line, at, at + len(line) + _SKIPPED) if line else -1
         if start >= 0:
-            found.append(text_of(block))
             at = start + len(line)
-    return join(found) if sum(len("".join(line.split())) for line in found) >= _NEARLY_ALL * len(whole) else text
+            inside += len(line)
+            breaks |= {start, at}
+    if inside < _NEARLY_ALL * len(whole):
+        return text
+    pieces: list[str] = []
+    seen = 0
+    for word in text.split(" "):
+        pieces.append(("\n\n" if seen in breaks else " ") + word)
+        seen += len("".join(word.split()))
+    return join("".join(pieces).split("\n\n"))
 
 
 def shows_little(tree: Any) -> bool:

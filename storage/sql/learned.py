@@ -15,6 +15,7 @@ from sqlite_utils.db import Database
 PAGES = 64  # of a source whose paragraphs are kept: the window and as many again
 MOST = 256  # paragraphs of a page that are kept
 VERSIONS = 64  # of a source that are kept
+EVER = 4096  # paragraphs of a source that are remembered as left out once
 LONGEST = 300  # characters of a paragraph's text
 
 
@@ -71,13 +72,16 @@ def texts(db: Database, source: str) -> dict[int, str]:
 
 def add_version(db: Database, source: str, version: int, blocks: Collection[int], at: str) -> None:
     """Add a set that a text was read without; the newest VERSIONS of a source and their paragraphs stay."""
-    added = db.conn.execute(
+    db.conn.execute(
         "INSERT INTO learned_versions (source, version, blocks, used_at) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (source, version) DO UPDATE SET used_at = max(used_at, excluded.used_at)",
         (source, version, _packed(sorted(blocks)), at),
     )
-    if not added.rowcount:
-        return
+    db.conn.executemany(
+        "INSERT INTO learned_ever (source, block, used_at) VALUES (?, ?, ?) "
+        "ON CONFLICT (source, block) DO UPDATE SET used_at = max(used_at, excluded.used_at)",
+        [(source, block, at) for block in sorted(blocks)],
+    )
     gone = db.conn.execute(
         "DELETE FROM learned_versions "
         "WHERE source = ? AND version IN (SELECT version FROM learned_versions "
@@ -86,8 +90,20 @@ def add_version(db: Database, source: str, version: int, blocks: Collection[int]
     )
     if gone.rowcount:
         kept = {block for blocks in versions(db, source).values() for block in blocks}
+        kept |= {block for page in pages(db, source, PAGES) for block in page.blocks}
         old = [(source, block) for block in texts(db, source) if block not in kept]
         db.conn.executemany("DELETE FROM learned_blocks WHERE source = ? AND block = ?", old)
+        db.conn.execute(
+            "DELETE FROM learned_ever "
+            "WHERE source = ? AND block IN (SELECT block FROM learned_ever "
+            "  WHERE source = ? ORDER BY used_at DESC, block LIMIT -1 OFFSET ?)",
+            (source, source, EVER),
+        )
+
+
+def ever(db: Database, source: str) -> frozenset[int]:
+    """The paragraphs that texts of a source were read without, also those of versions that are not kept any more."""
+    return frozenset(row[0] for row in db.conn.execute("SELECT block FROM learned_ever WHERE source = ?", (source,)))
 
 
 def version(db: Database, source: str, number: int) -> frozenset[int] | None:
@@ -117,7 +133,7 @@ def set_version(db: Database, article_id: int, number: int | None) -> None:
 
 def rename(db: Database, old: str, new: str) -> None:
     """Change the id of a source."""
-    for table in ("learned_pages", "learned_blocks", "learned_versions"):
+    for table in ("learned_pages", "learned_blocks", "learned_versions", "learned_ever"):
         db.conn.execute(f"UPDATE OR IGNORE {table} SET source = ? WHERE source = ?", (new, old))
         db.conn.execute(f"DELETE FROM {table} WHERE source = ?", (old,))
 

@@ -247,6 +247,12 @@ CREATE TABLE learned_versions (
   blocks BLOB NOT NULL,
   used_at TEXT NOT NULL,
   PRIMARY KEY (source, version)
+) WITHOUT ROWID;
+CREATE TABLE learned_ever (
+  source TEXT NOT NULL,
+  block INTEGER NOT NULL,
+  used_at TEXT NOT NULL,
+  PRIMARY KEY (source, block)
 ) WITHOUT ROWID
 """
 

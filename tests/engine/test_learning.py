@@ -127,6 +127,7 @@ def test_learning_and_an_edit_in_the_same_recheck(desk: Desk, site: Site) -> Non
     first = next(iter(texts(desk).values()))
     assert APPEAL not in first
     assert "writes" in first
+    assert desk.rows("SELECT 1 FROM articles WHERE warc_file IS NULL") == []
     rows = desk.rows("SELECT number, cause, words_added, words_removed FROM revisions WHERE article_id = 1 ORDER BY 1")
     assert [(row["number"], row["cause"]) for row in rows] == [(1, "publisher"), (2, "publisher"), (3, "reprocess")]
     assert rows[2]["words_added"] == 0

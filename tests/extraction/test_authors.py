@@ -86,6 +86,14 @@ def test_json_ld(ld: object, names: tuple[str, ...]) -> None:
             '<li>Von: <span class="x"><a href="/a-s">Anna SMITH</a>, </span><span class="x"><a href="/li">Li WEI</a></span></li>',
             ("Anna SMITH", "Li WEI"),
         ),
+        (
+            '<div class="byline">By Anna Smith</div><div class="byline">Transport Correspondent</div>',
+            ("Anna Smith",),
+        ),
+        (
+            '<a rel="author"><span class="first-name">Anna</span> <span class="last-name">Smith</span> and <b>Li Wei</b></a>',
+            ("Anna", "Smith", "Li Wei"),
+        ),
         ("<p>By <b>clicking</b> you agree</p>", ()),
         ("<p>by the harbour Board</p>", ()),
         ('<footer><a rel="author">Web Master</a></footer>', ()),

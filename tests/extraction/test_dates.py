@@ -98,6 +98,19 @@ def test_todays_date_in_the_sites_header_is_no_articles(today: str, line: str, d
     assert published(before=header, line=line)[0] == day
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        "<header class='post-header'><nav class='breadcrumbs'><a href='/'>Home</a></nav><h2>Dredging</h2>{}</header>",
+        "<header class='navy'><h2>Dredging</h2>{}</header>",
+        "<footer class='entry-meta'>Posted on {}</footer>",
+    ],
+)
+def test_the_date_of_a_post_in_its_header_or_footer_is_the_posts(around: str) -> None:
+    time = "<time datetime='2026-11-20T11:00:00+01:00'>November 20, 2026</time>"
+    assert (published(line=f"<div class=post>{around.format(time)}</div>")[0] or "")[:10] == "2026-11-20"
+
+
 def test_the_date_in_an_articles_header_is_the_articles() -> None:
     byline = '<article><header><time datetime="2026-11-20T11:00:00+01:00">20 November</time><nav><a href="/">Share</a></nav></header>'
     assert published(before=byline)[0] == "2026-11-20T11:00:00+01:00"

@@ -70,6 +70,16 @@ STAYS = {
     "each paragraph in a container": page(
         *(f"<div class=block>{line}</div>" for line in [*OWN_P[:3], p(APPEAL), *OWN_P[3:], p(APPEAL)])
     ),
+    "wrappers with a class of their own each": page(
+        *(
+            f"<div class='el el-{n * 7919}'>{p(line)}</div>"
+            for n, line in enumerate([*OWN[:3], APPEAL, *OWN[3:], APPEAL])
+        )
+    ),
+    "the last of its container": page(*OWN_P, p(APPEAL, " class=last")),
+    "above a short list": page(*OWN_P, f"<h2>{APPEAL}</h2><ul><li>Opens at nine</li><li>Closes at ten</li></ul>"),
+    "above a table": page(*OWN_P, f"<h2>{APPEAL}</h2><table><tr><td>Town</td><td>3</td></tr></table>"),
+    "a question in bold": page(*OWN_P, f"<p><b>{APPEAL}</b></p><p>Nothing at all, he said.</p>"),
     "between line breaks": page("<br><br>".join([*OWN[:3], APPEAL, *OWN[3:]])),
 }
 
@@ -81,6 +91,7 @@ def test_what_stands_in_the_articles_own_text_stays(made: str) -> None:
 
 
 NOTICES = [
+    "An earlier version of this article misstated the year of the agreement on the harbour.",
     "Correction: an earlier version of this article misstated the year of the agreement.",
     "Disclosure: the publisher of this paper owns a tenth of the ferry company.",
     "Editor’s note: this article was first published in the spring of last year.",
@@ -149,3 +160,12 @@ def test_only_whole_repeated_paragraphs_are_ever_left_out(seed: int) -> None:
     left = [line for line in before if line not in after]
     assert set(left) <= set(repeated)
     assert [line for line in before if line not in left] == after
+
+
+def test_a_page_of_thousands_of_boxes_is_read_in_the_time_of_a_page() -> None:
+    lines = [f"{line} Part {n}." for n, line in enumerate(OWN * 250)]
+    body = page(*(f"{p(line)}<div class=join>{p(APPEAL)}</div>" for line in lines))
+    found = extract(body, URL, repeated=frozenset({block_id(APPEAL)}), before=frozenset({block_id(NOTE)}))
+    assert found is not None
+    assert APPEAL not in found.text
+    assert found.text.count("Part ") == len(lines)

@@ -114,8 +114,10 @@ def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
     verdict = decide(visit, stored)
     if writer.pages is not None and visit.warc_record and (article := getattr(verdict, "article", None)) is not None:
         file, offset = writer.pages.add(visit.warc_record, visit.page.at)
-        kept = dataclasses.replace(article, warc_file=file, warc_offset=offset)
-        verdict = dataclasses.replace(verdict, article=kept)
+        verdict = dataclasses.replace(verdict, article=dataclasses.replace(article, warc_file=file, warc_offset=offset))
+        if (then := getattr(verdict, "then", None)) is not None:  # another reading of the same page
+            read = dataclasses.replace(then.article, warc_file=file, warc_offset=offset)
+            verdict = dataclasses.replace(verdict, then=dataclasses.replace(then, article=read))
     return verdict, writer.apply_verdict(verdict)
 
 
@@ -164,8 +166,8 @@ def _look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
         same = writer.articles_with_text(visit.source, content_hash(article.title, article.subtitle, article.text))
     alone = all(stored.completeness != "full" and stored.duplicate_of is None for stored in articles.values())
     repeated: frozenset[int] = frozenset()
-    if visit.source is not None and _of_other_rules(visit, (*articles.values(), *same)):
-        repeated = LearnedBlocks(writer).ever(visit.source)
+    if others := [known for known in (*articles.values(), *same) if _has_other_rules(visit, known)]:
+        repeated = frozenset().union(*(LearnedBlocks(writer).ever(s) for s in {k.source or "" for k in others}))
     likely = writer.duplicate_candidates(visit.prints, visit.page.at, visit.source) if alone else []
     candidates = [other for other in likely if other.id not in articles]
     return StoredMatches(by_key=by_key, articles=articles, same_text=same, candidates=candidates, repeated=repeated)
@@ -178,8 +180,8 @@ def _left_out_of(writer: Writer, known: Article) -> frozenset[int] | None:
     return LearnedBlocks(writer).version(known.source or "", known.learned_version)
 
 
-def _of_other_rules(visit: PageVisit, stored: Iterable[Article]) -> bool:
+def _has_other_rules(visit: PageVisit, known: Article) -> bool:
     """Return whether a stored version was read with rules that the page was not read with too."""
     rules = visit.learned
-    known = {rules.version} | ({rules.before_version} if rules.before is not None else set())
-    return any(article.learned_version not in known for article in stored)
+    read = {rules.version} | ({rules.before_version} if rules.before is not None else set())
+    return known.learned_version not in read

@@ -24,16 +24,14 @@ def rules_of(store: Store, source: Source, blocks: frozenset[int], entry: Entry 
         entry: the page's entry; if its article is stored, what that was read without is in the rules too.
     """
     learned = LearnedBlocks(store)
-    if source.article.keep and blocks:
-        blocks = without_kept(blocks, learned.texts(source.id), source.article.keep)
-    number, before = None, frozenset[int]()
+    number, before = None, None
     if entry is not None and entry.article_id is not None:
         number = learned.version_of_article(entry.article_id)
-        found = learned.version(source.id, number) if number is not None else before
-        if found is None:
-            return LearnedRules(blocks=blocks, version=version_of(blocks))
-        return LearnedRules(blocks=blocks, version=version_of(blocks), before=found, before_version=number)
-    return LearnedRules(blocks=blocks, version=version_of(blocks))
+        before = learned.version(source.id, number) if number is not None else frozenset()
+        blocks |= before or frozenset()  # what was left out of this text once stays out
+    if source.article.keep and blocks:
+        blocks = without_kept(blocks, learned.texts(source.id), source.article.keep)
+    return LearnedRules(blocks=blocks, version=version_of(blocks), before=before, before_version=number)
 
 
 class Learner:
@@ -42,7 +40,6 @@ class Learner:
     def __init__(self, writer: AsyncWriter) -> None:
         self.writer = writer
         self._current: dict[str, frozenset[int]] = {}
-        self._stored: set[tuple[str, int]] = set()  # versions that this run has stored
 
     async def rules(self, source: Source | None, entry: Entry) -> LearnedRules:
         """Return what a page of a source is read without."""
@@ -64,9 +61,8 @@ class Learner:
         if source is None or article is None or article_id is None:
             return
         learned = LearnedBlocks(writer)
-        if rules.version is not None and (source, rules.version) not in self._stored:
+        if rules.version is not None:
             learned.add_version(source, rules.version, rules.blocks, visit.page.at)
-            self._stored.add((source, rules.version))
         if not isinstance(verdict, NewArticle | FullerView) or article.completeness != "full":
             return
         if not visit.extraction.blocks:
