@@ -54,7 +54,7 @@ def test_a_version_in_use_stays_and_what_was_left_out_once_is_remembered(store: 
             at = NOW + timedelta(minutes=number)
             blocks.add_version("a.org", 10, {1, 2}, at)
             blocks.add_version("a.org", 1000 + number, {100 + number}, at)
-    assert blocks.version("a.org", 10) == {1, 2}
+    assert blocks.version("a.org", 10) == frozenset({1, 2})
     assert blocks.version("a.org", 1000) is None
     assert len(learned.versions(store.db, "a.org")) == learned.VERSIONS
     assert {1, 2, 100, 100 + 3 * learned.VERSIONS - 1} <= blocks.ever("a.org")
@@ -71,7 +71,7 @@ def test_a_source_is_renamed_with_what_it_learned(store: Writer) -> None:
     store.rename_source("old", "new", NOW)
     assert (blocks.pages("old"), blocks.ever("old"), blocks.texts("old")) == ([], frozenset(), {})
     assert blocks.pages("new")[0].blocks == (5,)
-    assert blocks.ever("new") == blocks.version("new", 3) == {5}
+    assert blocks.ever("new") == blocks.version("new", 3) == frozenset({5})
 
 
 def test_a_damaged_cell_is_read_as_empty(store: Writer) -> None:
