@@ -51,7 +51,7 @@ def ever_repeated_blocks(pages: Sequence[Page]) -> frozenset[int]:
     """Return the ids of the paragraphs that repeat on any WINDOW pages in a row.
 
     Args:
-        pages: all pages of a source, in the order of their ids.
+        pages: all pages of a source, in the order of their publication.
     """
     step = WINDOW // 2
     starts = range(0, max(1, len(pages) - step), step)

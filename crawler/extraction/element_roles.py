@@ -85,8 +85,7 @@ def _is_outside(node: Any) -> bool:
     if node.tag == "footer":
         return True
     has_menu = node.find(".//nav") is not None or _MENU.search(node.get("class", ""))
-    titled = node.find(".//h1") is not None or node.find(".//h2") is not None
-    return bool(has_menu) and not titled and next(node.iterancestors("main"), None) is None
+    return bool(has_menu) and node.find(".//h2") is None and next(node.iterancestors("main"), None) is None
 
 
 def _class_and_id(node: Any) -> str:

@@ -34,7 +34,9 @@ class Extraction:
     language: str | None = None
     summary: str | None = None
     text: str = ""
-    text_before: str | None = None  # as the rules of its stored version would have it; see extractor.extract
+    text_before: str | None = (
+        None  # as the rules of its stored version have it, if these are others; see extractor.extract
+    )
     blocks: tuple[int, ...] = ()  # the ids of all its paragraphs, also of those left out; see repeated.block_ids
     image_url: str | None = None
     image_caption: str | None = None

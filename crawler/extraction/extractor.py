@@ -92,7 +92,8 @@ def extract(
         completeness = "teaser"
         provenance["text"]["raw"] = f"page {number[0]} of {number[1]}"
     blocks = repeats.block_ids(text)
-    text_before = None if before is None else repeats.leave_out(page.tree, text, blocks, before)[0]
+    other = before if before != repeated else None  # on most rechecks both are the same
+    text_before = None if other is None else repeats.leave_out(page.tree, text, blocks, other)[0]
     text, left_out = repeats.leave_out(page.tree, text, blocks, repeated)
     if left_out:
         provenance["left_out"] = {"source": "repeated", "raw": str(len(left_out))}

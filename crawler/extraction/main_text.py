@@ -20,7 +20,7 @@ from crawler.config.models import PublisherRules
 from crawler.extraction.boilerplate import flatten_inline_floods, remove_boilerplate
 from crawler.extraction.embedded_text import embedded_bodies
 from crawler.extraction.line_breaks import split_at_empty_lines
-from crawler.extraction.measures import Measures, body_of, measure
+from crawler.extraction.measures import Measures, body_of, letters_of, measure
 from crawler.extraction.page import Page, text_of
 from crawler.extraction.plain_elements import flatten_unknown_elements
 from crawler.extraction.split_body import densest_element, is_one_article, merge_split_body
@@ -157,7 +157,7 @@ def _along_blocks(text: str, measures: Measures) -> str:
     whole, at, inside = "".join(text.split()), 0, 0
     breaks: set[int] = set()
     for block in [node for node in measures.order if node in measures.leaves][:_MOST_BLOCKS]:
-        line = "".join("".join(block.itertext()).split())
+        line = letters_of(block)
         start = whole.find(line, at, at + len(line) + _SKIPPED) if line else -1
         if start >= 0:
             at = start + len(line)

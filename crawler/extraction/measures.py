@@ -61,6 +61,11 @@ def measure(body: Any) -> Measures:
     return Measures(order=order, size=size, linked=linked, prose=prose, leaves=leaves)
 
 
+def letters_of(node: Any) -> str:
+    """Return all text below a node without spaces, to find the same words in other elements and readings."""
+    return "".join("".join(node.itertext()).split())
+
+
 def body_of(tree: Any) -> Any:
     """Return the body element, or the tree if it has none."""
     body = tree.find("body") if tree.tag == "html" else None

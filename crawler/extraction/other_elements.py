@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from crawler.extraction.measures import HOLDS, Measures
+from crawler.extraction.measures import HOLDS, Measures, letters_of
 from crawler.extraction.trimming import is_appeal
 
 _ARTICLE = 400  # characters of running text of an article that another one may follow
@@ -84,14 +84,10 @@ def find_copies(measures: Measures) -> dict[Any, Any]:
             continue
         key = (measures.size[node], measures.prose[node])
         other = first.setdefault(key, node)
-        if other is not node and other not in set(node.iterancestors()) and _plain(other) == _plain(node):
+        if other is not node and other not in set(node.iterancestors()) and letters_of(other) == letters_of(node):
             found[node] = other
             inside.add(node)
     return found
-
-
-def _plain(node: Any) -> str:
-    return "".join("".join(node.itertext()).split())
 
 
 def _is_hidden(node: Any) -> bool:

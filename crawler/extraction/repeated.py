@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crawler.extraction.measures import BOX, HEADINGS, REMOVED, body_of, measure
+from crawler.extraction.measures import BOX, HEADINGS, REMOVED, body_of, letters_of, measure
 from crawler.extraction.trimming import is_appeal
 
 _PROSE = 40  # characters without spaces from which a line is a sentence and not a label
@@ -93,8 +93,7 @@ class _Page:
 
     lines: Sequence[str]
     elements: Sequence[Any]  # of each line; None if it is not found
-    first: int = 0  # lines of the page's own prose
-    last: int = 0
+    first: int = 0  # the first line of the page's own prose
     end: int = 0  # the last line that is not known to be beside the article
     holders: set[Any] = field(default_factory=set)  # the elements that hold lines of the page's own
     prose: list[Any] = field(default_factory=list)  # the elements of those lines
@@ -166,7 +165,7 @@ class _Page:
 
 def _find(body: Any, lines: Sequence[str], known: Sequence[bool]) -> _Page | None:
     """Find the lines of a text on its page; None if most of the page's own prose is not in elements of its own."""
-    leaves = {"".join("".join(leaf.itertext()).split()): leaf for leaf in measure(body).leaves}
+    leaves = {letters_of(leaf): leaf for leaf in measure(body).leaves}
     squeezed = ["".join(line.split()) for line in lines]
     page = _Page(lines, [leaves.get(line) for line in squeezed])
     own = [at for at, repeats in enumerate(known) if not repeats and _is_prose(lines[at])]
@@ -176,12 +175,12 @@ def _find(body: Any, lines: Sequence[str], known: Sequence[bool]) -> _Page | Non
     around = [leaf for line in loose for words, leaf in long if line in words]
     if len(found) + len(around) < _KNOWN * len(own):
         return None
-    page.first, page.last = own[0], own[-1]
+    page.first = own[0]
     for element in (*around, *(page.elements[at] for at in found)):
         page.hold(element)
     homes = {element.getparent() for element in page.prose}
     page.end = max(
-        at for at, repeats in enumerate(known) if not repeats and page.last <= at and _at_home(page.elements[at], homes)
+        at for at, repeats in enumerate(known) if not repeats and own[-1] <= at and _at_home(page.elements[at], homes)
     )
     for at, repeats in enumerate(known):
         # a standing first paragraph leads into the article

@@ -62,16 +62,17 @@ async def learn(
     learned = {}
     for name, seen in sources.items():
         source = index.source(name)
-        learned[name] = without_kept(seen.repeated(), seen.texts, source.article.keep if source else ())
+        repeated = seen.repeated()
+        learned[name] = without_kept(repeated, seen.texts, source.article.keep if source else ())
         if writer is not None:
-            _store(writer, name, seen)
+            _store(writer, name, seen, repeated)
     return learned
 
 
-def _store(writer: Writer, source: str, seen: SourcePages) -> None:
+def _store(writer: Writer, source: str, seen: SourcePages, repeated: frozenset[int]) -> None:
     blocks = LearnedBlocks(writer)
     newest = sorted(seen.pages, key=lambda page: page[1])[-PAGES:]
     with writer.transaction():
-        blocks.add_texts(source, {block: seen.texts[block] for block in seen.repeated() if block in seen.texts})
+        blocks.add_texts(source, {block: seen.texts[block] for block in repeated if block in seen.texts})
         for _, article_id, _, ids in newest:
             blocks.add_page(source, article_id, ids)
