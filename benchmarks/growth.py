@@ -89,7 +89,7 @@ def listed(writer: Writer, found: Sequence[PageVisit], now: datetime) -> list[Pa
         ids = [
             writer.db.conn.execute(
                 "INSERT INTO entries (feed_url, identity, guid, url, title, published_at, state, first_seen_at, "
-                "source, url_key, host) VALUES (?, ?, ?, ?, ?, ?, 'leased', ?, ?, ?, ?)",
+                "source, url_key, host) VALUES (?, ?, ?, ?, ?, ?, 'leased', ?, ?, ?, ?) RETURNING id",
                 (
                     v.page.entry.feed_url,
                     v.page.url,
@@ -102,7 +102,7 @@ def listed(writer: Writer, found: Sequence[PageVisit], now: datetime) -> list[Pa
                     v.page.entry.url_key,
                     host_of(v.page.url),
                 ),
-            ).lastrowid
+            ).fetchall()[0][0]
             for v in found
         ]
     return [

@@ -89,7 +89,7 @@ class AsyncWriter:
                 waited += PATIENCE
             else:
                 if waited:
-                    log.warning("%s: can be written again after %.0f s", self.writer.path, waited)
+                    log.warning("%s: can be written again after %.0f s", self.writer.address, waited)
                 return done
 
     async def _flush(self) -> None:
@@ -124,7 +124,7 @@ class AsyncWriter:
                 except Exception as error:
                     # SQLite rolled back the whole transaction, or raw pages cannot be written: a full disk, an I/O
                     # error
-                    if not self.writer.db.conn.in_transaction or isinstance(error, DiskError):
+                    if not self.writer.db.in_transaction or isinstance(error, DiskError):
                         raise
                     results.append((None, error))
         return results

@@ -1,4 +1,4 @@
-"""Errors of the database file. Each message is one line: what happened, to which file, why, and what to do.
+"""Errors of the database. Each message is one line: what happened, to which database, why, and what to do.
 
 StorageError
  ├─ MissingDatabase      there is no file at that path, and a reader never creates one
@@ -8,6 +8,8 @@ StorageError
  ├─ DamagedDatabase      SQLite cannot read it
  ├─ DiskError            full, read-only, or failing
  ├─ DatabaseBusy         another program holds SQLite's write lock
+ │   └─ ServerUnavailable   the server cannot be reached, or ended the connection
+ ├─ LeaseLost            this worker was suspended past its lease; what it has under way is not written
  ├─ QueryTimeout         a query took longer than its time limit
  └─ DatabaseLocked       another newsdesk process holds newsdesk's lock (exit 6)
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 
 class StorageError(Exception):
-    """Base class of all errors of the database file."""
+    """Base class of all errors of the database."""
 
     exit_code = 1
 
@@ -47,6 +49,14 @@ class DiskError(StorageError):
 
 class DatabaseBusy(StorageError):  # noqa: N818
     """Another program is writing."""
+
+
+class ServerUnavailable(DatabaseBusy):
+    """The server of the database cannot be reached, or ended the connection; it may come back."""
+
+
+class LeaseLost(StorageError):  # noqa: N818
+    """The lease of this worker ended, and others may have taken its hosts over; nothing is written."""
 
 
 class QueryTimeout(StorageError):  # noqa: N818

@@ -1,6 +1,6 @@
 """How URL keys are made now, and were made for a database that `newsdesk db migrate` has not rewritten. Pure.
 
-The functions are the crawler's; a database only says which version its keys are of (storage.sqlite.versions).
+The functions are the crawler's; a database only says which version its keys are of (storage.sql.versions).
 """
 
 from __future__ import annotations

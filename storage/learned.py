@@ -8,7 +8,6 @@ from datetime import datetime
 from storage.records import format_utc
 from storage.sql import learned
 from storage.sql.learned import SeenPage
-from storage.sqlite.connection import translate_errors
 from storage.store import Store
 
 
@@ -20,27 +19,27 @@ class LearnedBlocks:
 
     def pages(self, source: str, limit: int = learned.PAGES) -> list[SeenPage]:
         """The last pages of a source, newest first."""
-        with translate_errors(self._store.path):
+        with self._store.db.translate_errors():
             return learned.pages(self._store.db, source, limit)
 
     def texts(self, source: str) -> dict[int, str]:
         """The words of the paragraphs that repeat or did so, at most 300 characters of each, by id."""
-        with translate_errors(self._store.path):
+        with self._store.db.translate_errors():
             return learned.texts(self._store.db, source)
 
     def version(self, source: str, number: int) -> frozenset[int] | None:
         """The paragraphs of a version; None if it is not kept any more."""
-        with translate_errors(self._store.path):
+        with self._store.db.translate_errors():
             return learned.version(self._store.db, source, number)
 
     def ever(self, source: str) -> frozenset[int]:
         """All paragraphs of a source that a text was read without."""
-        with translate_errors(self._store.path):
+        with self._store.db.translate_errors():
             return learned.ever(self._store.db, source)
 
     def version_of_article(self, article_id: int) -> int | None:
         """The version that an article's text was read with; None: nothing was left out then."""
-        with translate_errors(self._store.path):
+        with self._store.db.translate_errors():
             return learned.version_of_article(self._store.db, article_id)
 
     def add_page(self, source: str, article_id: int, blocks: Iterable[int]) -> None:

@@ -17,8 +17,9 @@ from storage.fsync import aside, delete_leftovers, sync
 from storage.records import format_utc
 from storage.sql.articles import rebuild_index
 from storage.sql.entries import MAX_UNLINKED
-from storage.sqlite import connection
+from storage.sqlite.connection import open_reader
 from storage.sqlite.driver import sqlite3
+from storage.sqlite.errors import translate_errors
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 
@@ -30,7 +31,7 @@ def check(path: Path) -> list[str]:
         StorageError: it cannot be opened at all.
     """
     problems: list[str] = []
-    with open_store(path) as store, connection.translate_errors(path):
+    with open_store(path) as store, translate_errors(path):
         conn = store.db.conn
         problems += [f"pages: {row[0]}" for row in conn.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
         if problems:
@@ -52,7 +53,7 @@ def quick_check(path: Path) -> list[str]:
     Raises:
         StorageError: it cannot be opened at all.
     """
-    with open_store(path) as store, connection.translate_errors(path):
+    with open_store(path) as store, translate_errors(path):
         return [f"pages: {row[0]}" for row in store.db.conn.execute("PRAGMA quick_check(20)") if row[0] != "ok"]
 
 
@@ -142,12 +143,13 @@ def backup(path: Path, target: Path) -> int:
     # leftovers of dated backups: no later backup has the same name, so `_beside` would not delete them
     with contextlib.suppress(OSError):
         delete_leftovers(path)
-    with open_store(path) as store, _beside(target) as part:
+    source = open_reader(path)
+    with contextlib.closing(source), _beside(target) as part:
         try:
-            with connection.translate_errors(target):
+            with translate_errors(target):
                 copy = sqlite3.connect(str(part))
                 try:
-                    store.db.conn.backup(copy)
+                    source.conn.backup(copy)
                     copy.execute("PRAGMA journal_mode=DELETE").fetchone()
                 finally:
                     copy.close()
@@ -219,7 +221,7 @@ def restore(source: Path, path: Path, now: datetime) -> int:
 
 
 def _raise_generation(path: Path, generation: int) -> None:
-    with connection.translate_errors(path):
+    with translate_errors(path):
         old = sqlite3.connect(str(path))
         try:
             old.execute("PRAGMA synchronous=FULL")
@@ -283,7 +285,7 @@ _OLD_UNLINKED = (
     "  AND (state = 'rejected' "
     "    OR state = 'fetched' AND id < ("
     "      SELECT n.id FROM entries n "
-    "      WHERE n.feed_url = entries.feed_url AND +n.url_key = '' "
+    "      WHERE n.feed_url = entries.feed_url AND (n.url_key || '') = '' "
     "      ORDER BY n.id DESC LIMIT 1 OFFSET ?)) "
     "  AND first_seen_at < ? "
     "  AND feed_url IN ("

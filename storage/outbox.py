@@ -10,7 +10,6 @@ from storage.sql import meta as meta_table
 from storage.sql import notifications
 from storage.sql.changes import last_seq
 from storage.sql.notifications import Message, WatchHit
-from storage.sqlite.connection import translate_errors
 from storage.writer import Writer
 
 _SEQ = "watch_cursor"  # key in meta: the seq up to which watches have run
@@ -64,7 +63,7 @@ class Outbox:
             now: the clock.
         """
         count = 0
-        with translate_errors(self._writer.path):
+        with self._writer.db.translate_errors():
             if not notifications.has_waiting(self._writer.db):
                 return 0
         with self._writer.transaction():
@@ -85,7 +84,7 @@ class Outbox:
 
     def due(self, now: datetime) -> list[Message]:
         """See notifications.due_messages."""
-        with translate_errors(self._writer.path):
+        with self._writer.db.translate_errors():
             return notifications.due_messages(self._writer.db, now)
 
     def attempt(self, message: Message, next_attempt_at: datetime) -> None:

@@ -9,7 +9,9 @@ folded (storage.search_folding), by the version of the folding that the index wa
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+from storage.records import Article
 from storage.search_folding import FOLDING, fold, fold_all, fold_with_origins
 
 _UNSPACED = (
@@ -33,15 +35,34 @@ def segment_for_search(text: str | None, folding: int = FOLDING) -> str:
     return _RUN.sub(lambda match: f" {_pairs(match[0])} ", fold(text) if folding > 1 else text)
 
 
+def indexed_texts(article: Article, folding: int = FOLDING) -> tuple[str, str, str]:
+    """What is indexed of an article: title, text and authors; the summary where there is no text."""
+    summary = f"\n\n{article.summary}" if article.summary and not article.text else ""
+    subtitle = f" {article.subtitle}" if article.subtitle else ""
+    return (
+        segment_for_search(f"{article.title or ''}{subtitle}", folding),
+        segment_for_search(f"{article.text or ''}{summary}", folding),
+        segment_for_search("; ".join(article.authors), folding),
+    )
+
+
 def _pairs(run: str) -> str:
     """Each pair of neighbours, and the last character alone, so that one character matches every run with it."""
     return " ".join([*(run[i : i + 2] for i in range(len(run) - 1)), run[-1]])
 
 
-def fts_query(query: str, folding: int = FOLDING) -> str:
-    """Turn user input into a valid FTS5 query: quoted text is a phrase, the rest is words, and all must occur.
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word or a phrase of a query, folded and segmented; a prefix matches every word that begins with it."""
 
-    Returns "" if the input contains no searchable term. The folding is that of the index.
+    text: str
+    prefix: bool = False
+
+
+def query_terms(query: str, folding: int = FOLDING) -> list[Term]:
+    """The terms of user input: quoted text is a phrase, the rest is words, and all must occur.
+
+    The folding is that of the index. What has no letter or digit is left out.
     """
     query = (fold(query) if folding > 1 else query).replace("\0", " ")
     terms: list[str] = []
@@ -51,18 +72,20 @@ def fts_query(query: str, folding: int = FOLDING) -> str:
         terms.append(quoted[1])
         position = quoted.end()
     terms += query[position:].split()
-    return " ".join(term for term in map(_term, terms) if term)
+    return [term for term in map(_term, terms) if term is not None]
 
 
-def _term(words: str) -> str:
-    """One word or phrase as an FTS5 string.
+def fts_query(query: str, folding: int = FOLDING) -> str:
+    """Turn user input into a valid FTS5 query; "" if it has no searchable term."""
+    return " ".join(f'"{term.text}"{"*" * term.prefix}' for term in query_terms(query, folding))
 
-    A run of an unspaced script is a phrase of pairs; a single character is a prefix.
-    """
+
+def _term(words: str) -> Term | None:
+    """One word or phrase; a run of an unspaced script is a phrase of pairs, a single character of one is a prefix."""
     if len(words) == 1 and _RUN.fullmatch(words):
-        return f'"{words}"*'
+        return Term(words, prefix=True)
     text = _RUN.sub(lambda match: f" {' '.join(_query_pairs(match[0]))} ", words).replace('"', " ").strip()
-    return f'"{text}"' if re.search(r"\w", text) else ""
+    return Term(text) if re.search(r"\w", text) else None
 
 
 def _query_pairs(run: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from sqlite_utils.db import Database
-
+from storage.address import DatabaseAddress, parse_address
+from storage.engine import Database
+from storage.errors import StorageError
 from storage.key_functions import KeyFunctions
 from storage.records import (
     Article,
@@ -37,9 +37,9 @@ from storage.sql import (
     rows,
     source_stats,
     url_keys,
+    versions,
 )
 from storage.sql.changes import ChangeEvent
-from storage.sqlite import connection, versions
 from storage.times import resolved, time_of
 
 _P = ParamSpec("_P")
@@ -49,9 +49,20 @@ _T = TypeVar("_T")
 class Store:
     """A database, for reading. Any number may be open while a newsdesk process writes."""
 
-    def __init__(self, path: Path, db: Database) -> None:
-        self.path = path
+    def __init__(self, address: DatabaseAddress, db: Database) -> None:
+        self.address = address
         self.db = db
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file.
+
+        Raises:
+            StorageError: the database is on a server.
+        """
+        if not isinstance(self.address, Path):
+            raise StorageError(f"{self.address}: this is done with a SQLite file only")
+        return self.address
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +73,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         self.db.close()
 
     def articles(self, which: Filter | None = None) -> Iterator[articles_query.Hit]:
@@ -78,7 +89,7 @@ class Store:
         return self._explained(articles_query.search(self.db, query, _at_now(which)))
 
     def _explained(self, hits: Iterator[_T]) -> Iterator[_T]:
-        with connection.translate_errors(self.path):
+        with self.db.translate_errors():
             yield from hits
 
     def count(self, which: Filter | None = None, query: str | None = None) -> int:
@@ -196,23 +207,14 @@ class Store:
         Raises:
             QueryTimeout: they took longer.
         """
-        ends = time.monotonic() + seconds
-        self.db.conn.set_progress_handler(lambda: time.monotonic() > ends, 20_000)
-        try:
+        with self.db.time_limit(seconds):
             yield
-        finally:
-            self.db.conn.set_progress_handler(None, 0)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Run all queries inside on one state of the file, while others write."""
-        with connection.translate_errors(self.path):
-            self.db.conn.execute("BEGIN")
-        try:
-            self.last_seq()  # the snapshot begins with the first read
+        """Run all queries inside on one state of the database, while others write."""
+        with self.db.snapshot():
             yield
-        finally:
-            self.db.conn.execute("ROLLBACK")
 
     def health(self, now: datetime, source: str | None = None) -> list[dict[str, Any]]:
         """One row per source, or the row of one source."""
@@ -257,7 +259,7 @@ class Store:
         return self._read(meta.value, key)
 
     def outdated(self) -> list[str]:
-        """What `newsdesk db migrate` would rewrite; see storage.sqlite.versions."""
+        """What `newsdesk db migrate` would rewrite; see storage.sql.versions."""
         return self._read(versions.outdated)
 
     def entry(self, entry_id: int) -> dict[str, Any] | None:
@@ -291,7 +293,7 @@ class Store:
         return self._read(rows.articles_with_raw_page, sources, after, limit)
 
     def _read(self, question: Callable[Concatenate[Database, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with connection.translate_errors(self.path):
+        with self.db.translate_errors():
             return question(self.db, *args, **kwargs)
 
 
@@ -300,13 +302,36 @@ def _at_now(which: Filter | None) -> Filter:
     return resolved(which, datetime.now(UTC)) if which else Filter()
 
 
-def open_store(path: str | Path = "news.db") -> Store:
+def postgres_connection(address: DatabaseAddress) -> Any:
+    """The module that opens a database on a server; psycopg is an extra.
+
+    Raises:
+        StorageError: psycopg is not installed.
+    """
+    try:
+        from storage.postgres import connection
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in {"psycopg", "psycopg_binary"}:
+            raise
+        raise StorageError(
+            f"{address}: PostgreSQL needs psycopg; `pip install 'psycopg[binary]>=3.2.10'` brings it (the extra `postgres`)"
+        ) from error
+    return connection
+
+
+def open_store(database: str | DatabaseAddress = "news.db") -> Store:
     """Open a database for reading.
 
     Args:
-        path: the SQLite file.
+        database: the path of a SQLite file, or an address such as postgresql://user@host/news.
 
     Raises:
-        StorageError: there is no file, or it is not a newsdesk database, damaged, or newer.
+        StorageError: there is no database, or it is not newsdesk's, damaged, or newer.
     """
-    return Store(Path(path), connection.open_reader(Path(path)))
+    address = parse_address(database)
+    if isinstance(address, Path):
+        from storage.sqlite import connection
+
+        return Store(address, connection.open_reader(address))
+    server = postgres_connection(address)
+    return Store(address, server.open_reader(address))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from storage.key_functions import KeyFunctions
 from storage.sql import meta, url_keys
-from storage.sqlite import connection
-from storage.sqlite.fts_index import WritingDatabase
 from storage.store import Store
 from storage.warc import WarcWriter
 
@@ -17,17 +14,13 @@ from storage.warc import WarcWriter
 class WritingStore(Store):
     """A database with transactions."""
 
-    db: WritingDatabase
     pages: WarcWriter | None = None  # where raw pages are written, if they are stored
     former_keys: KeyFunctions | None = None  # for a database whose keys are of the former version
-
-    def __init__(self, path: Path, db: WritingDatabase) -> None:
-        super().__init__(path, db)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One transaction: when it ends, its rows, and the raw pages that they point at, are on the disk."""
-        with connection.transaction(self.path, self.db), self._pages_too():
+        with self.db.transaction(), self._pages_too():
             yield
             if self.pages is not None and (end := self.pages.sync()) is not None:
                 meta.set_value(self.db, "warc_position", end)
@@ -49,7 +42,7 @@ class WritingStore(Store):
         Args:
             software: the name of the writing software, for the head of each file.
         """
-        self.pages = WarcWriter(self.path, ends=lambda: self.meta("warc_position"), software=software)
+        self.pages = WarcWriter(self.address, ends=lambda: self.meta("warc_position"), software=software)
 
     def look_up_former_keys(self, keys: KeyFunctions) -> None:
         """Try the former URL key of an address where the present one is unknown, if the database has former keys."""
@@ -69,5 +62,5 @@ class WritingStore(Store):
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """One record inside a transaction: it alone is rolled back if it cannot be written."""
-        with connection.savepoint(self.db):
+        with self.db.savepoint():
             yield

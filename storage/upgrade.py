@@ -13,7 +13,7 @@ from storage.maintenance import backup, backup_name
 from storage.records import format_utc
 from storage.sql import url_keys
 from storage.sql.articles import rebuild_index
-from storage.sqlite.versions import SEARCH_FOLDING, URL_KEYS, outdated
+from storage.sql.versions import SEARCH_FOLDING, URL_KEYS, outdated
 from storage.writer import Writer
 
 # Measured with articles of 500 words.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import stat
@@ -22,11 +23,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
+from storage.address import DatabaseAddress, ServerAddress
 from storage.errors import DiskError, StorageError
 from storage.fsync import sync
 from storage.records import format_utc
 
-_OURS = re.compile(r"newsdesk-[0-9]{8}-[0-9]{5}\.warc\.gz")
+_OURS = re.compile(r"newsdesk-(?P<day>[0-9]{8})-(?:(?P<worker>[a-z0-9.-]{1,63})-)?(?P<number>[0-9]{5})\.warc\.gz")
 ROTATE = 1024**3  # bytes; the usual size in web archives
 # zlib level for a page that came uncompressed: 6 takes 3.9 ms for a page of 213 KB where 4 takes 2.3, and saves only
 # a twentieth.
@@ -57,16 +59,29 @@ class RawPage:
     packed: bool = False  # the body is gzip, as the server sent it
 
 
-def warc_folder(database: Path) -> Path:
-    """The folder of a database's raw pages."""
+def warc_folder(database: DatabaseAddress) -> Path:
+    """The folder of a database's raw pages; of a server, a local folder of this worker."""
+    if isinstance(database, ServerAddress):
+        return database.folder / f"{database.name}.warc"
     return database.with_name(f"{database.name}.warc")
 
 
 class WarcWriter:
-    """The raw pages of one database, for its one writer. Appends; `sync` makes the appended records durable."""
+    """The raw pages of one database, for one writer. Appends; `sync` makes the appended records durable."""
 
-    def __init__(self, database: Path, *, ends: Callable[[], str | None], software: str = "newsdesk") -> None:
-        self._software = software  # name of the writing software, for the head of each file
+    def __init__(
+        self, database: DatabaseAddress, *, ends: Callable[[], str | None], software: str = "newsdesk", worker: str = ""
+    ) -> None:
+        """Create the writer; files are opened when they are needed.
+
+        Args:
+            database: the database.
+            ends: "file:size", where the database says that the newest file ends.
+            software: the name of the writing software, for the head of each file.
+            worker: part of the names of files, where several workers share a database.
+        """
+        self._software = software
+        self._worker = re.sub("[^a-z0-9.-]", "-", worker.lower())[:63]
         self.folder = warc_folder(database)
         self._database = database
         self._ends = ends  # "file:size" from the database
@@ -143,27 +158,51 @@ class WarcWriter:
             os.fsync(self._file.fileno())  # the transaction that points at it is committed with the next file's sync
         self.close()
         self.folder.mkdir(exist_ok=True)
-        known = sorted(path for path in files_in(self.folder) if path.name.startswith(f"newsdesk-{day}-"))
+        known = self._files_of(day)
         if known and (size := known[-1].stat().st_size) < ROTATE and self._ends() == f"{known[-1].name}:{size}":
-            self._name, self._file = known[-1].name, known[-1].open("ab", buffering=0)
-            self._began = size
-            return self._file
-        self._file = self._new(day, int(known[-1].name[18:23]) + 1 if known else 1)
+            file = known[-1].open("ab", buffering=0)
+            if _is_free(file):
+                self._name, self._file, self._began = known[-1].name, file, size
+                return file
+            file.close()
+        self._file = self._new(day, _number(known[-1]) + 1 if known else 1)
         self._name, self._began = Path(self._file.name).name, 0
         self._write(self._file, 0, _member(_info(self._name, at, self._software)))
         sync(self.folder)  # makes the file's name durable
         return self._file
 
+    def _files_of(self, day: str) -> list[Path]:
+        """This worker's files of a day, oldest first."""
+        found = ((_OURS.fullmatch(path.name), path) for path in files_in(self.folder))
+        own = [path for m, path in found if m and m["day"] == day and (m["worker"] or "") == self._worker]
+        return sorted(own, key=_number)
+
     def _new(self, day: str, number: int) -> IO[bytes]:
         """Create another file of a day; names that are taken by other files are skipped."""
-        mode = stat.S_IMODE(self._database.stat().st_mode) & 0o666 if self._database.exists() else 0o644
+        file_of = self._database if isinstance(self._database, Path) and self._database.exists() else None
+        mode = stat.S_IMODE(file_of.stat().st_mode) & 0o666 if file_of else 0o644
         for n in range(number, number + 1000):
             with contextlib.suppress(FileExistsError):
-                path = self.folder / f"newsdesk-{day}-{n:05d}.warc.gz"
+                worker = f"{self._worker}-" if self._worker else ""
+                path = self.folder / f"newsdesk-{day}-{worker}{n:05d}.warc.gz"
                 file = path.open("xb", buffering=0)
+                _is_free(file)
                 path.chmod(mode)  # the pages are readable by the same users as the database
                 return file
         raise FileExistsError(errno.EEXIST, "too many files of other programs", str(self.folder))
+
+
+def _number(path: Path) -> int:
+    return int(path.name.removesuffix(".warc.gz")[-5:])
+
+
+def _is_free(file: IO[bytes]) -> bool:
+    """Lock a file, unless another worker on this machine appends to it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -175,7 +214,7 @@ def files_in(folder: Path) -> list[Path]:
     ]
 
 
-def read_raw(database: Path, name: str, offset: int) -> RawPage:
+def read_raw(database: DatabaseAddress, name: str, offset: int) -> RawPage:
     """The page of one record.
 
     Raises:
@@ -200,7 +239,8 @@ def read_raw(database: Path, name: str, offset: int) -> RawPage:
     except FileNotFoundError:
         raise StorageError(
             f"{path}: the raw page is not there; [extract] raw_retain limits how long they are stored, "
-            "and a backup of the database does not contain them"
+            "and a backup of the database does not contain them; "
+            "with several workers, the page is on the machine that its name names"
         ) from None
     except OSError as error:
         raise _explained(path, error) from error
@@ -211,19 +251,19 @@ def read_raw(database: Path, name: str, offset: int) -> RawPage:
     )
 
 
-def older_files(database: Path, before: datetime) -> list[str]:
+def older_files(database: DatabaseAddress, before: datetime) -> list[str]:
     """The names of files of days before a time."""
     limit = f"newsdesk-{before.astimezone(UTC):%Y%m%d}"
     return [p.name for p in sorted(files_in(warc_folder(database))) if p.name[: len(limit)] < limit]
 
 
-def delete_files(database: Path, names: Sequence[str]) -> None:
+def delete_files(database: DatabaseAddress, names: Sequence[str]) -> None:
     """Delete files by name."""
     for name in names:
         (warc_folder(database) / Path(name).name).unlink(missing_ok=True)
 
 
-def raw_size(database: Path) -> int:
+def raw_size(database: DatabaseAddress) -> int:
     """The size of all raw pages in bytes."""
     return sum(path.stat().st_size for path in files_in(warc_folder(database)))
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from storage import warc
+from storage.address import DatabaseAddress, parse_address
 from storage.records import (
     Address,
     Article,
@@ -37,13 +38,14 @@ from storage.sql import (
     gaps,
     leases,
     meta,
+    new_entries,
     removal,
     rows,
     runs,
     source_ids,
     throttles,
 )
-from storage.sqlite import connection
+from storage.store import postgres_connection
 from storage.transactions import WritingStore
 from storage.verdicts import Verdict
 
@@ -147,7 +149,7 @@ class Writer(WritingStore):
 
     def anything_due(self, now: datetime) -> bool:
         """Whether a feed, an entry or a step is due. Runs without a transaction, as it is polled every second."""
-        with connection.translate_errors(self.path):
+        with self.db.translate_errors():
             return leases.has_due_work(self.db, now=now)
 
     def last_poll_at(self) -> datetime | None:
@@ -178,7 +180,7 @@ class Writer(WritingStore):
 
     def count_pending(self, *, now: datetime, sources: Sequence[str] | None, ignore_retry: bool) -> int:
         """The number of entries that could be leased now."""
-        with connection.translate_errors(self.path):
+        with self.db.translate_errors():
             return leases.count_pending(self.db, now=now, sources=sources, ignore_retry=ignore_retry)
 
     def add_urgent_entry(self, *, url: str, url_key: str, host: str, source: str | None, now: datetime) -> int:
@@ -222,10 +224,9 @@ class Writer(WritingStore):
             meta.set_value(self.db, key, value)
 
     def optimize(self) -> None:
-        """Update SQLite's statistics, and checkpoint the WAL."""
-        with connection.translate_errors(self.path):
-            self.db.conn.execute("PRAGMA optimize")
-            self.db.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        """Update the statistics of the query planner."""
+        with self.db.translate_errors():
+            self.db.optimize()
 
     def housekeep(
         self, *, now: datetime, in_flight: Sequence[int], steps: Sequence[int] = (), give_up_gaps: timedelta
@@ -244,7 +245,7 @@ class Writer(WritingStore):
 
     def feeds_to_replace(self, now: datetime, day: timedelta) -> list[Feed]:
         """Feeds that failed for a day, or are gone, and whose replacement was not searched since; at most three."""
-        with connection.translate_errors(self.path):
+        with self.db.translate_errors():
             return feeds.feeds_to_replace(self.db, now=now, day=day)
 
     def set_replacement(self, url: str, line: str | None, now: datetime) -> None:
@@ -294,7 +295,7 @@ class Writer(WritingStore):
 
     def reject_pruned(self, entry_id: int, url_key: str) -> bool:
         """Complete an entry whose article was deleted by `prune`; returns whether it was."""
-        pruned = entries.was_pruned(self.db, url_key)
+        pruned = new_entries.was_pruned(self.db, url_key)
         if pruned:
             entries.reject_pruned(self.db, entry_id)
         return pruned
@@ -365,12 +366,12 @@ class Writer(WritingStore):
 
     def delete_raw_pages(self, before: datetime) -> int:
         """Delete raw pages of days before a time; returns the number of files."""
-        files = warc.older_files(self.path, before)
+        files = warc.older_files(self.address, before)
         if files:
             # pointers first: a crash between the two leaves a file that the next pruning deletes
             with self.transaction():
                 articles.clear_raw_pages(self.db, files)
-            warc.delete_files(self.path, files)
+            warc.delete_files(self.address, files)
         return len(files)
 
     def articles_at(self, addresses: Sequence[Address]) -> dict[str, tuple[int, str]]:
@@ -387,10 +388,19 @@ class Writer(WritingStore):
         return rows.articles_with_text(self.db, source, content_hash)
 
 
-def open_writer(path: str | Path) -> Writer:
-    """Open a database for writing; create it if needed. Take the lock first (storage.sqlite.lock).
+def open_writer(database: str | DatabaseAddress) -> Writer:
+    """Open a database for writing; create it if needed. Take the lock first (storage.databases.lock).
+
+    Args:
+        database: the path of a SQLite file, or an address such as postgresql://user@host/news.
 
     Raises:
         StorageError: it is not a newsdesk database, damaged, newer, read-only, or the disk is full.
     """
-    return Writer(Path(path), connection.open_writer(Path(path)))
+    address = parse_address(database)
+    if isinstance(address, Path):
+        from storage.sqlite import connection
+
+        return Writer(address, connection.open_writer(address))
+    server = postgres_connection(address)
+    return Writer(address, server.open_writer(address))

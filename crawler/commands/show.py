@@ -117,7 +117,7 @@ def _raw(store: Store, article: Article) -> None:
             f"no raw page is stored of version {article.revision} of article {article.id}; "
             "[extract] keep_raw and raw_retain say which are"
         )
-    sys.stdout.buffer.write(read_raw(store.path, article.warc_file, article.warc_offset).body)
+    sys.stdout.buffer.write(read_raw(store.address, article.warc_file, article.warc_offset).body)
     sys.stdout.buffer.flush()
 
 

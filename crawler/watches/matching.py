@@ -14,7 +14,7 @@ from storage.records import parse_utc
 from storage.search_terms import fts_query
 from storage.sql.changes import ChangeEvent
 from storage.sql.notifications import WatchHit
-from storage.sql.percolate import matching
+from storage.sqlite.percolate import matching
 
 _BATCH = 200  # changes whose texts are indexed at once
 

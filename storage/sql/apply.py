@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from storage.engine import Database
 from storage.records import format_utc
 from storage.sql import articles, learned, removal
 from storage.sql.rows import article_by_id
-from storage.sqlite.fts_index import WritingDatabase
 from storage.verdicts import Alias, FullerView, Rereading, Revision, Unchanged, Verdict
 
 
-def apply_verdict(db: WritingDatabase, verdict: Verdict) -> int | None:
+def apply_verdict(db: Database, verdict: Verdict) -> int | None:
     """Write the verdict; returns the id of its article, if any."""
     then: Rereading | None = None
     if isinstance(verdict, Revision | FullerView | Alias | Unchanged) and verdict.article_id is not None:
@@ -29,12 +29,12 @@ def apply_verdict(db: WritingDatabase, verdict: Verdict) -> int | None:
     return article_id
 
 
-def _write(db: WritingDatabase, article_id: int, read: Rereading, at: datetime) -> None:
+def _write(db: Database, article_id: int, read: Rereading, at: datetime) -> None:
     words = (read.words_added, read.words_removed)
     articles.reprocess(db, article_id, read.article, at, words, read.fingerprints)
 
 
-def _write_if_other(db: WritingDatabase, article_id: int, read: Rereading, at: datetime) -> None:
+def _write_if_other(db: Database, article_id: int, read: Rereading, at: datetime) -> None:
     """Write another reading; if it is the stored one, only the version of its rules."""
     stored = article_by_id(db, article_id)
     if stored is not None and stored.content_hash == read.article.content_hash:

@@ -12,18 +12,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import Address, Article, Cause, format_utc, format_utc_ceil, json_list, parse_utc
 from storage.sql import fingerprints
 from storage.sql.entry_completion import complete_entries
 from storage.sql.rows import FIELDS, LISTS, article_by_id, insert, parsed
 from storage.sql.source_days import count_verdict
-from storage.sqlite.fts_index import WritingDatabase, flush, index, unindex
 from storage.verdicts import Alias, FullerView, NewArticle, NotFound, Revision, Unchanged, Verdict
 
 
-def apply_verdict(db: WritingDatabase, verdict: Verdict) -> int | None:
+def apply_verdict(db: Database, verdict: Verdict) -> int | None:
     """Write the verdict on one fetched page; returns the id of its article, if any."""
     at = format_utc(verdict.at)
     article_id = verdict.article_id
@@ -122,7 +120,7 @@ def _values(article: Article, *, skip: Iterable[str] = ()) -> dict[str, Any]:
     return found
 
 
-def _insert(db: WritingDatabase, article: Article, at: str) -> int:
+def _insert(db: Database, article: Article, at: str) -> int:
     article = dataclasses.replace(
         article, uid=uuid.uuid4().hex, first_seen_at=article.first_seen_at or at, fetched_at=at
     )
@@ -132,11 +130,11 @@ def _insert(db: WritingDatabase, article: Article, at: str) -> int:
     article_id = insert(db, f"INSERT INTO articles ({columns}) VALUES ({marks})", row)
     if not article.story_id:
         db.conn.execute("UPDATE articles SET story_id = id WHERE id = ?", (article_id,))
-    index(db, article_id, article)
+    db.full_text.add(article_id, article)
     return article_id
 
 
-def _revise(db: WritingDatabase, verdict: Revision, at: str) -> None:
+def _revise(db: Database, verdict: Revision, at: str) -> None:
     """Store the current version in revisions (at the first edit), then the new one, then overwrite the article."""
     article_id = verdict.article_id
     stored = article_by_id(db, article_id)
@@ -192,7 +190,7 @@ def _add_revision(
 
 
 def reprocess(
-    db: WritingDatabase, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]
+    db: Database, article_id: int, article: Article, at: datetime, words: tuple[int, int], prints: Sequence[int]
 ) -> None:
     """Replace an article by what a newer extractor extracts from its raw page.
 
@@ -266,7 +264,7 @@ _KEPT = (
 )
 
 
-def _overwrite(db: WritingDatabase, article_id: int, article: Article, at: str, stored: Article | None = None) -> None:
+def _overwrite(db: Database, article_id: int, article: Article, at: str, stored: Article | None = None) -> None:
     """Overwrite the stored fields by those of `article`; identity, story and first_seen_at stay."""
     stored = stored or article_by_id(db, article_id)
     assert stored is not None
@@ -288,8 +286,8 @@ def _overwrite(db: WritingDatabase, article_id: int, article: Article, at: str, 
         )
     if stored.revision > 1 and new.revision == stored.revision:
         _overwrite_revision(db, article_id, new)
-    unindex(db, article_id, stored)
-    index(db, article_id, new)
+    db.full_text.remove(article_id, stored)
+    db.full_text.add(article_id, new)
 
 
 def _overwrite_revision(db: Database, article_id: int, article: Article) -> None:
@@ -314,20 +312,18 @@ def _overwrite_revision(db: Database, article_id: int, article: Article) -> None
     )
 
 
-def rebuild_index(db: WritingDatabase, *, fold_anew: bool = False) -> int:
+def rebuild_index(db: Database, *, fold_anew: bool = False) -> int:
     """Rebuild the full-text index from the articles, with its own folding or the present one; returns their number."""
-    db.conn.execute("INSERT INTO articles_fts (articles_fts) VALUES ('delete-all')")
-    if fold_anew:
-        db.fold_anew()
+    db.full_text.clear(fold_anew=fold_anew)
     count = 0
-    rows = db.conn.execute("SELECT id, url, title, subtitle, text, summary, authors FROM articles")
+    rows = db.stream("SELECT id, url, title, subtitle, text, summary, authors FROM articles")
     for article_id, url, title, subtitle, text, summary, authors in rows:
         names = parsed(authors, list)
         article = Article(
             url=url, title=title, subtitle=subtitle, text=text, summary=summary, authors=tuple(map(str, names))
         )
-        index(db, article_id, article)
-        flush(db)
+        db.full_text.add(article_id, article)
+        db.full_text.write()
         count += 1
     return count
 

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlite_utils.db import Database
-
+from storage.engine import NO_LIMIT, Database
 from storage.records import Article, Filter, parse_utc
 from storage.search_folding import fold_all
-from storage.search_terms import fts_query, snippet
+from storage.search_terms import snippet
 from storage.sql.rows import COLUMNS, FIELDS, article_from_row
-from storage.sqlite.versions import SEARCH_FOLDING, version
 
 
 def _when(alias: str) -> str:
@@ -24,8 +22,6 @@ def _when(alias: str) -> str:
 
 _ORDER = f"ORDER BY {_when('a')} DESC, a.id DESC"
 _ID = FIELDS.index("id")
-# weights of title, text and authors: a match in the title counts most, then one in an author's name
-_WEIGHTS = "10.0, 1.0, 3.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +33,12 @@ class Hit:
     snippet: str = ""
 
 
-def _match(db: Database, query: str) -> str:
-    """A user's query for FTS5, by the folding of this database's index."""
-    return fts_query(query, version(db.conn, SEARCH_FOLDING))
-
-
 def _for_index(db: Database, f: Filter) -> Filter:
-    """The filter with its query as FTS5 has it, as the functions below want it."""
-    return f if f.query is None else dataclasses.replace(f, query=_match(db, f.query))
+    """The filter with its query in the language of the index, as the functions below want it."""
+    return f if f.query is None else dataclasses.replace(f, query=db.full_text.query(f.query))
 
 
-def _conditions(f: Filter, a: str = "a") -> list[str]:
+def _conditions(db: Database, f: Filter, a: str = "a") -> list[str]:
     """The conditions of a filter, for articles under the alias `a`; see _values for their parameters."""
     wanted = {
         f"{a}.source IN (SELECT value FROM json_each(:sources))": f.sources,
@@ -55,26 +46,23 @@ def _conditions(f: Filter, a: str = "a") -> list[str]:
         _in_language(a): f.languages,
         _in_country(a): f.countries,
         _tagged(a): f.tags,
-        _by_author(a): f.authors,
+        db.full_text.by_author(a): f.authors,
         _since(a): f.since is not None,
         _until(a): f.until is not None,
         f"{a}.first_seen_at >= :seen": f.seen_since is not None,
         f"{a}.story_id = :story": f.story is not None,
         _edited(a): f.changed,
         f"{a}.completeness = 'full'": f.complete,
-        f"{a}.id IN (SELECT value FROM json_each(:ids))": f.ids,
-        f"{a}.id IN (SELECT rowid FROM articles_fts WHERE articles_fts MATCH :wanted)": f.query,
-        "0": f.query is not None and not f.query,
+        f"{a}.id IN (SELECT CAST(value AS BIGINT) FROM json_each(:ids))": f.ids,
+        db.full_text.matches(a, "wanted"): f.query,
+        "false": f.query is not None and not f.query,
         f"{_when(a)} <= :before_at AND ({_when(a)}, {a}.id) < (:before_at, :before_id)": f.before is not None,
     }
     return [condition for condition, is_wanted in wanted.items() if is_wanted]
 
 
 def _in_country(a: str) -> str:
-    return (
-        f"{a}.source IN ("
-        "  SELECT id FROM sources WHERE country COLLATE NOCASE IN (SELECT value FROM json_each(:countries)))"
-    )
+    return f"{a}.source IN (  SELECT id FROM sources WHERE lower(country) IN (SELECT value FROM json_each(:countries)))"
 
 
 def _tagged(a: str) -> str:
@@ -89,14 +77,6 @@ def _in_language(a: str) -> str:
     primary = f"substr({a}.language, 1, instr({a}.language || '-', '-') - 1)"
     return (
         f"EXISTS (  SELECT 1 FROM json_each(:languages) l   WHERE l.value IN (lower({a}.language), lower({primary})))"
-    )
-
-
-def _by_author(a: str) -> str:
-    return (
-        "EXISTS ("
-        f"  SELECT 1 FROM json_each({a}.authors) w, json_each(:authors) x "
-        "  WHERE instr(folded(w.value), x.value) > 0)"
     )
 
 
@@ -130,7 +110,7 @@ def _values(f: Filter) -> dict[str, Any]:
         "sources": json.dumps(f.sources),
         "kinds": json.dumps(f.kinds),
         "languages": json.dumps([language.casefold() for language in f.languages]),
-        "countries": json.dumps(f.countries),
+        "countries": json.dumps([country.lower() for country in f.countries]),
         "tags": json.dumps(f.tags),
         "authors": json.dumps([fold_all(author).casefold() for author in f.authors]),
         "since": f.since,
@@ -148,15 +128,15 @@ def _values(f: Filter) -> dict[str, Any]:
     }
 
 
-def _shown(f: Filter) -> str:
+def _shown(db: Database, f: Filter) -> str:
     """The WHERE clause: a copy is folded only if its original is in the same result.
 
     It is evaluated row by row, never over all articles at once.
     """
-    conditions = _conditions(f)
+    conditions = _conditions(db, f)
     if not f.fold_copies:
-        return " AND ".join(conditions) or "1"
-    original = " AND ".join(["o.id = a.duplicate_of", *_conditions(f, "o")])
+        return " AND ".join(conditions) or "true"
+    original = " AND ".join(["o.id = a.duplicate_of", *_conditions(db, f, "o")])
     return " AND ".join(
         [*conditions, f"(a.duplicate_of IS NULL OR NOT EXISTS (SELECT 1 FROM articles o WHERE {original}))"]
     )
@@ -166,10 +146,10 @@ def articles(db: Database, f: Filter) -> Iterator[Hit]:
     """Matching articles, newest first: by published_at, else first_seen_at."""
     f = _for_index(db, f)
     # First the ids, in the order of an index; then rows and their copies for those ids only.
-    ids = f"SELECT a.id FROM articles a WHERE {_shown(f)} {_ORDER} LIMIT :limit"
+    ids = f"SELECT a.id FROM articles a WHERE {_shown(db, f)} {_ORDER} LIMIT :limit"
     copies = "0"
     if f.fold_copies:
-        copy = " AND ".join(["c.duplicate_of = a.id", *_conditions(f, "c")])
+        copy = " AND ".join(["c.duplicate_of = a.id", *_conditions(db, f, "c")])
         copies = f"(SELECT count(*) FROM articles c WHERE {copy})"
     sql = (
         f"WITH shown AS MATERIALIZED ({ids}) "
@@ -179,20 +159,20 @@ def articles(db: Database, f: Filter) -> Iterator[Hit]:
         f"{_ORDER}"
     )
     if f.limit is None and not f.fold_copies:  # everything, as a stream
-        sql = f"SELECT 0, {COLUMNS} FROM articles a WHERE {_shown(f)} {_ORDER}"
-    for row in db.conn.execute(sql, {**_values(f), "limit": -1 if f.limit is None else f.limit}):
+        sql = f"SELECT 0, {COLUMNS} FROM articles a WHERE {_shown(db, f)} {_ORDER}"
+    for row in db.stream(sql, {**_values(f), "limit": NO_LIMIT if f.limit is None else f.limit}):
         yield Hit(article=article_from_row(row[1:]), copies=row[0])
 
 
 def search(db: Database, query: str, f: Filter) -> Iterator[Hit]:
     """Articles that contain every word of the query, best first."""
-    match = _match(db, query)
+    match = db.full_text.query(query)
     if not match or f.limit == 0:
         return
     f = _for_index(db, f)
-    conditions, values = _conditions(f), _values(f)
+    conditions, values = _conditions(db, f), _values(f)
     values["match"] = match
-    left = -1 if f.limit is None else f.limit
+    left = NO_LIMIT if f.limit is None else f.limit
     for article in _ranked(db, conditions, values, f):
         copies = 0
         if f.fold_copies:
@@ -205,42 +185,20 @@ def search(db: Database, query: str, f: Filter) -> Iterator[Hit]:
             return
 
 
-_FIRST = 4  # times the limit: the size of the first batch of hits, as some are filtered out or folded
-
-
 def _ranked(db: Database, conditions: list[str], values: dict[str, Any], f: Filter) -> Iterator[Article]:
-    """Matching hits: first those with all words in title and authors, then the others, each group best first.
-
-    Hits are ranked by the index alone; rows are read and filtered only as far as they are returned. (Measured with
-    1,000,000 articles: reading the row of each hit takes seconds for a common word, ranking each hit a fifth of a
-    second, ranking those in headlines a hundredth.)
-    """
-    most = -1 if f.limit is None else _FIRST * f.limit
-    among = _within(db, f, values)
+    """Matching hits, best first. Hits are ranked by the index alone; rows are read only as far as they are returned."""
+    indexed = Filter(sources=f.sources, since=f.since, until=f.until, seen_since=f.seen_since, story=f.story, ids=f.ids)
+    among = _conditions(db, indexed)
+    narrow = f"SELECT a.id FROM articles a WHERE {' AND '.join(among)}" if among else ""
     seen: set[int] = set()
-    for match in (f"{{title authors}} : ({values['match']})", values["match"]):
-        start, size = 0, most
-        while True:
-            found = [
-                row[0]
-                for row in db.conn.execute(
-                    "SELECT rowid FROM articles_fts "
-                    f"WHERE articles_fts MATCH :ranked {among} "
-                    f"ORDER BY bm25(articles_fts, {_WEIGHTS}), rowid DESC "
-                    "LIMIT :most OFFSET :from",
-                    {**values, "ranked": match, "most": size, "from": start},
-                )
-            ]
-            yield from _rows(db, [key for key in found if key not in seen], conditions, values)
-            seen.update(found)
-            if size < 0 or len(found) < size:
-                break
-            start, size = start + size, -1
+    for keys in db.full_text.ranked(values["match"], NO_LIMIT if f.limit is None else f.limit, narrow, values):
+        yield from _rows(db, [key for key in keys if key not in seen], conditions, values)
+        seen.update(keys)
 
 
 def _rows(db: Database, keys: Sequence[int], conditions: list[str], values: dict[str, Any]) -> Iterator[Article]:
     """Matching articles of those ids, in that order; in batches of 100, as usually few are needed."""
-    where = " AND ".join(["a.id IN (SELECT value FROM json_each(:these))", *conditions])
+    where = " AND ".join(["a.id IN (SELECT CAST(value AS BIGINT) FROM json_each(:these))", *conditions])
     for at in range(0, len(keys), 100):
         these = keys[at : at + 100]
         found = db.conn.execute(
@@ -250,54 +208,30 @@ def _rows(db: Database, keys: Sequence[int], conditions: list[str], values: dict
         yield from (article_from_row(fit[key]) for key in these if key in fit)
 
 
-# The most ids that an index returns for a filter; a filter that matches more articles is applied to the best hits
-# instead.
-_NARROW = 60_000
-
-
-def _within(db: Database, f: Filter, values: dict[str, Any]) -> str:
-    """Narrow the hits before ranking, by conditions that an index serves and that match few articles."""
-    indexed = Filter(sources=f.sources, since=f.since, until=f.until, seen_since=f.seen_since, story=f.story, ids=f.ids)
-    among = _conditions(indexed)
-    if not among:
-        return ""
-    ids = f"SELECT a.id FROM articles a WHERE {' AND '.join(among)}"
-    many, least, most = db.conn.execute(
-        f"SELECT count(*), min(id), max(id) FROM ({ids} LIMIT {_NARROW + 1})", values
-    ).fetchone()
-    if many > _NARROW:
-        return ""
-    # Articles of one week have neighbouring ids: with the range, FTS5 skips all ids before the first.
-    return f"AND rowid BETWEEN {least or 0} AND {most or 0} AND +rowid IN ({ids})"
-
-
 def _found(db: Database, which: str, key: int, conditions: list[str], values: dict[str, Any]) -> int:
     """How many of the articles selected by `which` are in the same result."""
-    where = " AND ".join(
-        [which, *conditions, "EXISTS (SELECT 1 FROM articles_fts WHERE articles_fts MATCH :match AND rowid = a.id)"]
-    )
+    where = " AND ".join([which, *conditions, db.full_text.matches("a", "match")])
     return int(db.conn.execute(f"SELECT count(*) FROM articles a WHERE {where}", {**values, "key": key}).fetchone()[0])
+
+
+_HIT = "{}.id IN (SELECT id FROM hits)"
 
 
 def count(db: Database, f: Filter, query: str | None = None) -> int:
     """The number of matching articles, without the limit."""
     f = _for_index(db, f)
-    conditions, of_original, values = _conditions(f), _conditions(f, "o"), _values(f)
+    conditions, of_original, values = _conditions(db, f), _conditions(db, f, "o"), _values(f)
     if query is not None:
-        values["match"] = _match(db, query)
+        values["match"] = db.full_text.query(query)
         if not values["match"]:
             return 0
-        conditions = ["a.id IN hits", *conditions]
-        of_original = ["o.id IN hits", *of_original]
-    hits = (
-        "WITH hits AS MATERIALIZED (SELECT rowid AS id FROM articles_fts WHERE articles_fts MATCH :match) "
-        if query is not None
-        else ""
-    )
-    table = "hits a" if conditions == ["a.id IN hits"] else "articles a"
+        conditions = [_HIT.format("a"), *conditions]
+        of_original = [_HIT.format("o"), *of_original]
+    hits = f"WITH hits AS MATERIALIZED ({db.full_text.ids('match')}) " if query is not None else ""
+    table = "hits a" if conditions == [_HIT.format("a")] else "articles a"
     every = int(
         db.conn.execute(
-            f"{hits}SELECT count(*) FROM {table} WHERE {' AND '.join(conditions) or '1'}", values
+            f"{hits}SELECT count(*) FROM {table} WHERE {' AND '.join(conditions) or 'true'}", values
         ).fetchone()[0]
     )
     if not f.fold_copies:

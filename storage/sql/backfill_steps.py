@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import BackfillStep, FeedEntry, format_utc
 from storage.sql.throttles import throttled_hosts
 
@@ -21,14 +20,13 @@ _STEP = ("id", "source", "gap_id", "since", "until", "url", "kind", "priority", 
 
 def add_steps(db: Database, steps: Sequence[BackfillStep]) -> int:
     """Queue steps, each address once per gap or backfill; returns the number of new ones."""
-    before = db.conn.total_changes
-    db.conn.executemany(
+    added = db.conn.executemany(
         "INSERT INTO backfill_steps (source, gap_id, since, until, url, kind, priority, feed_url, host) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT DO NOTHING",
         [(s.source, s.gap_id, s.since, s.until, s.url, s.kind, s.priority, s.feed_url, s.host) for s in steps],
     )
-    return int(db.conn.total_changes - before)
+    return max(0, added.rowcount)
 
 
 def has_pending(db: Database) -> bool:
@@ -60,7 +58,7 @@ def lease_steps(
         "  SELECT s.*, row_number() OVER (PARTITION BY s.host ORDER BY s.priority, s.id) AS place "
         "  FROM backfill_steps s "
         "  JOIN turn t ON t.source = s.source "
-        "    AND t.gap_id IS s.gap_id "
+        "    AND t.gap_id IS NOT DISTINCT FROM s.gap_id "
         "    AND t.since = s.since "
         "    AND t.until = s.until "
         "    AND t.priority = s.priority "
@@ -69,7 +67,8 @@ def lease_steps(
         "    AND (s.gap_id IS NULL) = :backfill "
         "    AND (:any OR s.source IN (SELECT value FROM json_each(:sources))) "
         "    AND s.host NOT IN (SELECT value FROM json_each(:throttled)) "
-        "    AND s.host NOT IN (SELECT host FROM backfill_steps WHERE state = 'leased')) q "
+        "    AND s.host NOT IN (SELECT host FROM backfill_steps WHERE state = 'leased') "
+        f"    AND {db.of_this_worker('s.host')}) q "
         "WHERE place <= :per_host "
         "ORDER BY q.priority, q.id "
         "LIMIT :limit",
@@ -101,7 +100,9 @@ def known_before(db: Database, step: BackfillStep, listed: Sequence[FeedEntry]) 
 
 def release_steps(db: Database) -> None:
     """Release the steps of a dead process."""
-    db.conn.execute("UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased'")
+    db.conn.execute(
+        f"UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased' AND {db.of_this_worker('host')}"
+    )
 
 
 def return_steps(db: Database, in_flight: Sequence[int]) -> None:
@@ -109,7 +110,8 @@ def return_steps(db: Database, in_flight: Sequence[int]) -> None:
     db.conn.execute(
         "UPDATE backfill_steps "
         "SET state = 'pending' "
-        "WHERE state = 'leased' AND id NOT IN (SELECT value FROM json_each(?))",
+        "WHERE state = 'leased' AND id NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) "
+        f"  AND {db.of_this_worker('host')}",
         (json.dumps(list(in_flight)),),
     )
 

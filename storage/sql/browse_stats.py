@@ -9,9 +9,8 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlite_utils.db import Database
-
-from storage.records import format_utc
+from storage.engine import Database
+from storage.records import format_utc, parse_utc
 
 _NEWEST = 1_000  # the articles of a source that lag and field completeness are computed from
 _LONGEST = 7 * 86_400  # seconds: a longer lag means that the article was found by a search, not by polling
@@ -20,9 +19,7 @@ _LONGEST = 7 * 86_400  # seconds: a longer lag means that the article was found 
 def filter_options(db: Database) -> dict[str, list[Any]]:
     """The values that articles can be filtered by: sources as (id, name), tags, languages."""
     return {
-        "sources": [
-            tuple(row) for row in db.conn.execute("SELECT id, name FROM sources ORDER BY name COLLATE NOCASE, id")
-        ],
+        "sources": [tuple(row) for row in db.conn.execute("SELECT id, name FROM sources ORDER BY lower(name), id")],
         "tags": [
             row[0] for row in db.conn.execute("SELECT DISTINCT t.value FROM sources s, json_each(s.tags) t ORDER BY 1")
         ],
@@ -49,7 +46,7 @@ def articles_per_day(db: Database, now: datetime, days: int, source: str | None 
         "    SELECT count(*) FROM articles a "
         "    WHERE a.source = s.id "
         "      AND coalesce(a.published_at, a.first_seen_at) >= d.value "
-        "      AND coalesce(a.published_at, a.first_seen_at) < date(d.value, '+1 day')) AS found "
+        "      AND coalesce(a.published_at, a.first_seen_at) < d.value || '~') AS found "
         "FROM sources s "
         "CROSS JOIN json_each(:days) d "
         "WHERE (:source IS NULL OR s.id = :source)",
@@ -68,7 +65,7 @@ def publication_lag(db: Database, source: str, now: datetime, days: int) -> list
     Only of articles with a known time, published after the source was first polled.
     """
     rows = db.conn.execute(
-        "SELECT first_seen_at, unixepoch(first_seen_at) - unixepoch(published_at) AS lag "
+        "SELECT first_seen_at, published_at "
         "FROM articles a "
         "WHERE source = :source "
         "  AND coalesce(a.published_at, a.first_seen_at) >= :since "
@@ -80,7 +77,8 @@ def publication_lag(db: Database, source: str, now: datetime, days: int) -> list
         "LIMIT :most",
         {"source": source, "since": format_utc(now - timedelta(days=days)), "most": _NEWEST},
     )
-    return [(row[0][:10], float(row[1])) for row in rows if 0 <= row[1] <= _LONGEST]
+    lags = ((row[0][:10], (parse_utc(row[0]) - parse_utc(row[1])).total_seconds()) for row in rows)
+    return [(day, lag) for day, lag in lags if 0 <= lag <= _LONGEST]
 
 
 def feeds(db: Database, source: str) -> list[dict[str, Any]]:
@@ -104,7 +102,7 @@ def field_completeness(
     With `source`, the shares of its newest articles only.
     """
     # served by that index alone; the query planner prefers a slower one
-    which = "articles INDEXED BY articles_seen WHERE first_seen_at >= :since AND source IS NOT NULL"
+    which = f"articles {db.using_index('articles_seen')} WHERE first_seen_at >= :since AND source IS NOT NULL"
     if source is not None:
         when = "coalesce(a.published_at, a.first_seen_at)"
         which = (
@@ -112,11 +110,11 @@ def field_completeness(
             "  SELECT * FROM articles a "
             f"  WHERE source = :source AND {when} >= :since "
             f"  ORDER BY {when} DESC "
-            f"  LIMIT {_NEWEST})"
+            f"  LIMIT {_NEWEST}) AS newest"
         )
     rows = db.conn.execute(
-        "SELECT source, count(*), sum(authors <> '[]'), sum(published_at IS NOT NULL), "
-        "  sum(completeness = 'full') "
+        "SELECT source, count(*), count(*) FILTER (WHERE authors <> '[]'), "
+        "  count(*) FILTER (WHERE published_at IS NOT NULL), count(*) FILTER (WHERE completeness = 'full') "
         f"FROM {which} "
         "GROUP BY source",
         {"since": format_utc(now - timedelta(days=days)), "source": source},

@@ -8,8 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Literal
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import Article, format_utc, parse_utc
 from storage.sql.rows import article_by_id
 
@@ -135,15 +134,15 @@ def changes(db: Database, since_seq: int) -> Iterator[dict[str, Any]]:
     Yields:
         seq, article_id, at, op, merged_into, uid (of a deleted article), came (1 if it was new after that seq).
     """
-    cursor = db.conn.execute(
-        "SELECT max(seq) AS seq, article_id, at, op, merged_into, uid, "
-        "  article_id IN (SELECT article_id FROM changes WHERE seq > :seq AND op = 'new') AS came "
-        "FROM changes "
-        "WHERE seq > :seq "
-        "GROUP BY article_id "
-        "ORDER BY 1",
+    rows = db.stream(
+        "SELECT c.seq, c.article_id, c.at, c.op, c.merged_into, c.uid, "
+        "  EXISTS (SELECT 1 FROM changes n WHERE n.article_id = c.article_id AND n.seq > :seq AND n.op = 'new') "
+        "FROM changes c "
+        "WHERE c.seq > :seq "
+        "  AND NOT EXISTS (SELECT 1 FROM changes l WHERE l.article_id = c.article_id AND l.seq > c.seq) "
+        "ORDER BY c.seq",
         {"seq": since_seq},
     )
-    names = [column[0] for column in cursor.description]
-    for row in cursor:
-        yield dict(zip(names, row, strict=True))
+    names = ("seq", "article_id", "at", "op", "merged_into", "uid", "came")
+    for row in rows:
+        yield {**dict(zip(names, row, strict=True)), "came": int(row[-1])}

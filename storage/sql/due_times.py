@@ -5,8 +5,7 @@ from __future__ import annotations
 import zlib
 from datetime import datetime, timedelta
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import format_utc
 
 
@@ -15,8 +14,6 @@ def shift_due_times(db: Database, seconds: int, *, now: datetime) -> None:
 
     So nothing waits for an hour that repeats.
     """
-    by = f"{seconds:+d} seconds"
-    form = "strftime('%Y-%m-%dT%H:%M:%SZ', {0}, ?)"
     for table, columns in (
         ("feeds", ("due_at", "not_before")),
         ("entries", ("retry_at", "not_before")),
@@ -28,7 +25,7 @@ def shift_due_times(db: Database, seconds: int, *, now: datetime) -> None:
     ):
         for column in columns:
             db.conn.execute(
-                f"UPDATE {table} SET {column} = {form.format(column)} WHERE {column} > ?", (by, format_utc(now))
+                f"UPDATE {table} SET {column} = shifted({column}, ?) WHERE {column} > ?", (seconds, format_utc(now))
             )
 
 

@@ -10,16 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
-from sqlite_utils.db import Database
-
-from storage.records import FeedCheck, FeedEntry, FoundBy, format_utc, json_list
+from storage.engine import Database
+from storage.records import FeedCheck, FeedEntry, json_list
+from storage.sql.new_entries import NO_URL, NewEntries, rejection_reason, was_pruned
 from storage.sql.rows import dicts
 
 MAX_UNLINKED = 2_000  # the most entries without an address stored for one feed; with an address there is no limit
-NO_URL = "the feed gives no address for it"
 _LETTERS = re.compile(r"[^\W_]{1,100}")
 _REFERENCE = re.compile(r"&?[A-Za-z]{0,31};|&[A-Za-z]{1,31}")
 
@@ -66,6 +64,8 @@ def upsert_entries(db: Database, check: FeedCheck, source: str | None) -> CheckC
     unlinked: list[tuple[int, FeedEntry]] = []
     stored = _stored_entries(db, check.feed_url, check.listed)
     room: int | None = None  # for entries without an address; counted on first use
+    added = NewEntries(db, feed_url=check.feed_url, source=source, at=check.at, found_by=check.found_by)
+    added.look_up([listed for listed in check.listed if listed.identity not in stored])
     for listed in check.listed:
         row = stored.get(listed.identity)
         entry_id = row.id if row else None
@@ -78,16 +78,7 @@ def upsert_entries(db: Database, check: FeedCheck, source: str | None) -> CheckC
                 continue
             room -= 1
         if row is None:
-            entry_id = insert_entry(
-                db,
-                feed_url=check.feed_url,
-                source=source,
-                listed=listed,
-                at=check.at,
-                found_by=check.found_by,
-                identity=_free_identity(db, check.feed_url, listed),
-            )
-            new += entry_id is not None
+            entry_id = added.add(listed)
             refused.update(filter(None, [rejection_reason(listed)]))
         # first found by a backfill, which the daemon leaves alone; now it is listed as news
         elif row.backfill and row.state != "fetched":
@@ -101,6 +92,7 @@ def upsert_entries(db: Database, check: FeedCheck, source: str | None) -> CheckC
             changed += edited
         if entry_id is not None and listed.article is not None:
             unlinked.append((entry_id, listed))
+    new += added.write()
     return CheckCounts(new=new, changed=changed, refused=refused, capped=capped, unlinked=tuple(unlinked))
 
 
@@ -186,13 +178,6 @@ def _is_edited(row: _Stored, listed: FeedEntry) -> bool:
     return row.published_raw != listed.published_raw or not _is_read_anew(row, listed)
 
 
-def _free_identity(db: Database, feed_url: str, listed: FeedEntry) -> str:
-    """The identity under which a new entry is stored; its own may be taken by another one, see _is_another."""
-    names = [listed.identity, *listed.other_identities, f"{listed.identity} {listed.url_key}"]
-    taken = {row.identity for row in _rows(db, feed_url, "identity", set(names))}
-    return next((name for name in names if name not in taken), listed.identity)
-
-
 def _renamed(
     db: Database, feed_url: str, listed: Sequence[FeedEntry], known: set[str]
 ) -> list[tuple[FeedEntry, _Stored]]:
@@ -229,64 +214,9 @@ def _rows(db: Database, feed_url: str, column: str, values: set[str]) -> list[_S
 
 def _unlinked(db: Database, feed_url: str) -> int:
     """The number of stored entries of a feed without an address."""
-    # The plus keeps the query planner from the index on url_key, where such entries of all feeds have the same key.
-    sql = "SELECT count(*) FROM entries WHERE feed_url = ? AND +url_key = ''"
+    # The concatenation keeps the query planner from the index on url_key, where such entries of all feeds have the same key.
+    sql = "SELECT count(*) FROM entries WHERE feed_url = ? AND (url_key || '') = ''"
     return int(db.conn.execute(sql, (feed_url,)).fetchone()[0])
-
-
-def rejection_reason(listed: FeedEntry) -> str | None:
-    """Why an entry is never fetched; None if it may be, or if its text is in the feed."""
-    return listed.refused if listed.url or listed.article else NO_URL
-
-
-def insert_entry(
-    db: Database,
-    *,
-    feed_url: str,
-    source: str | None,
-    listed: FeedEntry,
-    at: datetime,
-    found_by: FoundBy,
-    identity: str | None = None,
-    backfill: bool = False,
-) -> int | None:
-    """Insert an entry, unless it exists; if its article is stored, it is inserted as fetched.
-
-    Returns:
-        Its id if it was inserted, else None.
-    """
-    stored = (
-        db.conn.execute(
-            "SELECT article_id FROM article_urls WHERE url_key = ? AND kind <> 'canonical'", (listed.url_key,)
-        ).fetchone()
-        if listed.url_key
-        else None
-    )
-    if found_by == "backfill" and (
-        stored
-        or db.conn.execute("SELECT 1 FROM entries WHERE url_key = ? AND url_key <> ''", (listed.url_key,)).fetchone()
-    ):
-        return None
-    state, reason = ("fetched", "already stored") if stored else ("pending", None)
-    if not stored and was_pruned(db, listed.url_key):
-        state, reason = "rejected", "pruned"
-    if why := rejection_reason(listed):
-        state, reason = "rejected", why
-    added = db.conn.execute(
-        "INSERT INTO entries (feed_url, identity, guid, url, title, authors, published_at, published_raw, "
-        "  summary, state, reason, found_by, article_id, first_seen_at, source, url_key, host, content, "
-        "  fingerprint, tags, language, image_url, backfill) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT DO NOTHING",
-        (
-            feed_url, identity or listed.identity, listed.guid, listed.url, listed.title, json_list(listed.authors),
-            listed.published_at, listed.published_raw, listed.summary, state, reason, found_by,
-            stored[0] if stored else None, format_utc(at), source, listed.url_key, listed.host,
-            None if state == "rejected" else listed.content, listed.fingerprint, json_list(listed.tags),
-            listed.language, listed.image_url, int(backfill),
-        ),
-    )  # fmt: skip
-    return added.lastrowid if added.rowcount else None
 
 
 def entry(db: Database, entry_id: int) -> dict[str, Any] | None:
@@ -299,11 +229,6 @@ def backfill_urls(db: Database) -> list[str]:
     """The addresses of entries found by backfills, one for each url key."""
     rows = db.conn.execute("SELECT min(url) FROM entries WHERE backfill = 1 AND url_key <> '' GROUP BY url_key")
     return [row[0] for row in rows]
-
-
-def was_pruned(db: Database, url_key: str) -> bool:
-    """Whether an article with that address was deleted by `prune`."""
-    return db.conn.execute("SELECT 1 FROM pruned_urls WHERE url_key = ?", (url_key,)).fetchone() is not None
 
 
 def _update_entry(db: Database, row: _Stored, listed: FeedEntry, *, edited: bool) -> None:
@@ -346,7 +271,7 @@ def _is_pending(db: Database, entry_id: int, url_key: str) -> bool:
 
 def pending_articles(db: Database, feed_url: str) -> dict[str, int]:
     """The ids of a feed's entries without an address that are not stored as articles yet, by identity."""
-    sql = "SELECT identity, id FROM entries WHERE feed_url = ? AND +url_key = '' AND state = 'pending' AND url IS NULL"
+    sql = "SELECT identity, id FROM entries WHERE feed_url = ? AND (url_key || '') = '' AND state = 'pending' AND url IS NULL"
     return dict(db.conn.execute(sql, (feed_url,)).fetchall())
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import format_utc_ceil
 from storage.verdicts import Verdict
 
@@ -66,7 +65,7 @@ def _complete_same_address(db: Database, entry_id: int) -> None:
         "  JOIN entries o ON o.url_key = e.url_key AND o.id <> e.id "
         "  WHERE e.id = :id AND e.url_key <> '' "
         f"    AND {_without_fragment('o.url')} = {_without_fragment('e.url')} "
-        "    AND o.article_id IS e.article_id "
+        "    AND o.article_id IS NOT DISTINCT FROM e.article_id "
         f"    AND {_waiting('o')} "
         "    AND (o.title IS NULL OR e.title IS NOT NULL))",
         {"id": entry_id},

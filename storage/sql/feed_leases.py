@@ -7,20 +7,20 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import Feed, format_utc
 from storage.sql.feed_rows import feed_columns, feed_from_row
 from storage.sql.throttles import throttled_hosts
 
 
-def _feeds_to_poll(*, due_only: bool, of_sources: bool, skip_done: bool) -> str:
+def _feeds_to_poll(db: Database, *, due_only: bool, of_sources: bool, skip_done: bool) -> str:
     """The query for feeds that may be leased, on hosts that are not `full`."""
     # A child sitemap that failed was named by the index, not by the user: its back-off applies even where due times are
     # ignored.
     due = "(f.due_at IS NULL OR f.due_at <= :now)"
     where = [
         "f.state = 'active'",
+        db.of_this_worker("f.host"),
         "(f.leased_until IS NULL OR f.leased_until < :now)",
         "(f.not_before IS NULL OR f.not_before <= :now)",
         "f.host NOT IN (SELECT value FROM json_each(:full))",
@@ -33,7 +33,7 @@ def _feeds_to_poll(*, due_only: bool, of_sources: bool, skip_done: bool) -> str:
         "FROM feeds f "
         "JOIN sources s ON s.id = f.source "
         f"WHERE {' AND '.join(where)} "
-        "ORDER BY f.due_at "
+        "ORDER BY f.due_at NULLS FIRST "
         "LIMIT :batch"
     )
 
@@ -78,7 +78,7 @@ def lease_feeds(
         done: feeds that this run has polled already, or has in flight.
         per_host: the most leases of one host, including existing ones, so that a slow host does not occupy all slots.
     """
-    question = _feeds_to_poll(due_only=due_only, of_sources=sources is not None, skip_done=bool(done))
+    question = _feeds_to_poll(db, due_only=due_only, of_sources=sources is not None, skip_done=bool(done))
     taken = dict(
         db.conn.execute(
             "SELECT host, count(*) FROM feeds WHERE leased_until >= ? GROUP BY host", (format_utc(now),)

@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import Feed
 
 FEED_COLUMNS = tuple(f.name for f in dataclasses.fields(Feed))

@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import Feed, FeedCheck, format_utc, format_utc_ceil, json_list, parse_utc
 from storage.sql.entries import CheckCounts, upsert_entries
 from storage.sql.feed_rows import feed_columns, feed_from_row
@@ -122,11 +121,13 @@ def _adopt(db: Database, url: str, source: str, *, revived: bool) -> None:
     )
     if revived:  # so that its next response is read in full, and its child sitemaps are found again
         db.conn.execute("UPDATE feeds SET etag = NULL, last_modified = NULL, body_hash = NULL WHERE url = ?", (url,))
-    db.conn.execute("UPDATE feeds SET source = ? WHERE parent_url = ? AND source IS NOT ?", (source, url, source))
+    db.conn.execute(
+        "UPDATE feeds SET source = ? WHERE parent_url = ? AND source IS DISTINCT FROM ?", (source, url, source)
+    )
     db.conn.execute(
         "UPDATE entries "
         "SET source = ? "
-        "WHERE source IS NOT ? AND feed_url IN (SELECT url FROM feeds WHERE url = ? OR parent_url = ?)",
+        "WHERE source IS DISTINCT FROM ? AND feed_url IN (SELECT url FROM feeds WHERE url = ? OR parent_url = ?)",
         (source, source, url, url),
     )
 
@@ -160,7 +161,7 @@ def feeds_to_replace(db: Database, *, now: datetime, day: timedelta) -> list[Fee
         "  AND f.state <> 'disabled' "
         "  AND (f.state = 'gone' OR f.failing_since <= :since) "
         "  AND (f.replacement_searched_at IS NULL OR f.replacement_searched_at <= :since) "
-        "ORDER BY f.replacement_searched_at "
+        "ORDER BY f.replacement_searched_at NULLS FIRST "
         "LIMIT 3",
         {"since": format_utc(now - day)},
     ).fetchall()
@@ -202,7 +203,7 @@ def _store_children(db: Database, check: FeedCheck, source: str | None) -> None:
     for url in check.children:
         db.conn.execute(
             "INSERT INTO feeds (url, source, kind, host, parent_url) VALUES (?, ?, 'sitemap', ?, ?) "
-            "ON CONFLICT (url) DO UPDATE SET state = CASE state WHEN 'disabled' THEN 'active' ELSE state END",
+            "ON CONFLICT (url) DO UPDATE SET state = CASE feeds.state WHEN 'disabled' THEN 'active' ELSE feeds.state END",
             (url, source, urlsplit(url).hostname or "", check.feed_url),
         )
     if check.children:

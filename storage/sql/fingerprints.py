@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import DuplicateCandidate, format_utc, parse_utc
 
 # Syndication is bounded in time; a rolling window keeps the cost of a lookup constant (DUPLICATES: 14 to 30 days).
@@ -20,24 +19,25 @@ _COMMON = 50  # a fingerprint in more articles than this is from a footer, not f
 _SHARED = (
     "WITH found AS MATERIALIZED ("
     "  SELECT hash, article_id FROM fingerprints "
-    "  WHERE hash IN (SELECT value FROM json_each(:prints)) AND seen_day >= :since), "
+    "  WHERE hash IN (SELECT CAST(value AS BIGINT) FROM json_each(:prints)) AND seen_day >= :since), "
     "rare AS MATERIALIZED (SELECT hash FROM found GROUP BY hash HAVING count(*) <= :common), "
     "likely AS MATERIALIZED ("
     "  SELECT article_id FROM found "
-    "  WHERE hash IN rare "
+    "  WHERE hash IN (SELECT hash FROM rare) "
     "  GROUP BY article_id "
     "  HAVING count(*) >= :least), "
     "footer AS MATERIALIZED ("
     "  SELECT f.hash FROM found f "
     "  JOIN articles a ON a.id = f.article_id AND a.source = :source "
-    "  WHERE f.article_id IN likely "
+    "  WHERE f.article_id IN (SELECT article_id FROM likely) "
     "  GROUP BY f.hash "
     "  HAVING count(*) > :common_of_source) "
     "SELECT article_id, count(*) AS shared "
     "FROM found "
-    "WHERE article_id IN likely AND hash IN rare AND hash NOT IN footer "
+    "WHERE article_id IN (SELECT article_id FROM likely) "
+    "  AND hash IN (SELECT hash FROM rare) AND hash NOT IN (SELECT hash FROM footer) "
     "GROUP BY article_id "
-    "HAVING shared >= :least "
+    "HAVING count(*) >= :least "
     "ORDER BY shared DESC, article_id "
     "LIMIT 20"
 )
@@ -70,7 +70,7 @@ def duplicate_candidates(
     found = db.conn.execute(
         "SELECT id, story_id, source, url, title, text, published_at, first_seen_at "
         "FROM articles "
-        "WHERE text IS NOT NULL AND id IN (SELECT value FROM json_each(?)) "
+        "WHERE text IS NOT NULL AND id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) "
         "ORDER BY id",
         (ids,),
     )

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import BackfillResult, BackfillStep, Gap, GapDetected, format_utc, format_utc_ceil, parse_utc
 from storage.sql.backfill_steps import RETRIES, UNFINISHED, add_steps
-from storage.sql.entries import MAX_UNLINKED, insert_entry
+from storage.sql.entries import MAX_UNLINKED
+from storage.sql.new_entries import NewEntries
 from storage.sql.rows import insert
 
 AGAIN = timedelta(days=1)  # until a gap of the same feed is searched again after a failed search
@@ -99,9 +99,10 @@ def _insert_gap(db: Database, feed_url: str, source: str | None, gap: GapDetecte
 def _count_gap(db: Database, source: str, day: str, by: int) -> None:
     db.conn.execute(
         "INSERT INTO source_days (source, day, gaps_open) "
-        "VALUES (?, ?, max(0, ?)) "
-        "ON CONFLICT (source, day) DO UPDATE SET gaps_open = max(0, gaps_open + ?)",
-        (source, day, by, by),
+        "VALUES (:source, :day, CASE WHEN :by > 0 THEN :by ELSE 0 END) "
+        "ON CONFLICT (source, day) DO UPDATE "
+        "SET gaps_open = CASE WHEN source_days.gaps_open + :by > 0 THEN source_days.gaps_open + :by ELSE 0 END",
+        {"source": source, "day": day, "by": by},
     )
 
 
@@ -111,18 +112,13 @@ def apply_step(db: Database, step: BackfillStep, found: BackfillResult, *, now: 
     Returns:
         The number of new entries.
     """
-    new = 0
+    added = NewEntries(
+        db, feed_url=step.feed_url, source=step.source, at=now, found_by="backfill", backfill=step.gap_id is None
+    )
+    added.look_up(found.listed)
     for listed in found.listed:
-        entry_id = insert_entry(
-            db,
-            feed_url=step.feed_url,
-            source=step.source,
-            listed=listed,
-            at=now,
-            found_by="backfill",
-            backfill=step.gap_id is None,
-        )
-        new += entry_id is not None
+        added.add(listed)
+    new = added.write()
     row = db.conn.execute("SELECT until FROM backfill_steps WHERE id = ?", (step.id,)).fetchone()
     until = row[0] if row is not None else step.until
     if until != step.until:  # its gap was extended while the page was fetched: fetch it again
@@ -155,7 +151,7 @@ def _was_listed(db: Database, step: BackfillStep, page_hash: str) -> bool:
     row = db.conn.execute(
         "SELECT 1 FROM backfill_steps "
         "WHERE source = ? "
-        "  AND gap_id IS ? "
+        "  AND gap_id IS NOT DISTINCT FROM ? "
         "  AND since = ? "
         "  AND until = ? "
         "  AND feed_url = ? "

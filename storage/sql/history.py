@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlite_utils.db import Database
-
+from storage.engine import NO_LIMIT, Database
 from storage.records import Article
 from storage.sql.rows import COLUMNS, article_from_row, dicts
 
@@ -30,8 +29,8 @@ def edits(
     """Edits by publishers, newest first: each later revision with the one before it."""
     conditions = {
         "r.seen_at >= :since": since is not None,
-        "r.silent": silent,
-        "p.title IS NOT r.title": title,
+        "r.silent = 1": silent,
+        "p.title IS DISTINCT FROM r.title": title,
         "r.words_added + r.words_removed >= :words": min_words > 0,
         "a.source IN (SELECT value FROM json_each(:sources))": bool(sources),
         "r.seen_at <= :before_at AND (r.seen_at, r.article_id) < (:before_at, :before_id)": before is not None,
@@ -42,11 +41,11 @@ def edits(
         "JOIN articles a ON a.id = r.article_id"
     )
     if sources:  # starts from the edited articles of the source: its edits are sparse in the list of all edits
-        tables = (
-            "articles a INDEXED BY articles_edited "
-            "CROSS JOIN revisions r ON r.article_id = a.id AND a.revision > 1 "
-            "CROSS JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1"
-        )
+        tables = f"articles a {db.using_index('articles_edited')} CROSS JOIN revisions r CROSS JOIN revisions p"
+        conditions |= {
+            "r.article_id = a.id AND a.revision > 1": True,
+            "p.article_id = r.article_id AND p.number = r.number - 1": True,
+        }
     where = " AND ".join(["r.number > 1 AND r.cause = :cause", *(c for c, wanted in conditions.items() if wanted)])
     sql = (
         "SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, "
@@ -64,7 +63,7 @@ def edits(
         "before_at": before_at,
         "before_id": before_id,
     }
-    return dicts(db, sql, {**values, "cause": "publisher", "limit": -1 if limit is None else limit})
+    return dicts(db, sql, {**values, "cause": "publisher", "limit": NO_LIMIT if limit is None else limit})
 
 
 def vanished(db: Database, *, since: str | None, sources: tuple[str, ...]) -> list[dict[str, Any]]:

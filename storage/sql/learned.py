@@ -10,13 +10,20 @@ from array import array
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlite_utils.db import Database
+from storage.engine import NO_LIMIT, Database
+from storage.sql.rows import move_source
 
 PAGES = 64  # of a source whose paragraphs are kept: the window and as many again
 MOST = 256  # paragraphs of a page that are kept
 VERSIONS = 64  # of a source that are kept
 EVER = 4096  # paragraphs of a source that are remembered as left out once
 LONGEST = 300  # characters of a paragraph's text
+_KEYS = {  # by table: the rest of its key, beside the source
+    "learned_pages": "article_id",
+    "learned_blocks": "block",
+    "learned_versions": "version",
+    "learned_ever": "block",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,19 +81,21 @@ def add_version(db: Database, source: str, version: int, blocks: Collection[int]
     """Add a set that a text was read without; the newest VERSIONS of a source and their paragraphs stay."""
     db.conn.execute(
         "INSERT INTO learned_versions (source, version, blocks, used_at) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (source, version) DO UPDATE SET used_at = max(used_at, excluded.used_at)",
+        "ON CONFLICT (source, version) DO UPDATE SET used_at = excluded.used_at "
+        "WHERE excluded.used_at > learned_versions.used_at",
         (source, version, _packed(sorted(blocks)), at),
     )
     db.conn.executemany(
         "INSERT INTO learned_ever (source, block, used_at) VALUES (?, ?, ?) "
-        "ON CONFLICT (source, block) DO UPDATE SET used_at = max(used_at, excluded.used_at)",
+        "ON CONFLICT (source, block) DO UPDATE SET used_at = excluded.used_at "
+        "WHERE excluded.used_at > learned_ever.used_at",
         [(source, block, at) for block in sorted(blocks)],
     )
     gone = db.conn.execute(
         "DELETE FROM learned_versions "
         "WHERE source = ? AND version IN (SELECT version FROM learned_versions "
-        "  WHERE source = ? ORDER BY used_at DESC, version LIMIT -1 OFFSET ?)",
-        (source, source, VERSIONS),
+        "  WHERE source = ? ORDER BY used_at DESC, version LIMIT ? OFFSET ?)",
+        (source, source, NO_LIMIT, VERSIONS),
     )
     if gone.rowcount:
         kept = {block for blocks in versions(db, source).values() for block in blocks}
@@ -96,8 +105,8 @@ def add_version(db: Database, source: str, version: int, blocks: Collection[int]
         db.conn.execute(
             "DELETE FROM learned_ever "
             "WHERE source = ? AND block IN (SELECT block FROM learned_ever "
-            "  WHERE source = ? ORDER BY used_at DESC, block LIMIT -1 OFFSET ?)",
-            (source, source, EVER),
+            "  WHERE source = ? ORDER BY used_at DESC, block LIMIT ? OFFSET ?)",
+            (source, source, NO_LIMIT, EVER),
         )
 
 
@@ -133,8 +142,8 @@ def set_version(db: Database, article_id: int, number: int | None) -> None:
 
 def rename(db: Database, old: str, new: str) -> None:
     """Change the id of a source."""
-    for table in ("learned_pages", "learned_blocks", "learned_versions", "learned_ever"):
-        db.conn.execute(f"UPDATE OR IGNORE {table} SET source = ? WHERE source = ?", (new, old))
+    for table, key in _KEYS.items():
+        move_source(db, table, key, old, new)
         db.conn.execute(f"DELETE FROM {table} WHERE source = ?", (old,))
 
 

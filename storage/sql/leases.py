@@ -12,18 +12,18 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import Entry, format_utc
 from storage.sql.backfill_steps import release_steps
 from storage.sql.throttles import throttled_hosts
 
 
 def release_leases(db: Database) -> int:
-    """Release all leases of a dead process; called right after taking the lock."""
-    feeds = db.conn.execute("UPDATE feeds SET leased_until = NULL WHERE leased_until IS NOT NULL").rowcount
+    """Release all leases of a dead process; called right after taking the lock, or the parts of its hosts."""
+    mine = db.of_this_worker("host")
+    feeds = db.conn.execute(f"UPDATE feeds SET leased_until = NULL WHERE leased_until IS NOT NULL AND {mine}").rowcount
     entries = db.conn.execute(
-        "UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased'"
+        f"UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased' AND {mine}"
     ).rowcount
     db.conn.execute("UPDATE articles SET recheck_leased_until = NULL WHERE recheck_leased_until IS NOT NULL")
     release_steps(db)
@@ -70,7 +70,7 @@ def _selected(alias: str, given: Collection[str]) -> str:
         "throttled": f"{alias}.host NOT IN (SELECT value FROM json_each(:throttled))",
         "sources": f"{alias}.source IN (SELECT value FROM json_each(:sources))",
         "skip_keys": f"({alias}.url_key = '' OR {alias}.url_key NOT IN (SELECT value FROM json_each(:skip_keys)))",
-        "skip": f"{alias}.id NOT IN (SELECT value FROM json_each(:skip))",
+        "skip": f"{alias}.id NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(:skip))",
     }
     return " AND ".join([f"{alias}.backfill = :backfill", *(conditions[name] for name in conditions if name in given)])
 
@@ -96,7 +96,7 @@ def _leasable(given: Collection[str]) -> str:
 _ONLY = (
     "SELECT e.id, 1 AS host_rank, e.host "
     "FROM entries e "
-    "WHERE e.state = 'pending' AND e.id IN (SELECT value FROM json_each(:only))"
+    "WHERE e.state = 'pending' AND e.id IN (SELECT CAST(value AS BIGINT) FROM json_each(:only))"
 )
 
 
@@ -108,38 +108,23 @@ def _newest_of_each_source(where: str) -> str:
         f"  SELECT e.id, e.host, {_when('e')} AS at, "
         f"    row_number() OVER (PARTITION BY e.source ORDER BY {_when('e')} DESC, e.id) AS source_rank "
         "  FROM entries e "
-        f"  WHERE {where}) "
+        f"  WHERE {where}) AS ranked "
         "WHERE source_rank <= :newest"
     )
 
 
-def _oldest_of_each_host(where: str) -> str:
-    """The oldest few entries of each host, by an index: there may be a hundred thousand pending."""
-    oldest = f"SELECT e.id FROM entries e WHERE e.host = h.host AND {where} ORDER BY {_when('e')}, e.id LIMIT :per_host"
+def _chosen_entries(chosen: str, tables: str = "") -> str:
+    """The rows of chosen entries, as far as their hosts have free slots; `tables` are common table expressions."""
     return (
-        f"SELECT x.id, row_number() OVER (PARTITION BY x.host ORDER BY {_when('x')}, x.id) AS host_rank, x.host "
-        "FROM hosts h "
-        f"CROSS JOIN entries x ON x.id IN ({oldest}) "
-        "WHERE h.host IS NOT NULL"
-    )
-
-
-def _chosen_entries(chosen: str) -> str:
-    """The rows of chosen entries, as far as their hosts have free slots."""
-    next_host = f"SELECT min(e.host) FROM entries e WHERE {_open('e')}"
-    return (
-        "WITH RECURSIVE hosts (host) AS ("
-        f"  SELECT ({next_host}) "
-        "  UNION ALL "
-        f"  SELECT ({next_host} AND e.host > h.host) FROM hosts h WHERE h.host IS NOT NULL), "
+        f"WITH RECURSIVE {tables} "
         f"chosen AS MATERIALIZED ({chosen}), "
         "room AS (SELECT host, count(*) AS taken FROM entries WHERE state = 'leased' GROUP BY host) "
         f"SELECT {', '.join(_ENTRY_COLUMNS)} "
         "FROM chosen c "
-        "CROSS JOIN entries e ON e.id = c.id "
+        "CROSS JOIN entries e "
         "LEFT JOIN room r ON r.host = c.host "
         "LEFT JOIN articles a ON a.id = e.article_id "
-        "WHERE c.host_rank + coalesce(r.taken, 0) <= :per_host "
+        "WHERE e.id = c.id AND c.host_rank + coalesce(r.taken, 0) <= :per_host "
         f"ORDER BY c.host_rank, {_when('e')} "
         "LIMIT :limit"
     )
@@ -177,15 +162,17 @@ def lease_entries(
         "skip_keys": skip_keys or None,
     }
     where = _leasable([name for name, values in lists.items() if values is not None])
-    chosen = _oldest_of_each_host(where) if newest is None else _newest_of_each_source(where)
+    tables, chosen = "", _newest_of_each_source(f"{where} AND {db.of_this_worker('e.host')}")
+    if newest is None:
+        tables, chosen = db.oldest_of_each_host(when=_when("x"), pending=_open("e"), leasable=where)
     values: dict[str, Any] = {name: json.dumps(list(values or ())) for name, values in lists.items()}
     values.update(
-        now=format_utc(now), all=ignore_retry, per_host=per_host, newest=newest, limit=limit, backfill=backfill
+        now=format_utc(now), all=ignore_retry, per_host=per_host, newest=newest, limit=limit, backfill=int(backfill)
     )
     if only:
-        chosen = _ONLY
+        tables, chosen = "", _ONLY
         values.update(only=json.dumps(list(only)), per_host=10**9)
-    rows = db.conn.execute(_chosen_entries(chosen), values).fetchall()
+    rows = db.conn.execute(_chosen_entries(chosen, tables), values).fetchall()
     db.conn.executemany(
         "UPDATE entries SET state = 'leased', leased_until = ? WHERE id = ?",
         [(format_utc(until), row[0]) for row in rows],
@@ -266,7 +253,7 @@ def lease_rechecks(
     chosen: list[Any] = []
     for row in rows:
         host = urlsplit(row[2]).hostname or ""
-        if counts.get(host, 0) < per_host and len(chosen) < limit:
+        if counts.get(host, 0) < per_host and len(chosen) < limit and db.owns(host):
             counts[host] = counts.get(host, 0) + 1
             chosen.append(row)
     rows = chosen
@@ -304,7 +291,9 @@ def return_expired(db: Database, *, now: datetime, in_flight: Sequence[int]) -> 
     rows = db.conn.execute(
         "UPDATE entries "
         "SET state = 'pending', leased_until = NULL "
-        "WHERE state = 'leased' AND leased_until < ? AND id NOT IN (SELECT value FROM json_each(?))",
+        "WHERE state = 'leased' AND leased_until < ? "
+        "  AND id NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) "
+        f"  AND {db.of_this_worker('host')}",
         (format_utc(now), json.dumps(list(in_flight))),
     )
     return int(rows.rowcount)
@@ -318,15 +307,20 @@ def has_due_work(db: Database, *, now: datetime) -> bool:
         "WHERE f.state = 'active' "
         "  AND (f.leased_until IS NULL OR f.leased_until < :now) "
         "  AND (f.not_before IS NULL OR f.not_before <= :now) "
+        f"  AND {db.of_this_worker('f.host')}"
     )
+    mine = db.of_this_worker("host")
     questions = (
         f"{feed} AND f.due_at <= :now",
         f"{feed} AND f.due_at IS NULL",
-        "SELECT 1 FROM entries WHERE state = 'pending' AND backfill = 0 AND (not_before IS NULL OR not_before <= :now)",
-        "SELECT 1 FROM entries WHERE retry_at <= :now AND backfill = 0 AND state IN ('retry', 'gone')",
+        (
+            "SELECT 1 FROM entries "
+            f"WHERE state = 'pending' AND backfill = 0 AND (not_before IS NULL OR not_before <= :now) AND {mine}"
+        ),
+        f"SELECT 1 FROM entries WHERE retry_at <= :now AND backfill = 0 AND state IN ('retry', 'gone') AND {mine}",
         (
             "SELECT 1 FROM backfill_steps "
-            "WHERE state = 'pending' AND gap_id IS NOT NULL AND (retry_at IS NULL OR retry_at <= :now)"
+            f"WHERE state = 'pending' AND gap_id IS NOT NULL AND (retry_at IS NULL OR retry_at <= :now) AND {mine}"
         ),
     )
     return any(db.conn.execute(f"{question} LIMIT 1", {"now": format_utc(now)}).fetchone() for question in questions)
@@ -362,12 +356,14 @@ def add_urgent_entry(db: Database, *, url: str, url_key: str, host: str, source:
 
 def has_urgent(db: Database) -> bool:
     """Whether a user waits for an entry."""
-    return db.conn.execute(f"SELECT 1 FROM entries WHERE {_URGENT} LIMIT 1").fetchone() is not None
+    sql = f"SELECT 1 FROM entries WHERE {_URGENT} AND {db.of_this_worker('host')} LIMIT 1"
+    return db.conn.execute(sql).fetchone() is not None
 
 
 def lease_urgent(db: Database, *, now: datetime, until: datetime) -> list[Entry]:
     """Lease every entry that a user waits for."""
-    ids = [row[0] for row in db.conn.execute(f"SELECT id FROM entries WHERE {_URGENT}")]
+    sql = f"SELECT id FROM entries WHERE {_URGENT} AND {db.of_this_worker('host')}"
+    ids = [row[0] for row in db.conn.execute(sql).fetchall()]
     return (
         lease_entries(
             db, now=now, until=until, limit=len(ids), per_host=len(ids), sources=None, ignore_retry=True, only=ids

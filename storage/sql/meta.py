@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlite_utils.db import Database
+from storage.engine import Database
 
 
 def value(db: Database, key: str) -> str | None:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import format_utc
 
 
@@ -42,14 +41,13 @@ class Message:
 
 def add_found(db: Database, found: Iterable[WatchHit]) -> int:
     """Store hits of watches, except known ones, so that nothing is reported twice; returns the number of new ones."""
-    before = db.conn.total_changes
-    db.conn.executemany(
+    added = db.conn.executemany(
         "INSERT INTO watch_hits (watch, dedup_key, event, article_id, revision, seq, at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT DO NOTHING",
         [(f.watch, f.dedup_key, f.event, f.article_id, f.revision, f.seq, f.at) for f in found],
     )
-    return int(db.conn.total_changes - before)
+    return max(0, added.rowcount)
 
 
 def has_waiting(db: Database) -> bool:
@@ -155,8 +153,8 @@ def settle(db: Database, message: Message, now: datetime, error: str | None, nex
 def outbox(db: Database) -> list[dict[str, Any]]:
     """By watch with messages: the number sent, waiting and given up, the time of the newest, and the last error."""
     cursor = db.conn.execute(
-        "SELECT watch, sum(sent_at IS NOT NULL) AS sent, sum(next_attempt_at IS NOT NULL) AS waiting, "
-        "  sum(sent_at IS NULL AND next_attempt_at IS NULL) AS given_up, max(sent_at) AS sent_at, "
+        "SELECT watch, count(*) FILTER (WHERE sent_at IS NOT NULL) AS sent, count(*) FILTER (WHERE next_attempt_at IS NOT NULL) AS waiting, "
+        "  count(*) FILTER (WHERE sent_at IS NULL AND next_attempt_at IS NULL) AS given_up, max(sent_at) AS sent_at, "
         "  ("
         "    SELECT error FROM notifications e "
         "    WHERE e.watch = m.watch AND e.error IS NOT NULL AND e.sent_at IS NULL "

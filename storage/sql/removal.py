@@ -8,17 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import Article
 from storage.sql.articles import change
 from storage.sql.rows import article_by_id
-from storage.sqlite.fts_index import WritingDatabase, unindex
 
 PRUNED = "pruned"  # the reason of entries whose article was pruned
 
 
-def merge(db: WritingDatabase, gone: int, into: int, at: str) -> None:
+def merge(db: Database, gone: int, into: int, at: str) -> None:
     """Merge two stored articles that are the same: the addresses, entries and copies of the first go to the second.
 
     Args:
@@ -43,7 +41,7 @@ def merge(db: WritingDatabase, gone: int, into: int, at: str) -> None:
     _regroup(db, members, story, at)
 
 
-def prune(db: WritingDatabase, ids: Sequence[int], at: str) -> int:
+def prune(db: Database, ids: Sequence[int], at: str) -> int:
     """Delete articles, but store their url keys, so that they are not fetched again, and a change each.
 
     Returns:
@@ -99,7 +97,7 @@ def _story(db: Database, stories: set[int]) -> list[tuple[int, int, int | None]]
     rows = db.conn.execute(
         "SELECT id, story_id, duplicate_of "
         "FROM articles "
-        "WHERE story_id IN (SELECT value FROM json_each(?)) "
+        "WHERE story_id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) "
         "ORDER BY id",
         (json.dumps(sorted(stories)),),
     )
@@ -115,8 +113,8 @@ def _regroup(db: Database, before: Sequence[tuple[int, int, int | None]], story:
             change(db, article_id, at, "regrouped")
 
 
-def _drop(db: WritingDatabase, article: Article) -> None:
-    unindex(db, article.id, article)
+def _drop(db: Database, article: Article) -> None:
+    db.full_text.remove(article.id, article)
     db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article.id,))
     db.conn.execute("DELETE FROM learned_pages WHERE source = ? AND article_id = ?", (article.source, article.id))
     db.conn.execute("DELETE FROM articles WHERE id = ?", (article.id,))

@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import Article
 
 FIELDS = tuple(f.name for f in dataclasses.fields(Article))
@@ -64,7 +63,7 @@ def articles_by_url_keys(db: Database, keys: Sequence[str]) -> dict[str, tuple[i
 def articles_with_text(db: Database, source: str | None, content_hash: str) -> list[Article]:
     """Articles of that source with exactly that text."""
     rows = db.conn.execute(
-        f"SELECT {COLUMNS} FROM articles a WHERE a.content_hash = ? AND a.source IS ? ORDER BY a.id LIMIT 5",
+        f"SELECT {COLUMNS} FROM articles a WHERE a.content_hash = ? AND a.source IS NOT DISTINCT FROM ? ORDER BY a.id LIMIT 5",
         (content_hash, source),
     )
     return [article_from_row(row) for row in rows]
@@ -87,9 +86,16 @@ def articles_with_raw_page(db: Database, sources: Sequence[str], after: int, lim
 
 def insert(db: Database, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> int:
     """Insert one row; returns its id."""
-    row_id = db.conn.execute(sql, values).lastrowid
-    assert row_id is not None
-    return row_id
+    return int(db.conn.execute(f"{sql} RETURNING id", values).fetchall()[0][0])
+
+
+def move_source(db: Database, table: str, key: str, old: str, new: str) -> None:
+    """Change the id of a source in a table with the key (source, key), except in rows that the new id has already."""
+    db.conn.execute(
+        f"UPDATE {table} SET source = :new WHERE source = :old "
+        f"  AND NOT EXISTS (SELECT 1 FROM {table} o WHERE o.source = :new AND o.{key} = {table}.{key})",
+        {"new": new, "old": old},
+    )
 
 
 def dicts(db: Database, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:

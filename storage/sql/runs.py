@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import CrawlRun, FetchLogEntry, format_utc
 from storage.sql.rows import insert
 

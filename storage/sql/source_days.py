@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import format_utc, parse_utc
 from storage.verdicts import NewArticle, NotArticle, NotFound, Verdict
 
@@ -35,8 +34,9 @@ def watch_day(db: Database, source: str, at: datetime, *, ok: bool, new: int) ->
         "INSERT INTO source_days (source, day, polls_ok, polls_failed, entries_new) "
         "VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (source, day) DO UPDATE "
-        "SET polls_ok = polls_ok + excluded.polls_ok, "
-        "  polls_failed = polls_failed + excluded.polls_failed, entries_new = entries_new + excluded.entries_new",
+        "SET polls_ok = source_days.polls_ok + excluded.polls_ok, "
+        "  polls_failed = source_days.polls_failed + excluded.polls_failed, "
+        "  entries_new = source_days.entries_new + excluded.entries_new",
         (source, day, int(ok), int(not ok), new),
     )
     if not ok:
@@ -47,7 +47,8 @@ def watch_day(db: Database, source: str, at: datetime, *, ok: bool, new: int) ->
             "INSERT INTO source_days (source, day, longest_blind_seconds) "
             "VALUES (?, ?, ?) "
             "ON CONFLICT (source, day) DO UPDATE "
-            "SET longest_blind_seconds = max(coalesce(longest_blind_seconds, 0), excluded.longest_blind_seconds)",
+            "SET longest_blind_seconds = excluded.longest_blind_seconds "
+            "WHERE coalesce(source_days.longest_blind_seconds, 0) < excluded.longest_blind_seconds",
             (source, blind_day, seconds),
         )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import format_utc
 from storage.sql import learned
 from storage.sql.feeds import regroup
+from storage.sql.rows import move_source
 
 
 def rename_source(db: Database, old: str, new: str, now: datetime) -> int:
@@ -18,11 +18,13 @@ def rename_source(db: Database, old: str, new: str, now: datetime) -> int:
     for table in ("articles", "entries", "feeds", "gaps", "backfill_steps"):
         db.conn.execute(f"UPDATE {table} SET source = ? WHERE source = ?", (new, old))
     learned.rename(db, old, new)
-    db.conn.execute("UPDATE OR IGNORE source_days SET source = ? WHERE source = ?", (new, old))
+    move_source(db, "source_days", "day", old, new)
     db.conn.execute("DELETE FROM sources WHERE id = ? AND EXISTS (SELECT 1 FROM sources WHERE id = ?)", (new, old))
     db.conn.execute("UPDATE sources SET id = ? WHERE id = ?", (new, old))
     db.conn.execute(
-        "UPDATE OR IGNORE article_urls SET url_key = replace(url_key, ?, ?) WHERE kind = 'id' AND url_key LIKE ?",
-        (f"id:{old}/", f"id:{new}/", f"id:{old}/%"),
+        "UPDATE article_urls SET url_key = replace(url_key, :old, :new) "
+        "WHERE kind = 'id' AND url_key >= :old AND substr(url_key, 1, length(:old)) = :old "
+        "  AND NOT EXISTS (SELECT 1 FROM article_urls o WHERE o.url_key = replace(article_urls.url_key, :old, :new))",
+        {"old": f"id:{old}/", "new": f"id:{new}/"},
     )
     return count

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import format_utc, parse_utc
 from storage.sql.gaps import CAPPED
 from storage.sql.rows import dicts
@@ -123,9 +122,10 @@ def request_stats(db: Database, now: datetime) -> dict[str, Any]:
     since = format_utc(now - timedelta(days=1))
     row = db.conn.execute(
         "SELECT count(*), count(DISTINCT host), "
-        "  coalesce(sum(entries_listed IS NOT NULL OR outcome IN ('not_modified', 'unchanged', 'changed')), 0), "
-        "  coalesce(sum(conditional), 0), coalesce(sum(status = 304), 0), "
-        "  coalesce(sum(status IN (429, 503)), 0), coalesce(sum(bytes), 0) "
+        "  count(*) FILTER "
+        "    (WHERE entries_listed IS NOT NULL OR outcome IN ('not_modified', 'unchanged', 'changed')), "
+        "  coalesce(sum(conditional), 0), count(*) FILTER (WHERE status = 304), "
+        "  count(*) FILTER (WHERE status IN (429, 503)), coalesce(sum(bytes), 0) "
         "FROM fetches "
         "WHERE at >= ?",
         (since,),
@@ -133,7 +133,7 @@ def request_stats(db: Database, now: datetime) -> dict[str, Any]:
     names = ("requests", "hosts", "polls", "conditional", "not_modified", "throttled", "bytes")
     found = dict(zip(names, row, strict=True))
     found["hosts_throttled"] = db.conn.execute(
-        "SELECT count(*) FROM (SELECT host FROM throttles WHERE hold_until > ? GROUP BY host HAVING count(*) > 1)",
+        "SELECT count(*) FROM (SELECT host FROM throttles WHERE hold_until > ? GROUP BY host HAVING count(*) > 1) AS h",
         (format_utc(now),),
     ).fetchone()[0]
     return found
@@ -142,7 +142,7 @@ def request_stats(db: Database, now: datetime) -> dict[str, Any]:
 def queue_stats(db: Database, now: datetime) -> dict[str, Any]:
     """What is pending: articles by state, the oldest of them, and feeds due."""
     pending = db.conn.execute(
-        "SELECT coalesce(sum(backfill = 0), 0), coalesce(sum(backfill = 1), 0), "
+        "SELECT count(*) FILTER (WHERE backfill = 0), count(*) FILTER (WHERE backfill = 1), "
         "  min(CASE WHEN backfill = 0 AND state IN ('pending', 'leased') THEN first_seen_at END) "
         "FROM entries "
         f"WHERE {_PENDING} AND state <> 'gone'"
@@ -194,9 +194,9 @@ def failing_feeds(db: Database, now: datetime) -> list[dict[str, Any]]:
         "  AND (f.failures > 0 "
         "    OR f.state = 'gone' "
         "    OR f.effective_url IS NOT NULL "
-        "    OR f.validators_unreliable "
+        "    OR f.validators_unreliable = 1 "
         "    OR c.filled_by IS NOT NULL) "
-        "ORDER BY f.failing_since IS NULL, f.failing_since, f.url",
+        "ORDER BY f.failing_since NULLS LAST, f.url",
         (CAPPED, format_utc(now - timedelta(days=8))),
     )
     names = [column[0] for column in cursor.description]
@@ -204,7 +204,7 @@ def failing_feeds(db: Database, now: datetime) -> list[dict[str, Any]]:
 
 
 # Why an entry's page is not a complete article; the part after a semicolon is a consequence.
-_REASON = "CASE WHEN instr(reason, ';') THEN substr(reason, 1, instr(reason, ';') - 1) ELSE reason END"
+_REASON = "CASE WHEN instr(reason, ';') > 0 THEN substr(reason, 1, instr(reason, ';') - 1) ELSE reason END"
 
 
 _VERDICTS = (
@@ -229,8 +229,8 @@ def _health_sql(*, of_one: bool) -> str:
     one = "AND source = :source" if of_one else ""
     return (
         "WITH f AS ("
-        "  SELECT source, sum(state = 'active') AS feeds, "
-        "    sum(state <> 'disabled' AND (failures > 0 OR state = 'gone')) AS feeds_failing, "
+        "  SELECT source, count(*) FILTER (WHERE state = 'active') AS feeds, "
+        "    count(*) FILTER (WHERE state <> 'disabled' AND (failures > 0 OR state = 'gone')) AS feeds_failing, "
         "    max(checked_at) AS checked_at, max(changed_at) AS changed_at, "
         "    min(CASE WHEN state = 'active' THEN due_at END) AS due_at "
         "  FROM feeds "
@@ -254,7 +254,7 @@ def _health_sql(*, of_one: bool) -> str:
         "    GROUP BY source), "
         "  e AS ("
         "    SELECT source, url || ': ' || last_error AS last_error, "
-        "      row_number() OVER (PARTITION BY source ORDER BY parent_url IS NOT NULL, checked_at DESC) AS n "
+        "      row_number() OVER (PARTITION BY source ORDER BY parent_url IS NOT NULL, checked_at DESC NULLS LAST) AS n "
         "    FROM feeds "
         "    WHERE last_error IS NOT NULL) "
         "SELECT s.id AS source, s.name, s.enabled, coalesce(f.feeds, 0) AS feeds, "

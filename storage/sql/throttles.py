@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.records import format_utc, format_utc_ceil, parse_utc
 
 

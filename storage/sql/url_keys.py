@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlite_utils.db import Database
-
+from storage.engine import Database
 from storage.key_functions import KeyFunctions
 from storage.sql.removal import merge
 from storage.sql.rows import article_by_id
-from storage.sqlite.fts_index import WritingDatabase
-from storage.sqlite.versions import CURRENT, URL_KEYS, set_current, version
+from storage.sql.versions import CURRENT, URL_KEYS, set_current, version
 
 
 def are_former(db: Database) -> bool:
     """Whether the keys of a database are of the former version."""
-    return version(db.conn, URL_KEYS) < CURRENT[URL_KEYS]
+    return version(db, URL_KEYS) < CURRENT[URL_KEYS]
 
 
 def article_id_of(db: Database, url: str, keys: KeyFunctions) -> int | None:
@@ -55,16 +53,18 @@ def adopt(db: Database, urls: Iterable[str | None], keys: KeyFunctions) -> None:
         present, former = changed
         if _of_former(db, "article_urls", url, changed, keys):
             db.conn.execute(
-                "INSERT OR IGNORE INTO article_urls (url_key, url, article_id, kind, first_seen_at) "
-                "SELECT ?, ?, article_id, kind, first_seen_at FROM article_urls WHERE url_key = ?",
+                "INSERT INTO article_urls (url_key, url, article_id, kind, first_seen_at) "
+                "SELECT ?, ?, article_id, kind, first_seen_at FROM article_urls WHERE url_key = ? "
+                "ON CONFLICT DO NOTHING",
                 (present, url, former),
             )
         if _of_former(db, "pruned_urls", url, changed, keys):
             db.conn.execute(
-                "INSERT OR IGNORE INTO pruned_urls (url_key, url, article_id, pruned_at) "
+                "INSERT INTO pruned_urls (url_key, url, article_id, pruned_at) "
                 "SELECT :present, :url, article_id, pruned_at FROM pruned_urls "
                 # an article that is stored again is pruned no longer
-                "WHERE url_key = :former AND NOT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :present)",
+                "WHERE url_key = :former AND NOT EXISTS (SELECT 1 FROM article_urls WHERE url_key = :present) "
+                "ON CONFLICT DO NOTHING",
                 {"present": present, "url": url, "former": former},
             )
         _adopt_entries(db, present, former, keys)
@@ -82,7 +82,7 @@ def _of_former(
         return row
     fetched = db.conn.execute(
         "SELECT 1 FROM entries WHERE url_key IN (?, ?) AND url = ? AND article_id = ? "
-        "  AND verdict IN ('new', 'same', 'address') AND reason IS NOT 'already stored'",
+        "  AND verdict IN ('new', 'same', 'address') AND reason IS DISTINCT FROM 'already stored'",
         (present, former, url, row[0]),
     ).fetchone()
     return row if fetched else None
@@ -102,7 +102,11 @@ def _adopt_entries(db: Database, present: str, former: str, keys: KeyFunctions) 
         elif identity.endswith(f" {former}"):
             renamed = f"{identity.removesuffix(former)}{present}"
         if renamed != identity:
-            db.conn.execute("UPDATE OR IGNORE entries SET identity = ? WHERE id = ?", (renamed, entry_id))
+            db.conn.execute(
+                "UPDATE entries SET identity = :name WHERE id = :id AND NOT EXISTS ("
+                "  SELECT 1 FROM entries o WHERE o.feed_url = entries.feed_url AND o.identity = :name)",
+                {"name": renamed, "id": entry_id},
+            )
 
 
 _ADDRESSES = (
@@ -114,7 +118,7 @@ _ADDRESSES = (
 )
 
 
-def rewrite(db: WritingDatabase, keys: KeyFunctions, at: str) -> None:
+def rewrite(db: Database, keys: KeyFunctions, at: str) -> None:
     """Rewrite all keys of the former version."""
     for sql in _ADDRESSES:
         adopt(db, [row[0] for row in db.conn.execute(sql) if row[0] and keys.changed(row[0])], keys)
@@ -136,7 +140,7 @@ def rewrite(db: WritingDatabase, keys: KeyFunctions, at: str) -> None:
     set_current(db, URL_KEYS)
 
 
-def _unify(db: WritingDatabase, former: str, present: str, keys: KeyFunctions, at: str) -> None:
+def _unify(db: Database, former: str, present: str, keys: KeyFunctions, at: str) -> None:
     """Merge two articles that have one key now, if they are the same; the older stays, and no version is lost."""
     ids = sorted(
         row[0]

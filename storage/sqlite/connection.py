@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,103 +18,27 @@ from sqlite_utils.db import Database
 
 from storage.errors import (
     DamagedDatabase,
-    DatabaseBusy,
     DiskError,
     MissingDatabase,
     NewerDatabase,
     NotNewsdeskDatabase,
     OlderDatabase,
-    QueryTimeout,
-    StorageError,
 )
 from storage.fsync import sync
+from storage.records import format_utc, parse_utc
 from storage.search_folding import fold_all
+from storage.sqlite.database import SqliteDatabase
 from storage.sqlite.driver import sqlite3
-from storage.sqlite.fts_index import WritingDatabase, flush
+from storage.sqlite.errors import BUSY_SECONDS, error_code, translate_errors
 from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, migrations
 
 SQLITE_VERSION: str = sqlite3.sqlite_version
-BUSY_SECONDS = 60.0  # another program (a sqlite3 shell, a backup) may hold SQLite's write lock for a while
 MAX_HEAP = 268_435_456  # bytes that SQLite may allocate for all readers of a server together
 MAX_VALUE = 20_000_000  # bytes of a value, and of a row, in untrusted SQL
 _MAGIC = b"SQLite format 3\0"
 
 
-@contextmanager
-def translate_errors(path: Path) -> Iterator[None]:
-    """Translate SQLite's errors into StorageError."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise storage_error(path, error) from error
-
-
-# User messages for SQLite's primary result codes (sqlite.org/rescode.html). The error text is not searched: "no such
-# table: fulltext" does not mean a full disk.
-_CAUSES: dict[int, tuple[type[StorageError], str]] = {
-    sqlite3.SQLITE_FULL: (
-        DiskError,
-        "the disk is full; nothing acknowledged is lost: make room and run the command again",
-    ),
-    sqlite3.SQLITE_READONLY: (
-        DiskError,
-        "read-only; newsdesk needs to write the file and its folder (reading commands still work)",
-    ),
-    sqlite3.SQLITE_BUSY: (
-        DatabaseBusy,
-        (
-            f"another program has been writing for {BUSY_SECONDS:.0f} s; "
-            "close it (a sqlite3 shell with an open transaction?) and try again"
-        ),
-    ),
-    sqlite3.SQLITE_CANTOPEN: (DiskError, "cannot be opened; does its folder exist, and may newsdesk write there?"),
-    sqlite3.SQLITE_INTERRUPT: (
-        QueryTimeout,
-        "this query takes too long here; narrow it: a source, a day, a rarer word",
-    ),
-    sqlite3.SQLITE_IOERR: (DiskError, "the disk failed ({text}); check it, then `newsdesk db check`"),
-    sqlite3.SQLITE_CORRUPT: (
-        DamagedDatabase,
-        (
-            "damaged ({text}); `newsdesk db restore BACKUP` brings a backup back, "
-            "`sqlite3 {path} .recover` saves what can be read"
-        ),
-    ),
-}
-_SAME = {
-    sqlite3.SQLITE_LOCKED: sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_PROTOCOL: sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_PERM: sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_NOTADB: sqlite3.SQLITE_CORRUPT,
-}
-
-# Errors of the backup API have no code, only the exact texts of sqlite3_errstr.
-_SAID = {
-    "database or disk is full": sqlite3.SQLITE_FULL,
-    "disk I/O error": sqlite3.SQLITE_IOERR,
-    "database disk image is malformed": sqlite3.SQLITE_CORRUPT,
-    "file is not a database": sqlite3.SQLITE_NOTADB,
-    "database is locked": sqlite3.SQLITE_BUSY,
-    "database table is locked": sqlite3.SQLITE_LOCKED,
-    "attempt to write a readonly database": sqlite3.SQLITE_READONLY,
-    "unable to open database file": sqlite3.SQLITE_CANTOPEN,
-}
-
-
-def storage_error(path: Path, error: Exception) -> StorageError:
-    """The StorageError for an SQLite error on that file."""
-    code = _code(error)
-    kind, text = _CAUSES.get(_SAME.get(code, code), (StorageError, "{text}"))
-    return kind(f"{path}: {text.format(text=error, path=path)}")
-
-
-def _code(error: Exception) -> int:
-    """SQLite's primary result code; -1 for errors of the Python module itself."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return _SAID.get(str(error), -1) if code is None else int(code) & 0xFF
-
-
-def open_writer(path: Path) -> WritingDatabase:
+def open_writer(path: Path) -> SqliteDatabase:
     """Open a writing connection; create the file and its tables, apply additive migrations.
 
     Raises:
@@ -138,7 +63,7 @@ def open_writer(path: Path) -> WritingDatabase:
         except BaseException:
             connection.close()
             raise
-    return WritingDatabase(connection)
+    return SqliteDatabase(path, connection)
 
 
 def _create(path: Path) -> None:
@@ -182,7 +107,7 @@ def _delete_with_wal(path: Path, *, but_itself: bool = False) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def open_reader(path: Path) -> Database:
+def open_reader(path: Path) -> SqliteDatabase:
     """Open a connection that cannot write; never creates a file.
 
     Raises:
@@ -199,7 +124,7 @@ def open_reader(path: Path) -> Database:
         connection.execute("PRAGMA query_only=ON")
         _functions(connection)
         _check_version(path, connection, empty_allowed=False)
-    return Database(connection)
+    return SqliteDatabase(path, connection)
 
 
 def limit_untrusted_sql(connection: sqlite3.Connection) -> None:
@@ -243,7 +168,7 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
-        if _code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+        if error_code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
         connection = sqlite3.connect(f"{name}?mode=ro&immutable=1", uri=True, check_same_thread=False)
     return connection
@@ -306,10 +231,15 @@ def _check_version(path: Path, connection: sqlite3.Connection, *, empty_allowed:
 
 
 def _functions(connection: sqlite3.Connection) -> None:
-    """Add folded(): SQLite's lower() supports ASCII only."""
+    """Add folded(): SQLite's lower() supports ASCII only; and shifted(), a time by so many seconds later."""
     connection.create_function(
         "folded", 1, lambda text: fold_all(text).casefold() if isinstance(text, str) else text, deterministic=True
     )
+    connection.create_function("shifted", 2, _shifted)
+
+
+def _shifted(time: str, seconds: int) -> str:
+    return format_utc(parse_utc(time) + timedelta(seconds=seconds))
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
@@ -324,38 +254,3 @@ def _migrate(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (key, value))
     connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(SCHEMA),))
     connection.execute("COMMIT")
-
-
-@contextmanager
-def transaction(path: Path, db: WritingDatabase) -> Iterator[None]:
-    """One BEGIN IMMEDIATE transaction.
-
-    In a deferred one, a read followed by a write fails at once if another writer was faster (measured).
-    """
-    with translate_errors(path):
-        db.conn.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            flush(db)
-        except BaseException:
-            db.pending.clear()
-            if db.conn.in_transaction:
-                db.conn.execute("ROLLBACK")
-            raise
-        db.conn.execute("COMMIT")
-
-
-@contextmanager
-def savepoint(db: WritingDatabase) -> Iterator[None]:
-    """One record inside a transaction: it alone is rolled back if it cannot be written."""
-    db.conn.execute("SAVEPOINT record")
-    before = len(db.pending)
-    try:
-        yield
-    except BaseException:
-        del db.pending[before:]
-        if db.conn.in_transaction:
-            db.conn.execute("ROLLBACK TO record")
-            db.conn.execute("RELEASE record")
-        raise
-    db.conn.execute("RELEASE record")

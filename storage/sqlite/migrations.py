@@ -6,11 +6,14 @@ and may change; they come last in their table.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlite_utils import Migrations
 from sqlite_utils.db import Database
 
+from storage.sql.versions import CURRENT, set_current
+from storage.sqlite.database import SqliteDatabase
 from storage.sqlite.first_schema import TABLES
-from storage.sqlite.versions import CURRENT, set_current
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": distinguishes the file from other SQLite files
 SCHEMA = 7  # user_version; a file with a larger one is refused
@@ -224,7 +227,7 @@ def record_versions(db: Database) -> None:
     tables = ("articles", "entries", "article_urls", "pruned_urls")
     if not any(db.conn.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0] for table in tables):
         for name in CURRENT:
-            set_current(db, name)
+            set_current(SqliteDatabase(Path(), db.conn), name)
 
 
 _LEARNED = """

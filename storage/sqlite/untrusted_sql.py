@@ -11,9 +11,10 @@ from typing import Any
 
 from storage.search_folding import fold
 from storage.search_terms import fts_query
+from storage.sql.versions import SEARCH_FOLDING, version
 from storage.sqlite.connection import limit_untrusted_sql, open_reader
+from storage.sqlite.database import SqliteDatabase
 from storage.sqlite.driver import sqlite3
-from storage.sqlite.versions import SEARCH_FOLDING, version
 
 MOST_BYTES = 64 * 1024**2  # of one result
 _open: dict[int, sqlite3.Connection] = {}  # per process: the connection, by the inode of its file
@@ -42,7 +43,7 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def _folding(connection: sqlite3.Connection) -> int:
-    return version(connection, SEARCH_FOLDING)
+    return version(SqliteDatabase(Path(), connection), SEARCH_FOLDING)
 
 
 def answer(

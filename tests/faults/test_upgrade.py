@@ -19,8 +19,8 @@ from storage.errors import MissingDatabase, NewerDatabase
 from storage.maintenance import backup, check, restore
 from storage.sql.articles import rebuild_index
 from storage.sqlite.connection import open_writer as open_database
+from storage.sqlite.database import SqliteDatabase
 from storage.sqlite.driver import sqlite3 as engine  # the one that the store uses
-from storage.sqlite.fts_index import WritingDatabase, flush
 from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, SET, migrations
 from storage.writer import open_writer
 from tests import torture
@@ -41,7 +41,7 @@ ROWS = torture.times(500, 10_000)
 
 def old_file(path: Path, schema: int) -> None:
     """A database as that version of newsdesk left it, with articles, addresses, versions, entries, fingerprints and their index."""
-    db = WritingDatabase(engine.connect(str(path)))
+    db = SqliteDatabase(path, engine.connect(str(path)))
     db.conn.execute("PRAGMA journal_mode=WAL").fetchone()
     migrations.apply(db, stop_before=LATER[schema])
     db.conn.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -77,7 +77,7 @@ def old_file(path: Path, schema: int) -> None:
         "INSERT INTO feeds (url, source, kind, checked_at) VALUES ('https://a.example/rss', 'a', 'rss', '2026-11-01T00:00:00Z')"
     )
     rebuild_index(db)
-    flush(db)
+    db.full_text.write()
     db.conn.commit()
     db.conn.close()
 

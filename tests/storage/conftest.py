@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from storage.writer import Writer, open_writer
+from tests.postgres import cluster
 
-ENGINES = ("sqlite",)
+ENGINES = ("sqlite", "postgres")
+ONLY_SQLITE = pytest.mark.parametrize("new_store", ["sqlite"], indirect=True)  # of what only a file has
 
 
 @pytest.fixture(params=ENGINES)
 def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Writer]]:
     """A function that opens an empty store of that engine, closed when the test ends."""
-    assert request.param == "sqlite"
     with ExitStack() as stack:
         count = 0
 
@@ -24,6 +25,7 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callab
             nonlocal count
             count += 1
             name = "news.db" if count == 1 else f"news-{count}.db"
-            return stack.enter_context(open_writer(tmp_path / name))
+            place = tmp_path / name if request.param == "sqlite" else cluster().new_database()
+            return stack.enter_context(open_writer(place))
 
         yield make

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from storage.errors import DamagedDatabase, DatabaseBusy, DiskError, QueryTimeout, StorageError
-from storage.sqlite.connection import storage_error
 from storage.sqlite.driver import sqlite3
+from storage.sqlite.errors import storage_error
 
 
 def full(path: Path) -> None:

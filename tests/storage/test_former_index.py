@@ -13,7 +13,7 @@ from storage import upgrade
 from storage.errors import DiskError
 from storage.maintenance import check, check_index, reindex
 from storage.records import Address, Article, Filter
-from storage.sqlite.versions import CURRENT, outdated
+from storage.sql.versions import CURRENT, outdated
 from storage.store import open_store
 from storage.verdicts import Alias, NewArticle, Revision
 from storage.writer import Writer, open_writer
@@ -157,8 +157,7 @@ def test_a_rebuild_that_is_interrupted_is_undone(tmp_path: Path, monkeypatch: py
         assert plan is not None
 
         def broken(*_: object, **__: object) -> int:
-            store.db.conn.execute("INSERT INTO articles_fts (articles_fts) VALUES ('delete-all')")
-            store.db.fold_anew()
+            store.db.full_text.clear(fold_anew=True)
             raise KeyboardInterrupt
 
         monkeypatch.setattr(upgrade, "rebuild_index", broken)

@@ -17,7 +17,7 @@ from crawler.urls import canonical_url, same_page, url_key
 from storage import upgrade
 from storage.maintenance import check
 from storage.records import Entry, FeedCheck, FeedEntry
-from storage.sqlite.versions import outdated
+from storage.sql.versions import outdated
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 from tests.articles.test_verdict import visit

@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks import archive, growth
 from storage.records import Entry, Filter
-from storage.sql import articles_query
 from storage.sql.fingerprints import WINDOW
+from storage.sqlite import full_text
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 
@@ -106,7 +106,7 @@ def test_a_filter_is_asked_of_the_index_or_of_the_best_hits_with_the_same_answer
             assert len(everything) == store.count(which, "government")
             first = [hit.article.id for hit in store.search("government", Filter(**{**_fields(which), "limit": 7}))]
             assert first == everything[:7]
-            monkeypatch.setattr(articles_query, "_NARROW", 0)
+            monkeypatch.setattr(full_text, "_NARROW", 0)
             assert [hit.article.id for hit in store.search("government", which)] == everything
             monkeypatch.undo()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from storage.search_folding import fold, fold_with_origins
 from storage.search_terms import fts_query, segment_for_search, snippet
-from storage.sql.percolate import matching
+from storage.sqlite.percolate import matching
 
 TABLE = (
     "CREATE VIRTUAL TABLE t USING fts5(x, {} tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"

@@ -13,9 +13,11 @@ import pytest
 from crawler.config.models import Source
 from storage.records import BackfillResult, BackfillStep, FeedCheck, FeedEntry, GapDetected, format_utc
 from storage.sql.source_days import blind_days
+from storage.sqlite.database import SqliteDatabase
 from storage.store import open_store
 from storage.writer import Writer
 from tests.conftest import NOW
+from tests.storage.conftest import ONLY_SQLITE
 
 FEEDS = ("https://a.org/1", "https://a.org/2", "https://a.org/3", "https://b.org/1")
 
@@ -106,12 +108,14 @@ def test_two_throttled_addresses_hold_their_host(store: Writer) -> None:
 def gap(store: Writer, *steps: str) -> int:
     found = GapDetected(from_at=format_utc(NOW - timedelta(hours=5)), to_at=format_utc(NOW))
     with store.transaction():
-        return store.open_gap(
-            found,
-            lambda gap_id: [step(url, gap_id=gap_id, priority=n) for n, url in enumerate(steps)],
-            feed_url=FEEDS[0],
-            source="a",
-            now=NOW,
+        return int(
+            store.open_gap(
+                found,
+                lambda gap_id: [step(url, gap_id=gap_id, priority=n) for n, url in enumerate(steps)],
+                feed_url=FEEDS[0],
+                source="a",
+                now=NOW,
+            )
         )
 
 
@@ -193,8 +197,10 @@ def test_a_lease_that_ended_without_an_answer_comes_back(store: Writer) -> None:
     assert [e.id for e in again] == [leased[1].id]
 
 
+@ONLY_SQLITE
 def test_what_is_asked_each_minute_or_second_reads_no_large_table_as_a_whole(store: Writer) -> None:
     said: list[str] = []
+    assert isinstance(store.db, SqliteDatabase)
     store.db.conn.set_trace_callback(said.append)
     store.health(NOW)
     store.source_trends(NOW)
@@ -270,6 +276,7 @@ def test_nothing_is_due_of_sources_that_are_disabled_and_an_ended_lease_is(store
     assert not store.anything_due(NOW + timedelta(minutes=11))
 
 
+@ONLY_SQLITE
 def test_a_reader_of_the_same_process_drops_no_lock_of_the_writer(store: Writer) -> None:
     check(store, NOW)
     with open_store(store.path) as reader:

@@ -17,7 +17,7 @@ from crawler.watches.messages import LINES, MOST, of_health, of_watch
 from storage.outbox import Outbox
 from storage.records import Article, FeedCheck, FeedEntry, format_utc
 from storage.sql.notifications import PATIENCE, WatchHit
-from storage.sql.percolate import matching
+from storage.sqlite.percolate import matching
 from storage.verdicts import Verdict
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW

@@ -110,7 +110,7 @@ def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
             entry = writer.entry_of(known.id) or entry
         left_out = _left_out_of(writer, known)
         if left_out is not None:
-            raise RereadingNeeded(writer.path, known, entry, left_out)
+            raise RereadingNeeded(writer.address, known, entry, left_out)
     verdict = decide(visit, stored)
     if writer.pages is not None and visit.warc_record and (article := getattr(verdict, "article", None)) is not None:
         file, offset = writer.pages.add(visit.warc_record, visit.page.at)

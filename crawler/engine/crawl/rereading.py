@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler.articles.visit import PageVisit
@@ -13,6 +12,7 @@ from crawler.config.models import PublisherRules, SourceIndex
 from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.urls import host_of
+from storage.address import DatabaseAddress
 from storage.records import Article, Entry
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ log = logging.getLogger("newsdesk")
 class RereadingNeeded(Exception):  # noqa: N818 - not an error: it postpones a write
     """A verdict needs the stored raw page of an article, read by today's extractor; nothing was written."""
 
-    def __init__(self, database: Path, stored: Article, entry: Entry, repeated: frozenset[int]) -> None:
+    def __init__(self, database: DatabaseAddress, stored: Article, entry: Entry, repeated: frozenset[int]) -> None:
         super().__init__(stored.url)
         self.database = database
         self.stored = stored
@@ -33,7 +33,7 @@ class RereadingNeeded(Exception):  # noqa: N818 - not an error: it postpones a w
 
 
 async def read_stored_page(
-    database: Path,
+    database: DatabaseAddress,
     stored: Article,
     entry: Entry,
     index: SourceIndex,
@@ -74,7 +74,7 @@ async def read_stored_page(
     return found if isinstance(found, str) else found.reading
 
 
-def _place(database: Path, stored: Article) -> tuple[Path, str, int]:
+def _place(database: DatabaseAddress, stored: Article) -> tuple[DatabaseAddress, str, int]:
     """Where the raw page is, for a process that may have another working folder."""
     return database.absolute(), stored.warc_file or "", stored.warc_offset or 0
 
