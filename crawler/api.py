@@ -6,7 +6,9 @@ and event loops.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ from crawler.config.models import Config, PublisherRules
 from crawler.errors import CrawlerError, FetchError
 from crawler.startup import own_command
 from crawler.urls import site
+from storage.address import ServerAddress, parse_address
 from storage.records import Article, CrawlRun, SourceCounts
 
 if TYPE_CHECKING:
@@ -71,7 +74,7 @@ def fetch(
     Args:
         url: the address.
         config: settings, or the path of a configuration file; by default the file in force.
-        database: the database file; by default the configuration's.
+        database: the database, a file or postgresql://…; by default the configuration's.
         store: whether to store the article.
 
     Returns:
@@ -155,10 +158,15 @@ def _run_child(
 ) -> dict[str, Any]:
     """Run one request in a child process."""
     settings = config if isinstance(config, Config) else load_config(config, database=database)
-    request["config"] = to_toml(settings)
-    request["database"] = str(Path(database or settings.database).absolute())
+    address = parse_address(database or settings.database, settings.folder).absolute()
+    request["config"] = to_toml(
+        dataclasses.replace(settings, storage=dataclasses.replace(settings.storage, database=""))
+    )
+    request["folder"] = str(address.folder if isinstance(address, ServerAddress) else "")
+    place = address.url if isinstance(address, ServerAddress) else str(address)
     done = subprocess.run(
         own_command("crawler.engine.jobs.subprocess_entry"),
+        env={**os.environ, "NEWSDESK_DB": place},  # it may have a password
         input=json.dumps(request),
         capture_output=True,
         text=True,

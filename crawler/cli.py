@@ -90,7 +90,10 @@ class _Lazy(click.Group):
 
 @click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
-    "--db", "database", metavar="PATH", help="The database [default: NEWSDESK_DB, the configuration's, else ./news.db]."
+    "--db",
+    "database",
+    metavar="PATH",
+    help="The database: a file, or postgresql://… [default: NEWSDESK_DB, the configuration's, else ./news.db].",
 )
 @click.option(
     "--config",
@@ -111,6 +114,9 @@ def cli(ctx: click.Context, database: str | None, config_path: str | None, quiet
     Exit codes: 0 done, 1 error, 2 usage, 3 configuration, 4 some sources failed, 5 all failed, 6 another newsdesk holds
     the database, 130/143 interrupted.
     """
+    from crawler.commands.params import refuse_password
+
+    refuse_password(database or "")
     ctx.obj = CliContext(config_path=config_path, database=database, quiet=quiet, verbose=verbose, pace=ctx.obj)
     _log(quiet=quiet, verbose=verbose)
 

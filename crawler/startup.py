@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
@@ -100,17 +101,27 @@ def own_command(module: str) -> list[str]:
     return [sys.executable, "-P", "-c", _CODE, str(ROOT), module]
 
 
+class _Blocker(MetaPathFinder):
+    """Finds no heavy package. None in sys.modules does the same, but psycopg takes what is there for numpy."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002 - importlib's
+        if fullname in _HEAVY:
+            raise ModuleNotFoundError(f"{fullname} is not imported by newsdesk", name=fullname)
+
+
+_blocker = _Blocker()
+
+
 def block_heavy_imports() -> None:
     """Make `import pandas` fail in this process, unless it was imported already. Only for newsdesk's own processes."""
-    for name in _HEAVY:
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # importlib: None makes an import fail
+    if _blocker not in sys.meta_path:
+        sys.meta_path.insert(0, _blocker)
 
 
 def unblock_heavy_imports() -> None:
     """Undo block_heavy_imports, before an export or a Datasette plugin that needs these packages."""
-    for name in _HEAVY:
-        if name in sys.modules and sys.modules[name] is None:
-            del sys.modules[name]
+    if _blocker in sys.meta_path:
+        sys.meta_path.remove(_blocker)
 
 
 def raise_gc_thresholds() -> None:

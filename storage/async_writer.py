@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from storage.errors import DatabaseBusy, DiskError, StorageError
+from storage.errors import DatabaseBusy, DiskError, LeaseLost, StorageError
 from storage.writer import Writer
 
 BATCH = 64  # jobs per transaction
@@ -50,7 +50,8 @@ class AsyncWriter:
         """Run a job inside a transaction.
 
         Raises:
-            StorageError: the file cannot be written; every later call raises it too.
+            LeaseLost: the lease of this worker ended.
+            StorageError: the database cannot be written; every later call raises it too.
             Exception: whatever the job itself raised; its savepoint is rolled back, the other jobs are committed.
         """
         if self.failure:
@@ -67,6 +68,8 @@ class AsyncWriter:
             raise self.failure
         try:
             return await self._through(lambda: question(self.writer))
+        except LeaseLost:  # the hosts are others' now; this worker begins anew
+            raise
         except StorageError as error:
             self.failure = error
             raise
@@ -76,10 +79,15 @@ class AsyncWriter:
 
         A failed transaction is rolled back, so it can be retried.
         """
+
+        def translated() -> _T:
+            with self.writer.db.translate_errors():
+                return work()
+
         waited = 0.0
         while True:
             try:
-                done = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+                done = await asyncio.get_running_loop().run_in_executor(self._thread, translated)
             except (DiskError, DatabaseBusy) as error:
                 if not self.wait_for_disk:
                     raise
@@ -100,7 +108,8 @@ class AsyncWriter:
                 jobs = [job for job, _ in batch]
                 results = await self._through(lambda jobs=jobs: self._run(jobs))  # type: ignore[misc]
             except Exception as error:  # the transaction itself failed, so none of its jobs was written
-                self.failure = self.failure or (error if isinstance(error, StorageError) else None)
+                if isinstance(error, StorageError) and not isinstance(error, LeaseLost):
+                    self.failure = self.failure or error
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -138,6 +138,12 @@ class Database(Protocol):
     def optimize(self) -> None:
         """Let the engine update its statistics."""
 
+    def last_ids(self) -> dict[str, int]:
+        """By table with ids of its own: the last id that was given, also to a row that is deleted."""
+
+    def set_last_id(self, table: str, last: int) -> None:
+        """Let the next id of a table be after that one."""
+
     def using_index(self, name: str) -> str:
         """A hint, after a table's name, to use an index; "" where the engine takes none."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -302,21 +303,21 @@ def _at_now(which: Filter | None) -> Filter:
     return resolved(which, datetime.now(UTC)) if which else Filter()
 
 
-def postgres_connection(address: DatabaseAddress) -> Any:
-    """The module that opens a database on a server; psycopg is an extra.
+def postgres_module(name: str, address: DatabaseAddress) -> Any:
+    """A module of storage.postgres, which is imported only for a server: psycopg is an extra.
 
     Raises:
         StorageError: psycopg is not installed.
     """
     try:
-        from storage.postgres import connection
+        return importlib.import_module(f"storage.postgres.{name}")
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in {"psycopg", "psycopg_binary"}:
             raise
         raise StorageError(
-            f"{address}: PostgreSQL needs psycopg; `pip install 'psycopg[binary]>=3.2.10'` brings it (the extra `postgres`)"
+            f"{address}: PostgreSQL needs psycopg; `pip install 'psycopg[binary]>=3.2.10'` in newsdesk's environment "
+            "brings it (the extra `postgres`)"
         ) from error
-    return connection
 
 
 def open_store(database: str | DatabaseAddress = "news.db") -> Store:
@@ -333,5 +334,4 @@ def open_store(database: str | DatabaseAddress = "news.db") -> Store:
         from storage.sqlite import connection
 
         return Store(address, connection.open_reader(address))
-    server = postgres_connection(address)
-    return Store(address, server.open_reader(address))
+    return Store(address, postgres_module("connection", address).open_reader(address))

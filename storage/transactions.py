@@ -15,6 +15,7 @@ class WritingStore(Store):
     """A database with transactions."""
 
     pages: WarcWriter | None = None  # where raw pages are written, if they are stored
+    _position_key = "warc_position"  # in meta: where the newest file of raw pages ends
     former_keys: KeyFunctions | None = None  # for a database whose keys are of the former version
 
     @contextmanager
@@ -23,7 +24,7 @@ class WritingStore(Store):
         with self.db.transaction(), self._pages_too():
             yield
             if self.pages is not None and (end := self.pages.sync()) is not None:
-                meta.set_value(self.db, "warc_position", end)
+                meta.set_value(self.db, self._position_key, end)
 
     @contextmanager
     def _pages_too(self) -> Iterator[None]:
@@ -36,13 +37,17 @@ class WritingStore(Store):
                 self.pages.truncate_to(mark)
             raise
 
-    def enable_raw_pages(self, software: str = "newsdesk") -> None:
+    def enable_raw_pages(self, software: str = "newsdesk", worker: str = "") -> None:
         """Store raw pages from now on.
 
         Args:
             software: the name of the writing software, for the head of each file.
+            worker: the name of this worker among several, for the names of its files.
         """
-        self.pages = WarcWriter(self.address, ends=lambda: self.meta("warc_position"), software=software)
+        self._position_key = f"warc_position:{worker}" if worker else "warc_position"
+        self.pages = WarcWriter(
+            self.address, ends=lambda: self.meta(self._position_key), software=software, worker=worker
+        )
 
     def look_up_former_keys(self, keys: KeyFunctions) -> None:
         """Try the former URL key of an address where the present one is unknown, if the database has former keys."""

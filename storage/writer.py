@@ -45,7 +45,7 @@ from storage.sql import (
     source_ids,
     throttles,
 )
-from storage.store import postgres_connection
+from storage.store import postgres_module
 from storage.transactions import WritingStore
 from storage.verdicts import Verdict
 
@@ -142,7 +142,7 @@ class Writer(WritingStore):
 
     def lease_urgent(self, *, now: datetime, until: datetime) -> list[Entry]:
         """Lease entries that a user waits for. First checks without a transaction, as it is polled every second."""
-        if not leases.has_urgent(self.db):
+        if not self._read(leases.has_urgent):
             return []
         with self.transaction():
             return leases.lease_urgent(self.db, now=now, until=until)
@@ -171,7 +171,7 @@ class Writer(WritingStore):
         self, *, now: datetime, limit: int, sources: Sequence[str] | None, backfill: bool, per_host: int
     ) -> list[BackfillStep]:
         """See backfill_steps.lease_steps. First checks without a transaction, as there are usually none."""
-        if not backfill_steps.has_pending(self.db):
+        if not self._read(backfill_steps.has_pending):
             return []
         with self.transaction():
             return backfill_steps.lease_steps(
@@ -402,5 +402,4 @@ def open_writer(database: str | DatabaseAddress) -> Writer:
         from storage.sqlite import connection
 
         return Writer(address, connection.open_writer(address))
-    server = postgres_connection(address)
-    return Writer(address, server.open_writer(address))
+    return Writer(address, postgres_module("connection", address).open_writer(address))

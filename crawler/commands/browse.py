@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from crawler.commands.context import CliContext, pass_app
-from crawler.commands.params import Number
+from crawler.commands.params import Number, When
 from crawler.errors import UsageError
+
+if TYPE_CHECKING:
+    from storage.address import DatabaseAddress
 
 
 @click.command("browse")
+@click.argument("database", metavar="[DATABASE]", default=".")
+@click.option(
+    "--since",
+    type=When(),
+    default="30d",
+    show_default=True,
+    metavar="DATE",
+    help="Of a PostgreSQL database: only articles first seen since then.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", default=8001, show_default=True, type=Number(0, 65535), help="0 takes a free one.")
 @click.option(
@@ -20,17 +37,37 @@ from crawler.errors import UsageError
     help="Another host name that this server answers to (may be repeated).",
 )
 @pass_app
-def browse_command(app: CliContext, host: str, port: int, allowed: tuple[str, ...]) -> None:
+def browse_command(app: CliContext, database: str, since: str, host: str, port: int, allowed: tuple[str, ...]) -> None:
     """Serve the stored articles as web pages, with Datasette: read-only, by default on this machine only, also while
-    newsdesk writes.
+    newsdesk writes. Datasette reads SQLite: of a PostgreSQL database, a window of days is copied into a temporary file
+    first.
 
     \b
-    Example:
+    Examples:
       newsdesk browse --port 8080
+      newsdesk browse postgresql://reader@db.example.org/news --since 7d
     """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.outputs.browse.server import serve
+    from storage import databases
 
     if not host.strip():  # to a socket that is every interface
         raise UsageError("--host names nothing; 127.0.0.1 is this machine alone, 0.0.0.0 every interface")
-    app.reader().close()
-    serve(app.config.database, host=host, port=port, allowed=allowed, say=app.message)
+    address = app.address(database)
+    with contextlib.ExitStack() as stack:
+        if not isinstance(address, Path):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="newsdesk-")))
+            address = _copied(app, address, folder / "news.db", since)
+        databases.open_reading(address).close()
+        serve(address, host=host, port=port, allowed=allowed, say=app.message)
+
+
+def _copied(app: CliContext, address: DatabaseAddress, file: Path, since: str) -> Path:
+    """Copy a window of a server's database into a file."""
+    from storage import databases
+    from storage.copying import copy
+
+    app.message(f"copying what was first seen since {since} from {address} into the temporary file {file}")
+    with databases.open_reading(address) as reader, databases.open_writing(file) as writer:
+        rows = copy(reader, writer, since=since, say=lambda _: None)
+    app.message(f"{rows['articles']:,} articles are copied; later ones show after a new start")
+    return file

@@ -29,10 +29,12 @@ def show_settings(app: CliContext, origin: bool) -> None:
     from crawler.config.dump import section_items
     from crawler.config.models import SECTIONS
     from crawler.watches.receivers import redact
+    from storage.address import redacted
 
     config = app.config
     receivers = tuple(redact(receiver) for receiver in config.health.notify)  # an address of these is often a secret
-    config = dataclasses.replace(config, health=dataclasses.replace(config.health, notify=receivers))
+    storage = dataclasses.replace(config.storage, database=redacted(config.storage.database))
+    config = dataclasses.replace(config, health=dataclasses.replace(config.health, notify=receivers), storage=storage)
     print(f"# {config.path or 'built-in defaults with the shipped sources'}")
     for section in SECTIONS:
         print(f"\n[{section}]")

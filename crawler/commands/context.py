@@ -14,6 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from crawler.config.models import Config, Pace
+    from storage.address import DatabaseAddress
     from storage.store import Store
 
 
@@ -47,6 +48,31 @@ class CliContext:
         from storage import databases
 
         return databases.open_reading(self.config.database)
+
+    def file(self, what: str, instead: str) -> Path:
+        """The database as a file.
+
+        Args:
+            what: what is done with it.
+            instead: what does it on a PostgreSQL server.
+
+        Raises:
+            UsageError: it is on a server.
+        """
+        from crawler.errors import UsageError
+
+        address = self.config.database
+        if not isinstance(address, Path):
+            raise UsageError(f"{address}: `newsdesk {what}` is for a SQLite file; on a server, {instead}")
+        return address
+
+    def address(self, text: str) -> DatabaseAddress:
+        """The database of an argument; `.` is the one in force."""
+        from crawler.commands.params import refuse_password
+        from storage.address import parse_address
+
+        refuse_password(text)
+        return self.config.database if text == "." else parse_address(text)
 
     def message(self, text: str) -> None:
         """A message on stderr, unless -q."""

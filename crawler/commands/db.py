@@ -35,6 +35,10 @@ def migrate(app: CliContext) -> None:
     from storage.writer import open_writer
 
     path, moment = app.config.database, now()
+    if not isinstance(path, Path):  # whose migrations are all additive
+        with open_writer(path) as writer:
+            print(f"{path}: schema {writer.meta('schema')}")
+        return
     before = version_of(path)
     with Lock(path, command="db migrate", now=moment), open_writer(path) as writer:
         plan = planned(writer, moment)
@@ -67,7 +71,9 @@ def check_file(app: CliContext, rebuild_index: bool) -> int:
     from storage.sqlite.lock import Lock, holder
     from storage.writer import open_writer
 
-    path = app.config.database
+    path = app.file(
+        "db check", "`pg_amcheck --schema newsdesk DATABASE` checks tables and indexes, and `newsdesk doctor` the rest"
+    )
     problems = check(path)
     if rebuild_index or holder(path) is None:
         with Lock(path, command="db check", now=now()), open_writer(path) as writer:
@@ -94,7 +100,14 @@ def backup_file(app: CliContext, file: Path) -> None:
     """  # noqa: D301  # click reads \b as: do not wrap
     from storage.maintenance import backup
 
-    size = backup(app.config.database, file)
+    size = backup(
+        app.file(
+            "db backup",
+            "`pg_dump --format custom --schema newsdesk --file FILE DATABASE` makes a copy, and pgBackRest or WAL-G keep "
+            "one up to the second; `newsdesk db copy` makes a SQLite file",
+        ),
+        file,
+    )
     print(f"{file}: {size / 1e6:,.1f} MB")
 
 
@@ -111,10 +124,45 @@ def restore_file(app: CliContext, file: str) -> None:
     from storage.maintenance import restore
     from storage.sqlite.lock import Lock
 
-    path = app.config.database
+    path = app.file(
+        "db restore",
+        "`pg_restore --clean --if-exists --dbname DATABASE FILE` while no worker runs; then "
+        "`UPDATE newsdesk.meta SET value = value::int + 1 WHERE key = 'generation'`, so that older cursors are refused",
+    )
     with Lock(path, command="db restore", now=now()):
         generation = restore(existing_file(file), path, now())
     print(f"{path}: restored from {file}; generation {generation}")
+
+
+@db_command.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option(
+    "--since", type=When(), metavar="DATE", help="Only articles first seen since then, and what belongs to them."
+)
+@pass_app
+def copy_records(app: CliContext, source: str, target: str, since: str | None) -> None:
+    """Copy all records from one database into another, empty one: between a SQLite file and PostgreSQL either way. `.`
+    is the database in force. Interrupted, the same command goes on. At the end both are counted and compared.
+
+    \b
+    Examples:
+      newsdesk db copy news.db postgresql://news@db.example.org/news
+      newsdesk db copy . week.db --since 7d
+    """  # noqa: D301  # click reads \b as: do not wrap
+    from storage import databases
+    from storage.copying import copy
+    from storage.warc import warc_folder
+
+    places = [app.address(text) for text in (source, target)]
+    with (
+        databases.open_reading(places[0]) as reader,
+        databases.exclusive(places[1], command="db copy", now=now()),
+        databases.open_writing(places[1]) as writer,
+    ):
+        rows = copy(reader, writer, since=since, say=app.message)
+    print(f"{places[1]}: {rows['articles']:,} articles, {sum(rows.values()):,} rows; the same as in {places[0]}")
+    app.message(f"raw pages are files: copy those of {warc_folder(places[0])} into {warc_folder(places[1])}")
 
 
 @db_command.command("prune")
@@ -136,17 +184,16 @@ def prune_file(app: CliContext, articles_before: str | None, sources: tuple[str,
       newsdesk db prune
       newsdesk db prune --articles-before 2024-01-01 --source example.org
     """  # noqa: D301  # click reads \b as: do not wrap
+    from storage.databases import exclusive
     from storage.maintenance import prune
     from storage.records import format_utc
-    from storage.sqlite.lock import Lock
     from storage.writer import open_writer
 
     if sources and articles_before is None:
         raise click.UsageError("--source says whose articles; say --articles-before DATE too")
     path, moment = app.config.database, now()
-    if not path.exists():
-        app.reader()
-    with Lock(path, command="db prune", now=moment), open_writer(path) as writer:
+    app.reader().close()  # creates nothing
+    with exclusive(path, command="db prune", now=moment), open_writer(path) as writer:
         found = {}
         if articles_before is not None:
             found["articles"] = writer.prune_articles(articles_before, sources, moment)

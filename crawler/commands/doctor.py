@@ -53,7 +53,6 @@ def doctor_command(app: CliContext) -> int:
     from storage import databases
     from storage.errors import StorageError
     from storage.sqlite.connection import SQLITE_VERSION
-    from storage.sqlite.lock import holder
 
     config = app.config
     print(f"newsdesk      {__version__} on Python {sys.version.split()[0]}")
@@ -81,9 +80,10 @@ def doctor_command(app: CliContext) -> int:
                     advice.append(Finding(text, must=False))
         except StorageError as error:
             advice.append(Finding(str(error)))
-    if lock := holder(config.database):
+    for lock in databases.holders(config.database):
         print(f"locked by     newsdesk {lock.command}, pid {lock.pid} on {lock.host}, since {lock.since}")
-    place = config.database.resolve()
+    address = config.database
+    place = address.resolve() if isinstance(address, Path) else address.folder.resolve() / address.name
     mute = {watch.name: misconfiguration(watch, config.tags) for watch in config.watches}
     advice += [*check_filesystem(place, filesystem_type(place, _mounts())), *check_settings(config)]
     advice += [Finding(f"watch {name!r} can never match: {why}") for name, why in mute.items() if why]

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from storage.address import is_server, password_of
 from storage.times import FORMS, read_when
 
 
@@ -45,3 +46,16 @@ class Number(click.ParamType[int]):
             limit = f"{self.least} or more" if number < self.least else f"at most {self.most}"
             self.fail(f"{number} is out of range; write {limit}", param, ctx)
         return number
+
+
+def refuse_password(address: str) -> None:
+    """Refuse a password in an argument: every user of the machine can read it in the list of processes.
+
+    Raises:
+        click.UsageError: the address of a server has one.
+    """
+    if is_server(address) and password_of(address):
+        raise click.UsageError(
+            "the address has a password, which every user of this machine can read in the list of processes; put it "
+            "into [storage] database of the configuration, NEWSDESK_DB, or PGPASSWORD or a pgpass file"
+        )

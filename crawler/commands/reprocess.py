@@ -32,7 +32,7 @@ def reprocess_command(app: CliContext, sources: tuple[str, ...], dry_run: bool, 
     """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.engine.jobs.reprocess import reprocess
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
-    from storage.sqlite.lock import Lock
+    from storage.databases import exclusive
     from storage.store import open_store
     from storage.writer import open_writer
 
@@ -51,7 +51,7 @@ def reprocess_command(app: CliContext, sources: tuple[str, ...], dry_run: bool, 
         with open_store(path) as store:
             reprocess(app.config, store, sources, now=now(), each=each)
     else:
-        with Lock(path, command="reprocess", now=now()), open_writer(path) as writer:
+        with exclusive(path, command="reprocess", now=now()), open_writer(path) as writer:
             reprocess(app.config, writer, sources, now=now(), each=each)
     changed = [one for one in found if one.changes]
     if form:

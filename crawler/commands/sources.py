@@ -264,14 +264,14 @@ def rename_source(app: CliContext, old: str, new: str) -> None:
       newsdesk sources rename example.org example
     """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.config import source_file
-    from storage.sqlite.lock import Lock
+    from storage.databases import exclusive, exists
     from storage.writer import open_writer
 
     database = app.config.database
-    if not database.exists():
+    if not exists(database):
         app.message(f"{old} is now {new} in {source_file.rename(app.config, old, new)}")
         return
-    with Lock(database, command="sources rename", now=now()), open_writer(database) as store:
+    with exclusive(database, command="sources rename", now=now()), open_writer(database) as store:
         path = source_file.rename(app.config, old, new)
         count = store.rename_source(old, new, now())
     app.message(f"{old} is now {new} in {path}, and in {database} ({count:,} articles)")

@@ -24,11 +24,12 @@ def status_command(app: CliContext, strict: bool, form: str) -> int:
       newsdesk status --strict --json
     """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.monitoring.status import collect_health, disk_usage
-    from crawler.outputs.status import print_status, status_document
-    from storage.sqlite.lock import holder
+    from crawler.outputs.status import print_status, status_document, workers_of
+    from storage import databases
 
     config, moment = app.config, now()
-    lock_holder = holder(config.database)
+    workers = databases.holders(config.database)
+    lock_holder = next(iter(workers), None)
     with app.reader() as store:
         facts = {
             "rows": store.health(moment),
@@ -37,6 +38,7 @@ def status_command(app: CliContext, strict: bool, form: str) -> int:
             "queue": store.queue_stats(moment),
             "request_stats": store.request_stats(moment),
             "disk": disk_usage(config, store, moment),
+            "workers": workers_of(workers),
         }
     trouble = collect_health(config, moment, running=lock_holder is not None)
     if form == "json":

@@ -20,6 +20,7 @@ from crawler.config import value_types
 from crawler.config.models import SECTIONS, Config, PublisherRules, Source, Watch
 from crawler.errors import ConfigError, UsageError
 from crawler.urls import canonical_url, host_of
+from storage.address import is_server
 
 _Record = TypeVar("_Record")
 
@@ -81,6 +82,7 @@ class _Builder:
         self.sources: list[Source] = []
         self.watches: list[Watch] = []
         self.files: list[Path] = []
+        self.folder = Path()  # where the raw pages of a server's database are stored
 
     def read(self, file: Path) -> None:
         text, document = _load(file)
@@ -115,6 +117,8 @@ class _Builder:
             if key not in known:
                 raise ConfigError(_unknown(file, text, name, key, sorted(known)))
             relative = name == "storage" and key == "database" and isinstance(value, str) and value
+            if relative and is_server(value):
+                relative, self.folder = False, file.parent
             self.put(name, key, str(file.parent / value) if relative else value, f"{file}:{_line(text, name, key)}")
 
     def put(self, section: str, key: str, value: Any, origin: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from crawler.config import value_types
 from crawler.errors import ConfigError
 from crawler.urls import netloc_of, site
 from crawler.version import __version__
+from storage.address import DatabaseAddress, parse_address
 
 CONTACT = "https://github.com/newsdesk/newsdesk"
 
@@ -119,7 +121,11 @@ class Extract:
 class Storage:
     """The database file."""
 
-    database: str = _setting("", value_types.text, "The database, relative to this file; empty means ./news.db.")
+    database: str = _setting(
+        "",
+        value_types.text,
+        "The database: a file, relative to this one, or postgresql://USER@HOST/NAME; empty means ./news.db.",
+    )
     backup: str = _setting(
         "daily", value_types.interval_or_off, 'How often `run` backs up: "daily", "weekly", "off" or a duration.'
     )
@@ -274,6 +280,7 @@ class Config:
     path: Path | None = None
     files: tuple[Path, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = Path()  # where the raw pages of a server's database are stored
     pace: Pace = field(default_factory=Pace)
 
     @property
@@ -282,20 +289,27 @@ class Config:
         return self.http.user_agent or f"newsdesk/{__version__} (+{self.http.contact})"
 
     @property
-    def database(self) -> Path:
+    def database(self) -> DatabaseAddress:
         """The database in force."""
-        return Path(self.storage.database or "news.db")
+        return parse_address(self.storage.database or "news.db", self.folder)
 
     @property
     def protected_files(self) -> tuple[Path, ...]:
         """Files that no output may replace: the database with its companion files, and the configuration."""
-        beside = tuple(self.database.with_name(self.database.name + end) for end in ("", "-wal", "-shm", ".lock"))
+        database = self.database
+        ends = ("", "-wal", "-shm", ".lock") if isinstance(database, Path) else ()
+        beside = tuple(database.with_name(database.name + end) for end in ends if isinstance(database, Path))
         return (*beside, *self.files, *((self.path,) if self.path else ()))
 
     @property
     def tags(self) -> dict[str, tuple[str, ...]]:
         """The tags of each source, by its id."""
         return {source.id: source.tags for source in self.sources}
+
+    @property
+    def sources_hash(self) -> str:
+        """A hash of the source list, by which workers of one store compare theirs."""
+        return hashlib.sha256(repr(self.sources).encode()).hexdigest()[:12]
 
     def source(self, source_id: str) -> Source | None:
         """Return the source with that id."""

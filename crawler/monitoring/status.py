@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from crawler.config.models import Config
@@ -45,6 +46,7 @@ def disk_usage(config: Config, store: Any, now: datetime) -> DiskUsage:
     watched = len({d["day"] for d in days if d["polls_ok"]})
     total = store.totals()["articles"]
     growth = used / total * came / watched if total and came and watched else None
-    newest = files.backups(path)
+    local = path if isinstance(path, Path) else path.folder / path.name  # of a server only raw pages are here
+    newest = files.backups(local)
     age = now.timestamp() - newest[-1].stat().st_mtime if newest else None
-    return DiskUsage(free=shutil.disk_usage(path.parent).free, used=used, raw=raw, growth=growth, backup_age=age)
+    return DiskUsage(free=shutil.disk_usage(local.parent).free, used=used, raw=raw, growth=growth, backup_age=age)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crawler.config.value_types import format_duration
@@ -14,7 +14,8 @@ from storage.records import format_utc, parse_utc
 
 if TYPE_CHECKING:
     from crawler.monitoring.health import DiskUsage, HealthReport
-    from storage.sqlite.lock import Holder
+    from storage.address import DatabaseAddress
+    from storage.databases import Holder
 
 _COLUMNS: list[tuple[str, dict[str, Any]]] = [
     ("source", {"no_wrap": True}),
@@ -39,7 +40,10 @@ def status_document(
         "healthy": not trouble.unhealthy,
         "unhealthy": list(trouble.unhealthy),
         "warnings": [{"source": source or None, "line": line} for source, line in trouble.warnings],
-        "running": dataclasses.asdict(lock_holder) if lock_holder else None,
+        "running": {name: getattr(lock_holder, name) for name in ("pid", "host", "command", "since")}
+        if lock_holder
+        else None,
+        "workers": facts["workers"],
         "last_run": facts["run"],
         "totals": facts["totals"],
         "queue": facts["queue"],
@@ -50,7 +54,7 @@ def status_document(
 
 
 def print_status(
-    path: Path, facts: Mapping[str, Any], trouble: HealthReport, lock_holder: Holder | None, now: datetime
+    path: DatabaseAddress, facts: Mapping[str, Any], trouble: HealthReport, lock_holder: Holder | None, now: datetime
 ) -> None:
     """Print the status: totals first, then one row per source, then the problems of single sources."""
     totals, run, queue, disk = facts["totals"], facts["run"], facts["queue"], facts["disk"]
@@ -93,8 +97,32 @@ def print_status(
                 f"verdicts  {r['source']}: "
                 + ", ".join(f"{count:,} × {reason}" for reason, count in r["verdicts"].items())
             )
+    for worker in facts["workers"]:
+        print(f"worker    {_worker(worker, facts['workers'])}")
     for source, line in trouble.warnings:
         print(f"! {source}: {line}" if source else f"! {line}")
+
+
+def workers_of(holders: Sequence[Any]) -> list[dict[str, Any]]:
+    """The workers of a shared store; none of a file, which has one writer."""
+    return [
+        {**dataclasses.asdict(holder), "took_over": dict(holder.took_over)}
+        for holder in holders
+        if hasattr(holder, "took_over")
+    ]
+
+
+def _worker(worker: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> str:
+    taken = ", ".join(f"{n} of them from {name}, whose lease ended" for name, n in worker["took_over"].items())
+    lists = Counter(w["configuration"] for w in workers if w["configuration"])
+    usual = max(lists, key=lambda name: lists[name], default="")
+    other = worker["configuration"] and worker["configuration"] != usual
+    return (
+        f"{worker['worker']}: `newsdesk {worker['command']}` since {local_time(worker['since'])}, "
+        f"{worker['parts']} of 256 parts of the hosts"
+        + (f" ({taken})" if taken else "")
+        + ("; ITS SOURCE LIST DIFFERS from that of the others" if other else "")
+    )
 
 
 def _queue(queue: Mapping[str, Any], now: datetime) -> str:

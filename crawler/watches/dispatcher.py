@@ -25,6 +25,7 @@ from crawler.watches.matching import MatchResult, match_changes, send_at
 from crawler.watches.messages import message_of, of_health
 from storage import databases
 from storage.async_writer import AsyncWriter
+from storage.databases import Claim
 from storage.errors import StorageError
 from storage.outbox import Outbox
 from storage.sql.notifications import Message, WatchHit
@@ -56,6 +57,10 @@ class Session(Protocol):
         """The store."""
 
     @property
+    def claim(self) -> Claim:
+        """What this process holds of the store."""
+
+    @property
     def now(self) -> Callable[[], datetime]:
         """The clock."""
 
@@ -74,6 +79,8 @@ class Dispatcher:
 
     async def tick(self) -> None:
         """Match new changes, compose messages that are due, start sending; does not wait for receivers."""
+        if not self.live.claim.leads:
+            return
         await self._match_and_compose(ending=False)
         await self.send()
 
@@ -92,7 +99,7 @@ class Dispatcher:
         Instant watches are sent now, as nothing checks them again before the next crawl. What could not be sent goes
         out with the next crawl.
         """
-        if not (self.config.watches or self.config.health.notify):
+        if not (self.config.watches or self.config.health.notify) or not self.live.claim.leads:
             return
         if self.config.health.notify:
             trouble = await asyncio.to_thread(collect_health, self.config, self.live.now(), running=True)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg.adapt import Loader
@@ -33,12 +33,13 @@ from storage.postgres.values import clean
 WRITING = 0x4E444B31  # the key of the advisory lock: "NDK1", as in the head of a SQLite file
 BUSY_SECONDS = 60  # for which a transaction waits for the lock
 IDLE_SECONDS = 15  # after which a transaction of a suspended process is ended: it holds the lock that all others need
+_IDLE = "idle_in_transaction_session_timeout"
 _SETTINGS = (
     "SET LOCAL search_path TO newsdesk, pg_catalog, pg_temp; "
     "SET LOCAL random_page_cost = 1.1; "  # of a solid-state disk, or memory
-    f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
+    f"SET LOCAL {_IDLE} = '{IDLE_SECONDS}s'"
 )
-# A writer's queries have an index each. The planner reads a whole table where its statistics are old, or are not there
+# A writer's queries have an index each. The planner reads all of a table where its statistics are old, or are not there
 # yet: a new store grows from nothing to a million rows between two runs of autovacuum.
 _WRITER_SETTINGS = f"{_SETTINGS}; SET LOCAL enable_seqscan = off"
 _BATCH = 500  # rows of a stream that are fetched at once
@@ -223,6 +224,18 @@ class _Bound(str):
     __slots__ = ()
 
 
+class Worker(Protocol):
+    """What a database needs to know of the worker that writes; see storage.postgres.holders."""
+
+    @property
+    def id(self) -> int:
+        """The id of its row in holders: without it no transaction writes."""
+
+    @property
+    def parts(self) -> frozenset[int]:
+        """The parts whose hosts belong to it now."""
+
+
 class PostgresDatabase:
     """A database on a server."""
 
@@ -230,8 +243,12 @@ class PostgresDatabase:
         self.address = address
         self.conn = PostgresConnection(address, read_only=read_only)
         self.full_text = TsvectorIndex(self)
-        self.holder: int | None = None  # the id of this worker's row in holders: without it no transaction writes
-        self.parts: frozenset[int] | None = None  # of hosts that belong to this worker; None: all do
+        self.worker: Worker | None = None  # that this process is among several; None: all hosts are its own
+
+    @property
+    def parts(self) -> frozenset[int] | None:
+        """The parts of hosts that belong to this worker now; None: all do."""
+        return None if self.worker is None else self.worker.parts
 
     @property
     def in_transaction(self) -> bool:
@@ -251,7 +268,8 @@ class PostgresDatabase:
             StorageError: it cannot be written; everything inside is rolled back.
         """
         with self.translate_errors():
-            fence = [] if self.holder is None else [f"SELECT id FROM holders WHERE id = {self.holder} FOR KEY SHARE"]
+            worker = self.worker
+            fence = [] if worker is None else [f"SELECT id FROM holders WHERE id = {worker.id} FOR KEY SHARE"]
             lock = (f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'", f"SELECT pg_advisory_xact_lock({WRITING})")
             found = self.conn.begin("", *lock, *fence)
             if fence and not found:
@@ -288,7 +306,8 @@ class PostgresDatabase:
     def snapshot(self) -> Iterator[None]:
         """Let all queries inside see one state of the database, while others write."""
         with self.translate_errors():
-            self.conn.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            # it takes no lock, and a copy writes elsewhere between two reads
+            self.conn.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", f"SET LOCAL {_IDLE} = '1h'")
         try:
             yield
         finally:
@@ -314,19 +333,33 @@ class PostgresDatabase:
     def optimize(self) -> None:
         """Nothing: the server's autovacuum does it."""
 
+    def last_ids(self) -> dict[str, int]:
+        """The last ids that were given, by table."""
+        rows = self.conn.execute(
+            "SELECT c.relname, pg_sequence_last_value(d.objid) FROM pg_depend d "
+            "JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' "
+            "JOIN pg_class c ON c.oid = d.refobjid AND c.relnamespace = to_regnamespace('newsdesk') "
+            "WHERE d.deptype = 'i' AND c.relname <> 'holders'"
+        ).fetchall()
+        return {table: last for table, last in rows if last is not None}
+
+    def set_last_id(self, table: str, last: int) -> None:
+        """Let the next id of a table be after that one."""
+        self.conn.execute("SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", (f"newsdesk.{table}", last))
+
     def using_index(self, name: str) -> str:  # noqa: ARG002 - PostgreSQL takes no hints
         """No hint."""
         return ""
 
     def of_this_worker(self, host: str) -> str:
         """The condition that the host in a column belongs to one of this worker's parts."""
-        if self.parts is None:
-            return "true"
-        return f"part({host}) = ANY ({_array(self.parts)})"
+        parts = self.parts
+        return "true" if parts is None else in_parts(host, parts)
 
     def owns(self, host: str) -> bool:
         """Whether a host belongs to one of this worker's parts."""
-        return self.parts is None or part_of(host) in self.parts
+        parts = self.parts
+        return parts is None or part_of(host) in parts
 
     def oldest_of_each_host(self, *, when: str, pending: str, leasable: str) -> tuple[str, str]:
         """The oldest few entries of some hosts: the walk over hosts ends when there are enough.
@@ -334,7 +367,8 @@ class PostgresDatabase:
         It begins at a random part, so that each has its turn where more is pending than is leased at once. A walk over
         all hosts takes 700 ms with 20,000 of them (measured), this one some milliseconds with any number.
         """
-        parts = sorted(range(PARTS) if self.parts is None else self.parts)
+        own = self.parts
+        parts = sorted(range(PARTS) if own is None else own)
         start = random.randrange(len(parts)) if parts else 0
         next_host = f"SELECT e.host FROM entries e WHERE {pending} AND part(e.host) = p.part"
         leased = "SELECT count(*) FROM entries l WHERE l.host = h.host AND l.state = 'leased'"
@@ -358,6 +392,11 @@ class PostgresDatabase:
             "  LIMIT :limit) x"
         )
         return "", chosen
+
+
+def in_parts(host: str, parts: Iterable[int]) -> str:
+    """The condition that the host in a column belongs to one of these parts."""
+    return f"part({host}) = ANY ({_array(parts)})"
 
 
 def _array(parts: Iterable[int]) -> str:

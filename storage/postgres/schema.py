@@ -331,6 +331,7 @@ CREATE TABLE holders (
   pid bigint NOT NULL,
   command text COLLATE "C" NOT NULL,
   configuration text COLLATE "C" NOT NULL DEFAULT '',
+  shares boolean NOT NULL,
   since timestamptz NOT NULL DEFAULT now(),
   until timestamptz NOT NULL
 );
@@ -338,16 +339,12 @@ CREATE TABLE parts (
   part integer PRIMARY KEY,
   holder bigint REFERENCES holders(id) ON DELETE SET NULL,
   delay double precision NOT NULL DEFAULT 0,
-  ready_at timestamptz NOT NULL DEFAULT now()
+  ready_at timestamptz NOT NULL DEFAULT now(),
+  taken_at timestamptz,
+  taken_from text COLLATE "C"
 );
 CREATE INDEX parts_holder ON parts(holder);
-INSERT INTO parts (part) SELECT generate_series(0, 255);
-CREATE TABLE takeovers (
-  at timestamptz NOT NULL DEFAULT now(),
-  part integer NOT NULL,
-  dead text COLLATE "C" NOT NULL,
-  taker text COLLATE "C" NOT NULL
-)
+INSERT INTO parts (part) SELECT generate_series(0, 255)
 """
 
 INDEXES = """
@@ -399,8 +396,8 @@ CREATE INDEX hits_waiting ON watch_hits (watch) WHERE notified_at IS NULL
 FUNCTIONS = (
     """CREATE FUNCTION json_each(list text) RETURNS TABLE (value text) LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 10 AS
 $$ SELECT v COLLATE "C" FROM jsonb_array_elements_text(list::jsonb) AS v $$""",
-    """CREATE FUNCTION instr(whole text, piece text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-$$ SELECT strpos(whole, piece) $$""",
+    """CREATE FUNCTION instr(text text, piece text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT strpos(text, piece) $$""",
     """CREATE FUNCTION shifted(at text, seconds bigint) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
 $$ SELECT to_char((at::timestamptz + make_interval(secs => seconds)) AT TIME ZONE 'UTC',
                   'YYYY-MM-DD"T"HH24:MI:SS"Z"') COLLATE "C" $$""",

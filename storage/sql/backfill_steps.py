@@ -98,11 +98,9 @@ def known_before(db: Database, step: BackfillStep, listed: Sequence[FeedEntry]) 
     return int(row[0])
 
 
-def release_steps(db: Database) -> None:
-    """Release the steps of a dead process."""
-    db.conn.execute(
-        f"UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased' AND {db.of_this_worker('host')}"
-    )
+def release_steps(db: Database, hosts: str) -> None:
+    """Release the steps of a dead process, on hosts that a condition selects."""
+    db.conn.execute(f"UPDATE backfill_steps SET state = 'pending' WHERE state = 'leased' AND {hosts}")
 
 
 def return_steps(db: Database, in_flight: Sequence[int]) -> None:

@@ -18,15 +18,19 @@ from storage.sql.backfill_steps import release_steps
 from storage.sql.throttles import throttled_hosts
 
 
-def release_leases(db: Database) -> int:
-    """Release all leases of a dead process; called right after taking the lock, or the parts of its hosts."""
-    mine = db.of_this_worker("host")
+def release_leases(db: Database, hosts: str = "") -> int:
+    """Release all leases of a dead process; called right after taking the lock, or the parts of its hosts.
+
+    `hosts` is a condition on the column host; by default, that it belongs to this process.
+    """
+    mine = hosts or db.of_this_worker("host")
     feeds = db.conn.execute(f"UPDATE feeds SET leased_until = NULL WHERE leased_until IS NOT NULL AND {mine}").rowcount
     entries = db.conn.execute(
         f"UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased' AND {mine}"
     ).rowcount
-    db.conn.execute("UPDATE articles SET recheck_leased_until = NULL WHERE recheck_leased_until IS NOT NULL")
-    release_steps(db)
+    if mine == "true":  # else they end by themselves: an article's row has no host
+        db.conn.execute("UPDATE articles SET recheck_leased_until = NULL WHERE recheck_leased_until IS NOT NULL")
+    release_steps(db, mine)
     return int(feeds) + int(entries)
 
 

@@ -96,6 +96,15 @@ class SqliteDatabase(SqliteUtilsDatabase):
         self.conn.execute("PRAGMA optimize")
         self.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
+    def last_ids(self) -> dict[str, int]:
+        """The last ids that were given, by table."""
+        return dict(self.conn.execute("SELECT name, seq FROM sqlite_sequence WHERE name <> 'changes'").fetchall())
+
+    def set_last_id(self, table: str, last: int) -> None:
+        """Let the next id of a table be after that one."""
+        if not self.conn.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, table)).rowcount:
+            self.conn.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
+
     def using_index(self, name: str) -> str:
         """SQLite's planner has no statistics of a new file, and prefers a slower index."""
         return f"INDEXED BY {name}"

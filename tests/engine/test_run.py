@@ -397,7 +397,8 @@ def test_a_loop_that_was_stopped_waits_for_what_is_under_way() -> None:
     asked: list[int] = []
 
     async def main() -> None:
-        frontier = Frontier(Config(), SimpleNamespace(), CrawlPlan(command="crawl"), RunCounts(None), lambda: NOW)  # type: ignore[arg-type]
+        some: Any = SimpleNamespace(waits=False)
+        frontier = Frontier(Config(), some, CrawlPlan(command="crawl"), RunCounts(None), lambda: NOW, some)
         frontier._in_flight[object()] = "post"  # type: ignore[index]
         frontier.stop()
         for _ in range(3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from storage.writer import Writer, open_writer
 from tests.conftest import NOW
 from tests.postgres import cluster
 
+HOLDER = 1
 LARGE = (
     "articles",
     "entries",
@@ -70,6 +72,7 @@ def _fill(writer: Writer) -> None:
         "INSERT INTO fetches (at, url, host, status, bytes, ms, conditional, outcome) "
         "SELECT '2026-11-20T10:00:00Z', 'u', 'h', 200, 1, 1, 1, 'new' FROM generate_series(1, 20000)"
     )
+    run("INSERT INTO holders (worker, host, pid, command, shares, until) VALUES ('w', 'h', 1, 'run', true, 'infinity')")
     run("ANALYZE")
 
 
@@ -85,7 +88,7 @@ def test_no_query_of_a_worker_reads_a_large_table_as_a_whole(
         return real(self, text)
 
     assert isinstance(store.db, PostgresDatabase)
-    store.db.parts = parts
+    store.db.worker = None if parts is None else SimpleNamespace(id=HOLDER, parts=parts)
     monkeypatch.setattr(PostgresConnection, "_send", recorded)
     until = NOW + timedelta(minutes=10)
     sources = [f"s{n}" for n in range(1, 501)]
@@ -125,7 +128,7 @@ def test_no_query_of_a_worker_reads_a_large_table_as_a_whole(
     list(store.articles(Filter(limit=20)))
     monkeypatch.undo()
     store.release_leases()
-    store.db.parts = None
+    store.db.worker = None
     whole = [
         (statement, line)
         for text in dict.fromkeys(sent)

@@ -29,7 +29,9 @@ from crawler.feeds.backfill import initial_steps
 from crawler.feeds.revisit import is_full_fetch_due
 from crawler.urls import host_of
 from storage.async_writer import AsyncWriter
-from storage.errors import StorageError
+from storage.databases import Claim
+from storage.errors import LeaseLost, StorageError
+from storage.parts import part_of
 from storage.records import BackfillResult, BackfillStep, Entry, Feed, FeedCheck, FetchLogEntry, parse_utc
 from storage.sql.entries import CheckCounts
 from storage.verdicts import NotArticle, Verdict
@@ -44,8 +46,15 @@ class Frontier:
     """Hands out requests and takes their results; ends when no work is left or when it is stopped."""
 
     def __init__(
-        self, config: Config, writer: AsyncWriter, plan: CrawlPlan, counts: RunCounts, clock: Callable[[], datetime]
+        self,
+        config: Config,
+        writer: AsyncWriter,
+        plan: CrawlPlan,
+        counts: RunCounts,
+        clock: Callable[[], datetime],
+        claim: Claim,
     ) -> None:
+        self.claim = claim
         self.config = config
         self.writer = writer
         self.plan = plan
@@ -87,6 +96,14 @@ class Frontier:
             return self.index.source(source_id)
         return self.index.for_url(url)
 
+    def busy_parts(self) -> set[int]:
+        """The parts of the hosts with requests under way; called from the thread of the lease."""
+        return {part_of(host_of(task.url)) for task in list(self._in_flight)}
+
+    def drop(self, task: FetchTask) -> None:
+        """Leave a task to the worker that its host belongs to now; nothing is written."""
+        self._done(task)
+
     def entries_in_flight(self) -> list[int]:
         """The ids of the entries that are being requested."""
         return [task.entry.id for task in self._in_flight if isinstance(task, ArticleTask)]
@@ -109,7 +126,13 @@ class Frontier:
         self._wake.clear()  # whatever completes from here on wakes the loop again
         now = self.clock()
         idle = not self._in_flight  # read before leasing: a request may complete during the query
-        leased = await self.writer.run(functools.partial(lease, plan=self.plan, known=self._known(room), now=now))
+        try:
+            leased = await self.writer.run(functools.partial(lease, plan=self.plan, known=self._known(room), now=now))
+        except LeaseLost:
+            if not self.plan.endless:
+                raise
+            self.claim.renew()
+            return []
         if leased.no_rechecks:
             self.rechecks_due = False
         tasks: list[FetchTask] = [*self._feed_tasks(leased.feeds, now), *self._step_tasks(leased.steps, now)]
@@ -119,7 +142,7 @@ class Frontier:
         self.counts.requested += len(tasks)
         await self._expect(leased.feeds, now)
         nothing = not (leased.feeds or leased.steps or leased.entries)
-        if nothing and idle and not self.plan.endless:
+        if nothing and idle and not self.plan.endless and not self.claim.waits:
             return None if await self._over() else []
         return tasks
 

@@ -22,10 +22,10 @@ from crawler.version import __version__
 from crawler.watches.matching import misconfiguration
 from storage import databases
 from storage.async_writer import AsyncWriter
+from storage.databases import Claim
 from storage.errors import StorageError
 from storage.outbox import Outbox
 from storage.records import CrawlRun, format_utc
-from storage.sqlite.lock import Lock
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
@@ -41,7 +41,12 @@ def begin_watching(writer: Writer, config: Config) -> None:
     Outbox(writer).watching(on=bool(config.watches))
 
 
-def _recover(writer: Writer, config: Config) -> datetime | None:
+def _longest_delay(config: Config) -> float:
+    """Seconds between two requests to a host, which a worker waits that takes hosts over from another one."""
+    return max([config.politeness.delay, *(s.delay for s in config.sources if s.delay is not None)])
+
+
+def _recover(writer: Writer, config: Config, worker: str) -> datetime | None:
     """Release the leases of a dead process, and synchronize the file with the clock and the configuration.
 
     Returns:
@@ -55,7 +60,7 @@ def _recover(writer: Writer, config: Config) -> datetime | None:
     writer.sync_sources(config.sources, hosts, clock())
     writer.look_up_former_keys(KEYS)
     if config.extract.keep_raw:
-        writer.enable_raw_pages(f"newsdesk/{__version__}")
+        writer.enable_raw_pages(f"newsdesk/{__version__}", worker)
     begin_watching(writer, config)
     return newest
 
@@ -66,7 +71,7 @@ class CrawlSession:
 
     config: Config
     plan: CrawlPlan
-    lock: Lock
+    claim: Claim
     writer: Writer
     async_writer: AsyncWriter
     pool: WorkerPool
@@ -95,34 +100,43 @@ class CrawlSession:
         Raises:
             StorageError: the file is locked, or cannot be opened.
         """
-        lock = databases.lock(config.database, command=command, now=clock())
         existed = databases.exists(config.database)
+        claim = databases.lock(
+            config.database,
+            command=command,
+            now=clock(),
+            delay=_longest_delay(config),
+            configuration=config.sources_hash,
+        )
         try:
             writer = databases.open_writing(config.database)
             try:
-                newest = _recover(writer, config)
+                claim.attach(writer)
+                newest = _recover(writer, config, claim.worker)
                 what = plan(writer, config)
                 run_id = writer.begin_run(command, clock()) if what.feeds else 0
             except BaseException:
                 writer.close()
                 raise
         except BaseException:
-            lock.close()
+            claim.close()
             raise
         counts = RunCounts(observer)
         async_writer = AsyncWriter(writer, wait_for_disk=what.endless)
         pool = WorkerPool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
         if not what.endless and (newest is None or clock() - newest > RECENT):  # an endless run need not hurry
             pool.prepare()
+        frontier = Frontier(config, async_writer, what, counts, clock, claim)
+        claim.attach(writer, frontier.busy_parts)
         return cls(
             config=config,
             plan=what,
-            lock=lock,
+            claim=claim,
             writer=writer,
             async_writer=async_writer,
             pool=pool,
             counts=counts,
-            frontier=Frontier(config, async_writer, what, counts, clock),
+            frontier=frontier,
             learner=Learner(async_writer),
             run_id=run_id,
             existed=existed,
@@ -163,7 +177,7 @@ class CrawlSession:
                 self.writer.finish_run(run)
         finally:
             self.writer.close()
-            self.lock.close()
+            self.claim.close()
         if self.async_writer.failure is not None:
             raise self.async_writer.failure
         return run

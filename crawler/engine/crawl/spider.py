@@ -32,6 +32,7 @@ from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
 from crawler.engine.crawl.responses import page_failure, page_response
 from crawler.engine.crawl.session import CrawlSession
 from crawler.engine.fetch_task import ArticleTask, FeedTask, FetchTask, StepTask
+from crawler.engine.handlers.http import HostTakenOver
 from crawler.engine.items import ArticleItem, article_item
 from crawler.engine.middlewares import address_guard
 from crawler.engine.middlewares.address_guard import GuardedResolver
@@ -39,7 +40,7 @@ from crawler.engine.workers.pool import WorkerPool
 from crawler.errors import CrawlerError, UsageError, unexpected
 from crawler.urls import host_of
 from crawler.watches import dispatcher
-from storage.errors import StorageError
+from storage.errors import LeaseLost, StorageError
 from storage.verdicts import Verdict
 from storage.writer import Writer
 
@@ -121,6 +122,9 @@ class NewsSpider(scrapy.Spider):
     async def feed_failed(self, failure: Any) -> None:
         """Errback for a feed: no response, or the request was not sent."""
         task: FeedTask | StepTask = failure.request.meta["task"]
+        if isinstance(failure.value, HostTakenOver):
+            self.frontier.drop(task)
+            return
         await self._run_safely(self.poller.failed(task, self._describe(failure), failure.value), task)
 
     # Articles
@@ -133,6 +137,9 @@ class NewsSpider(scrapy.Spider):
     async def article_failed(self, failure: Any) -> None:
         """Errback for an article: no response, or the request was not sent."""
         task: ArticleTask = failure.request.meta["task"]
+        if isinstance(failure.value, HostTakenOver):
+            self.frontier.drop(task)
+            return
         page = page_failure(task, self._describe(failure), failure.value)
         await self._run_safely(self._ingest(task, page), task)
 
@@ -173,6 +180,11 @@ class NewsSpider(scrapy.Spider):
         """Await a write: a failed write is logged and retried later; an error of the database file stops the run."""
         try:
             return await completing
+        except LeaseLost as error:
+            log.warning("%s: not stored: %s", task.url, error)
+            self.frontier.claim.renew()
+            if not self.frontier.plan.endless:
+                self.frontier.abort(error)
         except (StorageError, CrawlerError) as error:
             self.frontier.abort(error)
         except Exception as error:

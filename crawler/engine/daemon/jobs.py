@@ -129,6 +129,8 @@ class BackgroundJobs:
 
     async def health(self) -> None:
         """Check the health; log each new problem once, and each that is over."""
+        if not self.live.claim.leads:
+            return
         trouble = await asyncio.to_thread(collect_health, self.config, self.live.now(), running=True)
         now = trouble.lines
         for stem in sorted(now.keys() - self._said.keys()):
@@ -144,6 +146,8 @@ class BackgroundJobs:
 
     async def find_replacements(self) -> None:
         """For feeds that have failed for a day: find where their site lists its news now."""
+        if not self.live.claim.leads:
+            return
         day = timedelta(hours=24 * self.config.pace.scale)
         now = self.live.now()
         failing = await self.frontier.writer.run(lambda writer: writer.feeds_to_replace(now, day))

@@ -40,12 +40,17 @@ class Maintenance:
         """Run the tasks that are due: retention, optimizing, checks, the backup; one after the other."""
         day = timedelta(hours=24 * self.config.pace.scale)
         await self.frontier.writer.run(self._housekeep)
+        if not self.live.claim.leads:
+            return
         await self._every("pruned_at", day, lambda: self.frontier.writer.run(self._prune))
         await self._every("optimized_at", day, lambda: self.frontier.writer.run(lambda writer: writer.optimize()))
-        await self._every("quick_checked_at", day, lambda: self._checked(files.quick_check))
-        await self._every("checked_at", 7 * day, lambda: self._checked(files.check))
+        path = self.config.database
+        if not isinstance(path, Path):  # a server has checks and backups of its own
+            return
+        await self._every("quick_checked_at", day, lambda: self._checked(path, files.quick_check))
+        await self._every("checked_at", 7 * day, lambda: self._checked(path, files.check))
         if (interval := self.config.storage.backup_every(self.config.pace)) is not None:
-            await self._every("backed_up_at", timedelta(seconds=interval), self._backup)
+            await self._every("backed_up_at", timedelta(seconds=interval), lambda: self._backup(path))
 
     async def _every(self, key: str, interval: timedelta, work: Callable[[], Any]) -> None:
         """Run a task if its last run is `interval` ago, or lies in the future because the clock was set back."""
@@ -77,19 +82,19 @@ class Maintenance:
         writer.delete_raw_pages(now - timedelta(seconds=self.config.extract.raw_retain))
         Outbox(writer).forget(now - timedelta(seconds=self.config.storage.fetches_retain))
 
-    async def _checked(self, check: Callable[[Path], list[str]]) -> None:
-        problems = await asyncio.to_thread(check, self.config.database)
+    async def _checked(self, path: Path, check: Callable[[Path], list[str]]) -> None:
+        problems = await asyncio.to_thread(check, path)
         await self.frontier.writer.run(lambda writer: writer.set_meta("damage", problems[0] if problems else ""))
         if problems:
             self.frontier.abort(
                 DamagedDatabase(
-                    f"{self.config.database}: damaged ({problems[0]}); nothing more is written: "
+                    f"{path}: damaged ({problems[0]}); nothing more is written: "
                     "`newsdesk db restore BACKUP` brings a backup back"
                 )
             )
 
-    async def _backup(self) -> bool:
-        storage, path = self.config.storage, self.config.database
+    async def _backup(self, path: Path) -> bool:
+        storage = self.config.storage
         target = files.backup_name(path, self.live.now())
         try:
             size = await asyncio.to_thread(files.backup, path, target)

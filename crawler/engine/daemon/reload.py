@@ -69,6 +69,7 @@ class ConfigReloader:
         hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
         await self.frontier.writer.run(lambda writer: writer.sync_sources(config.sources, hosts, self.live.now()))
         await self.frontier.writer.run(lambda writer: begin_watching(writer, config))
+        self.live.claim.set_configuration(config.sources_hash)
         # until the restart the old file is written, checked and backed up
         if old.database != config.database:
             config = dataclasses.replace(

@@ -171,6 +171,10 @@ class _ExplainingTLSPolicy:
         return connection
 
 
+class HostTakenOver(Exception):  # noqa: N818 - named for what was met
+    """The host belongs to another worker now, or the lease of this one is about to end; nothing was requested."""
+
+
 class BoundedHTTPHandler(HTTP11DownloadHandler):
     """Checks a request once more before it is sent; drops it if its host was throttled while it waited in the queue."""
 
@@ -187,6 +191,7 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
         """Send the request, unless its host was throttled meanwhile (PEERS F 14).
 
         Raises:
+            HostTakenOver: the host is another worker's now.
             RequestRefused: the host was throttled.
             BadCertificate: the server's certificate or TLS version is not accepted.
         """
@@ -194,6 +199,8 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
         frontier = getattr(self._crawler.spider, "frontier", None)
         if frontier is not None and (seconds := frontier.backoff.remaining(host)) > 0:
             raise RequestRefused("host throttled (429 or 503)", kind="deferred", retry_after=seconds)
+        if "task" in request.meta and "redirect_urls" not in request.meta and not _is_ours(frontier, host):
+            raise HostTakenOver(host)
         try:
             return await super().download_request(request)
         except DownloadFailedError as error:
@@ -209,3 +216,8 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
         if "protocol version" in error or "unsupported protocol" in error:
             return "its server speaks no TLS of 1.2 or newer"
         return None
+
+
+def _is_ours(frontier: Any, host: str) -> bool:
+    """Whether a host may still be requested: a request may have waited in the queue of its host."""
+    return frontier is None or frontier.claim.may_request(host)

@@ -15,11 +15,10 @@ from crawler.config.models import Config, SourceIndex
 from crawler.engine.crawl.plan import plan_fetch, urgent_entry
 from crawler.engine.crawl.runner import run
 from crawler.errors import INTERRUPTED, Interrupted
-from crawler.urls import canonical_url
+from crawler.urls import canonical_url, host_of
 from storage import databases
 from storage.errors import DatabaseLocked, StorageError
 from storage.records import Article
-from storage.sqlite.lock import holder
 from storage.store import Store
 
 PATIENCE = 120.0  # seconds to wait for the process that locks the database to fetch an address
@@ -77,20 +76,27 @@ def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], da
                 ),
                 urls,
             )
-    while True:
-        if _holder_serves(config) and (found := _fetch_via_running(config, urls, now)) is not None:
+    served = _served(config, urls)
+    return [*_fetch_served(config, served, now), *_fetch_served(config, [u for u in urls if u not in served], now)]
+
+
+def _fetch_served(config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Fetched]:
+    """Fetch addresses whose hosts all belong to running processes, or none of them."""
+    while urls:
+        if _served(config, urls) and (found := _fetch_via_running(config, urls, now)) is not None:
             return found
         try:
             return _fetch_standalone(config, urls)
         except DatabaseLocked:  # another process took the lock meanwhile
-            if not _holder_serves(config):
+            if not _served(config, urls):
                 raise
+    return []
 
 
-def _holder_serves(config: Config) -> bool:
-    """Whether the process that locks the database fetches urgent entries; a restore or a rename does not."""
-    lock = holder(config.database)
-    return lock is not None and lock.command.startswith(("crawl", "run", "scrapy", "backfill", "fetch"))
+def _served(config: Config, urls: list[str]) -> list[str]:
+    """The addresses that a running process fetches when they are urgent; a restore or a rename does not."""
+    hosts = databases.served(config.database, {host_of(url) for url in urls})
+    return [url for url in urls if host_of(url) in hosts]
 
 
 def _fetch_standalone(config: Config, urls: list[str]) -> list[Fetched]:
@@ -115,7 +121,7 @@ def _fetch_via_running(config: Config, urls: list[str], now: Callable[[], dateti
     """Queue urgent entries; the running process takes them within two seconds. None where it ended meanwhile."""
     index = SourceIndex(config.sources)
     while not databases.exists(config.database):  # the running process creates it
-        if not _holder_serves(config):
+        if not _served(config, urls):
             return None
         time.sleep(0.05)
     writer = databases.open_writing(config.database)
@@ -126,12 +132,12 @@ def _fetch_via_running(config: Config, urls: list[str], now: Callable[[], dateti
             states = [writer.entry(entry_id) for entry_id in entries.values()]
             if all(state and state["state"] not in {"pending", "leased"} for state in states):
                 return [_fetched(writer, url, entry_id) for url, entry_id in entries.items()]
-            if not _holder_serves(config):
+            if not _served(config, urls):
                 return None
             time.sleep(0.1)
     finally:
         writer.close()
-    lock = holder(config.database)
+    lock = next(iter(databases.holders(config.database)), None)
     raise StorageError(
         f"`newsdesk {lock.command if lock else '?'}` holds {config.database} and did not answer within "
         f"{PATIENCE:.0f} s; the addresses are kept as urgent and will be fetched"

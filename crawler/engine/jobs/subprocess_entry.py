@@ -39,9 +39,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="newsdesk-") as folder:
         file = Path(folder) / "newsdesk.toml"
         file.write_text(request["config"], encoding="utf-8")
-        config = load_config(file)
-    database = request["database"]
-    config = dataclasses.replace(config, storage=dataclasses.replace(config.storage, database=database))
+        config = dataclasses.replace(load_config(file), folder=Path(request["folder"]))
     return _COMMANDS[request["verb"]](config, request)
 
 

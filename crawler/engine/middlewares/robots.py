@@ -188,6 +188,8 @@ class RobotsMiddleware:
 
     def _set_delay(self, host: str, delay: float) -> None:
         """Set the delay of a host: the source's or the general one, and at least its Crawl-delay."""
+        if (frontier := getattr(self.crawler.spider, "frontier", None)) is not None:
+            frontier.claim.note_delay(host, delay)
         downloader = self.crawler.engine.downloader
         general: float = downloader.settings.getfloat("DOWNLOAD_DELAY")
         if delay != general:
