@@ -66,6 +66,26 @@ class Claim:
         """Whether a host may be requested now."""
         return self._holding is None or self._holding.may_request(host)
 
+    def visit(self, writer: Writer, host: str) -> bool:
+        """Reserve a host of another worker, where a redirect leads to; False if it is busy there."""
+        if self._holding is None:
+            return True
+        module = postgres_module("visits", writer.address)
+        with writer.db.translate_errors():
+            return bool(module.visit(writer.db, host, self._holding.delay))
+
+    def end_visit(self, writer: Writer, host: str) -> None:
+        """Give the host back, after one delay."""
+        if self._holding is not None:
+            module = postgres_module("visits", writer.address)
+            with writer.db.translate_errors():
+                module.end_visit(writer.db, host, self._holding.delay)
+
+    @property
+    def delay(self) -> float:
+        """Seconds to wait before the first request to a host of another worker."""
+        return 0.0 if self._holding is None else self._holding.delay
+
     def note_delay(self, host: str, delay: float) -> None:
         """Note the delay of a host, for whoever takes its part over."""
         if self._holding is not None:

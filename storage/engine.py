@@ -153,6 +153,9 @@ class Database(Protocol):
     def owns(self, host: str) -> bool:
         """Whether a host belongs to this process."""
 
+    def visited_hosts(self) -> list[str]:
+        """Hosts of this process that another one requests just now, led there by a redirect."""
+
     def oldest_of_each_host(self, *, when: str, pending: str, leasable: str) -> tuple[str, str]:
         """The oldest few pending entries of each host: (common table expressions, SELECT of id, host_rank, host).
 

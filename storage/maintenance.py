@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from storage import warc
 from storage.errors import DamagedDatabase, DiskError
 from storage.fsync import aside, delete_leftovers, sync
 from storage.records import format_utc
-from storage.sql.articles import rebuild_index
+from storage.sql.articles import clear_raw_pages, rebuild_index
 from storage.sql.entries import MAX_UNLINKED
 from storage.sqlite.connection import open_reader
 from storage.sqlite.driver import sqlite3
@@ -294,6 +295,17 @@ _OLD_UNLINKED = (
     "    GROUP BY feed_url "
     "    HAVING count(*) >= ?)"
 )
+
+
+def delete_raw_pages(writer: Writer, before: datetime) -> int:
+    """Delete raw pages of days before a time; returns the number of files."""
+    files = warc.older_files(writer.address, before)
+    if files:
+        # pointers first: a crash between the two leaves a file that the next pruning deletes
+        with writer.transaction():
+            clear_raw_pages(writer.db, files)
+        warc.delete_files(writer.address, files)
+    return len(files)
 
 
 def prune(writer: Writer, *, now: datetime, fetches_before: str) -> dict[str, int]:

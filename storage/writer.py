@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from storage import warc
 from storage.address import DatabaseAddress, parse_address
 from storage.records import (
     Address,
@@ -67,6 +66,11 @@ class Writer(WritingStore):
         """Release the leases of a dead process; returns their number."""
         with self.transaction():
             return leases.release_leases(self.db)
+
+    def release_unrequested(self, *, entries: Sequence[int], feeds: Sequence[str], steps: Sequence[int]) -> None:
+        """See leases.release_unrequested."""
+        with self.transaction():
+            leases.release_unrequested(self.db, entries=entries, feeds=feeds, steps=steps)
 
     def lease_feeds(
         self,
@@ -268,11 +272,6 @@ class Writer(WritingStore):
         with self.transaction():
             runs.finish_run(self.db, run)
 
-    def record_fetches(self, fetches: Iterable[FetchLogEntry]) -> None:
-        """Insert rows into the request log."""
-        with self.transaction():
-            self.insert_fetches(fetches)
-
     def insert_fetches(self, fetches: Iterable[FetchLogEntry]) -> None:
         """Insert rows into the request log, inside a transaction of the caller."""
         runs.insert_fetches(self.db, fetches)
@@ -363,16 +362,6 @@ class Writer(WritingStore):
             with self.transaction():
                 count += removal.prune(self.db, ids, format_utc(now))
         return count
-
-    def delete_raw_pages(self, before: datetime) -> int:
-        """Delete raw pages of days before a time; returns the number of files."""
-        files = warc.older_files(self.address, before)
-        if files:
-            # pointers first: a crash between the two leaves a file that the next pruning deletes
-            with self.transaction():
-                articles.clear_raw_pages(self.db, files)
-            warc.delete_files(self.address, files)
-        return len(files)
 
     def articles_at(self, addresses: Sequence[Address]) -> dict[str, tuple[int, str]]:
         """For each known url key of these addresses: (article id, kind of address)."""

@@ -185,7 +185,7 @@ def prune_file(app: CliContext, articles_before: str | None, sources: tuple[str,
       newsdesk db prune --articles-before 2024-01-01 --source example.org
     """  # noqa: D301  # click reads \b as: do not wrap
     from storage.databases import exclusive
-    from storage.maintenance import prune
+    from storage.maintenance import delete_raw_pages, prune
     from storage.records import format_utc
     from storage.writer import open_writer
 
@@ -199,5 +199,7 @@ def prune_file(app: CliContext, articles_before: str | None, sources: tuple[str,
             found["articles"] = writer.prune_articles(articles_before, sources, moment)
         ledger = format_utc(moment - timedelta(seconds=app.config.storage.fetches_retain))
         found |= prune(writer, now=moment, fetches_before=ledger)
-        found["files of raw pages"] = writer.delete_raw_pages(moment - timedelta(seconds=app.config.extract.raw_retain))
+        found["files of raw pages"] = delete_raw_pages(
+            writer, moment - timedelta(seconds=app.config.extract.raw_retain)
+        )
     print(", ".join(f"{count:,} {name}" for name, count in found.items()) + " taken out")

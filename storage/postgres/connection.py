@@ -7,7 +7,8 @@ import secrets
 from storage.address import ServerAddress
 from storage.errors import MissingDatabase, NewerDatabase, NotNewsdeskDatabase, OlderDatabase, StorageError
 from storage.postgres.database import PostgresDatabase
-from storage.postgres.schema import FUNCTIONS, INDEXES, OWN_TABLES, SCHEMA_NAME, TABLES
+from storage.postgres.functions import FUNCTIONS
+from storage.postgres.schema import INDEXES, OWN_TABLES, SCHEMA_NAME, TABLES
 from storage.sql import meta
 from storage.sql.versions import CURRENT, set_current
 

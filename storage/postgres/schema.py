@@ -1,7 +1,7 @@
 """The tables of the PostgreSQL schema `newsdesk`: those of the SQLite file, in the same order of columns.
 
-Every text column has the collation "C", so that order and comparisons are those of SQLite. Times stay texts. Functions
-of SQLite that statements use are defined here too; storage.sql is written once. A test compares the two schemas.
+Every text column has the collation "C", so that order and comparisons are those of SQLite. Times stay texts. A test compares
+the two schemas.
 """
 
 from __future__ import annotations
@@ -344,6 +344,11 @@ CREATE TABLE parts (
   taken_from text COLLATE "C"
 );
 CREATE INDEX parts_holder ON parts(holder);
+CREATE TABLE visits (
+  host text COLLATE "C" PRIMARY KEY,
+  holder bigint NOT NULL REFERENCES holders(id) ON DELETE CASCADE,
+  until timestamptz NOT NULL
+);
 INSERT INTO parts (part) SELECT generate_series(0, 255)
 """
 
@@ -389,20 +394,3 @@ CREATE INDEX messages_due ON notifications (next_attempt_at) WHERE next_attempt_
 CREATE INDEX messages_watch ON notifications (watch, created_at);
 CREATE INDEX hits_waiting ON watch_hits (watch) WHERE notified_at IS NULL
 """
-
-# json_each is STRICT so that it is not inlined: the planner then expects ROWS 10, not 100, and looks each up in an index.
-# Changes are numbered without gaps under the lock that every writing transaction takes, so that a reader who follows
-# `seq > last` misses none. A sequence would leave gaps, and commit out of order.
-FUNCTIONS = (
-    """CREATE FUNCTION json_each(list text) RETURNS TABLE (value text) LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 10 AS
-$$ SELECT v COLLATE "C" FROM jsonb_array_elements_text(list::jsonb) AS v $$""",
-    """CREATE FUNCTION instr(text text, piece text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-$$ SELECT strpos(text, piece) $$""",
-    """CREATE FUNCTION shifted(at text, seconds bigint) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
-$$ SELECT to_char((at::timestamptz + make_interval(secs => seconds)) AT TIME ZONE 'UTC',
-                  'YYYY-MM-DD"T"HH24:MI:SS"Z"') COLLATE "C" $$""",
-    """CREATE FUNCTION part(host text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-$$ SELECT ('x' || left(md5(host), 2))::bit(8)::integer $$""",
-    """CREATE FUNCTION next_seq() RETURNS bigint LANGUAGE plpgsql VOLATILE AS
-$$ BEGIN RETURN (SELECT coalesce(max(seq), 0) + 1 FROM newsdesk.changes); END $$""",
-)

@@ -34,6 +34,21 @@ def release_leases(db: Database, hosts: str = "") -> int:
     return int(feeds) + int(entries)
 
 
+def release_unrequested(db: Database, *, entries: Sequence[int], feeds: Sequence[str], steps: Sequence[int]) -> None:
+    """Release leases of this process that led to no request."""
+    mine = db.of_this_worker("host")
+    db.conn.executemany(
+        "UPDATE entries SET state = 'pending', leased_until = NULL "
+        f"WHERE id = ? AND state = 'leased' AND leased_until IS NOT NULL AND {mine}",
+        [(entry_id,) for entry_id in entries],
+    )
+    db.conn.executemany(f"UPDATE feeds SET leased_until = NULL WHERE url = ? AND {mine}", [(url,) for url in feeds])
+    db.conn.executemany(
+        f"UPDATE backfill_steps SET state = 'pending' WHERE id = ? AND state = 'leased' AND {mine}",
+        [(step_id,) for step_id in steps],
+    )
+
+
 def _when(alias: str) -> str:
     return f"coalesce({alias}.published_at, {alias}.first_seen_at)"
 

@@ -26,9 +26,9 @@ def record_throttle(db: Database, *, host: str, url: str, until: datetime, now: 
 
 
 def throttled_hosts(db: Database, now: datetime) -> dict[str, str]:
-    """Hosts with at least two throttled addresses, and until when they are throttled."""
+    """Hosts with at least two throttled addresses, or that another worker visits, and until when they are throttled."""
     rows = db.conn.execute(
         "SELECT host, max(hold_until) FROM throttles WHERE hold_until > ? GROUP BY host HAVING count(*) > 1",
         (format_utc(now),),
     )
-    return dict(rows.fetchall())
+    return {**dict.fromkeys(db.visited_hosts(), format_utc(now)), **dict(rows.fetchall())}

@@ -117,6 +117,10 @@ class SqliteDatabase(SqliteUtilsDatabase):
         """All hosts belong to the one writer."""
         return True
 
+    def visited_hosts(self) -> list[str]:
+        """None: there is no other one."""
+        return []
+
     def oldest_of_each_host(self, *, when: str, pending: str, leasable: str) -> tuple[str, str]:
         """The oldest few of each host, by an index on hosts: there may be a hundred thousand pending."""
         next_host = f"SELECT min(e.host) FROM entries e WHERE {pending}"

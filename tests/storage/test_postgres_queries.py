@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from storage.postgres.database import PostgresConnection, PostgresDatabase
+from storage.postgres.client import PostgresConnection
+from storage.postgres.database import PostgresDatabase
 from storage.records import Address, Article, FeedCheck, FeedEntry, FetchLogEntry, Filter
 from storage.verdicts import NewArticle
 from storage.writer import Writer, open_writer

@@ -353,13 +353,11 @@ def test_fingerprints_find_twins_within_the_window(store: Writer) -> None:
 
 
 def test_the_ledger_keeps_each_request(store: Writer) -> None:
-    store.record_fetches(
-        [
-            FetchLogEntry(
-                at=NOW, url="https://a.org/", host="a.org", status=200, bytes=5, ms=7, conditional=True, outcome="new"
-            )
-        ]
+    request = FetchLogEntry(
+        at=NOW, url="https://a.org/", host="a.org", status=200, bytes=5, ms=7, conditional=True, outcome="new"
     )
+    with store.transaction():
+        store.insert_fetches([request])
     assert store.db.conn.execute("SELECT at, status, conditional FROM fetches").fetchone() == (format_utc(NOW), 200, 1)
 
 

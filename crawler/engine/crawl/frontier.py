@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 
 from crawler.config.models import Config, Source, SourceIndex
 from crawler.engine.crawl.counts import RunCounts
+from crawler.engine.crawl.handover import Handover
 from crawler.engine.crawl.host_backoff import HostBackoff
 from crawler.engine.crawl.ingest import store_feed_articles
 from crawler.engine.crawl.leasing import PER_HOST, RunState, lease
@@ -31,7 +32,6 @@ from crawler.urls import host_of
 from storage.async_writer import AsyncWriter
 from storage.databases import Claim
 from storage.errors import LeaseLost, StorageError
-from storage.parts import part_of
 from storage.records import BackfillResult, BackfillStep, Entry, Feed, FeedCheck, FetchLogEntry, parse_utc
 from storage.sql.entries import CheckCounts
 from storage.verdicts import NotArticle, Verdict
@@ -55,6 +55,7 @@ class Frontier:
         claim: Claim,
     ) -> None:
         self.claim = claim
+        self.handover = Handover(claim, writer, lambda: self.stopped, lambda: list(self._in_flight))
         self.config = config
         self.writer = writer
         self.plan = plan
@@ -76,12 +77,6 @@ class Frontier:
         self._tried_keys: set[str] = set()  # and the keys of their addresses: another feed may list the same article
         self.index = SourceIndex(config.sources)
 
-        for source in config.sources:
-            if plan.feeds and not plan.backfill and source.id in plan.sources and not source.feed_urls:
-                counts.source_without_feeds(
-                    source.id, f"it has no feeds, sitemaps or pages; `newsdesk sources add {source.url}` finds them"
-                )
-
     def apply(self, config: Config) -> None:
         """Apply a new configuration."""
         self.config = config
@@ -96,12 +91,9 @@ class Frontier:
             return self.index.source(source_id)
         return self.index.for_url(url)
 
-    def busy_parts(self) -> set[int]:
-        """The parts of the hosts with requests under way; called from the thread of the lease."""
-        return {part_of(host_of(task.url)) for task in list(self._in_flight)}
-
     def drop(self, task: FetchTask) -> None:
         """Leave a task to the worker that its host belongs to now; nothing is written."""
+        self.handover.dropped.append(task)
         self._done(task)
 
     def entries_in_flight(self) -> list[int]:
@@ -127,6 +119,7 @@ class Frontier:
         now = self.clock()
         idle = not self._in_flight  # read before leasing: a request may complete during the query
         try:
+            await self.handover.lease_again()
             leased = await self.writer.run(functools.partial(lease, plan=self.plan, known=self._known(room), now=now))
         except LeaseLost:
             if not self.plan.endless:

@@ -41,6 +41,14 @@ def begin_watching(writer: Writer, config: Config) -> None:
     Outbox(writer).watching(on=bool(config.watches))
 
 
+def _name_sources_without_feeds(config: Config, plan: CrawlPlan, counts: RunCounts) -> None:
+    for source in config.sources:
+        if plan.feeds and not plan.backfill and source.id in plan.sources and not source.feed_urls:
+            counts.source_without_feeds(
+                source.id, f"it has no feeds, sitemaps or pages; `newsdesk sources add {source.url}` finds them"
+            )
+
+
 def _longest_delay(config: Config) -> float:
     """Seconds between two requests to a host, which a worker waits that takes hosts over from another one."""
     return max([config.politeness.delay, *(s.delay for s in config.sources if s.delay is not None)])
@@ -126,8 +134,9 @@ class CrawlSession:
         pool = WorkerPool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
         if not what.endless and (newest is None or clock() - newest > RECENT):  # an endless run need not hurry
             pool.prepare()
+        _name_sources_without_feeds(config, what, counts)
         frontier = Frontier(config, async_writer, what, counts, clock, claim)
-        claim.attach(writer, frontier.busy_parts)
+        claim.attach(writer, frontier.handover.busy_parts)
         return cls(
             config=config,
             plan=what,

@@ -79,7 +79,7 @@ class Maintenance:
         writer.delete_expired_fingerprints(now)
         ledger = format_utc(now - timedelta(seconds=self.config.storage.fetches_retain))
         files.prune(writer, now=now, fetches_before=ledger)
-        writer.delete_raw_pages(now - timedelta(seconds=self.config.extract.raw_retain))
+        files.delete_raw_pages(writer, now - timedelta(seconds=self.config.extract.raw_retain))
         Outbox(writer).forget(now - timedelta(seconds=self.config.storage.fetches_retain))
 
     async def _checked(self, path: Path, check: Callable[[Path], list[str]]) -> None:

@@ -199,8 +199,17 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
         frontier = getattr(self._crawler.spider, "frontier", None)
         if frontier is not None and (seconds := frontier.backoff.remaining(host)) > 0:
             raise RequestRefused("host throttled (429 or 503)", kind="deferred", retry_after=seconds)
-        if "task" in request.meta and "redirect_urls" not in request.meta and not _is_ours(frontier, host):
+        if frontier is None or frontier.claim.may_request(host):
+            return await self._send(request, host)
+        waited = "task" in request.meta and "redirect_urls" not in request.meta
+        if waited or not await frontier.handover.visit(host):
             raise HostTakenOver(host)
+        try:
+            return await self._send(request, host)
+        finally:
+            await frontier.handover.end_visit(host)
+
+    async def _send(self, request: Request, host: str) -> Any:
         try:
             return await super().download_request(request)
         except DownloadFailedError as error:
@@ -216,8 +225,3 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
         if "protocol version" in error or "unsupported protocol" in error:
             return "its server speaks no TLS of 1.2 or newer"
         return None
-
-
-def _is_ours(frontier: Any, host: str) -> bool:
-    """Whether a host may still be requested: a request may have waited in the queue of its host."""
-    return frontier is None or frontier.claim.may_request(host)
