@@ -97,8 +97,8 @@ newest:  ## the tests against the newest releases that pyproject.toml allows, in
 	.venv-newest/bin/python -m pytest -q
 
 constraints:  ## resolve pyproject.toml into constraints/, keeping the pins that still fit; UPGRADE=--upgrade takes newer ones (needs uv)
-	for set in build:run dev:develop; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras $(UPGRADE) \
-		--no-emit-index-url --no-annotate --no-header --group "$${set%%:*}" --output-file "constraints/$${set##*:}.txt" pyproject.toml >/dev/null || exit 1; done
+	for set in build:run dev:develop "build --extra postgres:postgres"; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras $(UPGRADE) \
+		--no-emit-index-url --no-annotate --no-header --group $${set%%:*} --output-file "constraints/$${set##*:}.txt" pyproject.toml >/dev/null || exit 1; done
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras $(UPGRADE) \
 		--no-emit-index-url --no-annotate --no-header --group docs --output-file constraints/docs.txt >/dev/null
 

@@ -22,7 +22,7 @@ PLATFORMS = {
     "linux-arm64": {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "aarch64", "os_name": "posix"},
     "macos-arm64": {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64", "os_name": "posix"},
 }  # fmt: skip
-SETS = {"run": "build", "develop": "dev"}  # file: its group in pyproject.toml
+SETS = {"run": "build", "develop": "dev", "postgres": "build"}  # file: its group in pyproject.toml
 # What the installation for running must not bring: tools of developers, and libraries of hundreds of megabytes.
 ONLY_FOR_DEVELOPERS = {"mypy", "duckdb", "playwright", "pandas", "pyarrow", "numpy", "pytest", "ruff", "hypothesis"}
 
@@ -127,6 +127,9 @@ def test_developing_has_what_running_has() -> None:
         assert {n: version(p) for n, p in run.items()}.items() <= {n: version(p) for n, p in develop.items()}.items()
         assert not run.keys() & ONLY_FOR_DEVELOPERS
         assert len(run) <= 99  # and newsdesk itself
+        server = pins("postgres", where)
+        assert server.keys() - run.keys() == {"psycopg", "psycopg-binary"}
+        assert run.items() <= server.items()
 
 
 def test_the_makefile_resolves_nothing() -> None:
