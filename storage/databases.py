@@ -66,13 +66,18 @@ class Claim:
         """Whether a host may be requested now."""
         return self._holding is None or self._holding.may_request(host)
 
+    @property
+    def shared(self) -> bool:
+        """Whether there are other workers."""
+        return self._holding is not None and self._holding.shared
+
     def visit(self, writer: Writer, host: str) -> bool:
-        """Reserve a host of another worker, where a redirect leads to; False if it is busy there."""
+        """Reserve a host where a redirect leads to; False if it is busy at another worker."""
         if self._holding is None:
             return True
         module = postgres_module("visits", writer.address)
         with writer.db.translate_errors():
-            return bool(module.visit(writer.db, host, self._holding.delay))
+            return bool(module.visit(writer.db, host, self._holding.delay, own=self.may_request(host)))
 
     def end_visit(self, writer: Writer, host: str) -> None:
         """Give the host back, after one delay."""

@@ -115,6 +115,12 @@ class Cluster:
             assert time.monotonic() < until, (self.folder / "log").read_text()
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        assert self._process is not None
+        return self._process.pid
+
     def answers(self) -> bool:
         return self.sql("SELECT 1", check=False) == "1"
 

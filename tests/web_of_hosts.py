@@ -1,7 +1,7 @@
 """A web of many hosts on 127.0.x.y, one outlet each, in a process of its own; it records every request.
 
-python -m tests.web_of_hosts PORT LOG HOSTS ARTICLES LATENCY [SPREAD]: each host has a feed of its own and articles; with
-SPREAD, the articles of a host appear over so many seconds. LOG gets one JSON line a request: host, path, began, ended.
+python -m tests.web_of_hosts PORT LOG HOSTS ARTICLES LATENCY SPREAD REDIRECTS: each host has a feed of its own and articles; with
+SPREAD, the articles of a host appear over so many seconds; with REDIRECTS, their pages are on the next host. LOG gets one JSON line a request: host, path, began, ended.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Outlets:
     articles: int
     latency: float
     spread: float = 0.0
+    redirects: bool = False
     began: float = 0.0
 
     async def serve(self) -> None:
@@ -74,9 +75,8 @@ class Outlets:
                 address = writer.get_extra_info("sockname")[0]
                 await asyncio.sleep(self.latency)
                 status, kind, body = self.page(address, path)
-                writer.write(
-                    f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-                )
+                head_lines = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+                writer.write(head_lines.encode() + body)
                 await writer.drain()
                 self.log.write(json.dumps([address, path, began, time.time()]) + "\n")
                 self.log.flush()
@@ -95,6 +95,12 @@ class Outlets:
                 "application/rss+xml",
                 feed(f"http://{address}:{self.port}", number, int(share * self.articles)),
             )
+        if path.startswith("/a/") and self.redirects:
+            place = f"http://{host((number + 1) % self.hosts)}:{self.port}/of-{number}{path}"
+            return f"302 Found\r\nLocation: {place}", "text/plain", b""
+        if path.startswith("/of-"):
+            _, of, _, n = path.split("/")
+            return "200 OK", "text/html; charset=utf-8", article(int(of[3:]), int(n))
         if path.startswith("/a/"):
             return "200 OK", "text/html; charset=utf-8", article(number, int(path[3:]))
         return "404 Not Found", "text/plain", b"nothing is here"
@@ -103,10 +109,19 @@ class Outlets:
 class Web:
     """The web in a process of its own."""
 
-    def __init__(self, folder: Path, hosts: int, articles: int, latency: float = 0.0, spread: float = 0.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        hosts: int,
+        articles: int,
+        latency: float = 0.0,
+        spread: float = 0.0,
+        *,
+        redirects: bool = False,
+    ) -> None:
         self.port, self.hosts, self.articles = free_port(), hosts, articles
         self.log = folder / "requests.jsonl"
-        arguments = [self.port, self.log, hosts, articles, latency, spread]
+        arguments = [self.port, self.log, hosts, articles, latency, spread, int(redirects)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.web_of_hosts", *map(str, arguments)], stdout=subprocess.PIPE, text=True
         )
@@ -145,9 +160,11 @@ def overlaps(requests: list[tuple[str, str, float, float]], delay: float) -> lis
 
 
 def main() -> None:
-    port, log, hosts, articles, latency, *spread = sys.argv[1:]
+    port, log, hosts, articles, latency, spread, redirects = sys.argv[1:]
     with Path(log).open("a") as file:
-        outlets = Outlets(int(port), file, int(hosts), int(articles), float(latency), float(spread[0]) if spread else 0)
+        outlets = Outlets(
+            int(port), file, int(hosts), int(articles), float(latency), float(spread), redirects=redirects == "1"
+        )
         asyncio.run(outlets.serve())
 
 

@@ -89,6 +89,7 @@ class Holding:
         self._delays: dict[int, float] = {}  # by part: the longest delay of its hosts that is not stored yet
         self._requests_until = 0.0  # by boot_seconds
         self._failing = False
+        self.shared = True  # whether there are other workers
         self._wake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
@@ -214,11 +215,13 @@ class Holding:
     def _balance(self) -> None:
         """Take free parts up to the share; mark more than the share to be given back, and give back what is idle."""
         self._store_delays()
-        dead, free, wanted = self._db.conn.execute(
-            "SELECT (SELECT count(*) FROM holders WHERE until < now()), "
+        others, dead, free, wanted = self._db.conn.execute(
+            "SELECT (SELECT count(*) FROM parts WHERE holder <> ?), (SELECT count(*) FROM holders WHERE until < now()), "
             "  (SELECT count(*) FROM parts WHERE holder IS NULL), "
-            "  (SELECT count(*) FROM holders WHERE shares AND until >= now())"
+            "  (SELECT count(*) FROM holders WHERE shares AND until >= now())",
+            (self.id,),
         ).fetchone()
+        self.shared = others > 0
         rank = self._rank() if self.shares else 0
         share = PARTS // max(1, wanted) + (rank < PARTS % max(1, wanted)) if self.shares else PARTS
         staying = len(self._ready) - len(self._leaving)

@@ -31,7 +31,7 @@ LATE = 0.12  # seconds by which the web, a process on a busy machine, may record
 def web(tmp_path: Path) -> Iterator[Callable[..., Web]]:
     with ExitStack() as stack:
 
-        def serve(hosts: int, articles: int, **more: float) -> Web:
+        def serve(hosts: int, articles: int, **more: Any) -> Web:
             made = Web(tmp_path, hosts, articles, **more)
             stack.callback(made.close)
             return made

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from crawler.engine.fetch_task import ArticleTask, FeedTask, FetchTask, StepTask
+from crawler.engine.handlers.http import HostTakenOver
 from crawler.urls import host_of
 from storage.async_writer import AsyncWriter
 from storage.databases import Claim
@@ -32,26 +35,50 @@ class Handover:
         self.writer = writer
         self.stopped = stopped
         self.dropped: list[FetchTask] = []  # leased, and not requested
+        self._visited: Counter[str] = Counter()  # hosts that were not leased, with requests under way
 
     def busy_parts(self) -> set[int]:
         """The parts of the hosts with requests under way; called from the thread of the lease."""
-        return {part_of(host_of(task.url)) for task in self.in_flight()}
+        hosts = [host_of(task.url) for task in self.in_flight()]
+        return {part_of(host) for host in [*hosts, *list(self._visited)]}
 
-    async def visit(self, host: str) -> bool:
-        """Reserve a host of another worker that a redirect leads to, and wait for one delay; False if it stays busy."""
+    @asynccontextmanager
+    async def visiting(self, host: str) -> AsyncIterator[None]:
+        """Request a host that was not leased for it: robots.txt, or the target of a redirect.
+
+        Where workers share the store, the host is reserved first, also one of this worker: another one may be led to it
+        at the same moment.
+
+        Raises:
+            HostTakenOver: the host stayed busy at another worker.
+        """
+        self._visited[host] += 1
+        try:
+            if not self.claim.shared or self._is_leased(host):
+                yield
+                return
+            await self._reserve(host)
+            try:
+                yield
+            finally:
+                await self.writer.run(lambda writer: self.claim.end_visit(writer, host))
+        finally:
+            self._visited[host] -= 1
+            if not self._visited[host]:
+                del self._visited[host]
+
+    def _is_leased(self, host: str) -> bool:
+        """Whether something of the host is leased by this worker, so that no other one reserves it."""
+        return self.claim.may_request(host) and any(host_of(task.url) == host for task in self.in_flight())
+
+    async def _reserve(self, host: str) -> None:
         ends = time.monotonic() + PATIENCE
-        while not self.claim.may_request(host) and not await self.writer.run(
-            lambda writer: self.claim.visit(writer, host)
-        ):
+        while not await self.writer.run(lambda writer: self.claim.visit(writer, host)):
             if time.monotonic() > ends or self.stopped():
-                return False
+                raise HostTakenOver(host)
             await asyncio.sleep(LOOK)
-        await asyncio.sleep(self.claim.delay)
-        return True
-
-    async def end_visit(self, host: str) -> None:
-        """Give a reserved host back to its worker."""
-        await self.writer.run(lambda writer: self.claim.end_visit(writer, host))
+        if not self.claim.may_request(host):  # its worker may have had an answer just before
+            await asyncio.sleep(self.claim.delay)
 
     async def lease_again(self) -> None:
         """Release what was leased and not requested, where it still belongs to this worker."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
@@ -199,15 +200,16 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
         frontier = getattr(self._crawler.spider, "frontier", None)
         if frontier is not None and (seconds := frontier.backoff.remaining(host)) > 0:
             raise RequestRefused("host throttled (429 or 503)", kind="deferred", retry_after=seconds)
-        if frontier is None or frontier.claim.may_request(host):
+        if frontier is None:
             return await self._send(request, host)
-        waited = "task" in request.meta and "redirect_urls" not in request.meta
-        if waited or not await frontier.handover.visit(host):
-            raise HostTakenOver(host)
-        try:
+        if "task" in request.meta and "redirect_urls" not in request.meta:
+            if not frontier.claim.may_request(host):  # it waited in the queue of its host
+                raise HostTakenOver(host)
             return await self._send(request, host)
-        finally:
-            await frontier.handover.end_visit(host)
+        async with frontier.handover.visiting(host):  # robots.txt, or a redirect: to any host
+            if (slot := self._crawler.engine.downloader.slots.get(host)) is not None:
+                slot.lastseen = time.time()  # the delay counts from here: the host may have been waited for
+            return await self._send(request, host)
 
     async def _send(self, request: Request, host: str) -> Any:
         try:

@@ -47,4 +47,6 @@ class RedirectMiddleware(ScrapyRedirects):
             url = canonical_url(result.url) if isinstance(task, ArticleTask) else result.url
         except ValueError:
             url = result.url
-        return result.replace(url=url, headers=task.headers_for(url))
+        # else it would wait in the queue of the first host, and the delay of its own would not hold
+        meta = {key: value for key, value in result.meta.items() if key != "download_slot"}
+        return result.replace(url=url, headers=task.headers_for(url), meta=meta)
