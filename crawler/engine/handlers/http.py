@@ -208,7 +208,7 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
             return await self._send(request, host)
         async with frontier.handover.visiting(host):  # robots.txt, or a redirect: to any host
             if (slot := self._crawler.engine.downloader.slots.get(host)) is not None:
-                slot.lastseen = time.time()  # the delay counts from here: the host may have been waited for
+                slot.lastseen = time.monotonic()  # the delay counts from here: the host may have been waited for
             return await self._send(request, host)
 
     async def _send(self, request: Request, host: str) -> Any:
