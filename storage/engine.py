@@ -138,6 +138,12 @@ class Database(Protocol):
     def optimize(self) -> None:
         """Let the engine update its statistics."""
 
+    def server_version(self) -> str | None:
+        """The version of the server; None where there is none."""
+
+    def timeline(self) -> int | None:
+        """A number that differs after a fail-over; None where there is none."""
+
     def last_ids(self) -> dict[str, int]:
         """By table with ids of its own: the last id that was given, also to a row that is deleted."""
 
@@ -156,11 +162,10 @@ class Database(Protocol):
     def visited_hosts(self) -> list[str]:
         """Hosts of this process that another one requests just now, led there by a redirect."""
 
-    def oldest_of_each_host(self, *, when: str, pending: str, leasable: str) -> tuple[str, str]:
-        """The oldest few pending entries of each host: (common table expressions, SELECT of id, host_rank, host).
+    def oldest_of_each_host(self, *, pending: str, leasable: str) -> tuple[str, str]:
+        """The oldest few pending entries of each host: (common table expressions, a FROM clause with the alias x).
 
         Args:
-            when: the order of entries, for the alias x.
             pending: the condition of the partial index of pending entries, for the alias e.
             leasable: the condition that an entry may be leased, for the alias e.
         """

@@ -259,6 +259,16 @@ class Store:
         """A value of the meta table: database_id, generation, schema."""
         return self._read(meta.value, key)
 
+    def server_version(self) -> str | None:
+        """The version of the server; None of a file."""
+        with self.db.translate_errors():
+            return self.db.server_version()
+
+    def timeline(self) -> int | None:
+        """The timeline of a server, which is another one after each fail-over; None of a file, or on a replica."""
+        with self.db.translate_errors():
+            return self.db.timeline()
+
     def outdated(self) -> list[str]:
         """What `newsdesk db migrate` would rewrite; see storage.sql.versions."""
         return self._read(versions.outdated)

@@ -187,3 +187,45 @@ def cluster() -> Cluster:
     if reason := why_not():
         pytest.skip(reason)
     return Cluster()
+
+
+class Pooler:
+    """pgbouncer in transaction mode before a cluster."""
+
+    def __init__(self, before: Cluster) -> None:
+        self.port = free_port()
+        folder = before.folder / "pooler"
+        folder.mkdir()
+        (folder / "users").write_text('"news" "secret"\n')
+        (folder / "pgbouncer.ini").write_text(
+            f"[databases]\n* = host=127.0.0.1 port={before.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+            f"listen_port = {self.port}\nunix_socket_dir =\nauth_type = plain\nauth_file = {folder}/users\n"
+            "pool_mode = transaction\ndefault_pool_size = 4\nserver_idle_timeout = 1\nmax_client_conn = 200\n"
+            "ignore_startup_parameters = extra_float_digits\n"
+        )
+        if not os.geteuid():
+            user = pwd.getpwnam("postgres")
+            for path in (folder, *folder.iterdir()):
+                os.chown(path, user.pw_uid, user.pw_gid)
+        with (folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [*_as_user(), "pgbouncer", "-q", str(folder / "pgbouncer.ini")],
+                stdout=log, stderr=log, start_new_session=True, cwd=folder,
+            )  # fmt: skip
+        atexit.register(self._process.kill)
+        until = time.monotonic() + 20
+        while not self._answers():
+            assert time.monotonic() < until, (folder / "log").read_text()
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@cache
+def pooler() -> Pooler:
+    """The pooler before the cluster of this process; the test skips where there is none."""
+    if shutil.which("pgbouncer") is None:
+        pytest.skip("pgbouncer is not installed; `apt-get install pgbouncer` brings it")
+    return Pooler(cluster())

@@ -37,6 +37,7 @@ _NAMED = (
     "brotli",
     "nh3",
     "apscheduler",
+    "psycopg",
 )
 
 
@@ -75,6 +76,8 @@ def doctor_command(app: CliContext) -> int:
     if databases.exists(config.database):
         try:
             with app.reader() as store:
+                if (server := store.server_version()) is not None:
+                    print(f"PostgreSQL    {server}")
                 if store.outdated():
                     text = "`newsdesk db migrate`: the database has URL keys or a search index of an earlier version"
                     advice.append(Finding(text, must=False))

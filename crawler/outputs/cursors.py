@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from crawler.outputs.atomic_files import atomic_write
 from storage.records import Filter
 from storage.store import Store
 
+log = logging.getLogger("newsdesk")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
@@ -22,6 +25,7 @@ class Cursor:
     generation: str
     seq: int
     query: Mapping[str, Any]
+    timeline: int | None = None  # of a server: another one after each fail-over
 
 
 def current_cursor(store: Store, which: Filter) -> Cursor:
@@ -31,6 +35,7 @@ def current_cursor(store: Store, which: Filter) -> Cursor:
         generation=store.meta("generation") or "1",
         seq=store.last_seq(),
         query=filter_as_json(which),
+        timeline=store.timeline(),
     )
 
 
@@ -82,6 +87,12 @@ def read_cursor(path: Path, now_here: Cursor) -> int:
             f"{path}: it follows another query ({json.dumps(cursor.query, ensure_ascii=False)}); "
             "use one cursor per query, with absolute times (2026-11-01, not 7d)"
         )
+    if None not in {cursor.timeline, now_here.timeline} and cursor.timeline != now_here.timeline:
+        log.warning(
+            "%s: the server failed over since it was written (timeline %s, now %s); if its replica was asynchronous, "
+            "the last changes before seq %d may be missing or differ: then %s",
+            path, cursor.timeline, now_here.timeline, cursor.seq, anew,
+        )  # fmt: skip
     return cursor.seq
 
 
@@ -95,8 +106,13 @@ def _cursor(said: Any) -> Cursor:
         raise ValueError("a manifest, say")
     if type(said["seq"]) is not int or not 0 <= said["seq"] < 2**63:
         raise ValueError("no seq")
+    timeline = said.get("timeline")
     return Cursor(
-        database_id=str(said["database_id"]), generation=str(said["generation"]), seq=said["seq"], query=said["query"]
+        database_id=str(said["database_id"]),
+        generation=str(said["generation"]),
+        seq=said["seq"],
+        query=said["query"],
+        timeline=timeline if isinstance(timeline, int) else None,
     )
 
 
@@ -109,4 +125,5 @@ def write_cursor(path: Path, cursor: Cursor) -> None:
     with atomic_write(
         path, advice="the export is complete, the cursor is not: the next export writes the same again"
     ) as file:
-        file.write((json.dumps(asdict(cursor), ensure_ascii=False, indent=1) + "\n").encode())
+        values = {name: value for name, value in asdict(cursor).items() if value is not None}
+        file.write((json.dumps(values, ensure_ascii=False, indent=1) + "\n").encode())

@@ -134,6 +134,17 @@ class PostgresDatabase:
     def optimize(self) -> None:
         """Nothing: the server's autovacuum does it."""
 
+    def server_version(self) -> str | None:
+        """The version of the server."""
+        return str(self.conn.execute("SELECT current_setting('server_version')").fetchone()[0])
+
+    def timeline(self) -> int | None:
+        """The timeline of the primary; None on a replica."""
+        name = self.conn.execute(
+            "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_lsn()) END"
+        ).fetchone()[0]
+        return int(name[:8], 16) if name else None
+
     def last_ids(self) -> dict[str, int]:
         """The last ids that were given, by table."""
         rows = self.conn.execute(
@@ -169,7 +180,7 @@ class PostgresDatabase:
         rows = self.conn.execute("SELECT host FROM visits WHERE until > now() AND holder <> ?", (self.worker.id,))
         return [row[0] for row in rows]
 
-    def oldest_of_each_host(self, *, when: str, pending: str, leasable: str) -> tuple[str, str]:
+    def oldest_of_each_host(self, *, pending: str, leasable: str) -> tuple[str, str]:
         """The oldest few entries of some hosts: the walk over hosts ends when there are enough.
 
         It begins at a random part, so that each has its turn where more is pending than is leased at once. A walk over
@@ -181,7 +192,6 @@ class PostgresDatabase:
         next_host = f"SELECT e.host FROM entries e WHERE {pending} AND part(e.host) = p.part"
         leased = "SELECT count(*) FROM entries l WHERE l.host = h.host AND l.state = 'leased'"
         chosen = (
-            f"SELECT x.id, row_number() OVER (PARTITION BY x.host ORDER BY {when}, x.id) AS host_rank, x.host "
             "FROM ("
             "  SELECT o.* "
             f"  FROM unnest({_array([*parts[start:], *parts[:start]])}) AS p (part) "

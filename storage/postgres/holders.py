@@ -103,6 +103,12 @@ class Holding:
                 f"{address}: all hosts belong to {', '.join(map(_named, holders_now)) or 'others'}; "
                 "wait for them, stop one, or let them do it: sources are crawled by `newsdesk run`"
             )
+        if not self.shares and len(self._ready) < PARTS:
+            log.warning(
+                "%d of %d parts of the hosts belong to other workers, and their sources are left to these",
+                PARTS - len(self._ready),
+                PARTS,
+            )
         self._thread.start()
 
     # What the rest of the process asks
@@ -267,7 +273,7 @@ class Holding:
                 (self.delay, self.delay),
             ).fetchall()
             # waits for no writing transaction of theirs: the row of one that has one was left out above
-            self._db.conn.executemany("DELETE FROM holders WHERE id = ?", dead)
+            self._delete([row[0] for row in dead])
             taken = self._db.conn.execute(
                 "UPDATE parts SET holder = ?, taken_at = now() "
                 "WHERE part IN ("
@@ -311,6 +317,9 @@ class Holding:
             (self.delay, self.delay, self.id),
         )
 
+    def _delete(self, ids: Collection[int]) -> None:
+        self._db.conn.executemany("DELETE FROM holders WHERE id = ?", [(holder,) for holder in ids])
+
     def _forget(self) -> None:
         """Give back all parts and leave; what is still leased in them is pending again."""
         try:
@@ -318,7 +327,7 @@ class Holding:
                 if self._ready:
                     release_leases(self._db, in_parts("host", self._ready))
                 self._free("true")
-                self._db.conn.execute("DELETE FROM holders WHERE id = ?", (self.id,))
+                self._delete([self.id])
         finally:
             self._ready.clear()
             self._db.close()

@@ -183,7 +183,9 @@ def lease_entries(
     where = _leasable([name for name, values in lists.items() if values is not None])
     tables, chosen = "", _newest_of_each_source(f"{where} AND {db.of_this_worker('e.host')}")
     if newest is None:
-        tables, chosen = db.oldest_of_each_host(when=_when("x"), pending=_open("e"), leasable=where)
+        tables, oldest = db.oldest_of_each_host(pending=_open("e"), leasable=where)
+        rank = f"row_number() OVER (PARTITION BY x.host ORDER BY {_when('x')}, x.id) AS host_rank"
+        chosen = f"SELECT x.id, {rank}, x.host {oldest}"
     values: dict[str, Any] = {name: json.dumps(list(values or ())) for name, values in lists.items()}
     values.update(
         now=format_utc(now), all=ignore_retry, per_host=per_host, newest=newest, limit=limit, backfill=int(backfill)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from storage.engine import Database
 from storage.records import Article
+from storage.sql import fingerprints
 from storage.sql.articles import change
 from storage.sql.rows import article_by_id
 
@@ -115,6 +116,6 @@ def _regroup(db: Database, before: Sequence[tuple[int, int, int | None]], story:
 
 def _drop(db: Database, article: Article) -> None:
     db.full_text.remove(article.id, article)
-    db.conn.execute("DELETE FROM fingerprints WHERE article_id = ?", (article.id,))
+    fingerprints.delete(db, article.id)
     db.conn.execute("DELETE FROM learned_pages WHERE source = ? AND article_id = ?", (article.source, article.id))
     db.conn.execute("DELETE FROM articles WHERE id = ?", (article.id,))

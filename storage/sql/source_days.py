@@ -10,10 +10,16 @@ from storage.records import format_utc, parse_utc
 from storage.verdicts import NewArticle, NotArticle, NotFound, Verdict
 
 
+def _add_day(db: Database, source: str, at: str) -> tuple[str, str]:
+    """Insert the day of a source, unless it exists; returns its key."""
+    key = (source, at[:10])
+    db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", key)
+    return key
+
+
 def count_rejected(db: Database, source: str, at: str, reason: str, number: int = 1) -> None:
     """Count rejected entries in their source's day, by reason."""
-    where = (source, at[:10])
-    db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", where)
+    where = _add_day(db, source, at)
     row = db.conn.execute("SELECT rejected FROM source_days WHERE source = ? AND day = ?", where).fetchone()
     reasons = json.loads(row[0])
     reasons[reason] = reasons.get(reason, 0) + number
@@ -69,8 +75,7 @@ def count_verdict(db: Database, verdict: Verdict, at: str) -> None:
     """Count the result of an article request in its source's day."""
     match verdict:
         case NewArticle(source=str() as source):
-            where = (source, at[:10])
-            db.conn.execute("INSERT INTO source_days (source, day) VALUES (?, ?) ON CONFLICT DO NOTHING", where)
+            where = _add_day(db, source, at)
             column = "articles" if verdict.outcome == "new" else "headline_only"
             db.conn.execute(f"UPDATE source_days SET {column} = {column} + 1 WHERE source = ? AND day = ?", where)
         case NotArticle(source=str() as source) | NotFound(source=str() as source):

@@ -6,6 +6,7 @@ Functions over one writing connection, inside a transaction of the caller (stora
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from storage.engine import Database
 from storage.key_functions import KeyFunctions
@@ -21,10 +22,14 @@ def are_former(db: Database) -> bool:
 
 def article_id_of(db: Database, url: str, keys: KeyFunctions) -> int | None:
     """The article at an address, by its key or, in a database of the former version, by its former key."""
-    row = db.conn.execute("SELECT article_id FROM article_urls WHERE url_key = ?", (keys.present(url),)).fetchone()
+    row = _row_of(db, keys.present(url))
     if row is None and are_former(db) and (changed := keys.changed(url)):
         row = _of_former(db, "article_urls", url, changed, keys)
     return int(row[0]) if row else None
+
+
+def _row_of(db: Database, key: str | None) -> Any:
+    return db.conn.execute("SELECT article_id FROM article_urls WHERE url_key = ?", (key,)).fetchone()
 
 
 def count_known(db: Database, urls: Sequence[str], keys: KeyFunctions) -> int:
@@ -157,7 +162,7 @@ def _unify(db: Database, former: str, present: str, keys: KeyFunctions, at: str)
 
 def _drop_former(db: Database, key: str, keys: KeyFunctions) -> None:
     """Delete the row of a former key, unless it is a present key of its article, or the only address of it."""
-    article_id = db.conn.execute("SELECT article_id FROM article_urls WHERE url_key = ?", (key,)).fetchone()[0]
+    article_id = _row_of(db, key)[0]
     own = db.conn.execute("SELECT url, page_url FROM articles WHERE id = ?", (article_id,)).fetchone()
     if known := next((url for url in own if url and keys.present(url) == key), None):
         db.conn.execute("UPDATE article_urls SET url = ? WHERE url_key = ?", (known, key))

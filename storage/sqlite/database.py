@@ -96,6 +96,14 @@ class SqliteDatabase(SqliteUtilsDatabase):
         self.conn.execute("PRAGMA optimize")
         self.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
+    def server_version(self) -> str | None:
+        """None: a file has no server."""
+        return None
+
+    def timeline(self) -> int | None:
+        """None: a file has no replica that could take over."""
+        return None
+
     def last_ids(self) -> dict[str, int]:
         """The last ids that were given, by table."""
         return dict(self.conn.execute("SELECT name, seq FROM sqlite_sequence WHERE name <> 'changes'").fetchall())
@@ -121,7 +129,7 @@ class SqliteDatabase(SqliteUtilsDatabase):
         """None: there is no other one."""
         return []
 
-    def oldest_of_each_host(self, *, when: str, pending: str, leasable: str) -> tuple[str, str]:
+    def oldest_of_each_host(self, *, pending: str, leasable: str) -> tuple[str, str]:
         """The oldest few of each host, by an index on hosts: there may be a hundred thousand pending."""
         next_host = f"SELECT min(e.host) FROM entries e WHERE {pending}"
         hosts = (
@@ -134,10 +142,4 @@ class SqliteDatabase(SqliteUtilsDatabase):
             f"SELECT e.id FROM entries e WHERE e.host = h.host AND {leasable} "
             "ORDER BY coalesce(e.published_at, e.first_seen_at), e.id LIMIT :per_host"
         )
-        chosen = (
-            f"SELECT x.id, row_number() OVER (PARTITION BY x.host ORDER BY {when}, x.id) AS host_rank, x.host "
-            "FROM hosts h "
-            f"CROSS JOIN entries x ON x.id IN ({oldest}) "
-            "WHERE h.host IS NOT NULL"
-        )
-        return hosts, chosen
+        return hosts, f"FROM hosts h CROSS JOIN entries x ON x.id IN ({oldest}) WHERE h.host IS NOT NULL"

@@ -176,6 +176,8 @@ def test_nothing_acknowledged_is_lost_when_a_replica_takes_over(desk: Desk, tmp_
             return acknowledged[0] > 20
 
         assert until(some)
+        done = desk.run("export", "all.jsonl", "--format", "jsonl", "--since-cursor", "cursor.json")
+        assert done.code == 0, done.err
         primary.stop()  # an immediate stop, as by kill -9 of all its processes
         replica.promote()
         assert stored(replica) >= acknowledged[0]
@@ -185,6 +187,9 @@ def test_nothing_acknowledged_is_lost_when_a_replica_takes_over(desk: Desk, tmp_
         print(f"the worker went on after {time.monotonic() - began:.1f} s")
         assert until(lambda: stored(replica) == 10 * 30, 90), stored(replica)
         assert worker.poll() is None
+        done = desk.run("export", "more.jsonl", "--format", "jsonl", "--since-cursor", "cursor.json")
+        assert done.code == 0, done.err
+        assert "failed over since" in done.err
     finally:
         if worker is not None:
             worker.kill()

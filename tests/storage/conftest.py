@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from storage.writer import Writer, open_writer
-from tests.postgres import cluster
+from tests.postgres import cluster, pooler
 
-ENGINES = ("sqlite", "postgres")
+ENGINES = ("sqlite", "postgres", "pgbouncer")
 ONLY_SQLITE = pytest.mark.parametrize("new_store", ["sqlite"], indirect=True)  # of what only a file has
 
 
@@ -25,7 +25,11 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callab
             nonlocal count
             count += 1
             name = "news.db" if count == 1 else f"news-{count}.db"
-            place = tmp_path / name if request.param == "sqlite" else cluster().new_database()
+            place: str | Path = tmp_path / name
+            if request.param != "sqlite":
+                place = cluster().new_database()
+            if request.param == "pgbouncer":
+                place = str(place).replace(f":{cluster().port}/", f":{pooler().port}/")
             return stack.enter_context(open_writer(place))
 
         yield make
