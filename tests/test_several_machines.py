@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from benchmarks import archive
 from storage.records import FetchLogEntry
 from storage.writer import open_writer
-from tests.conftest import NOW, ROOT
-from tests.postgres import cluster
+from tests.conftest import NOW, ROOT, Desk
+from tests.postgres import cluster, free_port
+from tests.running import until
 
 GUIDE = (ROOT / "docs" / "how-to" / "several-machines.md").read_text(encoding="utf-8")
 
@@ -54,3 +57,74 @@ def test_the_compose_file_and_the_unit_are_those_of_the_guide(tmp_path: Path) ->
         return
     wrong = [line for line in done.stderr.splitlines() if "newsdesk@" in line and "is not executable" not in line]
     assert wrong == []
+
+
+def test_the_four_commands_of_the_guide(desk: Desk) -> None:
+    """From a file to a shared store and back, with the password where the guide puts it."""
+    archive.build(desk.database, 60)
+    with open_writer(desk.database) as writer:
+        writer.db.conn.execute("DELETE FROM fetches")
+        writer.db.conn.commit()
+    url = cluster().new_database()
+    place = url.replace(":secret", "")
+    desk.configure()
+    refused = desk.run("db", "copy", "news.db", url)
+    assert refused.code == 2
+    assert "pgpass" in refused.err
+    assert "secret" not in refused.err
+    desk.env |= {"NEWSDESK_DB": place, "PGPASSWORD": "secret"}
+    done = desk.run("db", "copy", "news.db", place)
+    assert done.code == 0, done.err
+    assert "60 articles" in done.out
+    assert "news.db.warc" in done.err
+    again = desk.run("db", "copy", "news.db", place)
+    assert again.code == 1
+    assert "has records already" in again.err
+    assert len(desk.run("list", "--jsonl").out.splitlines()) == 60
+    worker = desk.start("run")
+    try:
+        assert until(lambda: "256 of 256 parts" in desk.run("status").out)
+        assert f"-{worker.pid}:" in desk.run("status").out
+    finally:
+        worker.terminate()
+        assert worker.wait(30) == 0
+    done = desk.run("db", "copy", ".", "back.db")
+    assert done.code == 0, done.err
+    desk.env.pop("NEWSDESK_DB")
+    assert len(desk.run("--db", "back.db", "list", "--jsonl").out.splitlines()) == 60
+    assert desk.run("--db", "back.db", "db", "check").out.strip() == "back.db: ok"
+
+
+def test_browse_of_a_server_copies_a_window(desk: Desk) -> None:
+    archive.build(desk.database, 60)
+    url = cluster().new_database()
+    desk.configure()
+    desk.env |= {"NEWSDESK_DB": url}
+    with open_writer(desk.database) as writer:
+        writer.db.conn.execute("DELETE FROM fetches")
+        writer.db.conn.commit()
+    assert desk.run("db", "copy", "news.db", ".").code == 0
+    port = free_port()
+    process = subprocess.Popen(
+        desk.command("browse", "--since", "3650d", "--port", str(port)), cwd=desk.folder, env=desk.environment(),
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+
+        def page() -> str:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as response:
+                    return str(response.read(), "utf-8")
+            except OSError:
+                return ""
+
+        assert until(lambda: "newsdesk" in page().lower())
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    process.stderr.close()
+    assert "temporary file" in said
+    assert "60 articles are copied" in said
+    assert "secret" not in said
