@@ -27,7 +27,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.process import machine
-from storage.records import FeedCheck, FeedEntry, Filter
+from benchmarks.prose import Prose
+from crawler.articles.assembly import assemble
+from crawler.articles.near_duplicates import shingles
+from crawler.articles.page_response import PageResponse
+from crawler.articles.visit import PageVisit
+from crawler.engine.crawl.ingest import store_visit
+from crawler.extraction.extraction import Extraction
+from storage.records import Entry, FeedCheck, FeedEntry, Filter
 from storage.store import open_store
 from storage.writer import Writer, open_writer
 from tests.postgres import Cluster
@@ -172,6 +179,43 @@ def _wait(true: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+def writes(server: Cluster, folder: Path) -> dict[str, float]:
+    """Polls without news and articles a second of one writer, ten in a transaction, on SQLite and on the server."""
+    now = datetime.now(UTC)
+    found: dict[str, float] = {}
+    for name, place in (("sqlite", folder / "news.db"), ("postgres", server.new_database())):
+        with open_writer(place) as writer:
+            _list_articles(writer, 80, now)
+            checks = [
+                FeedCheck(feed_url=f"http://{host(n % HOSTS)}:80/feed.xml", at=now, outcome="not_modified", due_at=now)
+                for n in range(2000)
+            ]
+            prose, visits = Prose(3), []
+            for n in range(600):
+                url, source = f"https://s{n % 50}.example/{n}", f"s{n % 50}.example"
+                text = "\n\n".join(prose.text(300).split("\n"))
+                entry = Entry(id=0, feed_url="", source=source, url=url, url_key=url, title=prose.headline())
+                extraction = Extraction(url=url, title=entry.title, text=text, language="en")
+                article = assemble(extraction, entry, source=source, language="en", now=now)
+                page = PageResponse(entry=entry, requested_url=url, url=url, at=now, answered_at=now, status=200)
+                visits.append(
+                    PageVisit(page=page, source=source, extraction=extraction, article=article, grams=shingles(text))
+                )
+            began = time.perf_counter()
+            for first in range(0, len(checks), 10):
+                with writer.transaction():
+                    for check in checks[first : first + 10]:
+                        writer.apply_check(check, f"o{first % HOSTS}")
+            found[f"{name}_polls_per_s"] = round(len(checks) / (time.perf_counter() - began))
+            began = time.perf_counter()
+            for first in range(0, len(visits), 10):
+                with writer.transaction():
+                    for visit in visits[first : first + 10]:
+                        store_visit(writer, visit)
+            found[f"{name}_articles_per_s"] = round(len(visits) / (time.perf_counter() - began))
+    return found
+
+
 def lease(server: Cluster, pending: int) -> dict[str, float]:
     """Milliseconds of a lease of 64 entries, with so many pending on a host for fifty of them."""
     hosts = max(500, pending // 50)
@@ -196,6 +240,7 @@ def lease(server: Cluster, pending: int) -> dict[str, float]:
             times.append(1000 * (time.perf_counter() - began))
             if len(found) != 64:
                 raise SystemExit(f"{len(found)} entries were leased, not 64")
+            writer.release_leases()
     return {"median_ms": round(statistics.median(times), 1), "p95_ms": round(sorted(times)[int(0.95 * LEASES)], 1)}
 
 
@@ -272,6 +317,9 @@ def main() -> None:
                 ratio = rates[most]["articles_per_s"] / max(0.01, rates[least]["articles_per_s"])
                 found[name]["ratio"] = round(ratio, 2)
                 print(f"{name}: {most} workers against {least}: {ratio:.2f}", flush=True)
+        with tempfile.TemporaryDirectory(prefix="newsdesk-") as name:
+            found["writes"] = writes(server, Path(name))
+        print("writes:", found["writes"], flush=True)
         for pending in chosen.pending:
             found["lease"][pending] = lease(server, pending)
             print("lease of 64,", f"{pending:,} pending:", found["lease"][pending], flush=True)

@@ -40,8 +40,16 @@ class Worker(Protocol):
 class PostgresDatabase:
     """A database on a server."""
 
-    def __init__(self, address: ServerAddress, *, read_only: bool) -> None:
+    def __init__(self, address: ServerAddress, *, read_only: bool, patience: int = BUSY_SECONDS) -> None:
+        """Make no connection yet.
+
+        Args:
+            address: the database.
+            read_only: it cannot write.
+            patience: seconds for which a transaction waits for that of another process.
+        """
         self.address = address
+        self.patience = patience
         self.conn = PostgresConnection(address, read_only=read_only)
         self.full_text = TsvectorIndex(self)
         self.worker: Worker | None = None  # that this process is among several; None: all hosts are its own
@@ -71,7 +79,7 @@ class PostgresDatabase:
         with self.translate_errors():
             worker = self.worker
             fence = [] if worker is None else [f"SELECT id FROM holders WHERE id = {worker.id} FOR KEY SHARE"]
-            lock = (f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'", f"SELECT pg_advisory_xact_lock({WRITING})")
+            lock = (f"SET LOCAL lock_timeout = '{self.patience}s'", f"SELECT pg_advisory_xact_lock({WRITING})")
             found = self.conn.begin("", *lock, *fence)
             if fence and not found:
                 self.conn.rollback()
@@ -204,9 +212,9 @@ class PostgresDatabase:
             "    SELECT host FROM hosts WHERE host IS NOT NULL) h "
             "  CROSS JOIN LATERAL ("
             "    SELECT e.id, e.host, e.published_at, e.first_seen_at FROM entries e "
-            f"    WHERE part(e.host) = p.part AND e.host = h.host AND ({leased}) < :per_host AND {leasable} "
+            f"    WHERE part(e.host) = p.part AND e.host = h.host AND {leasable} "
             "    ORDER BY coalesce(e.published_at, e.first_seen_at), e.id "
-            "    LIMIT :per_host) o "
+            f"    LIMIT greatest(0, :per_host - ({leased}))) o "
             "  LIMIT :limit) x"
         )
         return "", chosen

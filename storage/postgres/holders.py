@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.address import ServerAddress
-from storage.errors import DatabaseLocked, StorageError
+from storage.errors import DatabaseBusy, DatabaseLocked, ServerUnavailable, StorageError
 from storage.parts import PARTS, part_of
 from storage.postgres.database import PostgresDatabase, in_parts
 from storage.sql.leases import release_leases
@@ -81,7 +81,8 @@ class Holding:
         self.id = 0
         self.busy: Callable[[], Collection[int]] = tuple  # parts with requests under way
         self.on_loss: Callable[[], None] = lambda: None
-        self._db = PostgresDatabase(address, read_only=False)
+        # others may write for long, and the lease must be renewed meanwhile
+        self._db = PostgresDatabase(address, read_only=False, patience=max(1, int(self.lease / 6)))
         self._ready: dict[
             int, float
         ] = {}  # by part that this worker has: when its hosts may be requested, by boot_seconds
@@ -95,7 +96,10 @@ class Holding:
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
         with self._db.translate_errors():
             self._register()
-            self._balance()
+            for _ in range(1 if self.shares else 6):
+                self._balance_if_quiet()
+                if self._ready:
+                    break
         if not self._ready and not self.shares:
             holders_now = [h for h in holders(self._db) if h.parts]
             self._forget()
@@ -173,13 +177,13 @@ class Holding:
             try:
                 with self._db.translate_errors():
                     if self._renew():
-                        self._balance()
+                        self._balance_if_quiet()
                     else:
                         log.warning("%s: the lease of this worker ended; it begins anew", self.address)
                         self._ready.clear()
                         self.on_loss()
                         self._register()
-                        self._balance()
+                        self._balance_if_quiet()
                 if self._failing:
                     log.warning("%s: the server answers again", self.address)
                 self._failing = False
@@ -190,6 +194,16 @@ class Holding:
             except Exception as error:  # a thread's last resort: without its lease the worker does nothing more
                 log.error("the lease could not be renewed: %s", error, exc_info=error)
                 self._failing = True
+
+    def _balance_if_quiet(self) -> None:
+        """Balance, or leave it to the next beat where another process writes for long."""
+        try:
+            with self._db.translate_errors():
+                self._balance()
+        except DatabaseBusy as error:
+            if isinstance(error, ServerUnavailable):
+                raise
+            log.debug("the parts are balanced later: %s", error)
 
     def _hurries(self) -> bool:
         """Whether a part is given back soon, or there is none."""
@@ -252,10 +266,13 @@ class Holding:
         )
 
     def _store_delays(self) -> None:
+        if not self._delays:
+            return
         noted, self._delays = self._delays, {}
-        self._db.conn.executemany(
-            "UPDATE parts SET delay = ? WHERE part = ? AND delay < ?", [(d, p, d) for p, d in noted.items()]
-        )
+        with self._db.transaction():
+            self._db.conn.executemany(
+                "UPDATE parts SET delay = ? WHERE part = ? AND delay < ?", [(d, p, d) for p, d in noted.items()]
+            )
 
     def _take(self, most: int) -> None:
         """Take free parts, and those of workers whose lease ended; what was leased in them is pending again.
