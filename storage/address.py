@@ -5,10 +5,11 @@ The address of a server may have a password. It is shown in no message: `str` an
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 _SCHEMES = ("postgresql://", "postgres://")
 _SECRET = ("password", "sslpassword", "passfile", "oauth_client_secret")
@@ -30,8 +31,9 @@ class ServerAddress:
     @property
     def name(self) -> str:
         """The name of the database, for the folder of raw pages."""
-        parts = urlsplit(self.url)
-        named = dict(parse_qsl(parts.query)).get("dbname") or unquote(parts.path.lstrip("/"))
+        rest = _parts(self.url)[3]
+        path, _, query = rest.partition("?")
+        named = dict(parse_qsl(query)).get("dbname") or unquote(path.rpartition("/")[2] if "/" in path else "")
         return "".join(c if c.isalnum() or c in "-_." else "-" for c in named).strip(".") or "newsdesk"
 
     def absolute(self) -> ServerAddress:
@@ -59,23 +61,36 @@ def parse_address(database: str | DatabaseAddress, folder: Path = Path()) -> Dat
     return Path(database) if isinstance(database, str) else database
 
 
+def _parts(url: str) -> tuple[str, str, str, str]:
+    """(scheme with its slashes, user, password, the rest); what is between the slashes and the last @ is a login.
+
+    Not by urllib: libpq takes signs like ? and # as part of a password, and a message must not show half of one.
+    """
+    scheme, slashes, rest = url.partition("://")
+    login, at, place = rest.rpartition("@")
+    user, _, password = login.partition(":")
+    return scheme + slashes, user, password, f"{at}{place}"
+
+
+_PARAMETER = re.compile(rf"(?i)\b({'|'.join(_SECRET)})=([^&\s]*)")
+
+
+def secrets_of(url: str) -> list[str]:
+    """All passwords in the address of a server, as they are written and as they are meant."""
+    _, _, password, rest = _parts(url)
+    found = [password, *(match[2] for match in _PARAMETER.finditer(rest))]
+    return list(dict.fromkeys(text for each in found if each for text in (each, unquote(each))))
+
+
 def password_of(url: str) -> str | None:
     """The password in the address of a server; None if there is none."""
-    parts = urlsplit(url)
-    _, colon, password = parts.netloc.rpartition("@")[0].partition(":")
-    if colon and password:
-        return unquote(password)
-    return next((value for key, value in parse_qsl(parts.query) if key in _SECRET and value), None)
+    found = secrets_of(url)
+    return found[-1] if found else None
 
 
 def redacted(url: str) -> str:
     """The address without its password."""
     if not is_server(url):
         return url
-    parts = urlsplit(url)
-    credentials, at, place = parts.netloc.rpartition("@")
-    user, colon, password = credentials.partition(":")
-    hidden = f"{user}:***" if colon and password else credentials
-    query = [(key, "***" if key in _SECRET else value) for key, value in parse_qsl(parts.query, keep_blank_values=True)]
-    tail = f"?{urlencode(query, safe='*/,', quote_via=quote)}" if query else ""
-    return f"{parts.scheme}://{hidden}{at}{place}{parts.path}{tail}"
+    scheme, user, password, rest = _parts(url)
+    return f"{scheme}{user}{':***' if password else ''}{_PARAMETER.sub(lambda m: f'{m[1]}=***', rest)}"

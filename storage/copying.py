@@ -90,6 +90,9 @@ def copy(source: Store, target: Writer, *, since: str | None, say: Callable[[str
     """
     if parts := outdated(source.db):
         raise StorageError(f"{source.address}: {', '.join(parts)} of an earlier version; `newsdesk db migrate` first")
+    unfinished = json.loads(target.meta(_PLACE) or "{}").get("stamp")
+    if since is not None and unfinished and unfinished[-1] is not None:
+        since = unfinished[-1]  # "7d" is another time at each start
     with source.snapshot(), source.db.translate_errors():
         place = _begin(source, target, since)
         for number, table in enumerate(_TABLES):
@@ -101,7 +104,7 @@ def copy(source: Store, target: Writer, *, since: str | None, say: Callable[[str
 
 def _begin(source: Store, target: Writer, since: str | None) -> dict[str, Any]:
     """Where the copy goes on: the number of a table, the last key in it, and the rows copied by table."""
-    stamp = [source.meta("database_id"), source.last_seq(), source.totals(), since]
+    stamp = [source.meta("database_id"), source.last_seq(), source.totals(), *_last_writes(source.db), since]
     found = target.meta(_PLACE)
     place: dict[str, Any] | None = json.loads(found) if found else None
     if place is not None and place["stamp"] == stamp:
@@ -117,6 +120,15 @@ def _begin(source: Store, target: Writer, since: str | None) -> dict[str, Any]:
         place = {"stamp": stamp, "table": 0, "key": None, "rows": {}}
         meta.set_value(target.db, _PLACE, json.dumps(place))
     return place
+
+
+def _last_writes(db: Database) -> list[Any]:
+    """What changes with each poll and request, also where nothing is new."""
+    row = db.conn.execute(
+        "SELECT (SELECT max(checked_at) FROM feeds), (SELECT max(id) FROM fetches), (SELECT max(id) FROM crawl_runs), "
+        "  (SELECT count(*) FROM entries WHERE state = 'fetched')"
+    ).fetchone()
+    return list(row)
 
 
 def _copy_table(source: Database, target: Writer, table: _Table, place: dict[str, Any], since: str | None) -> None:
@@ -195,9 +207,11 @@ def _finish(source: Store, target: Writer, since: str | None, place: dict[str, A
     for table in _TABLES:
         theirs, ours = (_digest(db, table, since) for db in (source.db, target.db))
         if theirs != ours:
+            with target.transaction():  # so that the next copy begins anew
+                meta.set_value(target.db, _PLACE, json.dumps({**place, "stamp": None}))
             raise StorageError(
                 f"{target.address}: {table.name} differs from {source.address} ({theirs[0]:,} and {ours[0]:,} rows); "
-                "another program wrote the copy: empty it and copy again"
+                "another program wrote one of them; the same command copies anew"
             )
     rows = source.db.conn.execute("SELECT key, value FROM meta").fetchall()
     with target.transaction():

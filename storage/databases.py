@@ -71,13 +71,18 @@ class Claim:
         """Whether there are other workers."""
         return self._holding is not None and self._holding.shared
 
-    def visit(self, writer: Writer, host: str) -> bool:
-        """Reserve a host where a redirect leads to; False if it is busy at another worker."""
+    def visit(self, writer: Writer, host: str) -> float | None:
+        """Reserve a host where a redirect leads to; None as long as another worker has requests to it.
+
+        Returns:
+            The seconds between two requests to the host.
+        """
         if self._holding is None:
-            return True
+            return 0.0
         module = postgres_module("visits", writer.address)
         with writer.db.translate_errors():
-            return bool(module.visit(writer.db, host, self._holding.delay, own=self.may_request(host)))
+            delay: float | None = module.visit(writer.db, host, self._holding.delay, own=self.may_request(host))
+        return delay
 
     def end_visit(self, writer: Writer, host: str) -> None:
         """Give the host back, after one delay."""
@@ -86,26 +91,27 @@ class Claim:
             with writer.db.translate_errors():
                 module.end_visit(writer.db, host, self._holding.delay)
 
-    @property
-    def delay(self) -> float:
-        """Seconds to wait before the first request to a host of another worker."""
-        return 0.0 if self._holding is None else self._holding.delay
-
     def note_delay(self, host: str, delay: float) -> None:
         """Note the delay of a host, for whoever takes its part over."""
         if self._holding is not None:
             self._holding.note_delay(host, delay)
 
-    def attach(self, writer: Writer, busy: Callable[[], Collection[int]] = tuple) -> None:
+    def attach(
+        self,
+        writer: Writer,
+        busy: Callable[[], Collection[int]] = tuple,
+        on_loss: Callable[[], None] = lambda: None,
+    ) -> None:
         """Let a writer write as this process.
 
         Args:
             writer: the database.
             busy: the parts of the hosts with requests under way.
+            on_loss: called when the lease of this worker has ended, before it begins anew.
         """
         if self._holding is not None:
             self._holding.attach(writer.db)
-            self._holding.busy = busy
+            self._holding.busy, self._holding.on_loss = busy, on_loss
 
     def set_configuration(self, configuration: str) -> None:
         """Record the hash of the source list that this process goes by."""

@@ -156,6 +156,9 @@ class Database(Protocol):
     def of_this_worker(self, host: str) -> str:
         """The condition that the host in a column belongs to this process."""
 
+    def leased_by_this_worker(self, host: str) -> str:
+        """The condition that the host in a column belongs to this process, or will be given back soon by it."""
+
     def owns(self, host: str) -> bool:
         """Whether a host belongs to this process."""
 

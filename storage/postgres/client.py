@@ -29,11 +29,12 @@ IDLE_SETTING = "idle_in_transaction_session_timeout"
 _SETTINGS = (
     "SET LOCAL search_path TO newsdesk, pg_catalog, pg_temp; "
     "SET LOCAL random_page_cost = 1.1; "  # of a solid-state disk, or memory
-    f"SET LOCAL {IDLE_SETTING} = '{IDLE_SECONDS}s'"
+    f"SET LOCAL {IDLE_SETTING} = "
 )
 # A writer's queries have an index each. The planner reads all of a table where its statistics are old, or are not there
 # yet: a new store grows from nothing to a million rows between two runs of autovacuum.
-_WRITER_SETTINGS = f"{_SETTINGS}; SET LOCAL enable_seqscan = off"
+_WRITER_SETTINGS = f"{_SETTINGS}'{IDLE_SECONDS}s'; SET LOCAL enable_seqscan = off"
+_READER_SETTINGS = f"{_SETTINGS}'1h'"  # it has no lock, and its rows may be read slowly
 _BATCH = 500  # rows of a stream that are fetched at once
 _MANY = 200  # statements of an executemany that are sent at once
 _OPEN = {TransactionStatus.INTRANS, TransactionStatus.INERROR, TransactionStatus.ACTIVE}
@@ -89,15 +90,19 @@ class PostgresConnection:
             how: the mode of the transaction, such as READ ONLY.
             more: statements to run at its beginning, in the same round trip.
         """
-        text = "; ".join([f"BEGIN {how}", _SETTINGS if self.read_only else _WRITER_SETTINGS, *more])
+        text = "; ".join([f"BEGIN {how}", _READER_SETTINGS if self.read_only else _WRITER_SETTINGS, *more])
+        self.rollback()  # what an earlier error left open
         was_open = self._raw is not None and not self._raw.closed
         try:
-            return self._send(text).fetchall()
-        except psycopg.OperationalError:
-            if not was_open or not self._is_lost():
-                self.rollback()
-                raise
-        return self._send(text).fetchall()  # the server was restarted since the last transaction
+            try:
+                return self._send(text).fetchall()
+            except psycopg.OperationalError:
+                if not was_open or not self._is_lost():
+                    raise
+            return self._send(text).fetchall()  # the server was restarted since the last transaction
+        except BaseException:
+            self.rollback()
+            raise
 
     def commit(self) -> None:
         """Commit the transaction, if one is open."""

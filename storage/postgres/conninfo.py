@@ -15,6 +15,7 @@ from storage.errors import StorageError
 
 _DEFAULTS = {
     "application_name": "newsdesk",
+    "client_encoding": "utf8",
     "connect_timeout": 10,  # seconds, for each host that the address names
     # a server that is gone without a word is noticed within half a minute
     "keepalives_idle": 10,
@@ -35,10 +36,10 @@ def parameters(address: ServerAddress, *, writing: bool = False) -> dict[str, An
     """
     try:
         found: dict[str, Any] = dict(conninfo_to_dict(address.url))
-    except psycopg.Error as error:
+    except psycopg.Error:  # whose text may have the password
         raise StorageError(
-            f"{address}: no address of a server ({' '.join(str(error).split())}); "
-            "write postgresql://USER@HOST:PORT/DATABASE"
+            f"{address}: no address of a server; write postgresql://USER@HOST:PORT/DATABASE, and other characters than "
+            "letters and digits of a password as %XX"
         ) from None
     for name, value in _DEFAULTS.items():
         found.setdefault(name, value)

@@ -36,6 +36,10 @@ class Worker(Protocol):
     def parts(self) -> frozenset[int]:
         """The parts whose hosts belong to it now."""
 
+    @property
+    def all_parts(self) -> frozenset[int]:
+        """These, those that are not ready yet, and those that are given back when nothing of them is under way."""
+
 
 class PostgresDatabase:
     """A database on a server."""
@@ -175,6 +179,10 @@ class PostgresDatabase:
         """The condition that the host in a column belongs to one of this worker's parts."""
         parts = self.parts
         return "true" if parts is None else in_parts(host, parts)
+
+    def leased_by_this_worker(self, host: str) -> str:
+        """The condition that the host in a column belongs to a part that this worker has, also if it gives it back."""
+        return "true" if self.worker is None else in_parts(host, self.worker.all_parts)
 
     def owns(self, host: str) -> bool:
         """Whether a host belongs to one of this worker's parts."""

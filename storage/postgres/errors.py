@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from storage.address import ServerAddress, password_of
+from storage.address import ServerAddress, secrets_of
 from storage.errors import (
     DatabaseBusy,
     DiskError,
@@ -97,5 +97,6 @@ def _state_of(text: str) -> str:
 def _one_line(address: ServerAddress, error: psycopg.Error) -> str:
     text = (error.diag.message_primary if error.sqlstate else None) or str(error)
     text = " ".join(text.split()).removeprefix("connection failed: ").removeprefix("connection is bad: ")
-    secret = password_of(address.url)
-    return text.replace(secret, "***") if secret else text
+    for secret in secrets_of(address.url):
+        text = text.replace(secret, "***")
+    return text

@@ -24,6 +24,8 @@ from storage.postgres.database import PostgresDatabase, in_parts
 from storage.sql.leases import release_leases
 
 LEASE = 30.0  # seconds
+SKEW = 10.0  # seconds by which the clocks of the machine and of the server may differ
+_NOW = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
 MAINTENANCE = 0  # the holder of this part prunes, checks health and sends the messages of watches
 log = logging.getLogger("newsdesk")
 
@@ -126,6 +128,11 @@ class Holding:
         return frozenset(p for p, ready in list(self._ready.items()) if ready <= now and p not in self._leaving)
 
     @property
+    def all_parts(self) -> frozenset[int]:
+        """All parts that this worker has: these, those that are not ready yet, and those that it gives back soon."""
+        return frozenset(list(self._ready))
+
+    @property
     def leads(self) -> bool:
         """Whether this worker does what one of them does: maintenance, watches, health."""
         return MAINTENANCE in self._ready and boot_seconds() < self._requests_until
@@ -211,6 +218,13 @@ class Holding:
 
     def _register(self) -> None:
         began = boot_seconds()
+        server = float(self._db.conn.execute("SELECT EXTRACT(epoch FROM clock_timestamp())").fetchone()[0])
+        if abs(server - time.time()) > SKEW:
+            log.warning(
+                "the clock of this machine differs by %.0f s from the server's: times that it stores are wrong by as much; "
+                "let NTP set it",
+                time.time() - server,
+            )
         self.id = self._db.conn.execute(
             "INSERT INTO holders (worker, host, pid, command, configuration, shares, until) "
             "VALUES (?, ?, ?, ?, ?, ?, now() + make_interval(secs => ?)) RETURNING id",
@@ -234,6 +248,7 @@ class Holding:
 
     def _balance(self) -> None:
         """Take free parts up to the share; mark more than the share to be given back, and give back what is idle."""
+        self._compare()
         self._store_delays()
         others, dead, free, wanted = self._db.conn.execute(
             "SELECT (SELECT count(*) FROM parts WHERE holder <> ?), (SELECT count(*) FROM holders WHERE until < now()), "
@@ -257,6 +272,21 @@ class Holding:
             self._give_back()
         if (dead or free) and staying < share:
             self._take(share - staying)
+
+    def _compare(self) -> None:
+        """Take the table's word: the reply to a commit may have been lost, or a replica took over without the last ones."""
+        rows = dict(
+            self._db.conn.execute(
+                "SELECT part, CAST(EXTRACT(epoch FROM ready_at - now()) AS double precision) FROM parts WHERE holder = ?",
+                (self.id,),
+            ).fetchall()
+        )
+        for part in self._ready.keys() - rows.keys():
+            self._ready.pop(part)
+            self._leaving.discard(part)
+        now = boot_seconds()
+        for part in rows.keys() - self._ready.keys():
+            self._ready[part] = now + max(self.delay, rows[part])
 
     def _rank(self) -> int:
         return int(
@@ -313,7 +343,7 @@ class Holding:
                 row[0]
                 for table, condition in (
                     ("entries", "state = 'leased'"),
-                    ("feeds", "leased_until IS NOT NULL"),
+                    ("feeds", f"leased_until > {_NOW}"),
                     ("backfill_steps", "state = 'leased'"),
                 )
                 for row in self._db.conn.execute(
@@ -322,6 +352,7 @@ class Holding:
             }
             gone = idle - leased
             self._free(in_parts_column(gone))
+        self.shared = self.shared or bool(gone)
         for part in gone:
             self._ready.pop(part, None)
         self._leaving -= gone

@@ -109,7 +109,7 @@ def return_steps(db: Database, in_flight: Sequence[int]) -> None:
         "UPDATE backfill_steps "
         "SET state = 'pending' "
         "WHERE state = 'leased' AND id NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) "
-        f"  AND {db.of_this_worker('host')}",
+        f"  AND {db.leased_by_this_worker('host')}",
         (json.dumps(list(in_flight)),),
     )
 

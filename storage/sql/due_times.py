@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from storage.engine import Database
 from storage.records import format_utc
 
+_WITH_HOST = ("feeds", "entries", "backfill_steps", "throttles")
+
 
 def shift_due_times(db: Database, seconds: int, *, now: datetime) -> None:
     """Shift due times after the wall clock was set by so many seconds.
 
     So nothing waits for an hour that repeats.
     """
+    mine = db.of_this_worker("host")
     for table, columns in (
         ("feeds", ("due_at", "not_before")),
         ("entries", ("retry_at", "not_before")),
@@ -23,9 +26,13 @@ def shift_due_times(db: Database, seconds: int, *, now: datetime) -> None:
         ("notifications", ("next_attempt_at", "created_at")),
         ("watch_hits", ("at",)),
     ):
+        if mine != "true" and table not in _WITH_HOST:  # of all workers, by their clocks
+            continue
+        hosts = mine if table in _WITH_HOST else "true"
         for column in columns:
             db.conn.execute(
-                f"UPDATE {table} SET {column} = shifted({column}, ?) WHERE {column} > ?", (seconds, format_utc(now))
+                f"UPDATE {table} SET {column} = shifted({column}, ?) WHERE {column} > ? AND {hosts}",
+                (seconds, format_utc(now)),
             )
 
 
@@ -34,7 +41,8 @@ def spread_overdue(db: Database, *, now: datetime, over: float) -> int:
 
     After a suspend, not all hosts are polled at once.
     """
-    rows = db.conn.execute("SELECT url FROM feeds WHERE state = 'active' AND due_at < ?", (format_utc(now),)).fetchall()
+    overdue = f"SELECT url FROM feeds WHERE state = 'active' AND due_at < ? AND {db.of_this_worker('host')}"
+    rows = db.conn.execute(overdue, (format_utc(now),)).fetchall()
     db.conn.executemany(
         "UPDATE feeds SET due_at = ? WHERE url = ?",
         [

@@ -23,7 +23,7 @@ def release_leases(db: Database, hosts: str = "") -> int:
 
     `hosts` is a condition on the column host; by default, that it belongs to this process.
     """
-    mine = hosts or db.of_this_worker("host")
+    mine = hosts or db.leased_by_this_worker("host")
     feeds = db.conn.execute(f"UPDATE feeds SET leased_until = NULL WHERE leased_until IS NOT NULL AND {mine}").rowcount
     entries = db.conn.execute(
         f"UPDATE entries SET state = 'pending', leased_until = NULL WHERE state = 'leased' AND {mine}"
@@ -36,7 +36,7 @@ def release_leases(db: Database, hosts: str = "") -> int:
 
 def release_unrequested(db: Database, *, entries: Sequence[int], feeds: Sequence[str], steps: Sequence[int]) -> None:
     """Release leases of this process that led to no request."""
-    mine = db.of_this_worker("host")
+    mine = db.leased_by_this_worker("host")
     db.conn.executemany(
         "UPDATE entries SET state = 'pending', leased_until = NULL "
         f"WHERE id = ? AND state = 'leased' AND leased_until IS NOT NULL AND {mine}",
@@ -314,7 +314,7 @@ def return_expired(db: Database, *, now: datetime, in_flight: Sequence[int]) -> 
         "SET state = 'pending', leased_until = NULL "
         "WHERE state = 'leased' AND leased_until < ? "
         "  AND id NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) "
-        f"  AND {db.of_this_worker('host')}",
+        f"  AND {db.leased_by_this_worker('host')}",
         (format_utc(now), json.dumps(list(in_flight))),
     )
     return int(rows.rowcount)

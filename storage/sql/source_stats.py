@@ -254,7 +254,7 @@ def _health_sql(*, of_one: bool) -> str:
         "    GROUP BY source), "
         "  e AS ("
         "    SELECT source, url || ': ' || last_error AS last_error, "
-        "      row_number() OVER (PARTITION BY source ORDER BY parent_url IS NOT NULL, checked_at DESC NULLS LAST) AS n "
+        "      row_number() OVER (PARTITION BY source ORDER BY parent_url IS NOT NULL, checked_at DESC NULLS LAST, url) AS n "
         "    FROM feeds "
         "    WHERE last_error IS NOT NULL) "
         "SELECT s.id AS source, s.name, s.enabled, coalesce(f.feeds, 0) AS feeds, "

@@ -89,7 +89,7 @@ def test_no_query_of_a_worker_reads_a_large_table_as_a_whole(
         return real(self, text)
 
     assert isinstance(store.db, PostgresDatabase)
-    store.db.worker = None if parts is None else SimpleNamespace(id=HOLDER, parts=parts)
+    store.db.worker = None if parts is None else SimpleNamespace(id=HOLDER, parts=parts, all_parts=parts)
     monkeypatch.setattr(PostgresConnection, "_send", recorded)
     until = NOW + timedelta(minutes=10)
     sources = [f"s{n}" for n in range(1, 501)]

@@ -217,7 +217,11 @@ class Frontier:
         """Complete a task without sending its request."""
         entry = task.entry
         verdict = NotArticle(at=task.at, entry_ids=(entry.id,) if entry.id else (), source=entry.source, reason=reason)
-        await self.complete_article(task, lambda writer: (verdict, writer.apply_verdict(verdict)))
+        try:
+            await self.complete_article(task, lambda writer: (verdict, writer.apply_verdict(verdict)))
+        except LeaseLost:
+            if not self.plan.endless:
+                raise
 
     async def complete_feed(
         self, task: FeedTask, decide: Callable[[Writer], FeedCheck], record: FetchLogEntry, throttle: datetime | None
@@ -260,7 +264,7 @@ class Frontier:
             return check, counts, verdicts
 
         try:
-            check, counts, verdicts = await self.writer.submit(job)
+            check, counts, verdicts = await self.writer.submit(self.handover.fenced(task, job))
             if feed.parent_url is None or check.outcome not in {"failed", "gone"}:
                 self.counts.feed(feed.source or "", check, counts)
             for verdict in verdicts:
@@ -291,7 +295,7 @@ class Frontier:
             return found, store_feed_articles(writer, step.feed_url, pending, task.at)
 
         try:
-            found, verdicts = await self.writer.submit(job)
+            found, verdicts = await self.writer.submit(self.handover.fenced(task, job))
             self.counts.step(step.source, found)
             for verdict in verdicts:
                 self.counts.verdict(step.source, verdict)
@@ -334,7 +338,7 @@ class Frontier:
         try:
             while True:
                 try:
-                    verdict, article_id = await self.writer.submit(job)
+                    verdict, article_id = await self.writer.submit(self.handover.fenced(task, job))
                     break
                 except RereadingNeeded as needed:
                     if reread is None:

@@ -6,18 +6,21 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 from crawler.engine.fetch_task import ArticleTask, FeedTask, FetchTask, StepTask
 from crawler.engine.handlers.http import HostTakenOver
 from crawler.urls import host_of
 from storage.async_writer import AsyncWriter
 from storage.databases import Claim
+from storage.errors import LeaseLost
 from storage.parts import part_of
 from storage.writer import Writer
 
 PATIENCE = 20.0  # seconds for which a redirect waits for a host that another worker is requesting
 LOOK = 0.2  # seconds between two attempts
+_T = TypeVar("_T")
 
 
 class Handover:
@@ -35,12 +38,32 @@ class Handover:
         self.writer = writer
         self.stopped = stopped
         self.dropped: list[FetchTask] = []  # leased, and not requested
+        self._lost: set[FetchTask] = set()  # under way when the lease was lost
         self._visited: Counter[str] = Counter()  # hosts that were not leased, with requests under way
 
     def busy_parts(self) -> set[int]:
         """The parts of the hosts with requests under way; called from the thread of the lease."""
-        hosts = [host_of(task.url) for task in self.in_flight()]
-        return {part_of(host) for host in [*hosts, *list(self._visited)]}
+        tasks = self.in_flight()
+        hosts = {host for task in tasks for host in (host_of(task.url), leased_host(task))}
+        return {part_of(host) for host in hosts | set(self._visited)}
+
+    def lease_was_lost(self) -> None:
+        """Refuse the results of what is under way: others may have its hosts. Called from the thread of the lease."""
+        self._lost = set(self.in_flight())
+
+    def fenced(self, task: FetchTask, job: Callable[[Writer], _T]) -> Callable[[Writer], _T]:
+        """The job that writes a task's result, unless the lease was lost since the task was leased."""
+
+        def write(writer: Writer) -> _T:
+            if task in self._lost:
+                raise LeaseLost(f"{task.url}: it was leased before this worker lost its lease")
+            return job(writer)
+
+        return write
+
+    def is_leased_for(self, task: FetchTask, host: str) -> bool:
+        """Whether a host is the one that a task was leased by; a feed that moved is requested at another one."""
+        return task in self.in_flight() and leased_host(task) == host
 
     @asynccontextmanager
     async def visiting(self, host: str) -> AsyncIterator[None]:
@@ -50,18 +73,19 @@ class Handover:
         at the same moment.
 
         Raises:
-            HostTakenOver: the host stayed busy at another worker.
+            HostTakenOver: the host stayed busy at another worker, or the lease of this one ended.
         """
         self._visited[host] += 1
         try:
             if not self.claim.shared or self._is_leased(host):
                 yield
                 return
-            await self._reserve(host)
             try:
+                await self._reserve(host)
                 yield
             finally:
-                await self.writer.run(lambda writer: self.claim.end_visit(writer, host))
+                with suppress(LeaseLost):
+                    await self.writer.run(lambda writer: self.claim.end_visit(writer, host))
         finally:
             self._visited[host] -= 1
             if not self._visited[host]:
@@ -69,22 +93,25 @@ class Handover:
 
     def _is_leased(self, host: str) -> bool:
         """Whether something of the host is leased by this worker, so that no other one reserves it."""
-        return self.claim.may_request(host) and any(host_of(task.url) == host for task in self.in_flight())
+        return self.claim.may_request(host) and any(leased_host(task) == host for task in self.in_flight())
 
     async def _reserve(self, host: str) -> None:
         ends = time.monotonic() + PATIENCE
-        while not await self.writer.run(lambda writer: self.claim.visit(writer, host)):
-            if time.monotonic() > ends or self.stopped():
-                raise HostTakenOver(host)
-            await asyncio.sleep(LOOK)
+        try:
+            while (delay := await self.writer.run(lambda writer: self.claim.visit(writer, host))) is None:
+                if time.monotonic() > ends or self.stopped():
+                    raise HostTakenOver(host)
+                await asyncio.sleep(LOOK)
+        except LeaseLost as error:
+            raise HostTakenOver(host) from error
         if not self.claim.may_request(host):  # its worker may have had an answer just before
-            await asyncio.sleep(self.claim.delay)
+            await asyncio.sleep(delay)
 
     async def lease_again(self) -> None:
         """Release what was leased and not requested, where it still belongs to this worker."""
         if not self.dropped:
             return
-        dropped, self.dropped = self.dropped, []
+        dropped = list(self.dropped)
 
         def release(writer: Writer) -> None:
             writer.release_unrequested(
@@ -94,3 +121,11 @@ class Handover:
             )
 
         await self.writer.run(release)
+        del self.dropped[: len(dropped)]
+
+
+def leased_host(task: FetchTask) -> str:
+    """The host by which the store leased a task."""
+    if isinstance(task, FeedTask):
+        return host_of(task.feed.url)
+    return task.step.host if isinstance(task, StepTask) else host_of(task.entry.url)

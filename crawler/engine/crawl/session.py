@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Self
 
 from crawler.articles.key_versions import KEYS
@@ -62,7 +63,10 @@ def _recover(writer: Writer, config: Config, worker: str) -> datetime | None:
     """
     writer.release_leases()
     newest = writer.last_poll_at()
-    if newest is not None and newest > clock() + timedelta(seconds=60):  # the clock was wrong then, or is wrong now
+    own_clock = isinstance(config.database, Path)  # in a shared store, the last poll may be by another machine's clock
+    if (
+        own_clock and newest is not None and newest > clock() + timedelta(seconds=60)
+    ):  # the clock was wrong then, or is wrong now
         writer.adjust_clock(-round((newest - clock()).total_seconds()), clock(), 0)
     hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
     writer.sync_sources(config.sources, hosts, clock())
@@ -136,7 +140,7 @@ class CrawlSession:
             pool.prepare()
         _name_sources_without_feeds(config, what, counts)
         frontier = Frontier(config, async_writer, what, counts, clock, claim)
-        claim.attach(writer, frontier.handover.busy_parts)
+        claim.attach(writer, frontier.handover.busy_parts, frontier.handover.lease_was_lost)
         return cls(
             config=config,
             plan=what,

@@ -105,6 +105,8 @@ class NewsSpider(scrapy.Spider):
         """Run the handler of one response; unexpected errors are logged and the task is marked as failed."""
         try:
             return await work
+        except LeaseLost as error:
+            self._lease_was_lost(task, error)
         except (StorageError, CrawlerError) as error:
             self.frontier.abort(error)
         except Exception as error:
@@ -181,10 +183,7 @@ class NewsSpider(scrapy.Spider):
         try:
             return await completing
         except LeaseLost as error:
-            log.warning("%s: not stored: %s", task.url, error)
-            self.frontier.claim.renew()
-            if not self.frontier.plan.endless:
-                self.frontier.abort(error)
+            self._lease_was_lost(task, error)
         except (StorageError, CrawlerError) as error:
             self.frontier.abort(error)
         except Exception as error:
@@ -193,6 +192,13 @@ class NewsSpider(scrapy.Spider):
             if isinstance(task, ArticleTask):
                 await self._store_failure(task, f"could not be stored: {error}")
         return None
+
+    def _lease_was_lost(self, task: FetchTask, error: LeaseLost) -> None:
+        """Leave a task to the worker that has its host now; a run that lasts begins anew with other hosts."""
+        log.warning("%s: not stored: %s", task.url, error)
+        self.frontier.claim.renew()
+        if not self.frontier.plan.endless:
+            self.frontier.abort(error)
 
     async def _store_failure(self, task: ArticleTask, reason: str) -> None:
         visit = unread_visit(page_failure(task, reason, permanent=True), task.source, self.config)

@@ -7,6 +7,7 @@ them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 from datetime import timedelta
@@ -22,7 +23,7 @@ from crawler.engine.jobs.discover import Discovery, ProbeResponse, Web, discover
 from crawler.errors import CrawlerError
 from crawler.monitoring.status import collect_health
 from crawler.watches.dispatcher import Dispatcher
-from storage.errors import StorageError
+from storage.errors import LeaseLost, StorageError
 
 log = logging.getLogger("newsdesk")
 STAGGER = 1 / 60  # hours over which overdue work is spread
@@ -120,9 +121,10 @@ class BackgroundJobs:
         now = self.live.now()
         if seconds < 0:
             self.frontier.clock_set(seconds)
-        await self.frontier.writer.run(
-            lambda writer: writer.adjust_clock(round(min(seconds, -1) if seconds < 0 else seconds), now, over)
-        )
+        with contextlib.suppress(LeaseLost):  # then others have the hosts, with clocks of their own
+            await self.frontier.writer.run(
+                lambda writer: writer.adjust_clock(round(min(seconds, -1) if seconds < 0 else seconds), now, over)
+            )
         self.frontier.wake()
 
     # Health

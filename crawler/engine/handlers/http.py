@@ -202,11 +202,12 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
             raise RequestRefused("host throttled (429 or 503)", kind="deferred", retry_after=seconds)
         if frontier is None:
             return await self._send(request, host)
-        if "task" in request.meta and "redirect_urls" not in request.meta:
+        task = request.meta.get("task")
+        if task is not None and "redirect_urls" not in request.meta and frontier.handover.is_leased_for(task, host):
             if not frontier.claim.may_request(host):  # it waited in the queue of its host
                 raise HostTakenOver(host)
             return await self._send(request, host)
-        async with frontier.handover.visiting(host):  # robots.txt, or a redirect: to any host
+        async with frontier.handover.visiting(host):  # robots.txt, a redirect, a feed that moved
             if (slot := self._crawler.engine.downloader.slots.get(host)) is not None:
                 slot.lastseen = time.monotonic()  # the delay counts from here: the host may have been waited for
             return await self._send(request, host)
