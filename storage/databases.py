@@ -195,7 +195,7 @@ def holders(database: DatabaseAddress) -> list[Any]:
     if isinstance(database, Path):
         found = _holder_of_file(database)
         return [found] if found else []
-    module = postgres_module("holders", database)
+    module = postgres_module("workers", database)
     try:
         with _open_store(database) as store, store.db.translate_errors():
             return list(module.holders(store.db))
@@ -209,13 +209,12 @@ def served(database: DatabaseAddress, hosts: Collection[str]) -> set[str]:
         found = _holder_of_file(database)
         serves = found is not None and found.command.startswith(("crawl", "run", "scrapy", "backfill", "fetch"))
         return set(hosts) if serves else set()
-    module = postgres_module("holders", database)
+    module = postgres_module("workers", database)
     try:
         with _open_store(database) as store, store.db.translate_errors():
-            taken = module.taken_parts(store.db)
+            return set(module.served_hosts(store.db, hosts))
     except MissingDatabase:
         return set()
-    return {host for host in hosts if module.part_of(host) in taken}
 
 
 def exists(database: DatabaseAddress) -> bool:

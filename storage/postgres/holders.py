@@ -14,13 +14,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any
 
 from storage.address import ServerAddress
 from storage.errors import DatabaseBusy, DatabaseLocked, ServerUnavailable, StorageError
 from storage.parts import PARTS, part_of
 from storage.postgres.database import PostgresDatabase, in_parts
+from storage.postgres.workers import holders, named
 from storage.sql.leases import release_leases
 
 LEASE = 30.0  # seconds
@@ -28,21 +28,6 @@ SKEW = 10.0  # seconds by which the clocks of the machine and of the server may 
 _NOW = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
 MAINTENANCE = 0  # the holder of this part prunes, checks health and sends the messages of watches
 log = logging.getLogger("newsdesk")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """One worker, as `status` shows it."""
-
-    pid: int
-    host: str
-    command: str
-    since: str
-    worker: str
-    parts: int
-    configuration: str  # a hash of its source list
-    ends_in: float  # seconds until its lease ends
-    took_over: tuple[tuple[str, int], ...] = ()  # (a dead worker, the number of its parts)
 
 
 def boot_seconds() -> float:
@@ -106,7 +91,7 @@ class Holding:
             holders_now = [h for h in holders(self._db) if h.parts]
             self._forget()
             raise DatabaseLocked(
-                f"{address}: all hosts belong to {', '.join(map(_named, holders_now)) or 'others'}; "
+                f"{address}: all hosts belong to {', '.join(map(named, holders_now)) or 'others'}; "
                 "wait for them, stop one, or let them do it: sources are crawled by `newsdesk run`"
             )
         if not self.shares and len(self._ready) < PARTS:
@@ -277,7 +262,7 @@ class Holding:
         """Take the table's word: the reply to a commit may have been lost, or a replica took over without the last ones."""
         rows = dict(
             self._db.conn.execute(
-                "SELECT part, CAST(EXTRACT(epoch FROM ready_at - now()) AS double precision) FROM parts WHERE holder = ?",
+                "SELECT part, CAST(EXTRACT(epoch FROM ready_at - clock_timestamp()) AS double precision) FROM parts WHERE holder = ?",
                 (self.id,),
             ).fetchall()
         )
@@ -314,7 +299,7 @@ class Holding:
                 "WITH dead AS (SELECT id, worker FROM holders WHERE until < now() FOR UPDATE SKIP LOCKED), "
                 "  marked AS ("
                 "    UPDATE parts SET taken_from = dead.worker, "
-                "      ready_at = now() + make_interval(secs => CASE WHEN delay > ? THEN delay ELSE ? END) "
+                "      ready_at = clock_timestamp() + make_interval(secs => CASE WHEN delay > ? THEN delay ELSE ? END) "
                 "    FROM dead WHERE holder = dead.id RETURNING part) "
                 "SELECT id FROM dead",
                 (self.delay, self.delay),
@@ -325,7 +310,7 @@ class Holding:
                 "UPDATE parts SET holder = ?, taken_at = now() "
                 "WHERE part IN ("
                 "  SELECT part FROM parts WHERE holder IS NULL ORDER BY part <> ?, random() LIMIT ? FOR UPDATE SKIP LOCKED) "
-                "RETURNING part, CAST(EXTRACT(epoch FROM ready_at - now()) AS double precision)",
+                "RETURNING part, CAST(EXTRACT(epoch FROM ready_at - clock_timestamp()) AS double precision)",
                 (self.id, MAINTENANCE, most),
             ).fetchall()
             if taken:
@@ -358,9 +343,10 @@ class Holding:
         self._leaving -= gone
 
     def _free(self, which: str) -> None:
+        # clock_timestamp: now() is when the transaction began, and it may have waited for the lock since
         self._db.conn.execute(
             "UPDATE parts SET holder = NULL, taken_from = NULL, "
-            "  ready_at = now() + make_interval(secs => CASE WHEN delay > ? THEN delay ELSE ? END) "
+            "  ready_at = clock_timestamp() + make_interval(secs => CASE WHEN delay > ? THEN delay ELSE ? END) "
             f"WHERE holder = ? AND {which}",
             (self.delay, self.delay, self.id),
         )
@@ -384,34 +370,3 @@ class Holding:
 def in_parts_column(parts: Collection[int]) -> str:
     """The condition on the column part."""
     return f"part IN ({', '.join(map(str, sorted(parts)))})" if parts else "false"
-
-
-def holders(db: PostgresDatabase) -> list[Holder]:
-    """The workers of a store whose lease has not ended, the oldest first."""
-    rows = db.conn.execute(
-        "SELECT h.pid, h.host, h.command, "
-        "  to_char(h.since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), h.worker, h.configuration, "
-        "  CAST(EXTRACT(epoch FROM h.until - now()) AS double precision), "
-        "  (SELECT count(*) FROM parts p WHERE p.holder = h.id), "
-        "  (SELECT json_object_agg(taken_from, n) FROM ("
-        "    SELECT taken_from, count(*) AS n FROM parts p WHERE p.holder = h.id AND taken_from IS NOT NULL "
-        "    GROUP BY taken_from) AS t) "
-        "FROM holders h WHERE h.until >= now() ORDER BY h.id"
-    ).fetchall()
-    return [
-        Holder(
-            pid=pid, host=host, command=command, since=since, worker=worker, configuration=configuration,
-            ends_in=ends_in, parts=parts, took_over=tuple((taken or {}).items()),
-        )
-        for pid, host, command, since, worker, configuration, ends_in, parts, taken in rows
-    ]  # fmt: skip
-
-
-def taken_parts(db: PostgresDatabase) -> frozenset[int]:
-    """The parts that a worker holds whose lease has not ended."""
-    rows = db.conn.execute("SELECT p.part FROM parts p JOIN holders h ON h.id = p.holder AND h.until >= now()")
-    return frozenset(row[0] for row in rows)
-
-
-def _named(holder: Holder) -> str:
-    return f"`newsdesk {holder.command}` (pid {holder.pid} on {holder.host}, since {holder.since})"

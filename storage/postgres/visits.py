@@ -38,7 +38,7 @@ def visit(db: PostgresDatabase, host: str, delay: float, *, own: bool = False) -
         ).fetchone():
             return None
         db.conn.execute(
-            "INSERT INTO visits (host, holder, until) VALUES (:host, :me, now() + make_interval(secs => :seconds)) "
+            "INSERT INTO visits (host, holder, until) VALUES (:host, :me, clock_timestamp() + make_interval(secs => :seconds)) "
             "ON CONFLICT (host) DO UPDATE SET holder = excluded.holder, until = excluded.until",
             {**values, "seconds": VISIT + 2 * seconds},
         )
@@ -59,7 +59,7 @@ def end_visit(db: PostgresDatabase, host: str, delay: float) -> None:
     assert db.worker is not None
     with db.transaction():
         db.conn.execute(
-            "UPDATE visits SET until = now() + make_interval(secs => ("
+            "UPDATE visits SET until = clock_timestamp() + make_interval(secs => ("
             "  SELECT CASE WHEN delay > :delay THEN delay ELSE :delay END FROM parts WHERE part = part(:host))) "
             "WHERE host = :host AND holder = :me",
             {"delay": delay, "host": host, "me": db.worker.id},

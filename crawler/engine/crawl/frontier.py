@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from crawler.config.models import Config, Source, SourceIndex
 from crawler.engine.crawl.counts import RunCounts
@@ -42,17 +43,14 @@ IN_FLIGHT = 192  # requests inside Scrapy; each pop from its queue takes O(hosts
 LOOK = 0.2
 
 
+Clock: TypeAlias = Callable[[], datetime]
+
+
 class Frontier:
     """Hands out requests and takes their results; ends when no work is left or when it is stopped."""
 
     def __init__(
-        self,
-        config: Config,
-        writer: AsyncWriter,
-        plan: CrawlPlan,
-        counts: RunCounts,
-        clock: Callable[[], datetime],
-        claim: Claim,
+        self, config: Config, writer: AsyncWriter, plan: CrawlPlan, counts: RunCounts, clock: Clock, claim: Claim
     ) -> None:
         self.claim = claim
         self.handover = Handover(claim, writer, lambda: self.stopped, lambda: list(self._in_flight))
