@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -63,8 +63,8 @@ class Holding:
         self.command, self.configuration = command, configuration
         self.delay, self.lease = delay, LEASE if lease is None else lease
         self.shares = command == "run"
-        self.worker = f"{socket.gethostname()}-{os.getpid()}"
-        self.file_name = socket.gethostname()  # in the names of raw page files: they stay on the machine
+        self.worker = f"{platform.node()}-{os.getpid()}"
+        self.file_name = platform.node()  # in the names of raw page files: they stay on the machine
         self.id = 0
         self.busy: Callable[[], Collection[int]] = tuple  # parts with requests under way
         self.on_loss: Callable[[], None] = lambda: None
@@ -214,7 +214,7 @@ class Holding:
             "INSERT INTO holders (worker, host, pid, command, configuration, shares, until) "
             "VALUES (?, ?, ?, ?, ?, ?, now() + make_interval(secs => ?)) RETURNING id",
             (
-                self.worker, socket.gethostname(), os.getpid(), self.command, self.configuration, self.shares,
+                self.worker, platform.node(), os.getpid(), self.command, self.configuration, self.shares,
                 self.lease,
             ),
         ).fetchone()[0]  # fmt: skip

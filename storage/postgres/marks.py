@@ -6,11 +6,11 @@ import re
 from functools import lru_cache
 
 _TOKEN = re.compile(
-    r"'(?:[^']|'')*'"  # a literal
-    r'|"[^"]*"'  # a quoted name
+    r"'[^']{0,2000}'"  # a literal; one with a doubled quote is two of them
+    r'|"[^"]{0,100}"'  # a quoted name
     r"|::"  # a cast
     r"|\?"
-    r"|:([A-Za-z_]\w*)"
+    r"|:([A-Za-z_]\w{0,60})"
     r"|%"
 )
 

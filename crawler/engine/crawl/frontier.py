@@ -41,8 +41,6 @@ from storage.writer import Writer
 IN_FLIGHT = 192  # requests inside Scrapy; each pop from its queue takes O(hosts) (SCRAPY.md 2)
 # Seconds between two queries of the store while many requests are under way: one query costs as much as a few polls.
 LOOK = 0.2
-
-
 Clock: TypeAlias = Callable[[], datetime]
 
 

@@ -61,6 +61,10 @@ class Handover:
 
         return write
 
+    def may_send(self, host: str) -> bool:
+        """Whether a request may still be sent: the process may have been suspended while it connected."""
+        return self.claim.may_request(host) or self._visited[host] > 0
+
     def is_leased_for(self, task: FetchTask, host: str) -> bool:
         """Whether a host is the one that a task was leased by; a feed that moved is requested at another one."""
         return task in self.in_flight() and leased_host(task) == host

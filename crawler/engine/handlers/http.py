@@ -13,6 +13,7 @@ from scrapy.core.downloader.handlers.http11 import (
     _LenientHTTP11ClientProtocol,
 )
 from scrapy.exceptions import DownloadFailedError
+from twisted.internet.defer import fail
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
@@ -33,6 +34,10 @@ class HeadTooLarge(Exception):  # noqa: N818 - named for what was met
     """The status line and headers of a response are larger than MAX_HEAD."""
 
 
+class HostTakenOver(Exception):  # noqa: N818 - named for what was met
+    """The host belongs to another worker now, or the lease of this one is about to end; nothing was requested."""
+
+
 class BoundedProtocol(_LenientHTTP11ClientProtocol):
     """One connection: its head is bounded; TCP back-pressure pauses a large body while too many bytes are in memory.
 
@@ -42,6 +47,8 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
     under_way: ClassVar[int] = 0  # bytes in memory, of all connections
     # connections with more than LARGE_BODY bytes, in the order in which they reached it
     large: ClassVar[dict[BoundedProtocol, None]] = {}
+    # whether a host may still be requested: the process may have been suspended while the connection was made
+    may_send: ClassVar[Any] = staticmethod(lambda _: True)
     _head = 0
     _buffered = 0
     _waits = False
@@ -50,6 +57,11 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
         """Send a request; reset the counts of the connection's previous request."""
         self._head = 0
         self._release()
+        named = request.headers.getRawHeaders(b"host") or [b""]
+        host = urlsplit(f"//{named[0].decode('ascii', 'replace')}").hostname or ""
+        if not self.may_send(host):
+            self._end()
+            return fail(HostTakenOver(host))
         return super().request(request)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
@@ -172,10 +184,6 @@ class _ExplainingTLSPolicy:
         return connection
 
 
-class HostTakenOver(Exception):  # noqa: N818 - named for what was met
-    """The host belongs to another worker now, or the lease of this one is about to end; nothing was requested."""
-
-
 class BoundedHTTPHandler(HTTP11DownloadHandler):
     """Checks a request once more before it is sent; drops it if its host was throttled while it waited in the queue."""
 
@@ -202,6 +210,7 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
             raise RequestRefused("host throttled (429 or 503)", kind="deferred", retry_after=seconds)
         if frontier is None:
             return await self._send(request, host)
+        BoundedProtocol.may_send = staticmethod(frontier.handover.may_send)
         task = request.meta.get("task")
         if task is not None and "redirect_urls" not in request.meta and frontier.handover.is_leased_for(task, host):
             if not frontier.claim.may_request(host):  # it waited in the queue of its host
