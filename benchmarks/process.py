@@ -36,7 +36,7 @@ class Usage:
 def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 900) -> Usage:
     """Run a command until it and all its processes have ended."""
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
-    others = _below(os.getpid())
+    others = below(os.getpid())
     before, began = _cpu(), time.monotonic()
     log = cwd / "stderr.log"
     with log.open("wb") as errors:
@@ -70,7 +70,7 @@ def _cpu() -> float:
     return ended.ru_utime + ended.ru_stime
 
 
-def _below(root: int) -> set[int]:
+def below(root: int) -> set[int]:
     """All descendants of a process."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
@@ -88,7 +88,7 @@ def _below(root: int) -> set[int]:
 def _watch(others: set[int], done: threading.Event, most: list[float]) -> None:
     while not done.wait(_LOOK):
         total = 0
-        for pid in _below(os.getpid()) - others:
+        for pid in below(os.getpid()) - others:
             try:
                 total += int(Path(f"/proc/{pid}/smaps_rollup").read_text().split("\nPss:")[1].split()[0])
             except (OSError, IndexError):
@@ -99,7 +99,7 @@ def _watch(others: set[int], done: threading.Event, most: list[float]) -> None:
 def _reap(others: set[int]) -> None:
     """Wait for remaining processes of the command; kill them after ten seconds."""
     until = time.monotonic() + 10
-    while left := _below(os.getpid()) - others:
+    while left := below(os.getpid()) - others:
         for pid in left:
             try:
                 if os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() > until:

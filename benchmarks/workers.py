@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.process import machine
+from benchmarks.process import below, machine
 from benchmarks.prose import Prose
 from crawler.articles.assembly import assemble
 from crawler.articles.near_duplicates import shingles
@@ -97,20 +97,6 @@ def _cpu_of(pids: set[int]) -> float:
     return total / _TICKS
 
 
-def _tree(root: int) -> set[int]:
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(") ", 1)[1].split()[1])
-            except OSError:
-                continue
-    found = {root}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
-
-
 def _busy() -> tuple[float, float]:
     """(busy, all) seconds of all cores since the start of the machine."""
     fields = list(map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:]))
@@ -143,8 +129,8 @@ def rate(server: Cluster, workers: int, seconds: float, latency: float, concurre
             with open_store(url) as store:
                 _wait(lambda: _is_shared(store, workers))
                 time.sleep(2 * latency + 1)
-                pids = [_tree(process.pid) for process in running]
-                postgres = _tree(server.pid)
+                pids = [{process.pid} | below(process.pid) for process in running]
+                postgres = {server.pid} | below(server.pid)
                 before = (store.count(), *map(_cpu_of, pids), _cpu_of(postgres))
                 busy, began = _busy(), time.monotonic()
                 time.sleep(seconds)

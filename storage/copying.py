@@ -18,9 +18,8 @@ from typing import Any
 from storage.engine import Database
 from storage.errors import StorageError
 from storage.postgres.values import clean_value
-from storage.records import Article
 from storage.sql import meta
-from storage.sql.rows import parsed
+from storage.sql.articles import INDEXED, index_row
 from storage.sql.versions import CURRENT, outdated
 from storage.store import Store
 from storage.writer import Writer
@@ -194,12 +193,9 @@ def _set_originals(source: Database, target: Database, since: str | None) -> Non
 
 
 def _index(db: Database, columns: list[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    names = ("id", "url", "title", "subtitle", "text", "summary", "authors")
-    places = [columns.index(name) for name in names]
+    places = [columns.index(name) for name in INDEXED]
     for row in rows:
-        found = dict(zip(names, (row[i] for i in places), strict=True))
-        found["authors"] = tuple(map(str, parsed(found["authors"], list)))
-        db.full_text.add(found["id"], Article(**found))
+        index_row(db, [row[i] for i in places])
 
 
 def _finish(source: Store, target: Writer, since: str | None, place: dict[str, Any]) -> dict[str, int]:

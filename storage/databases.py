@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from storage.address import DatabaseAddress
 from storage.errors import MissingDatabase
+from storage.holder import Holder
 from storage.sqlite.lock import Lock
 from storage.sqlite.lock import holder as _holder_of_file
 from storage.store import Store, postgres_module
@@ -19,25 +20,7 @@ from storage.writer import open_writer as _open_writer
 if TYPE_CHECKING:
     from storage.postgres.holders import Holding
 
-
-class Holder(Protocol):
-    """A process that holds a database, or a part of its hosts."""
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-
-    @property
-    def host(self) -> str:
-        """Its machine."""
-
-    @property
-    def command(self) -> str:
-        """Its command."""
-
-    @property
-    def since(self) -> str:
-        """Since when."""
+_T = TypeVar("_T")
 
 
 class Claim:
@@ -77,19 +60,12 @@ class Claim:
         Returns:
             The seconds between two requests to the host.
         """
-        if self._holding is None:
-            return 0.0
-        module = postgres_module("visits", writer.address)
-        with writer.db.translate_errors():
-            delay: float | None = module.visit(writer.db, host, self._holding.delay, own=self.may_request(host))
-        return delay
+        return 0.0 if self._holding is None else self._holding.visit(writer.db, host)
 
     def end_visit(self, writer: Writer, host: str) -> None:
         """Give the host back, after one delay."""
         if self._holding is not None:
-            module = postgres_module("visits", writer.address)
-            with writer.db.translate_errors():
-                module.end_visit(writer.db, host, self._holding.delay)
+            self._holding.end_visit(writer.db, host)
 
     def note_delay(self, host: str, delay: float) -> None:
         """Note the delay of a host, for whoever takes its part over."""
@@ -190,17 +166,12 @@ class _Shared:
         return None
 
 
-def holders(database: DatabaseAddress) -> list[Any]:
+def holders(database: DatabaseAddress) -> Sequence[Holder]:
     """The processes that hold a database; of a file one at most."""
     if isinstance(database, Path):
         found = _holder_of_file(database)
         return [found] if found else []
-    module = postgres_module("workers", database)
-    try:
-        with _open_store(database) as store, store.db.translate_errors():
-            return list(module.holders(store.db))
-    except MissingDatabase:
-        return []
+    return _of_server(database, lambda workers, db: workers.holders(db), [])
 
 
 def served(database: DatabaseAddress, hosts: Collection[str]) -> set[str]:
@@ -209,12 +180,17 @@ def served(database: DatabaseAddress, hosts: Collection[str]) -> set[str]:
         found = _holder_of_file(database)
         serves = found is not None and found.command.startswith(("crawl", "run", "scrapy", "backfill", "fetch"))
         return set(hosts) if serves else set()
-    module = postgres_module("workers", database)
+    return _of_server(database, lambda workers, db: workers.served_hosts(db, hosts), set())
+
+
+def _of_server(database: DatabaseAddress, question: Callable[[Any, Any], _T], missing: _T) -> _T:
+    """Ask the module of workers about a store; `missing` where it was not created."""
+    workers = postgres_module("workers", database)
     try:
         with _open_store(database) as store, store.db.translate_errors():
-            return set(module.served_hosts(store.db, hosts))
+            return question(workers, store.db)
     except MissingDatabase:
-        return set()
+        return missing
 
 
 def exists(database: DatabaseAddress) -> bool:

@@ -10,7 +10,7 @@ import re
 from hashlib import md5
 
 PARTS = 256
-# The last two labels, or three of them where the second-last is a usual registry: bbc.co.uk. Not of a numeric address.
+# The last two labels, or three of them where the second-last is usual below a country: bbc.co.uk. Not of a numeric address.
 SITE = r"[^.:]{1,63}\.(?:(?:ac|co|com|edu|go|gob|gov|ne|net|or|org)\.)?[a-z][^.:]{0,62}$"
 _SITE = re.compile(SITE)
 

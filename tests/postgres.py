@@ -189,6 +189,18 @@ def cluster() -> Cluster:
     return Cluster()
 
 
+def stored(database: str) -> int:
+    """The number of articles; 0 while the schema is being created, or the server is being restarted."""
+    from storage.errors import StorageError
+    from storage.store import open_store
+
+    try:
+        with open_store(database) as store:
+            return store.count()
+    except StorageError:
+        return 0
+
+
 class Pooler:
     """pgbouncer in transaction mode before a cluster."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,24 @@ def until(true: Callable[[], object], seconds: float = 60) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def together(*jobs: Callable[[], object]) -> list[BaseException]:
+    """Run functions at the same time, each in a thread of its own; returns what they raised."""
+    failures: list[BaseException] = []
+
+    def run(job: Callable[[], object]) -> None:
+        try:
+            job()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
 
 
 class Running:

@@ -103,9 +103,8 @@ class StoredMatches:
     same_text: Sequence[Article] = ()
     candidates: Sequence[DuplicateCandidate] = ()  # articles that this one may be a copy of
     not_found_since: datetime | None = None  # when the requested article was first not found
-    repeated: frozenset[int] = (
-        frozenset()
-    )  # all that the source's texts were ever read without; see before_rules.read_as_before
+    # all that the source's texts were ever read without; see before_rules.read_as_before
+    repeated: frozenset[int] = frozenset()
 
 
 def rules_site(source_id: str | None, url: str, rules: PublisherRules) -> str:

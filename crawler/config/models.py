@@ -297,9 +297,10 @@ class Config:
     def protected_files(self) -> tuple[Path, ...]:
         """Files that no output may replace: the database with its companion files, and the configuration."""
         database = self.database
-        ends = ("", "-wal", "-shm", ".lock") if isinstance(database, Path) else ()
-        beside = tuple(database.with_name(database.name + end) for end in ends if isinstance(database, Path))
-        return (*beside, *self.files, *((self.path,) if self.path else ()))
+        files = [*self.files, *([self.path] if self.path else [])]
+        if isinstance(database, Path):
+            files += [database.with_name(database.name + end) for end in ("", "-wal", "-shm", ".lock")]
+        return tuple(files)
 
     @property
     def tags(self) -> dict[str, tuple[str, ...]]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.config.value_types import format_duration
 from crawler.outputs.terminal import local_time, message, pluralize, table, zone_name
+from storage.holder import WorkerHolder
 from storage.records import format_utc, parse_utc
 
 if TYPE_CHECKING:
     from crawler.monitoring.health import DiskUsage, HealthReport
     from storage.address import DatabaseAddress
-    from storage.databases import Holder
+    from storage.holder import Holder
 
 _COLUMNS: list[tuple[str, dict[str, Any]]] = [
     ("source", {"no_wrap": True}),
@@ -103,12 +104,12 @@ def print_status(
         print(f"! {source}: {line}" if source else f"! {line}")
 
 
-def workers_of(holders: Sequence[Any]) -> list[dict[str, Any]]:
+def workers_of(holders: Sequence[Holder]) -> list[dict[str, Any]]:
     """The workers of a shared store; none of a file, which has one writer."""
     return [
         {**dataclasses.asdict(holder), "took_over": dict(holder.took_over)}
         for holder in holders
-        if hasattr(holder, "took_over")
+        if isinstance(holder, WorkerHolder)
     ]
 
 

@@ -92,7 +92,7 @@ class PostgresConnection:
         """
         text = "; ".join([f"BEGIN {how}", _READER_SETTINGS if self.read_only else _WRITER_SETTINGS, *more])
         self.rollback()  # what an earlier error left open
-        was_open = self._raw is not None and not self._raw.closed
+        was_open = not self._is_lost()
         try:
             try:
                 return self._send(text).fetchall()

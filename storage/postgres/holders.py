@@ -20,12 +20,13 @@ from storage.address import ServerAddress
 from storage.errors import DatabaseBusy, DatabaseLocked, ServerUnavailable, StorageError
 from storage.parts import PARTS, part_of
 from storage.postgres.database import PostgresDatabase, in_parts
-from storage.postgres.workers import holders, named
+from storage.postgres.functions import utc_text
+from storage.postgres.visits import end_visit, visit
+from storage.postgres.workers import holders
 from storage.sql.leases import release_leases
 
 LEASE = 30.0  # seconds
 SKEW = 10.0  # seconds by which the clocks of the machine and of the server may differ
-_NOW = """to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
 MAINTENANCE = 0  # the holder of this part prunes, checks health and sends the messages of watches
 log = logging.getLogger("newsdesk")
 
@@ -62,7 +63,7 @@ class Holding:
         self.address = address
         self.command, self.configuration = command, configuration
         self.delay, self.lease = delay, LEASE if lease is None else lease
-        self.shares = command == "run"
+        self.takes_share = command == "run"
         self.worker = f"{platform.node()}-{os.getpid()}"
         self.file_name = platform.node()  # in the names of raw page files: they stay on the machine
         self.id = 0
@@ -70,9 +71,8 @@ class Holding:
         self.on_loss: Callable[[], None] = lambda: None
         # others may write for long, and the lease must be renewed meanwhile
         self._db = PostgresDatabase(address, read_only=False, patience=max(1, int(self.lease / 6)))
-        self._ready: dict[
-            int, float
-        ] = {}  # by part that this worker has: when its hosts may be requested, by boot_seconds
+        # by part that this worker has: when its hosts may be requested, by boot_seconds
+        self._ready: dict[int, float] = {}
         self._leaving: set[int] = set()  # parts to give back as soon as nothing of them is under way
         self._delays: dict[int, float] = {}  # by part: the longest delay of its hosts that is not stored yet
         self._requests_until = 0.0  # by boot_seconds
@@ -81,25 +81,7 @@ class Holding:
         self._wake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
-        with self._db.translate_errors():
-            self._register()
-            for _ in range(1 if self.shares else 6):
-                self._balance_if_quiet()
-                if self._ready:
-                    break
-        if not self._ready and not self.shares:
-            holders_now = [h for h in holders(self._db) if h.parts]
-            self._forget()
-            raise DatabaseLocked(
-                f"{address}: all hosts belong to {', '.join(map(named, holders_now)) or 'others'}; "
-                "wait for them, stop one, or let them do it: sources are crawled by `newsdesk run`"
-            )
-        if not self.shares and len(self._ready) < PARTS:
-            log.warning(
-                "%d of %d parts of the hosts belong to other workers, and their sources are left to these",
-                PARTS - len(self._ready),
-                PARTS,
-            )
+        self._join()
         self._thread.start()
 
     # What the rest of the process asks
@@ -132,6 +114,16 @@ class Holding:
         if delay > self.delay and delay > self._delays.get(part, 0.0):
             self._delays[part] = delay
 
+    def visit(self, db: Any, host: str) -> float | None:
+        """Reserve a host; see storage.postgres.visits."""
+        with db.translate_errors():
+            return visit(db, host, self.delay, own=self.may_request(host))
+
+    def end_visit(self, db: Any, host: str) -> None:
+        """Give a reserved host back."""
+        with db.translate_errors():
+            end_visit(db, host, self.delay)
+
     def attach(self, db: Any) -> None:
         """Let a writer write as this worker, on its hosts."""
         db.worker = self
@@ -160,6 +152,32 @@ class Holding:
 
     # The lease
 
+    def _join(self) -> None:
+        """Register, and take parts.
+
+        Raises:
+            DatabaseLocked: others have all of them, and this command does not wait for a share.
+        """
+        with self._db.translate_errors():
+            self._register()
+            for _ in range(1 if self.takes_share else 6):
+                self._balance_if_quiet()
+                if self._ready:
+                    break
+        if not self._ready and not self.takes_share:
+            holders_now = [h for h in holders(self._db) if h.parts]
+            self._forget()
+            raise DatabaseLocked(
+                f"{self.address}: all hosts belong to {', '.join(h.named() for h in holders_now) or 'others'}; "
+                "wait for them, stop one, or let them do it: sources are crawled by `newsdesk run`"
+            )
+        if not self.takes_share and len(self._ready) < PARTS:
+            log.warning(
+                "%d of %d parts of the hosts belong to other workers, and their sources are left to these",
+                PARTS - len(self._ready),
+                PARTS,
+            )
+
     def _beat(self) -> None:
         while True:
             self._wake.wait(min(1.0, self.lease / 30) if self._failing or self._hurries() else self.lease / 3)
@@ -173,6 +191,7 @@ class Holding:
                     else:
                         log.warning("%s: the lease of this worker ended; it begins anew", self.address)
                         self._ready.clear()
+                        self._leaving.clear()
                         self.on_loss()
                         self._register()
                         self._balance_if_quiet()
@@ -214,7 +233,7 @@ class Holding:
             "INSERT INTO holders (worker, host, pid, command, configuration, shares, until) "
             "VALUES (?, ?, ?, ?, ?, ?, now() + make_interval(secs => ?)) RETURNING id",
             (
-                self.worker, platform.node(), os.getpid(), self.command, self.configuration, self.shares,
+                self.worker, platform.node(), os.getpid(), self.command, self.configuration, self.takes_share,
                 self.lease,
             ),
         ).fetchone()[0]  # fmt: skip
@@ -235,17 +254,18 @@ class Holding:
         """Take free parts up to the share; mark more than the share to be given back, and give back what is idle."""
         self._compare()
         self._store_delays()
-        others, dead, free, wanted = self._db.conn.execute(
-            "SELECT (SELECT count(*) FROM parts WHERE holder <> ?), (SELECT count(*) FROM holders WHERE until < now()), "
+        others, dead, free, sharing, rank = self._db.conn.execute(
+            "SELECT (SELECT count(*) FROM parts WHERE holder <> :me), "
+            "  (SELECT count(*) FROM holders WHERE until < now()), "
             "  (SELECT count(*) FROM parts WHERE holder IS NULL), "
-            "  (SELECT count(*) FROM holders WHERE shares AND until >= now())",
-            (self.id,),
+            "  (SELECT count(*) FROM holders WHERE shares AND until >= now()), "
+            "  (SELECT count(*) FROM holders WHERE shares AND until >= now() AND id < :me)",
+            {"me": self.id},
         ).fetchone()
         self.shared = others > 0
-        rank = self._rank() if self.shares else 0
-        share = PARTS // max(1, wanted) + (rank < PARTS % max(1, wanted)) if self.shares else PARTS
+        share = PARTS // max(1, sharing) + (rank < PARTS % max(1, sharing)) if self.takes_share else PARTS
         staying = len(self._ready) - len(self._leaving)
-        if self.shares and staying > share:
+        if self.takes_share and staying > share:
             staying_parts = [p for p in self._ready if p not in self._leaving]
             busy = set(self.busy())
             staying_parts.sort(key=lambda p: (p in busy, random.random()))
@@ -273,13 +293,6 @@ class Holding:
         for part in rows.keys() - self._ready.keys():
             self._ready[part] = now + max(self.delay, rows[part])
 
-    def _rank(self) -> int:
-        return int(
-            self._db.conn.execute(
-                "SELECT count(*) FROM holders WHERE shares AND until >= now() AND id < ?", (self.id,)
-            ).fetchone()[0]
-        )
-
     def _store_delays(self) -> None:
         if not self._delays:
             return
@@ -299,10 +312,10 @@ class Holding:
                 "WITH dead AS (SELECT id, worker FROM holders WHERE until < now() FOR UPDATE SKIP LOCKED), "
                 "  marked AS ("
                 "    UPDATE parts SET taken_from = dead.worker, "
-                "      ready_at = clock_timestamp() + make_interval(secs => CASE WHEN delay > ? THEN delay ELSE ? END) "
+                "      ready_at = clock_timestamp() + make_interval(secs => greatest(delay, ?)) "
                 "    FROM dead WHERE holder = dead.id RETURNING part) "
                 "SELECT id FROM dead",
-                (self.delay, self.delay),
+                (self.delay,),
             ).fetchall()
             # waits for no writing transaction of theirs: the row of one that has one was left out above
             self._delete([row[0] for row in dead])
@@ -328,7 +341,7 @@ class Holding:
                 row[0]
                 for table, condition in (
                     ("entries", "state = 'leased'"),
-                    ("feeds", f"leased_until > {_NOW}"),
+                    ("feeds", f"leased_until > {utc_text('now()')}"),
                     ("backfill_steps", "state = 'leased'"),
                 )
                 for row in self._db.conn.execute(
@@ -346,9 +359,9 @@ class Holding:
         # clock_timestamp: now() is when the transaction began, and it may have waited for the lock since
         self._db.conn.execute(
             "UPDATE parts SET holder = NULL, taken_from = NULL, "
-            "  ready_at = clock_timestamp() + make_interval(secs => CASE WHEN delay > ? THEN delay ELSE ? END) "
+            "  ready_at = clock_timestamp() + make_interval(secs => greatest(delay, ?)) "
             f"WHERE holder = ? AND {which}",
-            (self.delay, self.delay, self.id),
+            (self.delay, self.id),
         )
 
     def _delete(self, ids: Collection[int]) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from storage.postgres.database import PostgresDatabase
 from storage.records import format_utc
 
+_DELAY = "SELECT greatest(delay, :delay) FROM parts WHERE part = part(:host)"
 VISIT = 60.0  # seconds that a request to another worker's host may take, with its redirects and delays
 
 
@@ -27,12 +28,9 @@ def visit(db: PostgresDatabase, host: str, delay: float, *, own: bool = False) -
         The seconds between two requests to the host.
     """
     assert db.worker is not None
-    values = {"host": host, "me": db.worker.id, "delay": delay, "visit": VISIT, "now": format_utc(datetime.now(UTC))}
+    values = {"host": host, "me": db.worker.id, "delay": delay, "now": format_utc(datetime.now(UTC))}
     with db.transaction():
-        known = db.conn.execute(
-            "SELECT CASE WHEN delay > :delay THEN delay ELSE :delay END FROM parts WHERE part = part(:host)", values
-        ).fetchone()
-        seconds = float(known[0]) if known else delay
+        seconds = float(db.conn.execute(_DELAY, values).fetchone()[0])
         if db.conn.execute(
             "SELECT 1 FROM visits WHERE host = :host AND holder <> :me AND until > now()", values
         ).fetchone():
@@ -59,8 +57,8 @@ def end_visit(db: PostgresDatabase, host: str, delay: float) -> None:
     assert db.worker is not None
     with db.transaction():
         db.conn.execute(
-            "UPDATE visits SET until = clock_timestamp() + make_interval(secs => ("
-            "  SELECT CASE WHEN delay > :delay THEN delay ELSE :delay END FROM parts WHERE part = part(:host))) "
+            "UPDATE visits SET until = clock_timestamp() + make_interval(secs => "
+            f"  ({_DELAY})) "
             "WHERE host = :host AND holder = :me",
             {"delay": delay, "host": host, "me": db.worker.id},
         )

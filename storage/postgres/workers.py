@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from storage.holder import WorkerHolder
 from storage.parts import part_of
 from storage.postgres.database import PostgresDatabase
+from storage.postgres.functions import utc_text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """One worker, as `status` shows it."""
-
-    pid: int
-    host: str
-    command: str
-    since: str
-    worker: str
-    parts: int
-    configuration: str  # a hash of its source list
-    ends_in: float  # seconds until its lease ends
-    took_over: tuple[tuple[str, int], ...] = ()  # (a dead worker, the number of its parts)
-
-
-def holders(db: PostgresDatabase) -> list[Holder]:
+def holders(db: PostgresDatabase) -> list[WorkerHolder]:
     """The workers of a store whose lease has not ended, the oldest first."""
     rows = db.conn.execute(
         "SELECT h.pid, h.host, h.command, "
-        "  to_char(h.since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), h.worker, h.configuration, "
+        f"  {utc_text('h.since')}, h.worker, h.configuration, "
         "  CAST(EXTRACT(epoch FROM h.until - now()) AS double precision), "
         "  (SELECT count(*) FROM parts p WHERE p.holder = h.id), "
         "  (SELECT json_object_agg(taken_from, n) FROM ("
@@ -37,7 +23,7 @@ def holders(db: PostgresDatabase) -> list[Holder]:
         "FROM holders h WHERE h.until >= now() ORDER BY h.id"
     ).fetchall()
     return [
-        Holder(
+        WorkerHolder(
             pid=pid, host=host, command=command, since=since, worker=worker, configuration=configuration,
             ends_in=ends_in, parts=parts, took_over=tuple((taken or {}).items()),
         )
@@ -50,8 +36,3 @@ def served_hosts(db: PostgresDatabase, hosts: Collection[str]) -> set[str]:
     rows = db.conn.execute("SELECT p.part FROM parts p JOIN holders h ON h.id = p.holder AND h.until >= now()")
     taken = {row[0] for row in rows}
     return {host for host in hosts if part_of(host) in taken}
-
-
-def named(holder: Holder) -> str:
-    """A worker, for a message."""
-    return f"`newsdesk {holder.command}` (pid {holder.pid} on {holder.host}, since {holder.since})"

@@ -316,16 +316,21 @@ def rebuild_index(db: Database, *, fold_anew: bool = False) -> int:
     """Rebuild the full-text index from the articles, with its own folding or the present one; returns their number."""
     db.full_text.clear(fold_anew=fold_anew)
     count = 0
-    rows = db.stream("SELECT id, url, title, subtitle, text, summary, authors FROM articles")
-    for article_id, url, title, subtitle, text, summary, authors in rows:
-        names = parsed(authors, list)
-        article = Article(
-            url=url, title=title, subtitle=subtitle, text=text, summary=summary, authors=tuple(map(str, names))
-        )
-        db.full_text.add(article_id, article)
+    for row in db.stream(f"SELECT {', '.join(INDEXED)} FROM articles"):
+        index_row(db, row)
         db.full_text.write()
         count += 1
     return count
+
+
+INDEXED = ("id", "url", "title", "subtitle", "text", "summary", "authors")
+
+
+def index_row(db: Database, row: Sequence[Any]) -> None:
+    """Add an article to the full-text index, of which these columns are known."""
+    found = dict(zip(INDEXED, row, strict=True))
+    found["authors"] = tuple(map(str, parsed(found["authors"], list)))
+    db.full_text.add(found["id"], Article(**found))
 
 
 def _unprune(db: Database, addresses: Iterable[Address]) -> None:

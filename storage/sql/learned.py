@@ -18,7 +18,7 @@ MOST = 256  # paragraphs of a page that are kept
 VERSIONS = 64  # of a source that are kept
 EVER = 4096  # paragraphs of a source that are remembered as left out once
 LONGEST = 300  # characters of a paragraph's text
-_KEYS = {  # by table: the rest of its key, beside the source
+_KEYS = {  # by table: the rest of its key, after the source
     "learned_pages": "article_id",
     "learned_blocks": "block",
     "learned_versions": "version",

@@ -11,26 +11,16 @@ import json
 import os
 import socket
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from storage.errors import DatabaseLocked, DiskError
+from storage.holder import Holder
 from storage.records import format_utc
 
 PATIENCE = 30.0  # seconds to wait for a lone `fetch`, which ends soon; any other holder is reported at once
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """The process that holds the lock."""
-
-    pid: int
-    host: str
-    command: str
-    since: str
 
 
 class Lock:
@@ -131,9 +121,5 @@ def _try(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
 
 
 def _locked_message(database: Path, locked_by: Holder | None) -> str:
-    who = (
-        f"`newsdesk {locked_by.command}` (pid {locked_by.pid} on {locked_by.host}, since {locked_by.since})"
-        if locked_by and locked_by.pid
-        else "another newsdesk"
-    )
+    who = locked_by.named() if locked_by and locked_by.pid else "another newsdesk"
     return f"{database} is locked by {who}; wait for it, stop it, or name another file with --db"

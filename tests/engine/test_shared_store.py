@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,14 @@ from crawler.articles.page_response import PageResponse
 from crawler.articles.visit import PageVisit
 from crawler.engine.crawl.ingest import store_visit
 from crawler.extraction.extraction import Extraction
-from storage.errors import StorageError
 from storage.postgres.holders import Holding
 from storage.postgres.visits import end_visit, visit
 from storage.records import Entry, FeedCheck, FeedEntry, format_utc
 from storage.store import open_store
 from storage.writer import open_writer
 from tests.conftest import NOW, Desk
-from tests.postgres import Cluster, cluster
-from tests.running import until
+from tests.postgres import Cluster, cluster, stored
+from tests.running import together, until
 from tests.web_of_hosts import Web, overlaps
 
 PAIRS = 60
@@ -49,26 +49,16 @@ def test_wire_copies_stored_at_the_same_moment_are_one_story() -> None:
     url, prose = cluster().new_database(), Prose(5)
     texts = ["\n\n".join(prose.text(250).split("\n")) for _ in range(PAIRS)]
     open_writer(url).close()
-    together = threading.Barrier(2)
-    failures: list[BaseException] = []
+    barrier = threading.Barrier(2)
 
     def worker(source: str) -> None:
-        try:
-            with open_writer(url) as writer:
-                for n, text in enumerate(texts):
-                    together.wait(30)
-                    with writer.transaction():
-                        store_visit(writer, wire_copy(source, n, text))
-        except BaseException as error:
-            failures.append(error)
-            together.abort()
+        with open_writer(url) as writer:
+            for n, text in enumerate(texts):
+                barrier.wait(30)
+                with writer.transaction():
+                    store_visit(writer, wire_copy(source, n, text))
 
-    threads = [threading.Thread(target=worker, args=(source,)) for source in ("a.example", "b.example")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    assert together(partial(worker, "a.example"), partial(worker, "b.example")) == []
     with open_store(url) as store:
         stories = store.db.conn.execute("SELECT story_id, count(*) FROM articles GROUP BY story_id").fetchall()
         assert [count for _, count in stories] == [2] * PAIRS
@@ -124,15 +114,7 @@ def test_redirects_keep_the_delay_of_the_host_that_they_lead_to(desk: Desk, tmp_
         for _ in range(workers)
     ]
     try:
-
-        def stored() -> int:
-            try:
-                with open_store(url) as store:
-                    return store.count()
-            except StorageError:
-                return 0
-
-        assert until(lambda: stored() == 8 * 6, 120), stored()
+        assert until(lambda: stored(url) == 8 * 6, 120), stored(url)
         for process in running:
             process.send_signal(signal.SIGTERM)
         assert [process.wait(30) for process in running] == [0] * workers
@@ -164,15 +146,8 @@ def test_nothing_acknowledged_is_lost_when_a_replica_takes_over(desk: Desk, tmp_
         )
         acknowledged: list[int] = [0]
 
-        def stored(cluster: Cluster) -> int:
-            try:
-                with open_store(cluster.url(name)) as store:
-                    return store.count()
-            except StorageError:
-                return 0
-
         def some() -> bool:
-            acknowledged[0] = stored(primary)
+            acknowledged[0] = stored(primary.url(name))
             return acknowledged[0] > 20
 
         assert until(some)
@@ -180,12 +155,12 @@ def test_nothing_acknowledged_is_lost_when_a_replica_takes_over(desk: Desk, tmp_
         assert done.code == 0, done.err
         primary.stop()  # an immediate stop, as by kill -9 of all its processes
         replica.promote()
-        assert stored(replica) >= acknowledged[0]
+        assert stored(replica.url(name)) >= acknowledged[0]
         began = time.monotonic()
-        before = stored(replica)
-        assert until(lambda: stored(replica) > before, 60)
+        before = stored(replica.url(name))
+        assert until(lambda: stored(replica.url(name)) > before, 60)
         print(f"the worker went on after {time.monotonic() - began:.1f} s")
-        assert until(lambda: stored(replica) == 10 * 30, 90), stored(replica)
+        assert until(lambda: stored(replica.url(name)) == 10 * 30, 90), stored(replica.url(name))
         assert worker.poll() is None
         done = desk.run("export", "more.jsonl", "--format", "jsonl", "--since-cursor", "cursor.json")
         assert done.code == 0, done.err

@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 
-from storage.errors import LeaseLost, StorageError
+from storage.errors import LeaseLost
 from storage.postgres.holders import Holding
-from storage.store import open_store
 from storage.writer import open_writer
 from tests.conftest import Desk
-from tests.postgres import cluster
+from tests.postgres import cluster, stored
 from tests.running import until
 from tests.web_of_hosts import Web, host, overlaps
 
@@ -74,27 +73,19 @@ def workers(desk: Desk) -> list[dict[str, Any]]:
     return found
 
 
-def stored(desk: Desk) -> int:
-    try:
-        with open_store(desk.env["NEWSDESK_DB"]) as store:
-            return store.count()
-    except StorageError:  # the schema is being created, or the server is being restarted
-        return 0
-
-
 def test_three_workers_share_the_hosts_and_one_that_dies_is_replaced(
     shared: Desk, start: Callable[..., subprocess.Popen[bytes]], web: Callable[..., Web]
 ) -> None:
     outlets = web(24, 12, latency=0.02)
     shared.configure(outlets.sources(), delay=DELAY)
     running = [start("run")]
-    assert until(lambda: stored(shared) > 5)
+    assert until(lambda: stored(shared.env["NEWSDESK_DB"]) > 5)
     running += [start("run"), start("run")]
     assert until(lambda: len(found := workers(shared)) == 3 and min(w["parts"] for w in found) > 80, 40)
     running[1].kill()
     assert until(lambda: len(found := workers(shared)) == 2 and sum(w["parts"] for w in found) == 256, 40)
     assert any(w["took_over"] for w in workers(shared))
-    assert until(lambda: stored(shared) == 24 * 12, 60)
+    assert until(lambda: stored(shared.env["NEWSDESK_DB"]) == 24 * 12, 60)
     assert overlaps(outlets.requests(), DELAY - LATE) == []
     done = shared.run("crawl")
     assert done.code == 6
@@ -117,13 +108,13 @@ def test_a_worker_that_slept_past_its_lease_has_its_writes_refused(
     outlets = web(12, 30, latency=0.05)
     shared.configure(outlets.sources(), delay=DELAY)
     first = start("run")
-    assert until(lambda: stored(shared) > 5)
+    assert until(lambda: stored(shared.env["NEWSDESK_DB"]) > 5)
     second = start("run")
     assert until(lambda: len(found := workers(shared)) == 2 and min(w["parts"] for w in found) > 100, 40)
     first.send_signal(signal.SIGSTOP)
     assert until(lambda: any(w["parts"] == 256 for w in workers(shared)), 40)
     first.send_signal(signal.SIGCONT)
-    assert until(lambda: stored(shared) == 12 * 30, 90)
+    assert until(lambda: stored(shared.env["NEWSDESK_DB"]) == 12 * 30, 90)
     assert until(lambda: len(found := workers(shared)) == 2 and min(w["parts"] for w in found) > 100, 40)
     assert overlaps(outlets.requests(), DELAY - LATE) == []
     assert first.poll() is None
@@ -136,11 +127,11 @@ def test_the_server_is_restarted_and_the_workers_go_on(
     outlets = web(10, 20, latency=0.05)
     shared.configure(outlets.sources(), delay=DELAY)
     running = start("run")
-    assert until(lambda: stored(shared) > 5)
+    assert until(lambda: stored(shared.env["NEWSDESK_DB"]) > 5)
     cluster().stop()
     time.sleep(3)
     cluster().start()
-    assert until(lambda: stored(shared) == 10 * 20, 60)
+    assert until(lambda: stored(shared.env["NEWSDESK_DB"]) == 10 * 20, 60)
     assert running.poll() is None
     assert overlaps(outlets.requests(), DELAY - LATE) == []
 

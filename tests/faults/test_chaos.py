@@ -16,11 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import StorageError
 from storage.store import open_store
 from tests import torture
 from tests.conftest import Desk
-from tests.postgres import Cluster, why_not
+from tests.postgres import Cluster, stored, why_not
 from tests.running import until
 from tests.web_of_hosts import Web, overlaps
 
@@ -65,14 +64,6 @@ def _start(desk: Desk, number: int) -> subprocess.Popen[bytes]:
         )
 
 
-def _count(url: str) -> int:
-    try:
-        with open_store(url) as store:
-            return store.count()
-    except StorageError:
-        return -1
-
-
 @torture.only
 @pytest.mark.timeout(1500)
 def test_nothing_is_lost_stored_twice_or_missed(desk: Desk, tmp_path: Path) -> None:
@@ -89,7 +80,7 @@ def test_nothing_is_lost_stored_twice_or_missed(desk: Desk, tmp_path: Path) -> N
     workers = [_start(desk, n) for n in range(WORKERS)]
     stopped: list[tuple[float, subprocess.Popen[bytes]]] = []
     try:
-        assert until(lambda: _count(url) > 0)
+        assert until(lambda: stored(url) > 0)
         follower.start()
         began = time.monotonic()
         for number, event in enumerate(events):
@@ -111,7 +102,7 @@ def test_nothing_is_lost_stored_twice_or_missed(desk: Desk, tmp_path: Path) -> N
                 server.start()
         for _, process in stopped:
             process.send_signal(signal.SIGCONT)
-        assert until(lambda: _count(url) == HOSTS * ARTICLES, 240), f"{_count(url)} of {HOSTS * ARTICLES}"
+        assert until(lambda: stored(url) == HOSTS * ARTICLES, 240), f"{stored(url)} of {HOSTS * ARTICLES}"
         assert [process.poll() for process in workers] == [None] * WORKERS
         time.sleep(1)
         follower.ends = True

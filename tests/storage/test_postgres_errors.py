@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +30,7 @@ from storage.store import open_store
 from storage.writer import open_writer
 from tests.conftest import Desk
 from tests.postgres import Cluster, cluster, free_port
+from tests.running import together
 from tests.storage.test_store import verdict
 
 
@@ -109,20 +109,7 @@ def test_a_newer_and_an_older_schema(url: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(connection.MIGRATIONS, 1, ("ALTER TABLE sources ADD COLUMN later text",))
     with pytest.raises(OlderDatabase, match="db migrate"):
         open_store(url)
-    failures: list[BaseException] = []
-
-    def migrate() -> None:
-        try:
-            open_writer(url).close()
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=migrate) for _ in range(4)]  # one migration at a time
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    assert together(*[lambda: open_writer(url).close()] * 4) == []  # one migration at a time
     with open_store(url) as store:
         assert store.meta("schema") == "2"
         assert store.count() == 1

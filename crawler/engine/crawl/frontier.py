@@ -51,7 +51,6 @@ class Frontier:
         self, config: Config, writer: AsyncWriter, plan: CrawlPlan, counts: RunCounts, clock: Clock, claim: Claim
     ) -> None:
         self.claim = claim
-        self.handover = Handover(claim, writer, lambda: self.stopped, lambda: list(self._in_flight))
         self.config = config
         self.writer = writer
         self.plan = plan
@@ -67,6 +66,7 @@ class Frontier:
         self._looked = 0.0
         # requests that are not completed, each with the source of its feed, or "entries"
         self._in_flight: dict[FetchTask, str] = {}
+        self.handover = Handover(claim, writer, lambda: self.stopped, self._in_flight.keys())
         self._feeds_done: set[str] = set()
         self._taken: Counter[str] = Counter()
         self._tried: set[int] = set()  # entries that failed in this run; the next run retries them

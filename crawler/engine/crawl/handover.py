@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ class Handover:
         claim: Claim,
         writer: AsyncWriter,
         stopped: Callable[[], bool],
-        in_flight: Callable[[], Sequence[FetchTask]],
+        in_flight: Collection[FetchTask],
     ) -> None:
         self.claim = claim
         self.in_flight = in_flight
@@ -43,13 +43,12 @@ class Handover:
 
     def busy_parts(self) -> set[int]:
         """The parts of the hosts with requests under way; called from the thread of the lease."""
-        tasks = self.in_flight()
-        hosts = {host for task in tasks for host in (host_of(task.url), leased_host(task))}
+        hosts = {host for task in list(self.in_flight) for host in (host_of(task.url), leased_host(task))}
         return {part_of(host) for host in hosts | set(self._visited)}
 
     def lease_was_lost(self) -> None:
         """Refuse the results of what is under way: others may have its hosts. Called from the thread of the lease."""
-        self._lost = set(self.in_flight())
+        self._lost = set(self.in_flight)
 
     def fenced(self, task: FetchTask, job: Callable[[Writer], _T]) -> Callable[[Writer], _T]:
         """The job that writes a task's result, unless the lease was lost since the task was leased."""
@@ -67,7 +66,7 @@ class Handover:
 
     def is_leased_for(self, task: FetchTask, host: str) -> bool:
         """Whether a host is the one that a task was leased by; a feed that moved is requested at another one."""
-        return task in self.in_flight() and leased_host(task) == host
+        return task in self.in_flight and leased_host(task) == host
 
     @asynccontextmanager
     async def visiting(self, host: str) -> AsyncIterator[None]:
@@ -97,7 +96,7 @@ class Handover:
 
     def _is_leased(self, host: str) -> bool:
         """Whether something of the host is leased by this worker, so that no other one reserves it."""
-        return self.claim.may_request(host) and any(leased_host(task) == host for task in self.in_flight())
+        return self.claim.may_request(host) and any(leased_host(task) == host for task in self.in_flight)
 
     async def _reserve(self, host: str) -> None:
         ends = time.monotonic() + PATIENCE

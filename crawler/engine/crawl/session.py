@@ -64,9 +64,8 @@ def _recover(writer: Writer, config: Config, worker: str) -> datetime | None:
     writer.release_leases()
     newest = writer.last_poll_at()
     own_clock = isinstance(config.database, Path)  # in a shared store, the last poll may be by another machine's clock
-    if (
-        own_clock and newest is not None and newest > clock() + timedelta(seconds=60)
-    ):  # the clock was wrong then, or is wrong now
+    # the clock was wrong then, or is wrong now
+    if own_clock and newest is not None and newest > clock() + timedelta(seconds=60):
         writer.adjust_clock(-round((newest - clock()).total_seconds()), clock(), 0)
     hosts = {url: host_of(url) for s in config.sources for _, url in s.feed_urls}
     writer.sync_sources(config.sources, hosts, clock())
