@@ -44,6 +44,27 @@ def test_row_27_an_hour_without_names_loses_nothing(tmp_path: Path, site: Site) 
             run.process.wait()
 
 
+def test_the_delay_of_a_host_counts_from_when_a_request_left(tmp_path: Path, site: Site) -> None:
+    """Not from when it left the queue: a name that took longer than the delay let the next request follow at once."""
+    desk = Wired(tmp_path, names={"news.test": [["93.184.216.34"]]})
+    plan = {
+        "names": desk.names,
+        "server": ["127.0.0.1", site.server.server_address[1]],
+        "log": str(tmp_path / "log"),
+        "slow": {"news.test": 2},
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    desk.env[PLAN] = str(tmp_path / "plan.json")
+    site.base = "http://news.test"
+    site.news(2)
+    desk.configure(source(site), delay=1)
+    assert desk.run("crawl").code == 0
+    assert len(desk.rows("SELECT 1 FROM articles")) == 2
+    times = [request.at for request in site.requests]
+    assert len(times) == 4
+    assert times[1] - times[0] > 0.5, times
+
+
 def test_row_27_a_feed_that_moves_for_good_keeps_its_entries(
     desk: Desk, site: Site, start: Callable[..., Running]
 ) -> None:

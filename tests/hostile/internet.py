@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sys
+import time
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ def main() -> None:
     """Put the table and the log between the process and the network, then be newsdesk."""
     plan = json.loads(Path(os.environ[PLAN]).read_text(encoding="utf-8"))
     log = Path(plan["log"])
+    slow = dict(plan.get("slow", {}))  # seconds that the first answer for a name takes
     names = {name: cycle(answers) for name, answers in plan["names"].items()}
     host, port = plan["server"]
     resolve, connect = socket.getaddrinfo, socket.socket.connect_ex
@@ -27,6 +29,7 @@ def main() -> None:
         text = name.decode() if isinstance(name, bytes) else str(name)
         if "dead" in plan and Path(plan["dead"]).exists():
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        time.sleep(slow.pop(text, 0))
         if text in names:
             found = next(names[text])
             return [entry for one in found for entry in resolve(one, service, 0, socket.SOCK_STREAM)]

@@ -49,6 +49,7 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
     large: ClassVar[dict[BoundedProtocol, None]] = {}
     # whether a host may still be requested: the process may have been suspended while the connection was made
     may_send: ClassVar[Any] = staticmethod(lambda _: True)
+    sends: ClassVar[Any] = staticmethod(lambda _: None)  # called with the host when a request leaves
     _head = 0
     _buffered = 0
     _waits = False
@@ -62,6 +63,7 @@ class BoundedProtocol(_LenientHTTP11ClientProtocol):
         if not self.may_send(host):
             self._end()
             return fail(HostTakenOver(host))
+        self.sends(host)
         return super().request(request)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
@@ -191,6 +193,7 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
         super().__init__(crawler)
         self._pool._factory = _Factory  # noqa: SLF001 - as Scrapy itself does
         self._certificate_faults: dict[str, str] = {}
+        BoundedProtocol.sends = staticmethod(self._delay_from_now)
         if crawler.settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES"):
             explained = _ExplainingTLSPolicy(self._contextFactory)
             self._contextFactory = cast("IPolicyForHTTPS", explained)  # which mypy cannot read from @implementer
@@ -217,9 +220,15 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
                 raise HostTakenOver(host)
             return await self._send(request, host)
         async with frontier.handover.visiting(host):  # robots.txt, a redirect, a feed that moved
-            if (slot := self._crawler.engine.downloader.slots.get(host)) is not None:
-                slot.lastseen = time.monotonic()  # the delay counts from here: the host may have been waited for
             return await self._send(request, host)
+
+    def _delay_from_now(self, host: str) -> None:
+        """Count the delay of a host from the moment its request leaves: a name, a connection or a worker may be slow.
+
+        Scrapy counts from the moment the request left the queue, so the next one could follow at once.
+        """
+        if (slot := self._crawler.engine.downloader.slots.get(host)) is not None:
+            slot.lastseen = time.monotonic()
 
     async def _send(self, request: Request, host: str) -> Any:
         try:
