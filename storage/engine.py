@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from storage.query_language import Word
 from storage.records import Article
 
 NO_LIMIT = 2**63 - 1  # of a LIMIT clause: PostgreSQL refuses -1, SQLite refuses NULL
@@ -53,14 +54,25 @@ class Connection(Protocol):
         """Close the connection."""
 
 
+class QuerySyntax(Protocol):
+    """The query language of a full-text index."""
+
+    both: str  # between two expressions that must both match
+    either: str
+    without: str
+
+    def word(self, word: Word) -> str:
+        """The expression of a word, phrase or prefix; "" if nothing of it is indexed."""
+
+    def matches(self, alias: str, parameter: str) -> str:
+        """The condition that an article matches the expression in a named parameter."""
+
+
 class FullText(Protocol):
     """The full-text index of articles."""
 
-    def query(self, text: str) -> str:
-        """A user's query in the language of the index; "" if it has no searchable term."""
-
-    def matches(self, alias: str, parameter: str) -> str:
-        """The condition that an article matches the query in a named parameter."""
+    def syntax(self) -> QuerySyntax:
+        """The language of the index."""
 
     def ids(self, parameter: str) -> str:
         """A SELECT of the ids (`id`) of all articles that match the query in a named parameter."""
@@ -68,11 +80,16 @@ class FullText(Protocol):
     def by_author(self, alias: str) -> str:
         """The condition that an author's name contains one of the folded names in the parameter :authors."""
 
-    def ranked(self, query: str, limit: int, narrow: str, values: dict[str, Any]) -> Iterator[list[int]]:
+    def ranked(
+        self, query: str, in_headline: str, limit: int, narrow: str, values: dict[str, Any]
+    ) -> Iterator[list[int]]:
         """Ids of matching articles, best first, in lists: the first ones short, as few hits are usually needed.
 
+        Articles with the words in their headline come first; a match in a byline alone comes last.
+
         Args:
-            query: the result of `query`.
+            query: in the language of the index.
+            in_headline: those of its hits that come first, in the same language.
             limit: how many hits are wanted; NO_LIMIT for all.
             narrow: a SELECT of the ids that may be returned; "" for all.
             values: its parameters.

@@ -85,17 +85,31 @@ class Store:
         """
         return self._explained(articles_query.articles(self.db, _at_now(which)))
 
-    def search(self, query: str, which: Filter | None = None) -> Iterator[articles_query.Hit]:
-        """Articles that contain every word of the query, best first, with a snippet. No input is a syntax error."""
-        return self._explained(articles_query.search(self.db, query, _at_now(which)))
+    def search(
+        self, query: str, which: Filter | None = None, *, order: articles_query.Order | None = None
+    ) -> Iterator[articles_query.Hit]:
+        """Articles that match a query of the query language (storage.query_language), with snippets; any text is one.
+
+        Args:
+            query: all words, "a phrase", a OR b, -a, word*, title: author: source: lang:, parentheses.
+            which: more conditions.
+            order: None for that of `search_order`.
+        """
+        which = _at_now(which)
+        order = order or self.search_order(query, which)
+        return self._explained(articles_query.search(self.db, query, which, order))
+
+    def search_order(self, query: str, which: Filter | None = None) -> articles_query.Order:
+        """The order in which `search` returns hits by itself: "relevance", or "newest" of more than 10,000."""
+        return self._read(articles_query.order_of, query, _at_now(which))
 
     def _explained(self, hits: Iterator[_T]) -> Iterator[_T]:
         with self.db.translate_errors():
             yield from hits
 
-    def count(self, which: Filter | None = None, query: str | None = None) -> int:
-        """The number of matching articles, without the limit."""
-        return self._read(articles_query.count, _at_now(which), query)
+    def count(self, which: Filter | None = None, query: str | None = None, *, most: int | None = None) -> int:
+        """The number of matching articles, without the limit; counting ends at `most`."""
+        return self._read(articles_query.count, _at_now(which), query, most)
 
     def article(self, key: int | str) -> Article | None:
         """The article with that id, uid or url key; None if there is none."""

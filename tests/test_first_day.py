@@ -55,15 +55,32 @@ def test_search_takes_all_its_words_as_one_query(kept: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "named"), [("week NOT zebra", "NOT"), ("a OR b", "OR"), ("stor*", "*"), ("x AND y*", "AND, *")]
+    ("query", "read"), [("week OR", 'week "OR"'), ("(story", "story"), ("titel:week", '"titel:week"'), ("w*k", '"w*k"')]
 )
-def test_operators_are_said_to_be_words(kept: Desk, query: str, named: str) -> None:
-    assert f"{named} taken as words" in kept.run("search", query).err
+def test_what_is_no_valid_syntax_is_said(kept: Desk, query: str, read: str) -> None:
+    assert f"searched for: {read}" in kept.run("search", query).err
+    assert f"searched for: {read}" in kept.run("export", "-", "--format", "csv", "--query", query).err
 
 
-@pytest.mark.parametrize("query", ["not a word", '"this OR that"', "ORANGE", "andante"])
-def test_words_that_look_like_operators_are_left_alone(kept: Desk, query: str) -> None:
-    assert "taken as words" not in kept.run("search", query).err
+@pytest.mark.parametrize("query", ["not a word", '"this OR that"', "ORANGE", "week NOT zebra", "stor* OR (a b)"])
+def test_valid_queries_are_not_talked_about(kept: Desk, query: str) -> None:
+    assert "searched for" not in kept.run("search", query).err
+
+
+def test_a_word_with_a_minus_is_a_term_on_the_command_line(kept: Desk) -> None:
+    found = json.loads(kept.run("search", "story", "--json").out)
+    assert len(found) > 1
+    assert json.loads(kept.run("search", "story", "-story", "--json").out) == []
+    assert json.loads(kept.run("search", "-story", "--json", "--limit", "1").out) == []
+    without = json.loads(kept.run("search", "story", "-title:zebra", "--json").out)
+    assert {row["id"] for row in without} == {row["id"] for row in found}
+    assert kept.run("search", "--json", "--", "story", "-story").out == "[]\n"
+    unknown = kept.run("search", "story", "--sotr", "newest")
+    assert unknown.code == 2
+    assert "--sort" in unknown.err
+    assert kept.run("search", "story", "--limit", "-1").code == 2
+    newest = json.loads(kept.run("search", "story", "--sort", "newest", "--json").out)
+    assert [row["published_at"] for row in newest] == sorted((row["published_at"] for row in newest), reverse=True)
 
 
 @pytest.mark.parametrize(
@@ -465,6 +482,5 @@ def test_export_and_gaps_tell_of_a_source_that_nobody_knows(desk: Desk, site: Si
     desk.run("crawl")
     for arguments in (("export", "-", "--format", "csv", "--source", "nobody"), ("gaps", "--source", "nobody")):
         assert "no source is called 'nobody'" in desk.run(*arguments).err
-    assert "taken as words" in desk.run("export", "-", "--format", "csv", "--query", "vote OR fleet").err
     assert "is a folder" in desk.run("--db", ".", "list").err
     assert "no article matches" not in desk.run("list", "--limit", "0").err

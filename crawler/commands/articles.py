@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,11 @@ import click
 
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import Number, When
+from storage.query_language import parse
 from storage.records import Filter
 
 if TYPE_CHECKING:
-    from storage.sql.articles_query import Hit
+    from storage.sql.articles_query import Hit, Order
     from storage.store import Store
 
 ON_TERMINAL = 50  # articles shown to a person who named no limit
@@ -113,39 +113,75 @@ def list_command(app: CliContext, which: Filter, fold: bool | None, fields: tupl
             app.message("no article matches")
 
 
-@click.command("search")
+class _QueryCommand(click.Command):
+    """A command whose arguments are a query: `-word` is a term of it, an unknown `--option` stays an error."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Write -word as NOT word, except behind an option that takes a value, and after `--`."""
+        options = {name: option for option in self.get_params(ctx) for name in option.opts}
+        end = args.index("--") if "--" in args else len(args)
+        spelled: list[str] = []
+        for at, arg in enumerate(args):
+            before = options.get(args[at - 1]) if at else None
+            is_value = isinstance(before, click.Option) and not before.is_flag
+            is_term = len(arg) > 1 and arg[0] == "-" != arg[1] and arg not in options and not is_value and at < end
+            spelled += ["NOT", arg[1:]] if is_term else [arg]
+        return super().parse_args(ctx, spelled)
+
+
+@click.command("search", cls=_QueryCommand)
 @click.argument("query", nargs=-1, required=True, metavar="QUERY…")
 @filter_options
+@click.option(
+    "--sort",
+    type=click.Choice(["relevance", "newest"]),
+    help="Order of the hits [default: relevance, of more than 10,000 hits newest].",
+)
 @format_options(csv=True)
 @pass_app
 def search_command(
-    app: CliContext, query: tuple[str, ...], which: Filter, fold: bool | None, fields: tuple[str, ...], form: str
+    app: CliContext,
+    query: tuple[str, ...],
+    which: Filter,
+    fold: bool | None,
+    fields: tuple[str, ...],
+    sort: Order | None,
+    form: str,
 ) -> None:
-    """Full-text search in titles, texts and authors: all words must occur, "…" is a phrase; best match first, with
-    snippets.
+    """Full-text search in titles, texts and authors, with snippets.
+
+    All words must occur. "a phrase", a OR b, -a (or NOT a), word*, title:a, author:a, source:id, lang:en, and
+    parentheses; any text is a query.
 
     \b
     Examples:
       newsdesk search Idlib ceasefire
-      newsdesk search '"rail tunnel"' --since 2026-11-01 --csv
+      newsdesk search '"rail tunnel" OR ferry' -mayor --since 2026-11-01 --csv
+      newsdesk search author:brandvik title:harbo* --sort newest
     """  # noqa: D301  # click reads \b as: do not wrap
+    from storage.sql.articles_query import RANKED
+
     words = " ".join(query)
-    operators(app, words)
+    say_understood(app, words)
     with app.reader() as store:
         unknown_names(app, store, sources=which.sources, tags=which.tags)
         which = for_reader(which, fold, form)
-        shown = _show(store.search(words, which), form, fields, snippets=True)
+        order = "newest" if sort == "newest" else store.search_order(words, which)
+        if sort != order == "newest" and store.count(which, words, most=RANKED + 1) > RANKED:
+            app.message(f"more than {RANKED:,} hits: newest first")
+        shown = _show(store.search(words, which, order=order), form, fields, snippets=True)
         _cut(app, which, shown, lambda: store.count(which, words))
         if not shown and which.limit != 0:
             app.message(f"no article matches {words[:80]!r}")
 
 
-def operators(app: CliContext, query: str) -> None:
-    """Say that operators of other searches are words here."""
-    outside = re.sub(r'"[^"]*"', " ", query)
-    found = list(dict.fromkeys(re.findall(r"(?<!\S)(?:OR|NOT|AND)(?!\S)|\*", outside)))
-    if found:
-        app.message(f"{', '.join(found)} taken as words, not as operators: all words of a query must occur")
+def say_understood(app: CliContext, query: str) -> None:
+    """Say what is searched for where the query was no valid syntax."""
+    understood = parse(query)
+    if understood.node is None:
+        app.message(f"{query[:80]!r} has no word to search for")
+    elif understood.repaired:
+        app.message(f"searched for: {understood}")
 
 
 def unknown_names(app: CliContext, store: Store, *, sources: tuple[str, ...], tags: tuple[str, ...] = ()) -> None:

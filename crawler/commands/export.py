@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from crawler.commands.articles import filter_options, operators, unknown_names
+from crawler.commands.articles import filter_options, say_understood, unknown_names
 from crawler.commands.context import CliContext, now, pass_app
 from crawler.commands.params import Number
 from storage.records import Filter
@@ -107,7 +107,8 @@ def export_command(
     which = dataclasses.replace(which, query=query)
     check_targets([path for path in (file, cursor_file, manifest_file) if path], app.config.protected_files)
     since = _start_after(cursor_file, since_seq)
-    operators(app, query or "")
+    if query is not None:
+        say_understood(app, query)
     with app.reader() as store:
         unknown_names(app, store, sources=which.sources, tags=which.tags)
 

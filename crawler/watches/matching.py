@@ -10,11 +10,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from crawler.config.models import Watch
+from storage.query_language import parse
 from storage.records import parse_utc
-from storage.search_terms import fts_query
 from storage.sql.changes import ChangeEvent
 from storage.sql.notifications import WatchHit
-from storage.sqlite.percolate import matching
+from storage.sqlite.percolate import Text, matching
 
 _BATCH = 200  # changes whose texts are indexed at once
 
@@ -60,7 +60,7 @@ def _judge(
     if not queries:
         return
     wanted = sorted({n for _, n in queries})
-    texts: list[tuple[str, str, str]] = []
+    texts: list[Text] = []
     owner: list[int] = []  # the change that each text belongs to: an edit has two texts
     for n in wanted:
         for text in _texts(batch[n]):
@@ -88,13 +88,14 @@ def _of_sources(watch: Watch, source: str | None, tags: Mapping[str, Sequence[st
     return source in watch.sources or bool(set(watch.tags) & set(tags.get(source or "", ())))
 
 
-def _texts(change: ChangeEvent) -> list[tuple[str, str, str]]:
+def _texts(change: ChangeEvent) -> list[Text]:
     """The texts that a query is matched against: the article; for an edit both versions, to find removed names."""
     article = change.article
     authors = "; ".join(article.authors)
-    now = (f"{article.title or ''} {article.subtitle or ''}", article.text or article.summary or "", authors)
+    at = (authors, article.source, article.language)
+    now = Text(f"{article.title or ''} {article.subtitle or ''}", article.text or article.summary or "", *at)
     versions: list[Mapping[str, Any]] = [v for v in (change.before, change.edit) if v is not None]
-    return [(f"{v['title'] or ''} {v['subtitle'] or ''}", v["text"] or "", authors) for v in versions] or [now]
+    return [Text(f"{v['title'] or ''} {v['subtitle'] or ''}", v["text"] or "", *at) for v in versions] or [now]
 
 
 def _hit(watch: Watch, change: ChangeEvent, judged: MatchResult) -> None:
@@ -186,6 +187,6 @@ def misconfiguration(watch: Watch, sources: Mapping[str, Sequence[str]]) -> str 
             if name not in known:
                 near = get_close_matches(name, known, n=1)
                 return f"no {kind} {name!r}{f'; did you mean {near[0]!r}?' if near else ''}"
-    if watch.query.strip() and not fts_query(watch.query):
+    if watch.query.strip() and parse(watch.query).node is None:
         return f"its query {watch.query!r} holds no word; leave it out to find all"
     return None

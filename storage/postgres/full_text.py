@@ -17,25 +17,44 @@ from collections.abc import Iterator
 from typing import Any
 
 from storage.engine import NO_LIMIT, Database
+from storage.query_language import Word
 from storage.records import Article
 from storage.search_folding import fold_all
-from storage.search_terms import indexed_texts, query_terms
+from storage.search_terms import indexed_texts, queried
 from storage.sql.versions import SEARCH_FOLDING, set_current
 
-RANKED = 10_000  # hits that are ranked; of more, the newest are shown first
 _FIRST = 4  # times the limit: the size of the first list of hits, as some are filtered out or folded
-_WEIGHTS = "'{0.1, 0.3, 0.4, 1.0}'"  # of text (D), authors (C), nothing (B) and title (A)
+_WEIGHTS = "'{0.1, 0.001, 0.1, 1.0}'"  # of text (D), authors (C), nothing (B) and title (A)
+_FIELDS = {"": "", "title": "A", "author": "C"}
 _MOST_POSITIONS = 16_383
 _MOST_BYTES = 800_000  # of the words of one vector; PostgreSQL allows a megabyte
 _LONGEST = 400  # characters of a word; PostgreSQL allows 2,046 bytes
 _BETWEEN_FIELDS = 20  # positions, so that no phrase goes from one field into the next
 _MARKS = re.compile("[\u0300-\u036f]")
 _SIGN = re.compile(r"[^\w\s]|_")
-_LEXEME = re.compile(r"('[^']*')(:\*)?")
 _UPSERT = (
     "INSERT INTO article_words (article_id, authors, words) VALUES (?, ?, CAST(? AS tsvector)) "
     "ON CONFLICT (article_id) DO UPDATE SET authors = excluded.authors, words = excluded.words"
 )
+
+
+class TsquerySyntax:
+    """tsquery, with the weights of `vector`; storage.engine.QuerySyntax."""
+
+    both, either, without = " & ", " | ", " & !"
+
+    def word(self, word: Word) -> str:
+        """A word, phrase or prefix, in one field or all."""
+        text, begins = queried(word.text)
+        found = _words(text)
+        field = _FIELDS[word.field]
+        marks = [field] * (len(found) - 1) + ["*" * (word.prefix or begins) + field]
+        terms = [f"'{text}'{f':{mark}' * bool(mark)}" for text, mark in zip(found, marks, strict=False)]
+        return f"({' <-> '.join(terms)})" if len(terms) > 1 else "".join(terms)
+
+    def matches(self, alias: str, parameter: str) -> str:
+        """The condition that an article matches."""
+        return f"{alias}.id IN (SELECT article_id FROM article_words WHERE words @@ CAST(:{parameter} AS tsquery))"
 
 
 class TsvectorIndex:
@@ -44,19 +63,9 @@ class TsvectorIndex:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def query(self, text: str) -> str:
-        """A user's query as tsquery: all words, and words between quotes as a phrase."""
-        terms = []
-        for term in query_terms(text):
-            words = _words(term.text)
-            if words:
-                phrase = " <-> ".join(f"'{word}'" for word in words)
-                terms.append(f"({phrase})" if len(words) > 1 else phrase + (":*" if term.prefix else ""))
-        return " & ".join(terms)
-
-    def matches(self, alias: str, parameter: str) -> str:
-        """The condition that an article matches."""
-        return f"{alias}.id IN ({self.ids(parameter)})"
+    def syntax(self) -> TsquerySyntax:
+        """The language of the index."""
+        return TsquerySyntax()
 
     def ids(self, parameter: str) -> str:
         """A SELECT of the ids of all matching articles."""
@@ -70,27 +79,18 @@ class TsvectorIndex:
             f"  WHERE w.article_id = {alias}.id AND instr(n.value, x.value) > 0)"
         )
 
-    def ranked(self, query: str, limit: int, narrow: str, values: dict[str, Any]) -> Iterator[list[int]]:
-        """Ids of hits: all words in title and authors first, then by rank; of very many hits, the newest first."""
+    def ranked(
+        self, query: str, in_headline: str, limit: int, narrow: str, values: dict[str, Any]
+    ) -> Iterator[list[int]]:
+        """Ids of hits: first those with the words in the headline, then by rank."""
         among = f"AND w.article_id IN ({narrow})" if narrow else ""
-        given = {**values, "ranked": query}
-        hits = f"FROM article_words w WHERE w.words @@ CAST(:ranked AS tsquery) {among}"
-        many = self._db.conn.execute(
-            f"SELECT count(*) FROM (SELECT 1 {hits} LIMIT {RANKED + 1}) AS counted", given
-        ).fetchone()[0]
-        if many <= RANKED:
-            given["fields"] = _LEXEME.sub(lambda m: f"{m[1]}{m[2] or ':'}AC", query)
-            sql = (
-                f"SELECT w.article_id {hits} "
-                "ORDER BY w.words @@ CAST(:fields AS tsquery) DESC, "
-                f"  ts_rank_cd({_WEIGHTS}, w.words, CAST(:ranked AS tsquery)) DESC, w.article_id DESC"
-            )
-        else:
-            sql = (
-                "SELECT a.id FROM articles a "
-                f"WHERE a.id IN (SELECT w.article_id {hits}) "
-                "ORDER BY coalesce(a.published_at, a.first_seen_at) DESC, a.id DESC"
-            )
+        given = {**values, "ranked": query, "headline": in_headline}
+        sql = (
+            "SELECT w.article_id FROM article_words w "
+            f"WHERE w.words @@ CAST(:ranked AS tsquery) {among} "
+            "ORDER BY w.words @@ CAST(:headline AS tsquery) DESC, "
+            f"  ts_rank_cd({_WEIGHTS}, w.words, CAST(:ranked AS tsquery)) DESC, w.article_id DESC"
+        )
         start, size = 0, NO_LIMIT if limit == NO_LIMIT else _FIRST * limit
         while True:
             rows = self._db.conn.execute(f"{sql} LIMIT {size} OFFSET {start}", given).fetchall()

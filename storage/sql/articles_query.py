@@ -7,13 +7,15 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from storage.engine import NO_LIMIT, Database
+from storage.query_language import parse
 from storage.records import Article, Filter, parse_utc
 from storage.search_folding import fold_all
-from storage.search_terms import snippet
+from storage.snippets import Snippets
 from storage.sql.rows import COLUMNS, FIELDS, article_from_row
+from storage.sql.searched import Searched
 
 
 def _when(alias: str) -> str:
@@ -22,6 +24,8 @@ def _when(alias: str) -> str:
 
 _ORDER = f"ORDER BY {_when('a')} DESC, a.id DESC"
 _ID = FIELDS.index("id")
+Order: TypeAlias = Literal["relevance", "newest"]
+RANKED = 10_000  # hits that are ranked; of more, the newest are the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +37,40 @@ class Hit:
     snippet: str = ""
 
 
-def _for_index(db: Database, f: Filter) -> Filter:
-    """The filter with its query in the language of the index, as the functions below want it."""
-    return f if f.query is None else dataclasses.replace(f, query=db.full_text.query(f.query))
+class _Selection:
+    """A filter with its query compiled."""
+
+    def __init__(self, db: Database, f: Filter) -> None:
+        self.filter = f
+        self.query = None if f.query is None else Searched.compiled(f.query, db.full_text.syntax(), "wanted")
+        self._db = db
+
+    def conditions(self, a: str = "a") -> list[str]:
+        """The conditions for articles under the alias `a`."""
+        return _conditions(self._db, self.filter, a) + ([] if self.query is None else [self.query.condition(a)])
+
+    def values(self) -> dict[str, Any]:
+        """Their parameters."""
+        return _values(self.filter) | ({} if self.query is None else self.query.values)
+
+    def shown(self) -> str:
+        """The WHERE clause: a copy is folded only if its original is in the same result.
+
+        It is evaluated row by row, never over all articles at once.
+        """
+        if not self.filter.fold_copies:
+            return " AND ".join(self.conditions()) or "true"
+        original = " AND ".join(["o.id = a.duplicate_of", *self.conditions("o")])
+        return " AND ".join(
+            [
+                *self.conditions(),
+                f"(a.duplicate_of IS NULL OR NOT EXISTS (SELECT 1 FROM articles o WHERE {original}))",
+            ]
+        )
 
 
 def _conditions(db: Database, f: Filter, a: str = "a") -> list[str]:
-    """The conditions of a filter, for articles under the alias `a`; see _values for their parameters."""
+    """The conditions of a filter but for its query, for articles under the alias `a`; see _values."""
     wanted = {
         f"{a}.source IN (SELECT value FROM json_each(:sources))": f.sources,
         f"{a}.kind IN (SELECT value FROM json_each(:kinds))": f.kinds,
@@ -54,8 +85,6 @@ def _conditions(db: Database, f: Filter, a: str = "a") -> list[str]:
         _edited(a): f.changed,
         f"{a}.completeness = 'full'": f.complete,
         f"{a}.id IN (SELECT CAST(value AS BIGINT) FROM json_each(:ids))": f.ids,
-        db.full_text.matches(a, "wanted"): f.query,
-        "false": f.query is not None and not f.query,
         f"{_when(a)} <= :before_at AND ({_when(a)}, {a}.id) < (:before_at, :before_id)": f.before is not None,
     }
     return [condition for condition, is_wanted in wanted.items() if is_wanted]
@@ -122,34 +151,21 @@ def _values(f: Filter) -> dict[str, Any]:
         "seen": f.seen_since,
         "story": f.story,
         "ids": json.dumps(list(f.ids)),
-        "wanted": f.query,
         "before_at": before_at,
         "before_id": before_id,
     }
 
 
-def _shown(db: Database, f: Filter) -> str:
-    """The WHERE clause: a copy is folded only if its original is in the same result.
-
-    It is evaluated row by row, never over all articles at once.
-    """
-    conditions = _conditions(db, f)
-    if not f.fold_copies:
-        return " AND ".join(conditions) or "true"
-    original = " AND ".join(["o.id = a.duplicate_of", *_conditions(db, f, "o")])
-    return " AND ".join(
-        [*conditions, f"(a.duplicate_of IS NULL OR NOT EXISTS (SELECT 1 FROM articles o WHERE {original}))"]
-    )
-
-
 def articles(db: Database, f: Filter) -> Iterator[Hit]:
     """Matching articles, newest first: by published_at, else first_seen_at."""
-    f = _for_index(db, f)
+    chosen = _Selection(db, f)
+    if chosen.query is not None and not chosen.query:
+        return
     # First the ids, in the order of an index; then rows and their copies for those ids only.
-    ids = f"SELECT a.id FROM articles a WHERE {_shown(db, f)} {_ORDER} LIMIT :limit"
+    ids = f"SELECT a.id FROM articles a WHERE {chosen.shown()} {_ORDER} LIMIT :limit"
     copies = "0"
     if f.fold_copies:
-        copy = " AND ".join(["c.duplicate_of = a.id", *_conditions(db, f, "c")])
+        copy = " AND ".join(["c.duplicate_of = a.id", *chosen.conditions("c")])
         copies = f"(SELECT count(*) FROM articles c WHERE {copy})"
     sql = (
         f"WITH shown AS MATERIALIZED ({ids}) "
@@ -159,39 +175,77 @@ def articles(db: Database, f: Filter) -> Iterator[Hit]:
         f"{_ORDER}"
     )
     if f.limit is None and not f.fold_copies:  # everything, as a stream
-        sql = f"SELECT 0, {COLUMNS} FROM articles a WHERE {_shown(db, f)} {_ORDER}"
-    for row in db.stream(sql, {**_values(f), "limit": NO_LIMIT if f.limit is None else f.limit}):
+        sql = f"SELECT 0, {COLUMNS} FROM articles a WHERE {chosen.shown()} {_ORDER}"
+    for row in db.stream(sql, {**chosen.values(), "limit": NO_LIMIT if f.limit is None else f.limit}):
         yield Hit(article=article_from_row(row[1:]), copies=row[0])
 
 
-def search(db: Database, query: str, f: Filter) -> Iterator[Hit]:
-    """Articles that contain every word of the query, best first."""
-    match = db.full_text.query(query)
-    if not match or f.limit == 0:
+def search(db: Database, query: str, f: Filter, order: Order) -> Iterator[Hit]:
+    """Articles that match the query, in that order, with snippets."""
+    searched = Searched.compiled(query, db.full_text.syntax(), "searched")
+    if not searched or f.limit == 0:
         return
-    f = _for_index(db, f)
-    conditions, values = _conditions(db, f), _values(f)
-    values["match"] = match
+    snippets = Snippets(query)
+    if order == "newest":
+        for hit in articles(db, _both(f, query)):
+            yield dataclasses.replace(hit, snippet=snippets.of_article(hit.article))
+        return
+    chosen = _Selection(db, f)
+    conditions = [*chosen.conditions(), searched.rest("a")]
+    values = {**chosen.values(), **searched.values}
+    every = [*chosen.conditions(), searched.condition("a")]
     left = NO_LIMIT if f.limit is None else f.limit
-    for article in _ranked(db, conditions, values, f):
+    for article in _ranked(db, searched, conditions, values, f):
         copies = 0
         if f.fold_copies:
-            if article.duplicate_of is not None and _found(db, "a.id = :key", article.duplicate_of, conditions, values):
+            if article.duplicate_of is not None and _found(db, "a.id = :key", article.duplicate_of, every, values):
                 continue
-            copies = _found(db, "a.duplicate_of = :key", article.id, conditions, values)
-        yield Hit(article=article, copies=copies, snippet=snippet(article.text or article.summary or "", query))
+            copies = _found(db, "a.duplicate_of = :key", article.id, every, values)
+        yield Hit(article=article, copies=copies, snippet=snippets.of_article(article))
         left -= 1
         if left == 0:
             return
 
 
-def _ranked(db: Database, conditions: list[str], values: dict[str, Any], f: Filter) -> Iterator[Article]:
-    """Matching hits, best first. Hits are ranked by the index alone; rows are read only as far as they are returned."""
+def order_of(db: Database, query: str, f: Filter) -> Order:
+    """The order in which hits are shown unless another is wanted: by relevance, of more than RANKED newest first.
+
+    A query without a word that must occur ranks nothing: its hits are shown newest first too.
+    """
+    searched = Searched.compiled(query, db.full_text.syntax(), "searched")
+    if not searched.ranked:
+        return "newest"
+    narrow = _narrow(db, f)
+    sql = db.full_text.ids("ranked") if not narrow else f"{db.full_text.ids('ranked')} INTERSECT {narrow}"
+    many = db.conn.execute(
+        f"SELECT count(*) FROM (SELECT 1 FROM ({sql}) AS hits LIMIT {RANKED + 1}) AS counted",
+        {**_values(f), "ranked": searched.ranked},
+    ).fetchone()[0]
+    return "relevance" if many <= RANKED else "newest"
+
+
+def _both(f: Filter, query: str) -> Filter:
+    """The filter with one query more."""
+    if f.query is None:
+        return dataclasses.replace(f, query=query)
+    parts = [str(parse(text)) for text in (f.query, query)]
+    return dataclasses.replace(f, query=f"({parts[0]}) ({parts[1]})" if all(parts) else "")
+
+
+def _narrow(db: Database, f: Filter) -> str:
+    """A SELECT of the ids that the indexed conditions of a filter leave; "" for all."""
     indexed = Filter(sources=f.sources, since=f.since, until=f.until, seen_since=f.seen_since, story=f.story, ids=f.ids)
     among = _conditions(db, indexed)
-    narrow = f"SELECT a.id FROM articles a WHERE {' AND '.join(among)}" if among else ""
+    return f"SELECT a.id FROM articles a WHERE {' AND '.join(among)}" if among else ""
+
+
+def _ranked(
+    db: Database, searched: Searched, conditions: list[str], values: dict[str, Any], f: Filter
+) -> Iterator[Article]:
+    """Matching hits, best first. Hits are ranked by the index alone; rows are read only as far as they are returned."""
     seen: set[int] = set()
-    for keys in db.full_text.ranked(values["match"], NO_LIMIT if f.limit is None else f.limit, narrow, values):
+    limit = NO_LIMIT if f.limit is None else f.limit
+    for keys in db.full_text.ranked(searched.ranked, searched.in_headline, limit, _narrow(db, f), values):
         yield from _rows(db, [key for key in keys if key not in seen], conditions, values)
         seen.update(keys)
 
@@ -210,21 +264,32 @@ def _rows(db: Database, keys: Sequence[int], conditions: list[str], values: dict
 
 def _found(db: Database, which: str, key: int, conditions: list[str], values: dict[str, Any]) -> int:
     """How many of the articles selected by `which` are in the same result."""
-    where = " AND ".join([which, *conditions, db.full_text.matches("a", "match")])
+    where = " AND ".join([which, *conditions])
     return int(db.conn.execute(f"SELECT count(*) FROM articles a WHERE {where}", {**values, "key": key}).fetchone()[0])
 
 
 _HIT = "{}.id IN (SELECT id FROM hits)"
 
 
-def count(db: Database, f: Filter, query: str | None = None) -> int:
-    """The number of matching articles, without the limit."""
-    f = _for_index(db, f)
-    conditions, of_original, values = _conditions(db, f), _conditions(db, f, "o"), _values(f)
-    if query is not None:
-        values["match"] = db.full_text.query(query)
-        if not values["match"]:
-            return 0
+def count(db: Database, f: Filter, query: str | None = None, most: int | None = None) -> int:
+    """The number of matching articles, without the limit; counting ends at `most`."""
+    if most is not None:
+        chosen = _Selection(db, f if query is None else _both(f, query))
+        rows = f"SELECT 1 FROM articles a WHERE {chosen.shown()} LIMIT :most"
+        return int(
+            db.conn.execute(f"SELECT count(*) FROM ({rows}) AS counted", {**chosen.values(), "most": most}).fetchone()[
+                0
+            ]
+        )
+    chosen = _Selection(db, f)
+    searched = None if query is None else Searched.compiled(query, db.full_text.syntax(), "searched")
+    if searched is not None and not searched:
+        return 0
+    if searched is not None and not searched.complete:
+        return count(db, _both(f, str(query)))
+    conditions, of_original, values = chosen.conditions(), chosen.conditions("o"), chosen.values()
+    if searched is not None:
+        values["match"] = searched.ranked
         conditions = [_HIT.format("a"), *conditions]
         of_original = [_HIT.format("o"), *of_original]
     hits = f"WITH hits AS MATERIALIZED ({db.full_text.ids('match')}) " if query is not None else ""

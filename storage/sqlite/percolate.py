@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from storage.search_terms import fts_query, segment_for_search
+from storage.search_folding import FOLDING
+from storage.search_terms import segment_for_search
+from storage.sql.searched import Searched
 from storage.sqlite.driver import sqlite3
+from storage.sqlite.full_text import INSERT_WORDS, Fts5Syntax
 
 
-def matching(queries: Sequence[str], texts: Sequence[tuple[str, str, str]]) -> list[set[int]]:
-    """For each query, the indexes of the matching texts; an empty query matches all.
+class Text(NamedTuple):
+    """One version of an article."""
 
-    The tokenizer is that of `search`.
+    title: str
+    text: str
+    authors: str
+    source: str | None = None
+    language: str | None = None
 
-    Args:
-        queries: as in `newsdesk search`.
-        texts: (title, text, authors).
-    """
+
+def matching(queries: Sequence[str], texts: Sequence[Text]) -> list[set[int]]:
+    """For each query, as in `newsdesk search`, the indexes of the matching texts; an empty query matches all."""
     found: list[set[int]] = []
     db = sqlite3.connect(":memory:")
     try:
         db.execute(
-            "CREATE VIRTUAL TABLE t USING fts5("
+            "CREATE VIRTUAL TABLE articles_fts USING fts5("
             "  title, text, authors, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
         )
+        db.execute("CREATE TABLE sources (id TEXT PRIMARY KEY)")
+        db.execute("CREATE TABLE articles (id INTEGER PRIMARY KEY, source TEXT, language TEXT)")
+        db.executemany("INSERT OR IGNORE INTO sources VALUES (?)", [(text.source,) for text in texts if text.source])
         db.executemany(
-            "INSERT INTO t (rowid, title, text, authors) VALUES (?, ?, ?, ?)",
-            [(n, *map(segment_for_search, text)) for n, text in enumerate(texts)],
+            "INSERT INTO articles VALUES (?, ?, ?)", [(n, text.source, text.language) for n, text in enumerate(texts)]
+        )
+        db.executemany(
+            INSERT_WORDS,
+            [(n, *map(segment_for_search, text[:3])) for n, text in enumerate(texts)],
         )
         for query in queries:
             if not query.strip():
                 found.append(set(range(len(texts))))
                 continue
-            match = fts_query(query)
-            rows = db.execute("SELECT rowid FROM t WHERE t MATCH ?", (match,)).fetchall() if match else []
+            searched = Searched.compiled(query, Fts5Syntax(FOLDING), "searched")
+            rows = db.execute(f"SELECT a.id FROM articles a WHERE {searched.condition('a')}", searched.values)
             found.append({row[0] for row in rows})
     finally:
         db.close()

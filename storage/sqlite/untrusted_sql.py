@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from storage.search_folding import fold
-from storage.search_terms import fts_query
+from storage.sql.searched import Searched
 from storage.sql.versions import SEARCH_FOLDING, version
 from storage.sqlite.connection import limit_untrusted_sql, open_reader
 from storage.sqlite.database import SqliteDatabase
 from storage.sqlite.driver import sqlite3
+from storage.sqlite.full_text import Fts5Syntax
 
 MOST_BYTES = 64 * 1024**2  # of one result
 _open: dict[int, sqlite3.Connection] = {}  # per process: the connection, by the inode of its file
@@ -35,11 +36,16 @@ def connect(path: str) -> sqlite3.Connection:
         connection.text_factory = lambda raw: str(raw, "utf-8", "replace")
         prepare_connection(connection)
         # Datasette's search form: words as the index has them
-        connection.create_function("escape_fts", 1, lambda query: fts_query(str(query), _folding(connection)))
+        connection.create_function("escape_fts", 1, lambda query: _match(str(query), _folding(connection)))
         limit_untrusted_sql(connection)
         _open.clear()
         _open[inode] = connection
     return _open[inode]
+
+
+def _match(query: str, folding: int) -> str:
+    """The part of a query that the index alone can answer; "" for none, which finds nothing."""
+    return Searched.compiled(query, Fts5Syntax(folding), "searched").ranked
 
 
 def _folding(connection: sqlite3.Connection) -> int:

@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.search_folding import fold, fold_with_origins
-from storage.search_terms import fts_query, segment_for_search, snippet
-from storage.sqlite.percolate import matching
+from storage.search_terms import segment_for_search
+from storage.snippets import Snippets
+from storage.sql.searched import Searched
+from storage.sqlite.full_text import Fts5Syntax
+from storage.sqlite.percolate import Text, matching
 
 TABLE = (
     "CREATE VIRTUAL TABLE t USING fts5(x, {} tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
@@ -23,7 +26,7 @@ def found(query: str, text: str, folding: int = 2) -> bool:
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute(TABLE.format(""))
         db.execute("INSERT INTO t VALUES (?)", (segment_for_search(text, folding),))
-        match = fts_query(query, folding)
+        match = Searched.compiled(query, Fts5Syntax(folding), "q").ranked
         return bool(match and db.execute("SELECT 1 FROM t WHERE t MATCH ?", (match,)).fetchone())
 
 
@@ -67,7 +70,7 @@ PAIRS = [
 def test_two_spellings_of_a_word_find_each_other(a: str, b: str) -> None:
     assert found(b, a)
     assert found(a, b)
-    assert matching([a, b], [("", a, ""), (b, "", "")]) == [{0, 1}, {0, 1}]
+    assert matching([a, b], [Text("", a, ""), Text(b, "", "")]) == [{0, 1}, {0, 1}]
 
 
 @pytest.mark.parametrize(
@@ -129,13 +132,13 @@ def test_what_was_indexed_can_be_deleted(text: str, folding: int) -> None:
     ],
 )
 def test_a_match_is_marked_in_the_text_as_it_is(text: str, query: str, shown: str) -> None:
-    assert snippet(text, query) == shown
+    assert Snippets(query).of_text(text) == shown
 
 
 def test_a_snippet_is_cut_around_its_match() -> None:
     text = "ß " * 300 + "Ещё маяк " + "ﬁ " * 300
-    assert "«Ещё» «маяк»" in snippet(text, "еще маяк")
-    assert len(snippet(text, "еще маяк")) < 200
+    assert "«Ещё» «маяк»" in Snippets("еще маяк").of_text(text)
+    assert len(Snippets("еще маяк").of_text(text)) < 200
 
 
 @pytest.mark.parametrize("unit", ["\u0301\u0323", "\uff76\uff9e", "ß", "\u1100\u1161", "\u064b"])
@@ -158,5 +161,5 @@ def test_the_cases_of_search(corpus: Path, case: str) -> None:
     rows = re.findall(r"""^\| (\S+) \| .+? \| "\['(p\d)'\]" \| \w+ \|""", expected, re.MULTILINE)
     assert len(rows) == 4
     for query, right in rows:
-        [hits] = matching([query], [(title, text, "") for _, title, text in pages])
+        [hits] = matching([query], [Text(title, text, "") for _, title, text in pages])
         assert {pages[hit][0] for hit in hits} == {right}

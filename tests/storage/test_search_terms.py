@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.search_terms import fts_query, segment_for_search, snippet
+from storage.search_folding import FOLDING
+from storage.search_terms import segment_for_search
+from storage.snippets import Snippets
+from storage.sql.searched import Searched
+from storage.sqlite.full_text import Fts5Syntax
 
 
 def _found(query: str, *texts: str) -> list[int]:
-    match = fts_query(query)
+    match = Searched.compiled(query, Fts5Syntax(FOLDING), "q").ranked
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute(
             "CREATE VIRTUAL TABLE t USING fts5(x, tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
@@ -77,10 +81,10 @@ def test_any_text_is_a_query(text: str) -> None:
     except UnicodeEncodeError:
         return
     _found(text, "a b c")
-    snippet("some text of an article", text)
+    Snippets(text).of_text("some text of an article")
 
 
 def test_snippet_marks_the_words() -> None:
-    assert snippet("x " * 200 + "the Kremlin said so " + "y " * 200, "kremlin").count("«Kremlin»") == 1
-    assert snippet("跨海大桥周五通车", "大桥") == "跨海«大桥»周五通车"
-    assert snippet("short", "missing") == "short"
+    assert Snippets("kremlin").of_text("x " * 200 + "the Kremlin said so " + "y " * 200).count("«Kremlin»") == 1
+    assert Snippets("大桥").of_text("跨海大桥周五通车") == "跨海«大桥»周五通车"
+    assert Snippets("missing").of_text("short") == "short"

@@ -17,7 +17,7 @@ from crawler.watches.messages import LINES, MOST, of_health, of_watch
 from storage.outbox import Outbox
 from storage.records import Article, FeedCheck, FeedEntry, format_utc
 from storage.sql.notifications import PATIENCE, WatchHit
-from storage.sqlite.percolate import matching
+from storage.sqlite.percolate import Text, matching
 from storage.verdicts import Verdict
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW
@@ -74,9 +74,9 @@ def recent(n: int, title: str, text: str, **more: Any) -> Article:
 
 def test_a_query_finds_what_search_finds(store: Writer) -> None:
     texts = [
-        ("Grüße aus Łódź", "the harbour is closed", "Ada"),
-        ("北京大桥通车", "长江上的大桥", ""),
-        ("Other", "nothing", "B. Grey"),
+        Text("Grüße aus Łódź", "the harbour is closed", "Ada"),
+        Text("北京大桥通车", "长江上的大桥", ""),
+        Text("Other", "nothing", "B. Grey"),
     ]
     assert matching(["harbour", "gruße", "大桥", '"harbour is"', "grey", "", "harbour nothing", '"', "((("], texts) == [
         {0},
