@@ -19,17 +19,20 @@ if TYPE_CHECKING:
     from crawler.api import crawl, extract, fetch, fetch_many, parse_feed
     from crawler.articles.near_duplicates import group_stories
     from crawler.config.loader import load_config
-    from crawler.errors import CrawlerError
+    from crawler.errors import CrawlerError, FetchError
     from crawler.extraction.extraction import Extraction
     from crawler.feeds.discovery import discover_feeds
     from crawler.urls import canonical_url, url_key
-    from storage.records import Article
+    from storage.article import Article
+    from storage.records import Filter
     from storage.store import open_store
 
 _WHERE = {
-    "Article": "storage.records",
+    "Article": "storage.article",
     "CrawlerError": "crawler.errors",
     "Extraction": "crawler.extraction.extraction",
+    "FetchError": "crawler.errors",
+    "Filter": "storage.records",
     "canonical_url": "crawler.urls",
     "crawl": "crawler.api",
     "discover_feeds": "crawler.feeds.discovery",
@@ -47,6 +50,8 @@ __all__ = [
     "Article",
     "CrawlerError",
     "Extraction",
+    "FetchError",
+    "Filter",
     "__version__",
     "canonical_url",
     "crawl",

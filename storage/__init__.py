@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from storage.article import Article
 from storage.errors import StorageError
-from storage.records import Article, CrawlRun, Entry, Feed, FeedCheck, Filter
+from storage.records import CrawlRun, Entry, Feed, FeedCheck, Filter
 from storage.verdicts import Verdict
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from storage.article import Article
 from storage.query_language import Word
-from storage.records import Article
 
 NO_LIMIT = 2**63 - 1  # of a LIMIT clause: PostgreSQL refuses -1, SQLite refuses NULL
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from storage.records import Article
+from storage.article import Article
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

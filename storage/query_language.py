@@ -92,7 +92,7 @@ class Query:
 
     Attributes:
         node: None if there is nothing to search for.
-        repaired: something was no valid syntax; a person is told the text.
+        repaired: something was no valid syntax; the text is shown to a person.
     """
 
     node: Node | None

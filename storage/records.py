@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from storage.article import Article
+
 FoundBy = Literal["feed", "sitemap", "page", "backfill", "user"]
 AddressKind = Literal["feed", "requested", "final", "canonical", "amp", "id"]
 Cause = Literal["publisher", "reprocess"]
@@ -256,54 +258,6 @@ class Address:
     url_key: str
     url: str
     kind: AddressKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Article:
-    """One article as stored; the columns of the articles table. Lists are tuples; ids are 0 until it is stored."""
-
-    url: str
-    id: int = 0
-    uid: str = ""
-    source: str | None = None
-    kind: str = "article"
-    completeness: str = "full"
-    title: str | None = None
-    subtitle: str | None = None
-    authors: tuple[str, ...] = ()
-    published_at: str | None = None
-    published_raw: str | None = None
-    modified_at: str | None = None
-    section: str | None = None
-    tags: tuple[str, ...] = ()
-    language: str | None = None
-    summary: str | None = None
-    text: str | None = None
-    image_url: str | None = None
-    image_caption: str | None = None
-    image_credit: str | None = None
-    agency: str | None = None
-    word_count: int = 0
-    content_hash: str | None = None
-    story_id: int | None = None
-    duplicate_of: int | None = None
-    revision: int = 1
-    first_seen_at: str | None = None
-    fetched_at: str | None = None
-    last_same_at: str | None = None
-    vanished_at: str | None = None
-    vanished_reason: str | None = None
-    canonical_elsewhere: str | None = None
-    extractor: str | None = None
-    raw_sha256: str | None = None
-    warc_file: str | None = None
-    warc_offset: int | None = None
-    provenance: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
-    page_url: str | None = None
-    etag: str | None = None
-    last_modified: str | None = None
-    recheck_at: str | None = None
-    learned_version: int | None = None  # of the repeated paragraphs that its text was read without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from storage.records import Article
+from storage.article import Article
 from storage.search_folding import FOLDING, fold
 
 UNSPACED = (

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from storage.article import Article
 from storage.query_language import Word, parse, words
-from storage.records import Article
 from storage.search_folding import fold_all, fold_with_origins
 from storage.search_terms import RUN, UNSPACED
 

@@ -11,18 +11,12 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from storage.address import DatabaseAddress, parse_address
+from storage.article import Article
 from storage.engine import Database
 from storage.errors import StorageError
+from storage.frames import Hits
 from storage.key_functions import KeyFunctions
-from storage.records import (
-    Article,
-    DuplicateCandidate,
-    Entry,
-    Feed,
-    Filter,
-    Gap,
-    format_utc,
-)
+from storage.records import DuplicateCandidate, Entry, Feed, Filter, Gap, format_utc
 from storage.sql import (
     articles_query,
     browse_stats,
@@ -77,17 +71,15 @@ class Store:
         """Close the database."""
         self.db.close()
 
-    def articles(self, which: Filter | None = None) -> Iterator[articles_query.Hit]:
-        """Matching articles, newest first.
+    def articles(self, which: Filter | None = None) -> Hits:
+        """Matching articles, newest first; also `.to_pandas()` and `.to_arrow()`.
 
         Raises:
             StorageError: the file cannot be read.
         """
-        return self._explained(articles_query.articles(self.db, _at_now(which)))
+        return Hits(self._explained(articles_query.articles(self.db, _at_now(which))))
 
-    def search(
-        self, query: str, which: Filter | None = None, *, order: articles_query.Order | None = None
-    ) -> Iterator[articles_query.Hit]:
+    def search(self, query: str, which: Filter | None = None, *, order: articles_query.Order | None = None) -> Hits:
         """Articles that match a query of the query language (storage.query_language), with snippets; any text is one.
 
         Args:
@@ -97,7 +89,7 @@ class Store:
         """
         which = _at_now(which)
         order = order or self.search_order(query, which)
-        return self._explained(articles_query.search(self.db, query, which, order))
+        return Hits(self._explained(articles_query.search(self.db, query, which, order)))
 
     def search_order(self, query: str, which: Filter | None = None) -> articles_query.Order:
         """The order in which `search` returns hits by itself: "relevance", or "newest" of more than 10,000."""

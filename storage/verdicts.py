@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from storage.records import Address, Article, Cause
+from storage.article import Article
+from storage.records import Address, Cause
 
 Outcome = Literal["new", "revised", "same", "address", "headline", "retry", "rejected", "gone", "failed"]
 EntryState = Literal["fetched", "retry", "rejected", "gone"]

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from storage.address import DatabaseAddress, parse_address
+from storage.article import Article
 from storage.records import (
     Address,
-    Article,
     BackfillResult,
     BackfillStep,
     CrawlRun,

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
@@ -20,6 +22,8 @@ def test_the_public_names_are_these() -> None:
         "Article",
         "CrawlerError",
         "Extraction",
+        "FetchError",
+        "Filter",
         "__version__",
         "canonical_url",
         "crawl",
@@ -87,6 +91,50 @@ def test_crawl_returns_its_run_and_the_store_answers(desk: Desk, site: Site) -> 
         ] or store.count() == 2
     with pytest.raises(crawler.CrawlerError, match="no source is called"):
         crawler.crawl("nobody", config=desk.folder / "newsdesk.toml", database=desk.database)
+
+
+def test_crawl_yields_its_articles_on_request(desk: Desk, site: Site) -> None:
+    site.news(3)
+    desk.configure(source(site))
+    config, database = desk.folder / "newsdesk.toml", desk.database
+    titles = {f"Story number {n} of the week" for n in range(3)}
+    assert {article.title for article in crawler.crawl(config=config, database=database, articles=True)} == titles
+    assert list(crawler.crawl(config=config, database=database, articles=True)) == []
+    site.news(40)
+    first = crawler.crawl(config=config, database=database, articles=True)
+    assert next(first).title not in titles
+    first.close()  # type: ignore[attr-defined]  # a generator
+    rest = [article.title for article in crawler.crawl(config=config, database=database, articles=True)]
+    with crawler.open_store(database) as store:
+        assert store.count() == 40
+        assert len(rest) < 40
+    with pytest.raises(crawler.CrawlerError, match="no source is called"):
+        next(crawler.crawl("nobody", config=config, database=database, articles=True))
+
+
+def test_an_article_for_programs_and_notebooks(desk: Desk, site: Site) -> None:
+    site.news(3)
+    desk.configure(source(site))
+    crawler.crawl(config=desk.folder / "newsdesk.toml", database=desk.database)
+    with crawler.open_store(desk.database) as store:
+        article = next(store.articles()).article
+        table, frame = store.articles().to_arrow(), store.search("story", crawler.Filter(limit=2)).to_pandas()
+    exported = json.loads(desk.run("list", "--json", "--limit", "1").out)[0]
+    assert article.to_dict() == exported
+    assert article.published == datetime.fromisoformat(article.published_at or "")
+    assert article.first_seen is not None
+    assert article.first_seen.tzinfo is UTC
+    assert article.vanished is None
+    assert len(repr(article)) < 300
+    assert table.num_rows == 3
+    assert table["published"].to_pylist()[0] == article.published
+    assert (len(frame), str(frame["published"].dtype)[:14]) == (2, "datetime64[us,")
+    odd = crawler.Article(url="javascript:alert(1)", title="<b>x</b>", text="a & b " * 100, published_at="2020-02-11")
+    shown = odd._repr_html_()
+    assert "javascript" not in shown
+    assert "&lt;b&gt;x&lt;/b&gt;" in shown
+    assert len(shown) < 1_000
+    assert odd.published == datetime(2020, 2, 11, tzinfo=UTC)
 
 
 def test_pure_verbs() -> None:

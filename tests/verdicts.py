@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from storage.records import Article
+from storage.article import Article
 from storage.verdicts import Alias, FullerView, NewArticle, NotArticle, NotFound, Retry, Revision, Unchanged, Verdict
 
 

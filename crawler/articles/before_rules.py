@@ -14,7 +14,7 @@ from crawler.articles.visit import PageVisit
 from crawler.extraction.repeated import block_id
 from crawler.text.tokens import words
 from crawler.urls import same_page
-from storage.records import Article
+from storage.article import Article
 from storage.verdicts import Alias, FullerView, Rereading, Revision, Unchanged, Verdict
 
 

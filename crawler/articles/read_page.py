@@ -13,7 +13,8 @@ from crawler.config.models import PublisherRules
 from crawler.extraction.extraction import Extraction
 from crawler.extraction.extractor import extract
 from crawler.feeds.decode import CHARSET
-from storage.records import Article, Entry
+from storage.article import Article
+from storage.records import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

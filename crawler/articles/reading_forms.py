@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from crawler.articles.bounded_diff import Budget, diff_opcodes
 from crawler.text.tokens import Token, letters, tokens
 from crawler.urls import host_of
-from storage.records import Article
+from storage.article import Article
 
 BOTH_HAVE = 0.6  # share of a paragraph's words that the other reading must have too
 SAME_HEADLINE = 0.5  # share of a headline's words that its edited form keeps

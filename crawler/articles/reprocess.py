@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crawler.articles.bounded_diff import count_changed_words
-from storage.records import Article
+from storage.article import Article
 
 # The content of a page; the other fields of a record say when and where it was seen, or are derived from these.
 FIELDS = (

@@ -15,7 +15,8 @@ from crawler.articles.near_duplicates import content_hash, fingerprints, shingle
 from crawler.articles.reading_forms import text_in_form, title_in_form
 from crawler.articles.reprocess import merge_reextracted
 from crawler.text.tokens import words
-from storage.records import COMPLETENESS, Article
+from storage.article import Article
+from storage.records import COMPLETENESS
 from storage.verdicts import Rereading
 
 _AS_MUCH = 0.8  # share of the stored words from which a page shows as much

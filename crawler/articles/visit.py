@@ -14,7 +14,8 @@ from crawler.articles.page_response import PageResponse
 from crawler.config.models import PublisherRules
 from crawler.extraction.extraction import Extraction
 from crawler.urls import is_root_or_section, site, url_key
-from storage.records import Address, AddressKind, Article, DuplicateCandidate, parse_utc
+from storage.article import Article
+from storage.records import Address, AddressKind, DuplicateCandidate, parse_utc
 
 if TYPE_CHECKING:
     from crawler.articles.read_page import PageResult

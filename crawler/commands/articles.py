@@ -206,7 +206,8 @@ def _cut(app: CliContext, which: Filter, shown: int, count: Callable[[], int]) -
 
 def _show(hits: Iterator[Hit], form: str, fields: tuple[str, ...], *, snippets: bool = False) -> int:
     """Print the answer; how many lines it had."""
-    from crawler.outputs.rows import FIELD_ORDER, article_row
+    from crawler.outputs.rows import article_row
+    from storage.article import FIELDS
 
     count = 0
 
@@ -222,7 +223,7 @@ def _show(hits: Iterator[Hit], form: str, fields: tuple[str, ...], *, snippets: 
             yield row
 
     if form:
-        print_rows(rows(), form, fields or (*FIELD_ORDER, *(("snippet",) if snippets else ())))
+        print_rows(rows(), form, fields or (*FIELDS, *(("snippet",) if snippets else ())))
         return count
     if fields:
         from crawler.outputs.terminal import table

@@ -12,7 +12,7 @@ from crawler.commands.params import Number
 from crawler.errors import UsageError
 
 if TYPE_CHECKING:
-    from storage.records import Article
+    from storage.article import Article
     from storage.store import Store
 
 

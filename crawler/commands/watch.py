@@ -16,7 +16,7 @@ from storage.records import format_utc, parse_utc
 
 if TYPE_CHECKING:
     from crawler.config.models import Watch
-    from storage.records import Article
+    from storage.article import Article
     from storage.sql.notifications import WatchHit
 
 

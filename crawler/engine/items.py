@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import scrapy
 
-from crawler.outputs.rows import FIELD_ORDER, article_row
-from storage.records import Article
+from crawler.outputs.rows import article_row
+from storage.article import FIELDS, Article
 
 
 class ArticleItem(scrapy.Item):
     """An article as `newsdesk export --format jsonl` writes it, and `change`: new, headline, revised or address."""
 
-    fields = {name: scrapy.Field() for name in ("change", *FIELD_ORDER)}  # noqa: RUF012  # as Scrapy declares it
+    fields = {name: scrapy.Field() for name in ("change", *FIELDS)}  # noqa: RUF012  # as Scrapy declares it
 
 
 def article_item(article: Article, change: str) -> ArticleItem:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from crawler.outputs.terminal import on_terminal, print_article, safe
-from storage.records import Article
+from storage.article import Article
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 

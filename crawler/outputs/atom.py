@@ -9,7 +9,8 @@ from uuid import UUID
 from xml.sax.saxutils import escape, quoteattr
 
 from crawler.outputs.rows import ExportItem
-from storage.records import Article, format_utc
+from storage.article import Article
+from storage.records import format_utc
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 

@@ -22,7 +22,8 @@ from crawler.outputs.atomic_files import HashingFile, atomic_write
 from crawler.outputs.cursors import Cursor, current_cursor
 from crawler.outputs.markdown_folder import write_folder
 from crawler.outputs.parquet import write_parquet
-from crawler.outputs.rows import CHANGE_FIELDS, FIELD_ORDER, ExportItem, as_csv, as_jsonl, item_row
+from crawler.outputs.rows import CHANGE_FIELDS, ExportItem, as_csv, as_jsonl, item_row
+from storage.article import FIELDS
 from storage.records import Filter
 from storage.store import Store
 
@@ -146,7 +147,7 @@ def _counted(items: Iterable[ExportItem], done: ExportResult) -> Iterator[Export
 
 
 def _write(form: str, items: Iterable[ExportItem], file: HashingFile, done: ExportResult) -> None:
-    columns = (*(done.fields or FIELD_ORDER), *(CHANGE_FIELDS if done.since is not None else ()))
+    columns = (*(done.fields or FIELDS), *(CHANGE_FIELDS if done.since is not None else ()))
     rows = (item_row(item, done.fields) for item in items)
     if form == "parquet":
         write_parquet(rows, file, columns)

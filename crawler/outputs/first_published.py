@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crawler.outputs.terminal import local_time
-from storage.records import Article
+from storage.article import Article
 
 
 def first_by_publisher_time(story: Sequence[Article]) -> Article | None:

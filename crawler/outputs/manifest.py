@@ -11,8 +11,8 @@ from typing import Any
 from crawler.config.dump import to_toml
 from crawler.config.models import Config
 from crawler.outputs.exports import ExportResult
-from crawler.outputs.rows import FIELD_ORDER, SCHEMA
 from crawler.version import __version__
+from storage.article import FIELDS, SCHEMA
 from storage.records import format_utc
 from storage.sqlite.connection import SQLITE_VERSION
 from storage.store import Store
@@ -36,7 +36,7 @@ def manifest(done: ExportResult, store: Store, config: Config) -> dict[str, Any]
         "seq": done.cursor.seq,
         "since_seq": done.since,
         "query": dict(done.cursor.query),
-        "fields": list(done.fields or FIELD_ORDER),
+        "fields": list(done.fields or FIELDS),
         "file": done.path.name,
         "format": done.form,
         "sha256": done.sha256,

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from crawler.errors import UsageError
 from crawler.startup import unblock_heavy_imports
+from storage.frames import arrow_row, arrow_schema
 
 ROWS = 1_000  # per row group: articles have some kilobytes each, so memory stays small
-_NUMBERS = frozenset(
-    {"id", "story_id", "duplicate_of", "revision", "word_count", "warc_offset", "schema", "seq", "merged_into"}
-)
-_LISTS = frozenset({"authors", "tags"})
 
 
 def write_parquet(rows: Iterable[Mapping[str, Any]], file: Any, fields: Sequence[str]) -> None:
@@ -39,16 +35,10 @@ def write_parquet(rows: Iterable[Mapping[str, Any]], file: Any, fields: Sequence
             "parquet needs pyarrow: `pip install pyarrow` in newsdesk's environment (of pipx: "
             "`pipx inject newsdesk pyarrow`); csv and jsonl need nothing"
         ) from error
-    kinds = {
-        name: pa.int64() if name in _NUMBERS else pa.list_(pa.string()) if name in _LISTS else pa.string()
-        for name in fields
-    }
-    schema = pa.schema(list(kinds.items()))
+    schema = arrow_schema(fields)
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for group in _groups(rows):
-            writer.write_table(
-                pa.Table.from_pylist([{name: _value(row.get(name)) for name in fields} for row in group], schema=schema)
-            )
+            writer.write_table(pa.Table.from_pylist([arrow_row(row, fields) for row in group], schema=schema))
 
 
 def _groups(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
@@ -60,7 +50,3 @@ def _groups(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any
             group = []
     if group:
         yield group
-
-
-def _value(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value

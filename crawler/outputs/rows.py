@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 import re
@@ -12,20 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from crawler.errors import UsageError
-from storage.records import Article
+from storage.article import FIELDS, SCHEMA, Article
 
-INTERNAL_FIELDS = (
-    "page_url",
-    "etag",
-    "last_modified",
-    "recheck_at",
-    "learned_version",
-)  # internal state, not part of the record
-SCHEMA = 1  # of a row: article.schema.json in this folder; increased when a field changes its meaning
-FIELDS = (*(f.name for f in dataclasses.fields(Article) if f.name not in INTERNAL_FIELDS), "schema")
-# Order for a reader: first what identifies the article.
-_FIRST = ("id", "uid", "source", "url", "title")
-FIELD_ORDER = (*_FIRST, *(name for name in FIELDS if name not in _FIRST))
 CHANGE_FIELDS = ("op", "seq", "merged_into")  # extra fields of a row that reports a change
 
 
@@ -50,8 +37,9 @@ def article_row(article: Article, fields: Sequence[str] = ()) -> dict[str, Any]:
     """
     for name in fields:
         if name not in FIELDS:
-            raise UsageError(f"no field is called {name!r}; known are {', '.join(FIELD_ORDER)}")
-    return {name: SCHEMA if name == "schema" else _plain(getattr(article, name)) for name in (fields or FIELD_ORDER)}
+            raise UsageError(f"no field is called {name!r}; known are {', '.join(FIELDS)}")
+    row = article.to_dict()
+    return {name: row[name] for name in fields} if fields else row
 
 
 def item_row(item: ExportItem, fields: Sequence[str] = ()) -> dict[str, Any]:
@@ -65,14 +53,6 @@ def item_row(item: ExportItem, fields: Sequence[str] = ()) -> dict[str, Any]:
         return {**article_row(item.article, fields), **change}
     known = {"id": item.id, "uid": item.uid, "schema": SCHEMA}
     return {**{name: value for name, value in known.items() if name in (fields or known)}, **change}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return value
 
 
 def as_json(rows: Iterable[Mapping[str, Any]] | dict[str, Any]) -> str:

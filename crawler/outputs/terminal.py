@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from storage.records import Article, CrawlRun, parse_utc
+from storage.article import Article
+from storage.records import CrawlRun, parse_utc
 
 # A title may contain an escape sequence, or reverse the order of its line.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -9,7 +9,8 @@ from typing import Any
 
 from crawler.config.models import Watch
 from crawler.text.clean import one_line
-from storage.records import Article, format_utc
+from storage.article import Article
+from storage.records import format_utc
 from storage.sql.notifications import WatchHit
 from storage.store import Store
 

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from storage.article import Article
 from storage.engine import Database
-from storage.records import Address, Article, Cause, format_utc, format_utc_ceil, json_list, parse_utc
+from storage.records import Address, Cause, format_utc, format_utc_ceil, json_list, parse_utc
 from storage.sql import fingerprints
 from storage.sql.entry_completion import complete_entries
 from storage.sql.rows import FIELDS, LISTS, article_by_id, insert, parsed

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
+from storage.article import Article
 from storage.engine import NO_LIMIT, Database
 from storage.query_language import parse
-from storage.records import Article, Filter, parse_utc
+from storage.records import Filter, parse_utc
 from storage.search_folding import fold_all
 from storage.snippets import Snippets
 from storage.sql.rows import COLUMNS, FIELDS, article_from_row

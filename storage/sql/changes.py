@@ -8,8 +8,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Literal
 
+from storage.article import Article
 from storage.engine import Database
-from storage.records import Article, format_utc, parse_utc
+from storage.records import format_utc, parse_utc
 from storage.sql.rows import article_by_id
 
 Event = Literal["new", "edited", "vanished"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from storage.article import Article
 from storage.engine import NO_LIMIT, Database
-from storage.records import Article
 from storage.sql.rows import COLUMNS, article_from_row, dicts
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from storage.article import Article
 from storage.engine import Database
-from storage.records import Article
 from storage.sql import fingerprints
 from storage.sql.articles import change
 from storage.sql.rows import article_by_id

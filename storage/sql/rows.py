@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from storage.article import Article
 from storage.engine import Database
-from storage.records import Article
 
 FIELDS = tuple(f.name for f in dataclasses.fields(Article))
 LISTS = ("authors", "tags")

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from storage.article import Article
 from storage.engine import NO_LIMIT, Database
 from storage.query_language import Word
-from storage.records import Article
 from storage.search_terms import indexed_texts, queried
 from storage.sql.versions import CURRENT, SEARCH_FOLDING, set_current, version
 

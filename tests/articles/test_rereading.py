@@ -21,7 +21,8 @@ from crawler.articles.visit import PageVisit, StoredMatches
 from crawler.extraction.extraction import Extraction
 from crawler.text.tokens import letters, tokens, words
 from crawler.urls import url_key
-from storage.records import Article, Entry
+from storage.article import Article
+from storage.records import Entry
 from storage.verdicts import FullerView, Revision, Unchanged
 from tests.conftest import NOW
 

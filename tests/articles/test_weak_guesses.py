@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from crawler.articles.assembly import assemble
-from storage.records import Article, Entry
+from storage.article import Article
+from storage.records import Entry
 from tests.conftest import NOW
 from tests.extraction.pages import PROSE, TITLES, cases, news, p, read, whole
 

@@ -22,9 +22,10 @@ from crawler.errors import CrawlerError, UsageError
 from crawler.outputs import exports
 from crawler.outputs.cursors import Cursor, read_cursor, write_cursor
 from crawler.outputs.exports import export
-from crawler.outputs.rows import FIELD_ORDER, FIELDS, article_row
+from crawler.outputs.rows import article_row
+from storage.article import FIELDS, Article
 from storage.maintenance import backup, check, restore
-from storage.records import Address, Article, Filter
+from storage.records import Address, Filter
 from storage.store import open_store
 from storage.verdicts import Verdict
 from storage.writer import Writer, open_writer
@@ -152,7 +153,7 @@ def test_parquet_reads_back_with_pandas_and_duckdb(nasty: Path, tmp_path: Path) 
         row["provenance"] = json.loads(row["provenance"])
     assert {row["id"]: row for row in rows} == kept
     frame = pandas.read_parquet(target)
-    assert list(frame.columns) == list(FIELD_ORDER)
+    assert list(frame.columns) == list(FIELDS)
     assert frame["title"].dropna().tolist() == [kept[i]["title"] for i in frame["id"] if kept[i]["title"] is not None]
     found = duckdb.sql(f"SELECT count(*), max(length(text)) FROM '{target}'").fetchall()[0]
     assert found == (len(kept), max(len(row["text"] or "") for row in kept.values()))

@@ -12,9 +12,9 @@ import pytest
 from crawler.config.models import Health, Schedule, Source
 from crawler.feeds.revisit import KnownEntries, PollResponse, decide
 from crawler.monitoring.health import DiskUsage, check_health
+from storage.article import Article
 from storage.maintenance import prune
 from storage.records import (
-    Article,
     BackfillResult,
     BackfillStep,
     Feed,

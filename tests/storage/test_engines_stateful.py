@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from crawler.config.models import Source
+from storage.article import Article
 from storage.copying import _TABLES, _columns
 from storage.learned import LearnedBlocks
-from storage.records import Address, Article, BackfillStep, Feed, FeedCheck, FeedEntry, Filter, GapDetected, format_utc
+from storage.records import Address, BackfillStep, Feed, FeedCheck, FeedEntry, Filter, GapDetected, format_utc
 from storage.sql.removal import merge
 from storage.verdicts import NewArticle, NotArticle, NotFound, Retry, Revision, Unchanged
 from storage.writer import Writer, open_writer

@@ -10,9 +10,10 @@ import pytest
 
 from crawler.articles.key_versions import KEYS
 from storage import upgrade
+from storage.article import Article
 from storage.errors import DiskError
 from storage.maintenance import check, check_index, reindex
-from storage.records import Address, Article, Filter
+from storage.records import Address, Filter
 from storage.sql.versions import CURRENT, outdated
 from storage.store import open_store
 from storage.verdicts import Alias, NewArticle, Revision

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from storage.records import Address, Article, FeedCheck, FeedEntry
+from storage.article import Article
+from storage.records import Address, FeedCheck, FeedEntry
 from storage.verdicts import NewArticle, NotArticle, Retry
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW

@@ -14,6 +14,7 @@ import pytest
 
 from storage import databases
 from storage.address import parse_address
+from storage.article import Article
 from storage.errors import (
     DiskError,
     MissingDatabase,
@@ -25,7 +26,7 @@ from storage.errors import (
     StorageError,
 )
 from storage.postgres import client, connection
-from storage.records import Article, Filter
+from storage.records import Filter
 from storage.store import open_store
 from storage.writer import open_writer
 from tests.conftest import Desk

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from storage.article import Article
 from storage.postgres.client import PostgresConnection
 from storage.postgres.database import PostgresDatabase
-from storage.records import Address, Article, FeedCheck, FeedEntry, FetchLogEntry, Filter
+from storage.records import Address, FeedCheck, FeedEntry, FetchLogEntry, Filter
 from storage.verdicts import NewArticle
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW

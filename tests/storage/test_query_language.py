@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crawler.config.models import Source
+from storage.article import Article
 from storage.query_language import Either, Every, Node, Not, Word, either, every, parse
-from storage.records import Address, Article, Filter, format_utc
+from storage.records import Address, Filter, format_utc
 from storage.snippets import Snippets
 from storage.sqlite.percolate import Text, matching
 from storage.writer import Writer

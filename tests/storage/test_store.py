@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from crawler.config.models import Source
+from storage.article import Article
 from storage.errors import (
     DamagedDatabase,
     DatabaseLocked,
@@ -19,7 +20,7 @@ from storage.errors import (
     NotNewsdeskDatabase,
     StorageError,
 )
-from storage.records import Address, Article, Entry, FeedCheck, FeedEntry, FetchLogEntry, Filter, format_utc
+from storage.records import Address, Entry, FeedCheck, FeedEntry, FetchLogEntry, Filter, format_utc
 from storage.sql.entries import CheckCounts
 from storage.sqlite.lock import Lock, holder
 from storage.sqlite.migrations import SCHEMA

@@ -14,8 +14,9 @@ import pytest
 from crawler.config.models import Source, Watch
 from crawler.watches.matching import MatchResult, match_changes, send_at, unique_hits
 from crawler.watches.messages import LINES, MOST, of_health, of_watch
+from storage.article import Article
 from storage.outbox import Outbox
-from storage.records import Article, FeedCheck, FeedEntry, format_utc
+from storage.records import FeedCheck, FeedEntry, format_utc
 from storage.sql.notifications import PATIENCE, WatchHit
 from storage.sqlite.percolate import Text, matching
 from storage.verdicts import Verdict

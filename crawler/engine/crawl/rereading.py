@@ -13,7 +13,8 @@ from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.urls import host_of
 from storage.address import DatabaseAddress
-from storage.records import Article, Entry
+from storage.article import Article
+from storage.records import Entry
 
 if TYPE_CHECKING:
     from crawler.articles.read_page import PageResult

@@ -17,8 +17,8 @@ from crawler.engine.crawl.runner import run
 from crawler.errors import INTERRUPTED, Interrupted
 from crawler.urls import canonical_url, host_of
 from storage import databases
+from storage.article import Article
 from storage.errors import DatabaseLocked, StorageError
-from storage.records import Article
 from storage.store import Store
 
 PATIENCE = 120.0  # seconds to wait for the process that locks the database to fetch an address

@@ -15,8 +15,9 @@ from crawler.config.models import Config, SourceIndex
 from crawler.engine.crawl.rereading import read_stored_page
 from crawler.engine.jobs.learn import learn
 from crawler.engine.workers.pool import WorkerPool
+from storage.article import Article
 from storage.learned import LearnedBlocks
-from storage.records import COMPLETENESS, Article, Entry
+from storage.records import COMPLETENESS, Entry
 from storage.store import Store
 from storage.writer import Writer
 

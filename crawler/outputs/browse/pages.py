@@ -21,7 +21,8 @@ from crawler.outputs.browse import charts
 from crawler.outputs.diff import Piece, changed, excerpt, word_diff
 from crawler.outputs.first_published import first_by_publisher_time, first_seen
 from crawler.outputs.terminal import local_time
-from storage.records import Article, Filter, format_utc, parse_utc
+from storage.article import Article
+from storage.records import Filter, format_utc, parse_utc
 from storage.store import Store
 
 SHOWN = 30  # stories per page; hits of a search
