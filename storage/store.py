@@ -187,6 +187,10 @@ class Store:
         """One version of an article, with the headline of the one before it."""
         return self._read(changes.edit, article_id, number)
 
+    def source_names(self) -> dict[str, str]:
+        """The name of each source by its id."""
+        return self._read(browse_stats.source_names)
+
     def filter_options(self) -> dict[str, list[Any]]:
         """The values that articles can be filtered by; see storage.sql.browse_stats.filter_options."""
         return self._read(browse_stats.filter_options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,11 +92,19 @@ def for_reader(which: Filter, fold: bool | None, form: str) -> Filter:
     )
 
 
+_no_pager = click.option(
+    "--no-pager", "pager", flag_value=False, default=True, help="Do not page what is longer than the terminal."
+)
+
+
 @click.command("list")
 @filter_options
+@_no_pager
 @format_options(csv=True)
 @pass_app
-def list_command(app: CliContext, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str) -> None:
+def list_command(
+    app: CliContext, which: Filter, fold: bool | None, fields: tuple[str, ...], form: str, pager: bool
+) -> None:
     """Stored articles, newest first: by publication time, else by the time first seen.
 
     \b
@@ -107,7 +115,7 @@ def list_command(app: CliContext, which: Filter, fold: bool | None, fields: tupl
     with app.reader() as store:
         unknown_names(app, store, sources=which.sources, tags=which.tags)
         which = for_reader(which, fold, form)
-        shown = _show(store.articles(which), form, fields)
+        shown = _show(store, store.articles(which), form, fields, paged=pager)
         _cut(app, which, shown, lambda: store.count(which))
         if not shown and which.limit != 0:
             app.message("no article matches")
@@ -137,6 +145,7 @@ class _QueryCommand(click.Command):
     type=click.Choice(["relevance", "newest"]),
     help="Order of the hits [default: relevance, of more than 10,000 hits newest].",
 )
+@_no_pager
 @format_options(csv=True)
 @pass_app
 def search_command(
@@ -147,6 +156,7 @@ def search_command(
     fields: tuple[str, ...],
     sort: Order | None,
     form: str,
+    pager: bool,
 ) -> None:
     """Full-text search in titles, texts and authors, with snippets.
 
@@ -169,7 +179,8 @@ def search_command(
         order = "newest" if sort == "newest" else store.search_order(words, which)
         if sort != order == "newest" and store.count(which, words, most=RANKED + 1) > RANKED:
             app.message(f"more than {RANKED:,} hits: newest first")
-        shown = _show(store.search(words, which, order=order), form, fields, snippets=True)
+        hits = store.search(words, which, order=order)
+        shown = _show(store, hits, form, fields, snippets=True, paged=pager)
         _cut(app, which, shown, lambda: store.count(which, words))
         if not shown and which.limit != 0:
             app.message(f"no article matches {words[:80]!r}")
@@ -204,7 +215,15 @@ def _cut(app: CliContext, which: Filter, shown: int, count: Callable[[], int]) -
         app.message(f"{shown:,} of {every:,}; --limit shows more")
 
 
-def _show(hits: Iterator[Hit], form: str, fields: tuple[str, ...], *, snippets: bool = False) -> int:
+def _show(
+    store: Store,
+    hits: Iterator[Hit],
+    form: str,
+    fields: tuple[str, ...],
+    *,
+    snippets: bool = False,
+    paged: bool = False,
+) -> int:
     """Print the answer; how many lines it had."""
     from crawler.outputs.rows import article_row
     from storage.article import FIELDS
@@ -228,38 +247,33 @@ def _show(hits: Iterator[Hit], form: str, fields: tuple[str, ...], *, snippets: 
     if fields:
         from crawler.outputs.terminal import table
 
-        table([(name, {}) for name in fields], ([row[name] for name in fields] for row in rows()))
+        table([(name, {}) for name in fields], ([row[name] for name in fields] for row in rows()), paged=paged)
         return count
-    return _person(hits, snippets=snippets)
+    return _person(hits, store.source_names(), snippets=snippets, paged=paged)
 
 
-def _person(hits: Iterator[Hit], *, snippets: bool) -> int:
-    from crawler.outputs.terminal import MAX_TITLE, local_time, on_terminal, table, zone_name
+def _person(hits: Iterator[Hit], names: Mapping[str, str], *, snippets: bool, paged: bool) -> int:
+    from crawler.outputs.terminal import MAX_TITLE, ago, local_time, on_terminal, print_headlines, table
 
-    shown = []
+    moment, terminal = now(), on_terminal()
+    lines: list[tuple[int, str, list[str]]] = []
+    rows = []
     for hit in hits:
         a = hit.article
-        title = (a.title or "(no title)")[:MAX_TITLE] + (
-            f"  +{hit.copies} {'copy' if hit.copies == 1 else 'copies'}" if hit.copies else ""
-        )
-        marks = ("" if a.completeness == "full" else f" [{a.completeness}]") + (
-            f" [edited {a.revision - 1}×]" if a.revision > 1 else ""
-        )
-        shown.append(
-            [
-                a.id,
-                local_time(a.published_at or a.first_seen_at),
-                a.source or "",
-                title + marks + (f"\n{hit.snippet}" if snippets and on_terminal() else ""),
-                *([] if on_terminal() else [a.url, *([hit.snippet] if snippets else [])]),
-            ]
-        )
-    columns: list[tuple[str, dict[str, Any]]] = [
-        ("id", {"justify": "right"}),
-        ("published", {"no_wrap": True}),
-        ("source", {"no_wrap": True}),
-        ("title", {"ratio": 1, "overflow": "fold"}),
-    ]
-    if shown:
-        table(columns, shown, caption=f"times are {zone_name()}")
-    return len(shown)
+        at = a.published_at or a.first_seen_at
+        copies = f"+{hit.copies} {'copy' if hit.copies == 1 else 'copies'}" if hit.copies else ""
+        partial = "" if a.completeness == "full" else a.completeness
+        edited = f"edited {a.revision - 1}×" if a.revision > 1 else ""
+        title = (a.title or "(no title)")[:MAX_TITLE]
+        if terminal:
+            snippet = f"\n{hit.snippet}" if snippets else ""
+            facts = [names.get(a.source or "", a.source or ""), ago(at, moment), copies, partial, edited]
+            lines.append((a.id, f"{title}{snippet}", facts))
+            continue
+        marks = "".join(f" [{mark}]" for mark in (partial, edited) if mark)
+        title += f"  {copies}" * bool(copies) + marks
+        rows.append([a.id, local_time(at), a.source or "", title, a.url, *([hit.snippet] if snippets else [])])
+    if lines:
+        print_headlines(lines, paged=paged)
+    table([], rows)
+    return len(lines) + len(rows)

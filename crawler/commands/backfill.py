@@ -27,7 +27,7 @@ def backfill_command(app: CliContext, sources: tuple[str, ...], since: str, unti
     """  # noqa: D301  # click reads \b as: do not wrap
     from crawler.engine.jobs.backfill import backfill
     from crawler.errors import UsageError
-    from crawler.outputs.terminal import print_run, progress
+    from crawler.outputs.crawl_summary import print_run, progress, summary
     from storage.records import parse_utc
 
     end = parse_utc(until) if until else now()
@@ -39,6 +39,6 @@ def backfill_command(app: CliContext, sources: tuple[str, ...], since: str, unti
         )
     if dry_run:
         return result.exit_code or 0
-    print_run(result)
-    app.message(f"{result.total('articles_new')} new; stored in {app.config.database}")
+    print_run(result, {s.id: s.name for s in app.config.sources})
+    app.message(summary(result, str(app.config.database)))
     return result.exit_code or 0

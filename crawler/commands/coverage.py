@@ -35,9 +35,10 @@ def coverage_command(
         app.config.select_sources(known)
     begin = since or format_utc(moment - timedelta(days={"day": 13, "week": 83, "month": 365}[by]))
     with app.reader() as store:
+        names = store.source_names()
         days = store.days(sources=known, since=begin[:10], until=until and until[:10])
     rows = coverage_rows(days, by=by, now=moment)
     if form:
         print_rows(rows, form)
     else:
-        print_coverage(rows, by)
+        print_coverage(rows, by, names)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any
 
 import click
 
@@ -36,7 +35,7 @@ def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: i
     from crawler.engine.crawl.plan import plan_crawl
     from crawler.engine.crawl.runner import run
     from crawler.errors import ALL_FAILED
-    from crawler.outputs.terminal import print_run, progress
+    from crawler.outputs.crawl_summary import print_run, progress, summary
 
     config = app.config
     disabled = [s.id for s in config.select_sources(sources) if not s.enabled]
@@ -54,8 +53,8 @@ def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: i
             observer=observer,
         )
     if not app.quiet or sys.stdout.isatty():
-        print_run(result.run)
-    app.message(_summary(result.run, str(config.database)))
+        print_run(result.run, {s.id: s.name for s in config.sources})
+    app.message(summary(result.run, str(config.database)))
     offline = all(re.search("resolved|in time|refused", counts.error or "") for counts in result.run.sources)
     if result.run.exit_code == ALL_FAILED and offline:
         app.message(
@@ -63,13 +62,3 @@ def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: i
             "work without one."
         )
     return result.run.exit_code or 0
-
-
-def _summary(run: Any, database: str) -> str:
-    waiting = run.total("waiting")
-    ended = "interrupted: " if run.exit_code in {130, 143} else ""
-    kept = (
-        f"{ended}{run.total('articles_new')} new, {run.total('revised')} revised, {run.total('headline_only')} by "
-        f"headline only; stored in {database}"
-    )
-    return kept + (f"; {waiting} more wait for the next `newsdesk crawl`" if waiting else "")

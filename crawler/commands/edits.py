@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from crawler.commands.articles import unknown_names
-from crawler.commands.context import CliContext, format_options, pass_app, print_rows
+from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import Number, When
 
 
@@ -41,6 +41,7 @@ def edits_command(
       newsdesk edits --title --min-words 3 --jsonl
     """  # noqa: D301  # click reads \b as: do not wrap
     with app.reader() as store:
+        names = store.source_names()
         unknown_names(app, store, sources=sources, tags=tags)
         if tags:  # of no source: a name that none has
             sources = (*sources, *(s.id for s in app.config.sources if set(tags) & set(s.tags))) or ("",)
@@ -55,41 +56,62 @@ def edits_command(
     if not rows:
         app.message("no vanished article matches" if vanished else "no edit matches")
         return
-    (_print_vanished if vanished else _print_edits)(rows)
+    (_print_vanished if vanished else _print_edits)(rows, names)
 
 
-def _print_vanished(rows: Sequence[Mapping[str, Any]]) -> None:
-    from crawler.outputs.terminal import local_time, table, zone_name
+def _print_vanished(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+    from crawler.outputs.terminal import ago, local_time, on_terminal, print_headlines, table
 
-    table(
-        [("id", {}), ("vanished", {"no_wrap": True}), ("source", {}), ("why", {}), ("title", {"ratio": 1})],
-        ([r["id"], local_time(r["vanished_at"]), r["source"], r["vanished_reason"], r["title"]] for r in rows),
-        caption=f"times are {zone_name()}",
-    )
-
-
-def _print_edits(rows: Sequence[Mapping[str, Any]]) -> None:
-    from crawler.outputs.terminal import local_time, table, zone_name
-
-    columns: list[tuple[str, dict[str, Any]]] = [
-        ("id", {"justify": "right"}),
-        ("between", {"no_wrap": True}),
-        ("source", {}),
-        ("words", {}),
-        ("", {}),
-        ("title", {"ratio": 1}),
-    ]
-    shown = []
-    for r in rows:
-        changed = f"{r['old_title']} → {r['title']}" if r["old_title"] != r["title"] else r["title"]
-        shown.append(
-            [
+    if on_terminal():
+        moment = now()
+        print_headlines(
+            (
                 r["id"],
-                f"{local_time(r['last_same_at'] or r['before_at'])} and {local_time(r['seen_at'])}",
-                r["source"] or "",
-                f"+{r['words_added']} -{r['words_removed']}",
-                "silent" if r["silent"] else "",
-                changed,
-            ]
+                r["title"] or "(no title)",
+                [
+                    names.get(r["source"], r["source"] or ""),
+                    f"gone {ago(r['vanished_at'], moment)}",
+                    r["vanished_reason"],
+                ],
+            )
+            for r in rows
         )
-    table(columns, shown, caption=f"times are {zone_name()}; `newsdesk show ID --diff` shows the words")
+        return
+    table([], ([r["id"], local_time(r["vanished_at"]), r["source"], r["vanished_reason"], r["title"]] for r in rows))
+
+
+def _print_edits(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+    from crawler.outputs.terminal import ago, local_time, on_terminal, print_headlines, table
+
+    if on_terminal():
+        moment = now()
+        print_headlines(
+            (
+                (
+                    r["id"],
+                    f"{r['title']}\nwas: {r['old_title']}" if r["old_title"] != r["title"] else r["title"],
+                    [
+                        names.get(r["source"], r["source"] or ""),
+                        ago(r["seen_at"], moment),
+                        f"+{r['words_added']} -{r['words_removed']} words",
+                        "silent" if r["silent"] else "",
+                    ],
+                )
+                for r in rows
+            ),
+            caption="`newsdesk show ID --diff` shows the words",
+            paged=True,
+        )
+        return
+    shown = (
+        [
+            r["id"],
+            f"{local_time(r['last_same_at'] or r['before_at'])} and {local_time(r['seen_at'])}",
+            r["source"] or "",
+            f"+{r['words_added']} -{r['words_removed']}",
+            "silent" if r["silent"] else "",
+            f"{r['old_title']} → {r['title']}" if r["old_title"] != r["title"] else r["title"],
+        ]
+        for r in rows
+    )
+    table([], shown)

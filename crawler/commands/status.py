@@ -33,6 +33,7 @@ def status_command(app: CliContext, strict: bool, form: str) -> int:
     with app.reader() as store:
         facts = {
             "rows": store.health(moment),
+            "names": store.source_names(),
             "totals": store.totals(),
             "run": next(iter(store.runs(1)), None),
             "queue": store.queue_stats(moment),

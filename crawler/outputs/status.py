@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from crawler.config.value_types import format_duration
-from crawler.outputs.terminal import local_time, message, pluralize, table, zone_name
+from crawler.outputs.terminal import ago, local_time, message, note, on_terminal, pluralize, shortened, table, zone_name
 from storage.holder import WorkerHolder
 from storage.records import format_utc, parse_utc
 
@@ -27,7 +27,6 @@ _COLUMNS: list[tuple[str, dict[str, Any]]] = [
     ("partial", {"justify": "right"}),
     ("queued", {"justify": "right"}),
     ("rejected", {"justify": "right"}),
-    ("last error", {"ratio": 1}),
 ]
 
 
@@ -58,6 +57,7 @@ def print_status(
     path: DatabaseAddress, facts: Mapping[str, Any], trouble: HealthReport, lock_holder: Holder | None, now: datetime
 ) -> None:
     """Print the status: totals first, then one row per source, then the problems of single sources."""
+    names: Mapping[str, str] = facts["names"]
     totals, run, queue, disk = facts["totals"], facts["run"], facts["queue"], facts["disk"]
     who = (
         f"`newsdesk {lock_holder.command}` running since {local_time(lock_holder.since)}, pid {lock_holder.pid}"
@@ -71,37 +71,37 @@ def print_status(
     if run:
         ended = "" if run["finished_at"] or lock_holder else "; it did not end"
         print(
-            f"last {run['command']} from {local_time(run['started_at'])} {zone_name()}: {run['articles_new']} new, "
-            f"{run['revised']} revised, {run['failed']} failed{ended}"
+            f"last {run['command']} {ago(run['started_at'], now)}, {local_time(run['started_at'])} {zone_name()}: "
+            f"{run['articles_new']} new, {run['revised']} revised, {run['failed']} failed{ended}"
         )
-    print(f"queue     {_queue(queue, now)}")
-    print(f"disk      {_disk(disk)}")
-    print(f"requests  {_requests(facts['request_stats'])}")
+    note("queue", _queue(queue, now))
+    note("disk", _disk(disk))
+    note("requests", _requests(facts["request_stats"]))
     rows = [
         [
-            r["source"],
-            local_time(r["checked_at"]),
-            local_time(r["changed_at"]),
-            local_time(r["due_at"]),
+            shortened(names.get(r["source"], r["source"])),
+            ago(r["checked_at"], now),
+            ago(r["changed_at"], now),
+            ago(r["due_at"], now),
             r["articles"],
             r["incomplete"],
             r["queued"],
             r["rejected"],
-            r["last_error"] or "",
         ]
         for r in facts["rows"]
     ]
     table(_COLUMNS, rows, report=True)
     for r in facts["rows"]:
         if r["verdicts"]:
-            print(
-                f"verdicts  {r['source']}: "
-                + ", ".join(f"{count:,} × {reason}" for reason, count in r["verdicts"].items())
-            )
+            verdicts = ", ".join(f"{count:,} × {reason}" for reason, count in r["verdicts"].items())
+            note("verdicts", f"{r['source']}: {verdicts}")
+    for r in facts["rows"]:
+        if r["last_error"]:
+            note("error", f"{r['source']}: {r['last_error']}")
     for worker in facts["workers"]:
-        print(f"worker    {_worker(worker, facts['workers'])}")
+        note("worker", _worker(worker, facts["workers"]))
     for source, line in trouble.warnings:
-        print(f"! {source}: {line}" if source else f"! {line}")
+        note("!", f"{source}: {line}" if source else line)
 
 
 def workers_of(holders: Sequence[Holder]) -> list[dict[str, Any]]:
@@ -129,10 +129,10 @@ def _worker(worker: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> 
 def _queue(queue: Mapping[str, Any], now: datetime) -> str:
     queued = f"{pluralize(queue['pending'], 'article')} queued"
     if queue["oldest_pending_at"]:
-        queued += f", oldest {_ago(queue['oldest_pending_at'], now)}"
+        queued += f", oldest {_age(queue['oldest_pending_at'], now)}"
     due = f"{pluralize(queue['feeds_due'], 'feed')} due"
     if queue["latest_due_at"]:
-        due += f", the latest {_ago(queue['latest_due_at'], now)} late"
+        due += f", the latest {_age(queue['latest_due_at'], now)} late"
     elif queue["next_due_at"]:
         due += f", the next at {local_time(queue['next_due_at'])}"
     rest = [f"{pluralize(queue['rechecks_due'], 'recheck')} due"]
@@ -143,7 +143,7 @@ def _queue(queue: Mapping[str, Any], now: datetime) -> str:
     return "; ".join([queued, due, *rest])
 
 
-def _ago(at: str, now: datetime) -> str:
+def _age(at: str, now: datetime) -> str:
     return format_duration(max(0.0, (now - parse_utc(at)).total_seconds()))
 
 
@@ -230,7 +230,7 @@ def _word(row: Mapping[str, Any]) -> str:
     return "news" if row["entries_new"] or row["articles"] or row["headline_only"] else "no news"
 
 
-def print_coverage(rows: Sequence[Mapping[str, Any]], by: str) -> None:
+def print_coverage(rows: Sequence[Mapping[str, Any]], by: str, names: Mapping[str, str]) -> None:
     """Print polls and articles, one row per source and day."""
     columns: list[tuple[str, dict[str, Any]]] = [
         ("source", {"no_wrap": True}),
@@ -245,7 +245,7 @@ def print_coverage(rows: Sequence[Mapping[str, Any]], by: str) -> None:
         columns,
         (
             [
-                r["source"],
+                shortened(names.get(r["source"], r["source"])) if on_terminal() else r["source"],
                 r[by],
                 r["seen"],
                 r["entries_new"],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+import textwrap
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from storage.article import Article
-from storage.records import CrawlRun, parse_utc
+from storage.records import parse_utc
 
 # A title may contain an escape sequence, or reverse the order of its line.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -28,6 +28,11 @@ MAX_TITLE = 300  # characters of a headline that are displayed
 def safe(text: object) -> str:
     """Text without control characters."""
     return _CONTROL.sub("", str(text if text is not None else ""))
+
+
+def shortened(name: str, most: int = 20) -> str:
+    """A name for a narrow column."""
+    return name if len(name) <= most else f"{name[: most - 1].rstrip()}…"
 
 
 def on_terminal() -> bool:
@@ -76,26 +81,116 @@ def pluralize(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
+def ago(kept: str | None, now: datetime) -> str:
+    """A stored time as a person says it: "5 min ago", "in 2 h"; from a month on the day."""
+    if not kept:
+        return ""
+    try:
+        seconds = (now - parse_utc(kept)).total_seconds()
+    except (ValueError, OverflowError):
+        return kept
+    size = abs(seconds)
+    if size >= 30 * 86400:
+        return local_time(kept)[:10]
+    for limit, unit, name in ((90, 1, "s"), (90 * 60, 60, "min"), (36 * 3600, 3600, "h"), (size + 1, 86400, "d")):
+        if size < limit:
+            number = f"{size / unit:.0f} {name}"
+            return "now" if size < 1 else f"{number} ago" if seconds > 0 else f"in {number}"
+    return local_time(kept)
+
+
 def table(
     columns: Sequence[tuple[str, dict[str, Any]]],
     rows: Iterable[Sequence[object]],
     *,
     caption: str = "",
     report: bool = False,
+    paged: bool = False,
 ) -> None:
-    """A table on a terminal; elsewhere lines with tabs, except for a report, which is always a table."""
+    """A table on a terminal; elsewhere lines with tabs, except for a report, which is always a table.
+
+    A table leaves out the columns that are empty or 0 in all rows.
+
+    Args:
+        columns: a title and the options of rich's add_column.
+        rows: a cell a column.
+        caption: a line below.
+        report: a table also where stdout is no terminal.
+        paged: through the pager where it is longer than the terminal.
+    """
     if not on_terminal() and not report:
         for row in rows:
             print("\t".join(" ".join(safe(cell).split()) for cell in row))
         return
+    every = [list(row) for row in rows]
+    if not every:
+        return
+    used = [n for n in range(len(columns)) if any(_says_something(row[n]) for row in every)]
     shown = Table(box=None, pad_edge=False, header_style="bold", caption=caption or None, caption_justify="left")
-    for name, options in columns:
-        shown.add_column(name, **options)
-    for row in rows:
-        shown.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
-    (Console(file=sys.stdout, highlight=False, width=140) if report and not on_terminal() else stdout_console()).print(
-        shown
-    )
+    for n in used:
+        shown.add_column(columns[n][0], **columns[n][1])
+    for row in every:
+        shown.add_row(*(_cell(row[n]) for n in used))
+    if report and not on_terminal():
+        Console(file=sys.stdout, highlight=False, width=140).print(shown)
+    elif paged:
+        _print_paged(shown)
+    else:
+        stdout_console().print(shown)
+
+
+def print_headlines(rows: Iterable[tuple[int, str, Sequence[str]]], *, caption: str = "", paged: bool = False) -> None:
+    """Articles on a terminal: each headline at full width, below it, dimmed, the facts about it, then what it is for.
+
+    Args:
+        rows: id; lines, the first of which is the headline; the facts.
+        caption: a line below.
+        paged: as in table.
+    """
+    shown = []
+    for number, text, facts in rows:
+        headline, _, more = safe(text).partition("\n")
+        line = " · ".join(safe(fact) for fact in facts if fact)
+        shown.append([number, Text.assemble(headline, "\n", (line, "dim"), f"\n{more}" if more else "")])
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("id", {"justify": "right"}),
+        ("headline", {"ratio": 1, "overflow": "fold"}),
+    ]
+    table(columns, shown, caption=caption, paged=paged)
+
+
+def _says_something(value: object) -> bool:
+    return bool(value.plain if isinstance(value, Text) else value)
+
+
+def _cell(value: object) -> Text:
+    return value if isinstance(value, Text) else Text(safe(value))
+
+
+def _print_paged(shown: Table) -> None:
+    """Print through the pager ($PAGER, else less) what is longer than the terminal, as git does."""
+    console = stdout_console()
+    with console.capture() as captured:
+        console.print(shown)
+    text = captured.get()
+    if text.count("\n") < console.height or not sys.stdin.isatty():
+        sys.stdout.write(text)
+        return
+    import click
+
+    os.environ.setdefault("LESS", "FRX")
+    click.echo_via_pager(text, color=True)
+
+
+def note(label: str, text: str) -> None:
+    """A line of a report behind its label, wrapped to the terminal."""
+    start = f"{label} " if label == "!" else f"{label:<9} "
+    line = f"{start}{safe(text)}"
+    if not on_terminal():
+        print(line)
+        return
+    for part in textwrap.wrap(line, stdout_console().width, subsequent_indent=" " * len(start), break_on_hyphens=False):
+        print(part)
 
 
 def print_article(article: Article) -> None:
@@ -116,80 +211,3 @@ def print_article(article: Article) -> None:
     for paragraph in body.split("\n\n"):
         console.print()
         console.print(Text(safe(paragraph)), width=width if on_terminal() else None, soft_wrap=not on_terminal())
-
-
-_COLUMNS = (
-    ("entries", "entries_new"),
-    ("new", "articles_new"),
-    ("revised", "revised"),
-    ("copies", "copies"),
-    ("headline only", "headline_only"),
-    ("rejected", "rejected"),
-    ("failed", "failed"),
-    ("queued", "waiting"),
-)
-
-
-def print_run(run: CrawlRun) -> None:
-    """Print what a crawl found, one row per source; the last column has the reasons of failures."""
-    columns: list[tuple[str, dict[str, Any]]] = [("source", {"no_wrap": True})]
-    columns += [(title, {"justify": "right"}) for title, _ in _COLUMNS]
-    columns.append(("errors", {"ratio": 1, "overflow": "fold"}))
-    rows = []
-    for counts in run.sources:
-        why = [counts.error] if counts.error else []
-        why += [f"{n} × {reason}" for reason, n in list(counts.reasons.items())[:3]]
-        rows.append(
-            [
-                counts.source or "(fetched)",
-                *(getattr(counts, name) for _, name in _COLUMNS),
-                "; ".join(filter(None, why)),
-            ]
-        )
-    if len(rows) > 1:
-        rows.append(["total", *(run.total(name) for _, name in _COLUMNS), ""])
-    table(columns, rows, report=True)
-
-
-@contextmanager
-def progress(enabled: bool) -> Iterator[Any]:
-    """A bar with counts, on a terminal only; yields the observer of a run, or None."""
-    if not enabled or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        SpinnerColumn(),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    began = time.monotonic()
-    with Progress(*columns, console=stderr_console(), transient=True) as bar:
-        task = bar.add_task("reading feeds", total=None, rate="")
-
-        def observe(counts: Any) -> None:
-            new, revised, failed = counts.total("articles_new"), counts.total("revised"), counts.total("failed")
-            known = counts.expected is not None
-            bar.update(
-                task,
-                total=max(counts.expected, counts.requested) if known else None,
-                completed=counts.answered,
-                description=f"{'' if known else 'reading feeds, '}{new} new, {revised} revised, {failed} failed",
-                rate=f"{counts.answered / max(time.monotonic() - began, 0.1):.1f}/s",
-            )
-
-        yield observe

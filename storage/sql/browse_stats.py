@@ -16,10 +16,15 @@ _NEWEST = 1_000  # the articles of a source that lag and field completeness are 
 _LONGEST = 7 * 86_400  # seconds: a longer lag means that the article was found by a search, not by polling
 
 
+def source_names(db: Database) -> dict[str, str]:
+    """The name of each source, in the order of the names."""
+    return dict(db.conn.execute("SELECT id, name FROM sources ORDER BY lower(name), id").fetchall())
+
+
 def filter_options(db: Database) -> dict[str, list[Any]]:
     """The values that articles can be filtered by: sources as (id, name), tags, languages."""
     return {
-        "sources": [tuple(row) for row in db.conn.execute("SELECT id, name FROM sources ORDER BY lower(name), id")],
+        "sources": list(source_names(db).items()),
         "tags": [
             row[0] for row in db.conn.execute("SELECT DISTINCT t.value FROM sources s, json_each(s.tags) t ORDER BY 1")
         ],
