@@ -23,6 +23,7 @@ from storage.writer import open_writer
 from tests.conftest import ROOT, Desk, source
 from tests.running import SCHEDULE, Running, until
 from tests.site import Answer, Site, story
+from tests.watches.receiver import delivery
 
 
 @pytest.fixture(scope="module")
@@ -437,12 +438,12 @@ def test_a_failure_of_apprise_says_why_and_tells_no_secret(desk: Desk) -> None:
 
     body = json.dumps({"title": "t", "text": "x"})
     with pytest.raises(DeliveryError) as failed:
-        deliver("json://127.0.0.1:9/s3cretpath", body, user_agent="x", uid="1")
+        deliver("json://127.0.0.1:9/s3cretpath", delivery(body))
     assert "Apprise could not deliver it: " in str(failed.value)
     assert "onnection" in str(failed.value)
     assert "s3cret" not in str(failed.value)
     with pytest.raises(DeliveryError) as unknown:
-        deliver("mailto://user:passw0rd@127.0.0.1:9?to=a@example.org", body, user_agent="x", uid="1")
+        deliver("mailto://user:passw0rd@127.0.0.1:9?to=a@example.org", delivery(body))
     assert "Apprise knows no such receiver: " in str(unknown.value)
     assert "passw0rd" not in str(unknown.value)
 

@@ -57,15 +57,31 @@ def check_settings(app: CliContext) -> None:
     Example:
       newsdesk --config newsdesk.toml config check
     """  # noqa: D301  # click reads \b as: do not wrap
+    from crawler.errors import ConfigError
     from crawler.watches.matching import misconfiguration
+    from crawler.watches.receivers import cannot_deliver
 
     config = app.config
     missing = _unset_secrets(config)
     for name in missing:
         app.message(f"the environment variable {name} is named by a setting and is not set")
+    mute = []
     for watch in config.watches:
         if why := misconfiguration(watch, config.tags):
             app.message(f"watch {watch.name!r} can never match: {why}")
+        more = (watch.secret, *(value for _, value in watch.headers))
+        mute += [
+            f"watch {watch.name!r} cannot send: {why}"
+            for receiver in watch.notify
+            if (why := cannot_deliver(receiver, *more)) is not None
+        ]
+    mute += [
+        f"[health] notify cannot send: {why}"
+        for receiver in config.health.notify
+        if (why := cannot_deliver(receiver)) is not None
+    ]
+    if mute:
+        raise ConfigError("; ".join(mute))
     print(f"{config.path or 'built-in defaults'}: valid; {len(config.sources)} sources, {len(config.watches)} watches")
 
 
@@ -76,6 +92,6 @@ def _unset_secrets(config: Any) -> list[str]:
         config.http.proxy,
         *config.health.notify,
         *(v for s in config.sources for _, v in s.headers),
-        *(n for w in config.watches for n in w.notify),
+        *(n for w in config.watches for n in (*w.notify, w.secret, *(v for _, v in w.headers))),
     ]
     return sorted({text[4:] for text in texts if text.startswith("env:") and text[4:] not in os.environ})

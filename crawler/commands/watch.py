@@ -153,6 +153,8 @@ def test_watch(app: CliContext, name: str, since: str | None, send: bool, form: 
     stories = f"{pluralize(len(rows), 'thing')} would have been notified since {local_time(format_utc(began))}"
     quiet = ", ".join(f"{count} {why}" for why, count in judged.quiet.items())
     app.message(f"{stories}{f'; matched but not sent: {quiet}' if quiet else ''}")
+    for article, reason in judged.samples:
+        app.message(f"  not sent, {reason}: {article.id} {article.source or ''} {article.title or article.url}")
     if why := misconfiguration(watch, app.config.tags):
         app.message(f"it can never match: {why}")
     return _send(app, watch, body) if send else 0
@@ -172,7 +174,7 @@ def _hit_row(hit: WatchHit, article: Article | None) -> dict[str, Any]:
 
 def _send(app: CliContext, watch: Watch, body: dict[str, Any]) -> int:
     """One message to each receiver, now; 1 where one did not take it."""
-    from crawler.watches.receivers import DeliveryError, deliver, redact
+    from crawler.watches.receivers import Delivery, DeliveryError, deliver, redact
 
     if not watch.notify:
         raise UsageError(f'watch {watch.name!r} names no receiver; add notify = ["…"] to it')
@@ -180,8 +182,11 @@ def _send(app: CliContext, watch: Watch, body: dict[str, Any]) -> int:
     for receiver in watch.notify:
         uid = secrets.token_hex(16)
         try:
+            text = json.dumps({**body, "id": uid}, ensure_ascii=False)
+            agent = app.config.user_agent
             deliver(
-                receiver, json.dumps({**body, "id": uid}, ensure_ascii=False), user_agent=app.config.user_agent, uid=uid
+                receiver,
+                Delivery(body=text, uid=uid, at=now(), user_agent=agent, headers=watch.headers, secret=watch.secret),
             )
             app.message(f"sent to {redact(receiver)}")
         except DeliveryError as error:

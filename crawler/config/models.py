@@ -253,6 +253,8 @@ class Watch:
         value_types.notify_targets,
         "Receivers: `https://…` (a webhook), `exec:COMMAND`, or an address of Apprise's.",
     )
+    secret: str = _setting("", value_types.text, "Signs what is sent to its webhooks (docs/watches.md).")
+    headers: tuple[tuple[str, str], ...] = _setting((), value_types.headers, "Headers of what is sent to its webhooks.")
 
 
 SECTIONS: dict[str, type] = {

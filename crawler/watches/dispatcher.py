@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
-from crawler.config.models import Config
+from crawler.config.models import Config, Watch
 from crawler.errors import unexpected
 from crawler.monitoring.status import collect_health
 from crawler.text.clean import one_line
@@ -226,9 +226,13 @@ class Dispatcher:
 
     async def _try(self, receiver: str, message: Message) -> str | None:
         """Deliver a message; returns the reason if the receiver did not accept it."""
-        agent = self.config.user_agent
+        watch = next((w for w in self.config.watches if w.name == message.watch), Watch())
+        delivery = receivers.Delivery(
+            body=message.body, uid=message.uid, at=self.live.now(), user_agent=self.config.user_agent,
+            headers=watch.headers, secret=watch.secret,
+        )  # fmt: skip
         try:
-            work = _in_thread(lambda: receivers.deliver(receiver, message.body, user_agent=agent, uid=message.uid))
+            work = _in_thread(lambda: receivers.deliver(receiver, delivery))
             await asyncio.wait_for(work, MOST_SECONDS)
         except receivers.DeliveryError as problem:
             return str(problem)

@@ -10,21 +10,30 @@ from difflib import get_close_matches
 from typing import Any
 
 from crawler.config.models import Watch
+from storage.article import Article
 from storage.query_language import parse
 from storage.records import parse_utc
 from storage.sql.changes import ChangeEvent
 from storage.sql.notifications import WatchHit
 from storage.sqlite.percolate import Text, matching
 
+_SAMPLES = 3  # matches of each reason not to report them that are shown
 _BATCH = 200  # changes whose texts are indexed at once
 
 
 @dataclass(slots=True)
 class MatchResult:
-    """The hits of the watches, and the counts of matches that are not reported, by reason."""
+    """The hits of the watches, and the counts of matches that are not reported, by reason, with some of them."""
 
     found: list[WatchHit] = field(default_factory=list)
     quiet: Counter[str] = field(default_factory=Counter)
+    samples: list[tuple[Article, str]] = field(default_factory=list)
+
+    def leave_out(self, article: Article, reason: str) -> None:
+        """Count a match that is not reported."""
+        self.quiet[reason] += 1
+        if self.quiet[reason] <= _SAMPLES:
+            self.samples.append((article, reason))
 
 
 def match_changes(
@@ -102,10 +111,10 @@ def _hit(watch: Watch, change: ChangeEvent, judged: MatchResult) -> None:
     article = change.article
     if change.event == "new":
         if change.suppressed_reason:
-            judged.quiet[change.suppressed_reason] += 1
+            judged.leave_out(article, change.suppressed_reason)
             return
         if _age(change) > watch.max_age:
-            judged.quiet["older than max_age"] += 1
+            judged.leave_out(article, "older than max_age")
             return
     once = {
         "new": f"new {article.story_id}",

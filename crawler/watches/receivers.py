@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import logging
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -22,6 +24,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPException, InvalidURL
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -61,29 +65,86 @@ def redact(receiver: str) -> str:
     return f"{scheme.lower()}://{host}/…" if host else f"{scheme.lower()}://…"
 
 
-def deliver(receiver: str, body: str, *, user_agent: str, uid: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One attempt to send a message.
+
+    Attributes:
+        body: the JSON document.
+        uid: the id of the message, the same at every attempt.
+        at: the time of the attempt.
+        user_agent: for webhooks.
+        headers: more headers for webhooks; a value may be `env:NAME`.
+        secret: signs a webhook; may be `env:NAME`; "" for none.
+    """
+
+    body: str
+    uid: str
+    at: datetime
+    user_agent: str
+    headers: tuple[tuple[str, str], ...] = ()
+    secret: str = ""
+
+
+def deliver(receiver: str, delivery: Delivery) -> None:
     """Send a message; when this returns, the receiver has accepted it.
 
     Args:
         receiver: an address or a command from the configuration; `env:NAME` is resolved here.
-        body: the JSON document.
-        user_agent: for webhooks.
-        uid: the id of the message, the same at every attempt.
+        delivery: what is sent.
 
     Raises:
         DeliveryError: the receiver did not accept it; the message says why.
     """
-    try:
-        where = resolve_env(receiver)
-    except KeyError as error:
-        raise DeliveryError(f"the environment variable {receiver[4:]} is not set") from error
+    where = _resolved(receiver)
     named = receiver if receiver.startswith("env:") else redact(where)
     if where.startswith(EXEC):
-        _run(where.removeprefix(EXEC), body, uid, named)
+        _run(where.removeprefix(EXEC), delivery.body, delivery.uid, named)
     elif where.lower().startswith(("http://", "https://")):
-        _post(where, body, user_agent, uid, named)
+        _post(where, delivery, named)
     else:
-        _apprise(where, body, named)
+        _apprise(where, delivery.body, named)
+
+
+def cannot_deliver(receiver: str, *more: str) -> str | None:
+    """Why nothing can ever be sent to a receiver, as far as can be said without sending; None where it can.
+
+    Args:
+        receiver: as in deliver.
+        more: the secret and the values of headers.
+    """
+    try:
+        where, *_ = [_resolved(text) for text in (receiver, *more)]
+    except DeliveryError as error:
+        return str(error)
+    if where.startswith(EXEC):
+        try:
+            program = (shlex.split(where.removeprefix(EXEC)) or [""])[0]
+        except ValueError as error:
+            return f"{redact(where)}: {error}"
+        return None if shutil.which(program) else f"{redact(where)}: there is no such command"
+    if where.lower().startswith(("http://", "https://")):
+        with suppress(ValueError):
+            if urlsplit(where).hostname and (urlsplit(where).port or 1):
+                return None
+        return f"{redact(where)}: its URL cannot be requested; check its host, its port and its path"
+    try:
+        _apprise_service(where, redact(where))
+    except DeliveryError as error:
+        return str(error)
+    return None
+
+
+def _resolved(text: str) -> str:
+    try:
+        return resolve_env(text)
+    except KeyError as error:
+        raise DeliveryError(f"the environment variable {text[4:]} is not set") from error
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """The header Newsdesk-Signature: HMAC-SHA256 over the time, a dot and the body, in hexadecimal."""
+    return f"sha256={hmac.new(secret.encode(), timestamp.encode() + b'.' + body, hashlib.sha256).hexdigest()}"
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -91,8 +152,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Do not follow redirects; they are reported like any other status."""
 
 
-def _post(url: str, body: str, user_agent: str, uid: str, named: str) -> None:
-    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": user_agent, "Idempotency-Key": uid}
+def _post(url: str, delivery: Delivery, named: str) -> None:
+    body, timestamp = delivery.body.encode(), str(int(delivery.at.timestamp()))
+    headers = {
+        **{name: _resolved(value) for name, value in delivery.headers},
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": delivery.user_agent,
+        "Idempotency-Key": delivery.uid,
+    }
+    if delivery.secret:
+        headers["Newsdesk-Timestamp"] = timestamp
+        headers["Newsdesk-Signature"] = signature(_resolved(delivery.secret), timestamp, body)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
         parts = urlsplit(url)
@@ -100,7 +170,7 @@ def _post(url: str, body: str, user_agent: str, uid: str, named: str) -> None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         where = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-        request = urllib.request.Request(where, data=body.encode(), headers=headers, method="POST")
+        request = urllib.request.Request(where, data=body, headers=headers, method="POST")
         with opener.open(request, timeout=SECONDS):
             return
     except urllib.error.HTTPError as error:
@@ -152,6 +222,14 @@ def _run(command: str, body: str, uid: str, named: str) -> None:
 
 
 def _apprise(where: str, body: str, named: str) -> None:
+    said = json.loads(body)
+    result = _apprise_service(where, named).notify(title=said["title"], body=said["text"])
+    if not result:
+        reasons = [one_line(entry.message) for entry in result.logs() if entry.level != "INFO"]
+        raise DeliveryError(f"{named}: Apprise could not deliver it{_reason(reasons, where)}")
+
+
+def _apprise_service(where: str, named: str) -> Any:
     try:
         import apprise
     except ImportError as error:
@@ -159,15 +237,11 @@ def _apprise(where: str, body: str, named: str) -> None:
             f"{named} needs Apprise: `pip install apprise` in newsdesk's environment (of pipx: "
             "`pipx inject newsdesk apprise`); webhooks and exec: need nothing"
         ) from error
-    said = json.loads(body)
     service = apprise.Apprise()
     with _overheard("apprise") as heard:
         if not service.add(where):
             raise DeliveryError(f"{named}: Apprise knows no such receiver{_reason(heard, where)}")
-    result = service.notify(title=said["title"], body=said["text"])
-    if not result:
-        reasons = [one_line(entry.message) for entry in result.logs() if entry.level != "INFO"]
-        raise DeliveryError(f"{named}: Apprise could not deliver it{_reason(reasons, where)}")
+    return service
 
 
 @contextmanager

@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from crawler.watches.receivers import Delivery
+
+
+def delivery(body: str, **more: Any) -> Delivery:
+    """An attempt to send that document."""
+    return Delivery(
+        **{"body": body, "uid": "u", "at": datetime(2026, 11, 20, 12, tzinfo=UTC), "user_agent": "x", **more}
+    )
 
 
 class Receiver:
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.tries = 0
         self.status = 200
         self.delay = 0.0
@@ -20,11 +31,13 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                body = json.loads(raw)
                 receiver.tries += 1
                 time.sleep(receiver.delay)
                 if receiver.status == 200:
                     receiver.got.append(body)
+                    receiver.bodies.append(raw)
                     receiver.headers.append({k.lower(): v for k, v in self.headers.items()})
                 self.send_response(receiver.status)
                 if receiver.status == 302:

@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from crawler.watches.receivers import DeliveryError, deliver, receiver_hash, redact
+from crawler.watches.receivers import DeliveryError, deliver, receiver_hash, redact, signature
 from storage.outbox import Outbox
 from storage.records import format_utc
 from storage.writer import open_writer
@@ -20,7 +21,8 @@ from tests.conftest import NOW, Desk, source
 from tests.outputs.test_exports import article, put, verdict
 from tests.running import SCHEDULE, Running, until
 from tests.site import Answer, Site, story
-from tests.watches.receiver import Receiver
+from tests.test_examples import blocks
+from tests.watches.receiver import Receiver, delivery
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ def test_what_goes_wrong_is_said_in_one_line_and_without_secrets(
 ) -> None:
     def why(where: str) -> str:
         with pytest.raises(DeliveryError) as caught:
-            deliver(where, '{"title": "t", "text": "x"}', user_agent="newsdesk", uid="u")
+            deliver(where, delivery('{"title": "t", "text": "x"}'))
         assert "s3cret" not in str(caught.value)
         assert "\n" not in str(caught.value)
         return str(caught.value)
@@ -186,7 +188,7 @@ def test_what_goes_wrong_is_said_in_one_line_and_without_secrets(
 
 def test_a_user_and_a_password_go_into_a_header_and_nowhere_else(receiver: Receiver) -> None:
     url = receiver.url.replace("http://", "http://us%40er:s3cret@")
-    deliver(url, "{}", user_agent="newsdesk", uid="u")
+    deliver(url, delivery("{}"))
     assert receiver.headers[0]["authorization"] == f"Basic {base64.b64encode(b'us@er:s3cret').decode()}"
     assert receiver.headers[0]["host"] == urlsplit(receiver.url).netloc
     for wrong in (
@@ -196,7 +198,7 @@ def test_a_user_and_a_password_go_into_a_header_and_nowhere_else(receiver: Recei
         "http://s3cret@:80/",
     ):
         with pytest.raises(DeliveryError) as caught:
-            deliver(wrong, "{}", user_agent="newsdesk", uid="u")
+            deliver(wrong, delivery("{}"))
         assert "s3cret" not in str(caught.value)
 
 
@@ -249,12 +251,7 @@ def test_the_settings_show_receivers_without_what_is_secret(desk: Desk) -> None:
 
 def test_apprise_delivers(receiver: Receiver) -> None:
     pytest.importorskip("apprise")
-    deliver(
-        receiver.url.replace("http://", "json://").split("?")[0],
-        '{"title": "t", "text": "x"}',
-        user_agent="newsdesk",
-        uid="u",
-    )
+    deliver(receiver.url.replace("http://", "json://").split("?")[0], delivery('{"title": "t", "text": "x"}'))
     assert receiver.got[0]["title"] == "t"
 
 
@@ -335,9 +332,9 @@ def test_the_first_item_of_a_feed_that_was_empty_is_news(desk: Desk, site: Site,
 def test_what_a_command_leaves_behind_or_says_holds_nothing_up() -> None:
     body = json.dumps({"title": "t", "text": "Ж" * 70_000})
     began = time.monotonic()
-    deliver("exec:sh -c 'sleep 20 & exit 0'", body, user_agent="newsdesk", uid="u")
+    deliver("exec:sh -c 'sleep 20 & exit 0'", delivery(body))
     assert time.monotonic() - began < 18
-    deliver("exec:sh -c 'head -c 50000000 /dev/zero'", body, user_agent="newsdesk", uid="u")
+    deliver("exec:sh -c 'head -c 50000000 /dev/zero'", delivery(body))
 
 
 @pytest.mark.parametrize(
@@ -366,3 +363,61 @@ def test_a_look_that_fails_is_told_and_the_crawl_ends_well(desk: Desk, site: Sit
     site.news(2)
     assert desk.run("crawl").code == 0
     assert [hit["title"] for hit in receiver.hits] == ["Story number 1 of the week"]
+
+
+def test_a_webhook_is_signed_and_has_its_headers(
+    receiver: Receiver, desk: Desk, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receiver of docs/watches.md, in ten lines, accepts what newsdesk signed and nothing else."""
+    site.news(2)
+    secret = 'secret = "env:HOOK_SECRET"\nheaders = { Authorization = "env:HOOK_TOKEN", X-Desk = "world" }'
+    desk.configure(source(site), watch(receiver, more=secret))
+    desk.run("crawl")
+    unset = desk.run("config", "check")
+    assert unset.code == 3
+    assert "watch 'w' cannot send: the environment variable HOOK_SECRET is not set" in unset.err
+    desk.env |= {"HOOK_SECRET": "kept", "HOOK_TOKEN": "Bearer t0ken"}
+    assert desk.run("config", "check").code == 0
+    assert desk.run("watch", "test", "w", "--send").code == 0
+    headers, body = receiver.headers[0], receiver.bodies[0]
+    assert (headers["authorization"], headers["x-desk"]) == ("Bearer t0ken", "world")
+    documented = next(block for block in blocks("watches.md", "python") if "compare_digest" in block[1])[1]
+    names: dict[str, Any] = {}
+    exec(compile(documented, "watches.md", "exec"), names)  # noqa: S102 - our own document
+    genuine = names["is_genuine"]
+    monkeypatch.setenv("HOOK_SECRET", "kept")
+    at = headers["newsdesk-timestamp"]
+    assert genuine(headers, body)
+    assert not genuine(headers, body + b" ")
+    assert not genuine({**headers, "newsdesk-timestamp": str(int(at) + 1)}, body)
+    old = str(int(at) - 3600)
+    assert not genuine({"newsdesk-timestamp": old, "newsdesk-signature": signature("kept", old, body)}, body)
+    assert not genuine({}, body)
+
+
+@pytest.mark.parametrize(
+    ("notify", "why"),
+    [
+        ("exec:no-such-command-here --now", "there is no such command"),
+        ("exec:'unclosed", "No closing quotation"),
+        ("env:NOT_SET", "NOT_SET is not set"),
+        ("http://x:99999/hook", "its URL cannot be requested"),
+        ("nosuchservice://x", "Apprise"),
+    ],
+)
+def test_a_watch_that_cannot_send_fails_config_check(desk: Desk, site: Site, notify: str, why: str) -> None:
+    desk.configure(source(site), f'[[watch]]\nname = "w"\nquery = "x"\nnotify = ["{notify}"]\n')
+    done = desk.run("config", "check")
+    assert done.code == 3
+    assert "watch 'w' cannot send" in done.err
+    assert why in done.err
+
+
+def test_watch_test_shows_some_of_what_is_not_sent(desk: Desk, site: Site, receiver: Receiver) -> None:
+    site.news(5)
+    desk.configure(source(site), watch(receiver))
+    desk.run("crawl")
+    done = desk.run("watch", "test", "w")
+    assert "matched but not sent: 5 of a first crawl" in done.err
+    assert done.err.count("not sent, of a first crawl: ") == 3
+    assert "Story number 1 of the week" in done.err
