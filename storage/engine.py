@@ -65,7 +65,10 @@ class QuerySyntax(Protocol):
         """The expression of a word, phrase or prefix; "" if nothing of it is indexed."""
 
     def matches(self, alias: str, parameter: str) -> str:
-        """The condition that an article matches the expression in a named parameter."""
+        """The condition that an article matches the expression in a named parameter; for a list of articles."""
+
+    def matches_one(self, alias: str, parameter: str) -> str:
+        """The same condition, for one article after another."""
 
 
 class FullText(Protocol):
@@ -94,6 +97,9 @@ class FullText(Protocol):
             narrow: a SELECT of the ids that may be returned; "" for all.
             values: its parameters.
         """
+
+    def has_more_than(self, most: int, query: str, narrow: str, values: dict[str, Any]) -> bool:
+        """Whether more than so many articles match; the arguments are those of `ranked`."""
 
     def add(self, article_id: int, article: Article) -> None:
         """Add an article, at the end of the transaction or earlier."""

@@ -103,6 +103,16 @@ class Store:
         """The number of matching articles, without the limit; counting ends at `most`."""
         return self._read(articles_query.count, _at_now(which), query, most)
 
+    def facts_of_newest(
+        self, which: Filter | None = None, *, most: int
+    ) -> list[tuple[str | None, str | None, str, str]]:
+        """Of the newest matching articles: (source, language, kind, time), for counts by these."""
+        return self._read(articles_query.facts_of_newest, _at_now(which), most)
+
+    def source_tags(self) -> dict[str, tuple[str, ...]]:
+        """The tags of each source by its id."""
+        return self._read(browse_stats.source_tags)
+
     def article(self, key: int | str) -> Article | None:
         """The article with that id, uid or url key; None if there is none."""
         if isinstance(key, int):

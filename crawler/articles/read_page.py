@@ -58,7 +58,7 @@ def read_page(
         before: those that its stored version was read without.
     """
     extraction = failures.apply_status(
-        extract(body, url, rules=rules, now=now, charset=_charset(content_type), repeated=repeated, before=before),
+        extract(body, url, rules=rules, now=now, charset=charset_of(content_type), repeated=repeated, before=before),
         url,
         status,
     )
@@ -92,6 +92,7 @@ def comments_in_text(body: bytes) -> bool:
     return False
 
 
-def _charset(content_type: str) -> str | None:
+def charset_of(content_type: str) -> str | None:
+    """The charset of a Content-Type header; None where it names none."""
     match = CHARSET.search(content_type)
     return match[1] if match else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crawler.commands.completion import complete_source, complete_tag
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import Number, When
 from storage.query_language import parse
@@ -20,8 +21,15 @@ if TYPE_CHECKING:
 ON_TERMINAL = 50  # articles shown to a person who named no limit
 KINDS = ("article", "opinion", "brief", "gallery", "video", "live", "podcast", "advertorial")
 _OPTIONS = (
-    click.option("--source", "sources", multiple=True, metavar="ID", help="Only this source (may be repeated)."),
-    click.option("--tag", "tags", multiple=True, help="Only sources with this tag."),
+    click.option(
+        "--source",
+        "sources",
+        multiple=True,
+        shell_complete=complete_source,
+        metavar="ID",
+        help="Only this source (may be repeated).",
+    ),
+    click.option("--tag", "tags", multiple=True, shell_complete=complete_tag, help="Only sources with this tag."),
     click.option("--country", "countries", multiple=True, help="Only sources of this country."),
     click.option("--lang", "languages", multiple=True, help="Only articles in this language, e.g. en."),
     click.option(

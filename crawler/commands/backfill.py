@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from crawler.commands.completion import complete_source
 from crawler.commands.context import CliContext, now, pass_app
 from crawler.commands.params import When
 
 
 @click.command("backfill")
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+@click.argument("sources", nargs=-1, required=True, shell_complete=complete_source, metavar="SOURCE…")
 @click.option("--since", type=When(), required=True, help="From then on.")
 @click.option("--until", type=When(end=True), help="Up to then [default: now].")
 @click.option("--dry-run", is_flag=True, help="Print the number of articles and the duration; fetch nothing.")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from crawler.commands.completion import complete_source
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import When
 
 
 @click.command("coverage")
-@click.argument("source", required=False)
+@click.argument("source", shell_complete=complete_source, required=False)
 @click.option("--by", type=click.Choice(["day", "week", "month"]), default="day", show_default=True, help="A row each.")
 @click.option("--since", type=When(), help="From that day on [default: 14 days, 12 weeks or 12 months].")
 @click.option("--until", type=When(end=True), help="Up to that day.")

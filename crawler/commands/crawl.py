@@ -7,12 +7,13 @@ import sys
 
 import click
 
+from crawler.commands.completion import complete_source_or_tag
 from crawler.commands.context import CliContext, pass_app
 from crawler.commands.params import Number
 
 
 @click.command("crawl")
-@click.argument("sources", nargs=-1, metavar="[SOURCE… | tag:TAG…]")
+@click.argument("sources", nargs=-1, shell_complete=complete_source_or_tag, metavar="[SOURCE… | tag:TAG…]")
 @click.option("--due", is_flag=True, help="Only feeds and rechecks whose time has come.")
 @click.option(
     "--limit",

@@ -59,9 +59,17 @@ def demo_command(app: CliContext, browse: bool) -> int:
     database = folder / "news.db"
     app.message(f"Explore: newsdesk --db {database} list    (or: newsdesk --db {database} browse)")
     if browse:
+        from crawler.outputs.browse.access import Access, Site
         from crawler.outputs.browse.server import serve
 
-        serve(database, host="127.0.0.1", port=8001, allowed=(), say=app.message)
+        access = Access({"127.0.0.1", "localhost", "::1"}, "/")
+        serve(
+            Site(path=database, config=app.load(folder / "newsdesk.toml"), access=access),
+            host="127.0.0.1",
+            port=8001,
+            token="",
+            say=app.message,
+        )
     return 1 if say.failed else 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler.commands.articles import unknown_names
+from crawler.commands.completion import complete_source
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import When
 
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
 
 
 @click.command("gaps")
-@click.option("--source", "sources", multiple=True, metavar="ID", help="Only this source; may be repeated.")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    shell_complete=complete_source,
+    metavar="ID",
+    help="Only this source; may be repeated.",
+)
 @click.option(
     "--state",
     "states",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crawler.commands.completion import complete_source
 from crawler.commands.context import CliContext, existing_file, format_options, now, pass_app, print_rows
 from crawler.errors import unexpected
 
@@ -204,7 +205,7 @@ def _show_found(values: dict[str, Any], found: Discovery) -> None:
 
 
 @sources_command.command("test")
-@click.argument("url", metavar="URL|ID")
+@click.argument("url", metavar="URL|ID", shell_complete=complete_source)
 @pass_app
 def test_source(app: CliContext, url: str) -> int:
     """Show what a feed lists, when it would be polled next, and what its newest article extracts to. Stores nothing.
@@ -223,7 +224,7 @@ def test_source(app: CliContext, url: str) -> int:
 
 
 @sources_command.command("enable")
-@click.argument("source_id", metavar="ID")
+@click.argument("source_id", metavar="ID", shell_complete=complete_source)
 @pass_app
 def enable_source(app: CliContext, source_id: str) -> None:
     """Crawl a source again.
@@ -238,7 +239,7 @@ def enable_source(app: CliContext, source_id: str) -> None:
 
 
 @sources_command.command("disable")
-@click.argument("source_id", metavar="ID")
+@click.argument("source_id", metavar="ID", shell_complete=complete_source)
 @pass_app
 def disable_source(app: CliContext, source_id: str) -> None:
     """Stop crawling a source; its stored articles stay.
@@ -253,7 +254,7 @@ def disable_source(app: CliContext, source_id: str) -> None:
 
 
 @sources_command.command("rename")
-@click.argument("old")
+@click.argument("old", shell_complete=complete_source)
 @click.argument("new")
 @pass_app
 def rename_source(app: CliContext, old: str, new: str) -> None:
@@ -278,7 +279,7 @@ def rename_source(app: CliContext, old: str, new: str) -> None:
 
 
 @sources_command.command("remove")
-@click.argument("source_id", metavar="ID")
+@click.argument("source_id", metavar="ID", shell_complete=complete_source)
 @pass_app
 def remove_source(app: CliContext, source_id: str) -> None:
     """Remove a source from the list; its stored articles stay.
@@ -347,7 +348,7 @@ def export_sources(app: CliContext, file: Path | None, form: str) -> None:
 
 
 @sources_command.command("learned")
-@click.argument("source_id", metavar="ID")
+@click.argument("source_id", metavar="ID", shell_complete=complete_source)
 @format_options(csv=False)
 @pass_app
 def learned_command(app: CliContext, source_id: str, form: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crawler.commands.completion import complete_watch
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import When
 from crawler.errors import UsageError
@@ -110,7 +111,7 @@ def _print_watches(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 @watch_command.command("test")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_watch)
 @click.option("--since", type=When(), help="Of what happened since: 7d, today, 2020-02-11 [default: 7d].")
 @click.option("--send", is_flag=True, help="Send it to the watch's receivers now, as one message: to try them.")
 @format_options(csv=False)

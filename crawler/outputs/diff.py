@@ -77,6 +77,25 @@ def changed(
             yield "text", list(word_diff("\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2]), budget))
 
 
+def diff_blocks(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Two versions as blocks, for a page that shows all of them.
+
+    Each has `field` (title, subtitle or text); an unchanged one `same`, its paragraphs; a changed one `pieces`.
+    """
+    budget = Budget()
+    for name in ("title", "subtitle"):
+        if (old[name] or "") != (new[name] or ""):
+            yield {"field": name, "pieces": list(word_diff(old[name] or "", new[name] or "", budget))}
+    before, after = (old["text"] or "").split("\n\n"), (new["text"] or "").split("\n\n")
+    found = diff_opcodes(before, after, budget)
+    for op, i1, i2, j1, j2 in found if found is not None else [("replace", 0, len(before), 0, len(after))]:
+        if op == "equal":
+            yield {"field": "text", "same": [p for p in after[j1:j2] if p.strip()]}
+        else:
+            pieces = list(word_diff("\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2]), budget))
+            yield {"field": "text", "pieces": pieces}
+
+
 def excerpt(pieces: Iterable[Piece], most: int = 320, before: int = 90) -> list[Piece]:
     """The part of a diff around its first change, of at most about so many characters."""
     found: list[Piece] = []

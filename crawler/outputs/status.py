@@ -74,9 +74,9 @@ def print_status(
             f"last {run['command']} {ago(run['started_at'], now)}, {local_time(run['started_at'])} {zone_name()}: "
             f"{run['articles_new']} new, {run['revised']} revised, {run['failed']} failed{ended}"
         )
-    note("queue", _queue(queue, now))
-    note("disk", _disk(disk))
-    note("requests", _requests(facts["request_stats"]))
+    note("queue", describe_queue(queue, now))
+    note("disk", describe_disk(disk))
+    note("requests", describe_requests(facts["request_stats"]))
     rows = [
         [
             shortened(names.get(r["source"], r["source"])),
@@ -126,7 +126,8 @@ def _worker(worker: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> 
     )
 
 
-def _queue(queue: Mapping[str, Any], now: datetime) -> str:
+def describe_queue(queue: Mapping[str, Any], now: datetime) -> str:
+    """What is queued and due, in one line."""
     queued = f"{pluralize(queue['pending'], 'article')} queued"
     if queue["oldest_pending_at"]:
         queued += f", oldest {_age(queue['oldest_pending_at'], now)}"
@@ -147,7 +148,8 @@ def _age(at: str, now: datetime) -> str:
     return format_duration(max(0.0, (now - parse_utc(at)).total_seconds()))
 
 
-def _disk(disk: DiskUsage) -> str:
+def describe_disk(disk: DiskUsage) -> str:
+    """What is stored, how it grows, and the backups, in one line."""
     growth = f", {disk.growth / 1e9:.3f} GB a day" if disk.growth else ""
     left = disk.days_left
     full = f", full in {left / 365:.0f} years" if left and left > 730 else f", full in {left:.0f} days" if left else ""
@@ -158,7 +160,8 @@ def _disk(disk: DiskUsage) -> str:
     return f"{disk.used / 1e6:,.1f} MB{raw}{growth}; {disk.free / 1e9:,.1f} GB free{full}; {backup}"
 
 
-def _requests(stats: Mapping[str, Any]) -> str:
+def describe_requests(stats: Mapping[str, Any]) -> str:
+    """The requests of the last day, in one line."""
     if not stats["requests"]:
         return "no request in the last 24 h"
     throttled = f"; {stats['throttled']} × 429 or 503" if stats["throttled"] else "; no 429 or 503"

@@ -56,6 +56,13 @@ class TsquerySyntax:
         """The condition that an article matches."""
         return f"{alias}.id IN (SELECT article_id FROM article_words WHERE words @@ CAST(:{parameter} AS tsquery))"
 
+    def matches_one(self, alias: str, parameter: str) -> str:
+        """The same, for one article after another."""
+        return (
+            f"EXISTS (SELECT 1 FROM article_words w WHERE w.article_id = {alias}.id "
+            f"AND w.words @@ CAST(:{parameter} AS tsquery))"
+        )
+
 
 class TsvectorIndex:
     """The index of one connection; storage.engine.FullText."""
@@ -98,6 +105,13 @@ class TsvectorIndex:
             if size == NO_LIMIT or len(rows) < size:
                 return
             start, size = start + size, NO_LIMIT
+
+    def has_more_than(self, most: int, query: str, narrow: str, values: dict[str, Any]) -> bool:
+        """Whether more than so many articles match."""
+        among = f"AND w.article_id IN ({narrow})" if narrow else ""
+        sql = f"SELECT 1 FROM article_words w WHERE w.words @@ CAST(:ranked AS tsquery) {among} LIMIT {most + 1}"
+        counted = self._db.conn.execute(f"SELECT count(*) FROM ({sql}) AS counted", {**values, "ranked": query})
+        return bool(counted.fetchone()[0] > most)
 
     def add(self, article_id: int, article: Article) -> None:
         """Add an article, or replace it."""

@@ -48,7 +48,8 @@ class _Selection:
 
     def conditions(self, a: str = "a") -> list[str]:
         """The conditions for articles under the alias `a`."""
-        return _conditions(self._db, self.filter, a) + ([] if self.query is None else [self.query.condition(a)])
+        query = [] if self.query is None else [self.query.condition(a) if a == "a" else self.query.condition_of_one(a)]
+        return _conditions(self._db, self.filter, a) + query
 
     def values(self) -> dict[str, Any]:
         """Their parameters."""
@@ -181,6 +182,19 @@ def articles(db: Database, f: Filter) -> Iterator[Hit]:
         yield Hit(article=article_from_row(row[1:]), copies=row[0])
 
 
+def facts_of_newest(db: Database, f: Filter, most: int) -> list[tuple[str | None, str | None, str, str]]:
+    """Of the newest matching articles: (source, language, kind, time), for counts by these."""
+    chosen = _Selection(db, f)
+    if chosen.query is not None and not chosen.query:
+        return []
+    ids = f"SELECT a.id FROM articles a WHERE {chosen.shown()} {_ORDER} LIMIT :most"
+    sql = (
+        f"WITH shown AS MATERIALIZED ({ids}) "
+        f"SELECT a.source, a.language, a.kind, {_when('a')} FROM shown s JOIN articles a ON a.id = s.id"
+    )
+    return [tuple(row) for row in db.conn.execute(sql, {**chosen.values(), "most": most}).fetchall()]
+
+
 def search(db: Database, query: str, f: Filter, order: Order) -> Iterator[Hit]:
     """Articles that match the query, in that order, with snippets."""
     searched = Searched.compiled(query, db.full_text.syntax(), "searched")
@@ -194,7 +208,7 @@ def search(db: Database, query: str, f: Filter, order: Order) -> Iterator[Hit]:
     chosen = _Selection(db, f)
     conditions = [*chosen.conditions(), searched.rest("a")]
     values = {**chosen.values(), **searched.values}
-    every = [*chosen.conditions(), searched.condition("a")]
+    every = [*chosen.conditions(), searched.condition_of_one("a")]
     left = NO_LIMIT if f.limit is None else f.limit
     for article in _ranked(db, searched, conditions, values, f):
         copies = 0
@@ -216,13 +230,8 @@ def order_of(db: Database, query: str, f: Filter) -> Order:
     searched = Searched.compiled(query, db.full_text.syntax(), "searched")
     if not searched.ranked:
         return "newest"
-    narrow = _narrow(db, f)
-    sql = db.full_text.ids("ranked") if not narrow else f"{db.full_text.ids('ranked')} INTERSECT {narrow}"
-    many = db.conn.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM ({sql}) AS hits LIMIT {RANKED + 1}) AS counted",
-        {**_values(f), "ranked": searched.ranked},
-    ).fetchone()[0]
-    return "relevance" if many <= RANKED else "newest"
+    many = db.full_text.has_more_than(RANKED, searched.ranked, _narrow(db, f), _values(f))
+    return "newest" if many else "relevance"
 
 
 def _both(f: Filter, query: str) -> Filter:

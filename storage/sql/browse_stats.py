@@ -21,6 +21,12 @@ def source_names(db: Database) -> dict[str, str]:
     return dict(db.conn.execute("SELECT id, name FROM sources ORDER BY lower(name), id").fetchall())
 
 
+def source_tags(db: Database) -> dict[str, tuple[str, ...]]:
+    """The tags of each source."""
+    rows = db.conn.execute("SELECT id, tags FROM sources WHERE tags <> '[]'").fetchall()
+    return {source: tuple(json.loads(tags or "[]")) for source, tags in rows}
+
+
 def filter_options(db: Database) -> dict[str, list[Any]]:
     """The values that articles can be filtered by: sources as (id, name), tags, languages."""
     return {

@@ -6,6 +6,7 @@ knows neither sources nor languages: those parts of a query become conditions, j
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ class Searched:
     complete: bool = False
     values: dict[str, Any] = field(default_factory=dict)
     _condition: str = "false"
+    _condition_of_one: str = "false"
     _rest: str = "true"
 
     @classmethod
@@ -40,20 +42,25 @@ class Searched:
         if node is None:
             return cls()
         made = cls()
-        whole = _Conditions(syntax, name, made.values)
-        made._condition = whole.of(node)
+        conditions = _Conditions(syntax.matches, syntax, name, made.values)
+        made._condition = conditions.of(node)
+        made._condition_of_one = _Conditions(syntax.matches_one, syntax, name, {}).of(node)  # with the same parameters
         within, outside = _split(node, syntax)
         if within is not None:
             made.ranked = _expression(within, syntax) or ""
             made.in_headline = _expression(in_headline(within), syntax) or ""
         made.complete = bool(made.ranked) and outside is None
         if outside is not None:
-            made._rest = _Conditions(syntax, f"{name}_rest", made.values).of(outside)
+            made._rest = _Conditions(syntax.matches_one, syntax, f"{name}_rest", made.values).of(outside)
         return made
 
     def condition(self, alias: str) -> str:
         """The condition that an article matches the query; false for a query without a word."""
         return self._condition.replace("{a}", alias)
+
+    def condition_of_one(self, alias: str) -> str:
+        """The same, for one article after another, where few are looked at."""
+        return self._condition_of_one.replace("{a}", alias)
 
     def rest(self, alias: str) -> str:
         """The condition for what `ranked` leaves open."""
@@ -108,7 +115,10 @@ def _expression(node: Node, syntax: QuerySyntax) -> str | None:
 class _Conditions:
     """Conditions for an article under the alias `{a}`; their parameters go into `values`."""
 
-    def __init__(self, syntax: QuerySyntax, name: str, values: dict[str, Any]) -> None:
+    def __init__(
+        self, matches: Callable[[str, str], str], syntax: QuerySyntax, name: str, values: dict[str, Any]
+    ) -> None:
+        self._matches = matches
         self._syntax = syntax
         self._name = name
         self._values = values
@@ -116,7 +126,7 @@ class _Conditions:
     def of(self, node: Node) -> str:
         expression = _expression(node, self._syntax)
         if expression is not None:
-            return self._syntax.matches("{a}", self._parameter(expression))
+            return self._matches("{a}", self._parameter(expression))
         if isinstance(node, Word):
             return self._source(node) if node.field == "source" else self._language(node)
         if isinstance(node, Not):

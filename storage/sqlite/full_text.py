@@ -48,6 +48,10 @@ class Fts5Syntax:
         """The condition that an article matches."""
         return f"{alias}.id IN (SELECT rowid FROM articles_fts WHERE articles_fts MATCH :{parameter})"
 
+    def matches_one(self, alias: str, parameter: str) -> str:
+        """The same, for one article after another: seeks its rowid, where `matches` collects those of all hits."""
+        return f"EXISTS (SELECT 1 FROM articles_fts WHERE articles_fts MATCH :{parameter} AND rowid = {alias}.id)"
+
 
 class Fts5Index:
     """The index of one connection, with the rows that its transaction will write; storage.engine.FullText."""
@@ -107,6 +111,16 @@ class Fts5Index:
                 if size == NO_LIMIT or len(found) < size:
                     break
                 start, size = start + size, NO_LIMIT
+
+    def has_more_than(self, most: int, query: str, narrow: str, values: dict[str, Any]) -> bool:
+        """Whether more than so many articles match. Without the narrowing first, which costs more."""
+
+        def many(among: str) -> bool:
+            sql = f"SELECT 1 FROM articles_fts WHERE articles_fts MATCH :ranked {among} LIMIT {most + 1}"
+            counted = self._db.conn.execute(f"SELECT count(*) FROM ({sql})", {**values, "ranked": query})
+            return bool(counted.fetchone()[0] > most)
+
+        return many("") and (not narrow or many(self._within(narrow, values)))
 
     def _within(self, narrow: str, values: dict[str, Any]) -> str:
         """Narrow the hits before ranking, by conditions that an index serves and that match few articles."""

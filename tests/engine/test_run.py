@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 import random
+import re
 import signal
 import socket
 import sys
@@ -263,6 +264,10 @@ def test_metrics_and_systemd_are_told(desk: Desk, site: Site, start: Callable[..
             said += listener.recv(4096).decode()
     assert "newsdesk_articles_total 2.0" in metrics
     assert "newsdesk_poll_lag_seconds" in metrics
+    assert 'newsdesk_source_entries_total{outcome="new",source="post"} 2.0' in metrics
+    assert 'newsdesk_source_polls_total{outcome="succeeded",source="post"}' in metrics
+    assert "newsdesk_build_info{" in metrics
+    assert float(re.findall(r"^process_resident_memory_bytes (\S+)", metrics, re.MULTILINE)[0]) > 10e6
     polls = [json.loads(line) for line in run.text().splitlines() if line.startswith("{")]
     assert {"source": "post", "outcome": "changed", "new": 2}.items() <= next(
         p for p in polls if p.get("event") == "poll"

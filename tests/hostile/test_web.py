@@ -126,7 +126,8 @@ def test_row_34_sql_that_runs_long_is_cut_off(browsed: Browsed) -> None:
 def test_row_34_every_answer_carries_a_policy(browsed: Browsed) -> None:
     for path in ("/", "/news/articles", "/news/articles/1", "/nowhere", "/news?sql=bad"):
         headers = browsed.ask(path)[2]
-        assert "default-src 'self'" in headers["content-security-policy"]
+        assert headers["content-security-policy"].startswith(("default-src 'self'", "default-src 'none'"))
+        assert headers["x-frame-options"] == "DENY"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
@@ -277,8 +278,8 @@ def test_row_34_a_host_beyond_this_machine_is_warned_of(desk: Desk, host: str, w
     server.wait(20)
     said = server.stderr.read()  # not communicate(), which loses what readline() had read ahead
     server.stderr.close()
-    assert ("has no login" in said) == warned, said
-    assert len([line for line in said.splitlines() if "login" in line]) == int(warned)
+    assert ("without --token" in said) == warned, said
+    assert len([line for line in said.splitlines() if "warning" in line]) == int(warned)
 
 
 def serve_of(desk: Desk, base: str) -> Browsed:

@@ -53,7 +53,7 @@ def demo(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     done = desk.run("demo", timeout=120)
     assert done.code == 0, done.err
     made = next(folder.glob("newsdesk-demo-*"))
-    for name in ("news.db", "newsdesk.toml"):
+    for name in ("news.db", "news.db.warc", "newsdesk.toml"):
         (made / name).rename(folder / name)
     ids = {str(row["url"]).rsplit("/", 1)[-1]: row["id"] for row in desk.rows("SELECT id, url FROM articles")}
     with browsing(desk) as base:
@@ -69,6 +69,11 @@ def pages(ids: dict[str, Any]) -> dict[str, str]:
         "diff": f"/article/{ids['harbour-pilots-to-vote-on-strike']}/2",
         "story": f"/story/{ids['weather-satellite-falls-silent']}",
         "edits": "/edits",
+        "split": f"/article/{ids['harbour-pilots-to-vote-on-strike']}/2?view=split",
+        "version": f"/article/{ids['harbour-pilots-to-vote-on-strike']}/version/1",
+        "saved": f"/article/{ids['harbour-pilots-to-vote-on-strike']}?saved=1",
+        "watches": "/watches?q=harbour+OR+tunnel",
+        "status": "/status",
         "sources": "/sources",
         "source": "/source/harbour-post",
         "arabic": f"/article/{ids['madinat-al-mina-tuid-fath-al-suq']}",

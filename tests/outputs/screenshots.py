@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.outputs.chromium import chromium, demo, pages
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-_PHONE = ("front", "diff")  # which are drawn dark and at a phone's width too
+_PHONE = ("front", "diff", "story")  # which are drawn dark and at a phone's width too
 
 
 def main() -> None:

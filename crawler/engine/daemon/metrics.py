@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 import socket
 import sys
 import threading
@@ -11,11 +12,12 @@ from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 
 from crawler.errors import CrawlerError, UsageError
-from crawler.monitoring.status import collect_health
+from crawler.monitoring.status import collect_health, disk_usage
+from crawler.version import __version__
 from storage import databases
 from storage.errors import StorageError
 from storage.records import parse_utc
@@ -23,6 +25,7 @@ from storage.records import parse_utc
 log = logging.getLogger("newsdesk")
 
 if TYPE_CHECKING:
+    from crawler.engine.crawl.counts import RunCounts
     from crawler.engine.crawl.session import CrawlSession
 
 _COUNTS = {
@@ -35,6 +38,16 @@ _COUNTS = {
     "rejected": ("rejected", "Entries that are no article."),
     "failed": ("failed", "Article requests that failed and are tried again."),
 }
+
+
+# by source: (outcome, count)
+_OUTCOMES = (
+    ("new", "articles_new"),
+    ("revised", "revised"),
+    ("headline_only", "headline_only"),
+    ("rejected", "rejected"),
+    ("failed", "failed"),
+)
 
 
 class LiveCollector:
@@ -53,6 +66,9 @@ class LiveCollector:
             "newsdesk_requests_in_flight", "Requests under way.", value=self.live.frontier.in_flight
         )
         yield GaugeMetricFamily("newsdesk_sources", "Sources watched.", value=len(self.live.frontier.sources))
+        yield from _by_source(counts)
+        build = {"version": __version__, "python": platform.python_version()}
+        yield InfoMetricFamily("newsdesk_build", "The version that runs.", value=build)
         try:
             yield from self._store()
         except StorageError:  # the scrape goes on without the store's metrics; `status` reports what is wrong
@@ -61,7 +77,8 @@ class LiveCollector:
     def _store(self) -> Iterator[Any]:
         now = self.live.now()
         with databases.open_reading(self.live.config.database) as store:
-            queue = store.queue_stats(now)
+            queue, outbox = store.queue_stats(now), store.outbox()
+            disk = disk_usage(self.live.config, store, now)
         late = (now - parse_utc(queue["latest_due_at"])).total_seconds() if queue["latest_due_at"] else 0.0
         path = self.live.config.database
         for name, text, value in (
@@ -73,6 +90,31 @@ class LiveCollector:
             ("database_bytes", "Size of the database file.", databases.size_bytes(path)),
         ):
             yield GaugeMetricFamily(f"newsdesk_{name}", text, value=value)
+        if disk.backup_age is not None:
+            yield GaugeMetricFamily("newsdesk_backup_age_seconds", "Age of the newest backup.", value=disk.backup_age)
+        messages = GaugeMetricFamily("newsdesk_messages", "Messages of watches.", labels=["watch", "state"])
+        for row in outbox:
+            for state in ("sent", "waiting", "given_up"):
+                messages.add_metric([row["watch"], state], row[state])
+        yield messages
+
+
+def _by_source(counts: RunCounts) -> Iterator[Any]:
+    """The counts of each source, by outcome; what is 0 is left out, as there may be 100,000 sources."""
+    entries = CounterMetricFamily(
+        "newsdesk_source_entries", "Entries by what became of them.", labels=["source", "outcome"]
+    )
+    polls = CounterMetricFamily("newsdesk_source_polls", "Polls by outcome.", labels=["source", "outcome"])
+    for source, row in sorted(counts.rows.items()):
+        for outcome, name in _OUTCOMES:
+            if row.counts[name]:
+                entries.add_metric([source, outcome], row.counts[name])
+        good = row.counts["feeds_read"]
+        for outcome, value in (("succeeded", good), ("failed", row.counts["feeds"] - good)):
+            if value:
+                polls.add_metric([source, outcome], value)
+    yield entries
+    yield polls
 
 
 def serve_metrics(where: str, live: CrawlSession) -> int:
@@ -87,6 +129,7 @@ def serve_metrics(where: str, live: CrawlSession) -> int:
         raise UsageError(f"--metrics {where!r} is not HOST:PORT, like 127.0.0.1:9464")
     registry = CollectorRegistry()
     registry.register(LiveCollector(live))
+    ProcessCollector(registry=registry)  # process_resident_memory_bytes, process_cpu_seconds_total, process_open_fds
     try:
         server = _server(host.strip("[]") or "127.0.0.1", int(port), _application(registry, live))
     except OSError as error:

@@ -18,9 +18,14 @@ from datasette.utils.asgi import Response
 from datasette.utils.sqlite import sqlite3 as sqlite
 
 from crawler.errors import UsageError
-from crawler.outputs.browse import pages
+from crawler.outputs.browse.access import Site
+from crawler.outputs.browse.pages import articles as article_pages
+from crawler.outputs.browse.pages import front as front_page
+from crawler.outputs.browse.pages import operations
+from crawler.outputs.browse.pages import sources as source_pages
+from crawler.outputs.browse.pages import stories as story_pages
 from crawler.outputs.browse.sql_workers import Answerer, Killed
-from crawler.outputs.terminal import local_time, zone_name
+from crawler.outputs.terminal import ago, local_time, pluralize, zone_name
 from storage.errors import QueryTimeout, StorageError
 from storage.records import parse_utc
 from storage.sqlite.connection import limit_untrusted_sql
@@ -28,10 +33,12 @@ from storage.store import Store, open_store
 
 # Time limit in seconds for all queries of one page, for a large archive that is not in the system's cache yet.
 LIMIT = 10.0
-# Stricter than possible for Datasette's own pages: no scripts at all.
+# Stricter than possible for Datasette's own pages.
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
 )
+_SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 
 
 def inode_of(path: Path) -> int | None:
@@ -75,14 +82,18 @@ class StorePool:
         return await asyncio.get_running_loop().run_in_executor(self.pool, work)
 
 
-_shelves: dict[Path, StorePool] = {}
+class Pages:
+    """What the pages of one server are made from."""
 
+    def __init__(self, site: Site, database: str) -> None:
+        self.site = site
+        self.database = database
+        self.stores = StorePool(site.path)
 
-def _shelf(datasette: Any) -> tuple[str, StorePool]:
-    """The name and the StorePool of a Datasette's database."""
-    name, database = next((name, db) for name, db in datasette.databases.items() if db.path and name != "_internal")
-    path = Path(database.path)
-    return name, _shelves.setdefault(path, StorePool(path))
+    @property
+    def policy(self) -> str:
+        """The Content-Security-Policy of a page: our own script and style; pictures from outside if they are wanted."""
+        return POLICY.replace("img-src 'self'", "img-src 'self' https: http:") if self.site.images else POLICY
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
@@ -90,12 +101,18 @@ def register_routes() -> list[tuple[str, Callable[..., Any]]]:
     """The routes of newsdesk's pages, before Datasette's own."""
     return [
         (r"^/$", front),
+        (r"^/feed\.atom$", feed_atom),
+        (r"^/feed\.json$", feed_json),
         (r"^/article/(?P<id>\d{1,18})$", article),
+        (r"^/article/(?P<id>\d{1,18})/version/(?P<number>\d{1,9})$", article),
+        (r"^/article/(?P<id>\d{1,18})/page$", saved_page),
         (r"^/article/(?P<id>\d{1,18})/(?P<number>\d{1,9})$", difference),
         (r"^/story/(?P<id>\d{1,18})$", story),
         (r"^/edits$", edits),
         (r"^/sources$", sources),
         (r"^/source/(?P<id>.+)$", source),
+        (r"^/watches$", watches),
+        (r"^/status$", status),
     ]
 
 
@@ -153,18 +170,16 @@ class LimitedDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def prepare_jinja2_environment(env: Any) -> None:
     """The filters and functions of newsdesk's templates."""
-    env.filters.update(local=local_time, utc=_utc, web=_web, plural=_plural)
-    env.globals.update(zipped=_zipped, onward=_onward)
+    env.filters.update(local=local_time, utc=_utc, web=_web, plural=pluralize, ago=_ago, plain=_plain)
+    env.globals.update(zipped=_zipped, query_string=_query_string)
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
-def menu_links() -> list[dict[str, str]]:
+def menu_links(datasette: Any) -> list[dict[str, str]]:
     """Links back from Datasette's own pages."""
-    return [
-        {"href": "/", "label": "newsdesk"},
-        {"href": "/edits", "label": "Edits"},
-        {"href": "/sources", "label": "Sources"},
-    ]
+    base = datasette.newsdesk.site.access.base
+    pages = (("", "Stories"), ("edits", "Edits"), ("sources", "Sources"), ("watches", "Watches"), ("status", "Status"))
+    return [{"href": f"{base}{path}", "label": label} for path, label in pages]
 
 
 def _utc(kept: str | None) -> str:
@@ -174,13 +189,18 @@ def _utc(kept: str | None) -> str:
     return ""
 
 
+def _ago(kept: str | None) -> str:
+    return ago(kept, datetime.now(UTC))
+
+
+def _plain(text: str | None) -> str:
+    """A message of the command line without its backticks."""
+    return (text or "").replace("`", "")
+
+
 def _web(url: str | None) -> str:
     """An http or https URL, which may be a link; else ""."""
     return url if url and url.startswith(("https://", "http://")) else ""
-
-
-def _plural(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def _zipped(values: list[str]) -> list[tuple[str, str]]:
@@ -188,46 +208,89 @@ def _zipped(values: list[str]) -> list[tuple[str, str]]:
     return [(value, value) for value in values]
 
 
-def _onward(filters: Mapping[str, str], before: str) -> str:
-    """The query string of the next page of the same query."""
-    return urlencode({**filters, "before": before})
+def _query_string(filters: Mapping[str, str], **changes: str | None) -> str:
+    """The parameters of a link, `?` included: those of the page, with changes; None removes one."""
+    kept = {name: value for name, value in {**filters, **changes}.items() if value not in (None, "")}
+    return f"?{urlencode(kept)}" if kept else ""
 
 
 async def front(datasette: Any, request: Any) -> Any:
     """The newest stories, and the search."""
-    return await _answer(datasette, request, "front.html", pages.front, _filters(request))
+    pages = datasette.newsdesk
+    saved = [watch for watch in pages.site.config.watches if watch.query]
+    more = {"watches": saved, "images": pages.site.images}
+    return await _answer(datasette, request, "front.html", front_page.front, _filters(request), more=more)
+
+
+async def feed_atom(datasette: Any, request: Any) -> Any:
+    """The list as an Atom feed."""
+    return await _answer(
+        datasette, request, "application/atom+xml; charset=utf-8", front_page.feed_atom, _filters(request)
+    )
+
+
+async def feed_json(datasette: Any, request: Any) -> Any:
+    """The list as a JSON feed."""
+    return await _answer(
+        datasette, request, "application/feed+json; charset=utf-8", front_page.feed_json, _filters(request)
+    )
 
 
 async def edits(datasette: Any, request: Any) -> Any:
     """Edits after publication."""
-    return await _answer(datasette, request, "edits.html", pages.edits, _filters(request))
+    return await _answer(datasette, request, "edits.html", article_pages.edits, _filters(request))
 
 
 async def sources(datasette: Any, request: Any) -> Any:
     """Every source."""
-    return await _answer(datasette, request, "sources.html", pages.sources, _filters(request))
+    return await _answer(datasette, request, "sources.html", source_pages.sources, _filters(request))
 
 
 async def article(datasette: Any, request: Any) -> Any:
-    """One article."""
-    return await _answer(datasette, request, "article.html", pages.article, _id(request))
+    """One article, or a version of it."""
+    number = request.url_vars.get("number")
+    more = {"beside": bool(request.args.get("saved"))}
+    return await _answer(
+        datasette, request, "article.html", article_pages.article, _id(request), int(number) if number else None,
+        more=more,
+    )  # fmt: skip
+
+
+async def saved_page(datasette: Any, request: Any) -> Any:
+    """The saved page, for the frame beside an article: the one page that may be framed, in a sandbox without a network."""
+    return await _answer(
+        datasette, request, "text/html; charset=utf-8", article_pages.saved_page, _id(request), policy=_SANDBOX
+    )
 
 
 async def difference(datasette: Any, request: Any) -> Any:
     """What one version changed."""
     return await _answer(
-        datasette, request, "difference.html", pages.difference, _id(request), int(request.url_vars["number"])
-    )
+        datasette, request, "difference.html", article_pages.difference, _id(request),
+        int(request.url_vars["number"]), more={"split": request.args.get("view") == "split"},
+    )  # fmt: skip
 
 
 async def story(datasette: Any, request: Any) -> Any:
     """One story."""
-    return await _answer(datasette, request, "story.html", pages.story, _id(request))
+    return await _answer(datasette, request, "story.html", story_pages.story, _id(request))
 
 
 async def source(datasette: Any, request: Any) -> Any:
     """One source."""
-    return await _answer(datasette, request, "source.html", pages.source, unquote(request.url_vars["id"]))
+    return await _answer(datasette, request, "source.html", source_pages.source, unquote(request.url_vars["id"]))
+
+
+async def watches(datasette: Any, request: Any) -> Any:
+    """The watches."""
+    config = datasette.newsdesk.site.config
+    return await _answer(datasette, request, "watches.html", operations.watches, config, _filters(request))
+
+
+async def status(datasette: Any, request: Any) -> Any:
+    """What `newsdesk status` says."""
+    config = datasette.newsdesk.site.config
+    return await _answer(datasette, request, "status.html", operations.status, config, _filters(request))
 
 
 def _filters(request: Any) -> dict[str, str]:
@@ -238,20 +301,49 @@ def _id(request: Any) -> int:
     return int(request.url_vars["id"])
 
 
-async def _answer(datasette: Any, request: Any, template: str, page: Callable[..., Any], *arguments: Any) -> Any:
-    name, shelf = _shelf(datasette)
-    status = 200
+async def _answer(
+    datasette: Any,
+    request: Any,
+    shape: str,
+    page: Callable[..., Any],
+    *arguments: Any,
+    more: Mapping[str, Any] | None = None,
+    policy: str = "",
+) -> Any:
+    """The answer to a request.
+
+    Args:
+        datasette: the server.
+        request: the request.
+        shape: a template, or the content type of a page that is a text itself.
+        page: a function of `pages`.
+        arguments: of the function, between the store and the clock.
+        more: values for the template beside those of the page.
+        policy: the Content-Security-Policy; that of newsdesk's pages by default.
+    """
+    pages: Pages = datasette.newsdesk
+    status, problem, heading = 200, None, None
+    context: Any = None
     try:
-        context = await shelf.run(page, *arguments)
+        context = await pages.stores.run(page, *arguments)
         if context is None:
-            status, template, context = 404, "problem.html", {"problem": "Nothing is stored under this address."}
+            status, heading = 404, "Not here"
+            problem = "Nothing is stored under this address. It may have been removed by [storage] retain, or merged."
     except QueryTimeout:
-        status, template = 503, "problem.html"
-        context = {"problem": "This query takes too long here; narrow it: a source, a day, a rarer word."}
+        status, problem = 503, "This query takes too long here; narrow it: a source, a day, a rarer word."
     except UsageError as error:
-        status, template, context = 400, "problem.html", {"problem": f"{error}."}
+        status, problem = 400, f"{error}."
     except (StorageError, OSError) as error:
-        status, template, context = 500, "problem.html", {"problem": f"{error}."}
-    shown = {**context, "database": name, "zone": zone_name(), "path": request.path}
-    html = await datasette.render_template(template, shown, request=request)
-    return Response.html(html, status=status, headers={"content-security-policy": POLICY})
+        status, problem = 500, f"{error}."
+    if problem is not None:
+        shape, context = "problem.html", {"problem": problem, "heading": heading}
+    headers = {"content-security-policy": policy if policy and problem is None else pages.policy}
+    if not shape.endswith(".html"):
+        if policy:
+            headers["x-frame-options"] = "SAMEORIGIN"
+        return Response(context, status=status, headers=headers, content_type=shape)
+    base = pages.site.access.base
+    path = request.path.removeprefix(base).lstrip("/")
+    shown = {**context, **(more or {}), "database": pages.database, "zone": zone_name(), "path": path, "base": base}
+    html = await datasette.render_template(shape, shown, request=request)
+    return Response.html(html, status=status, headers=headers)

@@ -1,4 +1,4 @@
-"""Serve Datasette on the database: read-only, on loopback, only for known Host names.
+"""Serve Datasette on the database: read-only, on loopback, only for known Host names and holders of the token.
 
 See RELIABILITY 2: the bar for a local server.
 """
@@ -17,8 +17,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from crawler.errors import CrawlerError
+from crawler.outputs.browse.access import Answer, Site
 from crawler.outputs.browse.sql_workers import Answerer
 from crawler.startup import unblock_heavy_imports
 from storage.errors import StorageError
@@ -28,7 +30,7 @@ from storage.store import open_store
 _Scope = MutableMapping[str, Any]
 _App = Callable[[_Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 _HERE = Path(__file__).parent
-_AUTHORITY = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:]+))(?::[0-9]{0,5})?")
+_OURS = {"article", "story", "edits", "sources", "source", "static", "watches", "status", "feed"}
 GRACEFUL = 3  # seconds for open responses when the server is stopped
 SETTINGS = {
     "sql_time_limit_ms": 1000,
@@ -36,7 +38,7 @@ SETTINGS = {
     "allow_download": False,
     "num_sql_threads": 3,
     "default_page_size": 50,
-    "truncate_cells_html": 400,
+    "truncate_cells_html": 160,
     "suggest_facets": False,
 }
 # Only Datasette's own scripts, no forms to other sites, no framing; titles and texts are untrusted.
@@ -49,11 +51,12 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
+    (b"x-dns-prefetch-control", b"off"),
 ]
 
 
-def application(answerer: Answerer, allowed: set[str]) -> _App:
-    """The ASGI application: Datasette behind a check of the Host header (against DNS rebinding by other sites)."""
+def application(answerer: Answerer, site: Site) -> _App:
+    """The ASGI application: Datasette behind the checks of site.access."""
     from datasette.app import Datasette
     from datasette.plugins import pm
 
@@ -64,10 +67,15 @@ def application(answerer: Answerer, allowed: set[str]) -> _App:
     if not pm.is_registered(plugin):
         pm.register(plugin)
     mounts = [("static", str(_HERE / "static"))]
-    path = answerer.path
+    path, access = answerer.path, site.access
     datasette = Datasette(
-        [], settings=SETTINGS, metadata=describe(path), template_dir=str(_HERE / "templates"), static_mounts=mounts
+        [],
+        settings={**SETTINGS, "base_url": access.base},
+        metadata=describe(path, access.base),
+        template_dir=str(_HERE / "templates"),
+        static_mounts=mounts,
     )
+    datasette.newsdesk = plugin.Pages(site, _name(path))
     datasette.add_database(plugin.LimitedDatabase(datasette, answerer), name=_name(path))
     inner: _App = datasette.app()
     inode = plugin.inode_of(path)
@@ -77,15 +85,9 @@ def application(answerer: Answerer, allowed: set[str]) -> _App:
     ) -> None:
         nonlocal inode
         if scope["type"] == "http":
-            host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-            if _host_of(host) not in allowed:
-                await _refuse(send)
-                return
-            if scope["method"] not in {"GET", "HEAD"}:
-                await _refuse(send, 405)
-                return
-            if _elsewhere(scope):
-                await _refuse(send)
+            refused = access.refusal(scope)
+            if refused is not None:
+                await _refuse(send, refused)
                 return
             now = plugin.inode_of(path)
             # After a restore, Datasette's threads still have connections to the old file.
@@ -104,47 +106,28 @@ def _name(path: Path) -> str:
     It is changed if it equals the name of one of newsdesk's pages.
     """
     name = re.sub(r"[^A-Za-z0-9_-]", "_", path.stem) or "news"
-    return f"{name}_db" if name in {"article", "story", "edits", "sources", "source", "static"} else name
-
-
-def _host_of(header: str) -> str:
-    """The host of a Host header, without its port: an IPv6 address is in brackets (RFC 9110, 7.2)."""
-    match = _AUTHORITY.fullmatch(header)
-    return (match[1] or match[2]).lower() if match else ""
-
-
-def _elsewhere(scope: _Scope) -> bool:
-    """Whether a page of another site makes the request in the background (Fetch Metadata, W3C).
-
-    A link that a user follows is allowed.
-    """
-    said = {name: value for name, value in scope["headers"] if name.startswith(b"sec-fetch-")}
-    return said.get(b"sec-fetch-site") == b"cross-site" and said.get(b"sec-fetch-dest") != b"document"
+    return f"{name}_db" if name in _OURS else name
 
 
 def _with_headers(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
     async def sending(message: Any) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", []), *_HEADERS]}
+            own = {name for name, _ in message.get("headers", [])}
+            more = [header for header in _HEADERS if header[0] not in own]
+            message = {**message, "headers": [*message.get("headers", []), *more]}
         await send(message)
 
     return sending
 
 
-async def _refuse(send: Callable[[Any], Awaitable[None]], status: int = 403) -> None:
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS],
-        }
-    )
-    text = b"This newsdesk answers to other names; --allow-host adds one.\n" if status == 403 else b"Read-only.\n"
-    await send({"type": "http.response.body", "body": text})
+async def _refuse(send: Callable[[Any], Awaitable[None]], answer: Answer) -> None:
+    headers = [*answer.headers, *_HEADERS]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
-def describe(path: Path) -> dict[str, Any]:
-    """Datasette's metadata: tables, their sort order and facets, and the canned queries."""
+def describe(path: Path, base: str) -> dict[str, Any]:
+    """Datasette's metadata: tables, their sort order and facets, the canned queries, and its style."""
     hidden = (
         "article_urls",
         "entries",
@@ -165,6 +148,7 @@ def describe(path: Path) -> dict[str, Any]:
     )
     return {
         "title": "newsdesk",
+        "extra_css_urls": [f"{base}static/tables.css"],
         "databases": {
             _name(path): {
                 "tables": {
@@ -194,8 +178,15 @@ def describe(path: Path) -> dict[str, Any]:
     }
 
 
-def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Callable[[str], None]) -> None:
+def serve(site: Site, *, host: str, port: int, token: str, say: Callable[[str], None]) -> None:
     """Serve until interrupted.
+
+    Args:
+        site: what is served.
+        host: where to listen.
+        port: 0 for a free one.
+        token: shown in the first line, for the reader to open; "" for none.
+        say: prints a line.
 
     Raises:
         CrawlerError: the port is taken.
@@ -211,19 +202,19 @@ def serve(path: Path, *, host: str, port: int, allowed: tuple[str, ...], say: Ca
     except OSError as error:
         listener.close()
         raise CrawlerError(f"cannot listen on {host}:{port}: {error.strerror}; name another with --port") from error
-    names = {"127.0.0.1", "localhost", "::1", host.lower(), *(name.lower() for name in allowed)}
     shown = f"[{host}]" if ":" in host else host
     ended = _Ended()
-    say(f"http://{shown}:{listener.getsockname()[1]}/  (read-only; Ctrl-C ends it)")
-    if not _is_loopback(host):
+    key = f"?{urlencode({'token': token})}" if token else ""
+    say(f"http://{shown}:{listener.getsockname()[1]}{site.access.base}{key}  (read-only; Ctrl-C ends it)")
+    if not token and not _is_loopback(host):
         say(
-            f"warning: it listens on {host}, beyond this machine, and has no login: "
-            f"whoever reaches it reads all of {path}"
+            f"warning: it listens on {host}, beyond this machine, and without --token: "
+            f"whoever reaches it reads all of {site.path}"
         )
-    threading.Thread(target=_warm, args=(path,), daemon=True).start()
-    answerer = Answerer(path)
+    threading.Thread(target=_warm, args=(site.path,), daemon=True).start()
+    answerer = Answerer(site.path)
     try:
-        _run(application(answerer, names), listener, ended)
+        _run(application(answerer, site), listener, ended)
     finally:
         answerer.close()
         listener.close()
