@@ -7,7 +7,7 @@ engine of its own can serve from an index.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -100,6 +100,9 @@ class FullText(Protocol):
 
     def has_more_than(self, most: int, query: str, narrow: str, values: dict[str, Any]) -> bool:
         """Whether more than so many articles match; the arguments are those of `ranked`."""
+
+    def matching_among(self, query: str, ids: Sequence[int]) -> set[int]:
+        """Those of some articles that match."""
 
     def add(self, article_id: int, article: Article) -> None:
         """Add an article, at the end of the transaction or earlier."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from storage.article import Article
@@ -112,6 +112,16 @@ class TsvectorIndex:
         sql = f"SELECT 1 FROM article_words w WHERE w.words @@ CAST(:ranked AS tsquery) {among} LIMIT {most + 1}"
         counted = self._db.conn.execute(f"SELECT count(*) FROM ({sql}) AS counted", {**values, "ranked": query})
         return bool(counted.fetchone()[0] > most)
+
+    def matching_among(self, query: str, ids: Sequence[int]) -> set[int]:
+        """Those of some articles that match."""
+        rows = self._db.conn.execute(
+            "SELECT w.article_id FROM article_words w "
+            "WHERE w.article_id IN (SELECT CAST(value AS BIGINT) FROM json_each(:among)) "
+            "  AND w.words @@ CAST(:ranked AS tsquery)",
+            {"among": json.dumps(list(ids)), "ranked": query},
+        )
+        return {row[0] for row in rows.fetchall()}
 
     def add(self, article_id: int, article: Article) -> None:
         """Add an article, or replace it."""

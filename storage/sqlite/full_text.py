@@ -7,7 +7,7 @@ ms of CPU per article in an archive of 1,000,000; ten articles at once take a te
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from storage.article import Article
@@ -121,6 +121,14 @@ class Fts5Index:
             return bool(counted.fetchone()[0] > most)
 
         return many("") and (not narrow or many(self._within(narrow, values)))
+
+    def matching_among(self, query: str, ids: Sequence[int]) -> set[int]:
+        """Those of some articles that match: neighbours, for which FTS5 skips the others."""
+        rows = self._db.conn.execute(
+            "SELECT rowid FROM articles_fts WHERE articles_fts MATCH ? AND rowid BETWEEN ? AND ?",
+            (query, min(ids, default=0), max(ids, default=0)),
+        )
+        return {row[0] for row in rows}.intersection(ids)
 
     def _within(self, narrow: str, values: dict[str, Any]) -> str:
         """Narrow the hits before ranking, by conditions that an index serves and that match few articles."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zlib import crc32
 
 from crawler.errors import UsageError
@@ -45,6 +46,7 @@ def position(text: str) -> tuple[str, int] | None:
     return found[1], int(found[2])
 
 
+@lru_cache(maxsize=20_000)  # a page asks for hundreds, most of them again
 def local_day(kept: str | None) -> str:
     """The day of a stored time in the time zone of this machine, as 2026-11-22; "" where there is none."""
     if not kept or len(kept) == 10:

@@ -23,7 +23,7 @@ from storage.store import Store
 SHOWN = 30  # stories a page
 FOLLOWED = 50  # entries of a feed
 PAGES = 50  # of ranked hits
-FACETED = 1_000  # articles that the counts beside the list are of
+FACETED = 500  # articles that the counts beside the list are of
 MOST_FACETS = 12  # values of one facet
 NARROWING = ("source", "day", "language", "kind", "tag")
 
@@ -47,9 +47,10 @@ def front(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:
     elif more and page < PAGES:
         onward = {"page": str(page + 1)}
     names = store.source_names()
-    count = store.count(dataclasses.replace(which, limit=None, before=None), query, most=RANKED + 1) if query else None
+    every = dataclasses.replace(which, limit=None, before=None, fold_copies=False)
+    count = store.count(every, query, most=RANKED + 1) if query else None
     chosen = {name: filters[name] for name in ("q", "sort", *NARROWING) if filters.get(name)}
-    facets, counted = _facets(store, dataclasses.replace(which, limit=None, before=None), query, names, chosen)
+    facets, counted = _facets(store, every, query, names, chosen)
     return {
         "names": names,
         "groups": list(_groups(hits, names, now, by_day=order == "newest")),
