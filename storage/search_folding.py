@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 FOLDING = 2  # version 1 folds nothing
 _MARKS = "\u0300-\u036f\u3099\u309a"
@@ -96,8 +97,10 @@ _RESIZED = re.compile(
 )
 
 
-def fold_with_origins(text: str) -> tuple[str, list[int]]:
+def fold_with_origins(text: str) -> tuple[str, Sequence[int]]:
     """The text folded by fold_all, and where each of its characters comes from; the end of the text is the last one."""
+    if text.isascii():
+        return text, range(len(text) + 1)
     parts: list[str] = []
     origins: list[int] = []
     done = 0

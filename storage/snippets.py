@@ -7,7 +7,7 @@ are searched in the folded text, and marked in the text as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from storage.article import Article
 from storage.query_language import Word, parse, words
@@ -44,11 +44,16 @@ class Snippets:
 
 
 def _matches(text: str, pattern: re.Pattern[str] | None) -> list[tuple[int, int]]:
-    """Where a text matches: (begin, end)."""
+    """Where a text matches, as far as a snippet shows it: (begin, end)."""
     if pattern is None or not text:
         return []
     folded, origins = fold_with_origins(text)
-    return [(origins[m.start()], _end(origins, m.end())) for m in pattern.finditer(folded)]
+    found: list[tuple[int, int]] = []
+    for match in pattern.finditer(folded):
+        found.append((origins[match.start()], _end(origins, match.end())))
+        if found[-1][0] > found[0][0] + 2 * WIDTH:
+            break
+    return found
 
 
 def _cut(text: str, matches: list[tuple[int, int]], width: int) -> str:
@@ -83,7 +88,7 @@ def _marked(text: str, prefix: bool) -> str:
     return start + phrase + end
 
 
-def _end(origins: list[int], position: int) -> int:
+def _end(origins: Sequence[int], position: int) -> int:
     """Where a match in the folded text ends in the original: after the last character that it has a part of."""
     last = origins[position - 1]
     while origins[position] == last:

@@ -485,3 +485,31 @@ def test_export_and_gaps_tell_of_a_source_that_nobody_knows(desk: Desk, site: Si
         assert "no source is called 'nobody'" in desk.run(*arguments).err
     assert "is a folder" in desk.run("--db", ".", "list").err
     assert "no article matches" not in desk.run("list", "--limit", "0").err
+
+
+def test_many_addresses_are_added_with_progress_and_one_source_a_site(desk: Desk) -> None:
+    """Two feeds of one site are one source; a page without a name takes its feed's."""
+    sites = [Site(f"127.0.5.{n}") for n in range(1, 6)]
+    try:
+        for n, site in enumerate(sites):
+            site.news(2)
+            site.answers["/world.xml"] = site.answers["/feed.xml"]
+            link = '<link rel="alternate" type="application/rss+xml" href="/feed.xml">'
+            title = "" if n == 4 else f"<title>Outlet {n}</title>"
+            site.answers["/"] = Answer(f"<html><head>{title}{link}</head><body><p>x</p></body></html>".encode())
+        desk.configure()
+        urls = [f"{sites[0].base}/feed.xml", f"{sites[0].base}/world.xml", *(site.base for site in sites[1:])]
+        done = desk.run("sources", "add", *urls, "http://127.0.5.9:1/")
+        assert done.code == 4
+        for number in range(1, 8):
+            assert f"[{number}/7] " in done.err
+        listed = json.loads(desk.run("sources", "list", "--json").out)
+        assert len(listed) == 5
+        first = next(row for row in listed if sites[0].base in row["url"] or sites[0].base in row["feeds"][0])
+        assert first["feeds"] == urls[:2]
+        names = {row["name"] for row in listed}
+        assert {"Outlet 1", "Outlet 2", "Outlet 3"} <= names
+        assert not any(row["name"].startswith("127.0.5.5") for row in listed)  # it has its feed's name
+    finally:
+        for site in sites:
+            site.close()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -115,7 +117,8 @@ def add_sources(
         raise UsageError("--id names one source; add several addresses without it, or one at a time")
     addresses = [_address(url) for url in urls]
     known = {address: s.id for s in app.config.sources for _, address in s.feed_urls}
-    found = run_probe(app.config, lambda web: _discover_all(web, addresses), now)
+    say = app.message if len(addresses) > 1 else lambda _: None
+    found = _by_site(run_probe(app.config, lambda web: _discover_all(web, addresses, say), now))
     taken = dict.fromkeys((s.id for s in app.config.sources), 1)
     tables = []
     for discovery in found:
@@ -161,19 +164,34 @@ def _address(url: str) -> str:
     return address
 
 
-async def _discover_all(web: Web, urls: list[str]) -> list[Discovery]:
-    """Side by side, eight at a time; each host still one request at a time."""
-    from crawler.engine.jobs.discover import Discovery, discover
+def _by_site(found: list[Discovery]) -> list[Discovery]:
+    """One result a site: what was found at several addresses of one host is one source."""
+    sites: dict[str, Discovery] = {}
+    for one in found:
+        key = urlsplit(one.home or one.url).netloc.lower().removeprefix("www.") if one.found else one.url
+        sites[key] = sites[key].joined(one) if key in sites and sites[key].found else one
+    return list(sites.values())
 
-    room = asyncio.Semaphore(8)
+
+async def _discover_all(web: Web, urls: list[str], say: Callable[[str], None]) -> list[Discovery]:
+    """Side by side, eight at a time; each host still one request at a time; says what is done."""
+    from crawler.engine.jobs.discover import Discovery, discover
+    from crawler.outputs.terminal import pluralize
+
+    room, done = asyncio.Semaphore(8), 0
 
     async def one(url: str) -> Discovery:
+        nonlocal done
         async with room:
             try:
-                return await discover(web, url, now())
+                found = await discover(web, url, now())
             except Exception as error:  # one site's bytes must not cost the others
                 log.error("%s: cannot be read: %s", url, type(error).__name__, exc_info=unexpected(error))
-                return Discovery(url=url, error=f"cannot be read: {type(error).__name__}: {error}")
+                found = Discovery(url=url, error=f"cannot be read: {type(error).__name__}: {error}")
+        done += 1
+        lists = len(found.feeds) + len(found.sitemaps) + len(found.pages)
+        say(f"[{done}/{len(urls)}] {url}: {pluralize(lists, 'list') + ' of news' if lists else 'nothing found'}")
+        return found
 
     return list(await asyncio.gather(*(one(url) for url in urls)))
 
@@ -181,9 +199,10 @@ async def _discover_all(web: Web, urls: list[str]) -> list[Discovery]:
 def _values(found: Discovery, source_id: str, name: str | None, tags: tuple[str, ...]) -> dict[str, Any]:
     from crawler.feeds.parsed_feed import plain_text
 
+    named = (plain_text(parsed.title) for _, parsed in found.feeds)
     return {
         "id": source_id,
-        "name": name or plain_text(found.title) or source_id,
+        "name": name or plain_text(found.title) or next(filter(None, named), source_id),
         "url": found.home or found.url,
         "feeds": [u for u, _ in found.feeds],
         "sitemaps": [u for u, _ in found.sitemaps],
@@ -308,9 +327,10 @@ def import_sources(app: CliContext, file: str, tags: tuple[str, ...]) -> int:
     from crawler.commands.sources_import import import_file
     from crawler.engine.jobs.discover import run_probe
 
-    return import_file(
-        app, existing_file(file), tags, lambda urls: run_probe(app.config, lambda web: _discover_all(web, urls), now)
-    )
+    def discover_all(urls: list[str]) -> list[Discovery]:
+        return run_probe(app.config, lambda web: _discover_all(web, urls, app.message), now)
+
+    return import_file(app, existing_file(file), tags, discover_all)
 
 
 @sources_command.command("export")

@@ -79,14 +79,14 @@ class _Selection:
         hits takes a fifth of a second with 10,000, and seconds with a million.
         """
         limit, query, db = self.filter.limit, self.query, self._db
-        if limit is None or query is None or not query.complete:
+        if limit is None or query is None or not query.ranked:
             return None
         if not db.full_text.has_more_than(RANKED, query.ranked, "", {}):
             return None
-        others, window = " AND ".join(_conditions(db, self.filter)) or "true", _LOOKED_AT * limit
+        others, window = " AND ".join([*_conditions(db, self.filter), query.rest("a")]), _LOOKED_AT * limit
         while True:
             sql = f"SELECT a.id FROM articles a WHERE {others} {_ORDER} LIMIT :window"
-            newest = [row[0] for row in db.conn.execute(sql, {**_values(self.filter), "window": window})]
+            newest = [row[0] for row in db.conn.execute(sql, {**self.values(), "window": window})]
             hits = db.full_text.matching_among(query.ranked, newest)
             found = self._unfolded_of([key for key in newest if key in hits])
             if len(found) >= limit or len(newest) < window:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
@@ -106,6 +106,17 @@ class Discovery:
     def found(self) -> bool:
         """Whether there is anything to poll."""
         return bool(self.feeds or self.sitemaps or self.pages)
+
+    def joined(self, other: Discovery) -> Discovery:
+        """What was found at two addresses of one site."""
+        return replace(
+            self,
+            title=self.title or other.title,
+            language=self.language or other.language,
+            feeds=tuple(dict((*self.feeds, *other.feeds)).items()),
+            sitemaps=tuple(dict((*self.sitemaps, *other.sitemaps)).items()),
+            pages=tuple(dict((*self.pages, *other.pages)).items()),
+        )
 
 
 class _ProbeSpider(scrapy.Spider):
