@@ -61,6 +61,8 @@ def _cut(text: str, matches: list[tuple[int, int]], width: int) -> str:
     if start and " " in text[start : start + 20]:
         start = text.index(" ", start) + 1
     end = start + width
+    if end < len(text) and (space := text.rfind(" ", end - 20, end)) > max([start, *(ends for _, ends in matches[:1])]):
+        end = space
     marked, done = "", start
     for begins, ends in matches:
         if begins >= done and ends <= end:

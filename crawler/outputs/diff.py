@@ -80,20 +80,38 @@ def changed(
 def diff_blocks(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Two versions as blocks, for a page that shows all of them.
 
-    Each has `field` (title, subtitle or text); an unchanged one `same`, its paragraphs; a changed one `pieces`.
+    Each has `field` (title, subtitle or text); an unchanged one `same`, its paragraphs; a changed one `pieces`, and
+    `left` and `right`, the pieces of the old and of the new text alone.
     """
     budget = Budget()
     for name in ("title", "subtitle"):
         if (old[name] or "") != (new[name] or ""):
-            yield {"field": name, "pieces": list(word_diff(old[name] or "", new[name] or "", budget))}
+            yield {"field": name, **_changed_block(old[name] or "", new[name] or "", budget)}
     before, after = (old["text"] or "").split("\n\n"), (new["text"] or "").split("\n\n")
     found = diff_opcodes(before, after, budget)
     for op, i1, i2, j1, j2 in found if found is not None else [("replace", 0, len(before), 0, len(after))]:
         if op == "equal":
             yield {"field": "text", "same": [p for p in after[j1:j2] if p.strip()]}
         else:
-            pieces = list(word_diff("\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2]), budget))
-            yield {"field": "text", "pieces": pieces}
+            changes = _changed_block("\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2]), budget)
+            yield {"field": "text", **changes}
+
+
+def _changed_block(old: str, new: str, budget: Budget) -> dict[str, list[Piece]]:
+    pieces = list(word_diff(old, new, budget))
+    a, b = re.findall(r"\S+\s*", old), re.findall(r"\S+\s*", new)
+    left: list[Piece] = []
+    right: list[Piece] = []
+    at_a = at_b = 0
+    for op, words in pieces:
+        count = len(words.split())
+        if op != "insert":
+            left.append((op, "".join(a[at_a : at_a + count])))
+            at_a += count
+        if op != "delete":
+            right.append((op, "".join(b[at_b : at_b + count])))
+            at_b += count
+    return {"pieces": pieces, "left": left, "right": right}
 
 
 def excerpt(pieces: Iterable[Piece], most: int = 320, before: int = 90) -> list[Piece]:
@@ -106,7 +124,8 @@ def excerpt(pieces: Iterable[Piece], most: int = 320, before: int = 90) -> list[
             found.append((op, lead))
             continue
         if len(words) > left:
-            found.append((op, f"{words[:left].rpartition(' ')[0] or words[:left]}…"))
+            found.append((op, words[:left].rpartition(" ")[0] or words[:left]))
+            found.append(("equal", "…"))
             break
         found.append((op, words))
         left -= len(words)

@@ -44,8 +44,8 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def _match(query: str, folding: int) -> str:
-    """The part of a query that the index alone can answer; "" for none, which finds nothing."""
-    return Searched.compiled(query, Fts5Syntax(folding), "searched").ranked
+    """The part of a query that the index alone can answer; of none, an empty phrase, which finds nothing."""
+    return Searched.compiled(query, Fts5Syntax(folding), "searched").ranked or '""'
 
 
 def _folding(connection: sqlite3.Connection) -> int:

@@ -196,7 +196,7 @@ def test_versions_diffs_and_the_saved_page(opened: Any) -> None:
     page.get_by_role("link", name="Previous version").click()
     assert page.locator("h1").inner_text() == "Harbour Pilots Reject Offer and Threaten Strike"
     assert "3.1 percent" in page.locator(".text").inner_text()
-    page.get_by_role("link", name="what changed").click()
+    page.get_by_role("link", name="what changed", exact=True).click()
     assert page.locator("h1").inner_text() == "Harbour Pilots Accept Offer, Strike Is Off"
     page.get_by_role("link", name="Side by side").click()
     assert page.locator(".split .text").count() >= 2

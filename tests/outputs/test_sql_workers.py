@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 from multiprocessing import forkserver
@@ -70,3 +71,24 @@ def test_words_are_found_as_the_index_has_them(tmp_path: Path) -> None:
         apply(store, NewArticle(article=article(1, "Ещё маяк"), at=NOW, source="a"))
     assert asyncio.run(run(tmp_path / "new.db")) == [1, 1, 1] * 2
     assert asyncio.run(run(tmp_path / "former.db")) == [1, 0, 1] * 2
+
+
+def test_datasettes_form_takes_any_query(tmp_path: Path) -> None:
+    form = "SELECT rowid FROM articles_fts WHERE articles_fts MATCH escape_fts(:search)"
+    queries = {"one OR two": 2, "two -one": 1, "title:two": 1, "-one": 0, "(((": 0, "source:a": 0, "": 0, "NOT": 0}
+
+    async def run(path: Path) -> dict[str, int]:
+        answerer = Answerer(path)
+        try:
+            return {
+                query: len((await answerer.run(form, {"search": query}, most=None, milliseconds=5000))[1])
+                for query in queries
+            }
+        finally:
+            answerer.close()
+
+    with open_writer(tmp_path / "new.db") as store:
+        for number, title in ((1, "One"), (2, "Two")):
+            made = dataclasses.replace(article(number, "none"), title=title)
+            apply(store, NewArticle(article=made, at=NOW, source="a"))
+    assert asyncio.run(run(tmp_path / "new.db")) == queries

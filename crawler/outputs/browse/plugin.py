@@ -178,7 +178,14 @@ def prepare_jinja2_environment(env: Any) -> None:
 def menu_links(datasette: Any) -> list[dict[str, str]]:
     """Links back from Datasette's own pages."""
     base = datasette.newsdesk.site.access.base
-    pages = (("", "Stories"), ("edits", "Edits"), ("sources", "Sources"), ("watches", "Watches"), ("status", "Status"))
+    pages = (
+        ("", "newsdesk"),
+        ("", "Stories"),
+        ("edits", "Edits"),
+        ("sources", "Sources"),
+        ("watches", "Watches"),
+        ("status", "Status"),
+    )
     return [{"href": f"{base}{path}", "label": label} for path, label in pages]
 
 

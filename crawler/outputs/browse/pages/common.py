@@ -64,7 +64,7 @@ def mark_of(name: str) -> tuple[str, int]:
         for word in re.findall(r"[^\W\d_]+", name)
         if word.lower() not in {"the", "le", "la", "el", "il", "der", "die", "das"}
     ]
-    initials = "".join(word[0] for word in words[:2]).upper() or name[:1].upper()
+    initials = "".join(word.removeprefix("ال")[:1] for word in words[:2]).upper() or name[:1].upper()
     return initials, crc32(name.encode()) % HUES
 
 

@@ -154,10 +154,19 @@ def _facet(name: str, counts: Counter[str], names: Mapping[str, str], wanted: st
     shown = order[:MOST_FACETS] if wanted in (None, *order[:MOST_FACETS]) else [str(wanted), *order[: MOST_FACETS - 1]]
     return {
         "name": name,
-        "rows": [(value, names.get(value, value) if name == "source" else value, counts[value]) for value in shown],
+        "rows": [(value, _label(name, value, names), counts[value]) for value in shown],
         "more": len(order) - len(shown),
         "chosen": wanted,
     }
+
+
+def _label(facet: str, value: str, names: Mapping[str, str]) -> str:
+    if facet == "source":
+        return names.get(value, value)
+    try:
+        return date.fromisoformat(value).strftime("%a %-d %b") if facet == "day" else value
+    except ValueError:
+        return value
 
 
 def _followed(store: Store, filters: Filters) -> list[Article]:

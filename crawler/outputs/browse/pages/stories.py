@@ -9,7 +9,6 @@ from typing import Any
 from crawler.articles.near_duplicates import containment, shingles
 from crawler.outputs.browse.pages.common import mark_of
 from crawler.outputs.first_published import first_by_publisher_time, first_seen
-from crawler.outputs.terminal import local_time
 from storage.article import Article
 from storage.store import Store
 
@@ -68,7 +67,7 @@ def _places(members: Sequence[Article]) -> tuple[list[float | None], tuple[str, 
     start, span = min(known), (max(known) - min(known)).total_seconds()
     places = [round(2 + 96 * (at - start).total_seconds() / span, 1) if at else None for at in times]
     texts = sorted(m.published_at or "" for m in members if m.published_at and len(m.published_at) > 10)
-    return places, (local_time(texts[0]), local_time(texts[-1]))
+    return places, (texts[0], texts[-1])
 
 
 def _grams(of: Article) -> frozenset[int]:
