@@ -21,7 +21,7 @@ EDITS = 50
 EXCERPTS = 600_000  # steps of comparison for all excerpts of a page together
 ELSEWHERE = 8  # articles of its story beside an article
 # What a saved page may not do even in its sandbox: be led elsewhere, or have names looked up.
-_LEADING = re.compile(r"<\s*/?\s*(?:meta|link|base)\b[^>]{0,20000}>?", re.IGNORECASE)
+_LEADING = re.compile(r"</?(?:meta|link|base)\b[^<>]*>?", re.IGNORECASE)
 MOST_SAVED = 4 * 1024**2  # characters of a saved page that are shown
 
 
