@@ -30,7 +30,10 @@ What the commands print at 80 columns, with thirty invented outlets: `python -m 
 """
 COMMANDS = (
     "crawl", "crawl", "status", "list --limit 12", "search 'harbour OR tram' -salt --limit 6", "edits",
-    "show 1 --diff", "sources list", "coverage", "gaps", "db check", "search '(harbour OR' --limit 2", "status --strict --json",
+    "show 1", "show 1 --diff", "show 1 --revisions", "show 5 --copies", "show 1 --provenance", "sources list",
+    "sources test evening-lamp", "coverage", "gaps", "watch list", "watch test trams", "config check", "doctor",
+    "export articles.jsonl --query tram", "reprocess --dry-run", "backfill evening-lamp --since 2026-11-20 --dry-run",
+    "fetch {fetched}", "db check", "db backup backup.db", "search '(harbour OR' --limit 2", "status --strict --json",
 )  # fmt: skip
 
 
@@ -48,6 +51,7 @@ def document(folder: Path) -> str:
         for n, site in enumerate(sites):
             fill(site, n)
         desk.configure(
+            '[[watch]]\nname = "trams"\nquery = "tram OR harbour"\nnotify = ["exec:true"]\n',
             *(
                 source(site, id=identity(n)).replace(f'name = "{identity(n)}"', f'name = "{NAMES[n]}"')
                 for n, site in enumerate(sites)
@@ -57,7 +61,8 @@ def document(folder: Path) -> str:
         for count, command in enumerate(COMMANDS):
             if count == 1:
                 edit(sites, desk)
-            parts.append(f"```console\n$ newsdesk {command}\n{shown(desk, command, folder)}\n```\n")
+            typed = command.format(fetched=f"{sites[0].base}/2026/11/story-0-0")
+            parts.append(f"```console\n$ newsdesk {typed}\n{shown(desk, typed, folder)}\n```\n")
         return "\n".join(parts)
     finally:
         for site in sites:

@@ -50,6 +50,7 @@ def doctor_command(app: CliContext) -> int:
     Example:
       newsdesk doctor
     """  # noqa: D301  # click reads \b as: do not wrap
+    from crawler.outputs.terminal import note
     from crawler.watches.matching import misconfiguration
     from storage import databases
     from storage.errors import StorageError
@@ -91,7 +92,7 @@ def doctor_command(app: CliContext) -> int:
     advice += [*check_filesystem(place, filesystem_type(place, _mounts())), *check_settings(config)]
     advice += [Finding(f"watch {name!r} can never match: {why}") for name, why in mute.items() if why]
     for one in advice:
-        print(f"! {one}")
+        note("!", str(one))
     print("no problems found" if not advice else f"{len(advice)} to look at")
     return 1 if any(one.must for one in advice) else 0
 

@@ -196,7 +196,7 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
         return
     from crawler.articles.near_duplicates import containment, shingles
     from crawler.outputs.first_published import describe_first
-    from crawler.outputs.terminal import local_time, table, zone_name
+    from crawler.outputs.terminal import local_time, say, table, zone_name
 
     mine = shingles(article.text or "")
     columns: list[tuple[str, dict[str, Any]]] = [
@@ -220,7 +220,7 @@ def _copies(store: Store, article: Article, revision: int | None, form: str) -> 
     )
     table(columns, rows, caption=f"times are {zone_name()}", report=True)
     if len(story) > 1:
-        print(describe_first(story))
+        say(describe_first(story))
 
 
 def _provenance(store: Store, article: Article, revision: int | None, form: str) -> None:  # noqa: ARG001

@@ -75,7 +75,7 @@ async def run_test(web: Web, config: Config, urls: list[str], now: Callable[[], 
 
 def print_test(tested: list[Tested]) -> int:
     """Tell it; the exit code."""
-    from crawler.outputs.terminal import local_time, safe, zone_name
+    from crawler.outputs.terminal import local_time, safe, say, zone_name
 
     failed = 0
     for one in tested:
@@ -92,7 +92,8 @@ def print_test(tested: list[Tested]) -> int:
                     f"{safe(parsed.title or 'no title')}"
                 )
                 for entry in parsed.entries[:3]:
-                    print(f"    {local_time(entry.published_at) or '(no date)':16}  {safe(entry.title or entry.url)}")
+                    line = f"    {local_time(entry.published_at) or '(no date)':16}  {entry.title or entry.url}"
+                    say(line, " " * 22)
         if one.check and one.check.due_at:
             print(f"  the next poll would be at {local_time(format_utc(one.check.due_at))} {zone_name()}")
         _print_newest(one)
@@ -100,7 +101,7 @@ def print_test(tested: list[Tested]) -> int:
 
 
 def _print_newest(one: Tested) -> None:
-    from crawler.outputs.terminal import local_time, safe
+    from crawler.outputs.terminal import local_time, safe, say
 
     if one.newest is None:
         entries = [entry for _, parsed in one.found.feeds for entry in parsed.entries]
@@ -126,5 +127,5 @@ def _print_newest(one: Tested) -> None:
         ("language", a.language),
         ("kind", a.kind),
     ):
-        print(f"    {name:10} {safe(value or '(none)')}")
-    print(f"    {'text':10} {count} words: {safe(a.text[:160])}{'…' if len(a.text) > 160 else ''}")
+        say(f"    {name:10} {value or '(none)'}", " " * 15)
+    say(f"    {'text':10} {count} words: {a.text[:160]}{'…' if len(a.text) > 160 else ''}", " " * 15)

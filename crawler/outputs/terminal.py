@@ -57,7 +57,21 @@ def stderr_console() -> Console:
 
 def message(text: str) -> None:
     """Print a message on stderr."""
-    print(safe(text), file=sys.stderr, flush=True)
+    for line in wrapped(safe(text), "  ") if sys.stderr.isatty() else [safe(text)]:
+        print(line, file=sys.stderr, flush=True)
+
+
+def wrapped(text: str, indent: str) -> list[str]:
+    """A text as lines of the terminal's width, all but the first indented; addresses and words are not broken."""
+    return textwrap.wrap(
+        text, stderr_console().width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
+
+
+def say(text: str, indent: str = "  ") -> None:
+    """Print a line of prose on stdout, wrapped on a terminal."""
+    for line in wrapped(safe(text), indent) if on_terminal() else [safe(text)]:
+        print(line)
 
 
 def local_time(kept: str | None) -> str:
@@ -185,12 +199,7 @@ def _print_paged(shown: Table) -> None:
 def note(label: str, text: str) -> None:
     """A line of a report behind its label, wrapped to the terminal."""
     start = f"{label} " if label == "!" else f"{label:<9} "
-    line = f"{start}{safe(text)}"
-    if not on_terminal():
-        print(line)
-        return
-    for part in textwrap.wrap(line, stdout_console().width, subsequent_indent=" " * len(start), break_on_hyphens=False):
-        print(part)
+    say(f"{start}{text}", " " * len(start))
 
 
 def print_article(article: Article) -> None:

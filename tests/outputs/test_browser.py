@@ -193,7 +193,9 @@ def test_versions_diffs_and_the_saved_page(opened: Any) -> None:
     page = seen.page
     seen.go(pages(seen.ids)["article"])
     assert page.get_by_role("link", name="Read at The Harbour Post").get_attribute("href", timeout=1000)
+    assert page.locator(".text p.changed").count() >= 1  # in the margin, with the way to what changed
     page.get_by_role("link", name="Previous version").click()
+    assert page.locator(".text p.changed").count() == 0  # of the first version nothing
     assert page.locator("h1").inner_text() == "Harbour Pilots Reject Offer and Threaten Strike"
     assert "3.1 percent" in page.locator(".text").inner_text()
     page.get_by_role("link", name="what changed", exact=True).click()

@@ -44,7 +44,7 @@ def article(store: Store, key: int, number: int | None, now: datetime) -> dict[s
         "version": chosen,
         "outlet": outlet,
         "mark": mark_of(outlet or found.url),
-        "paragraphs": [p for p in (chosen["text"] or "").split("\n\n") if p.strip()],
+        "paragraphs": _paragraphs(chosen, versions),
         "versions": list(reversed(list(pairwise(versions)))),
         "numbers": [row["number"] for row in versions],
         "story": [
@@ -59,6 +59,13 @@ def article(store: Store, key: int, number: int | None, now: datetime) -> dict[s
         "addresses": store.addresses(found.id),
         "saved": bool(found.warc_file) and chosen["newest"],
     }
+
+
+def _paragraphs(chosen: Mapping[str, Any], versions: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
+    """The paragraphs of a version, and whether each is new in it or changed."""
+    before = next((row for row in versions if row["number"] == chosen["number"] - 1), None)
+    known = set((before["text"] or "").split("\n\n")) if before is not None else None
+    return [(p, known is not None and p not in known) for p in (chosen["text"] or "").split("\n\n") if p.strip()]
 
 
 def _chosen(found: Article, versions: Sequence[Mapping[str, Any]], number: int | None) -> dict[str, Any] | None:
