@@ -200,7 +200,7 @@ def month(days: int = 30, polls: int = 144) -> list[dict[str, float]]:
     """
     from crawler.config.models import Source
     from storage.maintenance import prune
-    from storage.records import format_utc
+    from storage.utc import format_utc
     from storage.writer import open_writer
 
     rows: list[dict[str, float]] = []

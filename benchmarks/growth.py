@@ -33,8 +33,9 @@ from crawler.articles.visit import PageVisit
 from crawler.engine.crawl.ingest import store_visit
 from crawler.extraction.extraction import Extraction
 from crawler.urls import host_of, url_key
-from storage.records import Entry, Filter, format_utc
+from storage.records import Entry, Filter
 from storage.store import Store, open_store
+from storage.utc import format_utc
 from storage.verdicts import NewArticle
 from storage.writer import Writer, open_writer
 

@@ -40,7 +40,8 @@ from typing import Any
 from crawler.config.models import Schedule
 from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.revisit import SOFT, KnownEntries, PollResponse, decide
-from storage.records import Feed, FeedEntry, format_utc
+from storage.records import Feed, FeedEntry
+from storage.utc import format_utc
 
 HOUR, DAY = 3600.0, 86400.0
 START = datetime(2026, 11, 2, tzinfo=UTC).timestamp()  # a Monday

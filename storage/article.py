@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 from typing import Any
+
+from storage.utc import parse_utc
 
 SCHEMA = 1  # of a row: crawler/outputs/article.schema.json; increased when a field changes its meaning
 _INTERNAL = ("page_url", "etag", "last_modified", "recheck_at", "learned_version")  # not part of the record
@@ -122,10 +124,7 @@ FIELDS = (*_FIRST, *(name for name in _RECORD if name not in _FIRST), "schema")
 
 
 def _time(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    found = datetime.fromisoformat(text)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    return parse_utc(text) if text else None
 
 
 def _plain(value: Any) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from storage.records import format_utc
 from storage.sql import learned
 from storage.sql.learned import SeenPage
 from storage.store import Store
+from storage.utc import format_utc
 
 
 class LearnedBlocks:

@@ -15,13 +15,13 @@ from typing import Any
 from storage import warc
 from storage.errors import DamagedDatabase, DiskError
 from storage.fsync import aside, delete_leftovers, sync
-from storage.records import format_utc
 from storage.sql.articles import clear_raw_pages, rebuild_index
 from storage.sql.entries import MAX_UNLINKED
 from storage.sqlite.connection import open_reader
 from storage.sqlite.driver import sqlite3
 from storage.sqlite.errors import translate_errors
 from storage.store import open_store
+from storage.utc import format_utc
 from storage.writer import Writer, open_writer
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from storage.article import Article
@@ -20,25 +20,9 @@ Completeness = Literal["full", "feed", "teaser", "headline"]
 COMPLETENESS: tuple[Completeness, ...] = ("headline", "teaser", "feed", "full")  # ascending
 
 
-def format_utc(moment: datetime) -> str:
-    """ISO 8601 UTC with Z and whole seconds; the format of every stored time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def format_utc_ceil(moment: datetime) -> str:
-    """Round up to a whole second, so that nothing is due a fraction of a second early."""
-    return format_utc(moment + timedelta(microseconds=999_999))
-
-
 def json_list(values: Iterable[str]) -> str:
     """A list as a JSON cell, without ASCII escapes."""
     return json.dumps(list(values), ensure_ascii=False)
-
-
-def parse_utc(text: str) -> datetime:
-    """The aware UTC time of a stored text; a day alone is its first second."""
-    found = datetime.fromisoformat(text)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

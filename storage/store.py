@@ -16,7 +16,7 @@ from storage.engine import Database
 from storage.errors import StorageError
 from storage.frames import Hits
 from storage.key_functions import KeyFunctions
-from storage.records import DuplicateCandidate, Entry, Feed, Filter, Gap, format_utc
+from storage.records import DuplicateCandidate, Entry, Feed, Filter, Gap
 from storage.sql import (
     articles_query,
     browse_stats,
@@ -36,6 +36,7 @@ from storage.sql import (
 )
 from storage.sql.changes import ChangeEvent
 from storage.times import resolved, time_of
+from storage.utc import format_utc
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from storage.errors import StorageError
-from storage.records import Filter, format_utc
+from storage.records import Filter
+from storage.utc import format_utc
 
 FORMS = "7d, 12h, today, yesterday, 2020-02-11 or 2020-02-11T10:00"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

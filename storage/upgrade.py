@@ -10,10 +10,10 @@ from pathlib import Path
 from storage.errors import DiskError
 from storage.key_functions import KeyFunctions
 from storage.maintenance import backup, backup_name
-from storage.records import format_utc
 from storage.sql import url_keys
 from storage.sql.articles import rebuild_index
 from storage.sql.versions import SEARCH_FOLDING, URL_KEYS, outdated
+from storage.utc import format_utc
 from storage.writer import Writer
 
 # Measured with articles of 500 words.

@@ -26,7 +26,7 @@ from typing import IO, Any
 from storage.address import DatabaseAddress, ServerAddress
 from storage.errors import DiskError, StorageError
 from storage.fsync import sync
-from storage.records import format_utc
+from storage.utc import format_utc
 
 _OURS = re.compile(r"newsdesk-(?P<day>[0-9]{8})-(?:(?P<worker>[a-z0-9.-]{1,63})-)?(?P<number>[0-9]{5})\.warc\.gz")
 ROTATE = 1024**3  # bytes; the usual size in web archives

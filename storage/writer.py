@@ -22,7 +22,6 @@ from storage.records import (
     FeedEntry,
     FetchLogEntry,
     GapDetected,
-    format_utc,
 )
 from storage.sql import (
     apply,
@@ -46,6 +45,7 @@ from storage.sql import (
 )
 from storage.store import postgres_module
 from storage.transactions import WritingStore
+from storage.utc import format_utc
 from storage.verdicts import Verdict
 
 

@@ -25,7 +25,7 @@ from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.parser import parse_feed
 from crawler.feeds.source_lists import read_opml
 from crawler.urls import canonical_url, url_key
-from storage.records import parse_utc
+from storage.utc import parse_utc
 from tests.conftest import NOW, Desk
 
 pytestmark = pytest.mark.filterwarnings("ignore")

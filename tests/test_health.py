@@ -8,7 +8,7 @@ import pytest
 from crawler.config.models import Health
 from crawler.monitoring.health import DiskUsage, HealthReport, check_health, typical_gap
 from crawler.outputs.status import coverage_rows
-from storage.records import format_utc
+from storage.utc import format_utc
 from tests.conftest import NOW
 
 GB = 1_000_000_000

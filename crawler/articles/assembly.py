@@ -16,7 +16,8 @@ from crawler.extraction.main_text import html_text
 from crawler.text.clean import limit_fields, one_line
 from crawler.text.tokens import words
 from storage.article import Article
-from storage.records import Entry, format_utc, parse_utc
+from storage.records import Entry
+from storage.utc import format_utc, parse_utc
 
 FEED_TEXT = 60  # words from which a feed's content is a text and not a teaser
 _GUESSES = {"htmldate", "text", "line under the headline"}  # sources of the page that the feed is better than

@@ -9,7 +9,8 @@ from crawler.articles.page_response import PageResponse
 from crawler.extraction.extraction import Extraction
 from crawler.feeds.freshness import retry_after
 from crawler.feeds.revisit import THROTTLED
-from storage.records import Entry, parse_utc
+from storage.records import Entry
+from storage.utc import parse_utc
 from storage.verdicts import NotArticle, NotFound, Retry, Unchanged, Verdict
 
 BLOCKED_RETRIES = (1.0, 6.0, 24.0)  # hours after which a blocked page is requested again

@@ -10,7 +10,7 @@ from crawler.articles.visit import PageVisit, StoredMatches
 from crawler.text.tokens import normalize
 from crawler.urls import canonical_url, is_amp, is_root_or_section, same_page, site, url_key
 from storage.article import Article
-from storage.records import parse_utc
+from storage.utc import parse_utc
 
 SAME_TEXT_WORDS = 60  # words from which two addresses of one outlet with the same text are merged,
 

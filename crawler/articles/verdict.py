@@ -30,7 +30,8 @@ from crawler.articles.visit import PageVisit, StoredMatches, next_recheck
 from crawler.extraction.extraction import WALLS
 from crawler.urls import canonical_url, same_page, site, url_key
 from storage.article import Article
-from storage.records import COMPLETENESS, DuplicateCandidate, parse_utc
+from storage.records import COMPLETENESS, DuplicateCandidate
+from storage.utc import parse_utc
 from storage.verdicts import Alias, FullerView, NewArticle, NotArticle, Retry, Revision, Unchanged, Verdict
 
 CONTAINED_AT_HOME = 0.8  # containment from which two articles of one source are the same story

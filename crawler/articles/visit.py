@@ -15,7 +15,8 @@ from crawler.config.models import PublisherRules
 from crawler.extraction.extraction import Extraction
 from crawler.urls import is_root_or_section, site, url_key
 from storage.article import Article
-from storage.records import Address, AddressKind, DuplicateCandidate, parse_utc
+from storage.records import Address, AddressKind, DuplicateCandidate
+from storage.utc import parse_utc
 
 if TYPE_CHECKING:
     from crawler.articles.read_page import PageResult

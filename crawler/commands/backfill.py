@@ -29,7 +29,7 @@ def backfill_command(app: CliContext, sources: tuple[str, ...], since: str, unti
     from crawler.engine.jobs.backfill import backfill
     from crawler.errors import UsageError
     from crawler.outputs.crawl_summary import print_run, progress, summary
-    from storage.records import parse_utc
+    from storage.utc import parse_utc
 
     end = parse_utc(until) if until else now()
     if parse_utc(since) >= end:

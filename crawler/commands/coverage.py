@@ -28,7 +28,7 @@ def coverage_command(
     from datetime import timedelta
 
     from crawler.outputs.status import coverage_rows, print_coverage
-    from storage.records import format_utc
+    from storage.utc import format_utc
 
     moment = now()
     known = (source,) if source else ()

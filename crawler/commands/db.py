@@ -194,7 +194,7 @@ def prune_file(app: CliContext, articles_before: str | None, sources: tuple[str,
     """  # noqa: D301  # click reads \b as: do not wrap
     from storage.databases import exclusive
     from storage.maintenance import delete_raw_pages, prune
-    from storage.records import format_utc
+    from storage.utc import format_utc
     from storage.writer import open_writer
 
     if sources and articles_before is None:

@@ -12,7 +12,8 @@ from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
 from crawler.extraction.extraction import Extraction
 from crawler.feeds.revisit import PollResponse, decide
 from crawler.urls import canonical_url
-from storage.records import Feed, FeedCheck, FeedEntry, format_utc
+from storage.records import Feed, FeedCheck, FeedEntry
+from storage.utc import format_utc
 
 if TYPE_CHECKING:
     from crawler.engine.jobs.discover import Discovery, Web

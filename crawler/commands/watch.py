@@ -13,7 +13,7 @@ from crawler.commands.completion import complete_watch
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import When
 from crawler.errors import UsageError
-from storage.records import format_utc, parse_utc
+from storage.utc import format_utc, parse_utc
 
 if TYPE_CHECKING:
     from crawler.config.models import Watch

@@ -19,7 +19,7 @@ from crawler.extraction.main_text import select
 from crawler.extraction.page import Page, text_of
 from crawler.extraction.structured_data import StructuredData, text_value
 from crawler.text.dates import read_date
-from storage.records import parse_utc
+from storage.utc import parse_utc
 
 URL_DAYS = 2  # days by which a page's date may be later than the date in its address
 _BEFORE, _NEAR = 20, 60  # elements before and after the headline in which a shown date is searched

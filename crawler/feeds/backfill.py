@@ -17,7 +17,8 @@ from crawler.feeds.discovery import common_sitemap_urls, robots_sitemaps
 from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.sitemap import children_in_range, day_in_address
 from crawler.urls import canonical_url, host_of, join
-from storage.records import BackfillResult, BackfillStep, Feed, FeedEntry, format_utc, parse_utc
+from storage.records import BackfillResult, BackfillStep, Feed, FeedEntry
+from storage.utc import format_utc, parse_utc
 
 ARCHIVE, SITEMAP, ROBOTS, PAGE = 1, 2, 3, 4  # ranks: the best evidence comes first
 EARLIER = timedelta(hours=6)  # an entry may have a date from before it was listed

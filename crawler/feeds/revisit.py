@@ -16,7 +16,8 @@ from crawler.feeds.adaptive import RateModel, poll_interval, read_rhythm, update
 from crawler.feeds.freshness import next_allowed_time, retry_after, ttl_seconds
 from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.sitemap import children_to_open, recent_entries
-from storage.records import Feed, FeedCheck, FeedEntry, FoundBy, GapDetected, PermanentRedirect, format_utc, parse_utc
+from storage.records import Feed, FeedCheck, FeedEntry, FoundBy, GapDetected, PermanentRedirect
+from storage.utc import format_utc, parse_utc
 
 # In hours, whose length is an argument (config.models.Pace).
 THROTTLED = 1.0  # pause after a 429 or 503 without Retry-After

@@ -14,7 +14,8 @@ from crawler.feeds.prolog import without_prolog
 from crawler.feeds.references import repair_references
 from crawler.text.dates import day_first, read_date
 from crawler.urls import canonical_url, join
-from storage.records import FeedEntry, parse_utc
+from storage.records import FeedEntry
+from storage.utc import parse_utc
 
 MAX_CHILDREN = 2_000  # sitemaps opened per index; a larger index has lastmod, or belongs to backfill
 MAX_ELEMENTS = 10_000  # elements read below one <url>; a news sitemap with images and video has some hundred

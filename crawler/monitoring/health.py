@@ -16,7 +16,7 @@ from typing import Any
 
 from crawler.config.models import Health
 from crawler.config.value_types import format_duration
-from storage.records import parse_utc
+from storage.utc import parse_utc
 
 SILENT_FACTOR = 3.0  # multiple of its usual gap from which a source is silent
 DROPPED_TO, WAS_AT_LEAST = 0.3, 0.6  # a field that most articles had, and that now a third of that share has

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from crawler.outputs.rows import ExportItem
 from storage.article import Article
-from storage.records import format_utc
+from storage.utc import format_utc
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 

@@ -13,9 +13,9 @@ from crawler.config.models import Config
 from crawler.outputs.exports import ExportResult
 from crawler.version import __version__
 from storage.article import FIELDS, SCHEMA
-from storage.records import format_utc
 from storage.sqlite.connection import SQLITE_VERSION
 from storage.store import Store
+from storage.utc import format_utc
 
 
 def manifest(done: ExportResult, store: Store, config: Config) -> dict[str, Any]:

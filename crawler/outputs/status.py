@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crawler.config.value_types import format_duration
 from crawler.outputs.terminal import ago, local_time, message, note, on_terminal, pluralize, shortened, table, zone_name
 from storage.holder import WorkerHolder
-from storage.records import format_utc, parse_utc
+from storage.utc import format_utc, parse_utc
 
 if TYPE_CHECKING:
     from crawler.monitoring.health import DiskUsage, HealthReport

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from storage.article import Article
-from storage.records import parse_utc
+from storage.utc import parse_utc
 
 # A title may contain an escape sequence, or reverse the order of its line.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

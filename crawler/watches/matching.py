@@ -12,10 +12,10 @@ from typing import Any
 from crawler.config.models import Watch
 from storage.article import Article
 from storage.query_language import parse
-from storage.records import parse_utc
 from storage.sql.changes import ChangeEvent
 from storage.sql.notifications import WatchHit
 from storage.sqlite.percolate import Text, matching
+from storage.utc import parse_utc
 
 _SAMPLES = 3  # matches of each reason not to report them that are shown
 _BATCH = 200  # changes whose texts are indexed at once

@@ -10,9 +10,9 @@ from typing import Any
 from crawler.config.models import Watch
 from crawler.text.clean import one_line
 from storage.article import Article
-from storage.records import format_utc
 from storage.sql.notifications import WatchHit
 from storage.store import Store
+from storage.utc import format_utc
 
 VERSION = 1  # of the document's format; docs/watches.md
 MOST = 500  # hits listed in one message; the rest is only counted

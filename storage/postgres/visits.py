@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from storage.postgres.database import PostgresDatabase
-from storage.records import format_utc
+from storage.utc import format_utc
 
 _DELAY = "SELECT greatest(delay, :delay) FROM parts WHERE part = part(:host)"
 VISIT = 60.0  # seconds that a request to another worker's host may take, with its redirects and delays

@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from storage.engine import Database
-from storage.records import format_utc
 from storage.sql import articles, learned, removal
 from storage.sql.rows import article_by_id
+from storage.utc import format_utc
 from storage.verdicts import Alias, FullerView, Rereading, Revision, Unchanged, Verdict
 
 

@@ -14,11 +14,12 @@ from typing import Any
 
 from storage.article import Article
 from storage.engine import Database
-from storage.records import Address, Cause, format_utc, format_utc_ceil, json_list, parse_utc
+from storage.records import Address, Cause, json_list
 from storage.sql import fingerprints
 from storage.sql.entry_completion import complete_entries
 from storage.sql.rows import FIELDS, LISTS, article_by_id, insert, parsed
 from storage.sql.source_days import count_verdict
+from storage.utc import format_utc, format_utc_ceil, parse_utc
 from storage.verdicts import Alias, FullerView, NewArticle, NotFound, Revision, Unchanged, Verdict
 
 

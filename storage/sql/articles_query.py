@@ -12,11 +12,12 @@ from typing import Any, Literal, TypeAlias
 from storage.article import Article
 from storage.engine import NO_LIMIT, Database
 from storage.query_language import parse
-from storage.records import Filter, parse_utc
+from storage.records import Filter
 from storage.search_folding import fold_all
 from storage.snippets import Snippets
 from storage.sql.rows import COLUMNS, FIELDS, article_from_row
 from storage.sql.searched import Searched
+from storage.utc import parse_utc
 
 
 def _when(alias: str) -> str:

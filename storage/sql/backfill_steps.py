@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from storage.engine import Database
-from storage.records import BackfillStep, FeedEntry, format_utc
+from storage.records import BackfillStep, FeedEntry
 from storage.sql.throttles import throttled_hosts
+from storage.utc import format_utc
 
 RETRIES = 5  # attempts for a step whose page cannot be fetched
 # The condition of the partial index steps_owed, word for word, so that SQLite uses it.

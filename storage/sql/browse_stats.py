@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage.engine import Database
-from storage.records import format_utc, parse_utc
+from storage.utc import format_utc, parse_utc
 
 _NEWEST = 1_000  # the articles of a source that lag and field completeness are computed from
 _LONGEST = 7 * 86_400  # seconds: a longer lag means that the article was found by a search, not by polling

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from storage.article import Article
 from storage.engine import Database
-from storage.records import format_utc, parse_utc
 from storage.sql.rows import article_by_id
+from storage.utc import format_utc, parse_utc
 
 Event = Literal["new", "edited", "vanished"]
 

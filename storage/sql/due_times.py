@@ -6,7 +6,7 @@ import zlib
 from datetime import datetime, timedelta
 
 from storage.engine import Database
-from storage.records import format_utc
+from storage.utc import format_utc
 
 _WITH_HOST = ("feeds", "entries", "backfill_steps", "throttles")
 

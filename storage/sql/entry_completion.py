@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from storage.engine import Database
-from storage.records import format_utc_ceil
+from storage.utc import format_utc_ceil
 from storage.verdicts import Verdict
 
 

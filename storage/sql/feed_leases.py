@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from storage.engine import Database
-from storage.records import Feed, format_utc
+from storage.records import Feed
 from storage.sql.feed_rows import feed_columns, feed_from_row
 from storage.sql.throttles import throttled_hosts
+from storage.utc import format_utc
 
 
 def _feeds_to_poll(db: Database, *, due_only: bool, of_sources: bool, skip_done: bool) -> str:

@@ -12,10 +12,11 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from storage.engine import Database
-from storage.records import Feed, FeedCheck, format_utc, format_utc_ceil, json_list, parse_utc
+from storage.records import Feed, FeedCheck, json_list
 from storage.sql.entries import CheckCounts, upsert_entries
 from storage.sql.feed_rows import feed_columns, feed_from_row
 from storage.sql.source_days import count_rejected, watch_day
+from storage.utc import format_utc, format_utc_ceil, parse_utc
 
 
 class SourceRow(Protocol):

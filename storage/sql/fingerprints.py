@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from storage.engine import Database
-from storage.records import DuplicateCandidate, format_utc, parse_utc
+from storage.records import DuplicateCandidate
+from storage.utc import format_utc, parse_utc
 
 # Syndication is bounded in time; a rolling window keeps the cost of a lookup constant (DUPLICATES: 14 to 30 days).
 WINDOW = timedelta(days=30)

@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from storage.engine import Database
-from storage.records import BackfillResult, BackfillStep, Gap, GapDetected, format_utc, format_utc_ceil, parse_utc
+from storage.records import BackfillResult, BackfillStep, Gap, GapDetected
 from storage.sql.backfill_steps import RETRIES, UNFINISHED, add_steps
 from storage.sql.entries import MAX_UNLINKED
 from storage.sql.new_entries import NewEntries
 from storage.sql.rows import insert
+from storage.utc import format_utc, format_utc_ceil, parse_utc
 
 AGAIN = timedelta(days=1)  # until a gap of the same feed is searched again after a failed search
 NO_ANSWER = "no way to it answered"

@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from storage.engine import Database
-from storage.records import Entry, format_utc
+from storage.records import Entry
 from storage.sql.backfill_steps import release_steps
 from storage.sql.throttles import throttled_hosts
+from storage.utc import format_utc
 
 
 def release_leases(db: Database, hosts: str = "") -> int:

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from storage.engine import Database
-from storage.records import FeedEntry, FoundBy, format_utc, json_list
+from storage.records import FeedEntry, FoundBy, json_list
+from storage.utc import format_utc
 
 NO_URL = "the feed gives no address for it"
 _COLUMNS = (

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.engine import Database
-from storage.records import format_utc
+from storage.utc import format_utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

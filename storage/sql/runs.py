@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from storage.engine import Database
-from storage.records import CrawlRun, FetchLogEntry, format_utc
+from storage.records import CrawlRun, FetchLogEntry
 from storage.sql.rows import insert
+from storage.utc import format_utc
 
 
 def begin_run(db: Database, command: str, now: datetime) -> int:

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 
 from storage.engine import Database
-from storage.records import format_utc, parse_utc
+from storage.utc import format_utc, parse_utc
 from storage.verdicts import NewArticle, NotArticle, NotFound, Verdict
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from storage.engine import Database
-from storage.records import format_utc
 from storage.sql import learned
 from storage.sql.feeds import regroup
 from storage.sql.rows import move_source
+from storage.utc import format_utc
 
 
 def rename_source(db: Database, old: str, new: str, now: datetime) -> int:

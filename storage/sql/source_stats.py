@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage.engine import Database
-from storage.records import format_utc, parse_utc
 from storage.sql.gaps import CAPPED
 from storage.sql.rows import dicts
+from storage.utc import format_utc, parse_utc
 
 USUAL_DAYS = 28  # from which the usual numbers of a source are computed
 FORBIDDEN_DAYS = 3  # from which it is decided that robots.txt forbids everything

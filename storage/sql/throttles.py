@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from storage.engine import Database
-from storage.records import format_utc, format_utc_ceil, parse_utc
+from storage.utc import format_utc, format_utc_ceil, parse_utc
 
 
 def record_throttle(db: Database, *, host: str, url: str, until: datetime, now: datetime) -> datetime | None:

@@ -25,12 +25,12 @@ from storage.errors import (
     OlderDatabase,
 )
 from storage.fsync import sync
-from storage.records import format_utc, parse_utc
 from storage.search_folding import fold_all
 from storage.sqlite.database import SqliteDatabase
 from storage.sqlite.driver import sqlite3
 from storage.sqlite.errors import BUSY_SECONDS, error_code, translate_errors
 from storage.sqlite.migrations import APPLICATION_ID, SCHEMA, migrations
+from storage.utc import format_utc, parse_utc
 
 SQLITE_VERSION: str = sqlite3.sqlite_version
 MAX_HEAP = 268_435_456  # bytes that SQLite may allocate for all readers of a server together

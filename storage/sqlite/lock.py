@@ -18,7 +18,7 @@ from typing import Self
 
 from storage.errors import DatabaseLocked, DiskError
 from storage.holder import Holder
-from storage.records import format_utc
+from storage.utc import format_utc
 
 PATIENCE = 30.0  # seconds to wait for a lone `fetch`, which ends soon; any other holder is reported at once
 

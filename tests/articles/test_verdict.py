@@ -18,7 +18,8 @@ from crawler.articles.visit import PageVisit, StoredMatches, next_recheck
 from crawler.extraction.extraction import Extraction
 from crawler.urls import url_key
 from storage.article import Article
-from storage.records import DuplicateCandidate, Entry, format_utc
+from storage.records import DuplicateCandidate, Entry
+from storage.utc import format_utc
 from storage.verdicts import Alias, FullerView, NotArticle, NotFound, Unchanged, Verdict
 from tests.conftest import NOW
 from tests.site import story

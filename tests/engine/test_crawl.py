@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from storage.records import parse_utc
+from storage.utc import parse_utc
 from tests.conftest import Desk, source
 from tests.site import Answer, Site, article_html, story
 

@@ -26,7 +26,7 @@ from crawler.config.models import Config
 from crawler.engine.crawl.counts import RunCounts
 from crawler.engine.crawl.frontier import Frontier
 from crawler.engine.crawl.plan import CrawlPlan
-from storage.records import parse_utc
+from storage.utc import parse_utc
 from tests import torture
 from tests.conftest import NOW, Desk, source
 from tests.running import SCHEDULE, Running, until

@@ -13,7 +13,8 @@ import pytest
 
 from crawler.config.models import Source
 from crawler.engine.daemon.scheduler import Job, JobScheduler, SkipMissedTrigger
-from storage.records import FeedCheck, format_utc
+from storage.records import FeedCheck
+from storage.utc import format_utc
 from storage.writer import open_writer
 from tests.conftest import NOW
 

@@ -23,8 +23,9 @@ from crawler.engine.crawl.ingest import store_visit
 from crawler.extraction.extraction import Extraction
 from storage.postgres.holders import Holding
 from storage.postgres.visits import end_visit, visit
-from storage.records import Entry, FeedCheck, FeedEntry, format_utc
+from storage.records import Entry, FeedCheck, FeedEntry
 from storage.store import open_store
+from storage.utc import format_utc
 from storage.writer import open_writer
 from tests.conftest import NOW, Desk
 from tests.postgres import Cluster, cluster, stored

@@ -10,7 +10,8 @@ from typing import Any
 from crawler.config.models import Config, Source
 from crawler.engine.crawl.spider import STORE_AGAIN, NewsSpider
 from crawler.engine.fetch_task import ArticleTask
-from storage.records import Entry, format_utc
+from storage.records import Entry
+from storage.utc import format_utc
 from tests.conftest import NOW
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crawler.config.loader import shipped_sources
 from crawler.extraction.extractor import extract
 from crawler.extraction.titles import without_site
-from storage.records import parse_utc
+from storage.utc import parse_utc
 from tests.charsets import LABELS, TEXT
 from tests.conftest import NOW
 from tests.site import article_html, story

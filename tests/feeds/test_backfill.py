@@ -8,7 +8,8 @@ from crawler.config.models import Source
 from crawler.feeds.backfill import ARCHIVE, PAGE, ROBOTS, SITEMAP, follow_step, initial_steps, steps_from_robots
 from crawler.feeds.parsed_feed import ParsedFeed, make_entry
 from crawler.feeds.sitemap import children_in_range, day_in_address
-from storage.records import BackfillStep, Feed, FeedEntry, format_utc
+from storage.records import BackfillStep, Feed, FeedEntry
+from storage.utc import format_utc
 from tests.conftest import NOW
 
 HOME = "https://a.org/"

@@ -10,7 +10,8 @@ from crawler.feeds.adaptive import update
 from crawler.feeds.freshness import freshness_lifetime, next_allowed_time, retry_after, ttl_seconds
 from crawler.feeds.parsed_feed import ParsedFeed, make_entry
 from crawler.feeds.revisit import SOFT, KnownEntries, PollResponse, decide, is_full_fetch_due
-from storage.records import Feed, FeedCheck, GapDetected, format_utc
+from storage.records import Feed, FeedCheck, GapDetected
+from storage.utc import format_utc
 from tests.conftest import NOW
 
 FEED = Feed(

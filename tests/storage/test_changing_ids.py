@@ -14,18 +14,10 @@ from crawler.feeds.revisit import KnownEntries, PollResponse, decide
 from crawler.monitoring.health import DiskUsage, check_health
 from storage.article import Article
 from storage.maintenance import prune
-from storage.records import (
-    BackfillResult,
-    BackfillStep,
-    Feed,
-    FeedArticle,
-    FeedCheck,
-    FeedEntry,
-    GapDetected,
-    format_utc,
-)
+from storage.records import BackfillResult, BackfillStep, Feed, FeedArticle, FeedCheck, FeedEntry, GapDetected
 from storage.sql.entries import MAX_UNLINKED
 from storage.sql.gaps import CAPPED, MAX_STEPS
+from storage.utc import format_utc
 from storage.writer import Writer
 from tests.conftest import NOW
 from tests.feeds.test_revisit import PARSED

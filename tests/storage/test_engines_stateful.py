@@ -15,8 +15,9 @@ from crawler.config.models import Source
 from storage.article import Article
 from storage.copying import _TABLES, _columns
 from storage.learned import LearnedBlocks
-from storage.records import Address, BackfillStep, Feed, FeedCheck, FeedEntry, Filter, GapDetected, format_utc
+from storage.records import Address, BackfillStep, Feed, FeedCheck, FeedEntry, Filter, GapDetected
 from storage.sql.removal import merge
+from storage.utc import format_utc
 from storage.verdicts import NewArticle, NotArticle, NotFound, Retry, Revision, Unchanged
 from storage.writer import Writer, open_writer
 from tests import torture

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from crawler.config.models import Source
 from storage.article import Article
 from storage.query_language import Either, Every, Node, Not, Word, either, every, parse
-from storage.records import Address, Filter, format_utc
+from storage.records import Address, Filter
 from storage.snippets import Snippets
 from storage.sqlite.percolate import Text, matching
+from storage.utc import format_utc
 from storage.writer import Writer
 from tests.conftest import NOW
 from tests.verdicts import made

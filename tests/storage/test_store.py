@@ -20,11 +20,12 @@ from storage.errors import (
     NotNewsdeskDatabase,
     StorageError,
 )
-from storage.records import Address, Entry, FeedCheck, FeedEntry, FetchLogEntry, Filter, format_utc
+from storage.records import Address, Entry, FeedCheck, FeedEntry, FetchLogEntry, Filter
 from storage.sql.entries import CheckCounts
 from storage.sqlite.lock import Lock, holder
 from storage.sqlite.migrations import SCHEMA
 from storage.store import open_store
+from storage.utc import format_utc
 from storage.verdicts import FullerView, NewArticle, NotFound, Revision, Verdict
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from crawler.config.models import Source
-from storage.records import BackfillResult, BackfillStep, FeedCheck, FeedEntry, GapDetected, format_utc
+from storage.records import BackfillResult, BackfillStep, FeedCheck, FeedEntry, GapDetected
 from storage.sql.source_days import blind_days
 from storage.sqlite.database import SqliteDatabase
 from storage.store import open_store
+from storage.utc import format_utc
 from storage.writer import Writer
 from tests.conftest import NOW
 from tests.storage.conftest import ONLY_SQLITE

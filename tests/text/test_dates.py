@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.text.dates import read_date
-from storage.records import parse_utc
+from storage.utc import parse_utc
 from tests.conftest import NOW
 
 

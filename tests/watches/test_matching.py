@@ -16,9 +16,10 @@ from crawler.watches.matching import MatchResult, match_changes, send_at, unique
 from crawler.watches.messages import LINES, MOST, of_health, of_watch
 from storage.article import Article
 from storage.outbox import Outbox
-from storage.records import FeedCheck, FeedEntry, format_utc
+from storage.records import FeedCheck, FeedEntry
 from storage.sql.notifications import PATIENCE, WatchHit
 from storage.sqlite.percolate import Text, matching
+from storage.utc import format_utc
 from storage.verdicts import Verdict
 from storage.writer import Writer, open_writer
 from tests.conftest import NOW

@@ -15,7 +15,7 @@ import pytest
 
 from crawler.watches.receivers import DeliveryError, deliver, receiver_hash, redact, signature
 from storage.outbox import Outbox
-from storage.records import format_utc
+from storage.utc import format_utc
 from storage.writer import open_writer
 from tests.conftest import NOW, Desk, source
 from tests.outputs.test_exports import article, put, verdict

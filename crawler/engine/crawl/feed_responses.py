@@ -28,7 +28,8 @@ from crawler.feeds.freshness import freshness_lifetime, retry_after
 from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.revisit import FORBIDDEN, SOFT, THROTTLED, KnownEntries, PollResponse, decide, entries_to_store
 from crawler.urls import host_of
-from storage.records import BackfillResult, FeedCheck, FetchLogEntry, parse_utc
+from storage.records import BackfillResult, FeedCheck, FetchLogEntry
+from storage.utc import parse_utc
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk.polls")

@@ -33,8 +33,9 @@ from crawler.urls import host_of
 from storage.async_writer import AsyncWriter
 from storage.databases import Claim
 from storage.errors import LeaseLost, StorageError
-from storage.records import BackfillResult, BackfillStep, Entry, Feed, FeedCheck, FetchLogEntry, parse_utc
+from storage.records import BackfillResult, BackfillStep, Entry, Feed, FeedCheck, FetchLogEntry
 from storage.sql.entries import CheckCounts
+from storage.utc import parse_utc
 from storage.verdicts import NotArticle, Verdict
 from storage.writer import Writer
 

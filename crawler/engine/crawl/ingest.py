@@ -25,7 +25,8 @@ from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.urls import host_of
 from storage.article import Article
 from storage.learned import LearnedBlocks
-from storage.records import FeedEntry, parse_utc
+from storage.records import FeedEntry
+from storage.utc import parse_utc
 from storage.verdicts import NewArticle, Verdict
 from storage.warc import RawPage
 from storage.writer import Writer

@@ -26,7 +26,8 @@ from storage.async_writer import AsyncWriter
 from storage.databases import Claim
 from storage.errors import StorageError
 from storage.outbox import Outbox
-from storage.records import CrawlRun, format_utc
+from storage.records import CrawlRun
+from storage.utc import format_utc
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")

@@ -14,7 +14,7 @@ from crawler.engine.crawl.session import CrawlSession
 from storage import maintenance as files
 from storage.errors import DamagedDatabase, StorageError
 from storage.outbox import Outbox
-from storage.records import format_utc, parse_utc
+from storage.utc import format_utc, parse_utc
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")

@@ -20,7 +20,7 @@ from crawler.monitoring.status import collect_health, disk_usage
 from crawler.version import __version__
 from storage import databases
 from storage.errors import StorageError
-from storage.records import parse_utc
+from storage.utc import parse_utc
 
 log = logging.getLogger("newsdesk")
 

@@ -19,7 +19,8 @@ from crawler.engine.crawl.runner import run
 from crawler.engine.crawl.session import CrawlSession
 from crawler.feeds.backfill import initial_steps
 from storage import databases
-from storage.records import CrawlRun, format_utc
+from storage.records import CrawlRun
+from storage.utc import format_utc
 from storage.writer import Writer
 
 

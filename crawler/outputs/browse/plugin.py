@@ -27,9 +27,9 @@ from crawler.outputs.browse.pages import stories as story_pages
 from crawler.outputs.browse.sql_workers import Answerer, Killed
 from crawler.outputs.terminal import ago, local_time, pluralize, zone_name
 from storage.errors import QueryTimeout, StorageError
-from storage.records import parse_utc
 from storage.sqlite.connection import limit_untrusted_sql
 from storage.store import Store, open_store
+from storage.utc import parse_utc
 
 # Time limit in seconds for all queries of one page, for a large archive that is not in the system's cache yet.
 LIMIT = 10.0

@@ -9,7 +9,7 @@ from functools import lru_cache
 from zlib import crc32
 
 from crawler.errors import UsageError
-from storage.records import format_utc, parse_utc
+from storage.utc import format_utc, parse_utc
 
 Filters = Mapping[str, str]
 HUES = 12  # colours of outlet marks in newsdesk.css

@@ -16,9 +16,10 @@ from crawler.outputs.browse.pages.common import Filters, bounds_of_day, local_da
 from crawler.outputs.rows import ExportItem
 from storage.article import Article
 from storage.query_language import parse
-from storage.records import Filter, format_utc
+from storage.records import Filter
 from storage.sql.articles_query import RANKED, Hit, Order
 from storage.store import Store
+from storage.utc import format_utc
 
 SHOWN = 30  # stories a page
 FOLLOWED = 50  # entries of a feed
