@@ -34,13 +34,8 @@ class Snippets:
         if not matches and not _matches(f"{article.title or ''} {article.subtitle or ''}", self._in_text):
             byline = ", ".join(article.authors)
             if found := _matches(byline, self._in_byline):
-                return f"by {_cut(byline, found, WIDTH)} · {_cut(text, [], WIDTH)}".rstrip(" ·")
-        return _cut(text, matches, WIDTH)
-
-    def of_text(self, text: str, *, width: int = WIDTH) -> str:
-        """The part of a text around the first match; its beginning if there is none."""
-        flat = " ".join(text.split())
-        return _cut(flat, _matches(flat, self._in_text), width)
+                return f"by {_cut(byline, found)} · {_cut(text, [])}".rstrip(" ·")
+        return _cut(text, matches)
 
 
 def _matches(text: str, pattern: re.Pattern[str] | None) -> list[tuple[int, int]]:
@@ -56,11 +51,11 @@ def _matches(text: str, pattern: re.Pattern[str] | None) -> list[tuple[int, int]
     return found
 
 
-def _cut(text: str, matches: list[tuple[int, int]], width: int) -> str:
-    start = max(0, (matches[0][0] if matches else 0) - width // 3)
+def _cut(text: str, matches: list[tuple[int, int]]) -> str:
+    start = max(0, (matches[0][0] if matches else 0) - WIDTH // 3)
     if start and " " in text[start : start + 20]:
         start = text.index(" ", start) + 1
-    end = start + width
+    end = start + WIDTH
     if end < len(text) and (space := text.rfind(" ", end - 20, end)) > max([start, *(ends for _, ends in matches[:1])]):
         end = space
     marked, done = "", start

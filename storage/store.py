@@ -202,10 +202,6 @@ class Store:
         """The name of each source by its id."""
         return self._read(browse_stats.source_names)
 
-    def filter_options(self) -> dict[str, list[Any]]:
-        """The values that articles can be filtered by; see storage.sql.browse_stats.filter_options."""
-        return self._read(browse_stats.filter_options)
-
     def articles_per_day(self, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
         """Articles per day, by source; see storage.sql.browse_stats.articles_per_day."""
         return self._read(browse_stats.articles_per_day, now, days, source)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.completion import complete_source, complete_tag
+from crawler.commands.completion import source_option, tag_option
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import Number, When
 from storage.query_language import parse
@@ -21,15 +21,8 @@ if TYPE_CHECKING:
 ON_TERMINAL = 50  # articles shown to a person who named no limit
 KINDS = ("article", "opinion", "brief", "gallery", "video", "live", "podcast", "advertorial")
 _OPTIONS = (
-    click.option(
-        "--source",
-        "sources",
-        multiple=True,
-        shell_complete=complete_source,
-        metavar="ID",
-        help="Only this source (may be repeated).",
-    ),
-    click.option("--tag", "tags", multiple=True, shell_complete=complete_tag, help="Only sources with this tag."),
+    source_option(),
+    tag_option(),
     click.option("--country", "countries", multiple=True, help="Only sources of this country."),
     click.option("--lang", "languages", multiple=True, help="Only articles in this language, e.g. en."),
     click.option(
@@ -211,7 +204,9 @@ def unknown_names(app: CliContext, store: Store, *, sources: tuple[str, ...], ta
             if name not in known:
                 app.message(f"no source is called {name!r}; `newsdesk sources list` shows them")
     if tags:
-        every = {tag for s in app.config.sources for tag in s.tags} | set(store.filter_options()["tags"])
+        every = {tag for s in app.config.sources for tag in s.tags} | {
+            tag for tags in store.source_tags().values() for tag in tags
+        }
         for tag in tags:
             if tag not in every:
                 app.message(f"no source has the tag {tag!r}; `newsdesk sources list` shows them")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,3 +59,13 @@ def _config(ctx: click.Context) -> Config | None:
         return load_config(ctx.find_root().params.get("config_path"))
     except (CrawlerError, StorageError, OSError):
         return None
+
+
+def source_option(text: str = "Only this source (may be repeated).") -> Callable[[Any], Any]:
+    """--source; it becomes the argument `sources`."""
+    return click.option("--source", "sources", multiple=True, shell_complete=complete_source, metavar="ID", help=text)
+
+
+def tag_option() -> Callable[[Any], Any]:
+    """--tag; it becomes the argument `tags`."""
+    return click.option("--tag", "tags", multiple=True, shell_complete=complete_tag, help="Only sources with this tag.")

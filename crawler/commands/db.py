@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from crawler.commands.completion import complete_source
+from crawler.commands.completion import source_option
 from crawler.commands.context import CliContext, existing_file, now, pass_app
 from crawler.commands.params import When
 
@@ -174,14 +174,7 @@ def copy_records(app: CliContext, source: str, target: str, since: str | None) -
     help="Take out articles first seen before this time too, for good; their URLs stay known, so that they are not "
     "fetched again.",
 )
-@click.option(
-    "--source",
-    "sources",
-    multiple=True,
-    shell_complete=complete_source,
-    metavar="ID",
-    help="With --articles-before: only this source's.",
-)
+@source_option("With --articles-before: only this source's.")
 @pass_app
 def prune_file(app: CliContext, articles_before: str | None, sources: tuple[str, ...]) -> None:
     """Delete by age what is not the record: the log of requests, old runs, rejected entries of feeds that are gone, raw

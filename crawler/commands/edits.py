@@ -8,22 +8,15 @@ from typing import Any
 import click
 
 from crawler.commands.articles import unknown_names
-from crawler.commands.completion import complete_source, complete_tag
+from crawler.commands.completion import source_option, tag_option
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import Number, When
 
 
 @click.command("edits")
 @click.option("--since", type=When(), help="Seen since: 7d, today, 2020-02-11; local time.")
-@click.option(
-    "--source",
-    "sources",
-    multiple=True,
-    shell_complete=complete_source,
-    metavar="ID",
-    help="Only this source (may be repeated).",
-)
-@click.option("--tag", "tags", multiple=True, shell_complete=complete_tag, help="Only sources with this tag.")
+@source_option()
+@tag_option()
 @click.option("--silent", is_flag=True, help="Only edits that the page's own modified time does not admit.")
 @click.option("--title", is_flag=True, help="Only changed headlines.")
 @click.option("--vanished", is_flag=True, help="Articles that are gone instead.")

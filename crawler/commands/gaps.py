@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler.commands.articles import unknown_names
-from crawler.commands.completion import complete_source
+from crawler.commands.completion import source_option
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 from crawler.commands.params import When
 
@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("gaps")
-@click.option(
-    "--source",
-    "sources",
-    multiple=True,
-    shell_complete=complete_source,
-    metavar="ID",
-    help="Only this source; may be repeated.",
-)
+@source_option("Only this source; may be repeated.")
 @click.option(
     "--state",
     "states",

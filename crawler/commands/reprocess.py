@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.commands.completion import complete_source
+from crawler.commands.completion import source_option
 from crawler.commands.context import CliContext, format_options, now, pass_app, print_rows
 
 if TYPE_CHECKING:
@@ -17,14 +17,7 @@ SHOWN = 60  # characters of a value in the table
 
 
 @click.command("reprocess")
-@click.option(
-    "--source",
-    "sources",
-    multiple=True,
-    shell_complete=complete_source,
-    metavar="ID",
-    help="Only this source (may be repeated).",
-)
+@source_option()
 @click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @format_options(csv=False)
 @pass_app

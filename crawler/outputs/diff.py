@@ -23,7 +23,7 @@ def word_diff(old: str, new: str, budget: Budget | None = None) -> Iterator[Piec
 
     If the comparison needs more steps than are left, all of the old text is deleted and all of the new inserted.
     """
-    a, b = re.findall(r"\S+\s*", old), re.findall(r"\S+\s*", new)
+    a, b = _words(old), _words(new)
     found = diff_opcodes([w.strip() for w in a], [w.strip() for w in b], budget or Budget(_SHORT))
     steps = list(found) if found is not None else [("replace", 0, len(a), 0, len(b))]
     for (op, i1, i2, j1, j2), following in zip_longest(steps, steps[1:]):
@@ -37,6 +37,11 @@ def word_diff(old: str, new: str, budget: Budget | None = None) -> Iterator[Piec
             yield "delete", "".join(a[i1:i2]).rstrip() + (" " if j2 > j1 else _breaks(a, b, i1, i2, j1)[1])
         if j2 > j1:
             yield "insert", "".join(b[j1:j2])
+
+
+def _words(text: str) -> list[str]:
+    """Its words, each with the whitespace after it."""
+    return re.findall(r"\S+\s*", text)
 
 
 def _breaks(a: list[str], b: list[str], i1: int, i2: int, j: int) -> tuple[str, str]:
@@ -67,14 +72,20 @@ def changed(
 ) -> Iterator[tuple[str, list[Piece]]]:
     """What differs between two versions: (title, subtitle or text, its pieces); of the text, one item per block."""
     budget = budget or Budget()
+    for name, before, after in _blocks(old, new, budget):
+        if before != after:
+            yield name, list(word_diff(before, after, budget))
+
+
+def _blocks(old: Mapping[str, Any], new: Mapping[str, Any], budget: Budget) -> Iterator[tuple[str, str, str]]:
+    """Both versions in order: (title, subtitle or text, the old text, the new text); of the text, runs of paragraphs."""
     for name in ("title", "subtitle"):
         if (old[name] or "") != (new[name] or ""):
-            yield name, list(word_diff(old[name] or "", new[name] or "", budget))
+            yield name, old[name] or "", new[name] or ""
     before, after = (old["text"] or "").split("\n\n"), (new["text"] or "").split("\n\n")
     found = diff_opcodes(before, after, budget)
-    for op, i1, i2, j1, j2 in found if found is not None else [("replace", 0, len(before), 0, len(after))]:
-        if op != "equal":
-            yield "text", list(word_diff("\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2]), budget))
+    for _, i1, i2, j1, j2 in found if found is not None else [("replace", 0, len(before), 0, len(after))]:
+        yield "text", "\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2])
 
 
 def diff_blocks(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -84,22 +95,16 @@ def diff_blocks(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[dict
     `left` and `right`, the pieces of the old and of the new text alone.
     """
     budget = Budget()
-    for name in ("title", "subtitle"):
-        if (old[name] or "") != (new[name] or ""):
-            yield {"field": name, **_changed_block(old[name] or "", new[name] or "", budget)}
-    before, after = (old["text"] or "").split("\n\n"), (new["text"] or "").split("\n\n")
-    found = diff_opcodes(before, after, budget)
-    for op, i1, i2, j1, j2 in found if found is not None else [("replace", 0, len(before), 0, len(after))]:
-        if op == "equal":
-            yield {"field": "text", "same": [p for p in after[j1:j2] if p.strip()]}
+    for name, before, after in _blocks(old, new, budget):
+        if before == after:
+            yield {"field": name, "same": [p for p in after.split("\n\n") if p.strip()]}
         else:
-            changes = _changed_block("\n\n".join(before[i1:i2]), "\n\n".join(after[j1:j2]), budget)
-            yield {"field": "text", **changes}
+            yield {"field": name, **_changed_block(before, after, budget)}
 
 
 def _changed_block(old: str, new: str, budget: Budget) -> dict[str, list[Piece]]:
     pieces = list(word_diff(old, new, budget))
-    a, b = re.findall(r"\S+\s*", old), re.findall(r"\S+\s*", new)
+    a, b = _words(old), _words(new)
     left: list[Piece] = []
     right: list[Piece] = []
     at_a = at_b = 0

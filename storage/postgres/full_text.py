@@ -54,7 +54,7 @@ class TsquerySyntax:
 
     def matches(self, alias: str, parameter: str) -> str:
         """The condition that an article matches."""
-        return f"{alias}.id IN (SELECT article_id FROM article_words WHERE words @@ CAST(:{parameter} AS tsquery))"
+        return f"{alias}.id IN ({_ids(parameter)})"
 
     def matches_one(self, alias: str, parameter: str) -> str:
         """The same, for one article after another."""
@@ -76,7 +76,7 @@ class TsvectorIndex:
 
     def ids(self, parameter: str) -> str:
         """A SELECT of the ids of all matching articles."""
-        return f"SELECT article_id AS id FROM article_words WHERE words @@ CAST(:{parameter} AS tsquery)"
+        return _ids(parameter)
 
     def by_author(self, alias: str) -> str:
         """The condition that an author's name contains one of the folded names in :authors."""
@@ -140,6 +140,10 @@ class TsvectorIndex:
 
     def write(self) -> None:
         """Nothing: `add` and `remove` have written."""
+
+
+def _ids(parameter: str) -> str:
+    return f"SELECT article_id AS id FROM article_words WHERE words @@ CAST(:{parameter} AS tsquery)"
 
 
 def vector(title: str, text: str, authors: str) -> str:

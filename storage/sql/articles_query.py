@@ -59,6 +59,11 @@ class _Selection:
         """Their parameters."""
         return _values(self.filter) | ({} if self.query is None else self.query.values)
 
+    def query_alone(self) -> str | None:
+        """The query in the language of the index, where nothing else is a condition; else None."""
+        alone = self.query is not None and self.query.complete and not _conditions(self._db, self.filter)
+        return self.query.ranked if self.query is not None and alone else None
+
     def shown(self) -> str:
         """The WHERE clause: a copy is folded only if its original is in the same result.
 
@@ -226,20 +231,14 @@ def facts_of_newest(db: Database, f: Filter, most: int) -> list[tuple[str | None
     if chosen.query is not None and not chosen.query:
         return []
     ids = f"SELECT a.id FROM articles a WHERE {chosen.shown()} {_ORDER} LIMIT :most"
-    if chosen.query is not None and chosen.query.complete and len(chosen.conditions()) == 1:
-        ids = f"{db.full_text.ids('match')} ORDER BY 1 DESC LIMIT :most"
+    values = {**chosen.values(), "most": most}
+    if (alone := chosen.query_alone()) is not None:
+        ids, values["match"] = f"{db.full_text.ids('match')} ORDER BY 1 DESC LIMIT :most", alone
     sql = (
         f"WITH shown AS MATERIALIZED ({ids}) "
         f"SELECT a.source, a.language, a.kind, {_when('a')} FROM shown s JOIN articles a ON a.id = s.id"
     )
-    return [
-        tuple(row)
-        for row in db.conn.execute(sql, {**chosen.values(), "match": _ranked_of(chosen), "most": most}).fetchall()
-    ]
-
-
-def _ranked_of(chosen: _Selection) -> str:
-    return chosen.query.ranked if chosen.query is not None else ""
+    return [tuple(row) for row in db.conn.execute(sql, values).fetchall()]
 
 
 def search(db: Database, query: str, f: Filter, order: Order) -> Iterator[Hit]:
@@ -332,15 +331,10 @@ def count(db: Database, f: Filter, query: str | None = None, most: int | None = 
     """The number of matching articles, without the limit; counting ends at `most`."""
     if most is not None:
         chosen = _Selection(db, f if query is None else _both(f, query))
-        if chosen.query is not None and chosen.query.complete and len(chosen.conditions()) == 1 and not f.fold_copies:
-            hits = f"SELECT count(*) FROM ({db.full_text.ids('match')} LIMIT :most) AS counted"
-            return int(db.conn.execute(hits, {"match": chosen.query.ranked, "most": most}).fetchone()[0])
-        rows = f"SELECT 1 FROM articles a WHERE {chosen.shown()} LIMIT :most"
-        return int(
-            db.conn.execute(f"SELECT count(*) FROM ({rows}) AS counted", {**chosen.values(), "most": most}).fetchone()[
-                0
-            ]
-        )
+        values, rows = {**chosen.values(), "most": most}, f"SELECT 1 FROM articles a WHERE {chosen.shown()}"
+        if not f.fold_copies and (alone := chosen.query_alone()) is not None:
+            values["match"], rows = alone, db.full_text.ids("match")
+        return int(db.conn.execute(f"SELECT count(*) FROM ({rows} LIMIT :most) AS counted", values).fetchone()[0])
     chosen = _Selection(db, f)
     searched = None if query is None else Searched.compiled(query, db.full_text.syntax(), "searched")
     if searched is not None and not searched:

@@ -27,19 +27,6 @@ def source_tags(db: Database) -> dict[str, tuple[str, ...]]:
     return {source: tuple(json.loads(tags or "[]")) for source, tags in rows}
 
 
-def filter_options(db: Database) -> dict[str, list[Any]]:
-    """The values that articles can be filtered by: sources as (id, name), tags, languages."""
-    return {
-        "sources": list(source_names(db).items()),
-        "tags": [
-            row[0] for row in db.conn.execute("SELECT DISTINCT t.value FROM sources s, json_each(s.tags) t ORDER BY 1")
-        ],
-        "languages": [
-            row[0] for row in db.conn.execute("SELECT DISTINCT language FROM sources WHERE language > '' ORDER BY 1")
-        ],
-    }
-
-
 def articles_per_day(db: Database, now: datetime, days: int, source: str | None = None) -> dict[str, dict[str, int]]:
     """By source, the number of articles published on each UTC day, or first seen if that time is unknown.
 

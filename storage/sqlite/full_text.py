@@ -46,7 +46,7 @@ class Fts5Syntax:
 
     def matches(self, alias: str, parameter: str) -> str:
         """The condition that an article matches."""
-        return f"{alias}.id IN (SELECT rowid FROM articles_fts WHERE articles_fts MATCH :{parameter})"
+        return f"{alias}.id IN ({_ids(parameter)})"
 
     def matches_one(self, alias: str, parameter: str) -> str:
         """The same, for one article after another: seeks its rowid, where `matches` collects those of all hits."""
@@ -74,7 +74,7 @@ class Fts5Index:
 
     def ids(self, parameter: str) -> str:
         """A SELECT of the ids of all matching articles."""
-        return f"SELECT rowid AS id FROM articles_fts WHERE articles_fts MATCH :{parameter}"
+        return _ids(parameter)
 
     def by_author(self, alias: str) -> str:
         """The condition that an author's name contains one of the folded names in :authors."""
@@ -162,3 +162,7 @@ class Fts5Index:
         for statement, values in self.pending:
             self._db.conn.execute(statement, values)
         self.pending.clear()
+
+
+def _ids(parameter: str) -> str:
+    return f"SELECT rowid AS id FROM articles_fts WHERE articles_fts MATCH :{parameter}"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from storage.article import Article
+from storage.snippets import Snippets
 from storage.writer import Writer, open_writer
 from tests.postgres import cluster, pooler
 
@@ -33,3 +35,8 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callab
             return stack.enter_context(open_writer(place))
 
         yield make
+
+
+def snippet(query: str, text: str) -> str:
+    """The snippet of an article with that text."""
+    return Snippets(query).of_article(Article(url="https://a.example/1", text=text))

@@ -253,7 +253,7 @@ class Engines(RuleBasedStateMachine):
         self.both(lambda s: list(s.change_events(0, s.last_seq())))
         self.both(lambda s: (s.edits(), s.vanished(), s.gaps(), s.health(self.now), s.queue_stats(self.now)))
         self.both(lambda s: (s.failing_feeds(self.now), s.source_trends(self.now), s.request_stats(self.now)))
-        self.both(lambda s: (s.totals(), s.days(), s.filter_options(), s.articles_per_day(self.now, 9)))
+        self.both(lambda s: (s.totals(), s.days(), s.source_names(), s.source_tags(), s.articles_per_day(self.now, 9)))
         self.both(lambda s: (s.anything_due(self.now), s.field_completeness(self.now, 30), s.extractors()))
         self.both(lambda s: s.count_pending(now=self.now, sources=None, ignore_retry=True))
 

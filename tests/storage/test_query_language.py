@@ -14,11 +14,11 @@ from crawler.config.models import Source
 from storage.article import Article
 from storage.query_language import Either, Every, Node, Not, Word, either, every, parse
 from storage.records import Address, Filter
-from storage.snippets import Snippets
 from storage.sqlite.percolate import Text, matching
 from storage.utc import format_utc
 from storage.writer import Writer
 from tests.conftest import NOW
+from tests.storage.conftest import snippet
 from tests.verdicts import made
 
 
@@ -195,10 +195,10 @@ def test_a_snippet_says_where_it_matched(store: Writer) -> None:
     shown = {number(hit.article): hit.snippet for hit in store.search("brandvik")}
     assert shown[0] == "by Ann «Brandvik» · The mayor signed the harbour plan on Friday"
     assert shown[3] == "The two spoke about the rail tunnel"
-    assert Snippets('"rail tunnel" OR spok*').of_text("They spoke of a rail and of the rail  tunnel") == (
+    assert snippet('"rail tunnel" OR spok*', "They spoke of a rail and of the rail  tunnel") == (
         "They «spoke» of a rail and of the «rail tunnel»"
     )
-    assert Snippets("mayor -tunnel").of_text("The mayor and a tunnel") == "The «mayor» and a tunnel"
+    assert snippet("mayor -tunnel", "The mayor and a tunnel") == "The «mayor» and a tunnel"
 
 
 def test_of_very_many_hits_the_newest_are_first(store: Writer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from storage.search_folding import fold, fold_with_origins
 from storage.search_terms import segment_for_search
-from storage.snippets import Snippets
 from storage.sql.searched import Searched
 from storage.sqlite.full_text import Fts5Syntax
 from storage.sqlite.percolate import Text, matching
+from tests.storage.conftest import snippet
 
 TABLE = (
     "CREATE VIRTUAL TABLE t USING fts5(x, {} tokenize=\"unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'\")"
@@ -132,13 +132,13 @@ def test_what_was_indexed_can_be_deleted(text: str, folding: int) -> None:
     ],
 )
 def test_a_match_is_marked_in_the_text_as_it_is(text: str, query: str, shown: str) -> None:
-    assert Snippets(query).of_text(text) == shown
+    assert snippet(query, text) == shown
 
 
 def test_a_snippet_is_cut_around_its_match() -> None:
     text = "ß " * 300 + "Ещё маяк " + "ﬁ " * 300
-    assert "«Ещё» «маяк»" in Snippets("еще маяк").of_text(text)
-    assert len(Snippets("еще маяк").of_text(text)) < 200
+    assert "«Ещё» «маяк»" in snippet("еще маяк", text)
+    assert len(snippet("еще маяк", text)) < 200
 
 
 @pytest.mark.parametrize("unit", ["\u0301\u0323", "\uff76\uff9e", "ß", "\u1100\u1161", "\u064b"])

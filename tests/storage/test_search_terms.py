@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from storage.search_folding import FOLDING
 from storage.search_terms import segment_for_search
-from storage.snippets import Snippets
 from storage.sql.searched import Searched
 from storage.sqlite.full_text import Fts5Syntax
+from tests.storage.conftest import snippet
 
 
 def _found(query: str, *texts: str) -> list[int]:
@@ -81,10 +81,10 @@ def test_any_text_is_a_query(text: str) -> None:
     except UnicodeEncodeError:
         return
     _found(text, "a b c")
-    Snippets(text).of_text("some text of an article")
+    snippet(text, "some text of an article")
 
 
 def test_snippet_marks_the_words() -> None:
-    assert Snippets("kremlin").of_text("x " * 200 + "the Kremlin said so " + "y " * 200).count("«Kremlin»") == 1
-    assert Snippets("大桥").of_text("跨海大桥周五通车") == "跨海«大桥»周五通车"
-    assert Snippets("missing").of_text("short") == "short"
+    assert snippet("kremlin", "x " * 200 + "the Kremlin said so " + "y " * 200).count("«Kremlin»") == 1
+    assert snippet("大桥", "跨海大桥周五通车") == "跨海«大桥»周五通车"
+    assert snippet("missing", "short") == "short"

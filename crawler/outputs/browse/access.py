@@ -65,10 +65,11 @@ class Access:
     def _without_token(self, scope: MutableMapping[str, Any], headers: Mapping[bytes, str]) -> Answer | None:
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         given = next((value for name, value in query if name == "token"), None)
+        rest = [(name, value) for name, value in query if name != "token"]
         if given is not None and self._is_token(given):
-            return self._enter(scope, [(name, value) for name, value in query if name != "token"])
+            return self._enter(scope, rest)
         if self._has_cookie(headers.get(b"cookie", "")) or self._is_authorized(headers.get(b"authorization", "")):
-            return None if given is None else self._onward(scope, [(n, v) for n, v in query if n != "token"])
+            return None if given is None else self._onward(scope, rest)
         html = (b"content-type", b"text/html; charset=utf-8")
         ask = (b"www-authenticate", b'Bearer realm="newsdesk"')
         return Answer(401, _FORM.encode(), (html, ask, (b"cache-control", b"no-store")))

@@ -81,52 +81,6 @@ def _framed(inside: str, most: float, first: str, last: str, label: str) -> Mark
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """One outlet of a story: its time of publication, and when the article was first seen; seconds since the epoch."""
-
-    name: str
-    published: float | None
-    seen: float
-    note: str
-
-
-def timeline(moments: Sequence[Moment], *, label: str, ends: tuple[str, str]) -> Markup:
-    """One line per outlet: a full dot at its time of publication, a ring at the time of first sight."""
-    times = [at for m in moments for at in (m.published, m.seen) if at is not None]
-    start, end = min(times), max(times)
-    span, left, row = max(end - start, 1.0), 200.0, 26.0
-    height = row * len(moments) + 26
-
-    def x(at: float) -> float:
-        return left + 10 + (WIDTH - left - 24) * (at - start) / span
-
-    drawn = []
-    for i, m in enumerate(moments):
-        y = row * i + 18
-        span_ends = [x(at) for at in (m.published, m.seen) if at is not None]
-        dot = f'<circle class="published" cx="{x(m.published):.1f}" cy="{y}" r="5"/>' if m.published is not None else ""
-        drawn.append(
-            f"<g><title>{escape(m.name)}: {escape(m.note)}</title>"
-            f'<text x="{left}" y="{y + 4}" text-anchor="end">{escape(_short(m.name))}</text>'
-            f'<line class="axis" x1="{left + 10}" x2="{WIDTH - 14}" y1="{y}" y2="{y}"/>'
-            f'<line class="span" x1="{min(span_ends):.1f}" x2="{max(span_ends):.1f}" y1="{y}" y2="{y}"/>'
-            f'<circle class="seen" cx="{x(m.seen):.1f}" cy="{y}" r="5"/>{dot}</g>'
-        )
-    names = (
-        f'<text x="{left + 10}" y="{height - 6}">{escape(ends[0])}</text>'
-        f'<text x="{WIDTH - 14}" y="{height - 6}" text-anchor="end">{escape(ends[1])}</text>'
-    )
-    return Markup(
-        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH:.0f} '
-        f'{height:.0f}">{"".join(drawn)}{names}</svg>'
-    )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 28 else f"{name[:27]}…"
-
-
 def _round_up(value: float) -> float:
     """The next of 1, 2, 4, 10, 20, 40… that is not smaller: half of it is a whole number, except for 1."""
     step = 1.0

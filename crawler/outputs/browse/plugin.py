@@ -171,7 +171,7 @@ class LimitedDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
 def prepare_jinja2_environment(env: Any) -> None:
     """The filters and functions of newsdesk's templates."""
     env.filters.update(local=local_time, utc=_utc, web=_web, plural=pluralize, ago=_ago, plain=_plain)
-    env.globals.update(zipped=_zipped, query_string=_query_string)
+    env.globals.update(query_string=_query_string)
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
@@ -208,11 +208,6 @@ def _plain(text: str | None) -> str:
 def _web(url: str | None) -> str:
     """An http or https URL, which may be a link; else ""."""
     return url if url and url.startswith(("https://", "http://")) else ""
-
-
-def _zipped(values: list[str]) -> list[tuple[str, str]]:
-    """Values as (value, label) pairs for a choice."""
-    return [(value, value) for value in values]
 
 
 def _query_string(filters: Mapping[str, str], **changes: str | None) -> str:

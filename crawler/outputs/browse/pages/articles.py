@@ -134,7 +134,7 @@ def edits(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:  # n
     return {
         "rows": rows,
         "older": f"{rows[-1]['seen_at']}~{rows[-1]['id']}" if more else None,
-        "choices": store.filter_options(),
+        "choices": list(names.items()),
         "filters": dict(filters),
     }
 
