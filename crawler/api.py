@@ -242,7 +242,9 @@ class _Child:
             answer: dict[str, Any] = json.loads(out)
         except ValueError:
             last = (err.strip().splitlines() or ["it said nothing"])[-1]
-            raise CrawlerError(f"the engine's process ended with {process.returncode}: {last}") from None
+            raise CrawlerError(
+                f"the engine's process ended with {process.returncode}: {last}; `newsdesk doctor` checks the machine"
+            ) from None
         if error := answer.get("error"):
             failure = CrawlerError(error["message"])
             failure.exit_code = error["exit_code"]

@@ -153,9 +153,9 @@ def split(text: str) -> SplitResult:
     except ValueError as error:
         raise ValueError(f"not an address: {text[:200]!r} ({error})") from error
     if parts.scheme.lower() not in _PORTS:
-        raise ValueError(f"not an http or https address: {text[:200]!r}")
+        raise ValueError(f"not an http or https address: {text[:200]!r}; write https://HOST/PATH")
     if not parts.hostname or "\\" in parts.netloc:
-        raise ValueError(f"an address without a host: {text[:200]!r}")
+        raise ValueError(f"an address without a host: {text[:200]!r}; write https://HOST/PATH")
     return parts
 
 

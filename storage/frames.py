@@ -42,7 +42,7 @@ class Hits:
         try:
             import pyarrow as pa
         except ImportError as error:
-            raise StorageError("to_arrow needs pyarrow: `pip install pyarrow`") from error
+            raise StorageError("to_arrow needs pyarrow: `pip install pyarrow` brings it") from error
         schema = arrow_schema(FIELDS).append(pa.field("published", pa.timestamp("us", tz="UTC")))
         return pa.Table.from_pylist([{**row, "published": at} for row, at in self._rows()], schema=schema)
 
@@ -55,7 +55,7 @@ class Hits:
         try:
             import pandas as pd
         except ImportError as error:
-            raise StorageError("to_pandas needs pandas: `pip install pandas`") from error
+            raise StorageError("to_pandas needs pandas: `pip install pandas` brings it") from error
         frame = pd.DataFrame([{**row, "published": at} for row, at in self._rows()], columns=[*FIELDS, "published"])
         frame["published"] = pd.to_datetime(frame["published"], utc=True)
         return frame

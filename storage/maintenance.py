@@ -170,7 +170,7 @@ def _beside(target: Path) -> Iterator[Path]:
     try:
         descriptor, name = aside(target)
     except OSError as error:
-        raise DiskError(f"{target}: cannot be written: {error.strerror}") from error
+        raise DiskError(f"{target}: cannot be written: {error.strerror}; name another file for the backup") from error
     try:
         yield Path(name)
     finally:
@@ -190,7 +190,9 @@ def restore(source: Path, path: Path, now: datetime) -> int:
         raise DiskError(f"{source} is the database itself; name the backup to restore")
     problems = check(source)
     if problems:
-        raise DamagedDatabase(f"{source}: not restored, the backup itself is damaged: {problems[0]}")
+        raise DamagedDatabase(
+            f"{source}: not restored, the backup itself is damaged ({problems[0]}); name another backup"
+        )
     old = _generation(path) if path.exists() else None
     with open_store(source) as backup_store:
         generation = max(old or 1, int(backup_store.meta("generation") or 1)) + 1
@@ -216,7 +218,7 @@ def restore(source: Path, path: Path, now: datetime) -> int:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         part.replace(path)
     except OSError as error:
-        raise DiskError(f"{path}: cannot be restored: {error.strerror}") from error
+        raise DiskError(f"{path}: cannot be restored: {error.strerror}; correct that and restore again") from error
     open_writer(path).close()  # migrates a backup of an older newsdesk
     return generation
 

@@ -57,7 +57,7 @@ class Store:
             StorageError: the database is on a server.
         """
         if not isinstance(self.address, Path):
-            raise StorageError(f"{self.address}: this is done with a SQLite file only")
+            raise StorageError(f"{self.address}: this is done with a SQLite file only; `newsdesk db copy` makes one")
         return self.address
 
     def __enter__(self) -> Self:

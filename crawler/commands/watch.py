@@ -200,5 +200,6 @@ def _watch(app: CliContext, name: str) -> Watch:
     for watch in app.config.watches:
         if watch.name == name:
             return watch
-    known = ", ".join(w.name for w in app.config.watches) or "none is configured"
-    raise UsageError(f"no watch is called {name!r}; known: {known}")
+    known = ", ".join(w.name for w in app.config.watches)
+    hint = f"known are {known}" if known else "add a [[watch]] to the configuration"
+    raise UsageError(f"no watch is called {name!r}; {hint}")

@@ -111,7 +111,9 @@ class _Builder:
 
     def _section(self, file: Path, text: str, name: str, table: Any) -> None:
         if not isinstance(table, dict):
-            raise ConfigError(f"{file}:{_line(text, None, name)}: [{name}] must be a table")
+            raise ConfigError(
+                f"{file}:{_line(text, None, name)}: [{name}] must be a table; write [{name}] and its keys below"
+            )
         known = {f.name for f in dataclasses.fields(SECTIONS[name])}
         for key, value in table.items():
             if key not in known:
@@ -207,9 +209,9 @@ def _load(file: Path) -> tuple[str, dict[str, Any]]:
         text = file.read_bytes().decode("utf-8-sig")
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: not valid TOML: {error}") from error
+        raise ConfigError(f"{file}: not valid TOML: {error}; correct it there") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise ConfigError(f"{file}: not UTF-8 text: {error.reason} at byte {error.start}; save it as UTF-8") from error
     except OSError as error:
         raise ConfigError(
             f"{file}: cannot be read: {error.strerror}; name another with --config or NEWSDESK_CONFIG"
@@ -239,7 +241,7 @@ def _table(cls: type[_Record], table: dict[str, Any], file: Path, text: str, kin
 def _rules(table: Any, where: _Place) -> dict[str, Any]:
     known = {f.name: f for f in dataclasses.fields(PublisherRules)}
     if not isinstance(table, dict):
-        raise ConfigError(f"{where}: [source.article] must be a table")
+        raise ConfigError(f"{where}: [source.article] must be a table; write [source.article] and its keys below")
     for key in table:
         if key not in known:
             raise ConfigError(f"{where}: unknown key {key!r} in [source.article]{_near(key, list(known))}")
@@ -251,7 +253,7 @@ def _rules(table: Any, where: _Place) -> dict[str, Any]:
 def _complete(found: dict[str, Any], where: _Place) -> None:
     """Validate a source's addresses and derive a missing id or name from the host."""
     if found.get("cookies") and not _is_file(Path(found["cookies"])):
-        raise ConfigError(f"{where}: cookies: no file at {found['cookies']}")
+        raise ConfigError(f"{where}: cookies: no file at {found['cookies']}; correct the path, or remove the key")
     for key in ("url", "feeds", "sitemaps", "pages"):
         for url in value_types.texts([found[key]]) if key == "url" and found.get(key) else found.get(key, ()):
             try:

@@ -35,7 +35,9 @@ def read(path: Path) -> TOMLDocument:
     try:
         return tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
     except (OSError, UnicodeDecodeError, TOMLKitError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
+        raise ConfigError(
+            f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; correct the file, or name another with --config"
+        ) from error
 
 
 def write(path: Path, document: TOMLDocument) -> None:
@@ -56,7 +58,7 @@ def write(path: Path, document: TOMLDocument) -> None:
             Path(name).chmod(0o644)
         Path(name).replace(path)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}; name another file with --config") from error
 
 
 def table_of(values: Mapping[str, Any]) -> Table:

@@ -16,7 +16,7 @@ FOREVER = 100 * 365 * 86400.0
 def seconds(value: Any) -> float:
     """Parse a duration: a number of seconds, "90s", "10m", "1h", "7d", "2w", "1h30m", "hourly", "daily" or "weekly"."""
     if isinstance(value, bool):
-        raise ValueError("is not a duration")
+        raise ValueError('is not a duration; write seconds or "90s", "10m", "1h", "7d"')
     if isinstance(value, int | float):
         return _positive(float(value))
     text = str(value).strip().lower()
@@ -137,7 +137,7 @@ def texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
-        raise ValueError("must be a list of texts")
+        raise ValueError('must be a list of texts like ["a", "b"]')
     return tuple(value)
 
 
@@ -178,7 +178,9 @@ def patterns(value: Any) -> tuple[str, ...]:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise ValueError(f"holds a regular expression that cannot be read: {pattern!r} ({error})") from error
+            raise ValueError(
+                f"holds a regular expression that cannot be read, {pattern!r} ({error}); correct it"
+            ) from error
     return found
 
 
@@ -186,7 +188,7 @@ def durations(value: Any) -> tuple[float, ...]:
     """Parse a list of durations and sort it."""
     found = texts(value) if isinstance(value, str) else value
     if not isinstance(found, list | tuple):
-        raise ValueError("must be a list of durations")
+        raise ValueError('must be a list of durations like ["1h", "1d"]')
     return tuple(sorted(seconds(part) for part in found))
 
 
@@ -205,25 +207,29 @@ def ports(value: Any) -> tuple[str, ...]:
     """Validate ports and ranges of ports."""
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
-        raise ValueError("must be a list of ports")
+        raise ValueError('must be a list of ports like [8080, "8000-8999"]')
     found = tuple(str(part).strip() for part in items)
     for part in found:
         if not re.fullmatch(r"[0-9]{1,5}(-[0-9]{1,5})?", part) or any(int(end) > 65535 for end in part.split("-")):
-            raise ValueError(f'holds {part!r}, which is not a port or a range like "8000-8999"')
+            raise ValueError(
+                f'holds {part!r}, which is not a port; write a number from 1 to 65535, or a range like "8000-8999"'
+            )
     return found
 
 
 def headers(value: Any) -> tuple[tuple[str, str], ...]:
     """Validate a table of header names and values."""
     if not isinstance(value, Mapping):
-        raise ValueError("must be a table of header names and values")
+        raise ValueError('must be a table of header names and values like { X-Token = "abc" }')
     for name, content in value.items():
         if (
             not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", str(name))
             or not isinstance(content, str)
             or re.search(r"[\r\n\0]", content)
         ):
-            raise ValueError(f"holds a header that cannot be sent: {name!r}")
+            raise ValueError(
+                f"holds a header that cannot be sent, {name!r}; write letters, digits and - as its name, and its value in one line"
+            )
     return tuple((str(name), str(content)) for name, content in value.items())
 
 

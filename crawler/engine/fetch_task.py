@@ -144,7 +144,9 @@ def _cookies(path: str, url: str) -> str | None:
     try:
         jar.load(ignore_discard=True, ignore_expires=False)
     except (OSError, LoadError) as error:
-        raise ConfigError(f"{path}: cannot be read as a cookies.txt: {error}") from error
+        raise ConfigError(
+            f"{path}: cannot be read as a cookies.txt: {error}; export it in Netscape's format"
+        ) from error
     request = UrllibRequest(url)
     jar.add_cookie_header(request)
     return request.get_header("Cookie")

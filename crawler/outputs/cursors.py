@@ -63,7 +63,9 @@ def read_cursor(path: Path, now_here: Cursor) -> int:
     except FileNotFoundError:
         return 0
     except OSError as error:
-        raise CrawlerError(f"{path}: cannot be read: {error.strerror}") from error
+        raise CrawlerError(
+            f"{path}: cannot be read: {error.strerror}; name another file with --since-cursor"
+        ) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CrawlerError(
             f"{path}: not a cursor that newsdesk wrote; name another file with --since-cursor"

@@ -139,7 +139,9 @@ def _resolved(text: str) -> str:
     try:
         return resolve_env(text)
     except KeyError as error:
-        raise DeliveryError(f"the environment variable {text[4:]} is not set") from error
+        raise DeliveryError(
+            f"the environment variable {text[4:]} is not set; set it to the receiver's address"
+        ) from error
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

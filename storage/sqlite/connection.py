@@ -96,7 +96,7 @@ def _create(path: Path) -> None:
             aside.rename(whole)
         sync(whole.parent)
     except OSError as error:
-        raise DiskError(f"{path}: cannot be made: {error.strerror}") from error
+        raise DiskError(f"{path}: cannot be made: {error.strerror}; name another file with --db") from error
     finally:
         with suppress(OSError):
             _delete_with_wal(aside)
@@ -183,7 +183,9 @@ def _inspect(path: Path) -> None:
     if path.is_dir():
         raise DiskError(f"{path}: is a folder; name the database file in it")
     if not os.access(path, os.R_OK):
-        raise DiskError(f"{path}: cannot be read: Permission denied")
+        raise DiskError(
+            f"{path}: cannot be read: Permission denied; change its permissions, or name another file with --db"
+        )
     if path.stat().st_size == 0:
         raise NotNewsdeskDatabase(
             f"{path}: the file is empty (0 bytes); a crash or a copy may have cut it: "

@@ -17,7 +17,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, demo(Path(folder)) as (base, ids), chromium() as browser:
         wide = browser.new_context(viewport={"width": 1100, "height": 760}).new_page()
         phone = browser.new_context(viewport={"width": 390, "height": 760}, color_scheme="dark").new_page()
-        for name, path in pages(ids).items():
+        for name, path in {**pages(ids), "tables": "/news/articles"}.items():
             wide.goto(base + path)
             wide.screenshot(path=IMAGES / f"{name}.png")
             if name in _PHONE:

@@ -25,6 +25,7 @@ from crawler.outputs.browse.pages import operations
 from crawler.outputs.browse.pages import sources as source_pages
 from crawler.outputs.browse.pages import stories as story_pages
 from crawler.outputs.browse.sql_workers import Answerer, Killed
+from crawler.outputs.browse.tables import reading_order
 from crawler.outputs.terminal import ago, local_time, pluralize, zone_name
 from storage.errors import QueryTimeout, StorageError
 from storage.sqlite.connection import limit_untrusted_sql
@@ -170,7 +171,9 @@ class LimitedDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def prepare_jinja2_environment(env: Any) -> None:
     """The filters and functions of newsdesk's templates."""
-    env.filters.update(local=local_time, utc=_utc, web=_web, plural=pluralize, ago=_ago, plain=_plain)
+    env.filters.update(
+        local=local_time, reading_order=reading_order, utc=_utc, web=_web, plural=pluralize, ago=_ago, plain=_plain
+    )
     env.globals.update(query_string=_query_string)
 
 

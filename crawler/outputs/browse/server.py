@@ -22,9 +22,9 @@ from urllib.parse import urlencode
 from crawler.errors import CrawlerError
 from crawler.outputs.browse.access import Answer, Site
 from crawler.outputs.browse.sql_workers import Answerer
+from crawler.outputs.browse.tables import describe
 from crawler.startup import unblock_heavy_imports
 from storage.errors import StorageError
-from storage.sqlite.canned_queries import CANNED_QUERIES
 from storage.store import open_store
 
 _Scope = MutableMapping[str, Any]
@@ -71,7 +71,7 @@ def application(answerer: Answerer, site: Site) -> _App:
     datasette = Datasette(
         [],
         settings={**SETTINGS, "base_url": access.base},
-        metadata=describe(path, access.base),
+        metadata=describe(_name(path), access.base),
         template_dir=str(_HERE / "templates"),
         static_mounts=mounts,
     )
@@ -124,58 +124,6 @@ async def _refuse(send: Callable[[Any], Awaitable[None]], answer: Answer) -> Non
     headers = [*answer.headers, *_HEADERS]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
-
-
-def describe(path: Path, base: str) -> dict[str, Any]:
-    """Datasette's metadata: tables, their sort order and facets, the canned queries, and its style."""
-    hidden = (
-        "article_urls",
-        "entries",
-        "fetches",
-        "fingerprints",
-        "meta",
-        "_sqlite_migrations",
-        "feeds",
-        "gaps",
-        "source_days",
-        "changes",
-        "crawl_runs",
-        "pruned_urls",
-        "watch_hits",
-        "notifications",
-        "backfill_steps",
-        "throttles",
-    )
-    return {
-        "title": "newsdesk",
-        "extra_css_urls": [f"{base}static/tables.css"],
-        "databases": {
-            _name(path): {
-                "tables": {
-                    "articles": {
-                        "sort_desc": "published_at",
-                        "facets": ["source", "kind", "language"],
-                        "label_column": "title",
-                        "fts_table": "articles_fts",
-                        "fts_pk": "id",
-                        "size": 50,
-                    },
-                    "revisions": {"sort_desc": "seen_at"},
-                    "sources": {"label_column": "name"},
-                    **{name: {"hidden": True} for name in hidden},
-                },
-                "queries": {
-                    question.name: {
-                        "sql": question.sql,
-                        "title": question.title,
-                        "description": question.description,
-                        "params": [name for name, _ in question.defaults],
-                    }
-                    for question in CANNED_QUERIES
-                },
-            }
-        },
-    }
 
 
 def serve(site: Site, *, host: str, port: int, token: str, say: Callable[[str], None]) -> None:

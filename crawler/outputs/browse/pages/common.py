@@ -42,7 +42,7 @@ def position(text: str) -> tuple[str, int] | None:
         return None
     found = re.fullmatch(r"(\d{4}-[0-9T:Z-]{5,17})~(\d{1,18})", text)
     if found is None:
-        raise UsageError(f"{text[:40]!r} is no place in the list")
+        raise UsageError(f"{text[:40]!r} is no place in the list; open the list anew")
     return found[1], int(found[2])
 
 
