@@ -24,31 +24,50 @@ class Snippets:
 
     def __init__(self, query: str) -> None:
         found = list(words(parse(query).node))
-        self._in_text = _pattern(word for word in found if not word.field)
-        self._in_byline = _pattern(word for word in found if word.field in {"", "author"})
+        self._in_text = _Marks(word for word in found if not word.field)
+        self._in_byline = _Marks(word for word in found if word.field in {"", "author"})
 
     def of_article(self, article: Article) -> str:
         """The first match in the text; the byline where the match is there alone; else the beginning of the text."""
         text = " ".join((article.text or article.summary or "").split())
-        matches = _matches(text, self._in_text)
-        if not matches and not _matches(f"{article.title or ''} {article.subtitle or ''}", self._in_text):
+        matches = self._in_text.find(text)
+        if not matches and not self._in_text.find(f"{article.title or ''} {article.subtitle or ''}"):
             byline = ", ".join(article.authors)
-            if found := _matches(byline, self._in_byline):
+            if found := self._in_byline.find(byline):
                 return f"by {_cut(byline, found)} · {_cut(text, [])}".rstrip(" ·")
         return _cut(text, matches)
 
 
-def _matches(text: str, pattern: re.Pattern[str] | None) -> list[tuple[int, int]]:
-    """Where a text matches, as far as a snippet shows it: (begin, end)."""
-    if pattern is None or not text:
-        return []
-    folded, origins = fold_with_origins(text)
-    found: list[tuple[int, int]] = []
-    for match in pattern.finditer(folded):
-        found.append((origins[match.start()], _end(origins, match.end())))
-        if found[-1][0] > found[0][0] + 2 * WIDTH:
-            break
-    return found
+class _Marks:
+    """The words and phrases that are marked in a text."""
+
+    def __init__(self, searched: Iterable[Word]) -> None:
+        wanted = {(fold_all(word.text).casefold(), word.prefix) for word in searched}
+        longest = sorted(wanted, key=lambda word: len(word[0]), reverse=True)[:_MOST]
+        patterns = [
+            (pieces[0], _marked(pieces, prefix)) for text, prefix in longest if (pieces := _PIECE.findall(text))
+        ]
+        self._starts = [start for start, _ in patterns]
+        self._pattern = re.compile("|".join(pattern for _, pattern in patterns), re.IGNORECASE)
+
+    def find(self, text: str) -> list[tuple[int, int]]:
+        """Where a text matches, as far as a snippet shows it: (begin, end)."""
+        if not self._starts or not text:
+            return []
+        folded, origins = fold_with_origins(text)
+        first = self._pattern.search(folded, self._first(folded))
+        if first is None:
+            return []
+        shown = self._pattern.finditer(folded, first.start(), first.end() + 2 * WIDTH)
+        return [(origins[match.start()], _end(origins, match.end())) for match in shown]
+
+    def _first(self, folded: str) -> int:
+        """Where the first match may begin: the pattern looks at each character, which takes ten times as long."""
+        lower = folded.lower()
+        if len(lower) != len(folded):
+            return 0
+        places = [place for start in self._starts if (place := lower.find(start)) >= 0]
+        return min(places, default=len(folded))
 
 
 def _cut(text: str, matches: list[tuple[int, int]]) -> str:
@@ -66,19 +85,8 @@ def _cut(text: str, matches: list[tuple[int, int]]) -> str:
     return ("…" if start else "") + marked + text[done:end] + ("…" if end < len(text) else "")
 
 
-def _pattern(searched: Iterable[Word]) -> re.Pattern[str] | None:
-    """The pattern of all words and phrases, the longest first; None for none."""
-    wanted = {(fold_all(word.text).casefold(), word.prefix) for word in searched}
-    longest = sorted(wanted, key=lambda word: len(word[0]), reverse=True)[:_MOST]
-    patterns = [made for text, prefix in longest if (made := _marked(text, prefix))]
-    return re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
-
-
-def _marked(text: str, prefix: bool) -> str:
+def _marked(pieces: Sequence[str], prefix: bool) -> str:
     """The pattern of a word or phrase: complete, but it may be between characters of an unspaced script."""
-    pieces = _PIECE.findall(text)
-    if not pieces:
-        return ""
     phrase = r"\W{1,4}".join(map(re.escape, pieces))
     start = "" if RUN.match(pieces[0]) else rf"(?:(?<!\w)|(?<={UNSPACED}))"
     end = "" if RUN.search(pieces[-1][-1]) else r"\w{0,40}" if prefix else rf"(?:(?!\w)|(?={UNSPACED}))"

@@ -1,4 +1,4 @@
-"""A Datasette plugin with newsdesk's pages: routes, templates and their functions. The content is in pages.py."""
+"""A Datasette plugin with newsdesk's pages: their routes and answers. The content is in pages/."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote
 
 from datasette import hookimpl
 from datasette.database import Database, QueryInterrupted, Results
@@ -24,13 +23,13 @@ from crawler.outputs.browse.pages import front as front_page
 from crawler.outputs.browse.pages import operations
 from crawler.outputs.browse.pages import sources as source_pages
 from crawler.outputs.browse.pages import stories as story_pages
+from crawler.outputs.browse.rendering import render
 from crawler.outputs.browse.sql_workers import Answerer, Killed
 from crawler.outputs.browse.tables import reading_order
-from crawler.outputs.terminal import ago, local_time, pluralize, zone_name
+from crawler.outputs.terminal import zone_name
 from storage.errors import QueryTimeout, StorageError
 from storage.sqlite.connection import limit_untrusted_sql
 from storage.store import Store, open_store
-from storage.utc import parse_utc
 
 # Time limit in seconds for all queries of one page, for a large archive that is not in the system's cache yet.
 LIMIT = 10.0
@@ -69,7 +68,7 @@ class StorePool:
         return store
 
     async def run(self, page: Callable[..., Any], *arguments: Any) -> Any:
-        """Compute the content of a page in a thread, within LIMIT.
+        """Compute the content of a page in a thread, its queries within LIMIT.
 
         Raises:
             StorageError: the file cannot be read, or it took too long.
@@ -170,11 +169,8 @@ class LimitedDatabase(Database):  # type: ignore[misc]  # Datasette is not typed
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
 def prepare_jinja2_environment(env: Any) -> None:
-    """The filters and functions of newsdesk's templates."""
-    env.filters.update(
-        local=local_time, reading_order=reading_order, utc=_utc, web=_web, plural=pluralize, ago=_ago, plain=_plain
-    )
-    env.globals.update(query_string=_query_string)
+    """The filter of Datasette's own tables; newsdesk's pages have an environment of their own."""
+    env.filters.update(reading_order=reading_order)
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # Datasette is not typed
@@ -190,33 +186,6 @@ def menu_links(datasette: Any) -> list[dict[str, str]]:
         ("status", "Status"),
     )
     return [{"href": f"{base}{path}", "label": label} for path, label in pages]
-
-
-def _utc(kept: str | None) -> str:
-    """A stored time in the format of <time datetime>."""
-    with suppress(ValueError, OverflowError):
-        return "" if not kept else kept if len(kept) == 10 else parse_utc(kept).isoformat()
-    return ""
-
-
-def _ago(kept: str | None) -> str:
-    return ago(kept, datetime.now(UTC))
-
-
-def _plain(text: str | None) -> str:
-    """A message of the command line without its backticks."""
-    return (text or "").replace("`", "")
-
-
-def _web(url: str | None) -> str:
-    """An http or https URL, which may be a link; else ""."""
-    return url if url and url.startswith(("https://", "http://")) else ""
-
-
-def _query_string(filters: Mapping[str, str], **changes: str | None) -> str:
-    """The parameters of a link, `?` included: those of the page, with changes; None removes one."""
-    kept = {name: value for name, value in {**filters, **changes}.items() if value not in (None, "")}
-    return f"?{urlencode(kept)}" if kept else ""
 
 
 async def front(datasette: Any, request: Any) -> Any:
@@ -350,5 +319,5 @@ async def _answer(
     base = pages.site.access.base
     path = request.path.removeprefix(base).lstrip("/")
     shown = {**context, **(more or {}), "database": pages.database, "zone": zone_name(), "path": path, "base": base}
-    html = await datasette.render_template(shape, shown, request=request)
+    html = await asyncio.get_running_loop().run_in_executor(pages.stores.pool, render, shape, shown)
     return Response.html(html, status=status, headers=headers)
