@@ -133,14 +133,17 @@ def _facets(
     if query:
         which = dataclasses.replace(which, query=query)
     tags = store.source_tags()
-    counts: dict[str, Counter[str]] = {name: Counter() for name in NARROWING}
     facts = store.facts_of_newest(which, most=FACETED)
-    for source, language, kind, at in facts:
-        counts["source"][source or ""] += 1
-        counts["language"][language or ""] += 1
-        counts["kind"][kind] += 1
-        counts["day"][local_day(at)] += 1
-        counts["tag"].update(tags.get(source or "", ()))
+    counts = {
+        "source": Counter(source or "" for source, _, _, _ in facts),
+        "language": Counter(language or "" for _, language, _, _ in facts),
+        "kind": Counter(kind for _, _, kind, _ in facts),
+        "day": Counter(local_day(at) for _, _, _, at in facts),
+        "tag": Counter[str](),
+    }
+    for source, articles in counts["source"].items():
+        for tag in tags.get(source, ()):
+            counts["tag"][tag] += articles
     found = [facet for name in NARROWING if (facet := _facet(name, counts[name], names, chosen.get(name)))]
     return found, len(facts)
 
