@@ -88,7 +88,7 @@ def stored(database: Path, name: str) -> dict[str, str]:
     """Text by address."""
     question = (
         "SELECT u.url, a.text FROM article_urls u JOIN articles a ON a.id = u.article_id WHERE u.kind <> 'canonical'"
-        if name == "C"
+        if name in {"C", "least"}
         else "SELECT url, text FROM pages"
     )
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:

@@ -85,7 +85,7 @@ STEPS: dict[str, Mapping[str, Any]] = {
     "copies of elements": {"boilerplate.find_copies": lambda *_: {}},
     "appeals": {"boilerplate.find_appeals": _none},
     "next articles": {"boilerplate.find_next_articles": _none},
-    "boilerplate: class names and ids": {"boilerplate._says": lambda _: 0},
+    "boilerplate: class names and ids": {"boilerplate._rate": lambda _: 0},
     "boilerplate: tags and roles": {"boilerplate._BESIDE_TAGS": (), "boilerplate._BESIDE_ROLES": ()},
     "lines that are only a link": {"boilerplate._points_elsewhere": _no},
     "lines of links that are text": {"boilerplate.belongs_to_text": _no},

@@ -1,15 +1,18 @@
 """A crawl of twelve outlets with learning, without it, and trafilatura as it comes on the same pages.
 
-    python -m benchmarks.outlets [--json FILE] [--seed 1] [--articles 60] [--rounds 1]
+    python -m benchmarks.outlets [--json FILE] [--seed 1] [--articles 60] [--rounds 1] [--costs ROUNDS]
 
 Each outlet has sixty articles of one template, with its own boilerplate (outlets.py in NEWSDESK_CORPUS makes them).
 They are published in three steps, and crawled after each, so that the last thirty are read by what was learned. Then
 every article is rechecked, unchanged, twice: each edit is a false one.
+--costs compares a crawl of all pages with the naive spider A and the reference bound B of benchmarks.crawl, and with
+newsdesk that parses each page and reads next to nothing of it (benchmarks/least.py): what any learned rule must cost.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import json
 import os
@@ -25,6 +28,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks import crawl as crawls
 from benchmarks import web
 from benchmarks.crawl import feeds_of, newsdesk, stored
 from benchmarks.process import machine, run
@@ -160,22 +164,52 @@ def measure(folder: Path, *, seed: int, articles: int, rounds: int) -> dict[str,
     }
 
 
+def costs(folder: Path, *, seed: int, articles: int, rounds: int) -> dict[str, Any]:
+    """Crawl all pages at once in four ways, in turn; the ratios are medians of the rounds."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    shown = [served(page, now) for page in load_outlets(folder).build(12, articles, seed)]
+    ways: dict[str, crawls.Way] = {**crawls.RUNS, "least": functools.partial(newsdesk, module="benchmarks.least")}
+    figures: dict[str, list[crawls.Figures]] = {name: [] for name in ways}
+    with tempfile.TemporaryDirectory() as made, web.serving(shown) as counts:
+        for number in range(rounds):
+            for name, way in ways.items():
+                place = Path(made) / f"{name}{number}"
+                place.mkdir()
+                figures[name].append(crawls.measure(name, way, place, shown, counts))
+    return {
+        f"{name}_{kind}_{other}": round(
+            statistics.median(
+                ours[f"{kind}_s"] / theirs[f"{kind}_s"]
+                for ours, theirs in zip(figures[name], figures[other], strict=True)
+            ),
+            3,
+        )
+        for name in ("C", "least")
+        for kind, other in (("cpu", "A"), ("wall", "A"), ("wall", "B"))
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--articles", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=1, help="crawls of each way; the CPU is the median")
+    parser.add_argument("--costs", type=int, default=0, metavar="ROUNDS", help="compare with A, B and the least")
     args = parser.parse_args()
     folder = Path(os.environ.get("NEWSDESK_CORPUS") or ROOT.parent / "shared").resolve()
     if not (folder / "outlets.py").exists():
         print(f"outlets: no outlets.py at {folder} (NEWSDESK_CORPUS says where); nothing is measured")
         return
     found = measure(folder, seed=args.seed, articles=args.articles, rounds=args.rounds)
+    if args.costs:
+        found["ratios"] = costs(folder, seed=args.seed, articles=args.articles, rounds=args.costs)
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     for name, figures in found["pages_31_60"].items():
         print(f"{name:12} F1 {figures['f1']:.4f}  precision {figures['precision']:.4f}  recall {figures['recall']:.4f}")
+    for name, ratio in found.get("ratios", {}).items():
+        print(f"{name:14} {ratio}")
     print(
         f"lost sentences {found['lost']}, false edits {found['false_edits']}, CPU learned / plain {found['cpu_learned_plain']}"
     )

@@ -241,7 +241,7 @@ SABOTAGE: dict[str, tuple[str, Callable[..., Any]]] = {
     "hidden elements": ("boilerplate.find_hidden", lambda measures: set(lines_from(measures.order[0], 3))),
     "appeals": ("boilerplate.find_appeals", lambda measures: set(lines_from(measures.order[0], 3))),
     "next articles": ("boilerplate.find_next_articles", lambda body, _: set(lines_from(body, 3))),
-    "boilerplate: class names and ids": ("boilerplate._says", lambda name: 2 * (name in {"line-3", "line-4"})),
+    "boilerplate: class names and ids": ("boilerplate._rate", lambda names: 2 * (names in {"line-3", "line-4"})),
     "lines that are only a link": ("boilerplate._points_elsewhere", lambda node, _: node.get("class") == "line-4"),
     "paragraphs at empty lines": ("main_text.split_at_empty_lines", drop_lines),
     "trimming of the start": ("trimming._trim_start", lambda paragraphs, _: paragraphs[3:]),

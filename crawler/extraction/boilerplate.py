@@ -17,6 +17,7 @@ from crawler.extraction.measures import HEADINGS, HOLDS, REMOVED, Measures, body
 from crawler.extraction.other_elements import find_appeals, find_copies, find_hidden, find_next_articles
 from crawler.extraction.text_links import belongs_to_text, unlink
 
+_LONGEST = 1000  # characters of an element's class names and id whose rate is remembered
 _LINKS = 0.9  # share of links from which a block is a link and not a sentence
 _LINK_LINE = 200  # characters; a longer line made of links is an article with many quotations
 _NEVER_TEXT = (
@@ -118,16 +119,19 @@ def remove_boilerplate(tree: Any, own: str = "") -> None:
     copies = find_copies(measures)
     kept -= {inner for node in others for inner in node.iter()}
     lines = []
+    limits = _Limits(measures)
     for node in measures.order:
-        if node.getparent() in gone:
+        if gone and node.getparent() in gone:
             gone.add(node)
-        elif _is_text_link(node, measures, own) and node not in others:
+            continue
+        leaf = node in measures.leaves
+        if leaf and _is_text_link(node, measures, own) and node not in others:
             lines.append(node)
         elif node not in kept and (
             node in others
             or (node in copies and copies[node] not in gone)
-            or is_boilerplate(node, measures, measures.prose[body])
-            or _points_elsewhere(node, measures)
+            or is_boilerplate(node, measures, limits)
+            or (leaf and _points_elsewhere(node, measures))
         ):
             gone.add(node)
             dropped.append(node)
@@ -138,33 +142,42 @@ def remove_boilerplate(tree: Any, own: str = "") -> None:
     unlink(lines)
 
 
-def is_boilerplate(node: Any, measures: Measures, all_prose: int) -> bool:
+class _Limits:
+    """How much text an element must have to be no boilerplate, whatever its name."""
+
+    def __init__(self, measures: Measures) -> None:
+        body = measures.order[0]
+        every = measures.size[body] - measures.linked[body]
+        self.prose = max(1.0, HOLDS * measures.prose[body])
+        # Chinese paragraphs, for example, are as short as labels: then all text outside of links counts.
+        self.text = HOLDS * every if measures.prose[body] < 0.5 * every else float("inf")
+
+
+def is_boilerplate(node: Any, measures: Measures, limits: _Limits) -> bool:
     """Return whether tag, role or name mark an element as boilerplate.
 
     An element with a large part of the page's running text is never boilerplate.
     """
-    if measures.prose[node] and measures.prose[node] >= HOLDS * all_prose:
+    if measures.prose[node] >= limits.prose:
         return False
-    if node.tag in _BESIDE_TAGS or node.get("role") in _BESIDE_ROLES:
+    tag = node.tag
+    if tag in _BESIDE_TAGS or node.get("role") in _BESIDE_ROLES:
         return True
-    if _short_paragraphs(node, measures, all_prose):
+    names, own = node.get("class"), None if tag in HEADINGS else node.get("id")  # a heading's id is made of its words
+    if not names and not own:
         return False
-    names = node.get("class", "")
-    if node.tag not in HEADINGS:  # a heading's id is made of its words
-        names = f"{names} {node.get('id', '')}"
-    said = max((_says(name[:101]) for name in names.split()), default=0)
-    size = measures.size[node]
-    return said == 2 or (said == 1 and measures.linked[node] >= 0.2 * size)
+    every = f"{names or ''} {own}" if own else names
+    said = _rate(every) if len(every) <= _LONGEST else _rate.__wrapped__(every)
+    if not said:
+        return False
+    size, linked = measures.size[node], measures.linked[node]
+    return size - linked < limits.text and (said == 2 or linked >= 0.2 * size)
 
 
-def _short_paragraphs(node: Any, measures: Measures, all_prose: int) -> bool:
-    """Return whether an element has a good share of the text of a page whose paragraphs are too short to detect.
-
-    Chinese paragraphs, for example, are as short as labels.
-    """
-    body = measures.order[0]
-    every = measures.size[body] - measures.linked[body]
-    return all_prose < 0.5 * every and measures.size[node] - measures.linked[node] >= HOLDS * every
+@lru_cache(maxsize=16384)
+def _rate(names: str) -> int:
+    """Return the highest rate of several names."""
+    return max((_says(name[:101]) for name in names.split()), default=0)
 
 
 @lru_cache(maxsize=32768)
@@ -181,7 +194,7 @@ def _points_elsewhere(node: Any, measures: Measures) -> bool:
     if _is_only_link(node, measures):
         return True
     size = measures.size[node]
-    if not size or node not in measures.leaves:
+    if not size:
         return False
     return 0.3 * size < measures.linked[node] and size < 300 and bool(_LEAD.match("".join(node.itertext())[:80]))
 
@@ -191,8 +204,6 @@ def _is_text_link(node: Any, measures: Measures, own: str) -> bool:
 
 
 def _is_only_link(node: Any, measures: Measures) -> bool:
-    if node not in measures.leaves:
-        return False
     size = measures.size[node]
     return 0 < size < _LINK_LINE and measures.linked[node] >= _LINKS * size
 

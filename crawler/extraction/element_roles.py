@@ -7,7 +7,7 @@ role; on real pages that took a tenth of the processing time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -88,9 +88,9 @@ def _is_outside(node: Any) -> bool:
     return bool(has_menu) and node.find(".//h2") is None and next(node.iterancestors("main"), None) is None
 
 
-def _class_and_id(node: Any) -> str:
-    names, own = node.get("class", ""), node.get("id")
-    words = f"{names} {own}" if own else names
+def _joined(names: str | None, own: str | None) -> str:
+    """Return an element's class names and id."""
+    words = f"{names or ''} {own}" if own else names or ""
     return words if len(words) <= _LONGEST else words[:_LONGEST]
 
 
@@ -108,23 +108,22 @@ def find_roles(nodes: Iterable[Any]) -> ElementRoles:
     outside: set[Any] = set()
     for node in nodes:
         tag = node.tag
-        if not isinstance(tag, str):
+        if node in outside or not isinstance(tag, str):
             continue
-        words = _class_and_id(node)
-        other, roles = _role_of(words) if words else _NO_ROLE
-        if (
-            (outside and node.getparent() in outside)
-            or ((other or (tag in _OUTSIDE and _is_outside(node))) and node.find(".//h1") is None)
-            or node.get("itemprop") == "comment"
-        ):
-            outside.add(node)
+        names, own = node.get("class"), node.get("id")
+        other, roles = _role_of(_joined(names, own)) if names or own else _NO_ROLE
+        said = node.get("itemprop")
+        if ((other or (tag in _OUTSIDE and _is_outside(node))) and node.find(".//h1") is None) or said == "comment":
+            outside.update(inner for inner in node.iter() if isinstance(inner.tag, str))
             continue
         if tag in _TAGS:
             found[tag].append(node)
         for role in roles:
             found[role].append(node)
-        for role in _properties(node.get("itemprop"), node.get("rel")):
-            found[role].append(node)
+        if said in _PROPERTIES:
+            found[_PROPERTIES[said]].append(node)
+        if (rel := node.get("rel")) is not None and (linked := _of_rel(rel)) is not None:
+            found[linked].append(node)
     known: dict[Any, bool | None] = {}
     for role in ("author", "byline", "person", "published", "time"):
         found[role] = [node for node in found[role] if not _is_in_card(node, known)]
@@ -134,7 +133,7 @@ def find_roles(nodes: Iterable[Any]) -> ElementRoles:
 
 def is_elsewhere(node: Any) -> bool:
     """Return whether an element's class names or id say that it holds comments or other articles."""
-    return _role_of(_class_and_id(node))[0]
+    return _role_of(_joined(node.get("class"), node.get("id")))[0]
 
 
 def _is_in_card(node: Any, known: dict[Any, bool | None]) -> bool:
@@ -160,15 +159,10 @@ def _is_card(element: Any) -> bool | None:
     return True if any(link is not None and (link.get("href") or "#")[0] != "#" for link in links) else None
 
 
-def _properties(prop: str | None, rel: str | None) -> Iterator[str]:
-    if prop in _PROPERTIES:
-        yield _PROPERTIES[prop]
-    if rel:
-        kinds = rel.split()
-        if "author" in kinds:
-            yield "author"
-        elif "tag" in kinds:
-            yield "tag"
+def _of_rel(rel: str) -> str | None:
+    """Return the role that a link's rel names."""
+    kinds = rel.split()
+    return "author" if "author" in kinds else "tag" if "tag" in kinds else None
 
 
 def drop_elsewhere(tree: Any) -> None:

@@ -21,21 +21,19 @@ _GIVING = re.compile("contribut|donat|support|membership|fundrais|appeal|spende|
 
 def find_hidden(measures: Measures) -> set[Any]:
     """Return the elements that are not shown; none if they are much of the text, as where sections open by a click."""
-    hidden = {node for node in measures.order if node.attrib and _is_hidden(node)}
+    hidden = {node for node in measures.order if _is_hidden(node)}
     text = sum(measures.prose[node] for node in hidden)
     return hidden if text < HOLDS * measures.prose[measures.order[0]] else set()
 
 
 def find_appeals(measures: Measures) -> set[Any]:
     """Return the boxes that ask for money, by name and words; beside a brief such a box is most of the page's text."""
-    return {
-        node
-        for node in measures.order
-        if node.attrib
-        and (_may_ask(node.get("class", "")) or _may_ask(node.get("id", "")))
-        and measures.size[node]
-        and is_appeal("".join(node.itertext()))
-    }
+    asking = []
+    for node in measures.order:
+        names, own = node.get("class"), node.get("id")
+        if (names and _may_ask(names)) or (own and _may_ask(own)):
+            asking.append(node)
+    return {node for node in asking if measures.size[node] and is_appeal("".join(node.itertext()))}
 
 
 @lru_cache(maxsize=8192)
@@ -92,15 +90,14 @@ def find_copies(measures: Measures) -> dict[Any, Any]:
 
 def _is_hidden(node: Any) -> bool:
     """Return whether an element is not shown (HTML standard, `hidden`; inline style; the usual class names)."""
-    attributes = node.attrib
-    hidden = attributes.get("hidden")
-    if hidden is not None and hidden.strip().lower() != "until-found":
+    names = node.get("class")
+    if names is not None and _names_hidden(names):
         return True
-    style = attributes.get("style")
+    style = node.get("style")
     if style and _UNSEEN.search(style[:_LONG_STYLE]):
         return True
-    names = attributes.get("class")
-    return names is not None and _names_hidden(names)
+    hidden = node.get("hidden")
+    return hidden is not None and hidden.strip().lower() != "until-found"
 
 
 @lru_cache(maxsize=8192)
