@@ -92,14 +92,6 @@ _PAGE_FIELDS = (
 )
 
 
-_FEED_FIELDS = ("summary", "authors", "tags", "section", "published_at", "published_raw", "language", "image_url")
-
-
-def only_of_feed(stored: Article, page: Article) -> dict[str, Any]:
-    """Return the fields of a stored article that its page alone lacks; they came from a feed."""
-    return {name: getattr(stored, name) for name in _FEED_FIELDS if not getattr(page, name) and getattr(stored, name)}
-
-
 def _has_own_fields(extraction: Extraction) -> bool:
     """Return whether the page of an interstitial is the article's own and only its text is for subscribers."""
     source = (extraction.provenance.get("title") or {}).get("source")

@@ -11,7 +11,7 @@ import dataclasses
 from crawler.articles.bounded_diff import count_changed_words
 from crawler.articles.near_duplicates import content_hash, fingerprints, shingles
 from crawler.articles.visit import PageVisit
-from crawler.extraction.repeated import block_id
+from crawler.text.paragraph_ids import block_id
 from crawler.text.tokens import words
 from crawler.urls import same_page
 from storage.article import Article

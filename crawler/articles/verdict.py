@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crawler.articles import failures
-from crawler.articles.assembly import only_of_feed
 from crawler.articles.before_rules import read_as_before, with_todays_text
 from crawler.articles.bounded_diff import count_changed_words
 from crawler.articles.failures import BLOCKED_RETRIES
@@ -154,7 +153,7 @@ def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) 
     new = visit.article
     assert new is not None
     # For a page that a user requested, no feed repeats the feed's fields.
-    of_feed = only_of_feed(known, new) if visit.page.entry.found_by == "user" else {}
+    of_feed = _only_of_feed(known, new) if visit.page.entry.found_by == "user" else {}
     # Where its raw page is not there: words that only one reading has are the publisher's if the page admits an edit.
     admitted = admits_edit(known, new)
     base = in_form_of(known, new, clear=admitted and not visit.comments) if is_stale(known, new) else None
@@ -253,3 +252,11 @@ def _original(visit: PageVisit, candidates: Sequence[DuplicateCandidate]) -> Dup
         if found[0] >= (CONTAINED_AT_HOME if visit.source and found[2].source == visit.source else MIN_CONTAINMENT)
     ]
     return max(alike, key=lambda found: found[:2])[2] if alike else None
+
+
+_FEED_FIELDS = ("summary", "authors", "tags", "section", "published_at", "published_raw", "language", "image_url")
+
+
+def _only_of_feed(stored: Article, page: Article) -> dict[str, Any]:
+    """Return the fields of a stored article that its page alone lacks; they came from a feed."""
+    return {name: getattr(stored, name) for name in _FEED_FIELDS if not getattr(page, name) and getattr(stored, name)}

@@ -37,7 +37,7 @@ class Extraction:
     text_before: str | None = (
         None  # as the rules of its stored version have it, if these are others; see extractor.extract
     )
-    blocks: tuple[int, ...] = ()  # the ids of all its paragraphs, also of those left out; see repeated.block_ids
+    blocks: tuple[int, ...] = ()  # the ids of all its paragraphs, also of those left out; see paragraph_ids.block_ids
     image_url: str | None = None
     image_caption: str | None = None
     image_credit: str | None = None

@@ -30,6 +30,7 @@ from crawler.extraction.structured_data import StructuredData, read_structured_d
 from crawler.extraction.titles import without_site
 from crawler.extraction.trimming import trim
 from crawler.text.clean import one_line
+from crawler.text.paragraph_ids import block_ids
 from crawler.urls import canonical_url, site
 
 _SUBHEADINGS = {"h2", "h3", "h4", "h5", "h6"}
@@ -59,7 +60,7 @@ def extract(
         rules: the publisher's rules.
         now: the current time; dates more than a day later are ignored.
         charset: the one that the HTTP header names, for a page that is not UTF-8.
-        repeated: the paragraphs that repeat on pages of its source (ids, see `repeated.block_id`); left out if they
+        repeated: the paragraphs that repeat on pages of its source (ids, see paragraph_ids.block_id); left out if they
             stand in a box beside the article's own text.
         before: those that were known when the stored version of this page was read, for `text_before`.
 
@@ -91,7 +92,7 @@ def extract(
     if number and completeness == "full":  # the other pages have the rest
         completeness = "teaser"
         provenance["text"]["raw"] = f"page {number[0]} of {number[1]}"
-    blocks = repeats.block_ids(text)
+    blocks = block_ids(text)
     other = before if before != repeated else None  # on most rechecks both are the same
     text_before = None if other is None else repeats.leave_out(page.tree, text, blocks, other)[0]
     text, left_out = repeats.leave_out(page.tree, text, blocks, repeated)

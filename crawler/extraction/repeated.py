@@ -7,7 +7,6 @@ disclosure, background that several stories share.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -16,9 +15,9 @@ from typing import Any
 
 from crawler.extraction.measures import BOX, HEADINGS, REMOVED, body_of, letters_of, measure
 from crawler.extraction.trimming import is_appeal
+from crawler.text.paragraph_ids import block_id
 
 _PROSE = 40  # characters without spaces from which a line is a sentence and not a label
-_LETTERS = re.compile(r"(?:[^\W\d_]\W{0,9}){3}")  # that a line has if it is counted
 _KNOWN = 0.5  # share of a page's own prose whose elements must be found
 _PARAGRAPH = (("p", ""),)
 _MOST = 3_000  # lines of a text that is looked at
@@ -41,20 +40,6 @@ _NOTICE = re.compile(
     r"διόρθωση|訂正|更正|勘误|정정|تصحيح)",
     re.IGNORECASE,
 )
-
-
-def block_ids(text: str) -> tuple[int, ...]:
-    """Return the id of each paragraph of a text, in order, without those of less than three letters.
-
-    An id is 63 bits of a hash of the words as they are; other numbers or dates give another id.
-    """
-    return tuple(block_id(line) for line in text.split("\n\n") if _LETTERS.search(line))
-
-
-def block_id(line: str) -> int:
-    """Return the id of one paragraph."""
-    digest = hashlib.blake2b(" ".join(line.split()).encode("utf-8", "replace"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1  # fits SQLite's and PostgreSQL's integers
 
 
 def leave_out(tree: Any, text: str, blocks: Iterable[int], repeated: frozenset[int]) -> tuple[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import pytest
 
 from crawler.articles.verdict import decide
 from crawler.articles.visit import LearnedRules, PageVisit
-from crawler.extraction.repeated import block_id
+from crawler.text.paragraph_ids import block_id
 from storage.article import Article
 from storage.verdicts import Alias, FullerView, Revision, Unchanged
 from tests.articles.test_verdict import A, held, kept, visit

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from crawler.articles.feed_article import MAX_SPECIFIC, entry_visit, feed_article, tag_address
+from crawler.articles.feed_article import feed_article
+from crawler.articles.feed_visit import MAX_SPECIFIC, entry_visit, tag_address
 from crawler.articles.verdict import decide
 from crawler.articles.visit import StoredMatches
 from crawler.feeds.parsed_feed import make_entry

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from crawler.extraction.extractor import extract
-from crawler.extraction.repeated import block_id, block_ids
+from crawler.text.paragraph_ids import block_id, block_ids
 from tests.site import story
 
 URL = "https://www.example.org/2026/11/20/the-mill-gets-a-new-wheel"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from crawler.articles import failures
-from crawler.articles.feed_article import STORED, entry_visit, tag_address
+from crawler.articles.feed_visit import STORED, entry_visit, tag_address
 from crawler.articles.identity import SAME_TEXT_WORDS
 from crawler.articles.near_duplicates import content_hash
 from crawler.articles.page_response import PageFailure, PageResponse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crawler.articles.learning import WINDOW, repeated_blocks, version_of, without_kept
 from crawler.articles.visit import LearnedRules, PageVisit
 from crawler.config.models import Source
-from crawler.extraction.repeated import block_id
+from crawler.text.paragraph_ids import block_id
 from storage.async_writer import AsyncWriter
 from storage.learned import LearnedBlocks
 from storage.records import Entry

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from crawler.articles.learning import ever_repeated_blocks, without_kept
 from crawler.config.models import SourceIndex
-from crawler.extraction.repeated import block_id
+from crawler.text.paragraph_ids import block_id
 from storage.article import Article
 from storage.learned import LearnedBlocks
 from storage.sql.learned import LONGEST, PAGES
