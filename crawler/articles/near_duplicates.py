@@ -12,6 +12,8 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from hashlib import blake2b
+from itertools import accumulate
 from typing import TypeVar
 
 from crawler.text.tokens import QUOTES, words
@@ -30,8 +32,10 @@ def shingles(text: str) -> frozenset[int]:
         return frozenset()
     size = 5 if sum(len(word) for word in found) < 1.6 * len(found) else 3
     coded = [word.encode() for word in found]
-    grams = set(zip(*(coded[i:] for i in range(size)), strict=False))
-    return frozenset(int.from_bytes(hashlib.blake2b(b" ".join(gram), digest_size=8).digest(), "big") for gram in grams)
+    joined = b" ".join(coded)  # a gram is a slice of it
+    ends = list(accumulate(coded, lambda end, word: end + 1 + len(word), initial=-1))
+    grams = {joined[ends[at] + 1 : end] for at, end in enumerate(ends[size:])}
+    return frozenset(int.from_bytes(blake2b(gram, digest_size=8).digest(), "big") for gram in grams)
 
 
 def fingerprints(grams: Iterable[int]) -> tuple[int, ...]:
@@ -40,12 +44,13 @@ def fingerprints(grams: Iterable[int]) -> tuple[int, ...]:
     Sampling is by powers of two (every hash whose lowest k bits are zero), so the sample of a short version contains
     the 3-grams that it shares with the sample of a long one.
     """
-    kept = sorted(grams)
+    kept = list(grams)
     bits = 0
     while len(kept) > MAX_FINGERPRINTS:
         bits += 1
-        kept = [value for value in kept if value & ((1 << bits) - 1) == 0]
-    return tuple(kept)
+        mask = (1 << bits) - 1
+        kept = [value for value in kept if not value & mask]
+    return tuple(sorted(kept))
 
 
 def containment(a: frozenset[int], b: frozenset[int]) -> float:
