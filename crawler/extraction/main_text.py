@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from lxml import html as lxml_html
 from lxml.etree import ParserError, XPath
 from trafilatura import bare_extraction
-from trafilatura.settings import DEFAULT_CONFIG, Document
+from trafilatura.settings import DEFAULT_CONFIG, Document, Extractor
 
 from crawler.config.models import PublisherRules
 from crawler.extraction.boilerplate import flatten_inline_floods, remove_boilerplate
@@ -121,7 +122,7 @@ def extract_main_text(page: Page, said: StructuredData, rules: PublisherRules) -
         measures = measure(root)
     densest = densest_element(root, measures)
     dense = _flat(densest)
-    short = _trafilatura(tree, page.url, fast=True, config=_SHORT_TEXTS)
+    short = _trafilatura(tree, page.url, fast=True, short=True)
     whole = len(short) >= _ENOUGH or _has_most(short, root, measures)
     fast = short if whole else _trafilatura(tree, page.url, fast=True)
     fast = _with_paragraphs(fast, (short, dense), measures)
@@ -223,8 +224,17 @@ def _has_most(text: str, root: Any, measures: Measures) -> bool:
     return len(text) >= _WORDS and len(text) >= _MOST * (measures.prose[root] or shown)
 
 
-def _trafilatura(tree: Any, url: str, *, fast: bool, config: Any = DEFAULT_CONFIG) -> str:
-    document = bare_extraction(tree, url=url, fast=fast, include_comments=False, with_metadata=False, config=config)
+@cache
+def _options(fast: bool, short: bool) -> Extractor:
+    """Return trafilatura's options; made once, as it reads each number of its configuration from text."""
+    config = _SHORT_TEXTS if short else DEFAULT_CONFIG
+    return Extractor(config=config, output_format="python", fast=fast, comments=False)
+
+
+def _trafilatura(tree: Any, url: str, *, fast: bool, short: bool = False) -> str:
+    options = copy(_options(fast, short))
+    options.url = url
+    document = bare_extraction(tree, url=url, options=options)
     return _flat(document.body) if isinstance(document, Document) and document.body is not None else ""
 
 
