@@ -272,7 +272,7 @@ class Engines(RuleBasedStateMachine):
 
 
 Engines.TestCase.settings = settings(
-    max_examples=torture.times(12, 400), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=torture.times(6, 400), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 if why_not() is None:
     TestEngines = Engines.TestCase

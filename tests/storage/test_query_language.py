@@ -17,6 +17,7 @@ from storage.records import Address, Filter
 from storage.sqlite.percolate import Text, matching
 from storage.utc import format_utc
 from storage.writer import Writer
+from tests import torture
 from tests.conftest import NOW
 from tests.storage.conftest import snippet
 from tests.verdicts import made
@@ -249,7 +250,9 @@ def matches(node: Node, story: Story) -> bool:
     return False
 
 
-@settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=torture.times(80, 250), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(TREES)
 def test_any_tree_means_the_same_everywhere(store: Writer, node: Node) -> None:
     wanted = {n for n, story in enumerate(STORIES) if matches(node, story)}
@@ -269,7 +272,9 @@ def test_any_text_is_a_query_that_can_be_read_again(text: str) -> None:
     assert not again.repaired
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=torture.times(100, 300), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.text(max_size=60) | st.text('ab"()*:- ORNTtitle&«»（）大', max_size=60))
 def test_no_text_is_an_error(store: Writer, text: str) -> None:
     assert store.count(query=text) == len(list(store.search(text)))
