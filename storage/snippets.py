@@ -17,6 +17,8 @@ from storage.search_terms import RUN, UNSPACED
 WIDTH = 160  # characters of a snippet
 _MOST = 200  # words of a query that are marked
 _PIECE = re.compile(r"\w+")
+# These scripts have no case. With IGNORECASE each pattern of a query takes 25 ms to compile, without 1.
+_UNSPACED = f"(?-i:{UNSPACED})"
 
 
 class Snippets:
@@ -88,8 +90,8 @@ def _cut(text: str, matches: list[tuple[int, int]]) -> str:
 def _marked(pieces: Sequence[str], prefix: bool) -> str:
     """The pattern of a word or phrase: complete, but it may be between characters of an unspaced script."""
     phrase = r"\W{1,4}".join(map(re.escape, pieces))
-    start = "" if RUN.match(pieces[0]) else rf"(?:(?<!\w)|(?<={UNSPACED}))"
-    end = "" if RUN.search(pieces[-1][-1]) else r"\w{0,40}" if prefix else rf"(?:(?!\w)|(?={UNSPACED}))"
+    start = "" if RUN.match(pieces[0]) else rf"(?:(?<!\w)|(?<={_UNSPACED}))"
+    end = "" if RUN.search(pieces[-1][-1]) else r"\w{0,40}" if prefix else rf"(?:(?!\w)|(?={_UNSPACED}))"
     return start + phrase + end
 
 
