@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from storage.article import Article
 from storage.query_language import Word, parse, words
@@ -46,21 +47,30 @@ class _Marks:
     def __init__(self, searched: Iterable[Word]) -> None:
         wanted = {(fold_all(word.text).casefold(), word.prefix) for word in searched}
         longest = sorted(wanted, key=lambda word: len(word[0]), reverse=True)[:_MOST]
-        patterns = [
-            (pieces[0], _marked(pieces, prefix)) for text, prefix in longest if (pieces := _PIECE.findall(text))
-        ]
-        self._starts = [start for start, _ in patterns]
-        self._pattern = re.compile("|".join(pattern for _, pattern in patterns), re.IGNORECASE)
+        self._words = [(pieces, prefix) for text, prefix in longest if (pieces := _PIECE.findall(text))]
+        self._starts = [pieces[0] for pieces, _ in self._words]
+
+    @cached_property
+    def _spaced(self) -> re.Pattern[str]:
+        """The pattern for a text whose words have spaces between them: quick to compile."""
+        return re.compile("|".join(_marked(pieces, prefix) for pieces, prefix in self._words), re.IGNORECASE)
+
+    @cached_property
+    def _unspaced(self) -> re.Pattern[str]:
+        """The pattern for a text with characters of an unspaced script, which may stand beside a word."""
+        patterns = (_marked(pieces, prefix, _UNSPACED) for pieces, prefix in self._words)
+        return re.compile("|".join(patterns), re.IGNORECASE)
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """Where a text matches, as far as a snippet shows it: (begin, end)."""
         if not self._starts or not text:
             return []
         folded, origins = fold_with_origins(text)
-        first = self._pattern.search(folded, self._first(folded))
+        pattern = self._spaced if folded.isascii() or not RUN.search(folded) else self._unspaced
+        first = pattern.search(folded, self._first(folded))
         if first is None:
             return []
-        shown = self._pattern.finditer(folded, first.start(), first.end() + 2 * WIDTH)
+        shown = pattern.finditer(folded, first.start(), first.end() + 2 * WIDTH)
         return [(origins[match.start()], _end(origins, match.end())) for match in shown]
 
     def _first(self, folded: str) -> int:
@@ -87,12 +97,13 @@ def _cut(text: str, matches: list[tuple[int, int]]) -> str:
     return ("…" if start else "") + marked + text[done:end] + ("…" if end < len(text) else "")
 
 
-def _marked(pieces: Sequence[str], prefix: bool) -> str:
-    """The pattern of a word or phrase: complete, but it may be between characters of an unspaced script."""
-    phrase = r"\W{1,4}".join(map(re.escape, pieces))
-    start = "" if RUN.match(pieces[0]) else rf"(?:(?<!\w)|(?<={_UNSPACED}))"
-    end = "" if RUN.search(pieces[-1][-1]) else r"\w{0,40}" if prefix else rf"(?:(?!\w)|(?={_UNSPACED}))"
-    return start + phrase + end
+def _marked(pieces: Sequence[str], prefix: bool, beside: str = "") -> str:
+    """The pattern of a word or phrase: complete, but it may be between characters of the class `beside`."""
+    before = rf"(?:(?<!\w)|(?<={beside}))" if beside else r"(?<!\w)"
+    after = rf"(?:(?!\w)|(?={beside}))" if beside else r"(?!\w)"
+    start = "" if RUN.match(pieces[0]) else before
+    end = "" if RUN.search(pieces[-1][-1]) else r"\w{0,40}" if prefix else after
+    return start + r"\W{1,4}".join(map(re.escape, pieces)) + end
 
 
 def _end(origins: Sequence[int], position: int) -> int:
