@@ -147,6 +147,12 @@ def medians(rounds: Sequence[Figures]) -> Figures:
     return {name: round(statistics.median(figures[name] for figures in rounds), 4) for name in rounds[0]}
 
 
+def ratio(figures: Mapping[str, Sequence[Figures]], name: str, kind: str, other: str) -> float:
+    """The time of one way divided by another's, of each round; the median."""
+    pairs = zip(figures[name], figures[other], strict=True)
+    return round(statistics.median(mine[f"{kind}_s"] / theirs[f"{kind}_s"] for mine, theirs in pairs), 3)
+
+
 def compare(
     runs: Mapping[str, Way], pages: Sequence[web.Page], counts: Callable[[], dict[str, int]], rounds: int, folder: Path
 ) -> dict[str, Any]:
@@ -163,12 +169,7 @@ def compare(
         print(f"round {number + 1} C again: {second[-1]}", file=sys.stderr)
     printed = {name: medians(found) for name, found in figures.items()}
     ratios = {
-        f"C_{kind}_{other}": round(
-            statistics.median(
-                c[f"{kind}_s"] / o[f"{kind}_s"] for c, o in zip(figures["C"], figures[other], strict=True)
-            ),
-            3,
-        )
+        f"C_{kind}_{other}": ratio(figures, "C", kind, other)
         for kind, other in (
             ("wall", "A"),
             ("wall", "B"),

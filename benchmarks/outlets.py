@@ -177,13 +177,7 @@ def costs(folder: Path, *, seed: int, articles: int, rounds: int) -> dict[str, A
                 place.mkdir()
                 figures[name].append(crawls.measure(name, way, place, shown, counts))
     return {
-        f"{name}_{kind}_{other}": round(
-            statistics.median(
-                ours[f"{kind}_s"] / theirs[f"{kind}_s"]
-                for ours, theirs in zip(figures[name], figures[other], strict=True)
-            ),
-            3,
-        )
+        f"{name}_{kind}_{other}": crawls.ratio(figures, name, kind, other)
         for name in ("C", "least")
         for kind, other in (("cpu", "A"), ("wall", "A"), ("wall", "B"))
     }

@@ -11,12 +11,13 @@ from typing import Any
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "": 1}
 _SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 FOREVER = 100 * 365 * 86400.0
+_NO_DURATION = 'is not a duration; write seconds or "90s", "10m", "1h", "7d"'
 
 
 def seconds(value: Any) -> float:
     """Parse a duration: a number of seconds, "90s", "10m", "1h", "7d", "2w", "1h30m", "hourly", "daily" or "weekly"."""
     if isinstance(value, bool):
-        raise ValueError('is not a duration; write seconds or "90s", "10m", "1h", "7d"')
+        raise ValueError(_NO_DURATION)
     if isinstance(value, int | float):
         return _positive(float(value))
     text = str(value).strip().lower()
@@ -25,7 +26,7 @@ def seconds(value: Any) -> float:
         return named[text]
     parts = re.findall(r"(\d+(?:\.\d+)?)\s?([smhdw]?)", text)
     if not parts or re.sub(r"(\d+(?:\.\d+)?)\s?([smhdw]?)\s?", "", text):
-        raise ValueError('is not a duration; write seconds or "90s", "10m", "1h", "7d"')
+        raise ValueError(_NO_DURATION)
     return _positive(sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 

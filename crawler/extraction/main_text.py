@@ -234,7 +234,7 @@ def _options(fast: bool, short: bool) -> Extractor:
 def _trafilatura(tree: Any, url: str, *, fast: bool, short: bool = False) -> str:
     options = copy(_options(fast, short))
     options.url = url
-    document = bare_extraction(tree, url=url, options=options)
+    document = bare_extraction(tree, options=options)
     return _flat(document.body) if isinstance(document, Document) and document.body is not None else ""
 
 
