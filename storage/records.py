@@ -246,16 +246,16 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateCandidate:
-    """A stored article that a new one may be a copy of."""
+    """A stored article that a new one may be a copy of, and the article that it is a copy of itself."""
 
     id: int
     story_id: int
+    copy_of: int | None = None
+    copy_of_source: str | None = None
+    copy_of_url: str | None = None
     source: str | None
     url: str
-    title: str | None
     text: str
-    published_at: str | None
-    first_seen_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

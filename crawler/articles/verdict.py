@@ -229,18 +229,29 @@ def _new_article(visit: PageVisit, stored: StoredMatches) -> NewArticle:
 
 
 def _with_story(visit: PageVisit, stored: StoredMatches) -> Article:
-    """Return the page's article with its story and the other outlet's article that it copies."""
+    """Return the page's article with its story and the other outlet's article that it copies.
+
+    A copy of a copy is a copy of the original: otherwise, which of three alike articles comes first would decide how
+    many copies the original has.
+    """
     assert visit.article is not None
-    original = _original(visit, stored.candidates)
-    if original is None:
+    match = _best_match(visit, stored.candidates)
+    if match is None:
         return visit.article
-    elsewhere = original.source != visit.source and site(original.url) != site(visit.page.url)
-    return dataclasses.replace(
-        visit.article, story_id=original.story_id, duplicate_of=original.id if elsewhere else None
-    )
+    original = match.id
+    elsewhere = _is_elsewhere(visit, match.source, match.url)
+    if match.copy_of is not None and match.copy_of_url is not None:
+        original = match.copy_of
+        elsewhere = elsewhere and _is_elsewhere(visit, match.copy_of_source, match.copy_of_url)
+    return dataclasses.replace(visit.article, story_id=match.story_id, duplicate_of=original if elsewhere else None)
 
 
-def _original(visit: PageVisit, candidates: Sequence[DuplicateCandidate]) -> DuplicateCandidate | None:
+def _is_elsewhere(visit: PageVisit, source: str | None, url: str) -> bool:
+    """Return whether a stored article is another outlet's."""
+    return source != visit.source and site(url) != site(visit.page.url)
+
+
+def _best_match(visit: PageVisit, candidates: Sequence[DuplicateCandidate]) -> DuplicateCandidate | None:
     """Return the stored text that contains this one or is contained in it: the best match, the oldest of equals.
 
     For articles of the same source, nearly all must match: they share a footer, or repeat background paragraphs.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from storage.engine import Database
-from storage.sql import articles, learned, removal
+from storage.sql import articles, learned, removal, stories
 from storage.sql.rows import article_by_id
 from storage.utc import format_utc
 from storage.verdicts import Alias, FullerView, Rereading, Revision, Unchanged, Verdict
@@ -23,7 +23,10 @@ def apply_verdict(db: Database, verdict: Verdict) -> int | None:
         if verdict.reread is not None:
             _write(db, verdict.article_id, verdict.reread, verdict.at)
         then = verdict.then
+    stored = article_by_id(db, verdict.article_id) if isinstance(verdict, FullerView) else None
     article_id = articles.apply_verdict(db, verdict)
+    if isinstance(verdict, FullerView) and stored is not None:
+        stories.join(db, stored, verdict.article, format_utc(verdict.at))
     if then is not None and article_id is not None:
         _write_if_other(db, article_id, then, verdict.at)
     return article_id

@@ -281,11 +281,6 @@ def _overwrite(db: Database, article_id: int, article: Article, at: str, stored:
     db.conn.execute(
         f"UPDATE articles SET {assignments}, recheck_leased_until = NULL WHERE id = :id", {**row, "id": article_id}
     )
-    if stored.duplicate_of is None and stored.completeness != "full" and article.story_id:
-        db.conn.execute(
-            "UPDATE articles SET story_id = ?, duplicate_of = ? WHERE id = ?",
-            (article.story_id, article.duplicate_of, article_id),
-        )
     if stored.revision > 1 and new.revision == stored.revision:
         _overwrite_revision(db, article_id, new)
     db.full_text.remove(article_id, stored)

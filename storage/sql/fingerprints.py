@@ -69,13 +69,14 @@ def duplicate_candidates(
     ).fetchall()
     ids = json.dumps([row[0] for row in rows])
     found = db.conn.execute(
-        "SELECT id, story_id, source, url, title, text, published_at, first_seen_at "
-        "FROM articles "
-        "WHERE text IS NOT NULL AND id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) "
-        "ORDER BY id",
+        "SELECT a.id, a.story_id, o.id, o.source, o.url, a.source, a.url, a.text "
+        "FROM articles a "
+        "LEFT JOIN articles o ON o.id = a.duplicate_of "
+        "WHERE a.text IS NOT NULL AND a.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) "
+        "ORDER BY a.id",
         (ids,),
     )
-    names = ("id", "story_id", "source", "url", "title", "text", "published_at", "first_seen_at")
+    names = ("id", "story_id", "copy_of", "copy_of_source", "copy_of_url", "source", "url", "text")
     return [DuplicateCandidate(**dict(zip(names, row, strict=True))) for row in found]
 
 

@@ -13,6 +13,7 @@ from storage.engine import Database
 from storage.sql import fingerprints
 from storage.sql.articles import change
 from storage.sql.rows import article_by_id
+from storage.sql.stories import members, regroup
 
 PRUNED = "pruned"  # the reason of entries whose article was pruned
 
@@ -32,14 +33,15 @@ def merge(db: Database, gone: int, into: int, at: str) -> None:
     db.conn.execute("UPDATE article_urls SET article_id = ? WHERE article_id = ?", (into, gone))
     db.conn.execute("UPDATE entries SET article_id = ? WHERE article_id = ?", (into, gone))
     stories = {leaving.story_id or gone, staying.story_id or into}
-    members = [member for member in _story(db, stories) if member[0] != gone]
+    staying_members = [member for member in members(db, stories) if member[0] != gone]
     # the id of a story is that of its first stored article
-    story = min(stories) if min(stories) != gone else members[0][0]
+    story = min(stories) if min(stories) != gone else staying_members[0][0]
     db.conn.execute("UPDATE articles SET duplicate_of = NULL WHERE id = ? AND duplicate_of = ?", (into, gone))
-    db.conn.execute("UPDATE articles SET duplicate_of = ? WHERE duplicate_of = ?", (into, gone))
+    original = staying.duplicate_of if staying.duplicate_of not in {None, gone} else into
+    db.conn.execute("UPDATE articles SET duplicate_of = ? WHERE duplicate_of = ?", (original, gone))
     _drop(db, leaving)
     change(db, gone, at, "merged", uid=leaving.uid, merged_into=into)
-    _regroup(db, members, story, at)
+    regroup(db, staying_members, story, at)
 
 
 def prune(db: Database, ids: Sequence[int], at: str) -> int:
@@ -49,7 +51,7 @@ def prune(db: Database, ids: Sequence[int], at: str) -> int:
         The number of deleted articles.
     """
     leaving = [article for article_id in ids if (article := article_by_id(db, article_id)) is not None]
-    members = _story(db, {article.story_id or article.id for article in leaving})
+    before = members(db, {article.story_id or article.id for article in leaving})
     for article in leaving:
         db.conn.execute(
             "INSERT INTO pruned_urls (url_key, url, article_id, pruned_at) "
@@ -73,11 +75,11 @@ def prune(db: Database, ids: Sequence[int], at: str) -> int:
         change(db, article.id, at, "pruned", uid=article.uid)
     gone = {article.id for article in leaving}
     heads: dict[int, int] = {}  # remaining articles stay together, under the first of them
-    for member in members:
+    for member in before:
         if member[0] not in gone:
             heads.setdefault(member[1], member[0])
     for story, head in heads.items():
-        _regroup(db, [m for m in members if m[1] == story and m[0] not in gone], head, at)
+        regroup(db, [m for m in before if m[1] == story and m[0] not in gone], head, at)
     return len(leaving)
 
 
@@ -91,27 +93,6 @@ def to_prune(db: Database, before: str, sources: Sequence[str], limit: int) -> l
         {"before": before, "any": not sources, "sources": json.dumps(list(sources)), "limit": limit},
     )
     return [row[0] for row in rows]
-
-
-def _story(db: Database, stories: set[int]) -> list[tuple[int, int, int | None]]:
-    """(id, story_id, duplicate_of) of the current members of stories."""
-    rows = db.conn.execute(
-        "SELECT id, story_id, duplicate_of "
-        "FROM articles "
-        "WHERE story_id IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) "
-        "ORDER BY id",
-        (json.dumps(sorted(stories)),),
-    )
-    return [tuple(row) for row in rows]
-
-
-def _regroup(db: Database, before: Sequence[tuple[int, int, int | None]], story: int, at: str) -> None:
-    """Set the story of members, and log a change for those whose story or original differs from before."""
-    for article_id, old_story, old_original in before:
-        db.conn.execute("UPDATE articles SET story_id = ? WHERE id = ?", (story, article_id))
-        original = db.conn.execute("SELECT duplicate_of FROM articles WHERE id = ?", (article_id,)).fetchone()[0]
-        if old_story != story or old_original != original:
-            change(db, article_id, at, "regrouped")
 
 
 def _drop(db: Database, article: Article) -> None:

@@ -215,10 +215,7 @@ def test_a_wire_story_in_another_outlet_is_a_copy_that_shares_the_story() -> Non
         story_id=2,
         source="b.org",
         url="https://b.org/x",
-        title="Another headline",
         text="A lead of their own.\n\n" + text,
-        published_at=None,
-        first_seen_at=format_utc(NOW),
     )
     found = decide(visit(), StoredMatches(candidates=[twin]))
     assert found.is_copy
@@ -232,10 +229,7 @@ def test_the_same_outlets_update_shares_the_story_but_is_no_copy() -> None:
         story_id=2,
         source="a.org",
         url="https://a.org/x",
-        title="x",
         text="\n\n".join(story(1)),
-        published_at=None,
-        first_seen_at=format_utc(NOW),
     )
     found = decide(
         visit(
@@ -291,10 +285,7 @@ def test_a_headline_whose_text_comes_later_joins_its_story() -> None:
         story_id=2,
         source="b.org",
         url="https://b.org/x",
-        title="x",
         text="\n\n".join(story(1)),
-        published_at=None,
-        first_seen_at=format_utc(NOW),
     )
     found = decide(visit(), held(kept(wall), candidates=[twin]))
     assert found.article is not None

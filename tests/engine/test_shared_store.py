@@ -15,35 +15,19 @@ from typing import Any
 import pytest
 
 from benchmarks.prose import Prose
-from crawler.articles.assembly import assemble
-from crawler.articles.near_duplicates import shingles
-from crawler.articles.page_response import PageResponse
-from crawler.articles.visit import PageVisit
 from crawler.engine.crawl.ingest import store_visit
-from crawler.extraction.extraction import Extraction
 from storage.postgres.holders import Holding
 from storage.postgres.visits import end_visit, visit
 from storage.records import Entry, FeedCheck, FeedEntry
 from storage.store import open_store
-from storage.utc import format_utc
 from storage.writer import open_writer
 from tests.conftest import NOW, Desk
 from tests.postgres import Cluster, cluster, stored
 from tests.running import together, until
+from tests.visits import wire_copy
 from tests.web_of_hosts import Web, overlaps
 
 PAIRS = 60
-
-
-def wire_copy(source: str, n: int, text: str) -> PageVisit:
-    url = f"https://{source}/{n}"
-    entry = Entry(
-        id=0, feed_url=f"https://{source}/feed", source=source, url=url, url_key=f"{source}/{n}", title=f"{source} {n}"
-    )
-    extraction = Extraction(url=url, title=f"{source} {n}", published_at=format_utc(NOW), text=text, language="en")
-    article = assemble(extraction, entry, source=source, language="en", now=NOW)
-    page = PageResponse(entry=entry, requested_url=url, url=url, at=NOW, answered_at=NOW, status=200)
-    return PageVisit(page=page, source=source, extraction=extraction, article=article, grams=shingles(text))
 
 
 def test_wire_copies_stored_at_the_same_moment_are_one_story() -> None:
