@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from crawler.config.models import Source
-from storage.records import BackfillResult, BackfillStep, FeedCheck, FeedEntry, GapDetected
+from storage.records import BackfillResult, BackfillStep, FeedCheck, FeedEntry, Filter, GapDetected
 from storage.sql.source_days import blind_days
 from storage.sqlite.database import SqliteDatabase
 from storage.store import open_store
@@ -219,6 +219,21 @@ def test_what_is_asked_each_minute_or_second_reads_no_large_table_as_a_whole(sto
                 line for line in plan if line in {f"SCAN {t}" for t in ("entries", "articles", "fetches", "e", "a")}
             ]
             assert not whole, f"{sql}: {whole}"
+
+
+@ONLY_SQLITE
+def test_the_articles_of_one_source_are_read_in_the_order_of_their_index(store: Writer) -> None:
+    said: list[str] = []
+    assert isinstance(store.db, SqliteDatabase)
+    store.db.conn.set_trace_callback(said.append)
+    list(store.articles(Filter(sources=("a",), limit=5)))
+    store.facts_of_newest(Filter(sources=("a",)), most=5)
+    store.db.conn.set_trace_callback(None)
+    plans = [[row[3] for row in store.db.conn.execute(f"EXPLAIN QUERY PLAN {sql}")] for sql in said if "shown" in sql]
+    assert len(plans) == 2
+    for plan in plans:
+        read = plan.index("SEARCH a USING COVERING INDEX articles_source (source=?)")
+        assert plan[read + 1] == "USE TEMP B-TREE FOR LAST TERM OF ORDER BY"  # of those at the same second
 
 
 def test_one_map_of_an_index_does_not_close_a_gap_that_another_may_fill(store: Writer) -> None:
