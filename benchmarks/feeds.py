@@ -3,8 +3,8 @@
     python -m benchmarks.feeds [--feeds 10000 …] [--hosts 2000] [--items 5] [--passes new not_modified unchanged
     changed] [--json FILE]
 
-Runs `newsdesk run` with a local server. Entries have no links, so that only polls are measured. All feeds are due at
-once in each pass (the schedule is long; the due times are set back between the passes): first each is new, then the
+Runs `newsdesk run` with a local server. All entries link to one host, which asks for two minutes between requests, so
+that next to nothing but polls is measured. All feeds are due at once in each pass (the schedule is long; the due times are set back between the passes): first each is new, then the
 server responds with 304, then with 200 and the same body, then with 200 and one more entry. The hosts are addresses of
 127/8 with one listening socket each, and the delay between two requests to a host is one second, or --delay.
 """
@@ -32,6 +32,8 @@ from benchmarks.process import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 PORT = 8433
+PAGES = "127.200.0.1"  # the host of all articles
+_POLLS = "WHERE url LIKE '%.xml'"
 PASSES = ["new", "not_modified", "unchanged", "changed"]
 
 
@@ -43,7 +45,7 @@ def body(path: str, first: int, items: int) -> bytes:
     listed = "".join(
         (
             f"<item><title>Entry {n} of {path}</title><guid isPermaLink='false'>{path}-{n}</guid>"
-            f"<pubDate>Sun, 22 Nov 2026 {n // 60 % 24:02d}:{n % 60:02d}:00 GMT</pubDate>"
+            f"<link>http://{PAGES}:{PORT}{path.removesuffix('.xml')}/{n}</link><pubDate>Sun, 22 Nov 2026 {n // 60 % 24:02d}:{n % 60:02d}:00 GMT</pubDate>"
             f"<description>{'What happened, in a sentence or two. ' * 4}</description></item>"
         )
         for n in range(first + items - 1, first - 1, -1)
@@ -75,7 +77,9 @@ class Server:
             writer.close()
 
     def reply(self, path: str, headers: dict[str, str]) -> bytes:
-        if path == "/robots.txt":
+        if path == "/robots.txt" and headers.get("host") == f"{PAGES}:{PORT}":
+            return b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\nConnection: close\r\n\r\nUser-agent: *\nCrawl-delay: 120"
+        if not path.endswith(".xml"):
             return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         mode = PASSES[self.mode.value]
         changed = mode == "changed"
@@ -99,6 +103,7 @@ def serve(hosts: int, items: int, mode: Any, ready: Any) -> None:
         server = Server(items, mode)
         for n in range(hosts):
             await asyncio.start_server(server.answer, address(n), PORT, backlog=64)
+        await asyncio.start_server(server.answer, PAGES, PORT)
         ready.set()
         await asyncio.Event().wait()
 
@@ -144,7 +149,7 @@ class Crawler:
 
     def polls(self) -> int:
         try:
-            return int(self.ask("SELECT count(*) FROM fetches WHERE outcome <> 'robots'"))
+            return int(self.ask(f"SELECT count(*) FROM fetches {_POLLS}"))
         except sqlite3.OperationalError:
             return 0
 
@@ -157,7 +162,7 @@ def one_pass(crawler: Crawler, feeds: int, before: int) -> dict[str, float]:
     wall, spent = time.monotonic() - began, crawler.cpu() - cpu
     outcomes = (
         "SELECT json_group_object(outcome, n) FROM (SELECT outcome, count(*) AS n FROM "
-        f"(SELECT outcome FROM fetches WHERE outcome <> 'robots' ORDER BY id LIMIT -1 OFFSET {before}) GROUP BY 1)"
+        f"(SELECT outcome FROM fetches {_POLLS} ORDER BY id LIMIT -1 OFFSET {before}) GROUP BY 1)"
     )
     polls = crawler.polls() - before
     return {

@@ -88,6 +88,13 @@ _LOCALE_SUBDOMAIN = re.compile(r"^(?:ww\d)\.", re.IGNORECASE)
 MAX_URL = 4000  # longer ones are session dumps or attacks; IE's limit was 2,083, servers accept 8,000
 
 
+# An address that is requested as it is written: nothing of it is encoded, relative, or perhaps for tracking.
+_PLAIN = re.compile(
+    r"https?://(?=[^/]{1,250}/)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+(?::(?!80/|443/)[1-9][0-9]{1,3})?/"
+    r"[A-Za-z0-9/_.~-]{0,2000}"
+)
+
+
 def canonical_url(url: str, base: str | None = None) -> str:
     """The address to request: absolute, ASCII, without fragment, credentials and tracking parameters.
 
@@ -101,6 +108,8 @@ def canonical_url(url: str, base: str | None = None) -> str:
     Raises:
         ValueError: not http(s), no host, or longer than MAX_URL.
     """
+    if _PLAIN.fullmatch(url):
+        return url
     text = tidy(url)
     if base:
         text = join(base, text) or ""
@@ -118,6 +127,8 @@ def canonical_url(url: str, base: str | None = None) -> str:
 
 def join(base: str, href: str | None) -> str | None:
     """Resolve a link; None where the two make no address (for example a broken IPv6 bracket in a <base>)."""
+    if href and _PLAIN.fullmatch(href):
+        return href
     try:
         return urljoin(base, (href or "").strip())
     except ValueError:

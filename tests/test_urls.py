@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.urls import ascii_host_url, canonical_url, is_amp, is_root_or_section, same_page, site, url_key
+from crawler.urls import ascii_host_url, canonical_url, is_amp, is_root_or_section, join, same_page, site, url_key
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,24 @@ def test_canonical_url_is_idempotent_and_keeps_the_key(url: str) -> None:
     once = canonical_url(url)
     assert canonical_url(once) == once
     assert url_key(once) == url_key(url)
+
+
+@given(
+    st.from_regex(r"https?://[a-z0-9.-]{1,70}(:[0-9]{1,5})?(/[A-Za-z0-9._~-]{0,9}){0,4}", fullmatch=True),
+    st.sampled_from(("https://a.example/b/c", "http://[", "mailto:x")),
+)
+def test_an_address_that_needs_no_change_is_read_like_any_other(url: str, base: str) -> None:
+    """Spaces around an address mean nothing, but it is no longer one that is known to need no change."""
+
+    def outcome(text: str) -> str:
+        try:
+            return canonical_url(text)
+        except ValueError:
+            return "refused"
+
+    assert outcome(url) == outcome(f" {url} ")
+    if base != "http://[":  # with such a base an absolute address is read all the same
+        assert join(base, url) == join(base, f" {url} ")
 
 
 @pytest.mark.parametrize("host", [f"a.{'b' * 64}.com", ".".join(["abc"] * 70)])

@@ -6,12 +6,13 @@ import io
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cache, partial, partialmethod
+from functools import partial
 from html.entities import name2codepoint
 from itertools import islice
 from typing import Any
 
 from crawler.errors import FeedError
+from crawler.feeds.feedparser_patches import ASIDES, patched_feedparser
 from crawler.feeds.parsed_feed import MAX_ENTRIES, ParsedFeed, make_entry, plain_text, unique_entries
 from crawler.feeds.prolog import without_prolog
 from crawler.feeds.references import repair_references
@@ -22,44 +23,10 @@ from storage.records import FeedEntry
 
 MAX_ITEMS = 10_000
 MAX_SKIPS = 24  # hours of a day
-MAX_AUTHOR = 1_000  # characters; a name and an address, or a list of both
 LONG = 2_000  # characters from which a description is the complete article
-_ASIDES = ("dc_description", "itunes_summary")  # a summary where there is no description
 _HAS_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}:")
 _NAMED = re.compile(r"&([a-zA-Z][-.a-zA-Z0-9]{0,30})")
 _ITEM_END = re.compile(r"</(?:[\w.-]{1,20}:)?(?:item|entry)\s*>", re.IGNORECASE)
-
-
-@cache
-def _feedparser() -> Any:
-    """Return feedparser with patches: it is made faster, and what it guesses wrongly is left as written."""
-    import feedparser
-
-    feedparser.api.PREFERRED_XML_PARSERS[:] = [
-        "xml.sax.expatreader"
-    ]  # otherwise it tries to import a parser from 2004 for each feed
-    mixin = feedparser.mixin._FeedParserMixin  # noqa: SLF001  # there is no public interface
-    mixin.can_be_relative_uri = mixin.can_be_relative_uri - {"id"}  # an id is not relative to anything
-    for name in (*_ASIDES, "media_description"):  # otherwise each is read as another <description>
-        setattr(mixin, f"_start_{name}", partialmethod(_begin, name))
-        setattr(mixin, f"_end_{name}", partialmethod(mixin.pop, name))
-    look_for_address = mixin._sync_author_detail  # noqa: SLF001
-
-    def keep_author(parser: Any, key: str = "author") -> None:
-        """Keep an author as written: feedparser's pattern knows no domain such as .online, and is quadratic."""
-        context = parser._get_context()  # noqa: SLF001
-        details = context.get(f"{key}s") or [{}]
-        if details[-1]:
-            look_for_address(parser, key)
-        elif author := context.get(key):
-            context[key] = details[-1]["name"] = author[:MAX_AUTHOR]
-
-    mixin._sync_author_detail = keep_author  # noqa: SLF001
-    return feedparser
-
-
-def _begin(parser: Any, name: str, _attributes: Any) -> None:
-    parser.push(name, 1)
 
 
 def read(text: str, url: str, now: datetime) -> ParsedFeed:
@@ -101,7 +68,7 @@ def _parsed(text: str, url: str) -> Any:
     """Return feedparser's result; links stay as written, except those below an xml:base."""
     body = b'<?xml version="1.0" encoding="utf-8"?>' + text.encode("utf-8", "replace")
     try:
-        found = _feedparser().parse(
+        found = patched_feedparser().parse(
             io.BytesIO(body),
             response_headers={"content-type": "application/xml; charset=utf-8"},
             sanitize_html=False,
@@ -175,7 +142,7 @@ def _texts(entry: Any) -> tuple[str | None, str | None]:
     elif not content and len(summary) > LONG:  # the complete article is in <description>
         return None, summary
     if not summary:
-        summary = next(filter(None, map(get, _ASIDES)), "") or (not content and get("media_description")) or ""
+        summary = next(filter(None, map(get, ASIDES)), "") or (not content and get("media_description")) or ""
     return summary or None, content or None
 
 
