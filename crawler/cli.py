@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "coverage": ("coverage", "What was watched and found, day by day."),
     "gaps": ("gaps", "What is known to be missing."),
     "backfill": ("backfill", "Older articles, from archive pages, sitemaps and section pages."),
+    "import": ("import_archives", "Articles from WARC files, into the database or as Parquet."),
     "export": ("export", "Stored articles, to a file."),
     "reprocess": ("reprocess", "Extract again from the stored raw pages."),
     "watch": ("watch", "Saved searches, and what they would have sent."),

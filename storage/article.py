@@ -70,32 +70,32 @@ class Article:
     @property
     def published(self) -> datetime | None:
         """When its publisher says that it was published; of a day without a time, its first second in UTC."""
-        return _time(self.published_at)
+        return moment(self.published_at)
 
     @property
     def modified(self) -> datetime | None:
         """When its publisher says that it was changed last."""
-        return _time(self.modified_at)
+        return moment(self.modified_at)
 
     @property
     def first_seen(self) -> datetime | None:
         """When newsdesk first saw it."""
-        return _time(self.first_seen_at)
+        return moment(self.first_seen_at)
 
     @property
     def fetched(self) -> datetime | None:
         """When the stored version was fetched."""
-        return _time(self.fetched_at)
+        return moment(self.fetched_at)
 
     @property
     def last_same(self) -> datetime | None:
         """When the page last showed the stored version."""
-        return _time(self.last_same_at)
+        return moment(self.last_same_at)
 
     @property
     def vanished(self) -> datetime | None:
         """When its page was found gone."""
-        return _time(self.vanished_at)
+        return moment(self.vanished_at)
 
     def to_dict(self) -> dict[str, Any]:
         """The row that `newsdesk export` and `--json` write: JSON values, by FIELDS, lists as lists."""
@@ -123,7 +123,8 @@ _RECORD = tuple(f.name for f in dataclasses.fields(Article) if f.name not in _IN
 FIELDS = (*_FIRST, *(name for name in _RECORD if name not in _FIRST), "schema")
 
 
-def _time(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
+    """A stored time as a datetime; of a day without a time, its first second in UTC."""
     return parse_utc(text) if text else None
 
 

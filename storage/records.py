@@ -13,7 +13,7 @@ from typing import Literal
 
 from storage.article import Article
 
-FoundBy = Literal["feed", "sitemap", "page", "backfill", "user"]
+FoundBy = Literal["feed", "sitemap", "page", "backfill", "user", "archive"]
 AddressKind = Literal["feed", "requested", "final", "canonical", "amp", "id"]
 Cause = Literal["publisher", "reprocess"]
 Completeness = Literal["full", "feed", "teaser", "headline"]

@@ -192,6 +192,10 @@ class Writer(WritingStore):
         with self.transaction():
             return leases.add_urgent_entry(self.db, url=url, url_key=url_key, host=host, source=source, now=now)
 
+    def add_archived_entry(self, article_id: int, entry: Entry, host: str, at: datetime) -> None:
+        """See new_entries.add_archived."""
+        new_entries.add_archived(self.db, article_id, entry, host, at)
+
     def add_steps(self, steps: Sequence[BackfillStep]) -> int:
         """Queue pages of older articles, except those already queued or fetched; returns the number of new ones."""
         with self.transaction():

@@ -152,8 +152,8 @@ def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) 
     """The text or the headline changed: the publisher's edit, or another extractor's result for the same page."""
     new = visit.article
     assert new is not None
-    # For a page that a user requested, no feed repeats the feed's fields.
-    of_feed = _only_of_feed(known, new) if visit.page.entry.found_by == "user" else {}
+    # For a page that a user requested or an archive has, no feed repeats the feed's fields.
+    of_feed = _only_of_feed(known, new) if visit.page.entry.found_by in {"user", "archive"} else {}
     # Where its raw page is not there: words that only one reading has are the publisher's if the page admits an edit.
     admitted = admits_edit(known, new)
     base = in_form_of(known, new, clear=admitted and not visit.comments) if is_stale(known, new) else None

@@ -70,7 +70,7 @@ class PageVisit:
         """Every address of this page, the feed's first."""
         page, extraction = self.page, self.extraction
         found: list[Address] = []
-        listed: AddressKind = "requested" if page.entry.found_by == "user" else "feed"
+        listed: AddressKind = "requested" if page.entry.found_by in {"user", "archive"} else "feed"
         for kind, url in (
             (listed, page.entry.url),
             ("requested", page.requested_url),

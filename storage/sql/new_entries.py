@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.engine import Database
-from storage.records import FeedEntry, FoundBy, json_list
+from storage.records import Entry, FeedEntry, FoundBy, json_list
 from storage.utc import format_utc
 
 NO_URL = "the feed gives no address for it"
@@ -30,6 +30,24 @@ def rejection_reason(listed: FeedEntry) -> str | None:
 def was_pruned(db: Database, url_key: str) -> bool:
     """Whether an article with that address was deleted by `prune`."""
     return db.conn.execute("SELECT 1 FROM pruned_urls WHERE url_key = ?", (url_key,)).fetchone() is not None
+
+
+def add_archived(db: Database, article_id: int, entry: Entry, host: str, at: datetime) -> None:
+    """Record that an article came from an archive; in a transaction of the caller.
+
+    Args:
+        db: a connection.
+        article_id: the new article.
+        entry: its address and source.
+        host: of its address.
+        at: when its page was captured.
+    """
+    db.conn.execute(
+        "INSERT INTO entries ("
+        "  feed_url, identity, url, url_key, host, source, found_by, backfill, state, verdict, article_id, first_seen_at) "
+        "VALUES ('', ?, ?, ?, ?, ?, 'archive', 1, 'fetched', 'new', ?, ?) ON CONFLICT DO NOTHING",
+        (f"archive {entry.url}", entry.url, entry.url_key, host, entry.source, article_id, format_utc(at)),
+    )
 
 
 class NewEntries:

@@ -22,6 +22,7 @@ from crawler.errors import CrawlerError, UsageError
 from crawler.outputs import exports
 from crawler.outputs.cursors import Cursor, read_cursor, write_cursor
 from crawler.outputs.exports import export
+from crawler.outputs.parquet import TIMESTAMPS
 from crawler.outputs.rows import article_row
 from storage.article import FIELDS, Article
 from storage.maintenance import backup, check, restore
@@ -151,9 +152,14 @@ def test_parquet_reads_back_with_pandas_and_duckdb(nasty: Path, tmp_path: Path) 
     rows = pq.read_table(target).to_pylist()
     for row in rows:
         row["provenance"] = json.loads(row["provenance"])
+        for text, time in TIMESTAMPS.items():
+            stamp = row.pop(time)
+            assert (stamp is None) == (row[text] is None)
+            assert stamp is None or stamp.isoformat().startswith(row[text][:10])
     assert {row["id"]: row for row in rows} == kept
     frame = pandas.read_parquet(target)
-    assert list(frame.columns) == list(FIELDS)
+    assert list(frame.columns) == [*FIELDS, *TIMESTAMPS.values()]
+    assert str(frame["published"].dtype).startswith("datetime64")
     assert frame["title"].dropna().tolist() == [kept[i]["title"] for i in frame["id"] if kept[i]["title"] is not None]
     found = duckdb.sql(f"SELECT count(*), max(length(text)) FROM '{target}'").fetchall()[0]
     assert found == (len(kept), max(len(row["text"] or "") for row in kept.values()))

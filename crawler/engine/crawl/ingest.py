@@ -108,7 +108,7 @@ def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
     stored = _look_up(writer, visit)
     if (known := needs_rereading(visit, stored)) is not None:
         entry = visit.page.entry
-        if entry.found_by == "user":  # has no feed's fields
+        if entry.found_by in {"user", "archive"}:  # has no feed's fields
             entry = writer.entry_of(known.id) or entry
         left_out = _left_out_of(writer, known)
         if left_out is not None:

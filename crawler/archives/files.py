@@ -1,0 +1,98 @@
+"""The files of an import: named, in folders, in lists, and inside of WACZ files."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from crawler.errors import CrawlerError, UsageError
+
+ENDINGS = (".warc", ".warc.gz", ".wacz")
+_MAX_MEMBERS = 100_000  # files in one WACZ
+
+
+def archive_files(names: Sequence[str]) -> list[Path]:
+    """The files that arguments name, without repetition: files, folders and, after an @, lists of both.
+
+    Raises:
+        UsageError: a name is no such file, or a folder has none.
+    """
+    found: dict[Path, None] = {}
+    for name in names:
+        for path in _named(name):
+            found.setdefault(path)
+    return list(found)
+
+
+def part_of(files: Sequence[Path], part: tuple[int, int]) -> list[Path]:
+    """Every N-th file from the I-th on, where `part` is (I, N) and I counts from 1."""
+    return list(files[part[0] - 1 :: part[1]])
+
+
+def _named(name: str) -> Iterator[Path]:
+    if name.startswith("@"):
+        yield from _listed(Path(name[1:]))
+        return
+    if name.lower().startswith(("http://", "https://")):
+        raise UsageError(f"{name}: addresses are not read yet; download the file and name it")
+    path = Path(name)
+    if path.is_dir():
+        inside = sorted(each for each in path.rglob("*") if each.name.lower().endswith(ENDINGS) and each.is_file())
+        if not inside:
+            raise UsageError(f"{path}: no file in this folder ends in {', '.join(ENDINGS)}; name the files")
+        yield from inside
+    elif path.is_file():
+        yield path
+    else:
+        raise UsageError(f"{path}: no such file or folder; name WARC or WACZ files, folders of them, or @LIST")
+
+
+def _listed(path: Path) -> Iterator[Path]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"{path}: the list cannot be read ({reason}); write one file on each line") from error
+    for line in map(str.strip, lines):
+        if line and not line.startswith("#"):
+            if line.startswith("@"):
+                raise UsageError(f"{path}: a list cannot name another one: {line}; name both on the command line")
+            yield from _named(line if Path(line).is_absolute() else str(path.parent / line))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+    """The WARC files that are a file or inside of it, each with its name inside ("" where the file itself is one).
+
+    Raises:
+        CrawlerError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            file.seek(0)
+            yield _inside(path, file) if head == b"PK\x03\x04" else iter([("", file)])
+    except OSError as error:
+        raise CrawlerError(f"{path}: cannot be read ({error.strerror or error}); the other files are") from error
+
+
+def _inside(path: Path, file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
+    """The WARC files in a WACZ file (WACZ 1.1.1); a WACZ in it is left out."""
+    try:
+        with zipfile.ZipFile(file) as zipped:
+            for info in zipped.infolist()[:_MAX_MEMBERS]:
+                if info.filename.lower().endswith((".warc", ".warc.gz")):
+                    with zipped.open(info) as member:
+                        yield info.filename, member
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise CrawlerError(f"{path}: cannot be read as a WACZ file ({error}); the other files are") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,254 @@
+"""`newsdesk import`: the same articles as a crawl, into the database and into parts."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.sql.changes import change_events
+from storage.sqlite.lock import Lock
+from storage.store import open_store
+from tests.archives.warcs import page, record, written
+from tests.conftest import NOW, ROOT, Desk
+
+A = "https://a.example/2026/11/20/the-harbour-opens"
+
+GERMAN = (
+    "Der Hafen wurde am Freitag nach vier Jahren wieder geöffnet, und die ersten Schiffe legten noch am Morgen an den "
+    "neuen Mauern an, wie die Verwaltung der Stadt mitteilte."
+)
+
+
+def articles(desk: Desk) -> list[dict[str, Any]]:
+    return desk.rows("SELECT * FROM articles ORDER BY id")
+
+
+def parts(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    pq = pytest.importorskip("pyarrow.parquet")
+    return {path.name: pq.read_table(path).to_pylist() for path in sorted(folder.glob("*.parquet"))}
+
+
+def many(folder: Path, files: int = 3, pages: int = 6) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    return [
+        written(
+            folder / f"part-{file}.warc.gz",
+            [
+                record(f"https://site{n}.example/2026/{file}/story-{n}", page(f"Headline {file} {n}", 100 * file + n))
+                for n in range(pages)
+            ],
+        )
+        for file in range(files)
+    ]
+
+
+def test_an_archived_page_is_an_article_first_seen_when_it_was_captured(desk: Desk) -> None:
+    desk.configure('[[source]]\nid = "a"\nurl = "https://a.example/"\nfeeds = ["https://a.example/rss"]\n')
+    written(
+        desk.folder / "x.warc.gz",
+        [
+            record(A, page("The Harbour Opens", 1), "2026-11-19T10:11:12Z"),
+            record("https://a.example/style.css", b"p {}", headers=[("Content-Type", "text/css")]),
+            record("https://a.example/gone", page("Gone", 2), status="404 Not Found"),
+            record("https://b.example/2026/11/20/another-outlet", page("The Harbour Opens Today", 1)),
+        ],
+    )
+    done = desk.run("import", "x.warc.gz")
+    assert (done.code, done.out) == (0, "")
+    assert "x.warc.gz: 2 pages, 2 articles" in done.err
+    assert "1 response that is no HTML page" in done.err
+    assert "1 response with status 404" in done.err
+    first, copy = articles(desk)
+    assert (first["url"], first["source"], first["first_seen_at"]) == (A, "a", "2026-11-19T10:11:12Z")
+    assert (first["title"], first["recheck_at"], first["published_at"]) == (
+        "The Harbour Opens", None, "2026-11-20T08:00:00Z",
+    )  # fmt: skip
+    assert (copy["source"], copy["duplicate_of"]) == (None, first["id"])
+    assert {row["found_by"] for row in desk.rows("SELECT found_by FROM entries")} == {"archive"}
+    assert desk.rows("SELECT * FROM fetches") == []
+    again = desk.run("import", "x.warc.gz")
+    assert "0 articles" in again.err
+    assert len(articles(desk)) == 2
+
+
+def test_a_later_capture_is_a_revision_and_an_earlier_one_changes_nothing(desk: Desk) -> None:
+    desk.configure()
+    for name, at, edited in (("b", "2026-11-20T12:00:00Z", "One more."), ("c", "2026-11-21T12:00:00Z", "Two more.")):
+        written(desk.folder / f"{name}.warc", [record(A, page("The Harbour Opens", 1, edited), at)])
+    written(desk.folder / "a.warc", [record(A, page("The Harbour Opens", 1), "2026-11-19T12:00:00Z")])
+    desk.run("import", "b.warc", "c.warc")
+    (article,) = articles(desk)
+    assert (article["revision"], article["fetched_at"]) == (2, "2026-11-21T12:00:00Z")
+    assert article["text"].endswith("Two more.")
+    assert "1 older than what is stored" in desk.run("import", "a.warc").err
+    assert articles(desk) == [article]
+
+
+def test_imported_articles_are_sent_by_no_watch(desk: Desk) -> None:
+    desk.configure()
+    written(desk.folder / "x.warc.gz", [record(A, page("The Harbour Opens", 1))])
+    desk.run("import", "x.warc.gz")
+    with open_store(desk.database) as store:
+        (event,) = change_events(store.db, 0, 100)
+    assert (event.event, event.suppressed_reason) == ("new", "of a backfill")
+
+
+def test_filters_leave_pages_out_before_and_after_they_are_read(desk: Desk) -> None:
+    desk.configure()
+    german = f"<html lang='de'><title>Der Hafen</title><article><h1>Der Hafen</h1>{f'<p>{GERMAN}</p>' * 4}</article>".encode()
+    old = page("Old", 4).replace(b"2026-11-20T08", b"2025-01-02T08")
+    written(
+        desk.folder / "x.warc.gz",
+        [
+            record("https://news.a.example/2026/one-story", page("One", 1)),
+            record("https://b.example/2026/two-story", page("Two", 2)),
+            record("https://a.example/2026/old-story", old),
+            record("https://nota.example/2026/three-story", page("Three", 5)),
+            record("https://a.example/2026/deutsche-geschichte", german),
+        ],
+    )
+    done = desk.run("import", "x.warc.gz", "--domain", "a.example", "--since", "2026-01-01", "--lang", "en", "--jsonl")
+    (report,) = map(json.loads, done.out.splitlines())
+    assert [row["title"] for row in articles(desk)] == ["One"]
+    assert (report["pages"], report["articles"], report["error"]) == (3, 1, None)
+    assert report["records"]["other domain"] == 2
+    assert report["records"]["other time"] == 1
+
+
+def test_folders_lists_and_wacz_are_read_and_a_limit_ends_it(desk: Desk) -> None:
+    desk.configure()
+    files = many(desk.folder / "in")
+    with zipfile.ZipFile(desk.folder / "in" / "site.wacz", "w") as wacz:
+        wacz.writestr("datapackage.json", "{}")
+        wacz.write(files[0], "archive/data.warc.gz")
+        wacz.writestr("archive/nested.wacz", b"PK\x03\x04")
+    (desk.folder / "list.txt").write_text("# files\nin/part-1.warc.gz\nin/site.wacz\n")
+    assert "2 files, 12 pages, 12 articles" in desk.run("import", "@list.txt").err
+    assert "4 files, 24 pages, 6 articles" in desk.run("import", "in").err
+    other = desk.run("--db", "other.db", "import", "in", "--limit", "7")
+    assert "7 articles" in other.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing.warc"], "no such file or folder"),
+        (["@nothing.txt"], "the list cannot be read"),
+        (["https://a.example/x.warc.gz"], "download the file"),
+        (["."], "no file in this folder"),
+        (["x.warc", "--part", "3/2"], "write I/N"),
+        (["x.warc", "--limit", "0"], "write 1 or more"),
+    ],
+)
+def test_wrong_arguments_are_one_line_and_exit_2(desk: Desk, arguments: list[str], said: str) -> None:
+    desk.configure()
+    done = desk.run("import", *arguments)
+    assert done.code == 2
+    assert said in done.err
+    assert not desk.database.exists()
+
+
+def test_a_file_that_is_no_archive_is_named_and_the_others_are_read(desk: Desk) -> None:
+    desk.configure()
+    files = many(desk.folder / "in", files=1)
+    (desk.folder / "bad.wacz").write_bytes(b"PK\x03\x04 and nothing more")
+    (desk.folder / "text.warc").write_bytes(b"this is a text\nof two lines\n")
+    done = desk.run("import", "bad.wacz", "text.warc", str(files[0]))
+    assert done.code == 4
+    assert "cannot be read as a WACZ file" in done.err
+    assert "text.warc: skipped at 0: no record begins here" in done.err
+    assert len(articles(desk)) == 6
+    assert desk.run("import", "bad.wacz").code == 5
+
+
+def test_another_newsdesk_is_named_with_exit_6(desk: Desk) -> None:
+    desk.configure()
+    files = many(desk.folder / "in", files=1)
+    desk.run("import", str(files[0]))
+    with Lock(desk.database, command="run", now=NOW):
+        done = desk.run("import", str(files[0]))
+    assert done.code == 6
+    assert "run" in done.err
+
+
+def test_parts_are_made_once_and_have_what_the_database_has(desk: Desk) -> None:
+    desk.configure()
+    many(desk.folder / "in")
+    assert "3 files, 18 pages, 18 articles in parts" in desk.run("import", "in", "--to", "parts").err
+    made = parts(desk.folder / "parts")
+    assert [len(rows) for rows in made.values()] == [6, 6, 6]
+    row = made["part-0.parquet"][0]
+    assert row["published"].isoformat() == "2026-11-20T08:00:00+00:00"
+    assert row["first_seen"].isoformat() == "2026-11-20T12:00:00+00:00"
+    assert len(row["fingerprints"]) > 10
+    about = json.loads((desk.folder / "parts" / "part-0.json").read_text())
+    assert (about["pages"], about["articles"], about["input"]["name"]) == (6, 6, "part-0.warc.gz")
+    before = {path: path.stat().st_mtime_ns for path in (desk.folder / "parts").iterdir()}
+    assert "its part is there" in desk.run("import", "in", "--to", "parts").err
+    assert {path: path.stat().st_mtime_ns for path in (desk.folder / "parts").iterdir()} == before
+    desk.run("import", "in")
+    texts = {row["url"]: row["text"] for rows in made.values() for row in rows}
+    assert {row["url"]: row["text"] for row in articles(desk)} == texts
+    for n in (1, 2):
+        desk.run("import", "in", "--to", "halves", "--part", f"{n}/2")
+    assert parts(desk.folder / "halves") == made
+    (desk.folder / "parts" / "part-1.parquet").write_bytes(b"half of it")
+    desk.run("import", "in", "--to", "parts")
+    assert parts(desk.folder / "parts") == made
+
+
+def test_a_kill_leaves_no_half_part_and_a_rerun_makes_the_rest(desk: Desk) -> None:
+    desk.configure()
+    many(desk.folder / "in", files=4, pages=12)
+    desk.run("import", "in", "--to", "whole")
+    whole = parts(desk.folder / "whole")
+    draw = random.Random(3)
+    for _ in range(4):
+        running = subprocess.Popen(
+            desk.command("import", "in", "--to", "parts"), cwd=desk.folder, env=desk.environment(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(draw.uniform(0.3, 2.0))
+        running.kill()
+        running.wait(30)
+        assert all(rows == whole[name] for name, rows in parts(desk.folder / "parts").items())
+    desk.run("import", "in", "--to", "parts")
+    assert parts(desk.folder / "parts") == whole
+    assert {path.suffix for path in (desk.folder / "parts").iterdir()} == {".parquet", ".json"}
+
+
+def test_a_kill_in_the_database_stores_nothing_twice(desk: Desk) -> None:
+    desk.configure()
+    many(desk.folder / "in", files=2, pages=20)
+    for seconds in (0.8, 1.6):
+        running = desk.start("import", "in")
+        time.sleep(seconds)
+        running.kill()
+        running.wait(30)
+    desk.run("import", "in")
+    assert len({row["url"] for row in articles(desk)}) == len(articles(desk)) == 40
+    assert desk.run("db", "check").code == 0
+
+
+def test_the_documented_query_finds_the_stories_of_all_parts(desk: Desk) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    desk.configure()
+    wire = page("The Harbour Opens", 1)
+    for name, host, title, hour in (("one", "a", "The Harbour Opens", 8), ("two", "b", "Harbour Open Again", 9)):
+        copy = wire.replace(b"The Harbour Opens", title.encode()).replace(b"T08:", f"T{hour:02d}:".encode())
+        own = record(f"https://{host}.example/2026/own-story-{name}", page(f"Own story {name}", hour))
+        written(desk.folder / f"{name}.warc.gz", [record(f"https://{host}.example/2026/harbour-{name}", copy), own])
+    desk.run("import", ".", "--to", "parts")
+    text = (ROOT / "docs" / "how-to" / "archives.md").read_text("utf-8")
+    query = text.split("```sql\n")[1].split("```")[0].replace("parts/", f"{desk.folder}/parts/")
+    with duckdb.connect() as connection:
+        connection.execute(query)
+        found = connection.execute("SELECT first, title, copies FROM stories").fetchall()
+    assert found == [("https://a.example/2026/harbour-one", "The Harbour Opens", 1)]

@@ -1,0 +1,55 @@
+"""WARC files made for tests."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from benchmarks.prose import Prose
+
+HTML = (("Content-Type", "text/html; charset=utf-8"),)
+
+
+def page(title: str, seed: int, edited: str = "") -> bytes:
+    paragraphs = "".join(f"<p>{text}</p>" for text in [*Prose(seed).text(250).split("\n"), edited] if text)
+    return (
+        f"<!doctype html><html lang='en'><head><title>{title}</title>"
+        f"<meta property='article:published_time' content='2026-11-20T08:00:00Z'></head>"
+        f"<body><article><h1>{title}</h1>{paragraphs}</article></body></html>"
+    ).encode()
+
+
+def record(
+    url: str,
+    body: bytes,
+    at: str = "2026-11-20T12:00:00Z",
+    *,
+    kind: str = "response",
+    status: str = "200 OK",
+    headers: Sequence[tuple[str, str]] = HTML,
+) -> bytes:
+    """One record, not compressed."""
+    out = BytesIO()
+    writer = WARCWriter(out, gzip=False, warc_version="1.1")
+    http = StatusAndHeaders(status, list(headers), protocol="HTTP/1.1")
+    writer.write_record(
+        writer.create_warc_record(
+            url, kind, payload=BytesIO(body), length=len(body), http_headers=http, warc_headers_dict={"WARC-Date": at}
+        )
+    )
+    return out.getvalue()
+
+
+def packed(records: Iterable[bytes]) -> bytes:
+    """A gzip member a record, as archives are usually stored."""
+    return b"".join(gzip.compress(each, mtime=0) for each in records)
+
+
+def written(path: Path, records: Iterable[bytes]) -> Path:
+    path.write_bytes(packed(records) if path.name.endswith(".gz") else b"".join(records))
+    return path
