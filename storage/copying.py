@@ -65,6 +65,7 @@ _TABLES = (
     _Table("pruned_urls", ("url_key",), "pruned_at >= :since"),
     _Table("notifications", ("id",), "created_at >= :since"),
     _Table("watch_hits", ("watch", "dedup_key"), "at >= :since"),
+    _Table("archives", ("id",)),
     _Table("learned_pages", ("source", "article_id"), _OF_ARTICLE),
     _Table("learned_blocks", ("source", "block")),
     _Table("learned_versions", ("source", "version")),

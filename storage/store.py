@@ -18,6 +18,7 @@ from storage.frames import Hits
 from storage.key_functions import KeyFunctions
 from storage.records import DuplicateCandidate, Entry, Feed, Filter, Gap
 from storage.sql import (
+    archives,
     articles_query,
     browse_stats,
     changes,
@@ -37,6 +38,7 @@ from storage.sql import (
 from storage.sql.changes import ChangeEvent
 from storage.times import resolved, time_of
 from storage.utc import format_utc
+from storage.warc import RawPlace, raw_place
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -271,6 +273,17 @@ class Store:
     def totals(self) -> dict[str, int]:
         """The number of stored records."""
         return self._read(source_stats.totals)
+
+    def raw_place(self, article: Article) -> RawPlace | None:
+        """Where the raw page of an article is; None if none is stored, or its archive is not known."""
+        if not article.warc_file or article.warc_offset is None:
+            return None
+        if not article.warc_file.startswith(archives.PREFIX):
+            return raw_place(self.address, article.warc_file, article.warc_offset)
+        found = self._read(archives.archive, article.warc_file)
+        if found is None:
+            return None
+        return RawPlace(path=found[0], offset=article.warc_offset, size=found[1], sha256=article.raw_sha256)
 
     def meta(self, key: str) -> str | None:
         """A value of the meta table: database_id, generation, schema."""

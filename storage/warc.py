@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import stat
@@ -57,6 +58,16 @@ class RawPage:
     headers: Sequence[tuple[str, str]]
     body: bytes
     packed: bool = False  # the body is gzip, as the server sent it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawPlace:
+    """Where a raw page is, for any process: in a file next to the database, or in an imported archive."""
+
+    path: Path
+    offset: int
+    size: int | None = None  # bytes that an archive must have
+    sha256: str | None = None  # of the page, where another one may have come to its place
 
 
 def warc_folder(database: DatabaseAddress) -> Path:
@@ -214,29 +225,46 @@ def files_in(folder: Path) -> list[Path]:
     ]
 
 
-def read_raw(database: DatabaseAddress, name: str, offset: int) -> RawPage:
+def raw_place(database: DatabaseAddress, name: str, offset: int) -> RawPlace:
+    """The place of a record in the folder of raw pages; names of other folders are not followed."""
+    return RawPlace(path=(warc_folder(database) / Path(name).name).absolute(), offset=offset)
+
+
+def read_raw(place: RawPlace) -> RawPage:
     """The page of one record.
 
     Raises:
-        StorageError: the file is gone (retention, a copy of the database alone), or no record begins there.
+        StorageError: the file is gone (retention, a copy of the database alone) or another one, or no record begins
+            there, or that of another page.
     """
     from warcio.archiveiterator import ArchiveIterator
 
-    path = warc_folder(database) / Path(name).name
+    path, offset = place.path, place.offset
     try:
         with path.open("rb") as file:
+            _check_size(file, place)
             file.seek(offset)
             record = next(iter(ArchiveIterator(file)), None)
             if record is not None and record.rec_type == "response":
-                return RawPage(
-                    url=record.rec_headers.get_header("WARC-Target-URI"),
-                    at=datetime.fromisoformat(record.rec_headers.get_header("WARC-Date")),
-                    status=int(record.http_headers.get_statuscode()),
-                    headers=tuple(h for h in record.http_headers.headers if h[0] != "Content-Encoding"),
-                    body=record.content_stream().read(),
-                )
-        why = "no page begins there"
+                body = record.content_stream().read()
+                if place.sha256 is None or hashlib.sha256(body).hexdigest() == place.sha256:
+                    return RawPage(
+                        url=record.rec_headers.get_header("WARC-Target-URI"),
+                        at=datetime.fromisoformat(record.rec_headers.get_header("WARC-Date")),
+                        status=int(record.http_headers.get_statuscode()),
+                        headers=tuple(h for h in record.http_headers.headers if h[0] != "Content-Encoding"),
+                        body=body,
+                    )
+                why = "it has another page there"
+            else:
+                why = "no page begins there"
+    except StorageError:
+        raise
     except FileNotFoundError:
+        if place.size is not None:
+            raise StorageError(
+                f"{path}: the archive is not there; import it again from where it is, so that its pages are found"
+            ) from None
         raise StorageError(
             f"{path}: the raw page is not there; [extract] raw_retain limits how long they are stored, "
             "and a backup of the database does not contain them; "
@@ -249,6 +277,13 @@ def read_raw(database: DatabaseAddress, name: str, offset: int) -> RawPage:
     raise StorageError(
         f"{path}: nothing can be read at {offset} ({why}); is it the file that the database was made with?"
     )
+
+
+def _check_size(file: IO[bytes], place: RawPlace) -> None:
+    if place.size is not None and os.fstat(file.fileno()).st_size != place.size:
+        raise StorageError(
+            f"{place.path}: its size is not that of the archive that was imported; import the file again where it is now"
+        )
 
 
 def older_files(database: DatabaseAddress, before: datetime) -> list[str]:

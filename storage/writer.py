@@ -25,6 +25,7 @@ from storage.records import (
 )
 from storage.sql import (
     apply,
+    archives,
     articles,
     backfill_steps,
     due_times,
@@ -191,6 +192,10 @@ class Writer(WritingStore):
         """See leases.add_urgent_entry."""
         with self.transaction():
             return leases.add_urgent_entry(self.db, url=url, url_key=url_key, host=host, source=source, now=now)
+
+    def register_archive(self, path: Path, sha256: str, size: int) -> str:
+        """See archives.register."""
+        return archives.register(self.db, path, sha256, size)
 
     def add_archived_entry(self, article_id: int, entry: Entry, host: str, at: datetime) -> None:
         """See new_entries.add_archived."""

@@ -34,15 +34,15 @@ class ByteStream:
         self._raw_end = len(self._raw)  # the offset in the file after them
         self.packed = self._raw.startswith(_MAGIC)
         self._member: zlib._Decompress | None = None
-        self._held = bytearray()  # decompressed, not yet read
+        self._unread = bytearray()  # decompressed bytes
         self._begin = 0  # its position among all decompressed bytes
-        self._members: deque[tuple[int, int]] = deque()  # of held members: (position, offset in the file)
+        self._members: deque[tuple[int, int]] = deque()  # of members in them: (position, offset in the file)
 
     @property
     def offset(self) -> int:
         """The offset in the file of the next byte; within a gzip member, of the member."""
         if not self.packed:
-            return self._raw_end - len(self._raw) - len(self._held)
+            return self._raw_end - len(self._raw) - len(self._unread)
         starts = [offset for position, offset in self._members if position <= self._begin]
         return starts[-1] if starts else self._raw_end - len(self._raw)
 
@@ -61,14 +61,16 @@ class ByteStream:
         Raises:
             DamagedError: the file goes on, but cannot be decompressed.
         """
-        return not self._held and not self._more()
+        return not self._unread and not self._more()
 
     def begins_with(self, *prefixes: bytes) -> bool:
         """Whether the next bytes are one of these; damage after them is found when it is read."""
         with suppress(DamagedError):
-            while not self._held.startswith(prefixes) and len(self._held) < max(map(len, prefixes)) and self._more():
+            while (
+                not self._unread.startswith(prefixes) and len(self._unread) < max(map(len, prefixes)) and self._more()
+            ):
                 pass
-        return self._held.startswith(prefixes)
+        return self._unread.startswith(prefixes)
 
     def line(self, most: int) -> bytes | None:
         """Read a line with its end; None if it is longer, and then nothing is read.
@@ -77,8 +79,8 @@ class ByteStream:
             DamagedError: the file cannot be decompressed.
         """
         seen = 0
-        while (end := self._held.find(b"\n", seen)) < 0:
-            seen = len(self._held)
+        while (end := self._unread.find(b"\n", seen)) < 0:
+            seen = len(self._unread)
             if seen > most or not self._more():
                 end = seen - 1
                 break
@@ -92,9 +94,9 @@ class ByteStream:
         Raises:
             DamagedError: the file cannot be decompressed.
         """
-        while len(self._held) < count and self._more():
+        while len(self._unread) < count and self._more():
             pass
-        return self._take(min(count, len(self._held)))
+        return self._take(min(count, len(self._unread)))
 
     def skip(self, count: int) -> int:
         """Leave out that many bytes; returns how many there were.
@@ -104,13 +106,13 @@ class ByteStream:
         """
         left = count
         while left and not self.ended():
-            left -= len(self._take(min(left, len(self._held))))
+            left -= len(self._take(min(left, len(self._unread))))
             self.forget_members()
         return count - left
 
     def give_back(self, data: bytes) -> None:
         """Let bytes that were just read be read again."""
-        self._held[:0] = data
+        self._unread[:0] = data
         self._begin -= len(data)
 
     def find_record(self, start: bytes) -> bool:
@@ -122,8 +124,8 @@ class ByteStream:
                     return False
                 if (after_newline or self.at_member()) and self.begins_with(start):
                     return True
-                end = self._held.find(b"\n")
-                stop = len(self._held) if end < 0 else end + 1
+                end = self._unread.find(b"\n")
+                stop = len(self._unread) if end < 0 else end + 1
                 stop = min([stop, *(at - self._begin for at, _ in self._members if at > self._begin)])
                 after_newline = self._take(stop).endswith(b"\n")
                 self.forget_members()
@@ -132,20 +134,20 @@ class ByteStream:
                     return False
 
     def _take(self, count: int) -> bytes:
-        taken = bytes(self._held[:count])
-        del self._held[:count]
+        taken = bytes(self._unread[:count])
+        del self._unread[:count]
         self._begin += count
         return taken
 
     def _more(self) -> bool:
         """Decompress one more piece; False at the end of the file."""
         if not self.packed:
-            self._held += self._raw
+            self._unread += self._raw
             taken, self._raw = bool(self._raw), self._file.read(PIECE)
             self._raw_end += len(self._raw)
             return taken
-        before = len(self._held)
-        while len(self._held) == before:
+        before = len(self._unread)
+        while len(self._unread) == before:
             if not self._raw:
                 self._raw = self._file.read(PIECE)
                 self._raw_end += len(self._raw)
@@ -161,7 +163,7 @@ class ByteStream:
         if not self._raw:
             return False
         self._member = zlib.decompressobj(_GZIP)
-        self._members.append((self._begin + len(self._held), self._raw_end - len(self._raw)))
+        self._members.append((self._begin + len(self._unread), self._raw_end - len(self._raw)))
         return True
 
     def _decompress(self) -> None:
@@ -170,7 +172,7 @@ class ByteStream:
             self._member = None
             raise DamagedError("the file ends inside a record: it is cut off")
         try:
-            self._held += self._member.decompress(self._raw, PIECE)
+            self._unread += self._member.decompress(self._raw, PIECE)
         except zlib.error as error:
             self._member = None
             raise DamagedError("its compressed bytes are damaged") from error
@@ -180,8 +182,8 @@ class ByteStream:
 
     def _next_member(self, start: bytes) -> bool:
         """After damage: go on to the next gzip member that begins with these bytes."""
-        self._begin += len(self._held)
-        self._held.clear()
+        self._begin += len(self._unread)
+        self._unread.clear()
         self._members.clear()
         self._member = None
         while True:

@@ -47,6 +47,7 @@ class PageVisit:
     id_site: str = ""
     hour: float = 3600.0  # seconds of an hour in the waiting times (config.models.Pace)
     warc_record: bytes = b""  # the raw page; empty if none is stored
+    archived: tuple[str, int] | None = None  # (archive:ID, offset) of a page that stays in the archive that has it
     # by article: its stored raw page as today's extractor reads it; None if that page cannot be read
     rereads: Mapping[int, PageResult | None] = field(default_factory=dict)
     learned: LearnedRules = field(default_factory=LearnedRules)

@@ -112,12 +112,12 @@ def _raw(store: Store, article: Article) -> None:
 
     from storage.warc import read_raw
 
-    if article.warc_file is None or article.warc_offset is None:
+    if (place := store.raw_place(article)) is None:
         raise UsageError(
             f"no raw page is stored of version {article.revision} of article {article.id}; "
             "[extract] keep_raw and raw_retain say which are"
         )
-    sys.stdout.buffer.write(read_raw(store.address, article.warc_file, article.warc_offset).body)
+    sys.stdout.buffer.write(read_raw(place).body)
     sys.stdout.buffer.flush()
 
 

@@ -16,7 +16,7 @@ from storage.sqlite.database import SqliteDatabase
 from storage.sqlite.first_schema import TABLES
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": distinguishes the file from other SQLite files
-SCHEMA = 7  # user_version; a file with a larger one is refused
+SCHEMA = 8  # user_version; a file with a larger one is refused
 SET = "newsdesk"
 
 migrations = Migrations(SET)
@@ -266,3 +266,12 @@ def add_learned_blocks(db: Database) -> None:
     for statement in _LEARNED.split(";\n"):
         if statement.strip():
             db.conn.execute(statement)
+
+
+@migrations(name="archives")
+def add_archives(db: Database) -> None:
+    """The files that articles were imported from, which have their raw pages."""
+    db.conn.execute(
+        "CREATE TABLE archives ("
+        "  id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE, size INTEGER NOT NULL)"
+    )

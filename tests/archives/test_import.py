@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from storage.sql.changes import change_events
 from storage.sqlite.lock import Lock
 from storage.store import open_store
-from tests.archives.warcs import page, record, written
+from tests.archives.warcs import HTML, page, record, written
 from tests.conftest import NOW, ROOT, Desk
 
 A = "https://a.example/2026/11/20/the-harbour-opens"
@@ -98,6 +99,49 @@ def test_imported_articles_are_sent_by_no_watch(desk: Desk) -> None:
     with open_store(desk.database) as store:
         (event,) = change_events(store.db, 0, 100)
     assert (event.event, event.suppressed_reason) == ("new", "of a backfill")
+
+
+def test_raw_pages_are_read_from_the_archive_where_it_is(desk: Desk) -> None:
+    desk.configure()
+    body = page("The Harbour Opens", 1)
+    other = record("https://b.example/2026/another-story", page("Another", 2))
+    packed_body = record(
+        "https://c.example/2026/a-third-story",
+        gzip.compress(page("Third", 3)),
+        headers=[*HTML, ("Content-Encoding", "gzip")],
+    )
+    path = written(desk.folder / "x.warc.gz", [other, record(A, body), packed_body])
+    desk.run("import", "x.warc.gz")
+    rows = articles(desk)
+    assert {row["warc_file"] for row in rows} == {"archive:1"}
+    assert desk.run("show", A, "--raw").out.encode() == body
+    assert desk.run("show", "https://c.example/2026/a-third-story", "--raw").out.encode() == page("Third", 3)
+    assert "3 stored pages extracted again; 0 articles changed" in desk.run("reprocess").err
+    path.rename(desk.folder / "moved.warc.gz")
+    assert "import it again from where it is" in desk.run("show", A, "--raw").err
+    desk.run("import", "moved.warc.gz")
+    assert desk.run("show", A, "--raw").out.encode() == body
+    (desk.folder / "moved.warc.gz").write_bytes(b"x" * 3000)
+    done = desk.run("show", A, "--raw")
+    assert (done.code, done.out) == (1, "")
+    assert "its size is not that of the archive" in done.err
+
+
+def test_another_page_in_the_place_of_a_raw_page_is_not_shown(desk: Desk) -> None:
+    desk.configure()
+    path = written(desk.folder / "x.warc", [record(A, page("The Harbour Opens", 1))])
+    desk.run("import", "x.warc")
+    path.write_bytes(path.read_bytes().replace(b"Harbour", b"Airport"))
+    assert "it has another page there" in desk.run("show", A, "--raw").err
+
+
+def test_pages_that_no_offset_finds_again_have_no_raw_page(desk: Desk) -> None:
+    desk.configure()
+    (desk.folder / "x.warc.gz").write_bytes(gzip.compress(record(A, page("The Harbour Opens", 1))))
+    both = gzip.compress(record(A + "-2", page("Two", 2)) + record(A + "-3", page("Three", 3)))
+    (desk.folder / "y.warc.gz").write_bytes(both)
+    desk.run("import", "x.warc.gz", "y.warc.gz")
+    assert [row["warc_file"] for row in articles(desk)] == ["archive:1", "archive:2", None]
 
 
 def test_filters_leave_pages_out_before_and_after_they_are_read(desk: Desk) -> None:

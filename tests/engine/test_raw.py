@@ -14,7 +14,7 @@ from typing import Any
 from crawler.config.models import PublisherRules
 from crawler.engine.workers.worker import read_page, read_stored_page
 from storage.records import Entry
-from storage.warc import RawPage, WarcWriter, read_raw, warc_record
+from storage.warc import RawPage, WarcWriter, raw_place, read_raw, warc_record
 from storage.writer import open_writer
 from tests.conftest import Desk, source
 from tests.site import Site, article_html, story
@@ -236,7 +236,7 @@ def test_a_page_of_several_members_is_kept_whole(tmp_path: Path) -> None:
     pages = WarcWriter(tmp_path / "news.db", ends=lambda: None)
     name, offset = pages.add(found.record, came.at)
     pages.close()
-    assert read_raw(tmp_path / "news.db", name, offset).body == b"".join(halves)
+    assert read_raw(raw_place(tmp_path / "news.db", name, offset)).body == b"".join(halves)
     assert found.sha256 == hashlib.sha256(b"".join(halves)).hexdigest()
 
 
@@ -247,12 +247,16 @@ def test_a_stored_page_that_is_not_there_is_a_reason_and_no_error(tmp_path: Path
     pages.close()
     entry = Entry(id=1, feed_url="", source=None, url=page.url, url_key="", title="The title")
     how: dict[str, Any] = {"entry": entry, "source": None, "language": None, "rules": PublisherRules()}
-    found = read_stored_page(tmp_path / "news.db", name, offset, **how)
+    found = read_stored_page(raw_place(tmp_path / "news.db", name, offset), **how)
     assert not isinstance(found, str)
     assert found.sha256 == hashlib.sha256(page.body).hexdigest()
     for wrong in ({"url": "https://a.example/2"}, {"sha256": "0" * 64}):  # another file of that name
-        assert "another page is stored" in str(read_stored_page(tmp_path / "news.db", name, offset, **how, **wrong))
+        assert "another page is stored" in str(
+            read_stored_page(raw_place(tmp_path / "news.db", name, offset), **how, **wrong)
+        )
     right = {"url": page.url, "sha256": found.sha256}
-    assert read_stored_page(tmp_path / "news.db", name, offset, **how, **right) == found
-    assert "raw_retain" in str(read_stored_page(tmp_path / "news.db", "newsdesk-19990101-00001.warc.gz", 0, **how))
-    assert "nothing can be read at 3" in str(read_stored_page(tmp_path / "news.db", name, 3, **how))
+    assert read_stored_page(raw_place(tmp_path / "news.db", name, offset), **how, **right) == found
+    assert "raw_retain" in str(
+        read_stored_page(raw_place(tmp_path / "news.db", "newsdesk-19990101-00001.warc.gz", 0), **how)
+    )
+    assert "nothing can be read at 3" in str(read_stored_page(raw_place(tmp_path / "news.db", name, 3), **how))

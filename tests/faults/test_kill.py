@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import time
 
-from storage.warc import read_raw
+from storage.warc import raw_place, read_raw
 from tests import torture
 from tests.conftest import Desk, source
 from tests.site import Site
@@ -38,7 +38,7 @@ def test_row_21_no_kill_loses_or_doubles_an_article(desk: Desk, site: Site) -> N
     assert len(desk.rows("SELECT DISTINCT title FROM articles")) == count
     assert desk.rows("SELECT DISTINCT state FROM entries") == [{"state": "fetched"}]
     for row in desk.rows("SELECT url, warc_file, warc_offset, raw_sha256 FROM articles"):
-        raw = read_raw(desk.database, row["warc_file"], row["warc_offset"])
+        raw = read_raw(raw_place(desk.database, row["warc_file"], row["warc_offset"]))
         assert (raw.url, hashlib.sha256(raw.body).hexdigest()) == (row["url"], row["raw_sha256"])
     checked = desk.run("db", "check")
     assert (checked.code, checked.out.strip()) == (0, "news.db: ok")

@@ -35,6 +35,7 @@ LATER = {
     4: "plain_names",
     5: "versions",
     6: "learned",
+    7: "archives",
 }  # the migration that came after each schema
 ROWS = torture.times(500, 10_000)
 

@@ -13,7 +13,17 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from storage.errors import StorageError
-from storage.warc import RawPage, WarcWriter, delete_files, older_files, raw_size, read_raw, warc_folder, warc_record
+from storage.warc import (
+    RawPage,
+    WarcWriter,
+    delete_files,
+    older_files,
+    raw_place,
+    raw_size,
+    read_raw,
+    warc_folder,
+    warc_record,
+)
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HEADERS = (
@@ -46,7 +56,7 @@ def test_a_page_is_read_back_by_its_offset(tmp_path: Path) -> None:
     pages.sync()
     pages.close()
     for number, (name, offset) in reversed(list(enumerate(places))):
-        found = read_raw(database, name, offset)
+        found = read_raw(raw_place(database, name, offset))
         assert (found.url, found.body, found.at, found.status) == (page(number).url, page(number).body, NOW, 200)
         names = {header.lower() for header, _ in found.headers}
         assert "etag" in names
@@ -63,7 +73,7 @@ def test_a_page_that_came_packed_is_kept_as_it_came_and_read_back_unpacked(tmp_p
     pages.sync()
     pages.close()
     assert packed in gzip.decompress((warc_folder(database) / name).read_bytes())
-    back = read_raw(database, name, offset)
+    back = read_raw(raw_place(database, name, offset))
     assert back.body == plain
     assert dict(back.headers) == {"Content-Type": "text/html", "ETag": '"a"', "Content-Length": str(len(packed))}
 
@@ -106,7 +116,7 @@ def test_a_new_day_is_a_new_file_and_old_days_are_forgotten(tmp_path: Path) -> N
     assert older_files(database, NOW - timedelta(days=365)) == [old]
     delete_files(database, [old])
     with pytest.raises(StorageError, match="raw_retain"):
-        read_raw(database, old, offset)
+        read_raw(raw_place(database, old, offset))
 
 
 @pytest.mark.parametrize("offset", [3, 10**9])
@@ -117,13 +127,13 @@ def test_where_no_page_begins_is_told(tmp_path: Path, offset: int) -> None:
     pages.sync()
     pages.close()
     with pytest.raises(StorageError, match="nothing can be read"):
-        read_raw(database, name, offset)
+        read_raw(raw_place(database, name, offset))
 
 
 def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
     with pytest.raises(StorageError):
-        read_raw(tmp_path / "news.db", "../secret", 0)
+        read_raw(raw_place(tmp_path / "news.db", "../secret", 0))
 
 
 def test_a_page_from_before_midnight_goes_into_the_file_of_after_it_and_both_are_synced(
@@ -167,4 +177,4 @@ def test_what_a_full_disk_refused_does_not_come_later(tmp_path: Path) -> None:
     pages.sync()
     pages.close()
     assert (again, offset) == (name, size)
-    assert read_raw(database, again, offset).url == page(2).url
+    assert read_raw(raw_place(database, again, offset)).url == page(2).url

@@ -112,10 +112,13 @@ def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
             entry = writer.entry_of(known.id) or entry
         left_out = _left_out_of(writer, known)
         if left_out is not None:
-            raise RereadingNeeded(writer.address, known, entry, left_out)
+            raise RereadingNeeded(writer.raw_place(known), known, entry, left_out)
     verdict = decide(visit, stored)
-    if writer.pages is not None and visit.warc_record and (article := getattr(verdict, "article", None)) is not None:
-        file, offset = writer.pages.add(visit.warc_record, visit.page.at)
+    article, place = getattr(verdict, "article", None), visit.archived
+    if article is not None and writer.pages is not None and visit.warc_record:
+        place = writer.pages.add(visit.warc_record, visit.page.at)
+    if article is not None and place is not None:
+        file, offset = place
         verdict = dataclasses.replace(verdict, article=dataclasses.replace(article, warc_file=file, warc_offset=offset))
         if (then := getattr(verdict, "then", None)) is not None:  # another reading of the same page
             read = dataclasses.replace(then.article, warc_file=file, warc_offset=offset)

@@ -12,9 +12,9 @@ from crawler.config.models import PublisherRules, SourceIndex
 from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.urls import host_of
-from storage.address import DatabaseAddress
 from storage.article import Article
 from storage.records import Entry
+from storage.warc import RawPlace
 
 if TYPE_CHECKING:
     from crawler.articles.read_page import PageResult
@@ -25,16 +25,16 @@ log = logging.getLogger("newsdesk")
 class RereadingNeeded(Exception):  # noqa: N818 - not an error: it postpones a write
     """A verdict needs the stored raw page of an article, read by today's extractor; nothing was written."""
 
-    def __init__(self, database: DatabaseAddress, stored: Article, entry: Entry, repeated: frozenset[int]) -> None:
+    def __init__(self, place: RawPlace | None, stored: Article, entry: Entry, repeated: frozenset[int]) -> None:
         super().__init__(stored.url)
-        self.database = database
+        self.place = place
         self.stored = stored
         self.entry = entry  # the feed entry that both readings are combined with
         self.repeated = repeated  # the paragraphs that its text was read without
 
 
 async def read_stored_page(
-    database: DatabaseAddress,
+    place: RawPlace | None,
     stored: Article,
     entry: Entry,
     index: SourceIndex,
@@ -46,8 +46,8 @@ async def read_stored_page(
     """Read the stored raw page of an article, with the rules in force.
 
     Args:
-        database: the database that the article is in.
-        stored: the article, with a raw page.
+        place: of its raw page; None if its archive is not known.
+        stored: the article.
         entry: its feed entry.
         index: the configured sources.
         pool: the worker processes.
@@ -57,6 +57,8 @@ async def read_stored_page(
     Returns:
         The result; a reason where the page is not there or cannot be read.
     """
+    if place is None:
+        return f"{stored.warc_file or 'no file'}: where its raw page is is not known; import the archive again"
     url = stored.page_url or stored.url
     source = index.source(stored.source or "") or index.for_url(url)
     language = source.language if source else None
@@ -67,17 +69,11 @@ async def read_stored_page(
         worker.read_stored_page, entry=entry, source=stored.source, language=language,
         rules=source.article if source else PublisherRules(), url=stored.page_url, sha256=sha256, repeated=repeated,
     )  # fmt: skip
-    place = _place(database, stored)
     try:
-        found = await pool.run(read, *place, source=stored.source or host_of(url))
+        found = await pool.run(read, place, source=stored.source or host_of(url))
     except PageFailed as error:
         return str(error)
     return found if isinstance(found, str) else found.reading
-
-
-def _place(database: DatabaseAddress, stored: Article) -> tuple[DatabaseAddress, str, int]:
-    """Where the raw page is, for a process that may have another working folder."""
-    return database.absolute(), stored.warc_file or "", stored.warc_offset or 0
 
 
 async def with_rereading(visit: PageVisit, needed: RereadingNeeded, index: SourceIndex, pool: WorkerPool) -> PageVisit:
@@ -91,7 +87,7 @@ async def with_rereading(visit: PageVisit, needed: RereadingNeeded, index: Sourc
     """
     stored = needed.stored
     found = await read_stored_page(
-        needed.database, stored, needed.entry, index, pool, sha256=stored.raw_sha256, repeated=needed.repeated
+        needed.place, stored, needed.entry, index, pool, sha256=stored.raw_sha256, repeated=needed.repeated
     )
     if isinstance(found, str):
         _report(stored, found)

@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Protocol
 
-from crawler.archives.files import opened
+from crawler.archives.files import opened, sha256_of
 from crawler.archives.records import ResponseRecord, SkippedRecord, read_records
 from crawler.archives.responses import decoded_body, parse_response
 from crawler.archives.selection import Selection
@@ -95,12 +95,20 @@ class ArchiveReader:
         """End the worker processes."""
         self.pool.close()
 
-    async def read(self, path: Path, sink: Sink, *, each: Callable[[FileReport], None] = lambda _: None) -> FileReport:
+    async def read(
+        self,
+        path: Path,
+        sink: Sink,
+        *,
+        warc_file: str | None = None,
+        each: Callable[[FileReport], None] = lambda _: None,
+    ) -> FileReport:
         """Read one file into the sink; what cannot be read is in the report.
 
         Args:
             path: a WARC or WACZ file.
             sink: takes its pages in order.
+            warc_file: the name under which the file is registered, if its pages may be read from it later.
             each: called after each page, for a progress bar.
         """
         report, began = FileReport(path=path), time.monotonic()
@@ -108,7 +116,7 @@ class ArchiveReader:
             report.size = await asyncio.to_thread(os.path.getsize, path)
             with opened(path) as inside:
                 for name, member in inside:
-                    await self._read_member(name, member, report, sink, each)
+                    await self._read_member(name, member, report, sink, None if name else warc_file, each)
         except (CrawlerError, OSError) as error:
             reason = str(error) if isinstance(error, CrawlerError) else f"{path}: {error.strerror or error}"
             report.error = reason.removeprefix(f"{path}: ")
@@ -116,7 +124,13 @@ class ArchiveReader:
         return report
 
     async def _read_member(
-        self, name: str, file: IO[bytes], report: FileReport, sink: Sink, each: Callable[[FileReport], None]
+        self,
+        name: str,
+        file: IO[bytes],
+        report: FileReport,
+        sink: Sink,
+        warc_file: str | None,
+        each: Callable[[FileReport], None],
     ) -> None:
         records = read_records(file, most=self.config.http.max_bytes, unwanted=self.selection.unwanted)
         pages = self._pages(name, records, report)
@@ -128,7 +142,7 @@ class ArchiveReader:
                 while more and len(waiting) < room:
                     batch = await asyncio.to_thread(lambda: list(islice(pages, BATCH)))
                     more = len(batch) == BATCH
-                    waiting.extend(asyncio.create_task(self._visit(page), name=page.entry.url_key) for page in batch)
+                    waiting.extend(self._started(page, offset, warc_file) for page, offset in batch)
                 if ready := _ready(waiting):
                     await self._hand_on([await task for task in ready], report, sink)
                     each(report)
@@ -140,8 +154,11 @@ class ArchiveReader:
 
     def _pages(
         self, name: str, records: Iterable[ResponseRecord | SkippedRecord], report: FileReport
-    ) -> Iterator[PageResponse]:
-        """The HTML pages among the records, decoded; everything else is counted. Runs in a thread."""
+    ) -> Iterator[tuple[PageResponse, int | None]]:
+        """The HTML pages among the records, decoded, with the offsets of those that can be read again by them.
+
+        Everything else is counted. Runs in a thread.
+        """
         for record in records:
             if isinstance(record, SkippedRecord):
                 report.counts["broken record" if record.broken else record.reason] += 1
@@ -157,7 +174,7 @@ class ArchiveReader:
             if isinstance(page, str):
                 report.counts[page] += 1
             else:
-                yield page
+                yield page, record.offset if record.seekable else None
 
     def _page(self, record: ResponseRecord) -> PageResponse | str:
         """The page of a record, or why it is none.
@@ -183,8 +200,13 @@ class ArchiveReader:
             headers=response.headers, body=decoded_body(response, self.config.http.max_bytes),
         )  # fmt: skip
 
-    async def _visit(self, page: PageResponse) -> PageVisit:
-        return await visit_page(page, self.index.for_url(page.url), self.config, self.pool)
+    def _started(self, page: PageResponse, offset: int | None, warc_file: str | None) -> asyncio.Task[PageVisit]:
+        place = (warc_file, offset) if warc_file is not None and offset is not None else None
+        return asyncio.create_task(self._visit(page, place), name=page.entry.url_key)
+
+    async def _visit(self, page: PageResponse, place: tuple[str, int] | None) -> PageVisit:
+        visit = await visit_page(page, self.index.for_url(page.url), self.config, self.pool)
+        return dataclasses.replace(visit, archived=place)
 
     async def _hand_on(self, visits: Sequence[PageVisit], report: FileReport, sink: Sink) -> None:
         """Give pages to the sink, at most as many as are wanted, and count all of them."""
@@ -304,7 +326,18 @@ async def import_into_store(
     reader, queue = ArchiveReader(config, selection, limit=limit), AsyncWriter(writer)
     try:
         for path in files:
-            done(await reader.read(path, StoreSink(queue, reader), each=each))
+            warc_file = await _registered(queue, path)
+            done(await reader.read(path, StoreSink(queue, reader), warc_file=warc_file, each=each))
     finally:
         reader.close()
         await queue.close()
+
+
+async def _registered(queue: AsyncWriter, path: Path) -> str | None:
+    """Record where a file is, so that its pages can be read again; None if it cannot be read."""
+    try:
+        sha256, size = await asyncio.to_thread(sha256_of, path), await asyncio.to_thread(os.path.getsize, path)
+    except OSError:  # reported when its pages are read
+        return None
+    place = await asyncio.to_thread(path.resolve)
+    return await queue.submit(lambda writer: writer.register_archive(place, sha256, size))

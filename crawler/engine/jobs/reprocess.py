@@ -89,7 +89,7 @@ async def _read(
     async def one(stored: Article) -> PageResult | str:
         entry = store.entry_of(stored.id) or Entry(id=0, feed_url="", source=stored.source, url=stored.url, url_key="")
         repeated = (learned or {}).get(stored.source or "", frozenset())
-        return await read_stored_page(store.address, stored, entry, index, pool, repeated=repeated)
+        return await read_stored_page(store.raw_place(stored), stored, entry, index, pool, repeated=repeated)
 
     after = 0
     while batch := store.to_reprocess(sources, after, BATCH):

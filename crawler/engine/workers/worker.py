@@ -20,8 +20,6 @@ from crawler.errors import FeedError
 from crawler.startup import limit, raise_gc_thresholds
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from crawler.articles.read_page import PageResult
     from crawler.config.models import PublisherRules
     from crawler.extraction.extraction import Extraction
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from crawler.feeds.parsed_feed import ParsedFeed
     from crawler.feeds.robots import Rules
     from crawler.feeds.source_lists import ImportResult
-    from storage.warc import RawPage
+    from storage.warc import RawPage, RawPlace
 
 # The modules that a worker needs: half a second, loaded once for all workers by the fork server.
 PRELOAD = ("crawler.articles.read_page", "crawler.feeds.parser", "storage.warc", "crawler.engine.workers.preload")
@@ -133,14 +131,12 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
 
 @_as_text()
 def read_stored_page(
-    database: Path, file: str, offset: int, *, url: str | None = None, sha256: str | None = None, **how: Any
+    place: RawPlace, *, url: str | None = None, sha256: str | None = None, **how: Any
 ) -> PageRead | str:
     """Read the stored raw page of an article again.
 
     Args:
-        database: the database that it belongs to.
-        file: the name of its WARC file.
-        offset: of its record, in bytes.
+        place: of its record.
         url: the address that it must have; a folder that was moved may have been begun anew under the same names.
         sha256: the hash of its bytes, likewise.
         how: the arguments of crawler.articles.read_page.read_page, without the time of the request.
@@ -152,11 +148,11 @@ def read_stored_page(
     from storage.warc import read_raw
 
     try:
-        raw = read_raw(database, file, offset)
+        raw = read_raw(place)
     except StorageError as error:
         return str(error)
     if (url and raw.url != url) or (sha256 and hashlib.sha256(raw.body).hexdigest() != sha256):
-        return f"{file}: another page is stored at {offset}; is it the file that the database was made with?"
+        return f"{place.path.name}: another page is stored at {place.offset}; is it the file that the database was made with?"
     return read_page(raw, most=len(raw.body), keep=False, now=raw.at, **how)
 
 

@@ -37,6 +37,7 @@ _HIDDEN = (
     "notifications",
     "backfill_steps",
     "throttles",
+    "archives",
     "learned_pages",
     "learned_blocks",
     "learned_versions",

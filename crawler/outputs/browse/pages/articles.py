@@ -87,9 +87,10 @@ def saved_page(store: Store, key: int, now: datetime) -> str | None:  # noqa: AR
         StorageError: the file of raw pages cannot be read.
     """
     found = store.article(key)
-    if found is None or not found.warc_file or found.warc_offset is None:
+    place = store.raw_place(found) if found is not None else None
+    if place is None:
         return None
-    raw = read_raw(store.address, found.warc_file, found.warc_offset)
+    raw = read_raw(place)
     kind = next((value for name, value in raw.headers if name.lower() == "content-type"), "")
     return _LEADING.sub("", decode_page(raw.body, charset_of(kind))[:MOST_SAVED])
 
