@@ -173,8 +173,11 @@ def _print(app: CliContext, report: FileReport, jsonl: bool) -> None:
 
 
 def _summarize(app: CliContext, reports: Sequence[FileReport], folder: Path | None) -> None:
+    from crawler.engine.jobs.import_archives import SEVERAL
+
+    files = sum(report.path.name != SEVERAL for report in reports)
     if len(reports) < 2:
         return
     pages, articles = sum(report.pages for report in reports), sum(report.articles for report in reports)
     where = f" in {folder}" if folder else ""
-    app.message(f"{len(reports):,} files, {pages:,} pages, {articles:,} articles{where}")
+    app.message(f"{files:,} file{'s' if files != 1 else ''}, {pages:,} pages, {articles:,} articles{where}")

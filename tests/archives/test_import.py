@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import random
 import subprocess
@@ -90,6 +91,24 @@ def test_a_later_capture_is_a_revision_and_an_earlier_one_changes_nothing(desk: 
     assert article["text"].endswith("Two more.")
     assert "1 older than what is stored" in desk.run("import", "a.warc").err
     assert articles(desk) == [article]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("abc")))
+def test_captures_are_stored_by_their_times_in_whatever_order_the_files_are(desk: Desk, order: tuple[str, ...]) -> None:
+    desk.configure()
+    for day, name in ((19, "a"), (20, "b"), (21, "c")):
+        edited = record(A, page("The Harbour Opens", 1, f"The news of day {day}."), f"2026-11-{day}T12:00:00Z")
+        other = record(f"https://b.example/2026/story-{name}", page(f"Story {name}", day))
+        written(desk.folder / f"{name}.warc.gz", [edited, other])
+    desk.run("import", *(f"{name}.warc.gz" for name in order))
+    article = next(row for row in articles(desk) if row["url"] == A)
+    assert (article["first_seen_at"], article["revision"]) == ("2026-11-19T12:00:00Z", 3)
+    versions = desk.rows("SELECT text, seen_at FROM revisions WHERE article_id = ? ORDER BY number", article["id"])
+    assert [(row["text"][-7:], row["seen_at"][8:10]) for row in versions] == [
+        ("day 19.", "19"), ("day 20.", "20"), ("day 21.", "21"),
+    ]  # fmt: skip
+    assert desk.run("show", A, "--raw").out.encode() == page("The Harbour Opens", 1, "The news of day 21.")
+    assert len(articles(desk)) == 4
 
 
 def test_imported_articles_are_sent_by_no_watch(desk: Desk) -> None:

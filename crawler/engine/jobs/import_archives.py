@@ -15,7 +15,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -29,6 +28,7 @@ from crawler.config.models import Config, SourceIndex
 from crawler.content_encoding import DecodeError
 from crawler.engine.crawl.ingest import store_visit, visit_page
 from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
+from crawler.engine.jobs.capture_order import PagesAside, Place, unordered_addresses
 from crawler.engine.workers.pool import WorkerPool
 from crawler.errors import CrawlerError
 from crawler.urls import canonical_url, host_of, url_key
@@ -41,8 +41,11 @@ from storage.writer import Writer
 
 BATCH = 16  # records read at a time
 AHEAD = 8  # pages for each worker that wait or are being read; more would only take memory
+AHEAD_BYTES = 16_000_000  # of the bodies of these pages, beyond which no more are read from the file
 MAX_REPORTED = 1_000  # broken records of a file that are named
+SEVERAL = "pages with several captures"  # the name of their report
 _OLDER = "older than what is stored"
+_Found = tuple[PageResponse, Place]
 log = logging.getLogger("newsdesk")
 
 
@@ -90,6 +93,8 @@ class ArchiveReader:
         self.index = SourceIndex(config.sources)
         self.pool = WorkerPool(config.extract.workers, config.extract.page_timeout)
         self.left = limit
+        self.aside: PagesAside | None = None  # takes pages that are read at the end
+        self._bytes = 0  # of the bodies of pages that wait or are being read
 
     def close(self) -> None:
         """End the worker processes."""
@@ -133,16 +138,31 @@ class ArchiveReader:
         each: Callable[[FileReport], None],
     ) -> None:
         records = read_records(file, most=self.config.http.max_bytes, unwanted=self.selection.unwanted)
-        pages = self._pages(name, records, report)
+        pages = (
+            (page, (warc_file, offset) if warc_file is not None and offset is not None else None)
+            for page, offset in self._pages(name, records, report)
+        )
+        kept = (found for found in pages if self.aside is None or not self.aside.take(*found))
+        await self._hand_on_all(kept, report, sink, each)
+
+    async def read_aside(self, aside: PagesAside, sink: Sink) -> FileReport:
+        """Read the pages that were put aside, oldest first."""
+        report, began = FileReport(path=Path(SEVERAL)), time.monotonic()
+        await self._hand_on_all(aside.pages(), report, sink, lambda _: None)
+        report.seconds = time.monotonic() - began
+        return report
+
+    async def _hand_on_all(
+        self, pages: Iterator[_Found], report: FileReport, sink: Sink, each: Callable[[FileReport], None]
+    ) -> None:
         waiting: deque[asyncio.Task[PageVisit]] = deque()
         room = AHEAD * self.pool.workers
         try:
             more = True
             while (more or waiting) and self.left != 0:
-                while more and len(waiting) < room:
-                    batch = await asyncio.to_thread(lambda: list(islice(pages, BATCH)))
-                    more = len(batch) == BATCH
-                    waiting.extend(self._started(page, offset, warc_file) for page, offset in batch)
+                while more and len(waiting) < room and self._bytes < AHEAD_BYTES:
+                    batch, more = await asyncio.to_thread(_batch, pages)
+                    waiting.extend(self._started(page, place) for page, place in batch)
                 if ready := _ready(waiting):
                     await self._hand_on([await task for task in ready], report, sink)
                     each(report)
@@ -200,13 +220,16 @@ class ArchiveReader:
             headers=response.headers, body=decoded_body(response, self.config.http.max_bytes),
         )  # fmt: skip
 
-    def _started(self, page: PageResponse, offset: int | None, warc_file: str | None) -> asyncio.Task[PageVisit]:
-        place = (warc_file, offset) if warc_file is not None and offset is not None else None
+    def _started(self, page: PageResponse, place: Place) -> asyncio.Task[PageVisit]:
+        self._bytes += len(page.body)
         return asyncio.create_task(self._visit(page, place), name=page.entry.url_key)
 
-    async def _visit(self, page: PageResponse, place: tuple[str, int] | None) -> PageVisit:
-        visit = await visit_page(page, self.index.for_url(page.url), self.config, self.pool)
-        return dataclasses.replace(visit, archived=place)
+    async def _visit(self, page: PageResponse, place: Place) -> PageVisit:
+        try:
+            visit = await visit_page(page, self.index.for_url(page.url), self.config, self.pool)
+        finally:
+            self._bytes -= len(page.body)
+        return dataclasses.replace(visit, page=dataclasses.replace(visit.page, body=b""), archived=place)
 
     async def _hand_on(self, visits: Sequence[PageVisit], report: FileReport, sink: Sink) -> None:
         """Give pages to the sink, at most as many as are wanted, and count all of them."""
@@ -234,6 +257,18 @@ class ArchiveReader:
         if visit.article is None:
             return "rejected"
         return self.selection.leaves_out(visit.article, visit.page.at)
+
+
+def _batch(pages: Iterator[_Found]) -> tuple[list[_Found], bool]:
+    """The next pages, and whether there may be more."""
+    found: list[_Found] = []
+    size = 0
+    for page, place in pages:
+        found.append((page, place))
+        size += len(page.body)
+        if len(found) == BATCH or size >= AHEAD_BYTES:
+            return found, True
+    return found, False
 
 
 def _ready(waiting: deque[asyncio.Task[PageVisit]]) -> list[asyncio.Task[PageVisit]]:
@@ -325,9 +360,13 @@ async def import_into_store(
     """
     reader, queue = ArchiveReader(config, selection, limit=limit), AsyncWriter(writer)
     try:
-        for path in files:
-            warc_file = await _registered(queue, path)
-            done(await reader.read(path, StoreSink(queue, reader), warc_file=warc_file, each=each))
+        sink = StoreSink(queue, reader)
+        with PagesAside(await asyncio.to_thread(unordered_addresses, files, selection)) as reader.aside:
+            for path in files:
+                warc_file = await _registered(queue, path)
+                done(await reader.read(path, sink, warc_file=warc_file, each=each))
+            if (report := await reader.read_aside(reader.aside, sink)).pages:
+                done(report)
     finally:
         reader.close()
         await queue.close()
