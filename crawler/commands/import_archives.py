@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +40,10 @@ class Part(click.ParamType[tuple[int, int]]):
     help="Write Parquet, a part a file, instead of the database; parts that are there are skipped.",
 )  # fmt: skip
 @click.option("--part", type=Part(), metavar="I/N", help="Only every N-th file, from the I-th on.")
+@click.option(
+    "--dask", "scheduler", metavar="ADDRESS",
+    help="Read the files on the workers of a Dask cluster, as tcp://HOST:8786; with --to, or PostgreSQL.",
+)  # fmt: skip
 @click.option("--since", type=When(), metavar="TIME", help="Only articles published (else captured) from then on.")
 @click.option("--until", type=When(end=True), metavar="TIME", help="Only articles published (else captured) before.")
 @click.option("--domain", "domains", multiple=True, metavar="DOMAIN", help="Only pages of it and of its subdomains.")
@@ -53,6 +56,7 @@ def import_command(
     names: tuple[str, ...],
     folder: Path | None,
     part: tuple[int, int] | None,
+    scheduler: str | None,
     since: str | None,
     until: str | None,
     domains: tuple[str, ...],
@@ -83,13 +87,20 @@ def import_command(
     selection = _selection(since, until, domains, languages)
     reports: list[FileReport] = []
 
-    def done(report: FileReport) -> None:
-        reports.append(report)
-        _print(app, report, jsonl)
+    with _progress(app, files, reports) as each:
 
-    with ExitStack() as stack:
-        each = stack.enter_context(_progress(app, files, reports))
-        _run(app, files, folder, selection, limit, each, done)
+        def done(report: FileReport) -> None:
+            reports.append(report)
+            _print(app, report, jsonl)
+            each(report)
+
+        if scheduler is not None:
+            from crawler.engine.jobs.cluster import import_on_cluster
+
+            command = _command_of_a_file(app, folder, selection, limit)
+            import_on_cluster(scheduler, [path.absolute() for path in files], command, done=done)
+        else:
+            _run(app, files, folder, selection, limit, each, done)
     _summarize(app, reports, folder)
     failed = sum(report.error is not None for report in reports)
     return (ALL_FAILED if failed == len(reports) else SOME_FAILED) if failed else DONE
@@ -105,6 +116,32 @@ def _selection(since: str | None, until: str | None, domains: tuple[str, ...], l
         domains=tuple(domain.lower().strip(".") for domain in domains),
         languages=tuple(language.lower() for language in languages),
     )
+
+
+def _command_of_a_file(app: CliContext, folder: Path | None, selection: Selection, limit: int | None) -> list[str]:
+    """The command that reads one file on another machine, without the file.
+
+    Raises:
+        click.UsageError: a limit over all files, or a SQLite file, which has one writer.
+    """
+    from storage.utc import format_utc
+
+    if limit is not None:
+        raise click.UsageError("--limit and --dask exclude one another: the files are read at the same time")
+    if folder is None and isinstance(app.config.database, Path):
+        raise click.UsageError("--dask needs --to FOLDER or a PostgreSQL database: a SQLite file has one writer")
+    found = ["-q"]
+    if app.config.path is not None:
+        found += ["--config", str(app.config.path.absolute())]
+    if app.database is not None and folder is None:
+        found += ["--db", app.database]
+    found += ["import", "--jsonl", *(["--to", str(folder.absolute())] if folder else [])]
+    for name, at in (("--since", selection.since), ("--until", selection.until)):
+        found += [name, format_utc(at)] if at else []
+    for name, values in (("--domain", selection.domains), ("--lang", selection.languages)):
+        for value in values:
+            found += [name, value]
+    return found
 
 
 def _run(
@@ -148,7 +185,7 @@ def _print(app: CliContext, report: FileReport, jsonl: bool) -> None:
 
     if jsonl:
         document = {
-            "file": str(report.path), "skipped": report.skipped, "pages": report.pages, "articles": report.articles,
+            "file": str(report.path), "size": report.size, "skipped": report.skipped, "pages": report.pages, "articles": report.articles,
             "records": dict(sorted(report.counts.items())), "seconds": round(report.seconds, 3), "error": report.error,
             "broken": [{"file": name, "offset": at, "reason": why} for name, at, why in report.broken],
         }  # fmt: skip

@@ -44,9 +44,11 @@ def progress_bar(sizes: Sequence[int], done: Sequence[Counted], *, shown: bool) 
             if (at := time.monotonic()) - last < SECONDS:
                 return
             last = at
-            pages = sum(one.pages for one in done) + current.pages
-            articles = sum(one.articles for one in done) + current.articles
-            text = f"{len(done) + 1} of {len(sizes)} files, {pages / (at - began):,.0f} pages a second, {articles:,} articles"
+            every = [*done, *([] if current in done else [current])]
+            pages, articles = sum(one.pages for one in every), sum(one.articles for one in every)
+            text = (
+                f"{len(done)} of {len(sizes)} files, {pages / (at - began):,.0f} pages a second, {articles:,} articles"
+            )
             bar.update(task, description=text, completed=sum(one.size for one in done))
 
         yield each
