@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crawler.outputs.exports import ExportResult
 
 
-_FORMS = ("jsonl", "csv", "parquet", "markdown", "atom")
+_FORMS = ("jsonl", "csv", "parquet", "markdown", "atom", "wacz")
 _ENDINGS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -27,6 +27,7 @@ _ENDINGS = {
     ".parquet": "parquet",
     ".atom": "atom",
     ".xml": "atom",
+    ".wacz": "wacz",
 }
 
 
@@ -48,9 +49,9 @@ def _form_of(file: Path) -> str:
     "--format",
     "form",
     type=click.Choice(_FORMS),
-    help="[default: by the file's ending: .jsonl .ndjson .csv .parquet .atom .xml] jsonl: an object a line; "
+    help="[default: by the file's ending: .jsonl .ndjson .csv .parquet .atom .xml .wacz] jsonl: an object a line; "
     "csv: a header first; parquet: for pandas and DuckDB (needs pyarrow); markdown: a folder, a file an article; "
-    "atom: a feed.",
+    "atom: a feed; wacz: the raw pages, for ReplayWeb.page.",
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--query", metavar="TEXT", help="Only articles that `newsdesk search TEXT` finds.")
@@ -118,7 +119,7 @@ def export_command(
                     out.write(as_text(manifest(done, store, app.config)))
 
         done = export(store, which, file, form, fields=fields, since=since, now=now(), also=also)
-        every = store.count(which) if which.limit is not None else done.articles
+        every = store.count(which) if which.limit is not None else done.articles + done.left_out
     if cursor_file:
         write_cursor(cursor_file, done.cursor)
     app.message(_summarize(done, every))
@@ -139,8 +140,9 @@ def _summarize(done: ExportResult, every: int) -> str:
     """Return the message about an export; `every` is the number of articles that match without --limit."""
     from crawler.outputs.terminal import pluralize
 
-    cut = f" of {every:,}; --limit shows more" if every > done.articles else ""
+    cut = f" of {every:,}; --limit shows more" if every > done.articles + done.left_out else ""
     gone = f" and {pluralize(done.tombstones, 'tombstone')}" if done.tombstones else ""
     where = "" if str(done.path) == "-" else f" in {done.path}"
     place = f"; seq {done.cursor.seq} is the newest" if done.since is not None else ""
-    return f"{pluralize(done.articles, 'article')}{gone}{where}{cut}{place}"
+    left_out = f"; {done.left_out:,} without a raw page are left out" if done.left_out else ""
+    return f"{pluralize(done.articles, 'article')}{gone}{where}{cut}{left_out}{place}"

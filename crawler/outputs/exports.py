@@ -23,11 +23,12 @@ from crawler.outputs.cursors import Cursor, current_cursor
 from crawler.outputs.markdown_folder import write_folder
 from crawler.outputs.parquet import write_parquet
 from crawler.outputs.rows import CHANGE_FIELDS, ExportItem, as_csv, as_jsonl, item_row
+from crawler.outputs.wacz import write_wacz
 from storage.article import FIELDS
 from storage.records import Filter
 from storage.store import Store
 
-FORMATS = ("jsonl", "csv", "parquet", "markdown", "atom")
+FORMATS = ("jsonl", "csv", "parquet", "markdown", "atom", "wacz")
 _BATCH = 500  # changes per batch of article reads
 
 
@@ -43,6 +44,7 @@ class ExportResult:
     fields: tuple[str, ...]
     sources: Counter[str | None] = field(default_factory=Counter)  # articles by source
     tombstones: int = 0
+    left_out: int = 0  # of a WACZ file: articles whose raw page cannot be read
     sha256: str = ""
 
     @property
@@ -86,7 +88,9 @@ def export(
         after = since(cursor) if since is not None else None
         done = ExportResult(path=path, form=form, at=now, cursor=cursor, since=after, fields=fields)
         items = _counted(_items(store, which, after, cursor.seq), done)
-        if form == "markdown":
+        if form == "wacz":
+            _write_wacz(store, which, path, done)
+        elif form == "markdown":
             if str(path) == "-":
                 raise UsageError("markdown goes into a folder, a file an article; name one")
             done.sha256 = write_folder(items, path, fields)
@@ -98,6 +102,29 @@ def export(
                 done.sha256 = file.hash.hexdigest()
         also(done)
     return done
+
+
+def _write_wacz(store: Store, which: Filter, path: Path, done: ExportResult) -> None:
+    """Write the raw pages of articles.
+
+    Raises:
+        UsageError: a cursor, whose tombstones have no page; fields; or no article has a raw page.
+    """
+    if done.since is not None or done.fields:
+        raise UsageError("a WACZ file has pages: --since-cursor, --since-seq and --fields are for other formats")
+    found = (hit.article for hit in store.articles(which))
+    with atomic_write(path) as file:
+        for article, is_in in write_wacz(store, found, file, title=_title(done), now=done.at):
+            if is_in:
+                done.sources[article.source] += 1
+            else:
+                done.left_out += 1
+        done.sha256 = file.hash.hexdigest()
+
+
+def _title(done: ExportResult) -> str:
+    named = ", ".join(f"{name} {_said(value)}" for name, value in done.cursor.query.items())
+    return f"newsdesk: {named}" if named else "newsdesk"
 
 
 def _check_follows(which: Filter, fields: tuple[str, ...]) -> None:
@@ -153,12 +180,10 @@ def _write(form: str, items: Iterable[ExportItem], file: HashingFile, done: Expo
         write_parquet(rows, file, columns)
         return
     if form == "atom":
-        query = done.cursor.query
-        named = ", ".join(f"{name} {_said(value)}" for name, value in query.items())
-        mark = hashlib.sha256(repr(sorted(query.items())).encode()).hexdigest()[:16]
+        mark = hashlib.sha256(repr(sorted(done.cursor.query.items())).encode()).hexdigest()[:16]
         lines: Iterable[str] = atom_lines(
             items,
-            title=f"newsdesk: {named}" if named else "newsdesk",
+            title=_title(done),
             feed_id=f"urn:newsdesk:{done.cursor.database_id}:{mark}",
             now=done.at,
         )
