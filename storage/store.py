@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -273,6 +274,13 @@ class Store:
     def totals(self) -> dict[str, int]:
         """The number of stored records."""
         return self._read(source_stats.totals)
+
+    def raw_versions(self) -> Iterator[tuple[int, int, RawPlace | None]]:
+        """(article id, version, place) of each version with a raw page; None where its archive is not known."""
+        for article_id, number, file, offset, sha256 in self._explained(archives.raw_versions(self.db)):
+            version = Article(url="", warc_file=file, warc_offset=offset, raw_sha256=sha256)
+            place = self.raw_place(version)
+            yield article_id, number, place and replace(place, sha256=sha256)
 
     def raw_place(self, article: Article) -> RawPlace | None:
         """Where the raw page of an article is; None if none is stored, or its archive is not known."""

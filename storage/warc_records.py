@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from storage.errors import StorageError
+from storage.store import Store
 from storage.warc import RawPlace, read_raw
 
 
@@ -50,6 +52,24 @@ def read_record(place: RawPlace) -> RawRecord:
         media_type=kind.partition(";")[0].strip().lower() or "text/html",
         digest=digest or _sha1(block.partition(b"\r\n\r\n")[2]),
     )
+
+
+def problems_of_raw_pages(store: Store) -> Iterator[str]:
+    """Read every raw page, and compare it with its hash and with the digest in its record; a line for each that is wrong."""
+    for article_id, number, place in store.raw_versions():
+        what = f"raw page of article {article_id}, version {number}"
+        if place is None:
+            yield f"{what}: its archive is not known; import it again"
+            continue
+        try:
+            record = read_record(place)
+        except StorageError as error:
+            yield f"{what}: {error}"
+            continue
+        payload = gzip.decompress(record.member).partition(b"\r\n\r\n")[2].partition(b"\r\n\r\n")[2]
+        payload = payload.removesuffix(b"\r\n\r\n")
+        if record.digest.startswith("sha1:") and record.digest != _sha1(payload):
+            yield f"{what}: {place.path} is damaged at {place.offset}: the digest of its record does not fit"
 
 
 def _parts(stream: Any) -> tuple[bytes, bytes]:

@@ -59,14 +59,16 @@ _REWRITTEN = {"url_keys": "the URL keys", "search_folding": "the full-text index
 
 @db_command.command("check")
 @click.option("--rebuild-index", is_flag=True, help="Rebuild the full-text index.")
+@click.option("--raw", is_flag=True, help="Read all raw pages too, and compare them with their hashes.")
 @pass_app
-def check_file(app: CliContext, rebuild_index: bool) -> int:
+def check_file(app: CliContext, rebuild_index: bool, raw: bool) -> int:
     """Check the file: pages, keys, full-text index, versions; exit 1 where something is wrong.
 
     \b
     Examples:
       newsdesk db check
       newsdesk db check --rebuild-index
+      newsdesk db check --raw
     """  # noqa: D301  # click reads \b as: do not wrap
     from storage.maintenance import check, check_index, reindex
     from storage.sqlite.lock import Lock, holder
@@ -82,6 +84,12 @@ def check_file(app: CliContext, rebuild_index: bool) -> int:
                 app.message(f"the full-text index was rebuilt from {reindex(writer):,} articles")
                 problems = check(path)
             problems += [p for p in [check_index(writer)] if p]
+    if raw:
+        from storage.store import open_store
+        from storage.warc_records import problems_of_raw_pages
+
+        with open_store(path) as store:
+            problems += problems_of_raw_pages(store)
     for problem in problems:
         print(problem)
     if not problems:

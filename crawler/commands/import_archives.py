@@ -49,6 +49,7 @@ class Part(click.ParamType[tuple[int, int]]):
 @click.option("--domain", "domains", multiple=True, metavar="DOMAIN", help="Only pages of it and of its subdomains.")
 @click.option("--lang", "languages", multiple=True, metavar="LANG", help="Only articles in this language, as en.")
 @click.option("--limit", type=Number(1), metavar="N", help="Stop after so many articles.")
+@click.option("--keep-raw", is_flag=True, help="Copy the raw pages into the database's own folder.")
 @click.option("--jsonl", is_flag=True, help="Print a JSON object for each file on stdout.")
 @pass_app
 def import_command(
@@ -62,6 +63,7 @@ def import_command(
     domains: tuple[str, ...],
     languages: tuple[str, ...],
     limit: int | None,
+    keep_raw: bool,
     jsonl: bool,
 ) -> int:
     """Read articles from WARC and WACZ files: CC-NEWS, newsdesk's own raw pages, or any crawler's.
@@ -78,6 +80,8 @@ def import_command(
     from crawler.archives.files import archive_files, part_of
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED
 
+    if keep_raw and folder is not None:
+        raise click.UsageError("--keep-raw and --to exclude one another: parts have no raw pages")
     files = archive_files(names)
     if part is not None:
         files = part_of(files, part)
@@ -97,10 +101,10 @@ def import_command(
         if scheduler is not None:
             from crawler.engine.jobs.cluster import import_on_cluster
 
-            command = _command_of_a_file(app, folder, selection, limit)
+            command = _command_of_a_file(app, folder, selection, limit, keep_raw=keep_raw)
             import_on_cluster(scheduler, [path.absolute() for path in files], command, done=done)
         else:
-            _run(app, files, folder, selection, limit, each, done)
+            _run(app, files, folder, selection, each, done, limit=limit, keep_raw=keep_raw)
     _summarize(app, reports, folder)
     failed = sum(report.error is not None for report in reports)
     return (ALL_FAILED if failed == len(reports) else SOME_FAILED) if failed else DONE
@@ -118,7 +122,9 @@ def _selection(since: str | None, until: str | None, domains: tuple[str, ...], l
     )
 
 
-def _command_of_a_file(app: CliContext, folder: Path | None, selection: Selection, limit: int | None) -> list[str]:
+def _command_of_a_file(
+    app: CliContext, folder: Path | None, selection: Selection, limit: int | None, *, keep_raw: bool
+) -> list[str]:
     """The command that reads one file on another machine, without the file.
 
     Raises:
@@ -135,7 +141,12 @@ def _command_of_a_file(app: CliContext, folder: Path | None, selection: Selectio
         found += ["--config", str(app.config.path.absolute())]
     if app.database is not None and folder is None:
         found += ["--db", app.database]
-    found += ["import", "--jsonl", *(["--to", str(folder.absolute())] if folder else [])]
+    found += [
+        "import",
+        "--jsonl",
+        *(["--to", str(folder.absolute())] if folder else []),
+        *(["--keep-raw"] if keep_raw else []),
+    ]
     for name, at in (("--since", selection.since), ("--until", selection.until)):
         found += [name, format_utc(at)] if at else []
     for name, values in (("--domain", selection.domains), ("--lang", selection.languages)):
@@ -149,9 +160,9 @@ def _run(
     files: Sequence[Path],
     folder: Path | None,
     selection: Selection,
-    limit: int | None,
     each: Callable[[FileReport], None],
     done: Callable[[FileReport], None],
+    **how: Any,
 ) -> None:
     """Read the files into the database or into parts.
 
@@ -167,10 +178,10 @@ def _run(
 
     config = app.config
     if folder is not None:
-        asyncio.run(import_into_parts(config, folder, files, selection, limit=limit, each=each, done=done))
+        asyncio.run(import_into_parts(config, folder, files, selection, limit=how["limit"], each=each, done=done))
         return
     with exclusive(config.database, command="import", now=now()), open_writing(config.database) as writer:
-        asyncio.run(import_into_store(config, writer, files, selection, limit=limit, each=each, done=done))
+        asyncio.run(import_into_store(config, writer, files, selection, each=each, done=done, **how))
 
 
 def _progress(app: CliContext, files: Sequence[Path], reports: Sequence[FileReport]) -> Any:

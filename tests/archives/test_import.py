@@ -163,6 +163,11 @@ def test_pages_that_no_offset_finds_again_have_no_raw_page(desk: Desk) -> None:
     (desk.folder / "y.warc.gz").write_bytes(both)
     desk.run("import", "x.warc.gz", "y.warc.gz")
     assert [row["warc_file"] for row in articles(desk)] == ["archive:1", "archive:2", None]
+    assert "exclude one another" in desk.run("import", "y.warc.gz", "--keep-raw", "--to", "parts").err
+    desk.run("--db", "other.db", "import", "y.warc.gz", "--keep-raw")
+    (desk.folder / "y.warc.gz").unlink()
+    for n, body in (("-2", page("Two", 2)), ("-3", page("Three", 3))):
+        assert desk.run("--db", "other.db", "show", A + n, "--raw").out.encode() == body
 
 
 def test_filters_leave_pages_out_before_and_after_they_are_read(desk: Desk) -> None:

@@ -73,6 +73,26 @@ def test_all_versions_of_all_pages_are_in_it_as_they_were_stored(desk: Desk) -> 
     assert contents(desk.folder / "again.wacz")["archive/data.warc.gz"] == found["archive/data.warc.gz"]
 
 
+def test_a_check_reads_all_raw_pages_and_names_those_that_are_damaged(desk: Desk) -> None:
+    desk.configure()
+    first = record(A, page("The Harbour Opens", 1), "2026-11-19T12:00:00Z")
+    edited = record(A, page("The Harbour Opens", 1, "One more paragraph of news."), "2026-11-20T12:00:00Z")
+    path = written(desk.folder / "x.warc", [first, edited])
+    desk.run("import", "x.warc")
+    assert desk.run("db", "check", "--raw").code == 0
+    path.write_bytes(path.read_bytes().replace(b"One more", b"Two more"))
+    done = desk.run("db", "check", "--raw")
+    assert done.code == 1
+    assert "raw page of article 1, version 2" in done.out
+    assert "version 1" not in done.out
+    path.write_bytes(path.read_bytes().replace(b"Two more", b"One more").replace(b"Harbour", b"Airport"))
+    assert "version 1: " in (found := desk.run("db", "check", "--raw").out)
+    assert "the digest of its record does not fit" in found
+    path.unlink()
+    assert desk.run("db", "check", "--raw").out.count("the archive is not there") == 2
+    assert desk.run("db", "check").code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -32,6 +32,7 @@ from crawler.engine.jobs.capture_order import PagesAside, Place, unordered_addre
 from crawler.engine.workers.pool import WorkerPool
 from crawler.errors import CrawlerError
 from crawler.urls import canonical_url, host_of, url_key
+from crawler.version import __version__
 from storage.async_writer import AsyncWriter
 from storage.errors import StorageError
 from storage.records import Entry
@@ -79,16 +80,18 @@ class Sink(Protocol):
 class ArchiveReader:
     """Reads files one after another, with the same worker processes."""
 
-    def __init__(self, config: Config, selection: Selection, *, limit: int | None = None) -> None:
+    def __init__(
+        self, config: Config, selection: Selection, *, limit: int | None = None, keep_raw: bool = False
+    ) -> None:
         """Create the reader; `close` ends its processes.
 
         Args:
             config: limits, workers, and the sources with their rules.
             selection: the filters.
             limit: the most articles over all files.
+            keep_raw: whether raw pages are copied; otherwise they stay where they are.
         """
-        # The raw pages stay where they are.
-        self.config = dataclasses.replace(config, extract=dataclasses.replace(config.extract, keep_raw=False))
+        self.config = dataclasses.replace(config, extract=dataclasses.replace(config.extract, keep_raw=keep_raw))
         self.selection = selection
         self.index = SourceIndex(config.sources)
         self.pool = WorkerPool(config.extract.workers, config.extract.page_timeout)
@@ -341,6 +344,7 @@ async def import_into_store(
     selection: Selection,
     *,
     limit: int | None = None,
+    keep_raw: bool = False,
     each: Callable[[FileReport], None],
     done: Callable[[FileReport], None],
 ) -> None:
@@ -352,13 +356,16 @@ async def import_into_store(
         files: WARC and WACZ files.
         selection: the filters.
         limit: the most articles over all files.
+        keep_raw: whether the raw pages of new articles and versions are copied into the database's own folder.
         each: called after each page with its file's report.
         done: called with the report of each file.
 
     Raises:
         StorageError: the database cannot be written.
     """
-    reader, queue = ArchiveReader(config, selection, limit=limit), AsyncWriter(writer)
+    if keep_raw:
+        writer.enable_raw_pages(f"newsdesk/{__version__}", "import" if not isinstance(writer.address, Path) else "")
+    reader, queue = ArchiveReader(config, selection, limit=limit, keep_raw=keep_raw), AsyncWriter(writer)
     try:
         sink = StoreSink(queue, reader)
         with PagesAside(await asyncio.to_thread(unordered_addresses, files, selection)) as reader.aside:
