@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from crawler.errors import CrawlerError, UsageError
 
 ENDINGS = (".warc", ".warc.gz", ".wacz")
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)  # of the module zipfile
 _MAX_MEMBERS = 100_000  # files in one WACZ
 
 
@@ -87,9 +89,27 @@ def _inside(path: Path, file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
             for info in zipped.infolist()[:_MAX_MEMBERS]:
                 if info.filename.lower().endswith((".warc", ".warc.gz")):
                     with zipped.open(info) as member:
-                        yield info.filename, member
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+                        yield info.filename, cast("IO[bytes]", _Member(member))
+    except _UNREADABLE as error:
         raise CrawlerError(f"{path}: cannot be read as a WACZ file ({error}); the other files are") from error
+
+
+class _Member:
+    """A file in a zip file whose damage is an OSError, like that of any file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read(self, count: int = -1) -> bytes:
+        """Read.
+
+        Raises:
+            OSError: it is damaged from here on.
+        """
+        try:
+            return self._file.read(count)
+        except _UNREADABLE as error:
+            raise OSError(0, f"a file in it is damaged: {error}") from error
 
 
 def sha256_of(path: Path) -> str:

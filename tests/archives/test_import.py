@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import random
+import shlex
 import subprocess
 import time
 import zipfile
@@ -238,6 +239,32 @@ def test_a_file_that_is_no_archive_is_named_and_the_others_are_read(desk: Desk) 
     assert desk.run("import", "bad.wacz").code == 5
 
 
+def test_a_damaged_file_in_a_wacz_file_is_named(desk: Desk) -> None:
+    desk.configure()
+    (inside,) = many(desk.folder / "in", files=1)
+    with zipfile.ZipFile(desk.folder / "site.wacz", "w") as wacz:
+        wacz.write(inside, "archive/data.warc.gz", compress_type=zipfile.ZIP_DEFLATED)
+    data = bytearray((desk.folder / "site.wacz").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 20] = bytes(20)
+    (desk.folder / "site.wacz").write_bytes(data)
+    done = desk.run("import", "site.wacz", str(inside))
+    assert done.code == 4
+    assert "a file in it is damaged" in done.err
+    assert len(articles(desk)) == 4
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_part_that_cannot_be_written_ends_the_command(desk: Desk, tmp_path: Path) -> None:
+    desk.configure()
+    many(desk.folder / "in")
+    (desk.folder / "parts").mkdir()
+    (desk.folder / "parts" / "part-0.parquet").symlink_to("/dev/full")
+    done = desk.run("import", "in", "--to", "parts")
+    assert done.code == 1
+    assert "cannot be written" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
 def test_another_newsdesk_is_named_with_exit_6(desk: Desk) -> None:
     desk.configure()
     files = many(desk.folder / "in", files=1)
@@ -305,18 +332,24 @@ def test_a_kill_in_the_database_stores_nothing_twice(desk: Desk) -> None:
     assert desk.run("db", "check").code == 0
 
 
-def test_the_documented_query_finds_the_stories_of_all_parts(desk: Desk) -> None:
+def test_the_documented_commands_lead_from_files_to_a_table_of_stories(desk: Desk) -> None:
     duckdb = pytest.importorskip("duckdb")
     desk.configure()
+    text = (ROOT / "docs" / "how-to" / "cc-news.md").read_text("utf-8")
+    first = text.split("```console\n")[1].split("```")[0].splitlines()
     wire = page("The Harbour Opens", 1)
     for name, host, title, hour in (("one", "a", "The Harbour Opens", 8), ("two", "b", "Harbour Open Again", 9)):
         copy = wire.replace(b"The Harbour Opens", title.encode()).replace(b"T08:", f"T{hour:02d}:".encode())
         own = record(f"https://{host}.example/2026/own-story-{name}", page(f"Own story {name}", hour))
-        written(desk.folder / f"{name}.warc.gz", [record(f"https://{host}.example/2026/harbour-{name}", copy), own])
-    desk.run("import", ".", "--to", "parts")
-    text = (ROOT / "docs" / "how-to" / "archives.md").read_text("utf-8")
+        written(
+            desk.folder / f"CC-NEWS-{name}.warc.gz", [record(f"https://{host}.example/2026/harbour-{name}", copy), own]
+        )
+    subprocess.run(first[4].removeprefix("$ "), shell=True, cwd=desk.folder, check=True)
+    (command,) = (line.removeprefix("$ newsdesk ").split() for line in first if line.startswith("$ newsdesk "))
+    assert desk.run(*command).code == 0
     query = text.split("```sql\n")[1].split("```")[0].replace("parts/", f"{desk.folder}/parts/")
     with duckdb.connect() as connection:
         connection.execute(query)
-        found = connection.execute("SELECT first, title, copies FROM stories").fetchall()
-    assert found == [("https://a.example/2026/harbour-one", "The Harbour Opens", 1)]
+        found = connection.execute(shlex.split(first[-1])[-1]).fetchall()
+        assert [(copies, title) for copies, _, title in found] == [(1, "The Harbour Opens")]
+        assert connection.execute("SELECT first FROM stories").fetchall() == [("https://a.example/2026/harbour-one",)]

@@ -20,6 +20,7 @@ from storage.sql.removal import merge
 from storage.store import Store
 from storage.utc import format_utc
 from storage.writer import Writer, open_writer
+from tests import torture
 from tests.conftest import NOW
 from tests.visits import wire_copy
 
@@ -99,7 +100,7 @@ def test_copies_of_an_article_that_is_merged_into_a_copy_are_of_its_original(tmp
         check(writer)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=torture.times(20, 1000), deadline=None)
 @given(
     st.lists(
         st.tuples(

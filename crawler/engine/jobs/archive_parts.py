@@ -25,11 +25,13 @@ from crawler.outputs.parquet import ParquetRows
 from crawler.outputs.rows import article_row
 from crawler.version import __version__
 from storage.article import FIELDS
+from storage.errors import DiskError
 from storage.utc import format_utc
 
 FORMAT = 1  # of the parts; another one is made again
 FURTHER = {"fingerprints": "list<int64>"}
 _SIGN = 1 << 63
+ADVICE = "the part was not written; make room, or name another folder with --to"
 
 
 class _UnreadableError(Exception):
@@ -43,18 +45,28 @@ class _UnreadableError(Exception):
 class _PartSink:
     """Writes the pages of one file as rows."""
 
-    def __init__(self, rows: ParquetRows) -> None:
-        self._rows = rows
+    def __init__(self, rows: ParquetRows, part: Path) -> None:
+        self._rows, self._part = rows, part
 
     async def take(self, visits: Sequence[PageVisit]) -> Sequence[str]:
-        """Write a row a page."""
+        """Write a row a page.
+
+        Raises:
+            DiskError: the part cannot be written.
+        """
+        try:
+            self._write(visits)
+        except OSError as error:
+            raise DiskError(f"{self._part}: cannot be written ({error.strerror or error}); {ADVICE}") from error
+        return ["new"] * len(visits)
+
+    def _write(self, visits: Sequence[PageVisit]) -> None:
         for visit in visits:
             assert visit.article is not None
             at = format_utc(visit.page.at)
             row = article_row(visit.article) | {"first_seen_at": at, "fetched_at": at}
             prints = [value - (1 << 64) if value >= _SIGN else value for value in visit.prints]
             self._rows.add(row | {"fingerprints": prints})
-        return ["new"] * len(visits)
 
 
 def part_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
@@ -86,25 +98,24 @@ async def write_part(
     source = await asyncio.to_thread(_made_of, path, reader)
     if (known := await asyncio.to_thread(_fitting, part, about, source)) is not None:
         return FileReport(path=path, size=source["input"]["size"], articles=known["articles"], skipped=True)
-    advice = "the part was not written; make room, or name another folder with --to"
     try:
-        with atomic_write(part, advice=advice) as file:
-            report = await _write_rows(reader, path, file, each)
+        with atomic_write(part, advice=ADVICE) as file:
+            report = await _write_rows(reader, path, part, file, each)
     except _UnreadableError as error:
         return error.report
     counts = {"pages": report.pages, "articles": report.articles, "records": dict(sorted(report.counts.items()))}
     broken = [{"file": name, "offset": offset, "reason": reason} for name, offset, reason in report.broken]
     document = source | counts | {"broken": broken, "sha256": file.hash.hexdigest()}
-    with atomic_write(about, advice=advice) as described:
+    with atomic_write(about, advice=ADVICE) as described:
         described.write(json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n")
     return report
 
 
 async def _write_rows(
-    reader: ArchiveReader, path: Path, file: HashingFile, each: Callable[[FileReport], None]
+    reader: ArchiveReader, path: Path, part: Path, file: HashingFile, each: Callable[[FileReport], None]
 ) -> FileReport:
     with ParquetRows(file, FIELDS, FURTHER) as rows:
-        report = await reader.read(path, _PartSink(rows), each=each)
+        report = await reader.read(path, _PartSink(rows, part), each=each)
     if report.error is not None:
         raise _UnreadableError(report)
     return report

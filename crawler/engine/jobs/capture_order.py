@@ -6,13 +6,14 @@ temporary file, and handed on at the end, oldest first.
 
 from __future__ import annotations
 
-import pickle
+import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from crawler.archives.files import opened
 from crawler.archives.records import RecordHead, read_records
@@ -20,6 +21,7 @@ from crawler.archives.selection import Selection
 from crawler.articles.page_response import PageResponse
 from crawler.errors import CrawlerError
 from crawler.urls import url_key
+from storage.records import Entry
 
 Place = tuple[str, int] | None  # the warc_file and offset of a page that can be read again
 
@@ -58,6 +60,20 @@ def unordered_addresses(files: Sequence[Path], selection: Selection) -> frozense
     return frozenset(found)
 
 
+def archived_page(url: str, key: str, source: str | None, at: datetime, **response: Any) -> PageResponse:
+    """A page of an archive as if it had been requested when it was captured.
+
+    Args:
+        url: its address.
+        key: the address's URL key.
+        source: the source of the address, if any.
+        at: when it was captured.
+        response: status, headers and body.
+    """
+    entry = Entry(id=0, feed_url="", source=source, url=url, url_key=key, found_by="archive", backfill=True)
+    return PageResponse(entry=entry, requested_url=url, url=url, at=at, answered_at=at, **response)
+
+
 def address_hash(key: str) -> int:
     """A URL key as a number, as millions of them are compared."""
     return int.from_bytes(blake2b(key.encode("utf-8", "replace"), digest_size=8).digest(), "big")
@@ -81,14 +97,25 @@ class PagesAside:
         if not self._unordered or address_hash(page.entry.url_key) not in self._unordered:
             return False
         self._places.append((page.at.timestamp(), self._file.seek(0, 2)))
-        pickle.dump((page, place), self._file)
+        fields = {
+            "url": page.url, "url_key": page.entry.url_key, "source": page.entry.source, "at": page.at.isoformat(),
+            "status": page.status, "headers": page.headers, "place": place, "bytes": len(page.body),
+        }  # fmt: skip
+        self._file.write(json.dumps(fields).encode() + b"\n" + page.body)
         return True
 
     def pages(self) -> Iterator[tuple[PageResponse, Place]]:
         """The pages, oldest first."""
         for _, position in sorted(self._places):
             self._file.seek(position)
-            yield pickle.load(self._file)  # noqa: S301 - written above, into a file without a name
+            fields = json.loads(self._file.readline())
+            place = tuple(fields["place"]) if fields["place"] else None
+            page = archived_page(
+                fields["url"], fields["url_key"], fields["source"], datetime.fromisoformat(fields["at"]),
+                status=fields["status"], headers=tuple(map(tuple, fields["headers"])),
+                body=self._file.read(fields["bytes"]),
+            )  # fmt: skip
+            yield page, place
 
     def __enter__(self) -> Self:
         return self

@@ -43,7 +43,7 @@ def import_on_cluster(
             "`pipx inject newsdesk distributed`), here and on the workers"
         ) from error
     try:
-        client = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=5)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise CrawlerError(
             f"{address}: no Dask scheduler answers ({error}); start one with `dask scheduler`"

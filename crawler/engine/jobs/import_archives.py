@@ -28,14 +28,13 @@ from crawler.config.models import Config, SourceIndex
 from crawler.content_encoding import DecodeError
 from crawler.engine.crawl.ingest import store_visit, visit_page
 from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
-from crawler.engine.jobs.capture_order import PagesAside, Place, unordered_addresses
+from crawler.engine.jobs.capture_order import PagesAside, Place, archived_page, unordered_addresses
 from crawler.engine.workers.pool import WorkerPool
 from crawler.errors import CrawlerError
 from crawler.urls import canonical_url, host_of, url_key
 from crawler.version import __version__
 from storage.async_writer import AsyncWriter
 from storage.errors import StorageError
-from storage.records import Entry
 from storage.utc import parse_utc
 from storage.verdicts import NewArticle
 from storage.writer import Writer
@@ -214,13 +213,9 @@ class ArchiveReader:
             return reason
         url = canonical_url(head.url)
         source = self.index.for_url(url)
-        entry = Entry(
-            id=0, feed_url="", source=source.id if source else None, url=url, url_key=url_key(url),
-            found_by="archive", backfill=True,
-        )  # fmt: skip
-        return PageResponse(
-            entry=entry, requested_url=url, url=url, at=head.at, answered_at=head.at, status=response.status,
-            headers=response.headers, body=decoded_body(response, self.config.http.max_bytes),
+        return archived_page(
+            url, url_key(url), source.id if source else None, head.at, status=response.status, headers=response.headers,
+            body=decoded_body(response, self.config.http.max_bytes),
         )  # fmt: skip
 
     def _started(self, page: PageResponse, place: Place) -> asyncio.Task[PageVisit]:
