@@ -18,6 +18,7 @@ class Counted(Protocol):
     pages: int
     articles: int
     size: int
+    position: int
 
 
 @contextmanager
@@ -49,6 +50,10 @@ def progress_bar(sizes: Sequence[int], done: Sequence[Counted], *, shown: bool) 
             text = (
                 f"{len(done)} of {len(sizes)} files, {pages / (at - began):,.0f} pages a second, {articles:,} articles"
             )
-            bar.update(task, description=text, completed=sum(one.size for one in done))
+            bar.update(
+                task,
+                description=text,
+                completed=sum(one.size for one in done) + (0 if current in done else current.position),
+            )
 
         yield each

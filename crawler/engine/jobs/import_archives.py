@@ -55,6 +55,7 @@ class FileReport:
 
     path: Path
     size: int = 0
+    position: int = 0  # bytes of it that were read, as far as it is known
     pages: int = 0  # read, whatever they were
     articles: int = 0  # stored or written, new or as another version
     counts: Counter[str] = field(default_factory=Counter)  # records by what became of them
@@ -145,7 +146,13 @@ class ArchiveReader:
             for page, offset in self._pages(name, records, report)
         )
         kept = (found for found in pages if self.aside is None or not self.aside.take(*found))
-        await self._hand_on_all(kept, report, sink, each)
+
+        def after_page(current: FileReport) -> None:
+            if not name:  # a file inside of another one does not say how much of that is read
+                current.position = file.tell()
+            each(current)
+
+        await self._hand_on_all(kept, report, sink, after_page)
 
     async def read_aside(self, aside: PagesAside, sink: Sink) -> FileReport:
         """Read the pages that were put aside, oldest first."""
