@@ -113,7 +113,8 @@ def _fetched(reader: Store, url: str, entry_id: int) -> Fetched:
         return Fetched(url=url, reason="it was not requested")
     article = reader.article(entry["article_id"]) if entry["article_id"] and entry["verdict"] in _OUTCOMES else None
     if article is None:
-        return Fetched(url=url, reason=entry["reason"] or "it was not answered")
+        outcome = "gone" if entry["verdict"] == "gone" else ""
+        return Fetched(url=url, outcome=outcome, reason=entry["reason"] or "it was not answered")
     return Fetched(url=url, article=article, outcome=_OUTCOMES[entry["verdict"]])
 
 
