@@ -241,8 +241,8 @@ def read_raw(place: RawPlace) -> RawPage:
 
     path, offset = place.path, place.offset
     try:
+        _check_archive(place)
         with path.open("rb") as file:
-            _check_size(file, place)
             file.seek(offset)
             record = next(iter(ArchiveIterator(file)), None)
             if record is not None and record.rec_type == "response":
@@ -279,8 +279,12 @@ def read_raw(place: RawPlace) -> RawPage:
     )
 
 
-def _check_size(file: IO[bytes], place: RawPlace) -> None:
-    if place.size is not None and os.fstat(file.fileno()).st_size != place.size:
+def _check_archive(place: RawPlace) -> None:
+    """Check that an archive is the file that was imported, before it is opened: opening a pipe would wait."""
+    if place.size is None:
+        return
+    found = place.path.stat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size != place.size:
         raise StorageError(
             f"{place.path}: its size is not that of the archive that was imported; import the file again where it is now"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import os
 import random
 import shlex
 import subprocess
@@ -147,6 +148,28 @@ def test_raw_pages_are_read_from_the_archive_where_it_is(desk: Desk) -> None:
     done = desk.run("show", A, "--raw")
     assert (done.code, done.out) == (1, "")
     assert "its size is not that of the archive" in done.err
+    (desk.folder / "moved.warc.gz").unlink()
+    os.mkfifo(desk.folder / "moved.warc.gz")
+    assert desk.run("show", A, "--raw").code == 1
+
+
+def test_a_page_that_takes_too_long_costs_itself_alone(desk: Desk) -> None:
+    desk.configure(extra='page_timeout = "1s"')
+    paragraph = b"<p>word <b>and</b> more <a href=x>text</a> in a sentence that is long.</p>"
+    slow = b"<html><body><article>" + paragraph * 9_000 + b"</article></body></html>"
+    written(
+        desk.folder / "x.warc.gz",
+        [
+            record(A, page("The Harbour Opens", 1)),
+            record("https://a.example/2026/slow-story", slow),
+            record("https://a.example/2026/last-story", page("Last", 2)),
+        ],
+    )
+    done = desk.run("import", "x.warc.gz", "--jsonl")
+    report = json.loads(done.out)
+    assert report["records"] == {"failed": 1, "new": 2}
+    (failed,) = report["broken"]
+    assert (failed["file"], "longer than 1 s" in failed["reason"]) == ("https://a.example/2026/slow-story", True)
 
 
 def test_another_page_in_the_place_of_a_raw_page_is_not_shown(desk: Desk) -> None:
