@@ -132,10 +132,10 @@ def test_memory_stays_small_whatever_a_file_says() -> None:
     assert most < 5_000_000
 
 
-def test_a_hundred_thousand_tiny_records_are_read() -> None:
+def test_tens_of_thousands_of_tiny_records_are_read() -> None:
     tiny = b"WARC/1.1\r\nWARC-Type: metadata\r\nContent-Length: 1\r\n\r\nx\r\n\r\n"
-    urls, skipped = read(tiny * 100_000 + THREE[0])
-    assert (urls, len(skipped)) == (["https://a.example/0"], 100_000)
+    urls, skipped = read(tiny * 30_000 + THREE[0])
+    assert (urls, len(skipped)) == (["https://a.example/0"], 30_000)
 
 
 @settings(max_examples=150, deadline=None)
