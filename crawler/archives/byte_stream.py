@@ -30,8 +30,8 @@ class ByteStream:
             file: a binary file; it is only read forwards.
         """
         self._file = file
-        self._raw = file.read(PIECE)  # bytes as they are in the file
-        self._raw_end = len(self._raw)  # the offset in the file after them
+        self._raw_end = 0  # the offset in the file after what was read of it
+        self._raw = self._read_raw()  # bytes as they are in the file, not yet decompressed
         self.packed = self._raw.startswith(_MAGIC)
         self._member: zlib._Decompress | None = None
         self._unread = bytearray()  # decompressed bytes
@@ -133,6 +133,11 @@ class ByteStream:
                 if not self._next_member(start):
                     return False
 
+    def _read_raw(self) -> bytes:
+        piece = self._file.read(PIECE)
+        self._raw_end += len(piece)
+        return piece
+
     def _take(self, count: int) -> bytes:
         taken = bytes(self._unread[:count])
         del self._unread[:count]
@@ -143,14 +148,12 @@ class ByteStream:
         """Decompress one more piece; False at the end of the file."""
         if not self.packed:
             self._unread += self._raw
-            taken, self._raw = bool(self._raw), self._file.read(PIECE)
-            self._raw_end += len(self._raw)
+            taken, self._raw = bool(self._raw), self._read_raw()
             return taken
         before = len(self._unread)
         while len(self._unread) == before:
             if not self._raw:
-                self._raw = self._file.read(PIECE)
-                self._raw_end += len(self._raw)
+                self._raw = self._read_raw()
             if self._member is None and not self._begin_member():
                 return False
             self._decompress()
@@ -158,8 +161,7 @@ class ByteStream:
 
     def _begin_member(self) -> bool:
         while self._raw and not self._raw.strip(b"\0"):  # some writers fill the last block of a file
-            self._raw = self._file.read(PIECE)
-            self._raw_end += len(self._raw)
+            self._raw = self._read_raw()
         if not self._raw:
             return False
         self._member = zlib.decompressobj(_GZIP)
@@ -189,18 +191,14 @@ class ByteStream:
         while True:
             found = self._raw.find(_MAGIC, 1)
             if found < 0:
-                rest = self._file.read(PIECE)
-                self._raw_end += len(rest)
-                if not rest:
+                if not (rest := self._read_raw()):
                     self._raw = b""
                     return False
-                self._raw = self._raw[-2:] + rest if len(self._raw) > 1 else b"\0" + rest
+                self._raw = b"\0" + self._raw[-2:] + rest  # the magic number may begin in the piece before
                 continue
             self._raw = self._raw[found:]
             if len(self._raw) < PIECE // 2:
-                rest = self._file.read(PIECE)
-                self._raw_end += len(rest)
-                self._raw += rest
+                self._raw += self._read_raw()
             try:
                 if zlib.decompressobj(_GZIP).decompress(self._raw, len(start)) == start:
                     return True

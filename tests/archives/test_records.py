@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
+from crawler.archives.byte_stream import PIECE
 from crawler.archives.records import RecordHead, ResponseRecord, SkippedRecord, read_records
 from crawler.archives.responses import decoded_body, parse_response
 from crawler.content_encoding import DecodeError
@@ -112,6 +113,16 @@ def test_damaged_gzip_costs_one_record() -> None:
     urls, skipped = read(bytes(data))
     assert urls == ["https://a.example/0", "https://a.example/2"]
     assert [each.offset for each in skipped] == [len(packed(THREE[:1]))]
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_a_record_after_damage_is_found_wherever_its_gzip_member_begins(before: int) -> None:
+    damage = packed([record("https://a.example/1", random.Random(1).randbytes(80_000).hex().encode())])
+    damage = damage[:30] + bytes(20) + damage[50:]
+    start = packed(THREE[:1])
+    # the member's first bytes are the last ones of a piece that is read from the file
+    data = start + (damage * 3)[: 2 * PIECE - len(start) - before] + packed(THREE[2:])
+    assert read(data)[0] == ["https://a.example/0", "https://a.example/2"]
 
 
 def test_a_response_beyond_the_limit_is_not_kept() -> None:
