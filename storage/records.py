@@ -142,6 +142,11 @@ class Entry:
     last_modified: str | None = None
     backfill: bool = False  # requested by the command `backfill`
 
+    @property
+    def of_feed(self) -> bool:
+        """Whether a feed or a page lists it, so that it may have a feed's fields; not a user's, nor an archive's."""
+        return self.found_by not in {"user", "archive"}
+
     def consecutive_attempts(self, *verdicts: str) -> int:
         """How many attempts in a row ended with one of these verdicts."""
         return self.attempts if self.verdict in verdicts else 0

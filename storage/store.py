@@ -278,20 +278,22 @@ class Store:
     def raw_versions(self) -> Iterator[tuple[int, int, RawPlace | None]]:
         """(article id, version, place) of each version with a raw page; None where its archive is not known."""
         for article_id, number, file, offset, sha256 in self._explained(archives.raw_versions(self.db)):
-            version = Article(url="", warc_file=file, warc_offset=offset, raw_sha256=sha256)
-            place = self.raw_place(version)
+            place = self._place(file, offset)
             yield article_id, number, place and replace(place, sha256=sha256)
 
     def raw_place(self, article: Article) -> RawPlace | None:
         """Where the raw page of an article is; None if none is stored, or its archive is not known."""
         if not article.warc_file or article.warc_offset is None:
             return None
-        if not article.warc_file.startswith(archives.PREFIX):
-            return raw_place(self.address, article.warc_file, article.warc_offset)
-        found = self._read(archives.archive, article.warc_file)
-        if found is None:
-            return None
-        return RawPlace(path=found[0], offset=article.warc_offset, size=found[1], sha256=article.raw_sha256)
+        place = self._place(article.warc_file, article.warc_offset)
+        # in the database's own folder nothing else comes to its place
+        return replace(place, sha256=article.raw_sha256) if place and place.size is not None else place
+
+    def _place(self, warc_file: str, offset: int) -> RawPlace | None:
+        if not warc_file.startswith(archives.PREFIX):
+            return raw_place(self.address, warc_file, offset)
+        found = self._read(archives.archive, warc_file)
+        return found and RawPlace(path=found[0], offset=offset, size=found[1])
 
     def meta(self, key: str) -> str | None:
         """A value of the meta table: database_id, generation, schema."""

@@ -59,6 +59,10 @@ class RawPage:
     body: bytes
     packed: bool = False  # the body is gzip, as the server sent it
 
+    def header(self, name: str) -> str:
+        """The first header of that name, in any case; "" where there is none."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawPlace:

@@ -7,28 +7,44 @@ import gzip
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from storage.errors import StorageError
 from storage.store import Store
-from storage.warc import RawPlace, read_raw
+from storage.warc import RawPage, RawPlace, read_raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRecord:
-    """One WARC record of a response, as a gzip member."""
+    """One WARC record of a response."""
 
-    member: bytes
-    url: str
-    at: datetime
-    status: int
-    media_type: str
-    digest: str  # of its payload, as sha1:BASE32 or as its header says
+    page: RawPage
+    header: bytes
+    block: bytes  # the HTTP response
+
+    def member(self) -> bytes:
+        """The record as a gzip member of its own."""
+        return gzip.compress(self.header + self.block + b"\r\n\r\n", mtime=0)
+
+    @property
+    def media_type(self) -> str:
+        """Of its page, in lower case."""
+        return self.page.header("Content-Type").partition(";")[0].strip().lower() or "text/html"
+
+    @property
+    def digest(self) -> str:
+        """The digest of its payload as its header says it, else as sha1:BASE32."""
+        return _field(self.header, b"warc-payload-digest") or self.computed_digest
+
+    @property
+    def computed_digest(self) -> str:
+        """The digest of its payload, as sha1:BASE32."""
+        payload = self.block.partition(b"\r\n\r\n")[2]
+        return f"sha1:{base64.b32encode(hashlib.sha1(payload, usedforsecurity=False).digest()).decode()}"
 
 
 def read_record(place: RawPlace) -> RawRecord:
-    """The record at a place, byte for byte, in a gzip member of its own.
+    """The record at a place, byte for byte.
 
     Raises:
         StorageError: as read_raw does.
@@ -42,16 +58,7 @@ def read_record(place: RawPlace) -> RawRecord:
             header, block = _parts(DecompressingBufferedReader(file))
     except OSError as error:
         raise StorageError(f"{place.path}: cannot be read ({error.strerror or error}); check the disk") from error
-    digest = _field(header, b"warc-payload-digest")
-    kind = next((value for name, value in page.headers if name.lower() == "content-type"), "")
-    return RawRecord(
-        member=gzip.compress(header + block + b"\r\n\r\n", mtime=0),
-        url=page.url,
-        at=page.at,
-        status=page.status,
-        media_type=kind.partition(";")[0].strip().lower() or "text/html",
-        digest=digest or _sha1(block.partition(b"\r\n\r\n")[2]),
-    )
+    return RawRecord(page=page, header=header, block=block)
 
 
 def problems_of_raw_pages(store: Store) -> Iterator[str]:
@@ -66,9 +73,7 @@ def problems_of_raw_pages(store: Store) -> Iterator[str]:
         except StorageError as error:
             yield f"{what}: {error}"
             continue
-        payload = gzip.decompress(record.member).partition(b"\r\n\r\n")[2].partition(b"\r\n\r\n")[2]
-        payload = payload.removesuffix(b"\r\n\r\n")
-        if record.digest.startswith("sha1:") and record.digest != _sha1(payload):
+        if record.digest.startswith("sha1:") and record.digest != record.computed_digest:
             yield f"{what}: {place.path} is damaged at {place.offset}: the digest of its record does not fit"
 
 
@@ -91,8 +96,3 @@ def _field(header: bytes, name: bytes) -> str:
         if line.lower().startswith(name + b":"):
             return line.partition(b":")[2].strip().decode("utf-8", "replace")
     return ""
-
-
-def _sha1(payload: bytes) -> str:
-    """A digest as WARC files have it."""
-    return f"sha1:{base64.b32encode(hashlib.sha1(payload, usedforsecurity=False).digest()).decode()}"

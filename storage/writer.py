@@ -25,7 +25,6 @@ from storage.records import (
 )
 from storage.sql import (
     apply,
-    archives,
     articles,
     backfill_steps,
     due_times,
@@ -192,14 +191,6 @@ class Writer(WritingStore):
         """See leases.add_urgent_entry."""
         with self.transaction():
             return leases.add_urgent_entry(self.db, url=url, url_key=url_key, host=host, source=source, now=now)
-
-    def register_archive(self, path: Path, sha256: str, size: int) -> str:
-        """See archives.register."""
-        return archives.register(self.db, path, sha256, size)
-
-    def add_archived_entry(self, article_id: int, entry: Entry, host: str, at: datetime) -> None:
-        """See new_entries.add_archived."""
-        new_entries.add_archived(self.db, article_id, entry, host, at)
 
     def add_steps(self, steps: Sequence[BackfillStep]) -> int:
         """Queue pages of older articles, except those already queued or fetched; returns the number of new ones."""

@@ -153,7 +153,7 @@ def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) 
     new = visit.article
     assert new is not None
     # For a page that a user requested or an archive has, no feed repeats the feed's fields.
-    of_feed = _only_of_feed(known, new) if visit.page.entry.found_by in {"user", "archive"} else {}
+    of_feed = {} if visit.page.entry.of_feed else _only_of_feed(known, new)
     # Where its raw page is not there: words that only one reading has are the publisher's if the page admits an edit.
     admitted = admits_edit(known, new)
     base = in_form_of(known, new, clear=admitted and not visit.comments) if is_stale(known, new) else None

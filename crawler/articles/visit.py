@@ -71,7 +71,7 @@ class PageVisit:
         """Every address of this page, the feed's first."""
         page, extraction = self.page, self.extraction
         found: list[Address] = []
-        listed: AddressKind = "requested" if page.entry.found_by in {"user", "archive"} else "feed"
+        listed: AddressKind = "feed" if page.entry.of_feed else "requested"
         for kind, url in (
             (listed, page.entry.url),
             ("requested", page.requested_url),

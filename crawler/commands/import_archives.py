@@ -162,7 +162,9 @@ def _run(
     selection: Selection,
     each: Callable[[FileReport], None],
     done: Callable[[FileReport], None],
-    **how: Any,
+    *,
+    limit: int | None,
+    keep_raw: bool,
 ) -> None:
     """Read the files into the database or into parts.
 
@@ -173,15 +175,17 @@ def _run(
     import asyncio
 
     from crawler.engine.jobs.archive_parts import import_into_parts
-    from crawler.engine.jobs.import_archives import import_into_store
+    from crawler.engine.jobs.archive_store import import_into_store
     from storage.databases import exclusive, open_writing
 
     config = app.config
     if folder is not None:
-        asyncio.run(import_into_parts(config, folder, files, selection, limit=how["limit"], each=each, done=done))
+        asyncio.run(import_into_parts(config, folder, files, selection, limit=limit, each=each, done=done))
         return
     with exclusive(config.database, command="import", now=now()), open_writing(config.database) as writer:
-        asyncio.run(import_into_store(config, writer, files, selection, each=each, done=done, **how))
+        asyncio.run(
+            import_into_store(config, writer, files, selection, limit=limit, keep_raw=keep_raw, each=each, done=done)
+        )
 
 
 def _progress(app: CliContext, files: Sequence[Path], reports: Sequence[FileReport]) -> Any:
@@ -195,12 +199,7 @@ def _print(app: CliContext, report: FileReport, jsonl: bool) -> None:
     from crawler.outputs.rows import as_jsonl
 
     if jsonl:
-        document = {
-            "file": str(report.path), "size": report.size, "skipped": report.skipped, "pages": report.pages, "articles": report.articles,
-            "records": dict(sorted(report.counts.items())), "seconds": round(report.seconds, 3), "error": report.error,
-            "broken": [{"file": name, "offset": at, "reason": why} for name, at, why in report.broken],
-        }  # fmt: skip
-        click.echo(as_jsonl(document))
+        click.echo(as_jsonl(report.to_dict()))
         return
     if report.error is not None:
         app.message(f"{report.path}: {report.error}")

@@ -32,13 +32,13 @@ class ParquetRows:
     day without a time is its first second.
     """
 
-    def __init__(self, file: Any, fields: Sequence[str], further: Mapping[str, str] | None = None) -> None:
+    def __init__(self, file: Any, fields: Sequence[str], numbers: Sequence[str] = ()) -> None:
         """Begin the file.
 
         Args:
             file: a binary file, written sequentially.
             fields: the columns.
-            further: more columns, with Arrow's name of the type of each.
+            numbers: more columns, with lists of 64-bit integers.
 
         Raises:
             UsageError: pyarrow is not installed.
@@ -52,8 +52,8 @@ class ParquetRows:
                 "parquet needs pyarrow: `pip install pyarrow` in newsdesk's environment (of pipx: "
                 "`pipx inject newsdesk pyarrow`); csv and jsonl need nothing"
             ) from error
-        self._fields, self._further = fields, further or {}
-        self._schema = _schema(fields, self._further)
+        self._fields, self._numbers = fields, numbers
+        self._schema = _schema(fields, numbers)
         self._table = pa.Table
         self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
         self._group: list[dict[str, Any]] = []
@@ -64,7 +64,7 @@ class ParquetRows:
         for text, time in TIMESTAMPS.items():
             if text in cells:
                 cells[time] = moment(cells[text])
-        self._group.append(cells | {name: row[name] for name in self._further})
+        self._group.append(cells | {name: row[name] for name in self._numbers})
         if len(self._group) == ROWS:
             self._flush()
 
@@ -81,15 +81,15 @@ class ParquetRows:
         self._writer.close()
 
 
-def _schema(fields: Sequence[str], further: Mapping[str, str]) -> pa.Schema:
+def _schema(fields: Sequence[str], numbers: Sequence[str]) -> pa.Schema:
     import pyarrow as pa
 
     schema = arrow_schema(fields)
     for text, time in TIMESTAMPS.items():
         if text in fields:
             schema = schema.append(pa.field(time, pa.timestamp("us", tz="UTC")))
-    for name, kind in further.items():
-        schema = schema.append(pa.field(name, pa.list_(pa.int64()) if kind == "list<int64>" else kind))
+    for name in numbers:
+        schema = schema.append(pa.field(name, pa.list_(pa.int64())))
     return schema
 
 

@@ -59,10 +59,11 @@ class WaczWriter:
             if (key := (str(place.path), place.offset)) in self._written:
                 continue
             self._written.add(key)
-            self._index.append(_index_line(record, self._warc.size))
-            self._warc.write(record.member)
-            page = {"id": f"{article.uid}-{version.revision}", "url": record.url, "ts": format_utc(record.at)}
-            self._pages.append(json.dumps(page | {"title": version.title or record.url}, ensure_ascii=False))
+            member, raw = record.member(), record.page
+            self._index.append(_index_line(record, self._warc.size, len(member)))
+            self._warc.write(member)
+            page = {"id": f"{article.uid}-{version.revision}", "url": raw.url, "ts": format_utc(raw.at)}
+            self._pages.append(json.dumps(page | {"title": version.title or raw.url}, ensure_ascii=False))
         return found
 
     def _places(self, article: Article) -> Iterator[tuple[Article, RawPlace]]:
@@ -144,19 +145,19 @@ class _Entry:
         return self._hash.hexdigest(), self.size
 
 
-def _index_line(record: RawRecord, offset: int) -> str:
+def _index_line(record: RawRecord, offset: int, length: int) -> str:
     """A line of the CDXJ index."""
     fields = {
-        "url": record.url,
+        "url": record.page.url,
         "mime": record.media_type,
-        "status": str(record.status),
+        "status": str(record.page.status),
         "digest": record.digest,
-        "length": str(len(record.member)),
+        "length": str(length),
         "offset": str(offset),
         "filename": _WARC.rpartition("/")[2],
     }
-    at = record.at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
-    return f"{sort_key(record.url)} {at} {json.dumps(fields, ensure_ascii=False)}"
+    at = record.page.at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
+    return f"{sort_key(record.page.url)} {at} {json.dumps(fields, ensure_ascii=False)}"
 
 
 def sort_key(url: str) -> str:

@@ -8,15 +8,13 @@ from storage.address import ServerAddress
 from storage.errors import MissingDatabase, NewerDatabase, NotNewsdeskDatabase, OlderDatabase, StorageError
 from storage.postgres.database import PostgresDatabase
 from storage.postgres.functions import FUNCTIONS
-from storage.postgres.schema import ARCHIVES, INDEXES, OWN_TABLES, SCHEMA_NAME, TABLES
+from storage.postgres.migrations import ARCHIVES, MIGRATIONS, SCHEMA
+from storage.postgres.schema import INDEXES, OWN_TABLES, SCHEMA_NAME, TABLES
 from storage.sql import meta
 from storage.sql.versions import CURRENT, set_current
 
 OLDEST = 15  # of PostgreSQL
-SCHEMA = 2  # the value of `schema` in meta; a database with a larger one is refused
 MIGRATING = 0x4E444B32  # the key of the advisory lock: one migration at a time
-# By schema: the statements that make the next one of it. Append only.
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: (ARCHIVES,)}
 
 
 def open_reader(address: ServerAddress) -> PostgresDatabase:

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.archives.test_import import many, parts
-from tests.archives.warcs import page, record, written
+from tests.archives.warcs import many, page, parts, record, written
 from tests.conftest import ROOT, Desk
 from tests.postgres import cluster as postgres
 from tests.running import until

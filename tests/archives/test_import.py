@@ -21,7 +21,7 @@ from storage.sql.changes import change_events
 from storage.sqlite.lock import Lock
 from storage.store import open_store
 from tests import torture
-from tests.archives.warcs import HTML, page, record, written
+from tests.archives.warcs import HTML, many, page, parts, record, written
 from tests.conftest import NOW, ROOT, Desk
 
 A = "https://a.example/2026/11/20/the-harbour-opens"
@@ -34,25 +34,6 @@ GERMAN = (
 
 def articles(desk: Desk) -> list[dict[str, Any]]:
     return desk.rows("SELECT * FROM articles ORDER BY id")
-
-
-def parts(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    pq = pytest.importorskip("pyarrow.parquet")
-    return {path.name: pq.read_table(path).to_pylist() for path in sorted(folder.glob("*.parquet"))}
-
-
-def many(folder: Path, files: int = 2, pages: int = 4) -> list[Path]:
-    folder.mkdir(exist_ok=True)
-    return [
-        written(
-            folder / f"part-{file}.warc.gz",
-            [
-                record(f"https://site{n}.example/2026/{file}/story-{n}", page(f"Headline {file} {n}", 100 * file + n))
-                for n in range(pages)
-            ],
-        )
-        for file in range(files)
-    ]
 
 
 def test_an_archived_page_is_an_article_first_seen_when_it_was_captured(desk: Desk) -> None:

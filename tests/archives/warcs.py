@@ -6,7 +6,9 @@ import gzip
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
@@ -53,3 +55,22 @@ def packed(records: Iterable[bytes]) -> bytes:
 def written(path: Path, records: Iterable[bytes]) -> Path:
     path.write_bytes(packed(records) if path.name.endswith(".gz") else b"".join(records))
     return path
+
+
+def parts(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    pq = pytest.importorskip("pyarrow.parquet")
+    return {path.name: pq.read_table(path).to_pylist() for path in sorted(folder.glob("*.parquet"))}
+
+
+def many(folder: Path, files: int = 2, pages: int = 4) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    return [
+        written(
+            folder / f"part-{file}.warc.gz",
+            [
+                record(f"https://site{n}.example/2026/{file}/story-{n}", page(f"Headline {file} {n}", 100 * file + n))
+                for n in range(pages)
+            ],
+        )
+        for file in range(files)
+    ]

@@ -99,16 +99,21 @@ async def visit_page(
     )  # fmt: skip
 
 
-def store_visit(writer: Writer, visit: PageVisit) -> tuple[Verdict, int | None]:
+def store_visit(writer: Writer, visit: PageVisit, stored: StoredMatches | None = None) -> tuple[Verdict, int | None]:
     """Look up, decide and write, inside the writer's transaction; returns the verdict and the id of its article.
+
+    Args:
+        writer: the database.
+        visit: the page.
+        stored: the result of look_up in the same transaction, if it was needed before.
 
     Raises:
         RereadingNeeded: another extractor read the stored article; its raw page must be read again first.
     """
-    stored = _look_up(writer, visit)
+    stored = look_up(writer, visit) if stored is None else stored
     if (known := needs_rereading(visit, stored)) is not None:
         entry = visit.page.entry
-        if entry.found_by in {"user", "archive"}:  # has no feed's fields
+        if not entry.of_feed:
             entry = writer.entry_of(known.id) or entry
         left_out = _left_out_of(writer, known)
         if left_out is not None:
@@ -147,7 +152,7 @@ def store_feed_articles(
             continue
         visit = entry_visit(listed.article, entry_id, address, at=at)
         # An article with the same text at an address of its own stays as it is, with its rechecks.
-        verdict = decide(visit, dataclasses.replace(_look_up(writer, visit), same_text=()))
+        verdict = decide(visit, dataclasses.replace(look_up(writer, visit), same_text=()))
         if isinstance(verdict, NewArticle):
             verdict = dataclasses.replace(verdict, reason=STORED)
         writer.apply_verdict(verdict)
@@ -155,7 +160,7 @@ def store_feed_articles(
     return verdicts
 
 
-def _look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
+def look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
     """Find the stored articles that the page may be the same as."""
     article, requested_id = visit.article, visit.page.entry.article_id
     if article is None:

@@ -58,7 +58,7 @@ async def read_stored_page(
         The result; a reason where the page is not there or cannot be read.
     """
     if place is None:
-        return f"{stored.warc_file or 'no file'}: where its raw page is is not known; import the archive again"
+        return f"{stored.warc_file or 'no file'}: its archive is not known; import it again"
     url = stored.page_url or stored.url
     source = index.source(stored.source or "") or index.for_url(url)
     language = source.language if source else None

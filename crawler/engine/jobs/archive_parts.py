@@ -29,7 +29,6 @@ from storage.errors import DiskError
 from storage.utc import format_utc
 
 FORMAT = 1  # of the parts; another one is made again
-FURTHER = {"fingerprints": "list<int64>"}
 _SIGN = 1 << 63
 ADVICE = "the part was not written; make room, or name another folder with --to"
 
@@ -103,9 +102,9 @@ async def write_part(
             report = await _write_rows(reader, path, part, file, each)
     except _UnreadableError as error:
         return error.report
-    counts = {"pages": report.pages, "articles": report.articles, "records": dict(sorted(report.counts.items()))}
-    broken = [{"file": name, "offset": offset, "reason": reason} for name, offset, reason in report.broken]
-    document = source | counts | {"broken": broken, "sha256": file.hash.hexdigest()}
+    found = report.to_dict()
+    counts = {name: found[name] for name in ("pages", "articles", "records", "broken")}
+    document = source | counts | {"sha256": file.hash.hexdigest()}
     with atomic_write(about, advice=ADVICE) as described:
         described.write(json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n")
     return report
@@ -114,7 +113,7 @@ async def write_part(
 async def _write_rows(
     reader: ArchiveReader, path: Path, part: Path, file: HashingFile, each: Callable[[FileReport], None]
 ) -> FileReport:
-    with ParquetRows(file, FIELDS, FURTHER) as rows:
+    with ParquetRows(file, FIELDS, numbers=("fingerprints",)) as rows:
         report = await reader.read(path, _PartSink(rows, part), each=each)
     if report.error is not None:
         raise _UnreadableError(report)
@@ -152,7 +151,7 @@ async def import_into_parts(
     each: Callable[[FileReport], None],
     done: Callable[[FileReport], None],
 ) -> None:
-    """Write the parts of files into a folder, one after another; see import_into_store.
+    """Write the parts of files into a folder, one after another; see archive_store.import_into_store.
 
     Raises:
         CrawlerError: a part cannot be written.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,7 @@ def import_on_cluster(
             if task.status != "finished":
                 reason = outcome[1] if isinstance(outcome, tuple) else outcome
                 raise CrawlerError(f"the cluster gave a file up: {reason}; run the command again for what is missing")
-            done(_report(outcome))
+            done(FileReport.from_dict(outcome))
 
 
 def run_import(arguments: Sequence[str]) -> dict[str, Any]:
@@ -71,17 +70,3 @@ def run_import(arguments: Sequence[str]) -> dict[str, Any]:
         raise RuntimeError(f"newsdesk {' '.join(arguments)}: {said[0]}")
     found: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
     return found
-
-
-def _report(found: dict[str, Any]) -> FileReport:
-    return FileReport(
-        path=Path(found["file"]),
-        size=found["size"],
-        pages=found["pages"],
-        articles=found["articles"],
-        counts=Counter(found["records"]),
-        broken=[(each["file"], each["offset"], each["reason"]) for each in found["broken"]],
-        seconds=found["seconds"],
-        error=found["error"],
-        skipped=found["skipped"],
-    )

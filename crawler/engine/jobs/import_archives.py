@@ -1,24 +1,22 @@
 """Read the pages of archives in parallel, and hand them on in the order of their records.
 
-records in a thread -> pages in worker processes -> the store (`StoreSink`) or a Parquet part (archive_parts.py)
+records in a thread -> pages in worker processes -> the store (archive_store.py) or a Parquet part (archive_parts.py)
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
-import logging
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol, Self
 
-from crawler.archives.files import opened, sha256_of
+from crawler.archives.files import opened
 from crawler.archives.records import ResponseRecord, SkippedRecord, read_records
 from crawler.archives.responses import decoded_body, parse_response
 from crawler.archives.selection import Selection
@@ -26,27 +24,18 @@ from crawler.articles.page_response import PageResponse
 from crawler.articles.visit import PageVisit
 from crawler.config.models import Config, SourceIndex
 from crawler.content_encoding import DecodeError
-from crawler.engine.crawl.ingest import store_visit, visit_page
-from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
-from crawler.engine.jobs.capture_order import PagesAside, Place, archived_page, unordered_addresses
+from crawler.engine.crawl.ingest import visit_page
+from crawler.engine.jobs.capture_order import PagesAside, Place, archived_page
 from crawler.engine.workers.pool import WorkerPool
 from crawler.errors import CrawlerError
-from crawler.urls import canonical_url, host_of, url_key
-from crawler.version import __version__
-from storage.async_writer import AsyncWriter
-from storage.errors import StorageError
-from storage.utc import parse_utc
-from storage.verdicts import NewArticle
-from storage.writer import Writer
+from crawler.urls import canonical_url, url_key
 
 BATCH = 16  # records read at a time
 AHEAD = 8  # pages for each worker that wait or are being read; more would only take memory
 AHEAD_BYTES = 16_000_000  # of the bodies of these pages, beyond which no more are read from the file
 MAX_REPORTED = 1_000  # broken records of a file that are named
 SEVERAL = "pages with several captures"  # the name of their report
-_OLDER = "older than what is stored"
 _Found = tuple[PageResponse, Place]
-log = logging.getLogger("newsdesk")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +52,22 @@ class FileReport:
     seconds: float = 0.0
     error: str | None = None  # why the file could not be read to its end
     skipped: bool = False  # its part was there
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "file": str(self.path), "size": self.size, "skipped": self.skipped, "pages": self.pages,
+            "articles": self.articles, "records": dict(sorted(self.counts.items())), "seconds": round(self.seconds, 3),
+            "error": self.error,
+            "broken": [{"file": name, "offset": offset, "reason": why} for name, offset, why in self.broken],
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Self:
+        """The report that `to_dict` was of."""
+        same = {name: found[name] for name in ("size", "skipped", "pages", "articles", "seconds", "error")}
+        broken = [(each["file"], each["offset"], each["reason"]) for each in found["broken"]]
+        return cls(path=Path(found["file"]), counts=Counter(found["records"]), broken=broken, **same)
 
     def add_broken(self, name: str, offset: int, reason: str) -> None:
         """Note a record that cannot be read."""
@@ -81,7 +86,13 @@ class ArchiveReader:
     """Reads files one after another, with the same worker processes."""
 
     def __init__(
-        self, config: Config, selection: Selection, *, limit: int | None = None, keep_raw: bool = False
+        self,
+        config: Config,
+        selection: Selection,
+        *,
+        limit: int | None = None,
+        keep_raw: bool = False,
+        aside: PagesAside | None = None,
     ) -> None:
         """Create the reader; `close` ends its processes.
 
@@ -90,13 +101,14 @@ class ArchiveReader:
             selection: the filters.
             limit: the most articles over all files.
             keep_raw: whether raw pages are copied; otherwise they stay where they are.
+            aside: takes the pages that are to be read at the end.
         """
         self.config = dataclasses.replace(config, extract=dataclasses.replace(config.extract, keep_raw=keep_raw))
         self.selection = selection
         self.index = SourceIndex(config.sources)
         self.pool = WorkerPool(config.extract.workers, config.extract.page_timeout)
         self.left = limit
-        self.aside: PagesAside | None = None  # takes pages that are read at the end
+        self._aside = aside
         self._bytes = 0  # of the bodies of pages that wait or are being read
 
     def close(self) -> None:
@@ -141,23 +153,18 @@ class ArchiveReader:
         each: Callable[[FileReport], None],
     ) -> None:
         records = read_records(file, most=self.config.http.max_bytes, unwanted=self.selection.unwanted)
-        pages = (
-            (page, (warc_file, offset) if warc_file is not None and offset is not None else None)
-            for page, offset in self._pages(name, records, report)
-        )
-        kept = (found for found in pages if self.aside is None or not self.aside.take(*found))
 
         def after_page(current: FileReport) -> None:
             if not name:  # a file inside of another one does not say how much of that is read
                 current.position = file.tell()
             each(current)
 
-        await self._hand_on_all(kept, report, sink, after_page)
+        await self._hand_on_all(self._pages(name, warc_file, records, report), report, sink, after_page)
 
-    async def read_aside(self, aside: PagesAside, sink: Sink) -> FileReport:
+    async def read_aside(self, sink: Sink) -> FileReport:
         """Read the pages that were put aside, oldest first."""
         report, began = FileReport(path=Path(SEVERAL)), time.monotonic()
-        await self._hand_on_all(aside.pages(), report, sink, lambda _: None)
+        await self._hand_on_all(self._aside.pages() if self._aside else iter(()), report, sink, lambda _: None)
         report.seconds = time.monotonic() - began
         return report
 
@@ -182,11 +189,15 @@ class ArchiveReader:
                 await asyncio.gather(*waiting, return_exceptions=True)
 
     def _pages(
-        self, name: str, records: Iterable[ResponseRecord | SkippedRecord], report: FileReport
-    ) -> Iterator[tuple[PageResponse, int | None]]:
-        """The HTML pages among the records, decoded, with the offsets of those that can be read again by them.
+        self,
+        name: str,
+        warc_file: str | None,
+        records: Iterable[ResponseRecord | SkippedRecord],
+        report: FileReport,
+    ) -> Iterator[_Found]:
+        """The HTML pages among the records, decoded, with the places of those that can be read again.
 
-        Everything else is counted. Runs in a thread.
+        Everything else is counted, or put aside. Runs in a thread.
         """
         for record in records:
             if isinstance(record, SkippedRecord):
@@ -202,8 +213,10 @@ class ArchiveReader:
                 continue
             if isinstance(page, str):
                 report.counts[page] += 1
-            else:
-                yield page, record.offset if record.seekable else None
+                continue
+            place = (warc_file, record.offset) if warc_file is not None and record.seekable else None
+            if self._aside is None or not self._aside.take(page, place):
+                yield page, place
 
     def _page(self, record: ResponseRecord) -> PageResponse | str:
         """The page of a record, or why it is none.
@@ -288,104 +301,3 @@ def _ready(waiting: deque[asyncio.Task[PageVisit]]) -> list[asyncio.Task[PageVis
         keys.add(key)
         found.append(waiting.popleft())
     return found
-
-
-class StoreSink:
-    """Stores the pages as articles: copies, versions and addresses like those of a crawl; no watch and no recheck."""
-
-    def __init__(self, writer: AsyncWriter, reader: ArchiveReader) -> None:
-        self._writer, self._reader = writer, reader
-
-    async def take(self, visits: Sequence[PageVisit]) -> Sequence[str]:
-        """Look up, decide and write, many pages in one transaction.
-
-        Raises:
-            StorageError: the database cannot be written.
-        """
-        return await asyncio.gather(*map(self._take_one, visits))
-
-    async def _take_one(self, visit: PageVisit) -> str:
-        while True:
-            try:
-                return await self._writer.submit(functools.partial(_store, visit=visit))
-            except RereadingNeeded as needed:
-                visit = await with_rereading(visit, needed, self._reader.index, self._reader.pool)
-            except StorageError:
-                raise
-            except Exception as error:  # of ours: the other pages are stored
-                log.error(
-                    "%s: could not be stored: %s: %s", visit.page.url, type(error).__name__, error, exc_info=error
-                )
-                return "failed"
-
-
-def _store(writer: Writer, visit: PageVisit) -> str:
-    if _is_older(writer, visit):
-        return _OLDER
-    verdict, article_id = store_visit(writer, visit)
-    if isinstance(verdict, NewArticle) and article_id is not None:
-        writer.add_archived_entry(article_id, visit.page.entry, host_of(visit.page.url), visit.page.at)
-        return "new"
-    return verdict.outcome
-
-
-def _is_older(writer: Writer, visit: PageVisit) -> bool:
-    """Whether the page was captured before what is stored of its article, which it must not replace."""
-    for article_id, kind in writer.articles_at(visit.addresses).values():
-        known = writer.article(article_id) if kind != "canonical" else None
-        seen = known and (known.last_same_at or known.fetched_at)
-        if seen and parse_utc(seen) > visit.page.at:
-            return True
-    return False
-
-
-async def import_into_store(
-    config: Config,
-    writer: Writer,
-    files: Sequence[Path],
-    selection: Selection,
-    *,
-    limit: int | None = None,
-    keep_raw: bool = False,
-    each: Callable[[FileReport], None],
-    done: Callable[[FileReport], None],
-) -> None:
-    """Read files into the database, one after another.
-
-    Args:
-        config: the settings.
-        writer: the database, locked by the caller where it is a file.
-        files: WARC and WACZ files.
-        selection: the filters.
-        limit: the most articles over all files.
-        keep_raw: whether the raw pages of new articles and versions are copied into the database's own folder.
-        each: called after each page with its file's report.
-        done: called with the report of each file.
-
-    Raises:
-        StorageError: the database cannot be written.
-    """
-    if keep_raw:
-        writer.enable_raw_pages(f"newsdesk/{__version__}", "import" if not isinstance(writer.address, Path) else "")
-    reader, queue = ArchiveReader(config, selection, limit=limit, keep_raw=keep_raw), AsyncWriter(writer)
-    try:
-        sink = StoreSink(queue, reader)
-        with PagesAside(await asyncio.to_thread(unordered_addresses, files, selection)) as reader.aside:
-            for path in files:
-                warc_file = await _registered(queue, path)
-                done(await reader.read(path, sink, warc_file=warc_file, each=each))
-            if (report := await reader.read_aside(reader.aside, sink)).pages:
-                done(report)
-    finally:
-        reader.close()
-        await queue.close()
-
-
-async def _registered(queue: AsyncWriter, path: Path) -> str | None:
-    """Record where a file is, so that its pages can be read again; None if it cannot be read."""
-    try:
-        sha256, size = await asyncio.to_thread(sha256_of, path), await asyncio.to_thread(os.path.getsize, path)
-    except OSError:  # reported when its pages are read
-        return None
-    place = await asyncio.to_thread(path.resolve)
-    return await queue.submit(lambda writer: writer.register_archive(place, sha256, size))

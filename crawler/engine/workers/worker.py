@@ -118,8 +118,7 @@ def read_page(page: RawPage, *, most: int, keep: bool, **how: Any) -> PageRead:
     body, alone = gunzip(page.body, most) if page.packed else (page.body, True)
     if not alone:  # readers of WARC files read the first gzip member only
         page = replace(page, body=body, packed=False)
-    kind = next((value for name, value in page.headers if name.lower() == "content-type"), "")
-    reading = read_page(body, page.url, page.status, content_type=kind, **how)
+    reading = read_page(body, page.url, page.status, content_type=page.header("Content-Type"), **how)
     if len(body) > LARGE:
         release_memory()
     return PageRead(

@@ -91,8 +91,7 @@ def saved_page(store: Store, key: int, now: datetime) -> str | None:  # noqa: AR
     if place is None:
         return None
     raw = read_raw(place)
-    kind = next((value for name, value in raw.headers if name.lower() == "content-type"), "")
-    return _LEADING.sub("", decode_page(raw.body, charset_of(kind))[:MOST_SAVED])
+    return _LEADING.sub("", decode_page(raw.body, charset_of(raw.header("Content-Type")))[:MOST_SAVED])
 
 
 def difference(store: Store, key: int, number: int, now: datetime) -> dict[str, Any] | None:  # noqa: ARG001

@@ -1,0 +1,130 @@
+"""Store the pages of archives as articles."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from crawler.archives.files import sha256_of
+from crawler.archives.selection import Selection
+from crawler.articles.visit import PageVisit, StoredMatches
+from crawler.config.models import Config
+from crawler.engine.crawl.ingest import look_up, store_visit
+from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
+from crawler.engine.jobs.capture_order import PagesAside, unordered_addresses
+from crawler.engine.jobs.import_archives import ArchiveReader, FileReport
+from crawler.urls import host_of
+from crawler.version import __version__
+from storage.archives import Archives
+from storage.async_writer import AsyncWriter
+from storage.errors import StorageError
+from storage.utc import parse_utc
+from storage.verdicts import NewArticle
+from storage.writer import Writer
+
+_OLDER = "older than what is stored"
+log = logging.getLogger("newsdesk")
+
+
+class StoreSink:
+    """Stores the pages as articles: copies, versions and addresses like those of a crawl; no watch and no recheck."""
+
+    def __init__(self, writer: AsyncWriter, reader: ArchiveReader) -> None:
+        self._writer, self._reader = writer, reader
+
+    async def take(self, visits: Sequence[PageVisit]) -> Sequence[str]:
+        """Look up, decide and write, many pages in one transaction.
+
+        Raises:
+            StorageError: the database cannot be written.
+        """
+        return await asyncio.gather(*map(self._take_one, visits))
+
+    async def _take_one(self, visit: PageVisit) -> str:
+        while True:
+            try:
+                return await self._writer.submit(functools.partial(_store, visit=visit))
+            except RereadingNeeded as needed:
+                visit = await with_rereading(visit, needed, self._reader.index, self._reader.pool)
+            except StorageError:
+                raise
+            except Exception as error:  # of ours: the other pages are stored
+                log.error(
+                    "%s: could not be stored: %s: %s", visit.page.url, type(error).__name__, error, exc_info=error
+                )
+                return "failed"
+
+
+def _store(writer: Writer, visit: PageVisit) -> str:
+    stored = look_up(writer, visit)
+    if _is_older(visit, stored):
+        return _OLDER
+    verdict, article_id = store_visit(writer, visit, stored)
+    if isinstance(verdict, NewArticle) and article_id is not None:
+        Archives(writer).add_entry(article_id, visit.page.entry, host_of(visit.page.url), visit.page.at)
+        return "new"
+    return verdict.outcome
+
+
+def _is_older(visit: PageVisit, stored: StoredMatches) -> bool:
+    """Whether the page was captured before what is stored of its article, which it must not replace."""
+    known = [stored.articles[article_id] for article_id, kind in stored.by_key.values() if kind != "canonical"]
+    seen = [each.last_same_at or each.fetched_at for each in known]
+    return any(parse_utc(at) > visit.page.at for at in seen if at)
+
+
+async def import_into_store(
+    config: Config,
+    writer: Writer,
+    files: Sequence[Path],
+    selection: Selection,
+    *,
+    limit: int | None = None,
+    keep_raw: bool = False,
+    each: Callable[[FileReport], None],
+    done: Callable[[FileReport], None],
+) -> None:
+    """Read files into the database, one after another.
+
+    Args:
+        config: the settings.
+        writer: the database, locked by the caller where it is a file.
+        files: WARC and WACZ files.
+        selection: the filters.
+        limit: the most articles over all files.
+        keep_raw: whether the raw pages of new articles and versions are copied into the database's own folder.
+        each: called after each page with its file's report.
+        done: called with the report of each file.
+
+    Raises:
+        StorageError: the database cannot be written.
+    """
+    if keep_raw:
+        writer.enable_raw_pages(f"newsdesk/{__version__}", "import" if not isinstance(writer.address, Path) else "")
+    queue = AsyncWriter(writer)
+    with PagesAside(await asyncio.to_thread(unordered_addresses, files, selection)) as aside:
+        reader = ArchiveReader(config, selection, limit=limit, keep_raw=keep_raw, aside=aside)
+        sink = StoreSink(queue, reader)
+        try:
+            for path in files:
+                warc_file = await _registered(queue, path)
+                done(await reader.read(path, sink, warc_file=warc_file, each=each))
+            if (report := await reader.read_aside(sink)).pages:
+                done(report)
+        finally:
+            reader.close()
+            await queue.close()
+
+
+async def _registered(queue: AsyncWriter, path: Path) -> str | None:
+    """Record where a file is, so that its pages can be read again; None if it cannot be read."""
+    try:
+        sha256, size = await asyncio.to_thread(sha256_of, path), await asyncio.to_thread(os.path.getsize, path)
+    except OSError:  # reported when its pages are read
+        return None
+    place = await asyncio.to_thread(path.resolve)
+    return await queue.submit(lambda writer: Archives(writer).register(place, sha256, size))
