@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from storage.records import Entry
-from storage.sql import archives, new_entries
+from storage.article import Article, Version
+from storage.records import Address, Entry
+from storage.sql import archives, articles, new_entries
+from storage.utc import format_utc
 from storage.writer import Writer
 
 
@@ -23,3 +26,25 @@ class Archives:
     def add_entry(self, article_id: int, entry: Entry, host: str, at: datetime) -> None:
         """Record that a new article came from an archive; see new_entries.add_archived."""
         new_entries.add_archived(self._db, article_id, entry, host, at)
+
+    def versions(self, article: Article, at: datetime) -> list[Version]:
+        """The versions of a stored article, oldest first; the stored one if it was never edited."""
+        return archives.versions(self._db, article, format_utc(at))
+
+    def write_versions(
+        self,
+        article_id: int,
+        before: Sequence[Version],
+        after: Sequence[Version],
+        addresses: Iterable[Address],
+        at: datetime,
+    ) -> bool:
+        """Write the versions that a capture made of those before, and its addresses; the articles row stays as it is.
+
+        Returns:
+            Whether there is a version more.
+        """
+        if tuple(after) != tuple(before):
+            archives.write_versions(self._db, article_id, before, after)
+        articles.add_addresses(self._db, article_id, addresses, format_utc(at))
+        return len(after) > len(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -115,6 +116,33 @@ class Article:
         text = self.text or self.summary or ""
         opening = escape(text[:_OPENING]) + "…" * (len(text) > _OPENING)
         return f"<article><b>{title}</b><br><small>{line}</small><p>{opening}</p></article>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of an article; a row of the revisions table."""
+
+    number: int  # counted from 1 in the order of arrival; 0 until it is stored
+    article: Article  # with the texts, times and raw page of this version
+    seen_at: str
+    last_same_at: str | None = None
+    cause: str = "publisher"
+    silent: bool = False
+    words_added: int = 0  # compared with the version before
+    words_removed: int = 0
+    imported: bool = False  # captured in an archive
+
+
+_OF_VERSION = (
+    "title", "subtitle", "text", "published_at", "modified_at", "content_hash", "extractor", "warc_file", "warc_offset",
+)  # fmt: skip
+
+
+def in_version(article: Article, row: Mapping[str, Any]) -> Article:
+    """An article as a row of the revisions table has it; what that row lacks is as it is now, the page's hash unknown."""
+    found = {name: row[name] for name in _OF_VERSION}
+    authors = tuple(json.loads(row["authors"]))
+    return dataclasses.replace(article, revision=row["number"], authors=authors, raw_sha256=None, **found)
 
 
 _FIRST = ("id", "uid", "source", "url", "title")

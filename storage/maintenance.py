@@ -101,7 +101,9 @@ _CONSISTENCY_CHECKS = (
         "articles with edits whose versions are missing",
         (
             "SELECT count(*) FROM articles a "
-            "WHERE a.revision > 1 AND a.revision <> (SELECT count(*) FROM revisions r WHERE r.article_id = a.id)"
+            "WHERE (a.revision > 1 OR EXISTS (SELECT 1 FROM revisions r WHERE r.article_id = a.id)) "
+            "AND NOT EXISTS (SELECT 1 FROM revisions r WHERE r.article_id = a.id "
+            "  GROUP BY r.article_id HAVING count(*) = max(number) AND sum(number = a.revision) = 1)"
         ),
     ),
     (

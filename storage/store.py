@@ -199,7 +199,7 @@ class Store:
 
     def edit(self, article_id: int, number: int) -> dict[str, Any] | None:
         """One version of an article, with the headline of the one before it."""
-        return self._read(changes.edit, article_id, number)
+        return self._read(history.edit, article_id, number)
 
     def source_names(self) -> dict[str, str]:
         """The name of each source by its id."""

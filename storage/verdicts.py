@@ -86,6 +86,7 @@ class Revision(_OfStored):
     cause: Cause = "publisher"
     words_added: int = 0
     words_removed: int = 0
+    imported: bool = False  # captured in an archive
     outcome: ClassVar[Outcome] = "revised"
 
 

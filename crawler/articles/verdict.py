@@ -168,6 +168,7 @@ def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) 
         cause="reprocess" if reread else "publisher",
         words_added=added,
         words_removed=removed,
+        imported=visit.page.entry.found_by == "archive",
         reread=None if reread or before.content_hash == known.content_hash else base,
     )
 

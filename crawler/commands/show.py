@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 @click.option("--raw", "view", flag_value="raw", help="The raw page, its bytes on stdout.")
 @click.option(
     "--revision",
+    "--at",
+    "revision",
     type=Number(1, 2**31),
     metavar="N",
     help="This version; with --diff, against the one before it.",
@@ -81,30 +84,15 @@ def find(store: Store, key: str) -> Article:
 
 
 def _version(store: Store, article: Article, number: int) -> Article:
-    import dataclasses
-    import json
+    from storage.article import in_version
 
-    for row in store.revisions(article.id):
+    rows = store.revisions(article.id)
+    for row in rows:
         if row["number"] == number:
-            names = (
-                "title",
-                "subtitle",
-                "text",
-                "published_at",
-                "modified_at",
-                "content_hash",
-                "warc_file",
-                "warc_offset",
-            )
-            return dataclasses.replace(
-                article,
-                authors=tuple(json.loads(row["authors"])),
-                revision=number,
-                **{name: row[name] for name in names},
-            )
+            return in_version(article, row)
     if number == article.revision:
         return article
-    raise UsageError(f"article {article.id} has no version {number}; it has {article.revision}")
+    raise UsageError(f"article {article.id} has no version {number}; it has {max(1, len(rows))}")
 
 
 def _raw(store: Store, article: Article) -> None:
@@ -167,16 +155,16 @@ def _revisions(
 def _diff(store: Store, article: Article, revision: int | None, form: str) -> None:
     rows = store.revisions(article.id)
     number = revision or (rows[-1]["number"] if rows else 1)
-    pair = [r for r in rows if r["number"] in {number - 1, number}]
-    if len(pair) < 2:
+    pair = next((pair for pair in pairwise(rows) if pair[1]["number"] == number), None)
+    if pair is None:
         raise UsageError(
             f"article {article.id} has no version {number} with one before it; "
-            f"it was edited {article.revision - 1} times"
+            f"it was edited {max(0, len(rows) - 1)} times"
         )
     from crawler.outputs.diff import print_diff
 
     if form:
-        print_rows(pair, form)
+        print_rows(list(pair), form)
     else:
         print_diff(*pair)
 

@@ -7,14 +7,13 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from crawler.errors import UsageError
 from crawler.version import __version__
-from storage.article import Article
+from storage.article import Article, in_version
 from storage.errors import StorageError
 from storage.store import Store
 from storage.utc import format_utc
@@ -70,10 +69,7 @@ class WaczWriter:
         """The article's versions with a raw page, oldest first."""
         for row in self._store.revisions(article.id):
             if row["number"] != article.revision:
-                names = ("title", "warc_file", "warc_offset")
-                version = replace(
-                    article, revision=row["number"], raw_sha256=None, **{name: row[name] for name in names}
-                )
+                version = in_version(article, row)
                 if (place := self._store.raw_place(version)) is not None:
                     yield version, place
         if (place := self._store.raw_place(article)) is not None:

@@ -109,13 +109,12 @@ def _texts(change: ChangeEvent) -> list[Text]:
 
 def _hit(watch: Watch, change: ChangeEvent, judged: MatchResult) -> None:
     article = change.article
-    if change.event == "new":
-        if change.suppressed_reason:
-            judged.leave_out(article, change.suppressed_reason)
-            return
-        if _age(change) > watch.max_age:
-            judged.leave_out(article, "older than max_age")
-            return
+    if change.suppressed_reason:
+        judged.leave_out(article, change.suppressed_reason)
+        return
+    if change.event == "new" and _age(change) > watch.max_age:
+        judged.leave_out(article, "older than max_age")
+        return
     once = {
         "new": f"new {article.story_id}",
         "edited": f"edited {article.id} {change.edit['number'] if change.edit else 0}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA = 2  # the value of `schema` in meta; a database with a larger one is refused
+SCHEMA = 3  # the value of `schema` in meta; a database with a larger one is refused
 
 ARCHIVES = """
 CREATE TABLE archives (
@@ -13,5 +13,10 @@ CREATE TABLE archives (
 );
 """
 
+IMPORTED_VERSIONS = (
+    "ALTER TABLE revisions ADD COLUMN imported bigint NOT NULL DEFAULT 0",
+    "CREATE INDEX revisions_imported ON revisions (article_id) WHERE imported = 1",
+)
+
 # By schema: the statements that make the next one of it.
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: (ARCHIVES,)}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: (ARCHIVES,), 2: IMPORTED_VERSIONS}

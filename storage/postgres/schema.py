@@ -92,6 +92,7 @@ CREATE TABLE revisions (
   extractor text COLLATE "C",
   warc_file text COLLATE "C",
   warc_offset bigint,
+  imported bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (article_id, number)
 );
 CREATE TABLE feeds (
@@ -367,6 +368,7 @@ CREATE INDEX articles_vanished ON articles (vanished_at) WHERE vanished_at IS NO
 CREATE INDEX article_urls_article ON article_urls (article_id);
 CREATE INDEX revisions_seen ON revisions (seen_at);
 CREATE INDEX revisions_silent ON revisions (seen_at) WHERE silent = 1;
+CREATE INDEX revisions_imported ON revisions (article_id) WHERE imported = 1;
 CREATE INDEX feeds_due ON feeds (due_at NULLS FIRST) WHERE state = 'active';
 CREATE INDEX feeds_source ON feeds (source);
 CREATE INDEX feeds_parent ON feeds (parent_url) WHERE parent_url IS NOT NULL;

@@ -1,11 +1,14 @@
-"""The archives table: the files that articles were imported from."""
+"""The archives table: the files that articles were imported from; and versions that were captured before others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from storage.article import Article, Version, in_version
 from storage.engine import Database
+from storage.sql import articles, history
 from storage.sql.rows import insert
 
 PREFIX = "archive:"  # of the warc_file of articles whose raw page is in an archive
@@ -41,3 +44,40 @@ def archive(db: Database, warc_file: str) -> tuple[Path, int] | None:
         return None
     row = db.conn.execute("SELECT path, size FROM archives WHERE id = ?", (int(number),)).fetchone()
     return (Path(row[0]), int(row[1])) if row else None
+
+
+def versions(db: Database, article: Article, at: str) -> list[Version]:
+    """The versions of an article in the order in which they were seen; the stored one if it was never edited."""
+    rows = history.revisions(db, article.id)
+    names = ("number", "seen_at", "last_same_at", "cause", "words_added", "words_removed")
+    found = [
+        Version(
+            article=in_version(article, row), silent=bool(row["silent"]), imported=bool(row["imported"]),
+            **{name: row[name] for name in names},
+        )
+        for row in rows
+    ]  # fmt: skip
+    return found or [articles.present_version(article, at)]
+
+
+def write_versions(db: Database, article_id: int, before: Sequence[Version], after: Sequence[Version]) -> None:
+    """Write what `after` has otherwise than `before`; new versions get the next numbers."""
+    stored = articles.newest_number(db, article_id)
+    number = stored or before[0].number
+    same = {version.number: version for version in before if stored is not None}
+    for version in after:
+        if not version.number:
+            number += 1
+            articles.add_version(db, article_id, dataclasses.replace(version, number=number))
+        elif version.number not in same:
+            articles.add_version(db, article_id, version)
+        elif version != same[version.number]:
+            db.conn.execute(
+                "UPDATE revisions "
+                "SET seen_at = ?, last_same_at = ?, cause = ?, silent = ?, words_added = ?, words_removed = ? "
+                "WHERE article_id = ? AND number = ?",
+                (
+                    version.seen_at, version.last_same_at, version.cause, int(version.silent), version.words_added,
+                    version.words_removed, article_id, version.number,
+                ),
+            )  # fmt: skip

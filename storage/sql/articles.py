@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from storage.article import Article
+from storage.article import Article, Version
 from storage.engine import Database
-from storage.records import Address, Cause, json_list
+from storage.records import Address, json_list
 from storage.sql import fingerprints
 from storage.sql.entry_completion import complete_entries
 from storage.sql.rows import FIELDS, LISTS, article_by_id, insert, parsed
@@ -55,7 +55,7 @@ def apply_verdict(db: Database, verdict: Verdict) -> int | None:
         case _:  # the verdict is about no stored article
             pass
     if article_id is not None:
-        _add_addresses(db, article_id, verdict.addresses, at)
+        add_addresses(db, article_id, verdict.addresses, at)
         _set_recheck(db, article_id, verdict.recheck_at)
     complete_entries(db, verdict, article_id)
     count_verdict(db, verdict, at)
@@ -141,52 +141,56 @@ def _revise(db: Database, verdict: Revision, at: str) -> None:
     article_id = verdict.article_id
     stored = article_by_id(db, article_id)
     assert stored is not None
-    if stored.revision == 1:
-        _add_revision(
-            db,
-            article_id,
-            1,
-            stored,
-            seen_at=stored.fetched_at or stored.first_seen_at or at,
-            last_same_at=stored.last_same_at,
-        )
-    number = stored.revision + 1
+    number = _next_number(db, stored, at)
     new = dataclasses.replace(verdict.article, revision=number)
-    _add_revision(
-        db,
-        article_id,
-        number,
-        new,
+    version = Version(
+        number=number,
+        article=new,
         seen_at=at,
-        last_same_at=None,
-        silent=verdict.silent,
         cause=verdict.cause,
-        words=(verdict.words_added, verdict.words_removed),
+        silent=verdict.silent,
+        words_added=verdict.words_added,
+        words_removed=verdict.words_removed,
+        imported=verdict.imported,
     )
+    add_version(db, article_id, version)
     _overwrite(db, article_id, new, at, stored=stored)
 
 
-def _add_revision(
-    db: Database,
-    article_id: int,
-    number: int,
-    version: Article,
-    *,
-    seen_at: str,
-    last_same_at: str | None,
-    silent: bool = False,
-    cause: Cause = "publisher",
-    words: tuple[int, int] = (0, 0),
-) -> None:
+def _next_number(db: Database, stored: Article, at: str) -> int:
+    """The number of an article's next version; its present one is stored in revisions at the first edit."""
+    newest = newest_number(db, stored.id)
+    if newest is None:
+        newest = 1
+        add_version(db, stored.id, present_version(stored, at))
+    return newest + 1
+
+
+def newest_number(db: Database, article_id: int) -> int | None:
+    """The newest number of an article's versions; None if it was never edited."""
+    row = db.conn.execute("SELECT max(number) FROM revisions WHERE article_id = ?", (article_id,)).fetchone()
+    return int(row[0]) if row[0] is not None else None
+
+
+def present_version(stored: Article, at: str) -> Version:
+    """The only version of an article that was never edited, as revisions has it from the first edit on."""
+    seen = stored.fetched_at or stored.first_seen_at or at
+    return Version(number=stored.revision, article=stored, seen_at=seen, last_same_at=stored.last_same_at)
+
+
+def add_version(db: Database, article_id: int, version: Version) -> None:
+    """Insert a row of revisions."""
+    article = version.article
     db.conn.execute(
         "INSERT INTO revisions (article_id, number, title, subtitle, authors, text, published_at, "
         "  modified_at, content_hash, seen_at, last_same_at, silent, cause, words_added, words_removed, "
-        "  extractor, warc_file, warc_offset) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "  extractor, warc_file, warc_offset, imported) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            article_id, number, version.title, version.subtitle, json_list(version.authors), version.text,
-            version.published_at, version.modified_at, version.content_hash, seen_at, last_same_at, int(silent),
-            cause, *words, version.extractor, version.warc_file, version.warc_offset,
+            article_id, version.number, article.title, article.subtitle, json_list(article.authors), article.text,
+            article.published_at, article.modified_at, article.content_hash, version.seen_at, version.last_same_at,
+            int(version.silent), version.cause, version.words_added, version.words_removed, article.extractor,
+            article.warc_file, article.warc_offset, int(version.imported),
         ),
     )  # fmt: skip
 
@@ -203,26 +207,17 @@ def reprocess(
     assert stored is not None
     number = stored.revision
     if article.content_hash != stored.content_hash:
-        if number == 1:
-            _add_revision(
-                db,
-                article_id,
-                1,
-                stored,
-                seen_at=stored.fetched_at or stored.first_seen_at or format_utc(at),
-                last_same_at=stored.last_same_at,
-            )
-        number += 1
-        _add_revision(
-            db,
-            article_id,
-            number,
-            article,
+        number = _next_number(db, stored, format_utc(at))
+        version = Version(
+            number=number,
+            article=article,
             seen_at=format_utc(at),
             last_same_at=stored.last_same_at or stored.fetched_at,  # an edit happened after this, not after `at`
             cause="reprocess",
-            words=words,
+            words_added=words[0],
+            words_removed=words[1],
         )
+        add_version(db, article_id, version)
     _overwrite(
         db,
         article_id,
@@ -336,7 +331,8 @@ def _unprune(db: Database, addresses: Iterable[Address]) -> None:
     db.conn.execute("DELETE FROM pruned_urls WHERE url_key IN (SELECT value FROM json_each(?))", (keys,))
 
 
-def _add_addresses(db: Database, article_id: int, addresses: Iterable[Address], at: str) -> None:
+def add_addresses(db: Database, article_id: int, addresses: Iterable[Address], at: str) -> None:
+    """Record that these addresses lead to an article."""
     for address in addresses:
         # The first row for a key stays, but an address known only from a canonical link is replaced by a fetched one.
         db.conn.execute(

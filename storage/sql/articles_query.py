@@ -163,7 +163,7 @@ def _until(a: str) -> str:
 
 def _edited(a: str) -> str:
     return (
-        f"{a}.revision > 1 "
+        f"({a}.revision > 1 OR {a}.id IN (SELECT article_id FROM revisions WHERE imported = 1)) "
         "AND EXISTS ("
         "  SELECT 1 FROM revisions r "
         f"  WHERE r.article_id = {a}.id AND r.number > 1 AND r.cause = 'publisher')"

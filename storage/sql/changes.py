@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from itertools import pairwise
 from typing import Any, Literal
 
 from storage.article import Article
 from storage.engine import Database
+from storage.sql import history
 from storage.sql.rows import article_by_id
 from storage.utc import format_utc, parse_utc
 
@@ -26,7 +28,7 @@ class ChangeEvent:
     article: Article
     edit: Mapping[str, Any] | None = None  # of an edit: the new version's row
     before: Mapping[str, Any] | None = None  # of an edit: the previous version's row
-    # why a new article is not reported: it is from a first crawl, or from a backfill
+    # why it is not reported: it is from a first crawl, a backfill or an archive
     suppressed_reason: str | None = None
 
 
@@ -52,29 +54,17 @@ def change_events(db: Database, after: int, until: int) -> Iterator[ChangeEvent]
             continue
         edit = _edit(db, article_id, at) if op == "revised" else None
         if edit is not None:
-            yield make(event="edited", edit=edit[1], before=edit[0])
+            quiet = "of an archive" if edit[1]["imported"] else None
+            yield make(event="edited", edit=edit[1], before=edit[0], suppressed_reason=quiet)
         else:  # new, or a fuller view of an article that was a headline
             yield make(event="new", suppressed_reason=_quiet(db, article))
 
 
 def _edit(db: Database, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The publisher's version seen at that time, after the one before it."""
-    cursor = db.conn.execute(
-        "SELECT * FROM revisions "
-        "WHERE article_id = :id "
-        "  AND number IN ("
-        "    SELECT number FROM revisions "
-        "    WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher' "
-        "    UNION "
-        "    SELECT number - 1 "
-        "    FROM revisions "
-        "    WHERE article_id = :id AND seen_at = :at AND number > 1 AND cause = 'publisher') "
-        "ORDER BY number",
-        {"id": article_id, "at": at},
-    )
-    names = [column[0] for column in cursor.description]
-    found = [dict(zip(names, row, strict=True)) for row in cursor]
-    return (found[-2], found[-1]) if len(found) > 1 else None
+    rows = history.revisions(db, article_id)
+    pairs = [(old, new) for old, new in pairwise(rows) if new["seen_at"] == at and new["cause"] == "publisher"]
+    return pairs[-1] if pairs else None
 
 
 def _quiet(db: Database, article: Article) -> str | None:
@@ -104,19 +94,6 @@ def _quiet_entry(seen: str, found_by: str, backfill: int, began: str | None, par
     if parents is not None:
         began = format_utc(parse_utc(parents) + timedelta(hours=1))
     return "of a first crawl" if began is not None and seen <= began else None
-
-
-def edit(db: Database, article_id: int, number: int) -> dict[str, Any] | None:
-    """One version of an article, with the headline of the one before it as `title_before`."""
-    row = db.conn.execute(
-        "SELECT r.title, p.title, r.words_added, r.words_removed, r.silent, r.seen_at "
-        "FROM revisions r "
-        "JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 "
-        "WHERE r.article_id = ? AND r.number = ?",
-        (article_id, number),
-    ).fetchone()
-    names = ("title", "title_before", "words_added", "words_removed", "silent", "seen_at")
-    return dict(zip(names, row, strict=True)) if row else None
 
 
 def seq_before(db: Database, at: str) -> int:

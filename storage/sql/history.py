@@ -10,9 +10,36 @@ from storage.engine import NO_LIMIT, Database
 from storage.sql.rows import COLUMNS, article_from_row, dicts
 
 
+def _seen(row: str) -> str:
+    """When a version was seen: a page that was read again, when it was last seen as it is. Versions are in this order."""
+    return f"CASE {row}.cause WHEN 'reprocess' THEN coalesce({row}.last_same_at, {row}.seen_at) ELSE {row}.seen_at END"
+
+
+def is_before(before: str, row: str) -> str:
+    """The condition that one row of revisions is the version before another row."""
+    return (
+        f"{before}.article_id = {row}.article_id AND {before}.number = ("
+        "  SELECT q.number FROM revisions q "
+        f"  WHERE q.article_id = {row}.article_id AND ({_seen('q')}, q.number) < ({_seen(row)}, {row}.number) "
+        f"  ORDER BY {_seen('q')} DESC, q.number DESC LIMIT 1)"
+    )
+
+
 def revisions(db: Database, article_id: int) -> list[dict[str, Any]]:
-    """The versions of an article, oldest first; empty if it was never edited."""
-    return dicts(db, "SELECT * FROM revisions WHERE article_id = ? ORDER BY number", (article_id,))
+    """The versions of an article in the order in which they were seen; empty if it was never edited."""
+    return dicts(db, f"SELECT * FROM revisions r WHERE r.article_id = ? ORDER BY {_seen('r')}, r.number", (article_id,))
+
+
+def edit(db: Database, article_id: int, number: int) -> dict[str, Any] | None:
+    """One version of an article, with the headline of the one before it as `title_before`."""
+    row = db.conn.execute(
+        "SELECT r.title, p.title, r.words_added, r.words_removed, r.silent, r.seen_at "
+        f"FROM revisions r JOIN revisions p ON {is_before('p', 'r')} "
+        "WHERE r.article_id = ? AND r.number = ?",
+        (article_id, number),
+    ).fetchone()
+    names = ("title", "title_before", "words_added", "words_removed", "silent", "seen_at")
+    return dict(zip(names, row, strict=True)) if row else None
 
 
 def edits(
@@ -35,18 +62,16 @@ def edits(
         "a.source IN (SELECT value FROM json_each(:sources))": bool(sources),
         "r.seen_at <= :before_at AND (r.seen_at, r.article_id) < (:before_at, :before_id)": before is not None,
     }
-    tables = (
-        "revisions r "
-        "JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1 "
-        "JOIN articles a ON a.id = r.article_id"
-    )
+    tables = f"revisions r JOIN revisions p ON {is_before('p', 'r')} JOIN articles a ON a.id = r.article_id"
     if sources:  # starts from the edited articles of the source: its edits are sparse in the list of all edits
-        tables = f"articles a {db.using_index('articles_edited')} CROSS JOIN revisions r CROSS JOIN revisions p"
-        conditions |= {
-            "r.article_id = a.id AND a.revision > 1": True,
-            "p.article_id = r.article_id AND p.number = r.number - 1": True,
-        }
-    where = " AND ".join(["r.number > 1 AND r.cause = :cause", *(c for c, wanted in conditions.items() if wanted)])
+        tables = (
+            f"(SELECT e.id FROM articles e {db.using_index('articles_edited')} "
+            "  WHERE e.source IN (SELECT value FROM json_each(:sources)) AND e.revision > 1 "
+            "  UNION SELECT i.article_id FROM revisions i WHERE i.imported = 1) edited "
+            "CROSS JOIN articles a CROSS JOIN revisions r CROSS JOIN revisions p"
+        )
+        conditions |= {f"a.id = edited.id AND r.article_id = a.id AND {is_before('p', 'r')}": True}
+    where = " AND ".join(["r.cause = :cause", *(c for c, wanted in conditions.items() if wanted)])
     sql = (
         "SELECT a.id, a.source, a.url, r.number, r.seen_at, p.last_same_at AS last_same_at, p.seen_at AS before_at, "
         "  p.title AS old_title, r.title AS title, r.silent, r.words_added, r.words_removed "

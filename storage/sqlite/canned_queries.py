@@ -27,7 +27,9 @@ CANNED_QUERIES = (
         description="What publishers changed, newest first; `silent` is 1 where the page's own modified time does not admit it.",
         sql="""SELECT r.seen_at, a.source, p.title AS title_before, r.title AS title_after, r.words_added, r.words_removed, r.silent, a.id AS article_id, a.url
 FROM revisions r
-JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1
+JOIN revisions p ON p.article_id = r.article_id AND p.number = (
+  SELECT number FROM revisions q WHERE q.article_id = r.article_id AND (q.seen_at, q.number) < (r.seen_at, r.number)
+  ORDER BY q.seen_at DESC, q.number DESC LIMIT 1)
 JOIN articles a ON a.id = r.article_id
 WHERE r.cause = 'publisher'
 ORDER BY r.seen_at DESC LIMIT 200""",
@@ -38,7 +40,9 @@ ORDER BY r.seen_at DESC LIMIT 200""",
         description="Before and after, and how long the first one stood.",
         sql="""SELECT r.seen_at, a.source, p.title AS before, r.title AS after, round((julianday(r.seen_at) - julianday(p.seen_at)) * 24, 1) AS hours_it_stood, a.url
 FROM revisions r
-JOIN revisions p ON p.article_id = r.article_id AND p.number = r.number - 1
+JOIN revisions p ON p.article_id = r.article_id AND p.number = (
+  SELECT number FROM revisions q WHERE q.article_id = r.article_id AND (q.seen_at, q.number) < (r.seen_at, r.number)
+  ORDER BY q.seen_at DESC, q.number DESC LIMIT 1)
 JOIN articles a ON a.id = r.article_id
 WHERE r.cause = 'publisher' AND p.title IS NOT r.title
 ORDER BY r.seen_at DESC LIMIT 200""",
@@ -49,7 +53,8 @@ ORDER BY r.seen_at DESC LIMIT 200""",
         description="Edits a source, and the share of them that the page's own modified time does not admit.",
         sql="""SELECT a.source, count(*) AS edits, sum(r.silent) AS silent, round(100.0 * sum(r.silent) / count(*), 1) AS silent_percent
 FROM revisions r JOIN articles a ON a.id = r.article_id
-WHERE r.cause = 'publisher' AND r.number > 1
+WHERE r.cause = 'publisher' AND EXISTS (
+  SELECT 1 FROM revisions q WHERE q.article_id = r.article_id AND (q.seen_at, q.number) < (r.seen_at, r.number))
 GROUP BY a.source ORDER BY silent DESC""",
     ),
     CannedQuery(

@@ -16,7 +16,7 @@ from storage.sqlite.database import SqliteDatabase
 from storage.sqlite.first_schema import TABLES
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": distinguishes the file from other SQLite files
-SCHEMA = 8  # user_version; a file with a larger one is refused
+SCHEMA = 9  # user_version; a file with a larger one is refused
 SET = "newsdesk"
 
 migrations = Migrations(SET)
@@ -275,3 +275,10 @@ def add_archives(db: Database) -> None:
         "CREATE TABLE archives ("
         "  id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE, size INTEGER NOT NULL)"
     )
+
+
+@migrations(name="imported_versions")
+def add_imported_versions(db: Database) -> None:
+    """Which versions were captured in an archive: such a version may be older than the article's row."""
+    db.conn.execute("ALTER TABLE revisions ADD COLUMN imported INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute("CREATE INDEX revisions_imported ON revisions(article_id) WHERE imported = 1")

@@ -36,6 +36,7 @@ LATER = {
     5: "versions",
     6: "learned",
     7: "archives",
+    8: "imported_versions",
 }  # the migration that came after each schema
 ROWS = torture.times(500, 10_000)
 

@@ -27,7 +27,7 @@ from storage.article import Article
 from storage.learned import LearnedBlocks
 from storage.records import FeedEntry
 from storage.utc import parse_utc
-from storage.verdicts import NewArticle, Verdict
+from storage.verdicts import Alias, FullerView, NewArticle, Revision, Verdict
 from storage.warc import RawPage
 from storage.writer import Writer
 
@@ -119,16 +119,24 @@ def store_visit(writer: Writer, visit: PageVisit, stored: StoredMatches | None =
         if left_out is not None:
             raise RereadingNeeded(writer.raw_place(known), known, entry, left_out)
     verdict = decide(visit, stored)
-    article, place = getattr(verdict, "article", None), visit.archived
-    if article is not None and writer.pages is not None and visit.warc_record:
-        place = writer.pages.add(visit.warc_record, visit.page.at)
-    if article is not None and place is not None:
-        file, offset = place
-        verdict = dataclasses.replace(verdict, article=dataclasses.replace(article, warc_file=file, warc_offset=offset))
-        if (then := getattr(verdict, "then", None)) is not None:  # another reading of the same page
-            read = dataclasses.replace(then.article, warc_file=file, warc_offset=offset)
+    if visit.page.entry.found_by == "archive" and (old := stored.articles.get(verdict.article_id or 0)) is not None:
+        due = parse_utc(old.recheck_at) if old.recheck_at else None  # what an import finds changes no recheck
+        verdict = dataclasses.replace(verdict, recheck_at=due)
+    if isinstance(verdict, NewArticle | Revision | FullerView | Alias) and verdict.article is not None:
+        article = placed(writer, visit, verdict.article)
+        verdict = dataclasses.replace(verdict, article=article)
+        if not isinstance(verdict, NewArticle) and (then := verdict.then) is not None:  # another reading of the page
+            read = dataclasses.replace(then.article, warc_file=article.warc_file, warc_offset=article.warc_offset)
             verdict = dataclasses.replace(verdict, then=dataclasses.replace(then, article=read))
     return verdict, writer.apply_verdict(verdict)
+
+
+def placed(writer: Writer, visit: PageVisit, article: Article) -> Article:
+    """Return the article with the place of its raw page, which is stored if the crawl stores raw pages."""
+    place = visit.archived
+    if writer.pages is not None and visit.warc_record:
+        place = writer.pages.add(visit.warc_record, visit.page.at)
+    return article if place is None else dataclasses.replace(article, warc_file=place[0], warc_offset=place[1])
 
 
 def store_feed_articles(

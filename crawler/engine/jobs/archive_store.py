@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import logging
 import os
@@ -11,22 +12,22 @@ from pathlib import Path
 
 from crawler.archives.files import sha256_of
 from crawler.archives.selection import Selection
+from crawler.articles.earlier_captures import article_seen_later, capture_of, with_capture
 from crawler.articles.visit import PageVisit, StoredMatches
 from crawler.config.models import Config
-from crawler.engine.crawl.ingest import look_up, store_visit
+from crawler.engine.crawl.ingest import look_up, placed, store_visit
 from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
 from crawler.engine.jobs.capture_order import PagesAside, unordered_addresses
 from crawler.engine.jobs.import_archives import ArchiveReader, FileReport
 from crawler.urls import host_of
 from crawler.version import __version__
 from storage.archives import Archives
+from storage.article import Article
 from storage.async_writer import AsyncWriter
 from storage.errors import StorageError
-from storage.utc import parse_utc
 from storage.verdicts import NewArticle
 from storage.writer import Writer
 
-_OLDER = "older than what is stored"
 log = logging.getLogger("newsdesk")
 
 
@@ -61,8 +62,9 @@ class StoreSink:
 
 def _store(writer: Writer, visit: PageVisit) -> str:
     stored = look_up(writer, visit)
-    if _is_older(visit, stored):
-        return _OLDER
+    known = article_seen_later(visit, stored)
+    if known is not None:
+        return _store_earlier(writer, visit, known, stored)
     verdict, article_id = store_visit(writer, visit, stored)
     if isinstance(verdict, NewArticle) and article_id is not None:
         Archives(writer).add_entry(article_id, visit.page.entry, host_of(visit.page.url), visit.page.at)
@@ -70,11 +72,19 @@ def _store(writer: Writer, visit: PageVisit) -> str:
     return verdict.outcome
 
 
-def _is_older(visit: PageVisit, stored: StoredMatches) -> bool:
-    """Whether the page was captured before what is stored of its article, which it must not replace."""
-    known = [stored.articles[article_id] for article_id, kind in stored.by_key.values() if kind != "canonical"]
-    seen = [each.last_same_at or each.fetched_at for each in known]
-    return any(parse_utc(at) > visit.page.at for at in seen if at)
+def _store_earlier(writer: Writer, visit: PageVisit, known: Article, stored: StoredMatches) -> str:
+    """Store a capture that is older than what is stored of its article, as one of the article's versions."""
+    capture = capture_of(visit, known, stored)
+    if isinstance(capture, str):
+        return capture
+    archives = Archives(writer)
+    before = archives.versions(known, visit.page.at)
+    after = with_capture(before, capture, visit.page.at)
+    if len(after) > len(before):
+        capture = placed(writer, visit, capture)
+        after = tuple(dataclasses.replace(v, article=capture) if v.number == 0 and v.imported else v for v in after)
+    more = archives.write_versions(known.id, before, after, visit.addresses, visit.page.at)
+    return "revised" if more else "same"
 
 
 async def import_into_store(

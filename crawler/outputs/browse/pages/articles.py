@@ -46,7 +46,9 @@ def article(store: Store, key: int, number: int | None, now: datetime) -> dict[s
         "mark": mark_of(outlet or found.url),
         "paragraphs": _paragraphs(chosen, versions),
         "versions": list(reversed(list(pairwise(versions)))),
-        "numbers": [row["number"] for row in versions],
+        "first": versions[0] if versions else None,
+        "previous": next((old["number"] for old, new in pairwise(versions) if new["number"] == chosen["number"]), None),
+        "next": next((new["number"] for old, new in pairwise(versions) if old["number"] == chosen["number"]), None),
         "story": [
             {"article": other, "outlet": names.get(other.source or "", other.source or "fetched alone")}
             for other in story
@@ -63,7 +65,7 @@ def article(store: Store, key: int, number: int | None, now: datetime) -> dict[s
 
 def _paragraphs(chosen: Mapping[str, Any], versions: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
     """The paragraphs of a version, and whether each is new in it or changed."""
-    before = next((row for row in versions if row["number"] == chosen["number"] - 1), None)
+    before = next((old for old, new in pairwise(versions) if new["number"] == chosen["number"]), None)
     known = set((before["text"] or "").split("\n\n")) if before is not None else None
     return [(p, known is not None and p not in known) for p in (chosen["text"] or "").split("\n\n") if p.strip()]
 
@@ -76,7 +78,7 @@ def _chosen(found: Article, versions: Sequence[Mapping[str, Any]], number: int |
     row = next((row for row in versions if row["number"] == number), None)
     if row is None:
         return None
-    newest = number == versions[-1]["number"]
+    newest = number == found.revision
     return {name: row[name] for name in ("number", "title", "subtitle", "text", "seen_at")} | {"newest": newest}
 
 
@@ -97,18 +99,19 @@ def saved_page(store: Store, key: int, now: datetime) -> str | None:  # noqa: AR
 def difference(store: Store, key: int, number: int, now: datetime) -> dict[str, Any] | None:  # noqa: ARG001
     """What changed from the previous version to this one; None if there is no such version."""
     found = store.article(key)
-    rows = {row["number"]: row for row in store.revisions(key)}
-    if found is None or number not in rows or number - 1 not in rows:
+    rows = store.revisions(key)
+    at = next((n for n, row in enumerate(rows) if row["number"] == number), 0)
+    if found is None or at == 0:
         return None
-    old, new = rows[number - 1], rows[number]
+    old, new = rows[at - 1], rows[at]
     return {
         "article": found,
         "outlet": store.source_names().get(found.source or "", found.source or ""),
         "old": old,
         "new": new,
         "parts": list(diff_blocks(old, new)),
-        "earlier": number - 1 if number - 2 in rows else None,
-        "later": number + 1 if number + 1 in rows else None,
+        "earlier": old["number"] if at > 1 else None,
+        "later": rows[at + 1]["number"] if at + 1 < len(rows) else None,
     }
 
 
@@ -141,10 +144,10 @@ def edits(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:  # n
 
 def _telling_change(store: Store, row: Mapping[str, Any], budget: Budget) -> list[Piece]:
     """The change of a text with the most words, numbers and names before others."""
-    versions = {version["number"]: version for version in store.revisions(row["id"])}
-    old, new = versions.get(row["number"] - 1), versions.get(row["number"])
-    if old is None or new is None:
+    pair = next((pair for pair in pairwise(store.revisions(row["id"])) if pair[1]["number"] == row["number"]), None)
+    if pair is None:
         return []
+    old, new = pair
     blocks = [pieces for name, pieces in changed(old, new, budget) if name == "text"]
     return excerpt(max(blocks, key=_weight)) if blocks else []
 
