@@ -32,6 +32,11 @@ class RawRecord:
         return self.page.header("Content-Type").partition(";")[0].strip().lower() or "text/html"
 
     @property
+    def record_id(self) -> str:
+        """Its WARC-Record-ID."""
+        return _field(self.header, b"warc-record-id") or ""
+
+    @property
     def digest(self) -> str:
         """The digest of its payload as its header says it, else as sha1:BASE32."""
         return _field(self.header, b"warc-payload-digest") or self.computed_digest

@@ -5,42 +5,46 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, cast
 
+from crawler.archives.remote_file import Address, RemoteFileChanged, is_address
 from crawler.errors import CrawlerError, UsageError
 
+Source = Path | Address  # of an import
 ENDINGS = (".warc", ".warc.gz", ".wacz")
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)  # of the module zipfile
 _MAX_MEMBERS = 100_000  # files in one WACZ
 
 
-def archive_files(names: Sequence[str]) -> list[Path]:
-    """The files that arguments name, without repetition: files, folders and, after an @, lists of both.
+def archive_files(names: Sequence[str]) -> list[Source]:
+    """The files that arguments name, without repetition: files, addresses, folders and, after an @, lists of them.
 
     Raises:
         UsageError: a name is no such file, or a folder has none.
     """
-    found: dict[Path, None] = {}
+    found: dict[Source, None] = {}
     for name in names:
         for path in _named(name):
             found.setdefault(path)
     return list(found)
 
 
-def part_of(files: Sequence[Path], part: tuple[int, int]) -> list[Path]:
+def part_of(files: Sequence[Source], part: tuple[int, int]) -> list[Source]:
     """Every N-th file from the I-th on, where `part` is (I, N) and I counts from 1."""
     return list(files[part[0] - 1 :: part[1]])
 
 
-def _named(name: str) -> Iterator[Path]:
+def _named(name: str) -> Iterator[Source]:
     if name.startswith("@"):
         yield from _listed(Path(name[1:]))
         return
-    if name.lower().startswith(("http://", "https://")):
-        raise UsageError(f"{name}: addresses are not read yet; download the file and name it")
+    if is_address(name):
+        yield Address(name)
+        return
     path = Path(name)
     if path.is_dir():
         inside = sorted(each for each in path.rglob("*") if each.name.lower().endswith(ENDINGS) and each.is_file())
@@ -53,7 +57,7 @@ def _named(name: str) -> Iterator[Path]:
         raise UsageError(f"{path}: no such file or folder; name WARC or WACZ files, folders of them, or @LIST")
 
 
-def _listed(path: Path) -> Iterator[Path]:
+def _listed(path: Path) -> Iterator[Source]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -63,26 +67,35 @@ def _listed(path: Path) -> Iterator[Path]:
         if line and not line.startswith("#"):
             if line.startswith("@"):
                 raise UsageError(f"{path}: a list cannot name another one: {line}; name both on the command line")
-            yield from _named(line if Path(line).is_absolute() else str(path.parent / line))
+            absolute = Path(line).is_absolute() or is_address(line)
+            yield from _named(line if absolute else str(path.parent / line))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+def opened(
+    path: Source, open_file: Callable[[], AbstractContextManager[IO[bytes]]] | None = None
+) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
     """The WARC files that are a file or inside of it, each with its name inside ("" where the file itself is one).
+
+    Args:
+        path: the file.
+        open_file: opens one that is not on this machine.
 
     Raises:
         CrawlerError: the file cannot be read.
+        RemoteFileChanged: it is another one now.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(4)
-            file.seek(0)
+        with open_file() if open_file is not None else cast("Path", path).open("rb") as file:
+            head = cast("BufferedReader", file).peek(4)[:4]
             yield _inside(path, file) if head == b"PK\x03\x04" else iter([("", file)])
+    except RemoteFileChanged:
+        raise
     except OSError as error:
         raise CrawlerError(f"{path}: cannot be read ({error.strerror or error}); the other files are") from error
 
 
-def _inside(path: Path, file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
+def _inside(path: Source, file: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
     """The WARC files in a WACZ file (WACZ 1.1.1); a WACZ in it is left out."""
     try:
         with zipfile.ZipFile(file) as zipped:

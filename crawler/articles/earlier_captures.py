@@ -51,7 +51,9 @@ def with_capture(versions: Sequence[Version], capture: Article, at: datetime) ->
     """Return the versions of an article with one more capture of its page, whatever the order of arrival.
 
     A text that a version was seen with at that time, or next to it, is that version; a text within the time of another
-    one divides it into what was seen before and after. Versions that `reprocess` made of a page belong to it.
+    one divides it into what was seen before and after. Versions that `reprocess` made of a page belong to it. Only the
+    first and the last time of a version are stored: of a page that goes back and forth between two texts, times in
+    between may be missing if the captures arrive out of order.
 
     Args:
         versions: in order.

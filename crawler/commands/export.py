@@ -100,7 +100,7 @@ def export_command(
     from crawler.outputs.atomic_files import atomic_write, check_targets
     from crawler.outputs.cursors import write_cursor
     from crawler.outputs.exports import export
-    from crawler.outputs.manifest import as_text, manifest
+    from crawler.outputs.manifest import lines, manifest, warc_records
 
     form = form or _form_of(file)
     if cursor_file and since_seq is not None:
@@ -116,7 +116,8 @@ def export_command(
         def also(done: ExportResult) -> None:
             if manifest_file:
                 with atomic_write(manifest_file, advice="the export is complete, the manifest is not") as out:
-                    out.write(as_text(manifest(done, store, app.config)))
+                    for line in lines(manifest(done, store, app.config), warc_records(done, store, which)):
+                        out.write(line)
 
         done = export(store, which, file, form, fields=fields, since=since, now=now(), also=also)
         every = store.count(which) if which.limit is not None else done.articles + done.left_out

@@ -14,6 +14,7 @@ from crawler.commands.params import Number, When
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from crawler.archives.files import Source
     from crawler.archives.selection import Selection
     from crawler.engine.jobs.import_archives import FileReport
 
@@ -68,8 +69,8 @@ def import_command(
 ) -> int:
     """Read articles from WARC and WACZ files: CC-NEWS, newsdesk's own raw pages, or any crawler's.
 
-    FILE is a .warc, .warc.gz or .wacz file, a folder of such files, or @LIST, a text file with one of them on each
-    line. The articles are stored like crawled ones, first seen when they were captured; no watch reports them, and
+    FILE is a .warc, .warc.gz or .wacz file, the http or https address of one, a folder of such files, or @LIST, a text
+    file with one of them on each line. The articles are stored like crawled ones, first seen when they were captured; no watch reports them, and
     none is fetched again. A broken record is skipped and named.
 
     \b
@@ -102,7 +103,8 @@ def import_command(
             from crawler.engine.jobs.cluster import import_on_cluster
 
             command = _command_of_a_file(app, folder, selection, limit, keep_raw=keep_raw)
-            import_on_cluster(scheduler, [path.absolute() for path in files], command, done=done)
+            shared = [path.absolute() if isinstance(path, Path) else path for path in files]
+            import_on_cluster(scheduler, shared, command, done=done)
         else:
             _run(app, files, folder, selection, each, done, limit=limit, keep_raw=keep_raw)
     _summarize(app, reports, folder)
@@ -157,7 +159,7 @@ def _command_of_a_file(
 
 def _run(
     app: CliContext,
-    files: Sequence[Path],
+    files: Sequence[Source],
     folder: Path | None,
     selection: Selection,
     each: Callable[[FileReport], None],
@@ -188,11 +190,12 @@ def _run(
         )
 
 
-def _progress(app: CliContext, files: Sequence[Path], reports: Sequence[FileReport]) -> Any:
+def _progress(app: CliContext, files: Sequence[Source], reports: Sequence[FileReport]) -> Any:
     """A bar with files, pages a second and articles, on a terminal; else nothing."""
     from crawler.outputs.import_progress import progress_bar
 
-    return progress_bar([path.stat().st_size for path in files], reports, shown=not app.quiet)
+    sizes = [path.stat().st_size if isinstance(path, Path) else 0 for path in files]
+    return progress_bar(sizes, reports, shown=not app.quiet)
 
 
 def _print(app: CliContext, report: FileReport, jsonl: bool) -> None:
@@ -222,7 +225,7 @@ def _print(app: CliContext, report: FileReport, jsonl: bool) -> None:
 def _summarize(app: CliContext, reports: Sequence[FileReport], folder: Path | None) -> None:
     from crawler.engine.jobs.import_archives import SEVERAL
 
-    files = sum(report.path.name != SEVERAL for report in reports)
+    files = sum(str(report.path) != SEVERAL for report in reports)
     if len(reports) < 2:
         return
     pages, articles = sum(report.pages for report in reports), sum(report.articles for report in reports)

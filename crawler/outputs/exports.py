@@ -87,7 +87,7 @@ def export(
         cursor = current_cursor(store, which)
         after = since(cursor) if since is not None else None
         done = ExportResult(path=path, form=form, at=now, cursor=cursor, since=after, fields=fields)
-        items = _counted(_items(store, which, after, cursor.seq), done)
+        items = _counted(export_items(store, which, after, cursor.seq), done)
         if form == "wacz":
             _write_wacz(store, which, path, done)
         elif form == "markdown":
@@ -141,7 +141,15 @@ def _check_follows(which: Filter, fields: tuple[str, ...]) -> None:
         raise UsageError("with a cursor --fields needs id or uid: tombstones have nothing else")
 
 
-def _items(store: Store, which: Filter, after: int | None, newest: int) -> Iterator[ExportItem]:
+def export_items(store: Store, which: Filter, after: int | None, newest: int) -> Iterator[ExportItem]:
+    """What an export writes: articles, and after a cursor what became of the others.
+
+    Args:
+        store: the database.
+        which: the articles.
+        after: the seq it starts after; None for a full export.
+        newest: the newest seq.
+    """
     if not after:
         changed = {"op": "new", "seq": newest} if after == 0 else {}
         for hit in store.articles(which):

@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from crawler.config.dump import to_toml
 from crawler.config.models import Config
-from crawler.outputs.exports import ExportResult
+from crawler.outputs.exports import ExportResult, export_items
 from crawler.version import __version__
 from storage.article import FIELDS, SCHEMA
+from storage.errors import StorageError
+from storage.records import Filter
 from storage.sqlite.connection import SQLITE_VERSION
 from storage.store import Store
 from storage.utc import format_utc
+from storage.warc_records import read_record
 
 
 def manifest(done: ExportResult, store: Store, config: Config) -> dict[str, Any]:
@@ -65,6 +68,35 @@ def configuration_hash(config: Config) -> str:
     return hashlib.sha256(to_toml(config).encode()).hexdigest()
 
 
-def as_text(found: Mapping[str, Any]) -> bytes:
-    """The manifest as it is written."""
-    return (json.dumps(found, ensure_ascii=False, indent=1) + "\n").encode()
+def warc_records(done: ExportResult, store: Store, which: Filter) -> Iterator[dict[str, Any]]:
+    """The WARC record of each article of an export whose raw page is stored, with the digests of its page.
+
+    Args:
+        done: the export.
+        store: its database, in the same state.
+        which: the articles of the export.
+    """
+    for item in export_items(store, which, done.since, done.cursor.seq):
+        article = item.article
+        if article is None or (place := store.raw_place(article)) is None:
+            continue
+        found = {
+            "id": article.id, "uid": article.uid, "revision": article.revision, "file": place.path.name,
+            "offset": place.offset, "sha256": article.raw_sha256,
+        }  # fmt: skip
+        try:
+            record = read_record(place)
+            yield found | {"record_id": record.record_id, "payload_digest": record.digest}
+        except StorageError as error:
+            yield found | {"error": str(error)}
+
+
+def lines(found: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """The manifest as it is written, a line a record: there may be millions of them."""
+    head = json.dumps(found, ensure_ascii=False, indent=1).removesuffix("\n}")
+    yield f'{head},\n "warc_records": ['.encode()
+    between = "\n  "
+    for record in records:
+        yield (between + json.dumps(record, ensure_ascii=False)).encode()
+        between = ",\n  "
+    yield b"]\n}\n"

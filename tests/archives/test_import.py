@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import itertools
 import json
 import os
@@ -136,6 +138,27 @@ def test_raw_pages_are_read_from_the_archive_where_it_is(desk: Desk) -> None:
     assert desk.run("show", A, "--raw").code == 1
 
 
+def test_a_manifest_names_the_record_and_the_digests_of_each_raw_page(desk: Desk) -> None:
+    desk.configure()
+    body = page("The Harbour Opens", 1)
+    written(desk.folder / "x.warc.gz", [record(A, body), record("https://b.example/2026/b", page("Other", 2))])
+    desk.run("import", "x.warc.gz")
+    assert desk.run("export", "out.jsonl", "--manifest", "m.json").code == 0
+    found = json.loads((desk.folder / "m.json").read_text())
+    first = next(row for row in found["warc_records"] if row["id"] == 1)
+    assert len(found["warc_records"]) == found["articles"] == 2
+    assert (first["file"], first["offset"], first["revision"]) == ("x.warc.gz", 0, 1)
+    assert first["sha256"] == hashlib.sha256(body).hexdigest()
+    digest = base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
+    assert first["payload_digest"] == f"sha1:{digest}"
+    assert first["record_id"].startswith("<urn:uuid:")
+    assert first["record_id"].encode() in gzip.decompress((desk.folder / "x.warc.gz").read_bytes())
+    (desk.folder / "x.warc.gz").write_bytes(b"another file")
+    assert desk.run("export", "out.jsonl", "--manifest", "m.json").code == 0
+    damaged = json.loads((desk.folder / "m.json").read_text())["warc_records"]
+    assert all("its size is not that of the archive" in row["error"] for row in damaged), damaged
+
+
 def test_a_page_that_takes_too_long_costs_itself_alone(desk: Desk) -> None:
     desk.configure(extra='page_timeout = "1s"')
     paragraph = b"<p>word <b>and</b> more <a href=x>text</a> in a sentence that is long.</p>"
@@ -218,7 +241,6 @@ def test_folders_lists_and_wacz_are_read_and_a_limit_ends_it(desk: Desk) -> None
     [
         (["nothing.warc"], "no such file or folder"),
         (["@nothing.txt"], "the list cannot be read"),
-        (["https://a.example/x.warc.gz"], "download the file"),
         (["."], "no file in this folder"),
         (["x.warc", "--part", "3/2"], "write I/N"),
         (["x.warc", "--limit", "0"], "write 1 or more"),

@@ -11,6 +11,7 @@ from scrapy.core.downloader.handlers.http11 import (
     HTTP11DownloadHandler,
     _LenientHTTP11ClientFactory,
     _LenientHTTP11ClientProtocol,
+    _ScrapyAgent,
 )
 from scrapy.exceptions import DownloadFailedError
 from twisted.internet.defer import fail
@@ -221,6 +222,16 @@ class BoundedHTTPHandler(HTTP11DownloadHandler):
             return await self._send(request, host)
         async with frontier.handover.visiting(host):  # robots.txt, a redirect, a feed that moved
             return await self._send(request, host)
+
+    def agent_for(self, request: Request, timeout: float) -> Any:
+        """Twisted's agent for a request, through the proxy of its meta, for a body that is read as it comes.
+
+        Args:
+            request: one that the guard let through.
+            timeout: seconds for the connection.
+        """
+        agents = _ScrapyAgent(contextFactory=self._contextFactory, pool=self._pool, crawler=self._crawler)
+        return agents._get_agent(request, timeout)  # noqa: SLF001 - Scrapy has no other way to an agent with a proxy
 
     def _delay_from_now(self, host: str) -> None:
         """Count the delay of a host from the moment its request leaves: a name, a connection or a worker may be slow.

@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from crawler.archives.files import ENDINGS, sha256_of
+from crawler.archives.files import ENDINGS, Source, sha256_of
+from crawler.archives.remote_file import Address
 from crawler.archives.selection import Selection
 from crawler.articles.visit import PageVisit
 from crawler.config.models import Config
-from crawler.engine.jobs.import_archives import ArchiveReader, FileReport
+from crawler.engine.jobs.import_archives import ANEW, ArchiveReader, FileReport
 from crawler.errors import CrawlerError, UsageError
 from crawler.extraction.extractor import extractor_name
 from crawler.outputs.atomic_files import HashingFile, atomic_write
@@ -68,13 +69,13 @@ class _PartSink:
             self._rows.add(row | {"fingerprints": prints})
 
 
-def part_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
+def part_names(files: Sequence[Source], folder: Path) -> dict[Source, Path]:
     """The part of each file.
 
     Raises:
         UsageError: two files would have the same part.
     """
-    found: dict[Path, Path] = {}
+    found: dict[Source, Path] = {}
     for path in files:
         ending = next((each for each in ENDINGS[::-1] if path.name.lower().endswith(each)), "")
         found[path] = folder / f"{path.name[: len(path.name) - len(ending)]}.parquet"
@@ -85,7 +86,7 @@ def part_names(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
 
 
 async def write_part(
-    reader: ArchiveReader, path: Path, part: Path, *, each: Callable[[FileReport], None] = lambda _: None
+    reader: ArchiveReader, path: Source, part: Path, *, each: Callable[[FileReport], None] = lambda _: None
 ) -> FileReport:
     """Write the part of one file, unless it is there.
 
@@ -94,15 +95,24 @@ async def write_part(
         UsageError: pyarrow is not installed.
     """
     about = part.with_suffix(".json")
-    source = await asyncio.to_thread(_made_of, path, reader)
+    try:
+        source = await _made_of(path, reader)
+    except OSError as error:
+        return FileReport(path=path, error=error.strerror or str(error))
     if (known := await asyncio.to_thread(_fitting, part, about, source)) is not None:
         return FileReport(path=path, size=source["input"]["size"], articles=known["articles"], skipped=True)
-    try:
-        with atomic_write(part, advice=ADVICE) as file:
-            report = await _write_rows(reader, path, part, file, each)
-    except _UnreadableError as error:
-        return error.report
+    for attempt in range(ANEW):
+        try:
+            with atomic_write(part, advice=ADVICE) as file:
+                report = await _write_rows(reader, path, part, file, each)
+            break
+        except _UnreadableError as error:
+            if not error.report.changed or attempt == ANEW - 1:
+                return error.report
+            source = await _made_of(path, reader)
     found = report.to_dict()
+    if isinstance(path, Address):
+        source["input"] |= {"size": report.size, "sha256": report.sha256}
     counts = {name: found[name] for name in ("pages", "articles", "records", "broken")}
     document = source | counts | {"sha256": file.hash.hexdigest()}
     with atomic_write(about, advice=ADVICE) as described:
@@ -111,7 +121,7 @@ async def write_part(
 
 
 async def _write_rows(
-    reader: ArchiveReader, path: Path, part: Path, file: HashingFile, each: Callable[[FileReport], None]
+    reader: ArchiveReader, path: Source, part: Path, file: HashingFile, each: Callable[[FileReport], None]
 ) -> FileReport:
     with ParquetRows(file, FIELDS, numbers=("fingerprints",)) as rows:
         report = await reader.read(path, _PartSink(rows, part), each=each)
@@ -120,11 +130,21 @@ async def _write_rows(
     return report
 
 
-def _made_of(path: Path, reader: ArchiveReader) -> dict[str, Any]:
-    """What decides the content of a part."""
+async def _made_of(path: Source, reader: ArchiveReader) -> dict[str, Any]:
+    """What decides the content of a part.
+
+    Raises:
+        OSError: the file cannot be had.
+    """
+    if isinstance(path, Address):
+        async with reader.connected(path) as (_, file):
+            found = {"address": path.url, "size": file.size, "version": file.validator or None}
+    else:
+        size, sha256 = await asyncio.to_thread(lambda: (path.stat().st_size, sha256_of(path)))
+        found = {"name": path.name, "size": size, "sha256": sha256}
     return {
         "format": FORMAT,
-        "input": {"name": path.name, "size": path.stat().st_size, "sha256": sha256_of(path)},
+        "input": found,
         "newsdesk": __version__,
         "extractor": extractor_name(),
         "selection": reader.selection.to_dict() | {"limit": reader.left},
@@ -135,16 +155,18 @@ def _fitting(part: Path, about: Path, source: dict[str, Any]) -> dict[str, Any] 
     """The description of a part that is complete and was made of the same; None where there is none."""
     try:
         document = json.loads(about.read_bytes())
-        fits = all(document.get(name) == value for name, value in source.items())
+        made_of = source["input"]
+        same = {name: document["input"].get(name) for name in made_of} == made_of and None not in made_of.values()
+        fits = same and all(document.get(name) == value for name, value in source.items() if name != "input")
         return document if fits and document.get("sha256") == sha256_of(part) else None
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, KeyError):
         return None
 
 
 async def import_into_parts(
     config: Config,
     folder: Path,
-    files: Sequence[Path],
+    files: Sequence[Source],
     selection: Selection,
     *,
     limit: int | None = None,

@@ -10,7 +10,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from crawler.archives.files import sha256_of
+from crawler.archives.files import Source, sha256_of
+from crawler.archives.remote_file import Address
 from crawler.archives.selection import Selection
 from crawler.articles.earlier_captures import article_seen_later, capture_of, with_capture
 from crawler.articles.visit import PageVisit, StoredMatches
@@ -18,7 +19,7 @@ from crawler.config.models import Config
 from crawler.engine.crawl.ingest import look_up, placed, store_visit
 from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
 from crawler.engine.jobs.capture_order import PagesAside, unordered_addresses
-from crawler.engine.jobs.import_archives import ArchiveReader, FileReport
+from crawler.engine.jobs.import_archives import ANEW, ArchiveReader, FileReport
 from crawler.urls import host_of
 from crawler.version import __version__
 from storage.archives import Archives
@@ -90,7 +91,7 @@ def _store_earlier(writer: Writer, visit: PageVisit, known: Article, stored: Sto
 async def import_into_store(
     config: Config,
     writer: Writer,
-    files: Sequence[Path],
+    files: Sequence[Source],
     selection: Selection,
     *,
     limit: int | None = None,
@@ -103,7 +104,7 @@ async def import_into_store(
     Args:
         config: the settings.
         writer: the database, locked by the caller where it is a file.
-        files: WARC and WACZ files.
+        files: WARC and WACZ files, and addresses of such files.
         selection: the filters.
         limit: the most articles over all files.
         keep_raw: whether the raw pages of new articles and versions are copied into the database's own folder.
@@ -121,8 +122,12 @@ async def import_into_store(
         sink = StoreSink(queue, reader)
         try:
             for path in files:
-                warc_file = await _registered(queue, path)
-                done(await reader.read(path, sink, warc_file=warc_file, each=each))
+                warc_file = None if isinstance(path, Address) else await _registered(queue, path)
+                for _ in range(ANEW):
+                    report = await reader.read(path, sink, warc_file=warc_file, origin=str(path), each=each)
+                    if not report.changed:
+                        break
+                done(report)
             if (report := await reader.read_aside(sink)).pages:
                 done(report)
         finally:

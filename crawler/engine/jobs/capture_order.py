@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import blake2b
-from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Self
 
-from crawler.archives.files import opened
+from crawler.archives.files import Source, opened
 from crawler.archives.records import RecordHead, read_records
+from crawler.archives.remote_file import Address
 from crawler.archives.selection import Selection
 from crawler.articles.page_response import PageResponse
 from crawler.errors import CrawlerError
@@ -26,11 +26,12 @@ from storage.records import Entry
 Place = tuple[str, int] | None  # the warc_file and offset of a page that can be read again
 
 
-def unordered_addresses(files: Sequence[Path], selection: Selection) -> frozenset[int]:
+def unordered_addresses(files: Sequence[Source], selection: Selection) -> frozenset[int]:
     """The addresses (see `address_hash`) of which a file has an older capture than a file before it.
 
     Args:
-        files: in the order in which they are read. One that cannot be read is reported when its pages are.
+        files: in the order in which they are read. One that cannot be read is reported when its pages are; one at an
+            address is left out, as its pages would be transferred twice.
         selection: the filters.
     """
     newest: dict[int, float] = {}
@@ -50,6 +51,8 @@ def unordered_addresses(files: Sequence[Path], selection: Selection) -> frozense
         return "noted"
 
     for path in files:
+        if isinstance(path, Address):
+            continue
         try:
             with opened(path) as inside:
                 for _, file in inside:

@@ -10,9 +10,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
+from crawler.archives.files import Source
 from crawler.engine.jobs.import_archives import FileReport
 from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, CrawlerError, UsageError
 
@@ -20,13 +20,13 @@ RETRIES = 3  # times that a file is read again after its worker ended
 
 
 def import_on_cluster(
-    address: str, files: Sequence[Path], command: Sequence[str], *, done: Callable[[FileReport], None]
+    address: str, files: Sequence[Source], command: Sequence[str], *, done: Callable[[FileReport], None]
 ) -> None:
     """Run the command for each file on the workers of a cluster, and wait for all of them.
 
     Args:
         address: of the Dask scheduler, as tcp://HOST:8786.
-        files: absolute paths that the workers can read too.
+        files: absolute paths that the workers can read too, or addresses.
         command: the arguments of newsdesk, without the file, for one JSON object on stdout.
         done: called with the report of each file, as they end.
 

@@ -10,14 +10,16 @@ import dataclasses
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol, Self
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
-from crawler.archives.files import opened
+from crawler.archives.files import Source, opened
 from crawler.archives.records import ResponseRecord, SkippedRecord, read_records
+from crawler.archives.remote_file import Address, RemoteFile, RemoteFileChanged, is_address
 from crawler.archives.responses import decoded_body, parse_response
 from crawler.archives.selection import Selection
 from crawler.articles.page_response import PageResponse
@@ -29,11 +31,16 @@ from crawler.engine.jobs.capture_order import PagesAside, Place, archived_page
 from crawler.engine.workers.pool import WorkerPool
 from crawler.errors import CrawlerError
 from crawler.urls import canonical_url, url_key
+from storage.sql.archives import PREFIX as ARCHIVE
+
+if TYPE_CHECKING:
+    from crawler.engine.jobs.remote_archives import ArchiveConnections
 
 BATCH = 16  # records read at a time
 AHEAD = 8  # pages for each worker that wait or are being read; more would only take memory
 AHEAD_BYTES = 16_000_000  # of the bodies of these pages, beyond which no more are read from the file
 MAX_REPORTED = 1_000  # broken records of a file that are named
+ANEW = 3  # times that a file is read that changes meanwhile
 SEVERAL = "pages with several captures"  # the name of their report
 _Found = tuple[PageResponse, Place]
 
@@ -42,7 +49,7 @@ _Found = tuple[PageResponse, Place]
 class FileReport:
     """What became of one file."""
 
-    path: Path
+    path: Source
     size: int = 0
     position: int = 0  # bytes of it that were read, as far as it is known
     pages: int = 0  # read, whatever they were
@@ -52,6 +59,8 @@ class FileReport:
     seconds: float = 0.0
     error: str | None = None  # why the file could not be read to its end
     skipped: bool = False  # its part was there
+    changed: bool = False  # it became another file meanwhile, and has to be read anew
+    sha256: str | None = None  # of a file at an address that was read to its end
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
@@ -67,7 +76,8 @@ class FileReport:
         """The report that `to_dict` was of."""
         same = {name: found[name] for name in ("size", "skipped", "pages", "articles", "seconds", "error")}
         broken = [(each["file"], each["offset"], each["reason"]) for each in found["broken"]]
-        return cls(path=Path(found["file"]), counts=Counter(found["records"]), broken=broken, **same)
+        path = Address(found["file"]) if is_address(found["file"]) else Path(found["file"])
+        return cls(path=path, counts=Counter(found["records"]), broken=broken, **same)
 
     def add_broken(self, name: str, offset: int, reason: str) -> None:
         """Note a record that cannot be read."""
@@ -109,35 +119,69 @@ class ArchiveReader:
         self.pool = WorkerPool(config.extract.workers, config.extract.page_timeout)
         self.left = limit
         self._aside = aside
+        self._connections: ArchiveConnections | None = None
         self._bytes = 0  # of the bodies of pages that wait or are being read
 
     def close(self) -> None:
-        """End the worker processes."""
+        """End the worker processes and the connections."""
         self.pool.close()
+        if self._connections is not None:
+            self._connections.close()
+
+    @asynccontextmanager
+    async def connected(self, address: Address) -> AsyncIterator[tuple[IO[bytes], RemoteFile]]:
+        """Open a file at an address.
+
+        Raises:
+            OSError: it cannot be had.
+        """
+        if self._connections is None:
+            from crawler.engine.jobs.remote_archives import ArchiveConnections  # starts Twisted
+
+            self._connections = ArchiveConnections(self.config)
+        opening = self._connections.open(address.url)
+        buffered, file = await asyncio.to_thread(opening.__enter__)
+        try:
+            yield buffered, file
+        finally:
+            await asyncio.to_thread(opening.__exit__, None, None, None)
 
     async def read(
         self,
-        path: Path,
+        path: Source,
         sink: Sink,
         *,
         warc_file: str | None = None,
+        origin: str | None = None,
         each: Callable[[FileReport], None] = lambda _: None,
     ) -> FileReport:
         """Read one file into the sink; what cannot be read is in the report.
 
         Args:
-            path: a WARC or WACZ file.
+            path: a WARC or WACZ file, or the address of one.
             sink: takes its pages in order.
             warc_file: the name under which the file is registered, if its pages may be read from it later.
+            origin: what provenance says where a page comes from whose record cannot be read later.
             each: called after each page, for a progress bar.
         """
         report, began = FileReport(path=path), time.monotonic()
         try:
-            report.size = await asyncio.to_thread(os.path.getsize, path)
-            with opened(path) as inside:
-                for name, member in inside:
-                    await self._read_member(name, member, report, sink, None if name else warc_file, each)
+            async with AsyncExitStack() as stack:
+                open_file: Callable[[], Any] | None = None
+                remote: RemoteFile | None = None
+                if isinstance(path, Address):
+                    buffered, file = await stack.enter_async_context(self.connected(path))
+                    open_file, report.size, remote = partial(nullcontext, buffered), file.size or 0, file
+                else:
+                    report.size = await asyncio.to_thread(os.path.getsize, path)
+                with opened(path, open_file) as inside:
+                    for name, member in inside:
+                        places = (None if name else warc_file, origin)
+                        await self._read_member(name, member, report, sink, places, each)
+                if remote is not None:
+                    report.size, report.sha256 = remote.size or 0, remote.sha256
         except (CrawlerError, OSError) as error:
+            report.changed = isinstance(error, RemoteFileChanged)
             reason = str(error) if isinstance(error, CrawlerError) else f"{path}: {error.strerror or error}"
             report.error = reason.removeprefix(f"{path}: ")
         report.seconds = time.monotonic() - began
@@ -149,7 +193,7 @@ class ArchiveReader:
         file: IO[bytes],
         report: FileReport,
         sink: Sink,
-        warc_file: str | None,
+        places: tuple[str | None, str | None],
         each: Callable[[FileReport], None],
     ) -> None:
         records = read_records(file, most=self.config.http.max_bytes, unwanted=self.selection.unwanted)
@@ -159,7 +203,7 @@ class ArchiveReader:
                 current.position = file.tell()
             each(current)
 
-        await self._hand_on_all(self._pages(name, warc_file, records, report), report, sink, after_page)
+        await self._hand_on_all(self._pages(name, places, records, report), report, sink, after_page)
 
     async def read_aside(self, sink: Sink) -> FileReport:
         """Read the pages that were put aside, oldest first."""
@@ -191,7 +235,7 @@ class ArchiveReader:
     def _pages(
         self,
         name: str,
-        warc_file: str | None,
+        places: tuple[str | None, str | None],
         records: Iterable[ResponseRecord | SkippedRecord],
         report: FileReport,
     ) -> Iterator[_Found]:
@@ -214,7 +258,8 @@ class ArchiveReader:
             if isinstance(page, str):
                 report.counts[page] += 1
                 continue
-            place = (warc_file, record.offset) if warc_file is not None and record.seekable else None
+            warc_file = places[0] if record.seekable and places[0] is not None else places[1]
+            place = (warc_file, record.offset) if warc_file is not None else None
             if self._aside is None or not self._aside.take(page, place):
                 yield page, place
 
@@ -247,7 +292,14 @@ class ArchiveReader:
             visit = await visit_page(page, self.index.for_url(page.url), self.config, self.pool)
         finally:
             self._bytes -= len(page.body)
-        return dataclasses.replace(visit, page=dataclasses.replace(visit.page, body=b""), archived=place)
+        article = visit.article
+        if place is not None and not place[0].startswith(ARCHIVE):
+            if article is not None and not self.config.extract.keep_raw:
+                said: Mapping[str, str | None] = {"source": place[0], "raw": f"offset {place[1]}"}
+                article = dataclasses.replace(article, provenance={**article.provenance, "archive": said})
+            place = None
+        page = dataclasses.replace(visit.page, body=b"")
+        return dataclasses.replace(visit, page=page, article=article, archived=place)
 
     async def _hand_on(self, visits: Sequence[PageVisit], report: FileReport, sink: Sink) -> None:
         """Give pages to the sink, at most as many as are wanted, and count all of them."""
