@@ -24,8 +24,8 @@ class Archives:
         return archives.register(self._db, path, sha256, size)
 
     def add_entry(self, article_id: int, entry: Entry, host: str, at: datetime) -> None:
-        """Record that a new article came from an archive; see new_entries.add_archived."""
-        new_entries.add_archived(self._db, article_id, entry, host, at)
+        """Record that a new article came from an archive or a spider; see new_entries.add_brought."""
+        new_entries.add_brought(self._db, article_id, entry, host, at)
 
     def versions(self, article: Article, at: datetime) -> list[Version]:
         """The versions of a stored article, oldest first; the stored one if it was never edited."""

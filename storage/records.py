@@ -13,7 +13,8 @@ from typing import Literal
 
 from storage.article import Article
 
-FoundBy = Literal["feed", "sitemap", "page", "backfill", "user", "archive"]
+BROUGHT = ("archive", "spider")  # found_by of pages that newsdesk did not request, and does not request again
+FoundBy = Literal["feed", "sitemap", "page", "backfill", "user", "archive", "spider"]
 AddressKind = Literal["feed", "requested", "final", "canonical", "amp", "id"]
 Cause = Literal["publisher", "reprocess"]
 Completeness = Literal["full", "feed", "teaser", "headline"]
@@ -144,8 +145,8 @@ class Entry:
 
     @property
     def of_feed(self) -> bool:
-        """Whether a feed or a page lists it, so that it may have a feed's fields; not a user's, nor an archive's."""
-        return self.found_by not in {"user", "archive"}
+        """Whether a feed or a page lists it, so that it may have a feed's fields; not a user's, an archive's, a spider's."""
+        return self.found_by not in {"user", *BROUGHT}
 
     def consecutive_attempts(self, *verdicts: str) -> int:
         """How many attempts in a row ended with one of these verdicts."""

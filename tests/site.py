@@ -144,6 +144,10 @@ class Site:
                 finally:
                     self.end_of_waiting()
 
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self.do_GET()
+
             def end_of_waiting(self) -> None:
                 """Before the answer is sent: once the client has it, the next request may overtake this thread."""
                 with site._lock:

@@ -183,8 +183,10 @@ class RemoteFile(io.RawIOBase):
                 continue
             if body.status in _LATER and attempt < TRIES - 1:
                 body.close()
-                asked = body.headers.get("retry-after", "")
-                self._sleep(min(_WAIT, float(asked) if asked.isascii() and asked.isdigit() else 2.0 ** (attempt - 1)))
+                seconds = body.headers.get("retry-after", "")
+                self._sleep(
+                    min(_WAIT, float(seconds) if seconds.isascii() and seconds.isdigit() else 2.0 ** (attempt - 1))
+                )
                 continue
             try:
                 self._accept(body)

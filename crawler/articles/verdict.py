@@ -248,8 +248,8 @@ def _with_story(visit: PageVisit, stored: StoredMatches) -> Article:
 
 
 def _is_elsewhere(visit: PageVisit, source: str | None, url: str) -> bool:
-    """Return whether a stored article is another outlet's."""
-    return source != visit.source and site(url) != site(visit.page.url)
+    """Return whether a stored article is another outlet's; an unknown source is its site."""
+    return (source is None or source != visit.source) and site(url) != site(visit.page.url)
 
 
 def _best_match(visit: PageVisit, candidates: Sequence[DuplicateCandidate]) -> DuplicateCandidate | None:

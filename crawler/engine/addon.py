@@ -60,5 +60,6 @@ def config_of(settings: BaseSettings) -> Config:
     config: Config | None = settings.get(CONFIG)
     if config is None:
         config = load_config(settings.get("NEWSDESK_CONFIG"), database=settings.get("NEWSDESK_DB"))
-        settings.set(CONFIG, config, priority="spider")
+        if not settings.frozen:
+            settings.set(CONFIG, config, priority="spider")
     return config

@@ -32,21 +32,31 @@ def was_pruned(db: Database, url_key: str) -> bool:
     return db.conn.execute("SELECT 1 FROM pruned_urls WHERE url_key = ?", (url_key,)).fetchone() is not None
 
 
-def add_archived(db: Database, article_id: int, entry: Entry, host: str, at: datetime) -> None:
-    """Record that an article came from an archive; in a transaction of the caller.
+def add_brought(db: Database, article_id: int, entry: Entry, host: str, at: datetime) -> None:
+    """Record that an article came from an archive or a spider; in a transaction of the caller.
 
     Args:
         db: a connection.
         article_id: the new article.
-        entry: its address and source.
+        entry: its address, source and found_by.
         host: of its address.
         at: when its page was captured.
     """
     db.conn.execute(
         "INSERT INTO entries ("
         "  feed_url, identity, url, url_key, host, source, found_by, backfill, state, verdict, article_id, first_seen_at) "
-        "VALUES ('', ?, ?, ?, ?, ?, 'archive', 1, 'fetched', 'new', ?, ?) ON CONFLICT DO NOTHING",
-        (f"archive {entry.url}", entry.url, entry.url_key, host, entry.source, article_id, format_utc(at)),
+        "VALUES ('', ?, ?, ?, ?, ?, ?, ?, 'fetched', 'new', ?, ?) ON CONFLICT DO NOTHING",
+        (
+            f"{entry.found_by} {entry.url}",
+            entry.url,
+            entry.url_key,
+            host,
+            entry.source,
+            entry.found_by,
+            int(entry.found_by == "archive"),
+            article_id,
+            format_utc(at),
+        ),
     )
 
 

@@ -100,6 +100,16 @@ def test_captures_are_stored_by_their_times_in_whatever_order_the_files_are(desk
     assert len(articles(desk)) == 4
 
 
+def test_copies_of_outlets_that_no_source_list_has_are_copies(desk: Desk) -> None:
+    desk.configure()
+    pages = [record(f"https://{n}.example/2026/11/20/story", page(f"Headline {n}", 1)) for n in "ab"]
+    written(desk.folder / "x.warc.gz", [*pages, record("https://a.example/2026/11/20/again", page("Headline a", 1))])
+    desk.run("import", "x.warc.gz")
+    first, copy, again = articles(desk)
+    assert (first["duplicate_of"], copy["duplicate_of"], again["duplicate_of"]) == (None, first["id"], None)
+    assert first["story_id"] == copy["story_id"] == again["story_id"]
+
+
 def test_imported_articles_are_sent_by_no_watch(desk: Desk) -> None:
     desk.configure()
     written(desk.folder / "x.warc.gz", [record(A, page("The Harbour Opens", 1))])

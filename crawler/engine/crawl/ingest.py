@@ -25,7 +25,7 @@ from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.urls import host_of
 from storage.article import Article
 from storage.learned import LearnedBlocks
-from storage.records import FeedEntry
+from storage.records import BROUGHT, FeedEntry
 from storage.utc import parse_utc
 from storage.verdicts import Alias, FullerView, NewArticle, Revision, Verdict
 from storage.warc import RawPage
@@ -43,7 +43,7 @@ def unread_visit(page: PageResponse, source: Source | None, config: Config) -> P
         config: the settings in force.
     """
     ages = source.recheck if source and source.recheck is not None else config.schedule.recheck
-    rechecks = () if page.entry.backfill else ages
+    rechecks = () if page.entry.backfill or page.entry.found_by in BROUGHT else ages
     return PageVisit(page=page, source=page.entry.source, rechecks=rechecks, hour=config.pace.hour)
 
 
@@ -119,8 +119,8 @@ def store_visit(writer: Writer, visit: PageVisit, stored: StoredMatches | None =
         if left_out is not None:
             raise RereadingNeeded(writer.raw_place(known), known, entry, left_out)
     verdict = decide(visit, stored)
-    if visit.page.entry.found_by == "archive" and (old := stored.articles.get(verdict.article_id or 0)) is not None:
-        due = parse_utc(old.recheck_at) if old.recheck_at else None  # what an import finds changes no recheck
+    if visit.page.entry.found_by in BROUGHT and (old := stored.articles.get(verdict.article_id or 0)) is not None:
+        due = parse_utc(old.recheck_at) if old.recheck_at else None  # which that page does not change
         verdict = dataclasses.replace(verdict, recheck_at=due)
     if isinstance(verdict, NewArticle | Revision | FullerView | Alias) and verdict.article is not None:
         article = placed(writer, visit, verdict.article)
