@@ -53,6 +53,7 @@ _TABLES = (
     _Table("articles", ("id",), f"id IN ({_ARTICLES})"),
     _Table("article_urls", ("url_key",), _OF_ARTICLE),
     _Table("revisions", ("article_id", "number"), _OF_ARTICLE),
+    _Table("posts", ("article_id", "key", "added"), _OF_ARTICLE),
     _Table("entries", ("id",), f"(article_id IN ({_ARTICLES}) OR article_id IS NULL AND {_SOON})"),
     _Table("crawl_runs", ("id",), "started_at >= :since"),
     _Table("gaps", ("id",), ""),

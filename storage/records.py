@@ -16,7 +16,7 @@ from storage.article import Article
 BROUGHT = ("archive", "spider")  # found_by of pages that newsdesk did not request, and does not request again
 FoundBy = Literal["feed", "sitemap", "page", "backfill", "user", "archive", "spider"]
 AddressKind = Literal["feed", "requested", "final", "canonical", "amp", "id"]
-Cause = Literal["publisher", "reprocess"]
+Cause = Literal["publisher", "reprocess", "live"]
 Completeness = Literal["full", "feed", "teaser", "headline"]
 COMPLETENESS: tuple[Completeness, ...] = ("headline", "teaser", "feed", "full")  # ascending
 
@@ -139,6 +139,7 @@ class Entry:
     found_by: str = "feed"
     article_id: int | None = None
     article_seen_at: str | None = None
+    newest_post_at: str | None = None  # of a live page
     etag: str | None = None
     last_modified: str | None = None
     backfill: bool = False  # requested by the command `backfill`

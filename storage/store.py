@@ -154,10 +154,14 @@ class Store:
         silent: bool = False,
         title: bool = False,
         min_words: int = 0,
+        live: bool = False,
         limit: int | None = None,
         before: tuple[str, int] | None = None,
     ) -> list[dict[str, Any]]:
-        """Edits by publishers after publication, newest first; `before` is the (seen_at, id) of a page's last row."""
+        """Edits by publishers after publication, or with `live` what was added to live pages, newest first.
+
+        `before` is the (seen_at, id) of a page's last row.
+        """
         return self._read(
             history.edits,
             since=time_of("since", since, datetime.now(UTC)),
@@ -165,6 +169,7 @@ class Store:
             silent=silent,
             title=title,
             min_words=min_words,
+            live=live,
             limit=limit,
             before=before,
         )

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from storage.article import Article
+from storage.posts import PostChanges
 from storage.records import Address, Cause
 
 Outcome = Literal["new", "revised", "same", "address", "headline", "retry", "rejected", "gone", "failed"]
@@ -28,6 +29,7 @@ class _Verdict:
     reason: str | None = None
     recheck_at: datetime | None = None  # when the article is fetched again
     retry_at: datetime | None = None  # when the entry is fetched again
+    posts: PostChanges | None = None  # of a live page
     not_before: datetime | None = None  # not earlier than this, not even by `crawl` without --due
     fixed_state: ClassVar[EntryState | None] = None  # of its entries, whatever retry_at is
 

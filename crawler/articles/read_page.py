@@ -41,6 +41,7 @@ def read_page(
     content_type: str = "",
     repeated: frozenset[int] = frozenset(),
     before: frozenset[int] | None = None,
+    posts: bytes | None = None,
 ) -> PageResult:
     """Read one page.
 
@@ -56,9 +57,19 @@ def read_page(
         content_type: the header, for its charset.
         repeated: the paragraphs that repeat on pages of its source; see extractor.extract.
         before: those that its stored version was read without.
+        posts: the document with the posts of a live page; see extractor.extract.
     """
     extraction = failures.apply_status(
-        extract(body, url, rules=rules, now=now, charset=charset_of(content_type), repeated=repeated, before=before),
+        extract(
+            body,
+            url,
+            rules=rules,
+            now=now,
+            charset=charset_of(content_type),
+            repeated=repeated,
+            before=before,
+            posts=posts,
+        ),
         url,
         status,
     )

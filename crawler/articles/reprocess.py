@@ -58,17 +58,12 @@ class ReprocessResult:
 
 
 def merge_reextracted(stored: Article, new: Article) -> Article:
-    """Return the record to write: the new extraction's fields, and everything else as stored."""
-    taken = {
-        name: getattr(new, name)
-        for name in (
-            *FIELDS,
-            "published_raw",
-            "word_count",
-            "content_hash",
-            "extractor",
-            "provenance",
-            "learned_version",
-        )
-    }
+    """Return the record to write: the new extraction's fields, and everything else as stored.
+
+    The text of a live page stays: its page of one moment shows the last posts only.
+    """
+    names = [*FIELDS, "published_raw", "word_count", "content_hash", "extractor", "provenance", "learned_version"]
+    if stored.kind == "live":
+        names = [name for name in names if name not in {"text", "word_count", "content_hash"}]
+    taken = {name: getattr(new, name) for name in names}
     return dataclasses.replace(stored, **taken)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crawler.articles import failures
+from crawler.articles.assembly import shown_posts
 from crawler.articles.before_rules import read_as_before, with_todays_text
 from crawler.articles.bounded_diff import count_changed_words
 from crawler.articles.failures import BLOCKED_RETRIES
@@ -23,12 +24,14 @@ from crawler.articles.identity import (
     record_url,
     was_alternate_view,
 )
+from crawler.articles.live import compare_posts, with_posts
 from crawler.articles.near_duplicates import MIN_CONTAINMENT, containment, fingerprints, shingles
 from crawler.articles.rereading import admits_edit, in_form_of, is_stale, reread_version, shows_less
-from crawler.articles.visit import PageVisit, StoredMatches, next_recheck
+from crawler.articles.visit import PageVisit, StoredMatches
 from crawler.extraction.extraction import WALLS
 from crawler.urls import canonical_url, same_page, site, url_key
 from storage.article import Article
+from storage.posts import PostChanges, in_time, live_text
 from storage.records import COMPLETENESS, DuplicateCandidate
 from storage.utc import parse_utc
 from storage.verdicts import Alias, FullerView, NewArticle, NotArticle, Retry, Revision, Unchanged, Verdict
@@ -64,7 +67,11 @@ def needs_rereading(visit: PageVisit, stored: StoredMatches) -> Article | None:
     another text. The caller reads the raw page again and puts the result into `visit.rereads`.
     """
     new = visit.article
-    if new is None or not any(is_stale(known, new) for known in (*stored.articles.values(), *stored.same_text)):
+    if (
+        new is None
+        or visit.extraction.posts
+        or not any(is_stale(known, new) for known in (*stored.articles.values(), *stored.same_text))
+    ):
         return None
     known = find_stored(visit, stored)
     if known is None:
@@ -104,6 +111,8 @@ def _no_article(visit: PageVisit) -> Retry | NotArticle:
 def _decide_stored(visit: PageVisit, known: Article, stored: StoredMatches, absorbs: int | None) -> Verdict:
     """A stored article was requested again; both versions are compared as one extractor with one set of rules reads them."""
     assert visit.article is not None
+    if visit.extraction.posts and (known.kind == "live" or known.id in stored.posts):
+        return _decide_live(visit, known, stored, absorbs)
     then, reduced = read_as_before(visit, known, stored.repeated)
     assert then.article is not None
     base = None
@@ -122,7 +131,7 @@ def _compare(
     """It is unchanged, edited, or a better or worse view."""
     assert visit.article is not None
     new, record = visit.article, record_url(visit)
-    recheck = next_recheck(visit.rechecks, _first_seen(known, visit), visit.page.at)
+    recheck = visit.next_recheck(_first_seen(known, visit), visit.newest_post_at)
     said = _answered(visit, article_id=known.id, absorbs=absorbs, recheck_at=recheck)
     rank, stored_rank = (COMPLETENESS.index(a.completeness) for a in (new, known))
     blocked = bool(visit.extraction.problem) and rank == stored_rank and known.completeness != "full"
@@ -142,6 +151,27 @@ def _compare(
     if was_alternate_view(visit, known, record):
         return Alias(**said | {"reason": "the address of record"}, article=dataclasses.replace(new, url=url))
     return _revision(visit, known, url, said)
+
+
+def _decide_live(visit: PageVisit, known: Article, stored: StoredMatches, absorbs: int | None) -> Verdict:
+    """A live page was requested again: added posts are an update, changed and removed ones an edit."""
+    before = stored.posts.get(known.id, ())
+    changes, posts = compare_posts(before, shown_posts(visit.extraction))
+    visit = with_posts(visit, posts)
+    assert visit.article is not None
+    verdict = _compare(visit, known, stored, absorbs)
+    if isinstance(verdict, Revision):
+        same_headline = (known.title, known.subtitle) == (visit.article.title, visit.article.subtitle)
+        kept = live_text(in_time([*(each.post for each in before), *changes.added])) if before else known.text
+        added, removed = count_changed_words(_version(dataclasses.replace(known, text=kept)), _version(visit.article))
+        verdict = dataclasses.replace(verdict, reread=None, cause="publisher", words_added=added, words_removed=removed)
+        if same_headline and not changes.edits:
+            verdict = dataclasses.replace(
+                verdict, cause="live", silent=False, words_added=changes.words_added, words_removed=0
+            )
+    elif getattr(verdict, "article", None) is None:  # nothing of it is stored
+        changes = PostChanges(missing=changes.missing)
+    return dataclasses.replace(verdict, posts=changes)
 
 
 def _first_seen(known: Article, visit: PageVisit) -> datetime:
@@ -218,9 +248,10 @@ def _new_article(visit: PageVisit, stored: StoredMatches) -> NewArticle:
     url = canonical_url(visit.page.url) if owned else record
     article = dataclasses.replace(_with_story(visit, stored), url=url)
     seen = visit.page.at.replace(microsecond=0)  # as first_seen_at will be stored
-    said = _answered(visit, recheck_at=next_recheck(visit.rechecks, seen, visit.page.at))
+    said = _answered(visit, recheck_at=visit.next_recheck(seen, visit.newest_post_at))
     if article.completeness == "full":
-        return NewArticle(**said, article=article, fingerprints=visit.prints)
+        posts = PostChanges(added=shown_posts(visit.extraction)) if visit.extraction.posts else None
+        return NewArticle(**said, article=article, fingerprints=visit.prints, posts=posts)
     problem = visit.extraction.problem
     later = _blocked_until(visit, "headline") if problem else None
     return NewArticle(

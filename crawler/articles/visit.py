@@ -15,11 +15,16 @@ from crawler.config.models import PublisherRules
 from crawler.extraction.extraction import Extraction
 from crawler.urls import is_root_or_section, site, url_key
 from storage.article import Article
+from storage.posts import StoredPost
 from storage.records import Address, AddressKind, DuplicateCandidate
 from storage.utc import parse_utc
 
 if TYPE_CHECKING:
     from crawler.articles.read_page import PageResult
+
+_LIVE_EVERY = 1 / 6  # hours between two requests of a live page that is updated
+_LIVE_QUIET = 2  # hours after its newest post in which it counts as updated
+_LIVE_MOST = 24  # hours after it was first seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,28 @@ class PageVisit:
         entry = self.page.entry
         if entry.article_id is None or entry.article_seen_at is None:
             return None
-        return next_recheck(self.rechecks, parse_utc(entry.article_seen_at), self.page.at)
+        return self.next_recheck(parse_utc(entry.article_seen_at), entry.newest_post_at)
+
+    def next_recheck(self, first_seen: datetime, newest_post_at: str | None = None) -> datetime | None:
+        """Return when an article is requested again: a live page every ten minutes while it is updated, a day at most.
+
+        Args:
+            first_seen: when the article was first seen.
+            newest_post_at: the time of a live page's newest post.
+        """
+        at, hour = self.page.at, timedelta(seconds=self.hour)
+        due = next_recheck(self.rechecks, first_seen, at)
+        if not self.rechecks or newest_post_at is None or len(newest_post_at) <= 10:
+            return due
+        if at - parse_utc(newest_post_at) > _LIVE_QUIET * hour or at - first_seen > _LIVE_MOST * hour:
+            return due
+        soon = at + _LIVE_EVERY * hour
+        return soon if due is None else min(soon, due)
+
+    @property
+    def newest_post_at(self) -> str | None:
+        """The time of the newest post that a live page shows."""
+        return max((post.at for post in self.extraction.posts if post.at), default=None)
 
     @cached_property
     def prints(self) -> tuple[int, ...]:
@@ -105,6 +131,7 @@ class StoredMatches:
     articles: Mapping[int, Article] = field(default_factory=dict)
     same_text: Sequence[Article] = ()
     candidates: Sequence[DuplicateCandidate] = ()  # articles that this one may be a copy of
+    posts: Mapping[int, Sequence[StoredPost]] = field(default_factory=dict)  # by article, of live pages
     not_found_since: datetime | None = None  # when the requested article was first not found
     # all that the source's texts were ever read without; see before_rules.read_as_before
     repeated: frozenset[int] = frozenset()

@@ -20,6 +20,7 @@ from crawler.commands.params import Number, When
 @click.option("--silent", is_flag=True, help="Only edits that the page's own modified time does not admit.")
 @click.option("--title", is_flag=True, help="Only changed headlines.")
 @click.option("--vanished", is_flag=True, help="Articles that are gone instead.")
+@click.option("--live", is_flag=True, help="What was added to live pages instead.")
 @click.option("--min-words", type=Number(0, 2**31), default=0, help="Only edits of at least so many words.")
 @format_options(csv=True)
 @pass_app
@@ -31,6 +32,7 @@ def edits_command(
     silent: bool,
     title: bool,
     vanished: bool,
+    live: bool,
     min_words: int,
     form: str,
 ) -> None:
@@ -49,7 +51,7 @@ def edits_command(
         rows = (
             store.vanished(since=since, sources=sources)
             if vanished
-            else store.edits(since=since, sources=sources, silent=silent, title=title, min_words=min_words)
+            else store.edits(since=since, sources=sources, silent=silent, title=title, min_words=min_words, live=live)
         )
     if form:
         print_rows(rows, form)

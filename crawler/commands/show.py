@@ -141,7 +141,7 @@ def _revisions(
             if old
             else f"seen {local_time(new['seen_at'])}"
         )
-        how = "reprocessed" if new["cause"] == "reprocess" else "silent" if new["silent"] else ""
+        how = {"reprocess": "reprocessed", "live": "posts added"}.get(new["cause"], "silent" if new["silent"] else "")
         counted = f"+{new['words_added']} -{new['words_removed']}" if old else ""
         shown.append([new["number"], between, counted, how, new["title"]])
     table(

@@ -185,6 +185,21 @@ class PublisherRules:
     keep: tuple[str, ...] = _setting(
         (), value_types.texts, "Paragraphs that stay in the text although they repeat, by their first words."
     )
+    posts: str = _setting("", value_types.text, "The JSON address of a live page's posts; {id} is the publisher's id.")
+    post_list: str = _setting(
+        "", value_types.text, 'The path of the list of posts in it ("data.posts"); empty: itself.'
+    )
+    post_id: str = _setting("id|post_id|uid|slug", value_types.text, "The path of a post's id; | separates several.")
+    post_time: str = _setting(
+        "time|published_at|published|date|datetime|timestamp|created_at|created", value_types.text, "Of its time."
+    )
+    post_title: str = _setting("title|headline|header|heading", value_types.text, "Of its headline.")
+    post_text: str = _setting("html|text|body|content", value_types.text, "Of its text or HTML.")
+
+    @property
+    def post_fields(self) -> dict[str, str]:
+        """The paths of posts' fields in the JSON document."""
+        return {name: getattr(self, f"post_{name}") for name in ("list", "id", "time", "title", "text")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,6 +168,8 @@ def article_task(entry: Entry, source: Source | None, now: datetime, *, uncondit
     Raises:
         ValueError: the entry's address cannot be requested.
     """
+    if source is not None and source.article.posts and entry.newest_post_at is not None:
+        unconditional = True  # the page may be the same while its posts, which are elsewhere, are others
     return ArticleTask(url=canonical_url(entry.url), at=now, source=source, entry=entry, unconditional=unconditional)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from storage.posts import Post
+
 Provenance = dict[str, dict[str, str | None]]
 
 # An article is behind these pages: they are requested again after 1, 6 and 24 hours.
@@ -47,4 +49,6 @@ class Extraction:
     problem: str | None = None  # why the page is not an article: "consent wall", "soft 404", …; see page_type.py
     publisher_id: str | None = None
     extractor: str = ""
+    posts: tuple[Post, ...] = ()  # of a live page, in order of time
+    intro: str = ""  # of a live page with posts: its text without them
     provenance: Provenance = field(default_factory=dict)

@@ -22,16 +22,18 @@ from crawler.extraction.extraction import Extraction, Provenance
 from crawler.extraction.images import captions
 from crawler.extraction.kinds import declared_kind, kind_by_size
 from crawler.extraction.language import contradicts, text_language
+from crawler.extraction.live_posts import intro_of, posts_in_data, posts_in_json, take_posts
 from crawler.extraction.main_text import extract_main_text
 from crawler.extraction.metadata import find_fields
 from crawler.extraction.page import Page, read_page, text_of
 from crawler.extraction.page_numbers import find_page_number
-from crawler.extraction.structured_data import StructuredData, read_structured_data, text_value
+from crawler.extraction.structured_data import StructuredData, read_json, read_structured_data, text_value
 from crawler.extraction.titles import without_site
 from crawler.extraction.trimming import trim
 from crawler.text.clean import one_line
 from crawler.text.paragraph_ids import block_ids
 from crawler.urls import canonical_url, site
+from storage.posts import Post, live_text
 
 _SUBHEADINGS = {"h2", "h3", "h4", "h5", "h6"}
 
@@ -51,6 +53,7 @@ def extract(
     charset: str | None = None,
     repeated: frozenset[int] = frozenset(),
     before: frozenset[int] | None = None,
+    posts: bytes | None = None,
 ) -> Extraction | None:
     """Extract one page.
 
@@ -63,6 +66,7 @@ def extract(
         repeated: the paragraphs that repeat on pages of its source (ids, see paragraph_ids.block_id); left out if they
             stand in a box beside the article's own text.
         before: those that were known when the stored version of this page was read, for `text_before`.
+        posts: the JSON document with the posts of a live page, at the address that the rules name.
 
     Returns:
         The extraction; its `problem` is None for an article. None if there is nothing to parse.
@@ -87,12 +91,15 @@ def extract(
     provenance["text"] = {"source": main.source, "raw": page.cut or main.reason}
     agency = _put_agency(fields, provenance, text)
     text = _append_captions(text, below_pictures) if declared == "gallery" else text
+    listed = posts_in_json(read_json(posts.decode("utf-8", "replace")), rules.post_fields, now) if posts else ()
+    text = "\n\n".join(filter(None, (text, live_text(listed))))  # which the page does not show
     obstacle = page_type.page_problem(whole, said, fields, text, url)
     text, completeness = page_type.strip_offers(said, text) if obstacle is None else ("", "headline")
     if number and completeness == "full":  # the other pages have the rest
         completeness = "teaser"
         provenance["text"]["raw"] = f"page {number[0]} of {number[1]}"
-    blocks = block_ids(text)
+    live, intro = _live_posts(whole(), said, rules, listed, now) if declared == "live" and not obstacle else ((), "")
+    blocks = block_ids(intro if live else text)
     other = before if before != repeated else None  # on most rechecks both are the same
     text_before = None if other is None else repeats.leave_out(page.tree, text, blocks, other)[0]
     text, left_out = repeats.leave_out(page.tree, text, blocks, repeated)
@@ -113,9 +120,23 @@ def extract(
         publisher_id=publisher_id(url, rules) or (publisher_id(canonical, rules) if canonical else None),
         extractor=extractor_name(),
         published_raw=provenance.get("published_at", {}).get("raw") or fields.get("published_at"),
+        posts=live,
+        intro=intro,
         provenance=provenance,
         **fields,
     )
+
+
+def _live_posts(
+    page: Page, said: StructuredData, rules: PublisherRules, listed: tuple[Post, ...], now: datetime
+) -> tuple[tuple[Post, ...], str]:
+    """Return the posts of a live page, in order of time, and its text without them; modifies the page's tree."""
+    shown = take_posts(page, now)
+    posts = listed or posts_in_data(said, now) or shown
+    if not posts:
+        return (), ""
+    text = trim(extract_main_text(page, said, rules).text, _headlines(page, said, {}), ())
+    return posts, intro_of(text, posts)
 
 
 def publisher_id(url: str | None, rules: PublisherRules) -> str | None:

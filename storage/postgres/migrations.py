@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA = 3  # the value of `schema` in meta; a database with a larger one is refused
+SCHEMA = 4  # the value of `schema` in meta; a database with a larger one is refused
 
 ARCHIVES = """
 CREATE TABLE archives (
@@ -18,5 +18,20 @@ IMPORTED_VERSIONS = (
     "CREATE INDEX revisions_imported ON revisions (article_id) WHERE imported = 1",
 )
 
+POSTS = """
+CREATE TABLE posts (
+  article_id bigint NOT NULL REFERENCES articles(id),
+  key text COLLATE "C" NOT NULL,
+  added bigint NOT NULL,
+  removed bigint,
+  missing bigint NOT NULL DEFAULT 0,
+  at text COLLATE "C",
+  title text COLLATE "C",
+  text text COLLATE "C" NOT NULL,
+  first_seen_at text COLLATE "C" NOT NULL,
+  PRIMARY KEY (article_id, key, added)
+);
+"""
+
 # By schema: the statements that make the next one of it.
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: (ARCHIVES,), 2: IMPORTED_VERSIONS}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: (ARCHIVES,), 2: IMPORTED_VERSIONS, 3: (POSTS,)}

@@ -15,7 +15,7 @@ from typing import Any
 from storage.article import Article, Version
 from storage.engine import Database
 from storage.records import Address, json_list
-from storage.sql import fingerprints
+from storage.sql import fingerprints, posts
 from storage.sql.entry_completion import complete_entries
 from storage.sql.rows import FIELDS, LISTS, article_by_id, insert, parsed
 from storage.sql.source_days import count_verdict
@@ -57,6 +57,8 @@ def apply_verdict(db: Database, verdict: Verdict) -> int | None:
     if article_id is not None:
         add_addresses(db, article_id, verdict.addresses, at)
         _set_recheck(db, article_id, verdict.recheck_at)
+        if verdict.posts is not None and not isinstance(verdict, Revision):
+            posts.write(db, article_id, verdict.posts, added=1, edited=1, at=at)
     complete_entries(db, verdict, article_id)
     count_verdict(db, verdict, at)
     return article_id
@@ -141,11 +143,19 @@ def _revise(db: Database, verdict: Revision, at: str) -> None:
     article_id = verdict.article_id
     stored = article_by_id(db, article_id)
     assert stored is not None
-    number = _next_number(db, stored, at)
+    first = number = _next_number(db, stored, at, as_posts=bool(posts.of_article(db, article_id)))
+    changes = verdict.posts
+    if changes is not None and changes.added and verdict.cause == "publisher":  # an update, and then an edit
+        update = dataclasses.replace(verdict.article, text=None, content_hash=None)
+        version = Version(number=first, article=update, seen_at=at, cause="live", words_added=changes.words_added)
+        add_version(db, article_id, version)
+        number += 1
+    if changes is not None:
+        posts.write(db, article_id, changes, added=first, edited=number, at=at)
     new = dataclasses.replace(verdict.article, revision=number)
     version = Version(
         number=number,
-        article=new,
+        article=new if changes is None else dataclasses.replace(new, text=None),
         seen_at=at,
         cause=verdict.cause,
         silent=verdict.silent,
@@ -157,12 +167,20 @@ def _revise(db: Database, verdict: Revision, at: str) -> None:
     _overwrite(db, article_id, new, at, stored=stored)
 
 
-def _next_number(db: Database, stored: Article, at: str) -> int:
-    """The number of an article's next version; its present one is stored in revisions at the first edit."""
+def _next_number(db: Database, stored: Article, at: str, *, as_posts: bool = False) -> int:
+    """The number of an article's next version; its present one is stored in revisions at the first edit.
+
+    Args:
+        db: a connection.
+        stored: the article.
+        at: when it is edited.
+        as_posts: whether its text is stored as posts, and not once more.
+    """
     newest = newest_number(db, stored.id)
     if newest is None:
         newest = 1
-        add_version(db, stored.id, present_version(stored, at))
+        article = dataclasses.replace(stored, text=None) if as_posts else stored
+        add_version(db, stored.id, present_version(article, at))
     return newest + 1
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from storage.article import Article
 from storage.engine import NO_LIMIT, Database
+from storage.sql import posts
 from storage.sql.rows import COLUMNS, article_from_row, dicts
 
 
@@ -27,7 +28,10 @@ def is_before(before: str, row: str) -> str:
 
 def revisions(db: Database, article_id: int) -> list[dict[str, Any]]:
     """The versions of an article in the order in which they were seen; empty if it was never edited."""
-    return dicts(db, f"SELECT * FROM revisions r WHERE r.article_id = ? ORDER BY {_seen('r')}, r.number", (article_id,))
+    found = dicts(
+        db, f"SELECT * FROM revisions r WHERE r.article_id = ? ORDER BY {_seen('r')}, r.number", (article_id,)
+    )
+    return posts.with_texts(db, article_id, found)
 
 
 def edit(db: Database, article_id: int, number: int) -> dict[str, Any] | None:
@@ -50,10 +54,11 @@ def edits(
     silent: bool,
     title: bool,
     min_words: int,
+    live: bool = False,
     limit: int | None = None,
     before: tuple[str, int] | None = None,
 ) -> list[dict[str, Any]]:
-    """Edits by publishers, newest first: each later revision with the one before it."""
+    """Edits by publishers, or updates of live pages, newest first: each later revision with the one before it."""
     conditions = {
         "r.seen_at >= :since": since is not None,
         "r.silent = 1": silent,
@@ -88,7 +93,9 @@ def edits(
         "before_at": before_at,
         "before_id": before_id,
     }
-    return dicts(db, sql, {**values, "cause": "publisher", "limit": NO_LIMIT if limit is None else limit})
+    return dicts(
+        db, sql, {**values, "cause": "live" if live else "publisher", "limit": NO_LIMIT if limit is None else limit}
+    )
 
 
 def vanished(db: Database, *, since: str | None, sources: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -264,7 +264,8 @@ def lease_rechecks(
     if sources is not None:
         where += " AND a.source IN (SELECT value FROM json_each(:sources))"
     rows = db.conn.execute(
-        "SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at, a.first_not_found_at "
+        "SELECT a.id, a.source, a.url, a.etag, a.last_modified, a.first_seen_at, a.first_not_found_at, "
+        "  (SELECT max(p.at) FROM posts p WHERE p.article_id = a.id AND p.removed IS NULL) "
         "FROM articles a "
         f"WHERE {where} "
         "ORDER BY a.recheck_at "
@@ -287,7 +288,7 @@ def lease_rechecks(
 
 def _recheck(db: Database, row: Sequence[Any]) -> Entry:
     """A stored article as an entry without a row of its own, with the fields that only its feed supplied."""
-    article_id, source, url, etag, last_modified, seen_at, first_not_found_at = row
+    article_id, source, url, etag, last_modified, seen_at, first_not_found_at, newest_post_at = row
     said = entry_of(db, article_id) or Entry(id=0, feed_url="", source=source, url=url, url_key="")
     return replace(
         said,
@@ -300,6 +301,7 @@ def _recheck(db: Database, row: Sequence[Any]) -> Entry:
         etag=etag,
         last_modified=last_modified,
         article_seen_at=seen_at,
+        newest_post_at=newest_post_at,
         verdict="gone" if first_not_found_at else None,
         attempts=1 if first_not_found_at else 0,
         reason=None,

@@ -98,5 +98,6 @@ def to_prune(db: Database, before: str, sources: Sequence[str], limit: int) -> l
 def _drop(db: Database, article: Article) -> None:
     db.full_text.remove(article.id, article)
     fingerprints.delete(db, article.id)
+    db.conn.execute("DELETE FROM posts WHERE article_id = ?", (article.id,))
     db.conn.execute("DELETE FROM learned_pages WHERE source = ? AND article_id = ?", (article.source, article.id))
     db.conn.execute("DELETE FROM articles WHERE id = ?", (article.id,))

@@ -16,7 +16,7 @@ from storage.sqlite.database import SqliteDatabase
 from storage.sqlite.first_schema import TABLES
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": distinguishes the file from other SQLite files
-SCHEMA = 9  # user_version; a file with a larger one is refused
+SCHEMA = 10  # user_version; a file with a larger one is refused
 SET = "newsdesk"
 
 migrations = Migrations(SET)
@@ -282,3 +282,25 @@ def add_imported_versions(db: Database) -> None:
     """Which versions were captured in an archive: such a version may be older than the article's row."""
     db.conn.execute("ALTER TABLE revisions ADD COLUMN imported INTEGER NOT NULL DEFAULT 0")
     db.conn.execute("CREATE INDEX revisions_imported ON revisions(article_id) WHERE imported = 1")
+
+
+_POSTS = """
+CREATE TABLE posts (
+  article_id INTEGER NOT NULL REFERENCES articles(id),
+  key TEXT NOT NULL,
+  added INTEGER NOT NULL,
+  removed INTEGER,
+  missing INTEGER NOT NULL DEFAULT 0,
+  at TEXT,
+  title TEXT,
+  text TEXT NOT NULL,
+  first_seen_at TEXT NOT NULL,
+  PRIMARY KEY (article_id, key, added)
+) WITHOUT ROWID
+"""
+
+
+@migrations(name="posts")
+def add_posts(db: Database) -> None:
+    """The posts of live pages, each text once, with the versions that have it."""
+    db.conn.execute(_POSTS)

@@ -37,6 +37,7 @@ LATER = {
     6: "learned",
     7: "archives",
     8: "imported_versions",
+    9: "posts",
 }  # the migration that came after each schema
 ROWS = torture.times(500, 10_000)
 

@@ -26,6 +26,7 @@ from crawler.urls import host_of
 from storage.article import Article
 from storage.learned import LearnedBlocks
 from storage.records import BROUGHT, FeedEntry
+from storage.sql.posts import of_article as posts_of
 from storage.utc import parse_utc
 from storage.verdicts import Alias, FullerView, NewArticle, Revision, Verdict
 from storage.warc import RawPage
@@ -53,6 +54,8 @@ async def visit_page(
     config: Config,
     pool: WorkerPool,
     learned: LearnedRules = NOTHING_LEARNED,
+    *,
+    posts: bytes | None = None,
 ) -> PageVisit:
     """Read the page of a response, if there is one.
 
@@ -62,6 +65,7 @@ async def visit_page(
         config: the settings in force.
         pool: the worker processes.
         learned: the repeated paragraphs of its source.
+        posts: the document with the posts of a live page, where a rule names it.
     """
     visit = unread_visit(page, source, config)
     if failures.without_page(page, visit.recheck_at, hour=visit.hour) is not None:
@@ -74,7 +78,7 @@ async def visit_page(
     read = functools.partial(
         worker.read_page, most=config.http.max_bytes, keep=config.extract.keep_raw, entry=entry, source=entry.source,
         language=source.language if source else None, rules=rules, now=page.at,
-        repeated=learned.blocks, before=learned.before,
+        repeated=learned.blocks, before=learned.before, posts=posts,
     )  # fmt: skip
     try:
         found = await pool.run(read, raw, source=entry.source or host_of(page.url))
@@ -183,12 +187,16 @@ def look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
     if article.word_count >= SAME_TEXT_WORDS:
         same = writer.articles_with_text(visit.source, content_hash(article.title, article.subtitle, article.text))
     alone = all(stored.completeness != "full" and stored.duplicate_of is None for stored in articles.values())
+    posts = {known.id: posts_of(writer.db, known.id) for known in (*articles.values(), *same) if visit.extraction.posts}
     repeated: frozenset[int] = frozenset()
     if others := [known for known in (*articles.values(), *same) if _has_other_rules(visit, known)]:
         repeated = frozenset().union(*(LearnedBlocks(writer).ever(s) for s in {k.source or "" for k in others}))
     likely = writer.duplicate_candidates(visit.prints, visit.page.at, visit.source) if alone else []
     candidates = [other for other in likely if other.id not in articles]
-    return StoredMatches(by_key=by_key, articles=articles, same_text=same, candidates=candidates, repeated=repeated)
+    return StoredMatches(
+        by_key=by_key, articles=articles, same_text=same, candidates=candidates, repeated=repeated,
+        posts={article_id: found for article_id, found in posts.items() if found},
+    )  # fmt: skip
 
 
 def _left_out_of(writer: Writer, known: Article) -> frozenset[int] | None:

@@ -27,6 +27,7 @@ from crawler.engine.crawl.feed_responses import FeedPoller, log_entry
 from crawler.engine.crawl.frontier import Frontier
 from crawler.engine.crawl.ingest import NOTHING_LEARNED, store_visit, unread_visit, visit_page
 from crawler.engine.crawl.learning import Learner
+from crawler.engine.crawl.live_pages import fetch_posts, posts_address, without_posts
 from crawler.engine.crawl.plan import CrawlPlan, plan_crawl, plan_fetch
 from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
 from crawler.engine.crawl.responses import page_failure, page_response
@@ -146,7 +147,10 @@ class NewsSpider(scrapy.Spider):
         await self._run_safely(self._ingest(task, page), task)
 
     def _describe(self, failure: Any) -> str:
-        return describe_failure(failure.value, self.resolver.refused, host_of(failure.request.url))
+        return self._why(failure.value, failure.request.url)
+
+    def _why(self, error: BaseException, url: str) -> str:
+        return describe_failure(error, self.resolver.refused, host_of(url))
 
     async def _ingest(
         self, task: ArticleTask, page: PageResponse, response: Response | None = None
@@ -156,6 +160,11 @@ class NewsSpider(scrapy.Spider):
         learns = self.config.extract.learn
         learned = await self.learner.rules(source, page.entry) if learns else NOTHING_LEARNED
         visit = await visit_page(page, source, self.config, self.pool, learned)
+        if (address := posts_address(visit, source)) is not None:
+            posts = await fetch_posts(address, task, self.crawler.engine.download_async, self._why)
+            page = without_posts(page, posts) if isinstance(posts, str) else page
+            document = posts if isinstance(posts, bytes) else None
+            visit = await visit_page(page, source, self.config, self.pool, learned, posts=document)
         entry = log_entry(task, response, "page" if visit.extraction.url else "")
         hold = failures.hold_until(page, hour=self.config.pace.hour)
 

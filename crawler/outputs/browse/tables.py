@@ -33,6 +33,7 @@ _HIDDEN = (
     "changes",
     "crawl_runs",
     "pruned_urls",
+    "posts",
     "watch_hits",
     "notifications",
     "backfill_steps",
