@@ -26,6 +26,7 @@ def status_command(app: CliContext, strict: bool, form: str) -> int:
     from crawler.monitoring.status import collect_health, disk_usage
     from crawler.outputs.status import print_status, status_document, workers_of
     from storage import databases
+    from storage.subscriptions import subscriptions
 
     config, moment = app.config, now()
     workers = databases.holders(config.database)
@@ -40,6 +41,7 @@ def status_command(app: CliContext, strict: bool, form: str) -> int:
             "request_stats": store.request_stats(moment),
             "disk": disk_usage(config, store, moment),
             "workers": workers_of(workers),
+            "pushed": subscriptions(store),
         }
     trouble = collect_health(config, moment, running=lock_holder is not None)
     if form == "json":

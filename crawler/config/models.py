@@ -272,6 +272,16 @@ class Watch:
     headers: tuple[tuple[str, str], ...] = _setting((), value_types.headers, "Headers of what is sent to its webhooks.")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSub:
+    """Feeds that are pushed: where hubs reach this crawler."""
+
+    callback: str = _setting(
+        "", value_types.web_address, "The public address of the listener; empty: no feed is pushed."
+    )
+    listen: str = _setting("127.0.0.1:8030", value_types.text, "HOST:PORT of the listener, for a proxy before it.")
+
+
 SECTIONS: dict[str, type] = {
     "http": Http,
     "politeness": Politeness,
@@ -279,6 +289,7 @@ SECTIONS: dict[str, type] = {
     "extract": Extract,
     "storage": Storage,
     "health": Health,
+    "websub": WebSub,
 }
 
 
@@ -292,6 +303,7 @@ class Config:
     extract: Extract = field(default_factory=Extract)
     storage: Storage = field(default_factory=Storage)
     health: Health = field(default_factory=Health)
+    websub: WebSub = field(default_factory=WebSub)
     sources: tuple[Source, ...] = ()
     watches: tuple[Watch, ...] = ()
     path: Path | None = None

@@ -115,6 +115,14 @@ def proxy(value: Any) -> str:
     return found
 
 
+def web_address(value: Any) -> str:
+    """Validate an http or https address without a query; may be empty."""
+    found = text(value).rstrip("/")
+    if found and (not found.startswith(("http://", "https://")) or "?" in found or "#" in found):
+        raise ValueError('must be an address like "https://news.example.org/websub"')
+    return found
+
+
 def number(value: Any) -> float:
     """Parse a number, zero or more."""
     try:

@@ -48,6 +48,7 @@ def status_document(
         "totals": facts["totals"],
         "queue": facts["queue"],
         "request_stats": facts["request_stats"],
+        "pushed": facts["pushed"],
         "disk": {**dataclasses.asdict(disk), "days_left": disk.days_left},
         "sources": facts["rows"],
     }
@@ -77,6 +78,8 @@ def print_status(
     note("queue", describe_queue(queue, now))
     note("disk", describe_disk(disk))
     note("requests", describe_requests(facts["request_stats"]))
+    if facts["pushed"]:
+        note("pushed", _pushed(facts["pushed"]))
     rows = [
         [
             shortened(names.get(r["source"], r["source"])),
@@ -111,6 +114,21 @@ def workers_of(holders: Sequence[Holder]) -> list[dict[str, Any]]:
         for holder in holders
         if isinstance(holder, WorkerHolder)
     ]
+
+
+def _pushed(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How many feeds are pushed by their hubs, and what is wrong with others."""
+    active = [row for row in rows if row["state"] == "active"]
+    late = sum(bool(row["missed"]) for row in active)
+    parts = [f"{len(active) - late:,} of {pluralize(len(rows), 'feed')} with a hub"]
+    if late:
+        parts.append(f"{late:,} whose pushes stopped are polled as often as others")
+    if refused := [row for row in rows if row["state"] != "active" and row["error"]]:
+        parts.append(
+            f"{refused[0]['feed_url']}: {refused[0]['error']}"
+            + (f", and {len(refused) - 1:,} more" if len(refused) > 1 else "")
+        )
+    return "; ".join(parts)
 
 
 def _worker(worker: Mapping[str, Any], workers: Sequence[Mapping[str, Any]]) -> str:

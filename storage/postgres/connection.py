@@ -8,7 +8,7 @@ from storage.address import ServerAddress
 from storage.errors import MissingDatabase, NewerDatabase, NotNewsdeskDatabase, OlderDatabase, StorageError
 from storage.postgres.database import PostgresDatabase
 from storage.postgres.functions import FUNCTIONS
-from storage.postgres.migrations import ARCHIVES, MIGRATIONS, POSTS, SCHEMA
+from storage.postgres.migrations import ARCHIVES, MIGRATIONS, POSTS, PUSHES, SCHEMA
 from storage.postgres.schema import INDEXES, OWN_TABLES, SCHEMA_NAME, TABLES
 from storage.sql import meta
 from storage.sql.versions import CURRENT, set_current
@@ -132,7 +132,7 @@ def _migrate(db: PostgresDatabase) -> None:
 
 def _create(db: PostgresDatabase) -> None:
     db.conn.execute(f"CREATE SCHEMA {SCHEMA_NAME}")
-    for statement in (*FUNCTIONS, TABLES, ARCHIVES, POSTS, OWN_TABLES, INDEXES):
+    for statement in (*FUNCTIONS, TABLES, ARCHIVES, POSTS, PUSHES, OWN_TABLES, INDEXES):
         db.conn.execute(statement)
     for key, value in (("database_id", secrets.token_hex(8)), ("generation", "1")):
         meta.set_value(db, key, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA = 4  # the value of `schema` in meta; a database with a larger one is refused
+SCHEMA = 5  # the value of `schema` in meta; a database with a larger one is refused
 
 ARCHIVES = """
 CREATE TABLE archives (
@@ -33,5 +33,23 @@ CREATE TABLE posts (
 );
 """
 
+PUSHES = """
+CREATE TABLE pushes (
+  feed_url text COLLATE "C" PRIMARY KEY,
+  hub text COLLATE "C" NOT NULL,
+  topic text COLLATE "C" NOT NULL,
+  token text COLLATE "C" NOT NULL UNIQUE,
+  secret text COLLATE "C" NOT NULL,
+  state text COLLATE "C" NOT NULL,
+  attempts bigint NOT NULL DEFAULT 0,
+  retry_at text COLLATE "C",
+  leased_until text COLLATE "C",
+  verified_at text COLLATE "C",
+  pushed_at text COLLATE "C",
+  missed bigint NOT NULL DEFAULT 0,
+  error text COLLATE "C"
+);
+"""
+
 # By schema: the statements that make the next one of it.
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: (ARCHIVES,), 2: IMPORTED_VERSIONS, 3: (POSTS,)}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: (ARCHIVES,), 2: IMPORTED_VERSIONS, 3: (POSTS,), 4: (PUSHES,)}

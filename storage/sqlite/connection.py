@@ -128,7 +128,7 @@ def open_reader(path: Path) -> SqliteDatabase:
 
 
 def limit_untrusted_sql(connection: sqlite3.Connection) -> None:
-    """Keep untrusted SQL from creating huge values.
+    """Keep untrusted SQL from creating huge values, and from what would let it forge a push.
 
     A single function call on one cannot be interrupted, and may use up the memory of the process.
     """
@@ -138,7 +138,9 @@ def limit_untrusted_sql(connection: sqlite3.Connection) -> None:
         connection.setlimit(0, MAX_VALUE)  # SQLITE_LIMIT_LENGTH
 
 
-def _allowed(action: int, _: str | None, name: str | None, *__: object) -> int:
+def _allowed(action: int, table: str | None, name: str | None, *_: object) -> int:
+    if action == sqlite3.SQLITE_READ and table == "pushes" and name in {"secret", "token"}:
+        return int(sqlite3.SQLITE_IGNORE)  # NULL instead
     making = action == sqlite3.SQLITE_FUNCTION and name in {"randomblob", "zeroblob"}
     return int(sqlite3.SQLITE_DENY if making else sqlite3.SQLITE_OK)
 

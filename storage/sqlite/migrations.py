@@ -16,7 +16,7 @@ from storage.sqlite.database import SqliteDatabase
 from storage.sqlite.first_schema import TABLES
 
 APPLICATION_ID = 0x4E444B31  # "NDK1": distinguishes the file from other SQLite files
-SCHEMA = 10  # user_version; a file with a larger one is refused
+SCHEMA = 11  # user_version; a file with a larger one is refused
 SET = "newsdesk"
 
 migrations = Migrations(SET)
@@ -304,3 +304,28 @@ CREATE TABLE posts (
 def add_posts(db: Database) -> None:
     """The posts of live pages, each text once, with the versions that have it."""
     db.conn.execute(_POSTS)
+
+
+_PUSHES = """
+CREATE TABLE pushes (
+  feed_url TEXT PRIMARY KEY,
+  hub TEXT NOT NULL,
+  topic TEXT NOT NULL,
+  token TEXT NOT NULL UNIQUE,
+  secret TEXT NOT NULL,
+  state TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  retry_at TEXT,
+  leased_until TEXT,
+  verified_at TEXT,
+  pushed_at TEXT,
+  missed INTEGER NOT NULL DEFAULT 0,
+  error TEXT
+) WITHOUT ROWID
+"""
+
+
+@migrations(name="pushes")
+def add_pushes(db: Database) -> None:
+    """The subscriptions of feeds at their hubs."""
+    db.conn.execute(_PUSHES)

@@ -109,6 +109,13 @@ def test_private_scrapy_lenient_protocol_and_factory() -> None:
     assert issubclass(http11._LenientHTTP11ClientFactory, _HTTP11ClientFactory)
 
 
+def test_private_scrapy_agent_with_a_proxy() -> None:
+    from scrapy.core.downloader.handlers.http11 import _ScrapyAgent
+
+    assert [*inspect.signature(_ScrapyAgent._get_agent).parameters] == ["self", "request", "timeout"]
+    assert {"contextFactory", "pool", "crawler"} <= {*inspect.signature(_ScrapyAgent).parameters}
+
+
 def test_private_scrapy_pool_factory_and_context_factory() -> None:
     from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 
@@ -153,7 +160,7 @@ def test_the_list_of_private_names_is_complete() -> None:
     found = set()
     for path in [*(ROOT / "crawler").rglob("*.py"), *(ROOT / "spiders").rglob("*.py")]:
         found |= private_imports(path)
-    assert found == {"_LenientHTTP11ClientFactory", "_LenientHTTP11ClientProtocol"}
+    assert found == {"_LenientHTTP11ClientFactory", "_LenientHTTP11ClientProtocol", "_ScrapyAgent"}
 
 
 def private_imports(path: Path) -> set[str]:

@@ -38,6 +38,7 @@ LATER = {
     7: "archives",
     8: "imported_versions",
     9: "posts",
+    10: "pushes",
 }  # the migration that came after each schema
 ROWS = torture.times(500, 10_000)
 

@@ -107,6 +107,7 @@ def test_a_newer_and_an_older_schema(url: str) -> None:
         with pytest.raises(NewerDatabase, match="schema 99"):
             open_it(url)
     cluster().sql("UPDATE newsdesk.meta SET value = '1' WHERE key = 'schema'", url.rpartition("/")[2])
+    cluster().sql("DROP TABLE newsdesk.pushes", url.rpartition("/")[2])
     cluster().sql("DROP TABLE newsdesk.posts", url.rpartition("/")[2])
     cluster().sql("DROP TABLE newsdesk.archives", url.rpartition("/")[2])
     cluster().sql("ALTER TABLE newsdesk.revisions DROP COLUMN imported", url.rpartition("/")[2])

@@ -27,8 +27,10 @@ from crawler.feeds.backfill import follow_step, steps_from_robots
 from crawler.feeds.freshness import freshness_lifetime, retry_after
 from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.feeds.revisit import FORBIDDEN, SOFT, THROTTLED, KnownEntries, PollResponse, decide, entries_to_store
+from crawler.feeds.websub import PUSH_IS_FRESH, PUSHED, Discovered, discover_hub
 from crawler.urls import host_of
-from storage.records import BackfillResult, FeedCheck, FetchLogEntry
+from storage.records import BackfillResult, Feed, FeedCheck, FetchLogEntry
+from storage.sql import pushes
 from storage.utc import parse_utc
 from storage.writer import Writer
 
@@ -70,6 +72,30 @@ class FeedPoller:
             answer = PollResponse(error=f"it answers {response.status} where a feed was expected")
         await self.complete(task, answer, response)
 
+    async def pushed(self, feed_url: str, body: bytes, content_type: str, at: datetime) -> None:
+        """Store what the hub of a feed pushed, as a response with new entries only (RFC 3229 calls it 226).
+
+        The feed's own validators and window stay: the next poll compares with them.
+
+        Raises:
+            FeedError: it is no feed.
+        """
+        feed = await self.frontier.writer.run(lambda writer: writer.feed(feed_url))
+        if feed is None:
+            return
+        source = self.frontier.source_of(feed.source, feed.url)
+        response = Response(feed.url, body=body, headers={"Content-Type": content_type})
+        try:
+            parsed = await self._parse(feed.url, feed.kind, source or feed.source, response, at)
+        except PageFailed as error:
+            raise FeedError(str(error)) from error
+        answer = PollResponse(
+            status=226, final_url=feed.final_url, etag=feed.etag, last_modified=feed.last_modified,
+            body_hash=hashlib.sha256(body).hexdigest(), parsed=apply_source_patterns(parsed, source),
+        )  # fmt: skip
+        task = FeedTask(url=feed.url, at=at, source=source, feed=replace(feed, body_hash=None))
+        await self.complete(task, answer, None, keep=feed)
+
     async def _read(self, task: FeedTask, response: Response, answer: PollResponse) -> PollResponse:
         """Parse a body that has changed; a body with the same hash as before is not parsed again."""
         feed = task.feed
@@ -110,8 +136,17 @@ class FeedPoller:
             return
         await self.complete(task, PollResponse(error=reason, weight=failure_weight(reason), not_before=later), None)
 
-    async def complete(self, task: FeedTask, answer: PollResponse, response: Response | None) -> None:
-        """Decide what the response means, write the result, and log it in one line."""
+    async def complete(
+        self, task: FeedTask, answer: PollResponse, response: Response | None, *, keep: Feed | None = None
+    ) -> None:
+        """Decide what the response means, write the result, and log it in one line.
+
+        Args:
+            task: the poll.
+            answer: what came of it.
+            response: the response, if there is one.
+            keep: the feed as it is stored, of a push, which says nothing of the feed's own address.
+        """
         feed = task.feed
         throttle = None
         if answer.status in {429, 503}:
@@ -119,7 +154,8 @@ class FeedPoller:
                 seconds=THROTTLED * self.config.pace.hour
             )
             answer = replace(answer, not_before=throttle)
-        decide = functools.partial(self._decide, task, answer)
+        hub = self._hub_of(task, answer, response)
+        decide = functools.partial(self._decide, task, answer, hub, keep)
         check, counts = await self.frontier.complete_feed(task, decide, log_entry(task, response, ""), throttle)
         ms = round((time.monotonic() - task.started) * 1000)
         log.info(
@@ -151,7 +187,15 @@ class FeedPoller:
                 extra={"event": "gap", "source": feed.source, "url": feed.url},
             )
 
-    def _decide(self, task: FeedTask, answer: PollResponse, writer: Writer) -> FeedCheck:
+    def _hub_of(self, task: FeedTask, answer: PollResponse, response: Response | None) -> Discovered | None:
+        if not self.config.websub.callback or response is None:
+            return None
+        links = [value.decode("latin-1") for value in response.headers.getlist("Link")]
+        return discover_hub(answer.final_url or task.feed.url, answer.parsed, links)
+
+    def _decide(
+        self, task: FeedTask, answer: PollResponse, hub: Discovered | None, keep: Feed | None, writer: Writer
+    ) -> FeedCheck:
         """Look up which entries are known, then decide. Runs in the writer's thread."""
         feed, schedule, at = task.feed, self.config.schedule, task.at
         listed = entries_to_store(answer, schedule=schedule, now=at)
@@ -162,7 +206,7 @@ class FeedPoller:
         times = tuple(t for e in new for t in ((parse_utc(e.published_at).timestamp(),) if e.published_at else undated))
         spread = int(hashlib.sha256(feed.url.encode()).hexdigest()[:8], 16) / 2**31 - 1
         every = task.source.every if task.source else None
-        return decide(
+        check = decide(
             feed,
             answer,
             schedule=schedule,
@@ -172,6 +216,31 @@ class FeedPoller:
             seen=KnownEntries(known=len(known), times=times),
             hour=self.config.pace.hour,
         )
+        if keep is not None:
+            return replace(
+                check, body_hash=keep.body_hash, last_body_at=None, archive_url=keep.archive_url, gap=None,
+                due_at=parse_utc(keep.due_at) if keep.due_at else check.due_at, window_size=keep.window_size,
+            )  # fmt: skip
+        if not self.config.websub.callback:
+            return check
+        if answer.parsed is not None or hub is not None:
+            pushes.note_hub(writer.db, feed.url, hub.hub if hub else None, hub.topic if hub else None)
+        return self._polled_rarely(writer, check, new=len(new), every=every)
+
+    def _polled_rarely(self, writer: Writer, check: FeedCheck, *, new: int, every: float | None) -> FeedCheck:
+        """The check of a feed that is pushed: its next poll only looks whether the pushes still come."""
+        subscription = pushes.of_feed(writer.db, check.feed_url)
+        if subscription is None or check.due_at is None or check.outcome in {"failed", "gone"}:
+            return check
+        fresh = check.at - timedelta(seconds=PUSH_IS_FRESH * self.config.pace.hour)
+        recently = [at for at in (subscription.pushed_at, subscription.verified_at) if at and parse_utc(at) >= fresh]
+        if new and not recently and subscription.state == "active":
+            pushes.missed(writer.db, check.feed_url)
+            return check
+        if every is not None or not subscription.replaces_polls(check.at):
+            return check
+        later = check.at + timedelta(seconds=PUSHED * self.config.pace.hour)
+        return replace(check, due_at=max(check.due_at, later))
 
     # Steps of gaps and backfills
 

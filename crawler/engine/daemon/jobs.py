@@ -20,6 +20,7 @@ from crawler.engine.daemon.reload import RELOAD, ConfigReloader
 from crawler.engine.daemon.scheduler import TICK, Job, JobScheduler
 from crawler.engine.daemon.systemd import notify
 from crawler.engine.jobs.discover import Discovery, ProbeResponse, Web, discover, get
+from crawler.engine.websub.subscriber import Subscriber
 from crawler.errors import CrawlerError
 from crawler.monitoring.status import collect_health
 from crawler.watches.dispatcher import Dispatcher
@@ -41,6 +42,7 @@ class BackgroundJobs:
         self._counted: dict[str, int] = {}
         self._greeting: asyncio.Future[None] | None = None
         self.dispatcher = Dispatcher(self.live)
+        self.subscriber = Subscriber(crawler)
         self.configuration = ConfigReloader(crawler, self.live)
         self.maintenance = Maintenance(self.live)
         hour = self.config.pace.hour
@@ -49,6 +51,7 @@ class BackgroundJobs:
                 Job(name="look for what is due", seconds=TICK, work=self.tick),
                 Job(name="rechecks", seconds=max(TICK, hour / 360), work=self.rechecks),
                 Job(name="configuration", seconds=RELOAD, work=self.configuration.reload),
+                Job(name="hubs", seconds=max(TICK, hour / 120), work=self.subscriber.tick),
                 Job(name="watches", seconds=max(TICK, hour / 720), work=self.dispatcher.tick),
                 Job(name="counts", seconds=max(TICK, hour / 360), work=self.count),
                 Job(name="health", seconds=max(2.0, hour / 60), work=self.health),
@@ -68,6 +71,10 @@ class BackgroundJobs:
         """Start the jobs; the engine runs."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
         self.scheduler.start()
+        try:
+            self.subscriber.start()
+        except CrawlerError as error:
+            self.frontier.abort(error)
         notify(READY=1, STATUS=f"watching {len(self.frontier.sources)} sources")
         self._greeting = asyncio.ensure_future(self._greet())
 
@@ -86,6 +93,7 @@ class BackgroundJobs:
         notify(STOPPING=1)
         self.scheduler.stop()
         self.dispatcher.stop()
+        self.subscriber.stop()
 
     def _hung_up(self) -> None:
         self.configuration.forget()

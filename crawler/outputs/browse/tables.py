@@ -34,6 +34,7 @@ _HIDDEN = (
     "crawl_runs",
     "pruned_urls",
     "posts",
+    "pushes",
     "watch_hits",
     "notifications",
     "backfill_steps",

@@ -1,0 +1,1 @@
+"""WebSub: feeds whose hubs push what is new (crawler/feeds/websub.py has the rules)."""

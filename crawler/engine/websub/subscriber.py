@@ -1,0 +1,216 @@
+"""The subscriptions of a background crawler: requests to hubs, their verifications, and what they push.
+
+A push is a poll: of a file's store a signed document is read at once, any other push makes its feed due now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from scrapy import Request
+
+from crawler.config.models import Config
+from crawler.engine.crawl.download_errors import describe_failure
+from crawler.engine.websub.listener import Listener, Push
+from crawler.errors import FeedError
+from crawler.feeds.websub import RENEW, is_signed, read_verification, same_topic, subscription_form
+from crawler.urls import host_of
+from storage.errors import StorageError
+from storage.pushes import Subscription
+from storage.sql import pushes
+from storage.utc import parse_utc
+from storage.writer import Writer
+
+ANSWER = 1.8  # seconds in which a hub is answered
+HUBS = 20  # requests to hubs in one run of the job
+SEEN = 256  # bodies of pushes that are known again
+_AGAIN = 1 / 6  # hours until a hub is asked again, doubled with each attempt
+_LATEST = 24.0  # hours
+_LEAVING = 3  # attempts to unsubscribe
+_T = TypeVar("_T")
+log = logging.getLogger("newsdesk.polls")
+
+
+class Subscriber:
+    """Subscribes to the hubs of feeds, and takes what they push."""
+
+    def __init__(self, crawler: Any) -> None:
+        self._crawler = crawler
+        self._spider = crawler.spider
+        self._live = crawler.spider.live
+        self._listener: Listener | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._reading: set[asyncio.Task[None]] = set()
+
+    @property
+    def config(self) -> Config:
+        """The settings in force."""
+        config: Config = self._live.frontier.config
+        return config
+
+    def start(self) -> None:
+        """Listen, if the settings say where hubs reach it; the event loop runs.
+
+        Raises:
+            CrawlerError: the address cannot be listened on.
+        """
+        if not self.config.websub.callback:
+            return
+        self._loop = asyncio.get_running_loop()
+        self._listener = Listener(self.config.websub.listen, self.config.http.max_bytes, self._verify, self._receive)
+
+    def stop(self) -> None:
+        """Listen no more; subscriptions stay for the next run."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    # Requests to hubs
+
+    async def tick(self) -> None:
+        """Ask the hubs that are to be asked now: new subscriptions, renewals, ends."""
+        now = self._live.now()
+        wanted = bool(self.config.websub.callback) and self._listener is not None
+        due = await self._write(lambda writer: _due(writer, now, wanted=wanted))
+        for subscription in due:
+            await self._ask(subscription)
+
+    async def _ask(self, subscription: Subscription) -> None:
+        mode = "unsubscribe" if subscription.state == "leaving" else "subscribe"
+        if mode == "unsubscribe" and (subscription.verified_at is None or subscription.attempts >= _LEAVING):
+            await self._write(lambda writer: pushes.remove(writer.db, subscription.feed_url))
+            return
+        callback = f"{self.config.websub.callback}/{subscription.token}"
+        secret = subscription.secret if subscription.is_signed else None
+        request = Request(
+            subscription.hub, method="POST", dont_filter=True,
+            body=subscription_form(mode, subscription.topic, callback, secret),
+            headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "*/*", "Connection": "close"},
+        )  # fmt: skip
+        again = self._live.now() + timedelta(
+            seconds=self.config.pace.hour * min(_LATEST, _AGAIN * 2.0**subscription.attempts)
+        )
+        # Before the request: the hub may verify before it answers.
+        await self._write(lambda writer: pushes.sent(writer.db, subscription.feed_url, again))
+        error = None
+        try:
+            response = await self._crawler.engine.download_async(request)
+            if not 200 <= response.status < 300:
+                error = f"the hub answered {response.status}"
+        except Exception as failure:  # whatever a hub or the network did
+            error = describe_failure(failure, self._spider.resolver.refused, host_of(subscription.hub))
+        if error is not None:
+            log.warning("%s: its hub %s: %s", subscription.feed_url, subscription.hub, error)
+            await self._write(lambda writer: pushes.failed(writer.db, subscription.feed_url, error[:300]))
+
+    # What hubs send, in the listener's threads
+
+    def _verify(self, token: str, query: str) -> str | None:
+        return self._on_loop(lambda: self._verified(token, query), None)
+
+    def _receive(self, push: Push) -> int:
+        subscription = self._on_loop(lambda: self._find(push.token), None)
+        if subscription is None or subscription.state not in {"requested", "active"}:
+            return 410
+        if subscription.is_signed and not is_signed(push.body, push.signature, subscription.secret):
+            log.warning("%s: a push without the signature of its hub is ignored", subscription.feed_url)
+            return 202  # as the specification has it: a forger learns nothing
+        return 202 if self._on_loop(lambda: self._take(subscription, push), False) else 503
+
+    def _on_loop(self, work: Callable[[], Coroutine[Any, Any, _T]], otherwise: _T) -> _T:
+        """Run on the event loop and wait; the other value if that takes too long or the store cannot answer."""
+        if self._loop is None or self._loop.is_closed():
+            return otherwise
+        running = asyncio.run_coroutine_threadsafe(work(), self._loop)
+        try:
+            return running.result(ANSWER)
+        except (concurrent.futures.TimeoutError, concurrent.futures.CancelledError, StorageError, RuntimeError):
+            running.cancel()
+            return otherwise
+
+    # On the event loop
+
+    async def _find(self, token: str) -> Subscription | None:
+        return await self._write(lambda writer: pushes.of_token(writer.db, token))
+
+    async def _verified(self, token: str, query: str) -> str | None:
+        """The challenge, if the subscription or its end was wanted."""
+        asked, now = read_verification(query), self._live.now()
+        found = await self._find(token)
+        if found is None or not same_topic(asked.topic, found.topic):
+            return None
+        if asked.mode == "denied":
+            later = now + timedelta(seconds=_LATEST * self.config.pace.hour)
+            reason = f"the hub denied it{': ' if asked.reason else ''}{asked.reason}"
+            await self._write(lambda writer: pushes.denied(writer.db, found.feed_url, reason, later))
+            return ""
+        if asked.mode == "unsubscribe" and found.state == "leaving" and asked.challenge:
+            await self._write(lambda writer: pushes.remove(writer.db, found.feed_url))
+            return asked.challenge
+        if asked.mode == "subscribe" and found.state in {"requested", "active"} and asked.challenge:
+            until = now + timedelta(seconds=asked.lease)
+            await self._write(lambda writer: pushes.verified(writer.db, found.feed_url, now, until))
+            log.info("%s: pushed by %s until %s", found.feed_url, found.hub, until.isoformat(timespec="seconds"))
+            return asked.challenge
+        return None
+
+    async def _take(self, subscription: Subscription, push: Push) -> bool:
+        """Take a push that counts: read it, or poll its feed. One that was taken before changes nothing."""
+        mark = hashlib.sha256(subscription.token.encode() + push.body).digest()
+        if push.body and mark in self._seen:
+            return True
+        self._seen[mark] = None
+        while len(self._seen) > SEEN:
+            self._seen.popitem(last=False)
+        now = self._live.now()
+        await self._write(lambda writer: pushes.pushed(writer.db, subscription.feed_url, now))
+        if push.body and subscription.is_signed and isinstance(self.config.database, Path):
+            task = asyncio.create_task(self._read(subscription, push, now))
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+        else:
+            await self._poll(subscription, now)
+        return True
+
+    async def _read(self, subscription: Subscription, push: Push, now: datetime) -> None:
+        try:
+            await self._spider.poller.pushed(subscription.feed_url, push.body, push.content_type, now)
+            self._live.frontier.wake()
+        except FeedError:  # it is no feed, or cannot be read: its feed says what is new
+            await self._poll(subscription, now)
+
+    async def _poll(self, subscription: Subscription, now: datetime) -> None:
+        least = timedelta(seconds=self.config.schedule.min)
+        await self._write(lambda writer: pushes.poll_now(writer.db, subscription.feed_url, now, least))
+        self._live.frontier.wake()
+
+    async def _write(self, job: Callable[[Writer], _T]) -> _T:
+        found: _T = await self._live.async_writer.submit(job)
+        return found
+
+
+def _due(writer: Writer, now: datetime, *, wanted: bool) -> list[Subscription]:
+    """The subscriptions for which hubs are to be asked; without a listener all of them end."""
+    for subscription in pushes.every(writer.db) if not wanted else ():
+        if subscription.state != "leaving":
+            pushes.leave(writer.db, subscription.feed_url)
+    pushes.leave_unwatched(writer.db)
+    found = pushes.due(writer.db, now, now + timedelta(days=30), HUBS * 50)
+    return [each for each in found if each.state != "active" or _is_old(each, now)][:HUBS]
+
+
+def _is_old(subscription: Subscription, now: datetime) -> bool:
+    """Whether two thirds of a lease are over."""
+    if subscription.verified_at is None or subscription.leased_until is None:
+        return True
+    began, ends = parse_utc(subscription.verified_at), parse_utc(subscription.leased_until)
+    return now >= began + RENEW * (ends - began)
