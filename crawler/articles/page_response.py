@@ -32,6 +32,7 @@ class PageResponse:
     status: int | None = None  # None: no response
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    rendered: bool = False  # the body is the document that its scripts made, in a browser
     gzipped: bool = False  # the body is still gzipped; every other Content-Encoding is decoded
     failure: PageFailure | None = None
 

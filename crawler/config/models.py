@@ -228,6 +228,9 @@ class Source:
         None, value_types.durations, "Ages at which its articles are requested again."
     )
     obey_robots: bool = _setting(True, value_types.boolean, "Obey this outlet's robots.txt.")
+    render: bool | str = _setting(
+        False, value_types.rendering, 'Run the scripts of its pages in a browser; "auto": if they have no text without.'
+    )
     cookies: str = _setting("", value_types.text, "A cookies.txt, sent to the source's own hosts only.")
     headers: tuple[tuple[str, str], ...] = _setting(
         (), value_types.headers, "Headers, sent to the source's own hosts only."
@@ -273,6 +276,15 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Render:
+    """The browser of sources with `render`."""
+
+    browser: str = _setting("", value_types.text, "The path of a Chromium; empty: the one that is found.")
+    sandbox: bool = _setting(True, value_types.boolean, "Run it with its sandbox, which does not work as root.")
+    timeout: float = _setting(10.0, value_types.seconds, "Seconds in which a page's scripts have made its text.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebSub:
     """Feeds that are pushed: where hubs reach this crawler."""
 
@@ -290,6 +302,7 @@ SECTIONS: dict[str, type] = {
     "storage": Storage,
     "health": Health,
     "websub": WebSub,
+    "render": Render,
 }
 
 
@@ -304,6 +317,7 @@ class Config:
     storage: Storage = field(default_factory=Storage)
     health: Health = field(default_factory=Health)
     websub: WebSub = field(default_factory=WebSub)
+    render: Render = field(default_factory=Render)
     sources: tuple[Source, ...] = ()
     watches: tuple[Watch, ...] = ()
     path: Path | None = None

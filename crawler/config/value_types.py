@@ -115,6 +115,16 @@ def proxy(value: Any) -> str:
     return found
 
 
+def rendering(value: Any) -> bool | str:
+    """Parse true, false or "auto"."""
+    if value == "auto":
+        return "auto"
+    try:
+        return boolean(value)
+    except ValueError as error:
+        raise ValueError('must be true, false or "auto"') from error
+
+
 def web_address(value: Any) -> str:
     """Validate an http or https address without a query; may be empty."""
     found = text(value).rstrip("/")

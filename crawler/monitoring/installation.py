@@ -99,6 +99,13 @@ def check_settings(config: Config) -> list[Finding]:
     http, advice = config.http, []
     if not http.verify_tls:
         advice.append(Finding("[http] verify_tls = false: pages may come from anybody on the way; take the line out"))
+    if not config.render.sandbox and any(source.render for source in config.sources):
+        advice.append(
+            Finding(
+                "[render] sandbox = false: a page's scripts may take over this machine by one fault of the browser; "
+                "run newsdesk as another user than root, and take the line out"
+            )
+        )
     if http.allow_networks:
         opened = ", ".join(http.allow_networks)
         advice.append(

@@ -143,7 +143,10 @@ class Pushed:
         self.site.answers[FEED] = Answer(self.document(), kind="application/rss+xml")
 
     def run(
-        self, *, schedule: str = '[schedule]\ndefault = "1h"\nmin = "1s"\nadaptive = false\n', hour: float | None = None
+        self,
+        *,
+        schedule: str = '[schedule]\ndefault = "1h"\nmin = "1s"\nadaptive = false\n',
+        hour: float | None = 240.0,
     ) -> None:
         self.desk.configure(
             source(self.site),

@@ -96,6 +96,10 @@ async def visit_page(
             raw_sha256=found.sha256,
             learned_version=learned.version,
         )
+        if page.rendered:
+            article = dataclasses.replace(
+                article, provenance={**article.provenance, "page": {"source": "rendered", "raw": page.url}}
+            )
     return dataclasses.replace(
         visit, page=dataclasses.replace(page, entry=entry), source=entry.source, extraction=extraction, article=article,
         grams=found.reading.grams, comments=found.reading.comments, id_site=rules_site(entry.source, page.url, rules), warc_record=found.record,

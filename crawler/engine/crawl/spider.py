@@ -29,6 +29,8 @@ from crawler.engine.crawl.ingest import NOTHING_LEARNED, store_visit, unread_vis
 from crawler.engine.crawl.learning import Learner
 from crawler.engine.crawl.live_pages import fetch_posts, posts_address, without_posts
 from crawler.engine.crawl.plan import CrawlPlan, plan_crawl, plan_fetch
+from crawler.engine.crawl.rendering import Rendering
+from crawler.engine.crawl.rendering import check as check_rendering
 from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
 from crawler.engine.crawl.responses import page_failure, page_response
 from crawler.engine.crawl.session import CrawlSession
@@ -56,6 +58,7 @@ class NewsSpider(scrapy.Spider):
     frontier: Frontier
     pool: WorkerPool
     poller: FeedPoller
+    rendering: Rendering
     learner: Learner
     resolver: GuardedResolver
     yields_items = False  # under `newsdesk` nothing consumes items
@@ -159,7 +162,11 @@ class NewsSpider(scrapy.Spider):
         source = self.frontier.source_of(task.source.id if task.source else None, page.url or task.url)
         learns = self.config.extract.learn
         learned = await self.learner.rules(source, page.entry) if learns else NOTHING_LEARNED
+        page = await self.rendering.before(page, source)
         visit = await visit_page(page, source, self.config, self.pool, learned)
+        if (rendered := await self.rendering.instead(page, source, visit)) is not None:
+            page = rendered
+            visit = await visit_page(page, source, self.config, self.pool, learned)
         if (address := posts_address(visit, source)) is not None:
             posts = await fetch_posts(address, task, self.crawler.engine.download_async, self._why)
             page = without_posts(page, posts) if isinstance(posts, str) else page
@@ -253,6 +260,7 @@ class StandaloneSpider(NewsSpider):
         spider.frontier, spider.pool = live.frontier, live.pool
         spider.poller = FeedPoller(live.frontier, live.pool)
         spider.learner = live.learner
+        spider.rendering = Rendering(live.config, live.async_writer)
         crawler.signals.connect(spider.opened, signal=signals.engine_started)
         crawler.signals.connect(spider.closed_down, signal=signals.spider_closed)
         return spider
@@ -268,6 +276,10 @@ class StandaloneSpider(NewsSpider):
         from twisted.internet import reactor
 
         self.resolver = address_guard.install_resolver(reactor, self.config)
+        try:
+            check_rendering(self.config)
+        except CrawlerError as error:
+            self.frontier.abort(error)
 
     async def closed_down(self, reason: str) -> None:
         """End the session once the last request is completed.
@@ -276,6 +288,7 @@ class StandaloneSpider(NewsSpider):
         """
         assert self.live is not None
         self.frontier.stop()
+        await self.rendering.close()
         if self.live.plan.feeds and not self.live.plan.endless and reason == "finished":
             try:
                 await dispatcher.Dispatcher(self.live).flush()

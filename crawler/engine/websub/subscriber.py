@@ -32,7 +32,7 @@ from storage.writer import Writer
 ANSWER = 1.8  # seconds in which a hub is answered
 HUBS = 20  # requests to hubs in one run of the job
 SEEN = 256  # bodies of pushes that are known again
-_AGAIN = 1 / 6  # hours until a hub is asked again, doubled with each attempt
+_AGAIN = 1 / 6  # hours until a hub is said again, doubled with each attempt
 _LATEST = 24.0  # hours
 _LEAVING = 3  # attempts to unsubscribe
 _T = TypeVar("_T")
@@ -77,7 +77,7 @@ class Subscriber:
     # Requests to hubs
 
     async def tick(self) -> None:
-        """Ask the hubs that are to be asked now: new subscriptions, renewals, ends."""
+        """Ask the hubs that are to be said now: new subscriptions, renewals, ends."""
         now = self._live.now()
         wanted = bool(self.config.websub.callback) and self._listener is not None
         due = await self._write(lambda writer: _due(writer, now, wanted=wanted))
@@ -144,23 +144,23 @@ class Subscriber:
 
     async def _verified(self, token: str, query: str) -> str | None:
         """The challenge, if the subscription or its end was wanted."""
-        asked, now = read_verification(query), self._live.now()
+        said, now = read_verification(query), self._live.now()
         found = await self._find(token)
-        if found is None or not same_topic(asked.topic, found.topic):
+        if found is None or not same_topic(said.topic, found.topic):
             return None
-        if asked.mode == "denied":
+        if said.mode == "denied":
             later = now + timedelta(seconds=_LATEST * self.config.pace.hour)
-            reason = f"the hub denied it{': ' if asked.reason else ''}{asked.reason}"
+            reason = f"the hub denied it{': ' if said.reason else ''}{said.reason}"
             await self._write(lambda writer: pushes.denied(writer.db, found.feed_url, reason, later))
             return ""
-        if asked.mode == "unsubscribe" and found.state == "leaving" and asked.challenge:
+        if said.mode == "unsubscribe" and found.state == "leaving" and said.challenge:
             await self._write(lambda writer: pushes.remove(writer.db, found.feed_url))
-            return asked.challenge
-        if asked.mode == "subscribe" and found.state in {"requested", "active"} and asked.challenge:
-            until = now + timedelta(seconds=asked.lease)
+            return said.challenge
+        if said.mode == "subscribe" and found.state in {"requested", "active"} and said.challenge:
+            until = now + timedelta(seconds=said.lease)
             await self._write(lambda writer: pushes.verified(writer.db, found.feed_url, now, until))
             log.info("%s: pushed by %s until %s", found.feed_url, found.hub, until.isoformat(timespec="seconds"))
-            return asked.challenge
+            return said.challenge
         return None
 
     async def _take(self, subscription: Subscription, push: Push) -> bool:
@@ -199,7 +199,7 @@ class Subscriber:
 
 
 def _due(writer: Writer, now: datetime, *, wanted: bool) -> list[Subscription]:
-    """The subscriptions for which hubs are to be asked; without a listener all of them end."""
+    """The subscriptions for which hubs are to be said; without a listener all of them end."""
     for subscription in pushes.every(writer.db) if not wanted else ():
         if subscription.state != "leaving":
             pushes.leave(writer.db, subscription.feed_url)
