@@ -40,6 +40,8 @@ def capture_of(visit: PageVisit, known: Article, stored: StoredMatches) -> Artic
         known: the result of article_seen_later.
         stored: the stored articles that it may be the same as.
     """
+    if known.kind == "live":
+        return "live page of which later posts are stored"
     then, _ = read_as_before(visit, known, stored.repeated)
     assert then.article is not None
     if _rank(then.article) < _rank(known):

@@ -69,7 +69,7 @@ def merge_candidates(
     ):
         return known, stored, None
     stays, leaves = (requested, known) if requested.id < known.id else (known, requested)
-    if leaves.revision > 1:
+    if leaves.revision > 1 or leaves.id in stored.versioned:
         return known, stored, None
     by_key = {key: (stays.id if found == leaves.id else found, kind) for key, (found, kind) in stored.by_key.items()}
     return stays, dataclasses.replace(stored, by_key=by_key), leaves.id

@@ -1,7 +1,7 @@
 """A live page compared with its stored posts: what was added, changed and removed. Pure.
 
-Live pages show their last posts only. A post that is missing at or beyond the oldest one shown is kept; one that is
-missing between two that are shown, twice in a row, was removed.
+Live pages show their last posts only, and often an older one above them. A post that is missing at or beyond the oldest
+one of these last posts is kept; one that is missing between two that are shown, twice in a row, was removed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from crawler.articles.visit import PageVisit
 from crawler.text.tokens import words
 from storage.posts import INTRO, Post, PostChanges, StoredPost, in_time, live_text
 
+MOST = 5_000  # posts of one article, and
+MOST_TEXT = 5_000_000  # characters of them: what is beyond is no news page, and is left out
+_APART = 3  # stored posts in a row that are not shown, beyond which the older shown ones are not of the last posts
 GONE = 2  # requests in a row that do not show a post after which it was removed
 
 
@@ -29,11 +32,11 @@ def compare_posts(stored: Sequence[StoredPost], shown: Sequence[Post]) -> tuple[
     """
     known = {each.post.key: each for each in stored}
     seen = _under_stored_keys(known, shown)
-    added = tuple(post for key, post in seen.items() if key not in known)
+    added = _fitting(known, [post for key, post in seen.items() if key not in known])
     changed = tuple(post for key, post in seen.items() if key in known and _differs(known[key].post, post))
     missing = {key: 0 for key in seen if key in known and known[key].missing}
     removed: list[str] = []
-    times = [post.at for post in shown if post.at]
+    times = _times_of_last(known, seen)
     for key, each in known.items():
         at = each.post.at
         if key in seen or key == INTRO or not times or at is None or not min(times) < at < max(times):
@@ -60,6 +63,34 @@ def with_posts(visit: PageVisit, posts: Sequence[Post]) -> PageVisit:
         content_hash=content_hash(visit.article.title, visit.article.subtitle, text),
     )
     return dataclasses.replace(visit, article=article, grams=shingles(text))
+
+
+def _fitting(known: dict[str, StoredPost], added: Sequence[Post]) -> tuple[Post, ...]:
+    """The posts for which there is room in an article."""
+    count, size, found = len(known), sum(len(each.post.text) for each in known.values()), []
+    for post in added:
+        count, size = count + 1, size + len(post.text)
+        if count <= MOST and size <= MOST_TEXT:
+            found.append(post)
+    return tuple(found)
+
+
+def _times_of_last(known: dict[str, StoredPost], seen: dict[str, Post]) -> list[str]:
+    """The times of the last posts that are shown: from the newest on, up to a run of stored ones that are not."""
+    every = {key: each.post.at for key, each in known.items()} | {key: post.at for key, post in seen.items()}
+    found: list[str] = []
+    apart = 0
+    for key, at in sorted(every.items(), key=lambda item: item[1] or "", reverse=True):
+        if at is None:
+            continue
+        if key in seen:
+            found.append(at)
+            apart = 0
+        elif found:
+            apart += 1
+            if apart > _APART:
+                break
+    return found
 
 
 def _differs(old: Post, new: Post) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crawler.articles.bounded_diff import count_changed_words
+from crawler.articles.near_duplicates import content_hash
 from storage.article import Article
 
 # The content of a page; the other fields of a record say when and where it was seen, or are derived from these.
@@ -66,4 +67,6 @@ def merge_reextracted(stored: Article, new: Article) -> Article:
     if stored.kind == "live":
         names = [name for name in names if name not in {"text", "word_count", "content_hash"}]
     taken = {name: getattr(new, name) for name in names}
+    if stored.kind == "live":
+        taken["content_hash"] = content_hash(new.title, new.subtitle, stored.text)
     return dataclasses.replace(stored, **taken)

@@ -7,6 +7,7 @@ alike; see FIELDS.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -17,7 +18,7 @@ from crawler.articles.near_duplicates import content_hash, shingles
 from crawler.articles.page_response import PageResponse
 from crawler.articles.visit import PageVisit
 from crawler.extraction.extraction import Extraction
-from crawler.extraction.main_text import html_text
+from crawler.extraction.main_text import html_text, join
 from crawler.extraction.metadata import language_tag
 from crawler.text.clean import limit_fields
 from crawler.text.dates import read_date
@@ -81,12 +82,11 @@ def read_item(values: Mapping[str, Any], now: datetime) -> ScrapedItem:
     fields = {name: value for name, value in limit_fields(found).items() if value}
     if html is None and text is None and "title" not in fields:
         raise ValueError("it has neither html nor text nor title")
-    canonical = values.get("canonicalUrl") or values.get("canonical_url")
     return ScrapedItem(
         url=url,
-        canonical_url=canonical if isinstance(canonical, str) and canonical.startswith("http") else None,
+        canonical_url=_http(values.get("canonicalUrl") or values.get("canonical_url"), url),
         html=html,
-        text=None if text is None else html_text(str(text)) if html is None else None,
+        text=None if text is None else join(re.split(r"\n", str(text))),
         fields=fields,
     )
 
@@ -144,10 +144,25 @@ def _read(name: str, value: Any, url: str, now: datetime) -> Any:
         return None
     if name == "language":
         return language_tag(value)
-    return urljoin(url, value) if name == "image_url" else value
+    return _http(value, url) if name == "image_url" else value
+
+
+def _http(value: Any, base: str) -> str | None:
+    """An address, if it is one that could be requested."""
+    try:
+        return canonical_url(urljoin(base, value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _time(value: Any, now: datetime) -> str | None:
+    try:
+        return _stored_time(value, now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _stored_time(value: Any, now: datetime) -> str | None:
     if isinstance(value, datetime):
         return format_utc(value.astimezone(UTC)) if value.tzinfo else value.date().isoformat()
     if isinstance(value, date):

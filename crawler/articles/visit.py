@@ -131,6 +131,7 @@ class StoredMatches:
     articles: Mapping[int, Article] = field(default_factory=dict)
     same_text: Sequence[Article] = ()
     candidates: Sequence[DuplicateCandidate] = ()  # articles that this one may be a copy of
+    versioned: frozenset[int] = frozenset()  # of several articles, those with rows in revisions
     posts: Mapping[int, Sequence[StoredPost]] = field(default_factory=dict)  # by article, of live pages
     not_found_since: datetime | None = None  # when the requested article was first not found
     # all that the source's texts were ever read without; see before_rules.read_as_before

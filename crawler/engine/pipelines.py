@@ -105,6 +105,9 @@ class StorePipeline:
             log.error("%s: not stored: %s", found.url, error)
             self._count("failed")
             asyncio.get_running_loop().create_task(self._crawler.engine.close_spider_async(reason="newsdesk"))
+        except Exception as error:  # of ours: the item goes on to the other pipelines
+            log.error("%s: not stored: %s: %s", found.url, type(error).__name__, error, exc_info=error)
+            self._count("failed")
         return item
 
     async def _visit(self, item: ScrapedItem, now: datetime) -> PageVisit:

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from crawler.extraction.element_roles import is_elsewhere
 from crawler.extraction.main_text import drop, html_text, join, paragraphs
 from crawler.extraction.page import Page, text_of
 from crawler.extraction.structured_data import StructuredData, text_value
-from crawler.text.clean import one_line
+from crawler.text.clean import clean_text, one_line
 from crawler.text.dates import read_date
 from crawler.text.tokens import words
 from storage.posts import Post, in_time
 
 MOST = 2_000  # posts of one page
+_KEY = 100
 _TITLE = 500  # characters
 _TEXT = 50_000
 _LEVELS = 8  # elements from a time up to its post's container
@@ -103,6 +103,9 @@ def make_post(key: str | None, at: str | None, title: str | None, text: str) -> 
     """Return a post with its fields cleaned and cut; without a key of its own it gets one."""
     title = one_line(title or "", _TITLE) or None
     text = text[:_TEXT]
+    key = one_line(clean_text(key or ""))
+    if len(key) > _KEY:
+        key = post_key(key)
     return Post(key=key or post_key(at, title or text[:80]), at=at, title=title, text=text)
 
 
@@ -110,9 +113,9 @@ def _of_update(update: Mapping[str, Any], now: datetime) -> Post:
     at = read_date(text_value(update.get("datePublished")) or text_value(update.get("dateCreated")), now=now)
     body = update.get("articleBody") or update.get("text") or update.get("description")
     address = text_value(update.get("@id")) or text_value(update.get("url")) or ""
-    parts = urlsplit(address)
+    key = address.partition("#")[2] or (address if address.partition("://")[2].strip("/").count("/") else None)
     return make_post(
-        parts.fragment or (address if parts.path.strip("/") else None),
+        key,
         at,
         text_value(update.get("headline")) or text_value(update.get("name")),
         html_text(text_value(body)),

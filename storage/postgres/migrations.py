@@ -29,6 +29,7 @@ CREATE TABLE posts (
   title text COLLATE "C",
   text text COLLATE "C" NOT NULL,
   first_seen_at text COLLATE "C" NOT NULL,
+  position bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (article_id, key, added)
 );
 """

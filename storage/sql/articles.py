@@ -58,7 +58,9 @@ def apply_verdict(db: Database, verdict: Verdict) -> int | None:
         add_addresses(db, article_id, verdict.addresses, at)
         _set_recheck(db, article_id, verdict.recheck_at)
         if verdict.posts is not None and not isinstance(verdict, Revision):
-            posts.write(db, article_id, verdict.posts, added=1, edited=1, at=at)
+            stored = article_by_id(db, article_id)
+            number = stored.revision if stored is not None else 1
+            posts.write(db, article_id, verdict.posts, added=number, edited=number, at=at)
     complete_entries(db, verdict, article_id)
     count_verdict(db, verdict, at)
     return article_id
@@ -294,7 +296,7 @@ def _overwrite(db: Database, article_id: int, article: Article, at: str, stored:
     db.conn.execute(
         f"UPDATE articles SET {assignments}, recheck_leased_until = NULL WHERE id = :id", {**row, "id": article_id}
     )
-    if stored.revision > 1 and new.revision == stored.revision:
+    if new.revision == stored.revision:
         _overwrite_revision(db, article_id, new)
     db.full_text.remove(article_id, stored)
     db.full_text.add(article_id, new)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from storage.engine import Database
@@ -41,14 +40,25 @@ def write(db: Database, article_id: int, changes: PostChanges, *, added: int, ed
         edited: the number of the version that has the changed ones, and not the removed ones.
         at: when it was requested.
     """
-    gone = [*changes.removed, *(post.key for post in changes.changed)]
-    for key in gone:
-        db.conn.execute(
-            "UPDATE posts SET removed = ? WHERE article_id = ? AND key = ? AND removed IS NULL",
-            (edited, article_id, key),
+    for position, post in enumerate(changes.added):
+        _insert(db, article_id, post, added, at, position)
+    for post in changes.changed:
+        same = (post.at, post.title, post.text, article_id, post.key, edited)
+        in_place = db.conn.execute(
+            "UPDATE posts SET at = ?, title = ?, text = ? "
+            "WHERE article_id = ? AND key = ? AND added = ? AND removed IS NULL",
+            same,
         )
-    _insert(db, article_id, changes.added, added, at)
-    _insert(db, article_id, changes.changed, edited, at)
+        if in_place.rowcount:  # a text of the same version
+            continue
+        before = db.conn.execute(
+            "SELECT first_seen_at, position FROM posts WHERE article_id = ? AND key = ? AND removed IS NULL",
+            (article_id, post.key),
+        ).fetchone()
+        _remove(db, article_id, post.key, edited)
+        _insert(db, article_id, post, edited, *(before or (at, 0)))
+    for key in changes.removed:
+        _remove(db, article_id, key, edited)
     for key, count in changes.missing.items():
         db.conn.execute(
             "UPDATE posts SET missing = ? WHERE article_id = ? AND key = ? AND removed IS NULL",
@@ -56,16 +66,22 @@ def write(db: Database, article_id: int, changes: PostChanges, *, added: int, ed
         )
 
 
-def _insert(db: Database, article_id: int, posts: Iterable[Post], number: int, at: str) -> None:
-    db.conn.executemany(
-        "INSERT INTO posts (article_id, key, added, at, title, text, first_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT DO NOTHING",
-        [(article_id, post.key, number, post.at, post.title, post.text, at) for post in posts],
+def _remove(db: Database, article_id: int, key: str, number: int) -> None:
+    db.conn.execute(
+        "UPDATE posts SET removed = ? WHERE article_id = ? AND key = ? AND removed IS NULL", (number, article_id, key)
+    )
+
+
+def _insert(db: Database, article_id: int, post: Post, number: int, at: str, position: int) -> None:
+    db.conn.execute(
+        "INSERT INTO posts (article_id, key, added, at, title, text, first_seen_at, position) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (article_id, post.key, number, post.at, post.title, post.text, at, position),
     )
 
 
 def _rows(db: Database, article_id: int) -> list[dict[str, Any]]:
-    return dicts(db, "SELECT * FROM posts WHERE article_id = ? ORDER BY first_seen_at, added", (article_id,))
+    return dicts(db, "SELECT * FROM posts WHERE article_id = ? ORDER BY first_seen_at, position, added", (article_id,))
 
 
 def _post(row: dict[str, Any]) -> Post:

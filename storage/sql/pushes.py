@@ -62,21 +62,14 @@ def leave_unwatched(db: Database) -> None:
     )
 
 
-def due(db: Database, now: datetime, renew_before: datetime, limit: int) -> list[Subscription]:
-    """The subscriptions for which a hub is to be asked now.
-
-    Args:
-        db: a connection.
-        now: the clock.
-        renew_before: the end of a lease before which it is renewed.
-        limit: the most.
-    """
+def due(db: Database, now: datetime, limit: int) -> list[Subscription]:
+    """The subscriptions for which a hub is to be asked now: new ones, those to be renewed, those that end."""
     rows = dicts(
         db,
         f"SELECT {_COLUMNS} FROM pushes "
-        "WHERE (retry_at IS NULL OR retry_at <= :now) AND (state <> 'active' OR leased_until <= :renew) "
+        "WHERE retry_at IS NULL OR retry_at <= :now "
         "ORDER BY coalesce(retry_at, ''), feed_url LIMIT :limit",
-        {"now": format_utc(now), "renew": format_utc(renew_before), "limit": limit},
+        {"now": format_utc(now), "limit": limit},
     )
     return [_read(row) for row in rows]
 
@@ -85,7 +78,7 @@ def sent(db: Database, feed_url: str, retry_at: datetime) -> None:
     """Record that a hub is asked."""
     db.conn.execute(
         "UPDATE pushes SET attempts = attempts + 1, retry_at = ?, error = NULL, "
-        "  state = CASE state WHEN 'new' THEN 'requested' ELSE state END "
+        "  state = CASE WHEN state IN ('new', 'denied') THEN 'requested' ELSE state END "
         "WHERE feed_url = ?",
         (format_utc_ceil(retry_at), feed_url),
     )
@@ -96,13 +89,13 @@ def failed(db: Database, feed_url: str, error: str) -> None:
     db.conn.execute("UPDATE pushes SET error = ? WHERE feed_url = ?", (error, feed_url))
 
 
-def verified(db: Database, feed_url: str, now: datetime, until: datetime) -> None:
-    """Record that the hub confirmed a subscription until then."""
+def verified(db: Database, feed_url: str, now: datetime, until: datetime, renew: datetime) -> None:
+    """Record that the hub confirmed a subscription until then, and when it is to be renewed."""
     db.conn.execute(
-        "UPDATE pushes SET state = 'active', verified_at = ?, leased_until = ?, attempts = 0, retry_at = NULL, "
+        "UPDATE pushes SET state = 'active', verified_at = ?, leased_until = ?, retry_at = ?, attempts = 0, "
         "  error = NULL, missed = 0 "
         "WHERE feed_url = ?",
-        (format_utc(now), format_utc(until), feed_url),
+        (format_utc(now), format_utc(until), format_utc(renew), feed_url),
     )
 
 

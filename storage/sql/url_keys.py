@@ -10,6 +10,7 @@ from typing import Any
 
 from storage.engine import Database
 from storage.key_functions import KeyFunctions
+from storage.sql.articles import newest_number
 from storage.sql.removal import merge
 from storage.sql.rows import article_by_id
 from storage.sql.versions import CURRENT, URL_KEYS, set_current, version
@@ -157,6 +158,8 @@ def _unify(db: Database, former: str, present: str, keys: KeyFunctions, at: str)
         return
     stays, leaves = article_by_id(db, ids[0]), article_by_id(db, ids[1])
     if stays is not None and leaves is not None and leaves.revision == 1 and keys.same_article(stays, leaves):
+        if newest_number(db, leaves.id) is not None:  # an import gave it versions, which would be lost
+            return
         merge(db, leaves.id, stays.id, at)
 
 

@@ -295,6 +295,7 @@ CREATE TABLE posts (
   title TEXT,
   text TEXT NOT NULL,
   first_seen_at TEXT NOT NULL,
+  position INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (article_id, key, added)
 ) WITHOUT ROWID
 """

@@ -182,3 +182,35 @@ def test_a_reprocessed_version_belongs_to_its_page() -> None:
     assert [(v.number, v.article.text, v.seen_at, v.cause) for v in divided] == [
         (1, "one", at(0), "publisher"), (0, "two", at(3), "publisher"), (2, "One", at(5), "publisher"),
     ]  # fmt: skip
+
+
+def test_a_teaser_from_before_a_teaser_and_then_the_full_text(desk: Desk) -> None:
+    desk.configure()
+    full = page("The Harbour Opens", 1)
+    wall = b"<div class='paywall'><p>Subscribe to read the full article. Already a subscriber? Sign in.</p></div></article>"
+    data = b'<script type="application/ld+json">{"@type": "NewsArticle", "headline": "The Harbour Opens", "isAccessibleForFree": false}</script>'
+
+    def teaser(n: int) -> bytes:
+        words = f"<p>The harbour opened on Friday after {n} years, and the first ships came.</p>".encode()
+        head, _, _ = full.partition(b"<p>")
+        return head.replace(b"</head>", data + b"</head>") + words + wall + b"</body></html>"
+
+    for name, body, day in (("b", teaser(4), 20), ("a", teaser(3), 19), ("c", full, 21)):
+        written(desk.folder / f"{name}.warc", [record(A, body, f"2026-11-{day}T12:00:00Z")])
+        assert desk.run("import", f"{name}.warc").code == 0
+    (article,) = desk.rows("SELECT text, revision FROM articles")
+    versions = printed(desk, "show", A, "--revisions")
+    assert article["text"] == (versions[-1]["text"] if versions else article["text"])
+    assert desk.run("db", "check").code == 0
+
+
+def test_an_article_with_imported_versions_is_not_merged_away(desk: Desk) -> None:
+    desk.configure()
+    other = "https://a.example/2026/11/20/the-harbour-opens-again"
+    for name, url, body, day in (
+        ("1", A, text_of("c"), 21), ("2", other, page("Another", 2), 21), ("3", other, page("Another", 2, "Before."), 19),
+        ("4", other, text_of("c").replace(b"<head>", f"<head><link rel='canonical' href='{A}'>".encode()), 22),
+    ):  # fmt: skip
+        written(desk.folder / f"{name}.warc", [record(url, body, f"2026-11-{day}T12:00:00Z")])
+        assert desk.run("import", f"{name}.warc").code == 0
+    assert desk.run("db", "check").code == 0

@@ -202,6 +202,8 @@ def test_a_file_that_changes_meanwhile_is_read_anew(
         ({"location": "http://[::ffff:10.0.0.1]/a.warc.gz"}, "a00:1 is not a public address"),
         ({"location": "ftp://127.0.0.1/a.warc.gz"}, "only http and https are requested"),
         ({"location": "http://localhost:1/a.warc.gz"}, "refused"),
+        ({"location": "http://[x/"}, "it is redirected to what is no address"),
+        ({"location": "http://127.0.0.1:99999/"}, "Port out of range"),
     ],
 )
 def test_a_file_that_cannot_be_had_is_named_and_the_others_are_read(

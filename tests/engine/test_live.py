@@ -199,6 +199,9 @@ def stored(*posts: Post, missing: int = 0) -> list[StoredPost]:
         (stored(post(1), post(2)), [post(1), post(2, "y", key="q")], [], ["p2"], [], {}),  # a key of its headline
         (stored(post(1), post(2)), [post(1), post(2), post(2, "z", key="q")], ["q"], [], [], {}),
         (stored(post(1)), [], [], [], [], {}),
+        # an old post above the last ones: what is between is only older than these
+        (stored(*(post(n) for n in range(12))), [post(1), post(10), post(11)], [], [], [], {}),
+        (stored(*(post(n) for n in range(12)), missing=1), [post(7), post(8), post(10), post(11)], [], [], ["p9"], {"p7": 0, "p8": 0, "p10": 0, "p11": 0}),
     ],
 )  # fmt: skip
 def test_posts_compared(
@@ -269,3 +272,48 @@ def test_paths_of_a_document_that_lead_nowhere_give_no_posts() -> None:
         )
         assert found is not None
         assert found.posts == ()
+
+
+def test_posts_of_one_minute_keep_the_order_of_the_page(desk: Desk, site: Site) -> None:
+    desk.configure()
+    minute = "".join(
+        f"<section id='post-{key}'><time datetime='2026-11-27T09:00:00Z'>9:00</time><h3>Post {key}</h3><p>The words of post {key} are these and no others.</p></section>"
+        for key in "zyab"
+    )
+    site.answers[PATH] = Answer(page(f"<div>{minute}</div>"))
+    for _ in range(3):
+        assert desk.run("fetch", site.base + PATH).code == 0
+    (row,) = desk.rows("SELECT text, revision FROM articles")
+    assert row["revision"] == 1
+    places = [row["text"].index(f"Post {key}") for key in "zyab"]
+    assert places == sorted(places)
+
+
+def test_ids_of_posts_that_no_store_takes() -> None:
+    updates = [
+        {"@type": "BlogPosting", "@id": key, "headline": f"Post {n}", "datePublished": f"2026-11-27T0{n}:00:00Z", "articleBody": "Words. " * 20}
+        for n, key in enumerate(["http://[", "https://a.example/x#\ud800", "https://a.example/x#a\x00b", "https://a.example/x#" + "k" * 9000, "", None])
+    ]  # fmt: skip
+    posting = {"@type": "LiveBlogPosting", "headline": "Live", "liveBlogUpdate": updates}
+    body = page("<p>Words of the page. </p>" * 30, f'<script type="application/ld+json">{json.dumps(posting)}</script>')
+    found = extract(body, "https://a.example/live/x", now=BEGAN + timedelta(days=1))
+    assert found is not None
+    assert len(found.posts) == 6
+    for each in found.posts:
+        each.key.encode("utf-8")
+        assert "\x00" not in each.key
+        assert 0 < len(each.key) <= 100
+
+
+def test_an_article_has_room_for_so_many_posts() -> None:
+    many = [
+        Post(
+            key=str(n),
+            at=f"2026-11-27T{n // 3600 % 24:02d}:{n // 60 % 60:02d}:{n % 60:02d}Z",
+            title=None,
+            text="x" * 2000,
+        )
+        for n in range(6000)
+    ]
+    changes, posts = compare_posts([], many)
+    assert len(changes.added) == len(posts) == 2500

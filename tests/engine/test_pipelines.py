@@ -210,6 +210,8 @@ class Found:
         ({"published_at": date(2026, 11, 20)}, {"published_at": "2026-11-20"}),
         ({"datePublished": "2126-11-20"}, {}),
         ({"author": "Ada Quill", "tags": ["a", 3, None, "b"]}, {"authors": ("Ada Quill",), "tags": ("a", "b")}),
+        ({"published_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))}, {}),
+        ({"image_url": "http://[bad", "canonicalUrl": "http://[bad"}, {}),
         ({"language": 7, "summary": ["x"], "section": {"no": "url"}}, {}),
     ],
 )  # fmt: skip
@@ -244,3 +246,12 @@ def test_html_is_read_as_a_page_and_given_fields_come_first(project: Project, de
     assert rows[0]["text"] == rows[1]["text"]
     assert rows[1]["authors"] == '["Ada Quill"]'
     assert Path(desk.folder / "news.db").exists()
+
+
+def test_plain_text_is_plain_text() -> None:
+    text = "Shares fell <b and then rose> more.\nOne a<b case, x > y."
+    item = read_item({"url": "https://a.example/1", "title": "T", "text": text}, NOW)
+    assert item.text == "Shares fell <b and then rose> more.\n\nOne a<b case, x > y."
+    assert (
+        read_item({"url": "https://a.example/1", "articleBodyHtml": "<p>One</p><p>Two</p>"}, NOW).text == "One\n\nTwo"
+    )

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import http.client
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -271,10 +272,8 @@ def test_a_lease_is_renewed_before_it_ends_and_ended_with_its_source(pushed: Pus
     first = pushed.hub.subscription
     past = "2026-11-01T00:00:00Z"
     # as if two thirds of the lease were over
-    import sqlite3
-
     with sqlite3.connect(pushed.desk.database, timeout=20) as connection:
-        connection.execute("UPDATE pushes SET verified_at = ?", (past,))
+        connection.execute("UPDATE pushes SET verified_at = ?, retry_at = ?", (past, past))
     assert until(lambda: len([f for f in pushed.hub.asked if f["hub.mode"] == "subscribe"]) > 1, 20)
     assert pushed.hub.subscription["hub.callback"] == first["hub.callback"]
     assert until(lambda: pushed.desk.rows("SELECT verified_at FROM pushes")[0]["verified_at"] > past, 20)
@@ -362,3 +361,13 @@ def test_discovery() -> None:
     assert found is not None
     assert found.hub == "https://pubsubhubbub.appspot.com/subscribe"
     assert found.topic == "https://www.youtube.com/xml/feeds/videos.xml?channel_id=UC0123456789abcdefghij"
+
+
+def test_a_denied_subscription_is_asked_for_again_and_recovers(pushed: Pushed) -> None:
+    pushed.run()
+    assert pushed.hub.verify({**pushed.hub.subscription, "hub.mode": "denied"}, **{"hub.reason": "too many"})[0] == 200
+    assert pushed.state() == "denied"
+    assert pushed.hub.push(b"") == 410
+    with sqlite3.connect(pushed.desk.database, timeout=20) as connection:
+        connection.execute("UPDATE pushes SET retry_at = '2026-11-01T00:00:00Z'")
+    assert until(lambda: pushed.state() == "active", 40)

@@ -223,7 +223,7 @@ class FeedPoller:
             )  # fmt: skip
         if not self.config.websub.callback:
             return check
-        if answer.parsed is not None or hub is not None:
+        if answer.parsed is not None:  # only with the document is it known what the feed calls itself
             pushes.note_hub(writer.db, feed.url, hub.hub if hub else None, hub.topic if hub else None)
         return self._polled_rarely(writer, check, new=len(new), every=every)
 

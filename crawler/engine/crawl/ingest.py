@@ -26,6 +26,7 @@ from crawler.urls import host_of
 from storage.article import Article
 from storage.learned import LearnedBlocks
 from storage.records import BROUGHT, FeedEntry
+from storage.sql.articles import newest_number
 from storage.sql.posts import of_article as posts_of
 from storage.utc import parse_utc
 from storage.verdicts import Alias, FullerView, NewArticle, Revision, Verdict
@@ -192,6 +193,8 @@ def look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
         same = writer.articles_with_text(visit.source, content_hash(article.title, article.subtitle, article.text))
     alone = all(stored.completeness != "full" and stored.duplicate_of is None for stored in articles.values())
     posts = {known.id: posts_of(writer.db, known.id) for known in (*articles.values(), *same) if visit.extraction.posts}
+    several = articles if len(articles) > 1 else {}
+    versioned = frozenset(article_id for article_id in several if newest_number(writer.db, article_id) is not None)
     repeated: frozenset[int] = frozenset()
     if others := [known for known in (*articles.values(), *same) if _has_other_rules(visit, known)]:
         repeated = frozenset().union(*(LearnedBlocks(writer).ever(s) for s in {k.source or "" for k in others}))
@@ -199,7 +202,7 @@ def look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
     candidates = [other for other in likely if other.id not in articles]
     return StoredMatches(
         by_key=by_key, articles=articles, same_text=same, candidates=candidates, repeated=repeated,
-        posts={article_id: found for article_id, found in posts.items() if found},
+        versioned=versioned, posts={article_id: found for article_id, found in posts.items() if found},
     )  # fmt: skip
 
 

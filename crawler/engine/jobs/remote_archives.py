@@ -90,14 +90,17 @@ class ArchiveConnections:
             if body.status not in _REDIRECTS or target is None:
                 return body
             body.close()
-            url = ascii_host_url(urljoin(url, target))
+            try:
+                url = ascii_host_url(urljoin(url, target))
+            except ValueError as error:
+                raise OSError(0, f"it is redirected to what is no address: {target[:200]!r}") from error
         raise OSError(0, "it is redirected too often")
 
     def _request(self, url: str, headers: dict[str, str]) -> _StreamedBody:
-        request = Request(url, dont_filter=True)
         try:
+            request = Request(url, dont_filter=True)
             self._guard.process_request(request)
-        except RequestRefused as error:
+        except (RequestRefused, ValueError) as error:
             raise OSError(0, str(error)) from error
         try:
             body = cast("_StreamedBody", blockingCallFromThread(self._reactor, self._begin, request, headers))

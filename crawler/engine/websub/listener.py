@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from crawler.errors import CrawlerError, UsageError
 
 CONNECTIONS = 64  # at once; others are closed
+BODIES = 8  # of pushes that are read at once
 SECONDS = 5.0  # without a byte, after which a connection is closed,
 SLOWEST = 15.0  # and for a body in total
 MOST_PATH = 4_000  # characters of a request's address
@@ -32,6 +33,7 @@ class Push:
     content_type: str
 
 
+Known = Callable[[str], bool]
 # The token and query of a verification -> the challenge to answer with, or None.
 Verify = Callable[[str, str], str | None]
 Receive = Callable[[Push], int]  # -> the status to answer with
@@ -40,12 +42,13 @@ Receive = Callable[[Push], int]  # -> the status to answer with
 class Listener:
     """An HTTP server in a thread of its own."""
 
-    def __init__(self, where: str, most: int, verify: Verify, receive: Receive) -> None:
+    def __init__(self, where: str, most: int, known: Known, verify: Verify, receive: Receive) -> None:
         """Listen.
 
         Args:
             where: HOST:PORT.
             most: bytes of a push; a larger one is refused.
+            known: whether a token is that of a subscription; nothing else is read of a stranger's request.
             verify: answers a verification.
             receive: takes a push.
 
@@ -57,7 +60,7 @@ class Listener:
         if not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise UsageError(f"[websub] listen {where!r} is not HOST:PORT, like 127.0.0.1:8030")
         try:
-            self._server = _Server(host.strip("[]") or "127.0.0.1", int(port), most, verify, receive)
+            self._server = _Server(host.strip("[]") or "127.0.0.1", int(port), most, known, verify, receive)
         except OSError as error:
             raise CrawlerError(
                 f"cannot listen for pushes at {where}: {error.strerror or error}; name another HOST:PORT in [websub] listen"
@@ -75,9 +78,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, host: str, port: int, most: int, verify: Verify, receive: Receive) -> None:
+    def __init__(self, host: str, port: int, most: int, known: Known, verify: Verify, receive: Receive) -> None:
         self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        self.most, self.verify, self.receive = most, verify, receive
+        self.most, self.known, self.verify, self.receive = most, known, verify, receive
+        self.bodies = threading.Semaphore(BODIES)
         self._free = threading.Semaphore(CONNECTIONS)
         super().__init__((host, port), _Handler)
 
@@ -121,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """A hub verifies that a subscription was wanted."""
         parts = urlsplit(self.path[:MOST_PATH])
-        challenge = self.server.verify(_token(parts.path), parts.query)
+        token = _token(parts.path)
+        challenge = self.server.verify(token, parts.query) if self.server.known(token) else None
         if challenge is None:
             self._answer(404)
         else:
@@ -129,6 +134,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """A hub pushes."""
+        token = _token(urlsplit(self.path[:MOST_PATH]).path)
+        if not self.server.known(token):
+            self._answer(410)
+            return
         length = self.headers.get("Content-Length", "")
         if (
             not length.isascii()
@@ -140,7 +149,16 @@ class _Handler(BaseHTTPRequestHandler):
         if int(length) > self.server.most:
             self._answer(413)
             return
-        pieces, left = [], int(length)
+        if not self.server.bodies.acquire(timeout=1):
+            self._answer(503)
+            return
+        try:
+            self._read(token, int(length))
+        finally:
+            self.server.bodies.release()
+
+    def _read(self, token: str, left: int) -> None:
+        pieces = []
         while left:
             piece = self.rfile.read(min(left, _PIECE))
             if not piece:
@@ -149,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
             pieces.append(piece)
             left -= len(piece)
         push = Push(
-            token=_token(urlsplit(self.path[:MOST_PATH]).path),
+            token=token,
             body=b"".join(pieces),
             signature=self.headers.get("X-Hub-Signature"),
             content_type=self.headers.get("Content-Type", ""),

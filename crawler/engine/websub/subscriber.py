@@ -26,7 +26,6 @@ from crawler.urls import host_of
 from storage.errors import StorageError
 from storage.pushes import Subscription
 from storage.sql import pushes
-from storage.utc import parse_utc
 from storage.writer import Writer
 
 ANSWER = 1.8  # seconds in which a hub is answered
@@ -48,6 +47,7 @@ class Subscriber:
         self._live = crawler.spider.live
         self._listener: Listener | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tokens: frozenset[str] = frozenset()  # of callbacks; strangers know none
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._reading: set[asyncio.Task[None]] = set()
 
@@ -66,7 +66,9 @@ class Subscriber:
         if not self.config.websub.callback:
             return
         self._loop = asyncio.get_running_loop()
-        self._listener = Listener(self.config.websub.listen, self.config.http.max_bytes, self._verify, self._receive)
+        self._listener = Listener(
+            self.config.websub.listen, self.config.http.max_bytes, self._known, self._verify, self._receive
+        )
 
     def stop(self) -> None:
         """Listen no more; subscriptions stay for the next run."""
@@ -81,6 +83,8 @@ class Subscriber:
         now = self._live.now()
         wanted = bool(self.config.websub.callback) and self._listener is not None
         due = await self._write(lambda writer: _due(writer, now, wanted=wanted))
+        every = await self._write(lambda writer: pushes.every(writer.db))
+        self._tokens = frozenset(each.token for each in every)
         for subscription in due:
             await self._ask(subscription)
 
@@ -94,10 +98,11 @@ class Subscriber:
         request = Request(
             subscription.hub, method="POST", dont_filter=True,
             body=subscription_form(mode, subscription.topic, callback, secret),
+            meta={"dont_redirect": True},  # whoever it leads to would get the secret
             headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "*/*", "Connection": "close"},
         )  # fmt: skip
         again = self._live.now() + timedelta(
-            seconds=self.config.pace.hour * min(_LATEST, _AGAIN * 2.0**subscription.attempts)
+            seconds=self.config.pace.hour * min(_LATEST, _AGAIN * 2.0 ** min(subscription.attempts, 12))
         )
         # Before the request: the hub may verify before it answers.
         await self._write(lambda writer: pushes.sent(writer.db, subscription.feed_url, again))
@@ -113,6 +118,9 @@ class Subscriber:
             await self._write(lambda writer: pushes.failed(writer.db, subscription.feed_url, error[:300]))
 
     # What hubs send, in the listener's threads
+
+    def _known(self, token: str) -> bool:
+        return token in self._tokens
 
     def _verify(self, token: str, query: str) -> str | None:
         return self._on_loop(lambda: self._verified(token, query), None)
@@ -148,6 +156,9 @@ class Subscriber:
         found = await self._find(token)
         if found is None or not same_topic(said.topic, found.topic):
             return None
+        if said.mode == "denied" and found.state == "leaving":
+            await self._write(lambda writer: pushes.remove(writer.db, found.feed_url))
+            return ""
         if said.mode == "denied":
             later = now + timedelta(seconds=_LATEST * self.config.pace.hour)
             reason = f"the hub denied it{': ' if said.reason else ''}{said.reason}"
@@ -157,8 +168,8 @@ class Subscriber:
             await self._write(lambda writer: pushes.remove(writer.db, found.feed_url))
             return said.challenge
         if said.mode == "subscribe" and found.state in {"requested", "active"} and said.challenge:
-            until = now + timedelta(seconds=said.lease)
-            await self._write(lambda writer: pushes.verified(writer.db, found.feed_url, now, until))
+            until, renew = now + timedelta(seconds=said.lease), now + timedelta(seconds=RENEW * said.lease)
+            await self._write(lambda writer: pushes.verified(writer.db, found.feed_url, now, until, renew))
             log.info("%s: pushed by %s until %s", found.feed_url, found.hub, until.isoformat(timespec="seconds"))
             return said.challenge
         return None
@@ -168,9 +179,6 @@ class Subscriber:
         mark = hashlib.sha256(subscription.token.encode() + push.body).digest()
         if push.body and mark in self._seen:
             return True
-        self._seen[mark] = None
-        while len(self._seen) > SEEN:
-            self._seen.popitem(last=False)
         now = self._live.now()
         await self._write(lambda writer: pushes.pushed(writer.db, subscription.feed_url, now))
         if push.body and subscription.is_signed and isinstance(self.config.database, Path):
@@ -179,13 +187,18 @@ class Subscriber:
             task.add_done_callback(self._reading.discard)
         else:
             await self._poll(subscription, now)
+        self._seen[mark] = None  # from now on: a hub repeats what was not taken
+        while len(self._seen) > SEEN:
+            self._seen.popitem(last=False)
         return True
 
     async def _read(self, subscription: Subscription, push: Push, now: datetime) -> None:
         try:
             await self._spider.poller.pushed(subscription.feed_url, push.body, push.content_type, now)
             self._live.frontier.wake()
-        except FeedError:  # it is no feed, or cannot be read: its feed says what is new
+        except Exception as error:  # whatever it was, its feed says what is new
+            if not isinstance(error, FeedError | StorageError):
+                log.error("%s: a push could not be read", subscription.feed_url, exc_info=error)
             await self._poll(subscription, now)
 
     async def _poll(self, subscription: Subscription, now: datetime) -> None:
@@ -204,13 +217,4 @@ def _due(writer: Writer, now: datetime, *, wanted: bool) -> list[Subscription]:
         if subscription.state != "leaving":
             pushes.leave(writer.db, subscription.feed_url)
     pushes.leave_unwatched(writer.db)
-    found = pushes.due(writer.db, now, now + timedelta(days=30), HUBS * 50)
-    return [each for each in found if each.state != "active" or _is_old(each, now)][:HUBS]
-
-
-def _is_old(subscription: Subscription, now: datetime) -> bool:
-    """Whether two thirds of a lease are over."""
-    if subscription.verified_at is None or subscription.leased_until is None:
-        return True
-    began, ends = parse_utc(subscription.verified_at), parse_utc(subscription.leased_until)
-    return now >= began + RENEW * (ends - began)
+    return pushes.due(writer.db, now, HUBS)
