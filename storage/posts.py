@@ -16,6 +16,7 @@ class Post:
     at: str | None  # in UTC; None if the page gives no time
     title: str | None
     text: str  # paragraphs with an empty line between them
+    pinned: bool = False  # above newer ones, on a page that shows the newest first; not stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from storage.posts import INTRO, Post, PostChanges, StoredPost, in_time, live_te
 MOST = 5_000  # posts of one article, and
 MOST_TEXT = 5_000_000  # characters of them: what is beyond is no news page, and is left out
 _APART = 3  # stored posts in a row that are not shown, beyond which the older shown ones are not of the last posts
+_FEW = 2
 GONE = 2  # requests in a row that do not show a post after which it was removed
 
 
@@ -76,20 +77,25 @@ def _fitting(known: dict[str, StoredPost], added: Sequence[Post]) -> tuple[Post,
 
 
 def _times_of_last(known: dict[str, StoredPost], seen: dict[str, Post]) -> list[str]:
-    """The times of the last posts that are shown: from the newest on, up to a run of stored ones that are not."""
+    """The times of the last posts that are shown.
+
+    Without those that are pinned above newer ones, nor one or two old ones beyond a run of stored posts that are not
+    shown.
+    """
     every = {key: each.post.at for key, each in known.items()} | {key: post.at for key, post in seen.items()}
     found: list[str] = []
     apart = 0
     for key, at in sorted(every.items(), key=lambda item: item[1] or "", reverse=True):
         if at is None:
             continue
-        if key in seen:
+        if key not in seen:
+            apart += 1
+        elif not seen[key].pinned:
+            older = sum((post.at or "") <= at and not post.pinned for post in seen.values())
+            if found and apart > _APART and older <= _FEW:
+                break
             found.append(at)
             apart = 0
-        elif found:
-            apart += 1
-            if apart > _APART:
-                break
     return found
 
 

@@ -6,7 +6,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from crawler.extraction.element_roles import is_elsewhere
@@ -83,8 +85,13 @@ def in_order(posts: Iterable[Post]) -> tuple[Post, ...]:
     """Return posts without repetition, the oldest first; those of one minute in the page's order, whichever that is."""
     once = list({post.key: post for post in reversed(list(posts))}.values())[::-1]
     moments = [post.at for post in once if post.at]
-    if moments and moments[0] > moments[-1]:
-        once.reverse()
+    rising = sum(a <= b for a, b in pairwise(moments))
+    if (moments and 2 * rising < len(moments) - 1) or (len(moments) == 2 and moments[0] > moments[1]):
+        newest, marked = "", []
+        for post in reversed(once):  # from the last one up: a post above newer ones is pinned there
+            marked.append(replace(post, pinned=post.at is not None and post.at < newest))
+            newest = max(newest, post.at or "")
+        once = marked
     return in_time(once)
 
 

@@ -317,3 +317,23 @@ def test_an_article_has_room_for_so_many_posts() -> None:
     ]
     changes, posts = compare_posts([], many)
     assert len(changes.added) == len(posts) == 2500
+
+
+def test_a_pinned_post_removes_nothing_when_the_last_posts_leave_it_behind() -> None:
+    pinned, known = Update(0), [Update(n) for n in range(12)]
+    held: list[StoredPost] = []
+    for newest in range(12, 40):
+        known.append(Update(newest))
+        shown = [pinned, *reversed(known[-10:])]  # the pinned one above the last ten
+        items = "".join(
+            f"<section class='entry' id='post-{u.number}'><time datetime='{u.at.isoformat()}'>x</time><h3>{u.title}</h3><p>{u.text}</p></section>"
+            for u in shown
+        )
+        found = extract(
+            page(f"<div class='entries'>{items}</div>"), f"https://a.example{PATH}", now=BEGAN + timedelta(days=1)
+        )
+        assert found is not None
+        assert [p.key for p in found.posts if p.pinned] == ["post-0"]
+        changes, posts = compare_posts(held, found.posts)
+        assert (changes.removed, dict(changes.missing)) == ((), {})
+        held = stored(*posts)

@@ -295,3 +295,48 @@ def test_what_is_no_request_ends_the_connection() -> None:
 
     for data in (b"", b"\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET ftp://x/ HTTP/1.1\r\n\r\n", b"x" * 200_000):
         assert asyncio.run(sent(data)) == b""
+
+
+def test_a_page_that_asks_for_too_much_fails_and_its_neighbour_does_not(desk: Desk, site: Site) -> None:
+    serve(site)
+    site.answers["/big"] = Answer(b"x" * 9_000_000)
+    site.answers["/2026/11/20/greedy"] = Answer(
+        b"<html><head><title>Greedy</title></head><body><div id='app'></div><script>for (let i = 0; i < 20; i++) fetch('/big?' + i).then(r => r.text());"
+        b"for (let i = 0; i < 9; i++) { open('/popup?' + i); new WebSocket('ws://' + location.host + '/socket?' + i) }</script></body></html>"
+    )
+    site.live["/big"] = lambda *_: site.answers["/big"]
+    for n in range(20):
+        site.answers[f"/big?{n}"] = site.answers["/big"]
+    titles = ("greedy", "story-0", "story-20", "story-40")
+    site.rss(
+        "/feed.xml", [{"title": t, "link": f"/2026/11/20/{t}", "date": "Fri, 20 Nov 2026 10:00:00 GMT"} for t in titles]
+    )
+    desk.configure(source(site, more="render = true"), extra=f"[render]\n{SANDBOX}timeout = 4\n")
+    assert desk.run("crawl", timeout=200).code in {0, 4}
+    stored = {row["url"].rpartition("/")[2] for row in desk.rows("SELECT url FROM articles WHERE text IS NOT NULL")}
+    assert stored >= {"story-0", "story-20", "story-40"}
+    (entry,) = desk.rows("SELECT reason FROM entries WHERE url LIKE '%greedy'")
+    assert "more than 50,000,000 bytes" in entry["reason"]
+    assert not [path for path in site.paths() if path.startswith(("/socket", "/popup"))]
+
+
+def test_addresses_that_a_browser_writes_otherwise_and_named_hosts(desk: Desk, site: Site) -> None:
+    paths = ["/2026/11/20/a?q=it's", "/2026/11/20/b^c{d}|e", "/2026/11/20/plain"]
+    for n, path in enumerate(paths):
+        site.answers[path] = site.answers[
+            path.replace("^", "%5E").replace("{", "%7B").replace("}", "%7D").replace("|", "%7C")
+        ] = Answer(hydrated(n).encode(), kind="text/html")
+    site.answers[paths[0].replace("'", "%27")] = site.answers[paths[0]]
+    base = site.base.replace("127.0.0.1", "localhost")
+    site.rss(
+        "/feed.xml",
+        [
+            {"title": f"Story {n}", "link": base + p, "date": "Fri, 20 Nov 2026 10:00:00 GMT"}
+            for n, p in enumerate(paths)
+        ],
+    )
+    desk.configure(source(site, more="render = true"), extra=f"[render]\n{SANDBOX}")
+    assert desk.run("crawl", timeout=200).code == 0
+    assert len(desk.rows("SELECT id FROM articles WHERE text IS NOT NULL")) == 3, desk.rows(
+        "SELECT url, reason FROM entries"
+    )

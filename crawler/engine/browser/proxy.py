@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -20,7 +22,11 @@ from crawler.engine.middlewares.address_guard import AddressPolicy, numeric_host
 MAX_HEAD = 64 * 1024  # bytes of a request's head
 HEAD_SECONDS = 10.0
 IDLE_SECONDS = 30.0
+CONNECT_SECONDS = 8.0
 CONNECTIONS = 128  # at once
+LOOKUPS = 100  # of names, of one page
+# of their own: a name server that does not answer would take the threads of everything else
+_RESOLVERS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="names")
 _PIECE = 1 << 16
 _HOP = (b"proxy-", b"connection:", b"keep-alive:")
 
@@ -33,12 +39,13 @@ class GuardedProxy:
 
         Args:
             http: the settings; their policy is that of all requests.
-            spent: called with the bytes that came; False ends the connection.
+            spent: called with the bytes that went either way; False ends the connection.
         """
         self.policy = AddressPolicy.of(http)
         self._timeout = http.timeout
         self._spent = spent
         self._server: asyncio.Server | None = None
+        self._lookups = 0
         self._open: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -90,7 +97,7 @@ class GuardedProxy:
             kept = [field for field in fields if not field.lower().startswith(_HOP)]
             first = b"\r\n".join([f"{method} {path} HTTP/1.1".encode("latin-1"), *kept, b"Connection: close", b"", b""])
         try:
-            there, onward = await asyncio.wait_for(self._connect(host, port), self._timeout)
+            there, onward = await asyncio.wait_for(self._connect(host, port), min(self._timeout, CONNECT_SECONDS))
         except (OSError, TimeoutError) as error:
             reason = str(error).encode("ascii", "replace")[:200]
             writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nX-Refused: " + reason + b"\r\n\r\n")
@@ -116,8 +123,13 @@ class GuardedProxy:
         if literal is not None:
             found = [str(literal)]
         else:
+            self._lookups += 1
+            if self._lookups > LOOKUPS:
+                raise PermissionError("too many names")
             loop = asyncio.get_running_loop()
-            resolved = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            resolved = await loop.run_in_executor(
+                _RESOLVERS, functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            )
             found = list(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in resolved))
         refused = ""
         for address in found:
@@ -136,8 +148,8 @@ class GuardedProxy:
     ) -> None:
         """Pass bytes on both ways until one side ends, nothing comes for a while, or too much came."""
         both = [
-            asyncio.create_task(self._pass_on(reader, onward, counted=False)),
-            asyncio.create_task(self._pass_on(there, writer, counted=True)),
+            asyncio.create_task(self._pass_on(reader, onward)),
+            asyncio.create_task(self._pass_on(there, writer)),
         ]
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -148,9 +160,9 @@ class GuardedProxy:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
 
-    async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, counted: bool) -> None:
+    async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while piece := await asyncio.wait_for(source.read(_PIECE), IDLE_SECONDS):
-            if counted and not self._spent(len(piece)):
+            if not self._spent(len(piece)):
                 return
             target.write(piece)
             await target.drain()

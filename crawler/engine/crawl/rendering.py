@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+from collections.abc import Callable
 
 from crawler.articles.page_response import PageResponse
 from crawler.articles.visit import PageVisit
@@ -39,7 +40,7 @@ def check(config: Config) -> None:
 class Rendering:
     """The browser of a crawl, and the sources that need it."""
 
-    def __init__(self, config: Config, writer: AsyncWriter) -> None:
+    def __init__(self, config: Callable[[], Config], writer: AsyncWriter) -> None:
         self._renderer = Renderer(config)
         self._writer = writer
         self._needed: dict[str, bool] = {}  # by source with render = "auto"

@@ -260,7 +260,7 @@ class StandaloneSpider(NewsSpider):
         spider.frontier, spider.pool = live.frontier, live.pool
         spider.poller = FeedPoller(live.frontier, live.pool)
         spider.learner = live.learner
-        spider.rendering = Rendering(live.config, live.async_writer)
+        spider.rendering = Rendering(lambda: live.frontier.config, live.async_writer)
         crawler.signals.connect(spider.opened, signal=signals.engine_started)
         crawler.signals.connect(spider.closed_down, signal=signals.spider_closed)
         return spider

@@ -33,7 +33,7 @@ class Push:
     content_type: str
 
 
-Known = Callable[[str], bool]
+Known = Callable[[str], bool | None]  # whether a token is one; None if that cannot be said yet
 # The token and query of a verification -> the challenge to answer with, or None.
 Verify = Callable[[str, str], str | None]
 Receive = Callable[[Push], int]  # -> the status to answer with
@@ -126,7 +126,11 @@ class _Handler(BaseHTTPRequestHandler):
         """A hub verifies that a subscription was wanted."""
         parts = urlsplit(self.path[:MOST_PATH])
         token = _token(parts.path)
-        challenge = self.server.verify(token, parts.query) if self.server.known(token) else None
+        known = self.server.known(token)
+        if known is None:
+            self._answer(503)
+            return
+        challenge = self.server.verify(token, parts.query) if known else None
         if challenge is None:
             self._answer(404)
         else:
@@ -135,8 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """A hub pushes."""
         token = _token(urlsplit(self.path[:MOST_PATH]).path)
-        if not self.server.known(token):
-            self._answer(410)
+        if not (known := self.server.known(token)):
+            self._answer(410 if known is False else 503)
             return
         length = self.headers.get("Content-Length", "")
         if (

@@ -9,6 +9,7 @@ import asyncio
 import concurrent.futures
 import hashlib
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ from storage.writer import Writer
 
 ANSWER = 1.8  # seconds in which a hub is answered
 HUBS = 20  # requests to hubs in one run of the job
+REREAD = 2.0  # seconds between two looks at the store for a token that is not known
 SEEN = 256  # bodies of pushes that are known again
 _AGAIN = 1 / 6  # hours until a hub is said again, doubled with each attempt
 _LATEST = 24.0  # hours
@@ -47,7 +49,8 @@ class Subscriber:
         self._live = crawler.spider.live
         self._listener: Listener | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tokens: frozenset[str] = frozenset()  # of callbacks; strangers know none
+        self._tokens: frozenset[str] | None = None  # of callbacks, once they are read; strangers know none
+        self._read_at = 0.0
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._reading: set[asyncio.Task[None]] = set()
 
@@ -83,8 +86,7 @@ class Subscriber:
         now = self._live.now()
         wanted = bool(self.config.websub.callback) and self._listener is not None
         due = await self._write(lambda writer: _due(writer, now, wanted=wanted))
-        every = await self._write(lambda writer: pushes.every(writer.db))
-        self._tokens = frozenset(each.token for each in every)
+        await self._read_tokens()
         for subscription in due:
             await self._ask(subscription)
 
@@ -119,8 +121,18 @@ class Subscriber:
 
     # What hubs send, in the listener's threads
 
-    def _known(self, token: str) -> bool:
-        return token in self._tokens
+    def _known(self, token: str) -> bool | None:
+        """Whether a token is that of a subscription; None if that cannot be said yet. In the listener's threads."""
+        if self._tokens is not None and token in self._tokens:
+            return True
+        if time.monotonic() - self._read_at > REREAD:  # another worker may have subscribed meanwhile
+            self._on_loop(self._read_tokens, None)
+        return None if self._tokens is None else token in self._tokens
+
+    async def _read_tokens(self) -> None:
+        self._read_at = time.monotonic()
+        every = await self._write(lambda writer: pushes.every(writer.db))
+        self._tokens = frozenset(each.token for each in every)
 
     def _verify(self, token: str, query: str) -> str | None:
         return self._on_loop(lambda: self._verified(token, query), None)
