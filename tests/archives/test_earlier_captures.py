@@ -5,21 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from crawler.articles.earlier_captures import with_capture
-from storage.article import Article, Version
 from storage.sql.changes import change_events
 from storage.store import open_store
-from storage.utc import format_utc, parse_utc
 from tests import torture
 from tests.archives.warcs import page, record, written
-from tests.conftest import NOW, Desk
+from tests.conftest import Desk
 from tests.site import Answer, Site
 
 A = "https://a.example/2026/11/20/the-harbour-opens"
@@ -125,63 +119,6 @@ def test_a_later_capture_of_a_crawled_article_is_an_edit_that_no_watch_reports(d
         found = [(event.event, event.suppressed_reason) for event in change_events(store.db, 0, 100)]
     assert ("edited", "of an archive") in found
     assert all(reason for _, reason in found)
-
-
-def versions_of(captures: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-    """What an article's history is if its captures arrive in this order, as an import stores them."""
-    known: list[Version] = []
-    for day, text in captures:
-        at = NOW + timedelta(days=day)
-        article = Article(url=A, text=text, content_hash=text)
-        newest = known[-1] if known else None
-        if newest is None:
-            known = [Version(number=1, article=article, seen_at=format_utc(at))]
-        elif at < parse_utc(newest.last_same_at or newest.seen_at):
-            known = list(with_capture(known, article, at))
-        elif newest.article.content_hash == text:
-            known[-1] = Version(number=0, article=article, seen_at=newest.seen_at, last_same_at=format_utc(at))
-        else:
-            known.append(Version(number=0, article=article, seen_at=format_utc(at)))
-        known = [
-            v if v.number else Version(number=n, article=v.article, seen_at=v.seen_at, last_same_at=v.last_same_at)
-            for n, v in enumerate(known, 1000)
-        ]
-    assert [v.seen_at for v in known] == sorted(v.seen_at for v in known)
-    return [((parse_utc(v.seen_at) - NOW).days, v.article.text or "") for v in known]
-
-
-@given(st.data())
-def test_every_order_of_arrival_gives_the_same_history(data: st.DataObject) -> None:
-    runs = data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=4))
-    texts = [text for text, times in zip("ABCD", runs, strict=False) for _ in range(times)]
-    if len(runs) == 3 and data.draw(st.booleans()):
-        texts = ["A", "B", "A"]  # a text that came back
-    captures = list(enumerate(texts))
-    expected = [c for n, c in enumerate(captures) if n == 0 or captures[n - 1][1] != c[1]]
-    arrived = versions_of(data.draw(st.permutations(captures)))
-    assert [text for _, text in arrived] == [text for _, text in expected]
-    ends = [next_one[0] for next_one in expected[1:]] + [len(texts)]
-    for (seen, _), (first, _), end in zip(arrived, expected, ends, strict=True):
-        assert first <= seen < end  # of a text that was seen several times, the first and last times are stored
-    if len(expected) == len(captures):
-        assert arrived == expected
-
-
-def test_a_reprocessed_version_belongs_to_its_page() -> None:
-    def article(text: str) -> Article:
-        return Article(url=A, text=text, content_hash=text)
-
-    def at(day: int) -> str:
-        return format_utc(NOW + timedelta(days=day))
-
-    read = Version(number=1, article=article("one"), seen_at=at(0))
-    again = Version(number=2, article=article("One"), seen_at=at(9), last_same_at=at(5), cause="reprocess")
-    stored = (read, again)
-    assert with_capture(stored, article("One"), NOW + timedelta(days=3)) == stored
-    divided = with_capture(stored, article("two"), NOW + timedelta(days=3))
-    assert [(v.number, v.article.text, v.seen_at, v.cause) for v in divided] == [
-        (1, "one", at(0), "publisher"), (0, "two", at(3), "publisher"), (2, "One", at(5), "publisher"),
-    ]  # fmt: skip
 
 
 def test_a_teaser_from_before_a_teaser_and_then_the_full_text(desk: Desk) -> None:

@@ -8,17 +8,14 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from itemadapter import ItemAdapter
 
-from crawler.articles.scraped_item import read_item
 from storage.sqlite.lock import Lock
-from tests.conftest import NOW, ROOT, Desk
+from tests.conftest import ROOT, Desk
 from tests.postgres import cluster
 from tests.site import Answer, Site, story
 
@@ -190,49 +187,6 @@ def test_on_postgresql_two_spiders_store_at_the_same_time(project: Project, desk
     assert len(json.loads(desk.run("list", "--limit", "100", "--json").out)) == 20
 
 
-@dataclass
-class Author:
-    name: str
-
-
-@dataclass
-class Found:
-    url: str
-    headline: str | None = None
-    authors: list[Author] = field(default_factory=list)
-
-
-@pytest.mark.parametrize(
-    ("given", "found"),
-    [
-        ({"published_at": datetime(2026, 11, 20, 8, tzinfo=timezone(timedelta(hours=3)))}, {"published_at": "2026-11-20T05:00:00Z"}),
-        ({"published_at": NOW.replace(tzinfo=None)}, {"published_at": NOW.date().isoformat()}),
-        ({"published_at": date(2026, 11, 20)}, {"published_at": "2026-11-20"}),
-        ({"datePublished": "2126-11-20"}, {}),
-        ({"author": "Ada Quill", "tags": ["a", 3, None, "b"]}, {"authors": ("Ada Quill",), "tags": ("a", "b")}),
-        ({"published_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))}, {}),
-        ({"image_url": "http://[bad", "canonicalUrl": "http://[bad"}, {}),
-        ({"language": 7, "summary": ["x"], "section": {"no": "url"}}, {}),
-    ],
-)  # fmt: skip
-def test_fields_of_any_type_are_read_or_left_out(given: dict[str, Any], found: dict[str, Any]) -> None:
-    item = read_item({"url": "https://a.example/1", "title": "T", **given}, NOW)
-    assert dict(item.fields) == {"title": "T", **found}
-
-
-def test_nested_items_are_read() -> None:
-    item = ItemAdapter(Found("https://a.example/1", "Headline", [Author("Ada Quill")])).asdict()
-    assert dict(read_item(item, NOW).fields) == {"title": "Headline", "authors": ("Ada Quill",)}
-
-
-@pytest.mark.parametrize(
-    "values", [{}, {"url": 7}, {"url": "https://["}, {"url": "ftp://a.example/"}, {"url": "https://a.example/"}]
-)
-def test_an_unusable_item_says_why(values: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
-        read_item(values, NOW)
-
-
 def test_html_is_read_as_a_page_and_given_fields_come_first(project: Project, desk: Desk, site: Site) -> None:
     site.page("/x", "The page's headline", story(3))
     body = site.answers["/x"].body
@@ -246,12 +200,3 @@ def test_html_is_read_as_a_page_and_given_fields_come_first(project: Project, de
     assert rows[0]["text"] == rows[1]["text"]
     assert rows[1]["authors"] == '["Ada Quill"]'
     assert Path(desk.folder / "news.db").exists()
-
-
-def test_plain_text_is_plain_text() -> None:
-    text = "Shares fell <b and then rose> more.\nOne a<b case, x > y."
-    item = read_item({"url": "https://a.example/1", "title": "T", "text": text}, NOW)
-    assert item.text == "Shares fell <b and then rose> more.\n\nOne a<b case, x > y."
-    assert (
-        read_item({"url": "https://a.example/1", "articleBodyHtml": "<p>One</p><p>Two</p>"}, NOW).text == "One\n\nTwo"
-    )

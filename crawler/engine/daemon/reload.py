@@ -62,6 +62,7 @@ class ConfigReloader:
                 ("[storage] database", old.database, config.database),
                 ("[extract]", old.extract, config.extract),
                 ("[http]", _lasting(old), _lasting(config)),
+                ("[websub]", old.websub, config.websub),
                 ("[politeness] per_host", old.politeness.per_host, config.politeness.per_host),
             )
             if before != after
