@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -340,3 +341,28 @@ def test_addresses_that_a_browser_writes_otherwise_and_named_hosts(desk: Desk, s
     assert len(desk.rows("SELECT id FROM articles WHERE text IS NOT NULL")) == 3, desk.rows(
         "SELECT url, reason FROM entries"
     )
+
+
+def test_a_name_that_leads_elsewhere_the_second_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["127.0.0.9", "127.0.0.1"])
+    real = socket.getaddrinfo
+
+    def rebound(host: str, *more: Any, **options: Any) -> Any:
+        return real(next(answers) if host == "rebound.example" else host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
+
+    async def lines(port: int) -> list[bytes]:
+        found = []
+        async with GuardedProxy(Http(allow_networks=("127.0.0.9/32",))) as proxy:
+            for _ in range(2):
+                reader, writer = await asyncio.open_connection("127.0.0.1", int(proxy.address.rpartition(":")[2]))
+                writer.write(f"CONNECT rebound.example:{port} HTTP/1.1\r\n\r\n".encode())
+                found.append(await asyncio.wait_for(reader.readline(), 10))
+                writer.close()
+        return found
+
+    with socket.create_server(("127.0.0.9", 0)) as allowed:
+        first, second = asyncio.run(lines(allowed.getsockname()[1]))
+    assert b"200" in first
+    assert b"403" in second

@@ -371,3 +371,17 @@ def test_a_denied_subscription_is_asked_for_again_and_recovers(pushed: Pushed) -
     with sqlite3.connect(pushed.desk.database, timeout=20) as connection:
         connection.execute("UPDATE pushes SET retry_at = '2026-11-01T00:00:00Z'")
     assert until(lambda: pushed.state() == "active", 40)
+
+
+def test_a_poll_that_finds_what_was_not_pushed_ends_the_rare_polls(pushed: Pushed) -> None:
+    pushed.run(schedule='[schedule]\ndefault = "1s"\nmin = "1s"\nadaptive = false\n', hour=3.0)  # polls 12 s apart
+    assert until(lambda: pushed.polls() > 1, 30)
+    due = "SELECT strftime('%s', due_at) - strftime('%s', checked_at) AS wait FROM feeds"
+    assert until(lambda: (pushed.desk.rows(due)[0]["wait"] or 0) >= 11, 30)
+    pushed.item(1)
+    pushed.serve()  # and no push
+    assert until(lambda: "Story 1 of the week" in pushed.titles(), 40)
+    assert until(lambda: pushed.desk.rows("SELECT missed FROM pushes") == [{"missed": 1}], 20)
+    assert until(lambda: (pushed.desk.rows(due)[0]["wait"] or 99) <= 3, 20)
+    assert pushed.hub.push(b"") == 202  # a push again: rare polls again
+    assert until(lambda: pushed.desk.rows("SELECT missed FROM pushes") == [{"missed": 0}], 20)
