@@ -1,6 +1,6 @@
 """WebSub (W3C Recommendation of 2018-01-23) for a subscriber: discovery, forms, signatures, leases. Pure.
 
-Hub, topic and self link come from strangers: they decide what a hub is asked for, never what a push counts for.
+Hub, topic and self link come from strangers: they decide what is requested of a hub, never what a push counts for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from crawler.feeds.parsed_feed import ParsedFeed
 from crawler.urls import canonical_url, join
 
-LEASE = 10 * 86400.0  # seconds that a hub is asked for, and that count if it names none
+LEASE = 10 * 86400.0  # seconds that are requested, and that count if it names none
 SHORTEST, LONGEST = 3600.0, 30 * 86400.0  # seconds of a lease, whatever a hub says
 RENEW = 2 / 3  # of a lease after which it is renewed
 PUSHED = 4.0  # hours between two polls of a feed that is pushed

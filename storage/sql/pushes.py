@@ -63,7 +63,7 @@ def leave_unwatched(db: Database) -> None:
 
 
 def due(db: Database, now: datetime, limit: int) -> list[Subscription]:
-    """The subscriptions for which a hub is to be asked now: new ones, those to be renewed, those that end."""
+    """The subscriptions whose request to the hub is due: new ones, those to be renewed, those that end."""
     rows = dicts(
         db,
         f"SELECT {_COLUMNS} FROM pushes "
@@ -75,7 +75,7 @@ def due(db: Database, now: datetime, limit: int) -> list[Subscription]:
 
 
 def sent(db: Database, feed_url: str, retry_at: datetime) -> None:
-    """Record that a hub is asked."""
+    """Record a request to a hub."""
     db.conn.execute(
         "UPDATE pushes SET attempts = attempts + 1, retry_at = ?, error = NULL, "
         "  state = CASE WHEN state IN ('new', 'denied') THEN 'requested' ELSE state END "

@@ -33,7 +33,7 @@ ANSWER = 1.8  # seconds in which a hub is answered
 HUBS = 20  # requests to hubs in one run of the job
 REREAD = 2.0  # seconds between two looks at the store for a token that is not known
 SEEN = 256  # bodies of pushes that are known again
-_AGAIN = 1 / 6  # hours until a hub is said again, doubled with each attempt
+_AGAIN = 1 / 6  # hours until a hub gets the next request, doubled with each attempt
 _LATEST = 24.0  # hours
 _LEAVING = 3  # attempts to unsubscribe
 _T = TypeVar("_T")
@@ -82,9 +82,11 @@ class Subscriber:
     # Requests to hubs
 
     async def tick(self) -> None:
-        """Ask the hubs that are to be said now: new subscriptions, renewals, ends."""
+        """Send the requests to hubs that are due: new subscriptions, renewals, ends."""
         now = self._live.now()
         wanted = bool(self.config.websub.callback) and self._listener is not None
+        if not wanted and not isinstance(self.config.database, Path):
+            return  # of a shared store, another worker has the listener
         due = await self._write(lambda writer: _due(writer, now, wanted=wanted))
         await self._read_tokens()
         for subscription in due:
@@ -164,26 +166,26 @@ class Subscriber:
 
     async def _verified(self, token: str, query: str) -> str | None:
         """The challenge, if the subscription or its end was wanted."""
-        said, now = read_verification(query), self._live.now()
+        claimed, now = read_verification(query), self._live.now()
         found = await self._find(token)
-        if found is None or not same_topic(said.topic, found.topic):
+        if found is None or not same_topic(claimed.topic, found.topic):
             return None
-        if said.mode == "denied" and found.state == "leaving":
+        if claimed.mode == "denied" and found.state == "leaving":
             await self._write(lambda writer: pushes.remove(writer.db, found.feed_url))
             return ""
-        if said.mode == "denied":
+        if claimed.mode == "denied":
             later = now + timedelta(seconds=_LATEST * self.config.pace.hour)
-            reason = f"the hub denied it{': ' if said.reason else ''}{said.reason}"
+            reason = f"the hub denied it{': ' if claimed.reason else ''}{claimed.reason}"
             await self._write(lambda writer: pushes.denied(writer.db, found.feed_url, reason, later))
             return ""
-        if said.mode == "unsubscribe" and found.state == "leaving" and said.challenge:
+        if claimed.mode == "unsubscribe" and found.state == "leaving" and claimed.challenge:
             await self._write(lambda writer: pushes.remove(writer.db, found.feed_url))
-            return said.challenge
-        if said.mode == "subscribe" and found.state in {"requested", "active"} and said.challenge:
-            until, renew = now + timedelta(seconds=said.lease), now + timedelta(seconds=RENEW * said.lease)
+            return claimed.challenge
+        if claimed.mode == "subscribe" and found.state in {"requested", "active"} and claimed.challenge:
+            until, renew = now + timedelta(seconds=claimed.lease), now + timedelta(seconds=RENEW * claimed.lease)
             await self._write(lambda writer: pushes.verified(writer.db, found.feed_url, now, until, renew))
             log.info("%s: pushed by %s until %s", found.feed_url, found.hub, until.isoformat(timespec="seconds"))
-            return said.challenge
+            return claimed.challenge
         return None
 
     async def _take(self, subscription: Subscription, push: Push) -> bool:
@@ -224,7 +226,7 @@ class Subscriber:
 
 
 def _due(writer: Writer, now: datetime, *, wanted: bool) -> list[Subscription]:
-    """The subscriptions for which hubs are to be said; without a listener all of them end."""
+    """The subscriptions whose requests to hubs are due; without a listener all of them end."""
     for subscription in pushes.every(writer.db) if not wanted else ():
         if subscription.state != "leaving":
             pushes.leave(writer.db, subscription.feed_url)
