@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import http.client
 import socket
@@ -19,8 +18,6 @@ from urllib.request import urlopen
 
 import pytest
 
-from crawler.feeds.parsed_feed import ParsedFeed
-from crawler.feeds.websub import discover_hub, is_signed, lease_seconds, link_relations
 from tests.conftest import Desk, source
 from tests.hostile.test_transport import Authority
 from tests.postgres import free_port
@@ -305,62 +302,6 @@ def test_a_hub_that_refuses_is_asked_again_later_and_the_feed_is_polled_as_befor
     assert until(lambda: "Story 1 of the week" in pushed.titles(), 20)
     assert len(hub.asked) == asked
     hub.close()
-
-
-def test_signatures() -> None:
-    body, secret = b"<rss/>", "key"
-    for method in ("sha1", "sha256", "sha384", "sha512"):
-        digest = hmac.new(secret.encode(), body, method).hexdigest()
-        assert is_signed(body, f"{method}={digest}", secret)
-        assert is_signed(body, f"{method.upper()}={digest.upper()}", secret)
-        assert not is_signed(body + b" ", f"{method}={digest}", secret)
-    plain = hashlib.sha256(body).hexdigest()
-    for bad in (None, "", "sha256", "sha256=", f"sha256={plain}", f"md5={plain}", "sha256=é", "=" * 5000):
-        assert not is_signed(body, bad, secret)
-
-
-def test_leases_are_bounded() -> None:
-    assert [lease_seconds(raw) for raw in ("", "x", "-1", "0", "60", "86400", "999999999999", "1e9", "٣")] == [
-        864000, 864000, 864000, 3600, 3600, 86400, 864000, 864000, 864000,
-    ]  # fmt: skip
-    assert lease_seconds("99999999999") == 30 * 86400
-
-
-@pytest.mark.parametrize(
-    ("header", "found"),
-    [
-        ('<https://hub.example/>; rel="hub", <https://a.example/feed>; rel="self"', {"hub": "https://hub.example/", "self": "https://a.example/feed"}),
-        ("<https://hub.example/>;rel=hub", {"hub": "https://hub.example/"}),
-        ('<a,b>; title="x, y; rel=z"; rel="HUB next"', {"hub": "a,b", "next": "a,b"}),
-        ("<" * 9000, {}),
-        ('<https://a.example/>; rel="self"' + "; a=b" * 5000, {"self": "https://a.example/"}),
-    ],
-)  # fmt: skip
-def test_link_headers(header: str, found: dict[str, str]) -> None:
-    assert link_relations(header) == found
-
-
-def test_discovery() -> None:
-    def feed(**more: Any) -> ParsedFeed:
-        return ParsedFeed(kind="rss", **more)
-
-    url = "https://a.example/feed"
-    assert discover_hub(url, feed(), []) is None
-    found = discover_hub(url, feed(hub="/hub", self_url="https://b.example/feed"), [])
-    assert found is not None
-    assert (found.hub, found.topic) == ("https://a.example/hub", "https://b.example/feed")
-    found = discover_hub(url, feed(hub="https://h.example/"), ['<https://header.example/>; rel="hub"'])
-    assert found is not None
-    assert (found.hub, found.topic) == ("https://header.example/", url)  # the header comes first
-    for bad in ("javascript:alert(1)", "file:///etc/passwd", "ftp://h.example/", "https://["):
-        assert discover_hub(url, feed(hub=bad), []) is None
-    channel = "https://www.youtube.com/feeds/videos.xml?channel_id=UC0123456789abcdefghij"
-    found = discover_hub(
-        channel, feed(self_url="http://www.youtube.com/feeds/videos.xml?channel_id=UC0123456789abcdefghij"), []
-    )
-    assert found is not None
-    assert found.hub == "https://pubsubhubbub.appspot.com/subscribe"
-    assert found.topic == "https://www.youtube.com/xml/feeds/videos.xml?channel_id=UC0123456789abcdefghij"
 
 
 def test_a_denied_subscription_is_asked_for_again_and_recovers(pushed: Pushed) -> None:
