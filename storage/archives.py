@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from storage.article import Article, Version
-from storage.records import Address, Entry
-from storage.sql import archives, articles, new_entries
+from storage.records import Address
+from storage.sql import archives, articles
 from storage.utc import format_utc
 from storage.writer import Writer
 
@@ -22,10 +22,6 @@ class Archives:
     def register(self, path: Path, sha256: str, size: int) -> str:
         """Record where a file is; returns the warc_file of its pages."""
         return archives.register(self._db, path, sha256, size)
-
-    def add_entry(self, article_id: int, entry: Entry, host: str, at: datetime) -> None:
-        """Record that a new article came from an archive or a spider; see new_entries.add_brought."""
-        new_entries.add_brought(self._db, article_id, entry, host, at)
 
     def versions(self, article: Article, at: datetime) -> list[Version]:
         """The versions of a stored article, oldest first; the stored one if it was never edited."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-INTRO = ""  # the key of what stands before the posts
+INTRO = ""  # the key of what precedes the posts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,11 @@ Completeness = Literal["full", "feed", "teaser", "headline"]
 COMPLETENESS: tuple[Completeness, ...] = ("headline", "teaser", "feed", "full")  # ascending
 
 
+def completeness_rank(completeness: str) -> int:
+    """The place of a completeness, the least complete first."""
+    return COMPLETENESS.index(completeness)
+
+
 def json_list(values: Iterable[str]) -> str:
     """A list as a JSON cell, without ASCII escapes."""
     return json.dumps(list(values), ensure_ascii=False)

@@ -202,6 +202,10 @@ class Store:
         """Messages sent and pending; see storage.sql.notifications.outbox."""
         return self._read(notifications.outbox)
 
+    def version_pair(self, article_id: int, number: int) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """A version after the one before it; None if there is no such version, or it is the first."""
+        return self._read(history.version_pair, article_id, number)
+
     def edit(self, article_id: int, number: int) -> dict[str, Any] | None:
         """One version of an article, with the headline of the one before it."""
         return self._read(history.edit, article_id, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import sqlite3
 import subprocess
@@ -129,6 +130,11 @@ class Desk:
             )
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def printed(self, *arguments: str) -> list[dict[str, Any]]:
+        """What a command prints with --json; one object is a list of one."""
+        found = json.loads(self.run(*arguments, "--json").out)
+        return found if isinstance(found, list) else [found]
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

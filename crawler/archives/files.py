@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, cast
@@ -72,22 +72,20 @@ def _listed(path: Path) -> Iterator[Source]:
 
 
 @contextmanager
-def opened(
-    path: Source, open_file: Callable[[], AbstractContextManager[IO[bytes]]] | None = None
-) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+def opened(path: Source, connected: BufferedReader | None = None) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
     """The WARC files that are a file or inside of it, each with its name inside ("" where the file itself is one).
 
     Args:
         path: the file.
-        open_file: opens one that is not on this machine.
+        connected: the file, if it is not on this machine; the caller closes it.
 
     Raises:
         CrawlerError: the file cannot be read.
         RemoteFileChanged: it is another one now.
     """
     try:
-        with open_file() if open_file is not None else cast("Path", path).open("rb") as file:
-            head = cast("BufferedReader", file).peek(4)[:4]
+        with nullcontext(connected) if connected is not None else cast("Path", path).open("rb") as file:
+            head = file.peek(4)[:4]
             yield _inside(path, file) if head == b"PK\x03\x04" else iter([("", file)])
     except RemoteFileChanged:
         raise

@@ -1,4 +1,4 @@
-"""A file at an http or https address, read in pieces: never as a whole in memory or on disk. Pure.
+"""A file at an http or https address, read in pieces, never all of it in memory or on disk. Pure.
 
 A transfer that ends early goes on where it ended, if the server says that the file is still the same one (If-Range,
 RFC 9110 section 13.1.5); otherwise the file has to be read anew.
@@ -105,7 +105,7 @@ class RemoteFile(io.RawIOBase):
         return True
 
     def seekable(self) -> bool:
-        """Whether its length is known; a server that knows no ranges is found out when it is asked for one."""
+        """Whether its length is known; that a server knows no ranges shows with the first request for one."""
         return self.size is not None
 
     def tell(self) -> int:
@@ -139,7 +139,7 @@ class RemoteFile(io.RawIOBase):
                 self._end()
                 if attempt == TRIES - 1:
                     raise OSError(0, f"{error.strerror}, at byte {self._position:,}") from error
-                self._sleep(min(_WAIT, 2.0 ** (attempt - 1)))
+                self._sleep(_pause(attempt))
                 continue
             buffer[: len(piece)] = piece
             self._note(piece)
@@ -179,14 +179,11 @@ class RemoteFile(io.RawIOBase):
             except ConnectionEnded as error:
                 if attempt == TRIES - 1:
                     raise OSError(0, error.strerror) from error
-                self._sleep(min(_WAIT, 2.0 ** (attempt - 1)))
+                self._sleep(_pause(attempt))
                 continue
             if body.status in _LATER and attempt < TRIES - 1:
                 body.close()
-                seconds = body.headers.get("retry-after", "")
-                self._sleep(
-                    min(_WAIT, float(seconds) if seconds.isascii() and seconds.isdigit() else 2.0 ** (attempt - 1))
-                )
+                self._sleep(_pause(attempt, body.headers.get("retry-after", "")))
                 continue
             try:
                 self._accept(body)
@@ -218,6 +215,12 @@ class RemoteFile(io.RawIOBase):
         if body.status != 200:
             raise OSError(0, f"the server answered {body.status}")
         self.size, self.validator = body.length, validator
+
+
+def _pause(attempt: int, retry_after: str = "") -> float:
+    """The seconds until the next try: what the server says, else twice as many each time."""
+    said = retry_after.isascii() and retry_after.isdigit()
+    return min(_WAIT, float(retry_after) if said else 2.0 ** (attempt - 1))
 
 
 def _validator(headers: dict[str, str]) -> str:

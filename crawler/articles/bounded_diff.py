@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from crawler.text.tokens import words
+from storage.article import Article
 
 STEPS = (
     3_000_000  # of difflib's innermost loop: a quarter of a second; a usual article of a thousand words takes 100,000
@@ -71,6 +72,12 @@ def diff_opcodes(old: Sequence[str], new: Sequence[str], budget: Budget) -> list
     if tail:
         found.append(("equal", len(old) - tail, len(old), len(new) - tail, len(new)))
     return found
+
+
+def changed_words(before: Article, after: Article) -> tuple[int, int]:
+    """Return (words added, words removed) between two versions of an article, over title, subtitle and text."""
+    texts = ({"title": a.title, "subtitle": a.subtitle, "text": a.text} for a in (before, after))
+    return count_changed_words(*texts)
 
 
 def count_changed_words(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> tuple[int, int]:

@@ -11,11 +11,11 @@ from datetime import datetime
 from itertools import pairwise
 
 from crawler.articles.before_rules import read_as_before
-from crawler.articles.bounded_diff import count_changed_words
+from crawler.articles.bounded_diff import changed_words
 from crawler.articles.identity import find_stored, is_alternate_view
 from crawler.articles.visit import PageVisit, StoredMatches
 from storage.article import Article, Version
-from storage.records import COMPLETENESS
+from storage.records import completeness_rank
 from storage.utc import format_utc, parse_utc
 
 
@@ -29,7 +29,7 @@ def article_seen_later(visit: PageVisit, stored: StoredMatches) -> Article | Non
     seen = known.last_same_at or known.fetched_at
     if seen is None or visit.page.at >= parse_utc(seen):
         return None
-    return None if _rank(visit.article) > _rank(known) else known
+    return None if completeness_rank(visit.article.completeness) > completeness_rank(known.completeness) else known
 
 
 def capture_of(visit: PageVisit, known: Article, stored: StoredMatches) -> Article | str:
@@ -44,7 +44,7 @@ def capture_of(visit: PageVisit, known: Article, stored: StoredMatches) -> Artic
         return "live page of which later posts are stored"
     then, _ = read_as_before(visit, known, stored.repeated)
     assert then.article is not None
-    if _rank(then.article) < _rank(known):
+    if completeness_rank(then.article.completeness) < completeness_rank(known.completeness):
         return "less than what is stored"
     return "address" if is_alternate_view(then, known) else then.article
 
@@ -87,10 +87,6 @@ def with_capture(versions: Sequence[Version], capture: Article, at: datetime) ->
     return _counted(versions, groups)
 
 
-def _rank(article: Article) -> int:
-    return COMPLETENESS.index(article.completeness)
-
-
 def _by_page(versions: Sequence[Version]) -> list[list[Version]]:
     """The publisher's versions, each followed by other readings of the same page."""
     groups: list[list[Version]] = []
@@ -104,9 +100,7 @@ def _by_page(versions: Sequence[Version]) -> list[list[Version]]:
 
 def _last(group: Sequence[Version]) -> str:
     """When the page was last seen so; a reprocess is no sight of it."""
-    return max(
-        version.last_same_at or (version.seen_at if version is group[0] else group[0].seen_at) for version in group
-    )
+    return max(version.last_same_at or group[0].seen_at for version in group)
 
 
 def _shows(group: Sequence[Version], capture: Article) -> bool:
@@ -133,11 +127,7 @@ def _counted(versions: Sequence[Version], groups: Sequence[Sequence[Version]]) -
         if new.number and before.get(new.number) == old.article.content_hash:
             counted.append(new)
             continue
-        added, removed = count_changed_words(_texts(old.article), _texts(new.article))
+        added, removed = changed_words(old.article, new.article)
         silent = new.cause == "publisher" and old.article.modified_at == new.article.modified_at
         counted.append(dataclasses.replace(new, words_added=added, words_removed=removed, silent=silent))
     return tuple(counted)
-
-
-def _texts(article: Article) -> dict[str, str | None]:
-    return {"title": article.title, "subtitle": article.subtitle, "text": article.text}

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from crawler.articles.bounded_diff import count_changed_words
+from crawler.articles.bounded_diff import changed_words
 from crawler.articles.near_duplicates import content_hash
 from storage.article import Article
 
@@ -53,9 +53,7 @@ class ReprocessResult:
     def words(self) -> tuple[int, int]:
         """Words added and removed over title, subtitle and text."""
         assert self.new is not None
-        return count_changed_words(
-            *({name: getattr(a, name) for name in ("title", "subtitle", "text")} for a in (self.stored, self.new))
-        )
+        return changed_words(self.stored, self.new)
 
 
 def merge_reextracted(stored: Article, new: Article) -> Article:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from crawler.articles.bounded_diff import count_changed_words
+from crawler.articles.bounded_diff import changed_words
 from crawler.articles.near_duplicates import content_hash, fingerprints, shingles
 from crawler.articles.reading_forms import text_in_form, title_in_form
 from crawler.articles.reprocess import merge_reextracted
 from crawler.text.tokens import words
 from storage.article import Article
-from storage.records import COMPLETENESS
+from storage.records import completeness_rank
 from storage.verdicts import Rereading
 
 _AS_MUCH = 0.8  # share of the stored words from which a page shows as much
@@ -82,8 +82,7 @@ def in_form_of(known: Article, new: Article, *, clear: bool) -> Rereading:
 
 
 def _rereading(known: Article, article: Article, prints: tuple[int, ...]) -> Rereading:
-    before, after = ({n: getattr(a, n) for n in ("title", "subtitle", "text")} for a in (known, article))
-    added, removed = count_changed_words(before, after)
+    added, removed = changed_words(known, article)
     return Rereading(article=article, fingerprints=prints, words_added=added, words_removed=removed)
 
 
@@ -96,7 +95,7 @@ def shows_less(known: Article, new: Article) -> bool:
 
     A lower completeness alone is a reading: the first of three pages was once called full, with the same text.
     """
-    lower = COMPLETENESS.index(new.completeness) < COMPLETENESS.index(known.completeness)
+    lower = completeness_rank(new.completeness) < completeness_rank(known.completeness)
     return lower and len(words(new.text or "")) < _AS_MUCH * len(words(known.text or ""))
 
 

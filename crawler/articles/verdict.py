@@ -14,7 +14,7 @@ from typing import Any
 from crawler.articles import failures
 from crawler.articles.assembly import shown_posts
 from crawler.articles.before_rules import read_as_before, with_todays_text
-from crawler.articles.bounded_diff import count_changed_words
+from crawler.articles.bounded_diff import changed_words
 from crawler.articles.failures import BLOCKED_RETRIES
 from crawler.articles.identity import (
     available_url,
@@ -32,7 +32,7 @@ from crawler.extraction.extraction import WALLS
 from crawler.urls import canonical_url, same_page, site, url_key
 from storage.article import Article
 from storage.posts import PostChanges, in_time, live_text
-from storage.records import COMPLETENESS, DuplicateCandidate
+from storage.records import DuplicateCandidate, completeness_rank
 from storage.utc import parse_utc
 from storage.verdicts import Alias, FullerView, NewArticle, NotArticle, Retry, Revision, Unchanged, Verdict
 
@@ -133,7 +133,7 @@ def _compare(
     new, record = visit.article, record_url(visit)
     recheck = visit.next_recheck(_first_seen(known, visit), visit.newest_post_at)
     said = _answered(visit, article_id=known.id, absorbs=absorbs, recheck_at=recheck)
-    rank, stored_rank = (COMPLETENESS.index(a.completeness) for a in (new, known))
+    rank, stored_rank = (completeness_rank(a.completeness) for a in (new, known))
     blocked = bool(visit.extraction.problem) and rank == stored_rank and known.completeness != "full"
     if rank < stored_rank or (blocked and (new.content_hash == known.content_hash or not visit.page.entry.id)):
         return _shows_less(visit, said)
@@ -162,13 +162,18 @@ def _decide_live(visit: PageVisit, known: Article, stored: StoredMatches, absorb
     verdict = _compare(visit, known, stored, absorbs)
     if isinstance(verdict, Revision):
         same_headline = (known.title, known.subtitle) == (visit.article.title, visit.article.subtitle)
-        kept = live_text(in_time([*(each.post for each in before), *changes.added])) if before else known.text
-        added, removed = count_changed_words(_version(dataclasses.replace(known, text=kept)), _version(visit.article))
-        verdict = dataclasses.replace(verdict, reread=None, cause="publisher", words_added=added, words_removed=removed)
         if same_headline and not changes.edits:
-            verdict = dataclasses.replace(
-                verdict, cause="live", silent=False, words_added=changes.words_added, words_removed=0
-            )
+            counted: dict[str, Any] = {
+                "cause": "live",
+                "silent": False,
+                "words_added": changes.words_added,
+                "words_removed": 0,
+            }
+        else:  # the added posts are an update of their own
+            kept = live_text(in_time([*(each.post for each in before), *changes.added])) if before else known.text
+            added, removed = changed_words(dataclasses.replace(known, text=kept), visit.article)
+            counted = {"cause": "publisher", "words_added": added, "words_removed": removed}
+        verdict = dataclasses.replace(verdict, reread=None, **counted)
     elif getattr(verdict, "article", None) is None:  # nothing of it is stored
         changes = PostChanges(missing=changes.missing)
     return dataclasses.replace(verdict, posts=changes)
@@ -189,7 +194,7 @@ def _revision(visit: PageVisit, known: Article, url: str, said: dict[str, Any]) 
     base = in_form_of(known, new, clear=admitted and not visit.comments) if is_stale(known, new) else None
     before = base.article if base else known
     reread = before.content_hash == new.content_hash
-    added, removed = count_changed_words(_version(known if reread else before), _version(new))
+    added, removed = changed_words(known if reread else before, new)
     return Revision(
         **said,
         article=dataclasses.replace(new, url=url, **of_feed),
@@ -230,10 +235,6 @@ def _same(visit: PageVisit, known: Article, said: dict[str, Any]) -> Alias | Unc
     if any(url_key(final) == a.url_key for a in visit.addresses) and url_key(final) != url_key(known.url):
         return Alias(**said | {"reason": "another address of it"})
     return Unchanged(**said)
-
-
-def _version(article: Article) -> dict[str, str | None]:
-    return {"title": article.title, "subtitle": article.subtitle, "text": article.text}
 
 
 def prints_of(article: Article) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -155,7 +154,7 @@ def _revisions(
 def _diff(store: Store, article: Article, revision: int | None, form: str) -> None:
     rows = store.revisions(article.id)
     number = revision or (rows[-1]["number"] if rows else 1)
-    pair = next((pair for pair in pairwise(rows) if pair[1]["number"] == number), None)
+    pair = store.version_pair(article.id, number)
     if pair is None:
         raise UsageError(
             f"article {article.id} has no version {number} with one before it; "

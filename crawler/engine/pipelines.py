@@ -7,7 +7,6 @@ NEWSDESK_DB = "/srv/news.db"  # or postgresql://…; else as the environment and
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import sys
 from contextlib import ExitStack
@@ -21,18 +20,14 @@ from crawler.articles.scraped_item import ScrapedItem, item_page, read_item, tex
 from crawler.articles.visit import PageVisit
 from crawler.config.models import SourceIndex
 from crawler.engine.addon import config_of
-from crawler.engine.crawl.ingest import store_visit, visit_page
-from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
+from crawler.engine.crawl.ingest import store_brought, visit_page
+from crawler.engine.crawl.rereading import submit_visit
 from crawler.engine.workers.pool import WorkerPool
 from crawler.errors import CrawlerError
-from crawler.urls import host_of
 from crawler.version import __version__
-from storage.archives import Archives
 from storage.async_writer import AsyncWriter
 from storage.databases import exclusive, open_writing
 from storage.errors import StorageError
-from storage.verdicts import NewArticle
-from storage.writer import Writer
 
 STAT = "newsdesk"  # statistics of the crawl: newsdesk/new, newsdesk/revised, …
 log = logging.getLogger("newsdesk")
@@ -100,7 +95,9 @@ class StorePipeline:
             self._count("unusable")
             return item
         try:
-            self._count(await self._store(await self._visit(found, now)))
+            visit = await self._visit(found, now)
+            verdict = await submit_visit(self._writer, store_brought, visit, self._index, self._pool)
+            self._count(verdict.outcome)
         except StorageError as error:
             log.error("%s: not stored: %s", found.url, error)
             self._count("failed")
@@ -117,19 +114,5 @@ class StorePipeline:
             return text_visit(item, page)
         return with_fields(await visit_page(page, source, self._config, self._pool), item)
 
-    async def _store(self, visit: PageVisit) -> str:
-        while True:
-            try:
-                return await self._writer.submit(functools.partial(_store_item, visit=visit))
-            except RereadingNeeded as needed:
-                visit = await with_rereading(visit, needed, self._index, self._pool)
-
     def _count(self, outcome: str) -> None:
         self._crawler.stats.inc_value(f"{STAT}/{outcome}")
-
-
-def _store_item(writer: Writer, visit: PageVisit) -> str:
-    verdict, article_id = store_visit(writer, visit)
-    if isinstance(verdict, NewArticle) and article_id is not None:
-        Archives(writer).add_entry(article_id, visit.page.entry, host_of(visit.page.url), visit.page.at)
-    return verdict.outcome

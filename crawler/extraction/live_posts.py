@@ -86,7 +86,7 @@ def in_order(posts: Iterable[Post]) -> tuple[Post, ...]:
     once = list({post.key: post for post in reversed(list(posts))}.values())[::-1]
     moments = [post.at for post in once if post.at]
     rising = sum(a <= b for a, b in pairwise(moments))
-    if (moments and 2 * rising < len(moments) - 1) or (len(moments) == 2 and moments[0] > moments[1]):
+    if 2 * rising < len(moments) - 1:  # the newest first
         newest, marked = "", []
         for post in reversed(once):  # from the last one up: a post above newer ones is pinned there
             marked.append(replace(post, pinned=post.at is not None and post.at < newest))

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from itertools import pairwise
 from typing import Any, Literal
 
 from storage.article import Article
@@ -62,9 +61,11 @@ def change_events(db: Database, after: int, until: int) -> Iterator[ChangeEvent]
 
 def _edit(db: Database, article_id: int, at: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The publisher's version seen at that time, after the one before it."""
-    rows = history.revisions(db, article_id)
-    pairs = [(old, new) for old, new in pairwise(rows) if new["seen_at"] == at and new["cause"] == "publisher"]
-    return pairs[-1] if pairs else None
+    row = db.conn.execute(
+        "SELECT max(number) FROM revisions WHERE article_id = ? AND seen_at = ? AND cause = 'publisher'",
+        (article_id, at),
+    ).fetchone()
+    return history.version_pair(db, article_id, row[0]) if row[0] is not None else None
 
 
 def _quiet(db: Database, article: Article) -> str | None:

@@ -34,6 +34,20 @@ def revisions(db: Database, article_id: int) -> list[dict[str, Any]]:
     return posts.with_texts(db, article_id, found)
 
 
+def version_pair(db: Database, article_id: int, number: int) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """A version of an article after the one before it; None if there is no such version, or it is the first."""
+    row = db.conn.execute(
+        f"SELECT p.number FROM revisions r JOIN revisions p ON {is_before('p', 'r')} "
+        "WHERE r.article_id = ? AND r.number = ?",
+        (article_id, number),
+    ).fetchone()
+    if row is None:
+        return None
+    found = dicts(db, "SELECT * FROM revisions WHERE article_id = ? AND number IN (?, ?)", (article_id, row[0], number))
+    by_number = {version["number"]: version for version in posts.with_texts(db, article_id, found)}
+    return by_number[row[0]], by_number[number]
+
+
 def edit(db: Database, article_id: int, number: int) -> dict[str, Any] | None:
     """One version of an article, with the headline of the one before it as `title_before`."""
     row = db.conn.execute(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,17 +31,12 @@ def captured(desk: Desk, address: str = A) -> None:
         )
 
 
-def printed(desk: Desk, *arguments: str) -> list[dict[str, Any]]:
-    found = json.loads(desk.run(*arguments, "--json").out)
-    return found if isinstance(found, list) else [found]
-
-
 def history(desk: Desk, address: str = A) -> tuple[list[str], list[Any], str]:
     """The versions' last words and times, the edits, and what `show` prints."""
-    rows = printed(desk, "show", address, "--revisions")
-    found = printed(desk, "edits", "--since", "2026-11-01")
+    rows = desk.printed("show", address, "--revisions")
+    found = desk.printed("edits", "--since", "2026-11-01")
     edits = [(e["seen_at"], e["before_at"], e["words_added"], e["words_removed"], e["silent"]) for e in found]
-    return [f"{r['seen_at'][8:10]} {r['text'][-7:]}" for r in rows], edits, printed(desk, "show", address)[0]["text"]
+    return [f"{r['seen_at'][8:10]} {r['text'][-7:]}" for r in rows], edits, desk.printed("show", address)[0]["text"]
 
 
 ORDERS = sorted(itertools.permutations("abc"))
@@ -99,7 +93,7 @@ def test_captures_from_before_a_crawl_become_versions_and_change_no_article(
     assert versions == ["19 day 19.", "20 day 20.", "21 day 21."]
     assert text.endswith("day 21.")
     assert len(edits) == 2
-    assert [row["title"] for row in printed(desk, "list", "--changed")] == ["The Harbour Opens"]
+    assert [row["title"] for row in desk.printed("list", "--changed")] == ["The Harbour Opens"]
     with open_store(desk.database) as store:
         assert {event.event for event in change_events(store.db, changes, 1000)} == {"new"}
         assert store.edits(sources=("nobody",)) == []
@@ -136,7 +130,7 @@ def test_a_teaser_from_before_a_teaser_and_then_the_full_text(desk: Desk) -> Non
         written(desk.folder / f"{name}.warc", [record(A, body, f"2026-11-{day}T12:00:00Z")])
         assert desk.run("import", f"{name}.warc").code == 0
     (article,) = desk.rows("SELECT text, revision FROM articles")
-    versions = printed(desk, "show", A, "--revisions")
+    versions = desk.printed("show", A, "--revisions")
     assert article["text"] == (versions[-1]["text"] if versions else article["text"])
     assert desk.run("db", "check").code == 0
 

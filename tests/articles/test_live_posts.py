@@ -182,7 +182,7 @@ def test_an_article_has_room_for_so_many_posts() -> None:
 
 def test_a_pinned_post_removes_nothing_when_the_last_posts_leave_it_behind() -> None:
     pinned, known = Update(0), [Update(n) for n in range(12)]
-    held: list[StoredPost] = []
+    before: list[StoredPost] = []
     for newest in range(12, 40):
         known.append(Update(newest))
         shown = [pinned, *reversed(known[-10:])]  # the pinned one above the last ten
@@ -195,6 +195,6 @@ def test_a_pinned_post_removes_nothing_when_the_last_posts_leave_it_behind() -> 
         )
         assert found is not None
         assert [p.key for p in found.posts if p.pinned] == ["post-0"]
-        changes, posts = compare_posts(held, found.posts)
+        changes, posts = compare_posts(before, found.posts)
         assert (changes.removed, dict(changes.missing)) == ((), {})
-        held = stored(*posts)
+        before = stored(*posts)

@@ -15,11 +15,6 @@ from tests.conftest import Desk, source
 from tests.site import Answer, Site
 
 
-def rows(desk: Desk, *arguments: str) -> list[dict[str, Any]]:
-    found = json.loads(desk.run(*arguments, "--json").out)
-    return found if isinstance(found, list) else [found]
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_a_growing_page_is_updated_and_an_edit_and_a_removal_are_two_edits(desk: Desk, site: Site, form: Any) -> None:
     desk.configure()
@@ -49,18 +44,18 @@ def test_a_growing_page_is_updated_and_an_edit_and_a_removal_are_two_edits(desk:
     assert updates[3].text in article["text"]
     causes = [row["cause"] for row in desk.rows("SELECT cause FROM revisions ORDER BY number")]
     assert causes == ["publisher", "live", "live", "publisher", "live", "live", "publisher", "live"]
-    edits = rows(desk, "edits")
+    edits = desk.printed("edits")
     assert [(e["words_added"] > 0, e["words_removed"] > 0) for e in edits] == [(False, True), (True, True)]
-    live = rows(desk, "edits", "--live")
+    live = desk.printed("edits", "--live")
     assert len(live) == 5
     assert all(e["words_removed"] == 0 and e["words_added"] > 50 for e in live)
-    versions = rows(desk, "show", "1", "--revisions")
+    versions = desk.printed("show", "1", "--revisions")
     assert versions[0]["text"].count(" UTC · ") == 5
     assert [v["text"].count(" UTC · ") for v in versions] == [5, 10, 15, 15, 20, 25, 24, 29]
     assert versions[-1]["text"] == article["text"]
     assert desk.rows("SELECT count(*) AS n FROM revisions WHERE text IS NOT NULL") == [{"n": 0}]
     assert "closed" in desk.run("show", "1", "--diff", "--revision", "4").out
-    assert rows(desk, "search", "closed")[0]["id"] == 1
+    assert desk.printed("search", "closed")[0]["id"] == 1
     assert desk.run("db", "check").code == 0
 
 

@@ -28,10 +28,10 @@ FEED = "/feed.xml"
 
 
 class Hub:
-    """A hub that verifies what it is asked for, and pushes; `asked` are the forms that came."""
+    """A hub that verifies subscriptions, and pushes; `forms` are what was posted to it."""
 
     def __init__(self, folder: Path | None) -> None:
-        self.asked: list[dict[str, str]] = []
+        self.forms: list[dict[str, str]] = []
         self.verified: list[tuple[int, str]] = []
         self.lease, self.status, self.verifies = "7200", 202, True
         hub = self
@@ -42,7 +42,7 @@ class Hub:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 form = {name: values[0] for name, values in parse_qs(body).items()}
-                hub.asked.append(form)
+                hub.forms.append(form)
                 self.send_response(hub.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -72,7 +72,7 @@ class Hub:
 
     @property
     def subscription(self) -> dict[str, str]:
-        return next(form for form in reversed(self.asked) if form["hub.mode"] == "subscribe")
+        return next(form for form in reversed(self.forms) if form["hub.mode"] == "subscribe")
 
     def push(self, body: bytes, *, secret: str | None = None, method: str = "sha256", callback: str = "") -> int:
         form = self.subscription
@@ -271,12 +271,12 @@ def test_a_lease_is_renewed_before_it_ends_and_ended_with_its_source(pushed: Pus
     # as if two thirds of the lease were over
     with sqlite3.connect(pushed.desk.database, timeout=20) as connection:
         connection.execute("UPDATE pushes SET verified_at = ?, retry_at = ?", (past, past))
-    assert until(lambda: len([f for f in pushed.hub.asked if f["hub.mode"] == "subscribe"]) > 1, 20)
+    assert until(lambda: len([f for f in pushed.hub.forms if f["hub.mode"] == "subscribe"]) > 1, 20)
     assert pushed.hub.subscription["hub.callback"] == first["hub.callback"]
     assert until(lambda: pushed.desk.rows("SELECT verified_at FROM pushes")[0]["verified_at"] > past, 20)
     config = pushed.desk.folder / "newsdesk.toml"
     config.write_text(config.read_text().replace('id = "post"', 'id = "post"\nenabled = false'))
-    assert until(lambda: any(f["hub.mode"] == "unsubscribe" for f in pushed.hub.asked), 30)
+    assert until(lambda: any(f["hub.mode"] == "unsubscribe" for f in pushed.hub.forms), 30)
     assert until(lambda: pushed.state() is None, 20)
 
 
@@ -296,11 +296,11 @@ def test_a_hub_that_refuses_is_asked_again_later_and_the_feed_is_polled_as_befor
     start()
     assert until(lambda: desk.database.exists() and pushed.state() == "requested")
     assert until(lambda: desk.rows("SELECT error FROM pushes")[0]["error"] == "the hub answered 500", 20)
-    asked = len(hub.asked)
+    before = len(hub.forms)
     pushed.item(1)
     pushed.serve()
     assert until(lambda: "Story 1 of the week" in pushed.titles(), 20)
-    assert len(hub.asked) == asked
+    assert len(hub.forms) == before
     hub.close()
 
 

@@ -59,7 +59,7 @@ def test_row_31_one_way_out() -> None:
     listening = {
         "crawler/demo/web.py",
         "crawler/outputs/browse/server.py",
-        "crawler/engine/daemon/metrics.py",
+        "crawler/engine/listening.py",
         "crawler/engine/daemon/systemd.py",
         "crawler/engine/websub/listener.py",
         "crawler/engine/browser/proxy.py",

@@ -16,7 +16,7 @@ import re
 import secrets
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -119,8 +119,7 @@ class _Browser:
         self._watching.cancel()
         pids = await asyncio.to_thread(browsers, os.getpid(), self._mark)
         for ending in (self.browser.close, self._driver.stop):
-            with contextlib.suppress(Exception):  # it may hang or be gone
-                await asyncio.wait_for(ending(), 5)
+            await _tried(asyncio.wait_for(ending(), 5))  # it may hang
         _kill(pids)
 
     async def _watch(self) -> None:
@@ -206,7 +205,7 @@ class _Page:
         """The document that the scripts make.
 
         Raises:
-            ValueError: it is too large, or asked for too much.
+            ValueError: it is too large, or its scripts requested too much.
             Exception: what Playwright raises.
         """
         async with GuardedProxy(self._config.http, spent=self._spend) as proxy:
@@ -218,8 +217,7 @@ class _Page:
             try:
                 return await self._rendered(context)
             finally:
-                with contextlib.suppress(Exception):  # the browser may be gone
-                    await asyncio.wait_for(context.close(), 5)
+                await _tried(asyncio.wait_for(context.close(), 5))
 
     async def _rendered(self, context: Any) -> bytes:
         seconds = self._config.render.timeout
@@ -227,8 +225,8 @@ class _Page:
         await context.route("**/*", self._on_request)
         await context.route_web_socket("**/*", lambda socket: socket.close())
         self._tab = tab = await context.new_page()
-        context.on("page", lambda other: asyncio.ensure_future(_closed(other)))
-        tab.on("dialog", lambda dialog: asyncio.ensure_future(_dismissed(dialog)))
+        context.on("page", lambda other: asyncio.ensure_future(_tried(other.close())))
+        tab.on("dialog", lambda dialog: asyncio.ensure_future(_tried(dialog.dismiss())))
         await tab.goto(self._page.url, wait_until="commit", timeout=1000 * seconds)
         with contextlib.suppress(Exception):  # a page that never rests, or leads elsewhere, is taken as it is then
             await tab.wait_for_load_state("domcontentloaded", timeout=1000 * seconds)
@@ -271,14 +269,10 @@ class _Page:
                 await route.continue_()
 
 
-async def _closed(other: Any) -> None:
+async def _tried(ending: Awaitable[None]) -> None:
+    """Wait for what may fail, as the page or the browser may be gone."""
     with contextlib.suppress(Exception):
-        await other.close()
-
-
-async def _dismissed(dialog: Any) -> None:
-    with contextlib.suppress(Exception):
-        await dialog.dismiss()
+        await ending
 
 
 def _is_left_out(kind: str, url: str) -> bool:

@@ -26,6 +26,7 @@ from crawler.urls import host_of
 from storage.article import Article
 from storage.learned import LearnedBlocks
 from storage.records import BROUGHT, FeedEntry
+from storage.sql import new_entries
 from storage.sql.articles import newest_number
 from storage.sql.posts import of_article as posts_of
 from storage.utc import parse_utc
@@ -138,6 +139,23 @@ def store_visit(writer: Writer, visit: PageVisit, stored: StoredMatches | None =
             read = dataclasses.replace(then.article, warc_file=article.warc_file, warc_offset=article.warc_offset)
             verdict = dataclasses.replace(verdict, then=dataclasses.replace(then, article=read))
     return verdict, writer.apply_verdict(verdict)
+
+
+def store_brought(writer: Writer, visit: PageVisit, stored: StoredMatches | None = None) -> Verdict:
+    """Store a page of an archive or a spider, whose entry is made with the article; returns the verdict.
+
+    Args:
+        writer: the database.
+        visit: the page.
+        stored: as of store_visit.
+
+    Raises:
+        RereadingNeeded: as store_visit does.
+    """
+    verdict, article_id = store_visit(writer, visit, stored)
+    if isinstance(verdict, NewArticle) and article_id is not None:
+        new_entries.add_brought(writer.db, article_id, visit.page.entry, host_of(visit.page.url), visit.page.at)
+    return verdict
 
 
 def placed(writer: Writer, visit: PageVisit, article: Article) -> Article:

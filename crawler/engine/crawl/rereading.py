@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from crawler.articles.visit import PageVisit
 from crawler.config.models import PublisherRules, SourceIndex
@@ -13,6 +14,7 @@ from crawler.engine.workers import worker
 from crawler.engine.workers.pool import PageFailed, WorkerPool
 from crawler.urls import host_of
 from storage.article import Article
+from storage.async_writer import AsyncWriter
 from storage.records import Entry
 from storage.warc import RawPlace
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from crawler.articles.read_page import PageResult
 
 log = logging.getLogger("newsdesk")
+_T = TypeVar("_T")
 
 
 class RereadingNeeded(Exception):  # noqa: N818 - not an error: it postpones a write
@@ -93,6 +96,32 @@ async def with_rereading(visit: PageVisit, needed: RereadingNeeded, index: Sourc
         _report(stored, found)
     result = None if isinstance(found, str) else found
     return dataclasses.replace(visit, rereads={**visit.rereads, stored.id: result})
+
+
+async def submit_visit(
+    queue: AsyncWriter,
+    store: Callable[..., _T],
+    visit: PageVisit,
+    index: SourceIndex,
+    pool: WorkerPool,
+) -> _T:
+    """Store a page in the queue's thread; returns what `store` does. A stored page that is needed is read again first.
+
+    Args:
+        queue: the database.
+        store: called with the writer and `visit`; stores the page, or raises RereadingNeeded for a stored one.
+        visit: the page.
+        index: the configured sources.
+        pool: the worker processes.
+
+    Raises:
+        StorageError: the database cannot be written.
+    """
+    while True:
+        try:
+            return await queue.submit(functools.partial(store, visit=visit))
+        except RereadingNeeded as needed:
+            visit = await with_rereading(visit, needed, index, pool)
 
 
 _reported: set[str] = set()  # files of raw pages: each is reported once, not once for each of its pages

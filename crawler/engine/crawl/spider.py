@@ -7,6 +7,7 @@ frontier -> task -> request -> address guard, robots.txt -> decompression -> red
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 import sys
@@ -20,7 +21,8 @@ from scrapy.http import Response
 
 from crawler.articles import failures
 from crawler.articles.page_response import PageResponse
-from crawler.config.models import Config
+from crawler.articles.visit import LearnedRules, PageVisit
+from crawler.config.models import Config, Source
 from crawler.engine.addon import config_of
 from crawler.engine.crawl.download_errors import describe_failure
 from crawler.engine.crawl.feed_responses import FeedPoller, log_entry
@@ -162,16 +164,7 @@ class NewsSpider(scrapy.Spider):
         source = self.frontier.source_of(task.source.id if task.source else None, page.url or task.url)
         learns = self.config.extract.learn
         learned = await self.learner.rules(source, page.entry) if learns else NOTHING_LEARNED
-        page = await self.rendering.before(page, source)
-        visit = await visit_page(page, source, self.config, self.pool, learned)
-        if (rendered := await self.rendering.instead(page, source, visit)) is not None:
-            page = rendered
-            visit = await visit_page(page, source, self.config, self.pool, learned)
-        if (address := posts_address(visit, source)) is not None:
-            posts = await fetch_posts(address, task, self.crawler.engine.download_async, self._why)
-            page = without_posts(page, posts) if isinstance(posts, str) else page
-            document = posts if isinstance(posts, bytes) else None
-            visit = await visit_page(page, source, self.config, self.pool, learned, posts=document)
+        visit = await self._visit(task, page, source, learned)
         entry = log_entry(task, response, "page" if visit.extraction.url else "")
         hold = failures.hold_until(page, hour=self.config.pace.hour)
 
@@ -193,6 +186,20 @@ class NewsSpider(scrapy.Spider):
             return None
         article = await self.frontier.writer.run(lambda writer: writer.article(article_id))
         return article_item(article, verdict.outcome) if article is not None else None
+
+    async def _visit(
+        self, task: ArticleTask, page: PageResponse, source: Source | None, learned: LearnedRules
+    ) -> PageVisit:
+        """Read a page: rendered where its source needs that, and with its posts where these are elsewhere."""
+        read = functools.partial(visit_page, source=source, config=self.config, pool=self.pool, learned=learned)
+        page = await self.rendering.before(page, source)
+        visit = await read(page)
+        if (rendered := await self.rendering.instead(page, source, visit)) is not None:
+            page, visit = rendered, await read(rendered)
+        if (address := posts_address(visit, source)) is None:
+            return visit
+        posts = await fetch_posts(address, task, self.crawler.engine.download_async, self._why)
+        return await read(without_posts(page, posts)) if isinstance(posts, str) else await read(page, posts=posts)
 
     async def _complete_safely(self, completing: Awaitable[_T], task: FetchTask) -> _T | None:
         """Await a write: a failed write is logged and retried later; an error of the database file stops the run."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 
-from crawler.errors import CrawlerError, UsageError
+from crawler.engine.listening import family_of, host_and_port
+from crawler.errors import CrawlerError
 from crawler.monitoring.status import collect_health, disk_usage
 from crawler.version import __version__
 from storage import databases
@@ -124,14 +124,12 @@ def serve_metrics(where: str, live: CrawlSession) -> int:
         UsageError: `where` is not HOST:PORT.
         CrawlerError: the address cannot be listened on.
     """
-    host, _, port = where.rpartition(":")
-    if not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"--metrics {where!r} is not HOST:PORT, like 127.0.0.1:9464")
+    host, port = host_and_port(where, "--metrics", "127.0.0.1:9464")
     registry = CollectorRegistry()
     registry.register(LiveCollector(live))
     ProcessCollector(registry=registry)  # process_resident_memory_bytes, process_cpu_seconds_total, process_open_fds
     try:
-        server = _server(host.strip("[]") or "127.0.0.1", int(port), _application(registry, live))
+        server = _server(host, port, _application(registry, live))
     except OSError as error:
         raise CrawlerError(
             f"cannot serve metrics at {where}: {error.strerror or error}; name another HOST:PORT with --metrics"
@@ -141,8 +139,7 @@ def serve_metrics(where: str, live: CrawlSession) -> int:
 
 
 def _server(host: str, port: int, application: Any) -> _Threads:
-    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    kind: type[_Threads] = type("_Server", (_Threads,), {"address_family": family})
+    kind: type[_Threads] = type("_Server", (_Threads,), {"address_family": family_of(host, port)})
     return make_server(host, port, application, kind, handler_class=_Silent)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -16,11 +15,10 @@ from crawler.archives.selection import Selection
 from crawler.articles.earlier_captures import article_seen_later, capture_of, with_capture
 from crawler.articles.visit import PageVisit, StoredMatches
 from crawler.config.models import Config
-from crawler.engine.crawl.ingest import look_up, placed, store_visit
-from crawler.engine.crawl.rereading import RereadingNeeded, with_rereading
+from crawler.engine.crawl.ingest import look_up, placed, store_brought
+from crawler.engine.crawl.rereading import submit_visit
 from crawler.engine.jobs.capture_order import PagesAside, unordered_addresses
 from crawler.engine.jobs.import_archives import ANEW, ArchiveReader, FileReport
-from crawler.urls import host_of
 from crawler.version import __version__
 from storage.archives import Archives
 from storage.article import Article
@@ -47,18 +45,13 @@ class StoreSink:
         return await asyncio.gather(*map(self._take_one, visits))
 
     async def _take_one(self, visit: PageVisit) -> str:
-        while True:
-            try:
-                return await self._writer.submit(functools.partial(_store, visit=visit))
-            except RereadingNeeded as needed:
-                visit = await with_rereading(visit, needed, self._reader.index, self._reader.pool)
-            except StorageError:
-                raise
-            except Exception as error:  # of ours: the other pages are stored
-                log.error(
-                    "%s: could not be stored: %s: %s", visit.page.url, type(error).__name__, error, exc_info=error
-                )
-                return "failed"
+        try:
+            return await submit_visit(self._writer, _store, visit, self._reader.index, self._reader.pool)
+        except StorageError:
+            raise
+        except Exception as error:  # of ours: the other pages are stored
+            log.error("%s: could not be stored: %s: %s", visit.page.url, type(error).__name__, error, exc_info=error)
+            return "failed"
 
 
 def _store(writer: Writer, visit: PageVisit) -> str:
@@ -66,11 +59,8 @@ def _store(writer: Writer, visit: PageVisit) -> str:
     known = article_seen_later(visit, stored)
     if known is not None:
         return _store_earlier(writer, visit, known, stored)
-    verdict, article_id = store_visit(writer, visit, stored)
-    if isinstance(verdict, NewArticle) and article_id is not None:
-        Archives(writer).add_entry(article_id, visit.page.entry, host_of(visit.page.url), visit.page.at)
-        return "new"
-    return verdict.outcome
+    verdict = store_brought(writer, visit, stored)
+    return "new" if isinstance(verdict, NewArticle) else verdict.outcome
 
 
 def _store_earlier(writer: Writer, visit: PageVisit, known: Article, stored: StoredMatches) -> str:

@@ -11,9 +11,9 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
@@ -129,7 +129,7 @@ class ArchiveReader:
             self._connections.close()
 
     @asynccontextmanager
-    async def connected(self, address: Address) -> AsyncIterator[tuple[IO[bytes], RemoteFile]]:
+    async def connected(self, address: Address) -> AsyncIterator[tuple[BufferedReader, RemoteFile]]:
         """Open a file at an address.
 
         Raises:
@@ -167,14 +167,14 @@ class ArchiveReader:
         report, began = FileReport(path=path), time.monotonic()
         try:
             async with AsyncExitStack() as stack:
-                open_file: Callable[[], Any] | None = None
+                connected: BufferedReader | None = None
                 remote: RemoteFile | None = None
                 if isinstance(path, Address):
-                    buffered, file = await stack.enter_async_context(self.connected(path))
-                    open_file, report.size, remote = partial(nullcontext, buffered), file.size or 0, file
+                    connected, file = await stack.enter_async_context(self.connected(path))
+                    report.size, remote = file.size or 0, file
                 else:
                     report.size = await asyncio.to_thread(os.path.getsize, path)
-                with opened(path, open_file) as inside:
+                with opened(path, connected) as inside:
                     for name, member in inside:
                         places = (None if name else warc_file, origin)
                         await self._read_member(name, member, report, sink, places, each)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
-from typing import Any, Self, cast
+from typing import Any, cast
 from urllib.parse import urljoin
 
 from scrapy import Request, Spider
@@ -59,12 +59,6 @@ class ArchiveConnections:
         """End all connections and the thread; a process can do this once."""
         self._reactor.callFromThread(self._reactor.stop)
         self._thread.join(timeout=5)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @contextmanager
     def open(self, url: str) -> Iterator[tuple[BufferedReader, RemoteFile]]:

@@ -17,7 +17,7 @@ from crawler.engine.jobs.learn import learn
 from crawler.engine.workers.pool import WorkerPool
 from storage.article import Article
 from storage.learned import LearnedBlocks
-from storage.records import COMPLETENESS, Entry
+from storage.records import Entry, completeness_rank
 from storage.store import Store
 from storage.writer import Writer
 
@@ -106,7 +106,7 @@ def _compared(stored: Article, found: PageResult | str, repeated: frozenset[int]
         return ReprocessResult(stored=stored, new=None, error="the server refused that page (403)")
     if new is not None and stored.source:
         new = dataclasses.replace(new, learned_version=version_of(repeated))
-    worse = new is not None and COMPLETENESS.index(new.completeness) < COMPLETENESS.index(stored.completeness)
+    worse = new is not None and completeness_rank(new.completeness) < completeness_rank(stored.completeness)
     return ReprocessResult(
         stored=stored,
         new=None if worse else new,

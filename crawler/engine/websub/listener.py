@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from crawler.errors import CrawlerError, UsageError
+from crawler.engine.listening import family_of, host_and_port
+from crawler.errors import CrawlerError
 
 CONNECTIONS = 64  # at once; others are closed
 BODIES = 8  # of pushes that are read at once
@@ -56,11 +57,9 @@ class Listener:
             UsageError: `where` is not HOST:PORT.
             CrawlerError: the address cannot be listened on.
         """
-        host, _, port = where.rpartition(":")
-        if not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise UsageError(f"[websub] listen {where!r} is not HOST:PORT, like 127.0.0.1:8030")
+        host, port = host_and_port(where, "[websub] listen", "127.0.0.1:8030")
         try:
-            self._server = _Server(host.strip("[]") or "127.0.0.1", int(port), most, known, verify, receive)
+            self._server = _Server(host, port, most, known, verify, receive)
         except OSError as error:
             raise CrawlerError(
                 f"cannot listen for pushes at {where}: {error.strerror or error}; name another HOST:PORT in [websub] listen"
@@ -79,7 +78,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, host: str, port: int, most: int, known: Known, verify: Verify, receive: Receive) -> None:
-        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        self.address_family = family_of(host, port)
         self.most, self.known, self.verify, self.receive = most, known, verify, receive
         self.bodies = threading.Semaphore(BODIES)
         self._free = threading.Semaphore(CONNECTIONS)

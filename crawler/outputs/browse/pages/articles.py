@@ -35,6 +35,7 @@ def article(store: Store, key: int, number: int | None, now: datetime) -> dict[s
     chosen = _chosen(found, versions, number)
     if chosen is None:
         return None
+    before, after = _neighbours(versions, chosen["number"])
     story = store.story(found.story_id or found.id)
     names = store.source_names()
     outlet = names.get(found.source or "", found.source or "")
@@ -44,11 +45,11 @@ def article(store: Store, key: int, number: int | None, now: datetime) -> dict[s
         "version": chosen,
         "outlet": outlet,
         "mark": mark_of(outlet or found.url),
-        "paragraphs": _paragraphs(chosen, versions),
+        "paragraphs": _paragraphs(chosen, before),
         "versions": list(reversed(list(pairwise(versions)))),
         "first": versions[0] if versions else None,
-        "previous": next((old["number"] for old, new in pairwise(versions) if new["number"] == chosen["number"]), None),
-        "next": next((new["number"] for old, new in pairwise(versions) if old["number"] == chosen["number"]), None),
+        "previous": before and before["number"],
+        "next": after and after["number"],
         "story": [
             {"article": other, "outlet": names.get(other.source or "", other.source or "fetched alone")}
             for other in story
@@ -63,9 +64,18 @@ def article(store: Store, key: int, number: int | None, now: datetime) -> dict[s
     }
 
 
-def _paragraphs(chosen: Mapping[str, Any], versions: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
+def _neighbours(
+    versions: Sequence[Mapping[str, Any]], number: int
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """The versions before and after one."""
+    at = next((n for n, row in enumerate(versions) if row["number"] == number), len(versions))
+    return (versions[at - 1] if 0 < at < len(versions) else None), (
+        versions[at + 1] if at + 1 < len(versions) else None
+    )
+
+
+def _paragraphs(chosen: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[tuple[str, bool]]:
     """The paragraphs of a version, and whether each is new in it or changed."""
-    before = next((old for old, new in pairwise(versions) if new["number"] == chosen["number"]), None)
     known = set((before["text"] or "").split("\n\n")) if before is not None else None
     return [(p, known is not None and p not in known) for p in (chosen["text"] or "").split("\n\n") if p.strip()]
 
@@ -100,18 +110,19 @@ def difference(store: Store, key: int, number: int, now: datetime) -> dict[str, 
     """What changed from the previous version to this one; None if there is no such version."""
     found = store.article(key)
     rows = store.revisions(key)
-    at = next((n for n, row in enumerate(rows) if row["number"] == number), 0)
-    if found is None or at == 0:
+    new = next((row for row in rows if row["number"] == number), None)
+    old, later = _neighbours(rows, number)
+    if found is None or new is None or old is None:
         return None
-    old, new = rows[at - 1], rows[at]
+    earlier, _ = _neighbours(rows, old["number"])
     return {
         "article": found,
         "outlet": store.source_names().get(found.source or "", found.source or ""),
         "old": old,
         "new": new,
         "parts": list(diff_blocks(old, new)),
-        "earlier": old["number"] if at > 1 else None,
-        "later": rows[at + 1]["number"] if at + 1 < len(rows) else None,
+        "earlier": earlier and old["number"],
+        "later": later and later["number"],
     }
 
 
@@ -144,7 +155,7 @@ def edits(store: Store, filters: Filters, now: datetime) -> dict[str, Any]:  # n
 
 def _telling_change(store: Store, row: Mapping[str, Any], budget: Budget) -> list[Piece]:
     """The change of a text with the most words, numbers and names before others."""
-    pair = next((pair for pair in pairwise(store.revisions(row["id"])) if pair[1]["number"] == row["number"]), None)
+    pair = store.version_pair(row["id"], row["number"])
     if pair is None:
         return []
     old, new = pair
