@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
 from tests import terminal_captures
 from tests.conftest import Desk, source
-from tests.site import Answer, Site
+from tests.site import Answer, Site, story
 from tests.terminal import in_terminal
 
 
@@ -46,11 +48,15 @@ def test_a_crawl_names_what_is_new_and_what_failed(crawled: Desk, site: Site) ->
     assert "1 new, 0 revised at 2 sources, 1 of which failed; stored in news.db" in done.err
 
 
-def test_names_and_relative_times_are_shown(crawled: Desk) -> None:
-    text = shown(crawled, "list", "--limit", "2", "--no-pager")
-    assert "The Harbour Post · 7 d ago" in text or "The Harbour Post · 6 d ago" in text
-    assert "post\t" in crawled.run("list", "--limit", "1").out
-    status = shown(crawled, "status")
+def test_names_and_relative_times_are_shown(desk: Desk, site: Site) -> None:
+    week_ago = datetime.now(UTC) - timedelta(days=7)
+    link = site.page("/a-week-ago", "A week ago", story(1), published=week_ago.isoformat())
+    site.rss("/feed.xml", [{"title": "A week ago", "link": link, "date": format_datetime(week_ago)}])
+    desk.configure(source(site).replace('name = "post"', 'name = "The Harbour Post"'))
+    assert desk.run("crawl").code == 0
+    assert "The Harbour Post · 7 d ago" in shown(desk, "list", "--no-pager")
+    assert "post\t" in desk.run("list").out
+    status = shown(desk, "status")
     assert "The Harbour Post" in status
     assert " ago " in status
     assert "rejected" not in status  # 0 everywhere
