@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import inspect
 import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from multiprocessing import forkserver, resource_tracker
@@ -52,6 +55,20 @@ def start_servers() -> None:
             del os.environ["PYTHONSAFEPATH"]
         else:
             os.environ["PYTHONSAFEPATH"] = path
+
+
+@contextlib.contextmanager
+def without_frames() -> Iterator[None]:
+    """Hide the open frames from `inspect.stack` during an import, which reads the source and resolves every path.
+
+    Scrapy's create_deprecated_class calls it for a name that nothing reads: a tenth of a start.
+    """
+    stack = inspect.stack
+    vars(inspect)["stack"] = lambda: [(None,), (None,)]  # of a frame that is no object, getmodule finds no module
+    try:
+        yield
+    finally:
+        vars(inspect)["stack"] = stack
 
 
 def limit(resource_name: str, most: int) -> None:

@@ -11,7 +11,6 @@ import re
 from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urljoin, urlsplit, urlunsplit
 
-from courlan import extract_domain
 from w3lib.url import safe_url_string
 
 # Parameters that say where a reader came from, never which article it is. They are removed before requests too: The
@@ -342,6 +341,8 @@ def site(url: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _registrable(host: str) -> str:
+    from courlan import extract_domain  # takes a twentieth of the start, and a pass without new articles needs none
+
     return extract_domain(f"http://{host}/") or host
 
 

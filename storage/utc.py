@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 def format_utc(moment: datetime) -> str:
     """ISO 8601 UTC with Z and whole seconds; the format of every stored time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"
 
 
 def format_utc_ceil(moment: datetime) -> str:

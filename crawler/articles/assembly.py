@@ -16,7 +16,7 @@ from crawler.extraction.main_text import html_text
 from crawler.text.clean import limit_fields, one_line
 from crawler.text.tokens import words
 from storage.article import Article
-from storage.posts import INTRO, Post, live_text
+from storage.posts import live_text
 from storage.records import Entry
 from storage.utc import format_utc, parse_utc
 
@@ -53,7 +53,7 @@ def assemble(
         page[name] = _utc(page.get(name))
     _better_date(page, entry, provenance)
     text, completeness = _choose_text(extraction, entry, provenance)
-    if text and (posts := shown_posts(extraction)):
+    if text and (posts := extraction.shown_posts):
         text = live_text(posts)
     provenance["page"] = {"source": "fetch", "raw": extraction.url}
     page = limit_fields(page)
@@ -73,12 +73,6 @@ def assemble(
         fetched_at=format_utc(now),
         **page,
     )
-
-
-def shown_posts(extraction: Extraction) -> tuple[Post, ...]:
-    """Return the posts of a page, its intro first; empty if it is no live page."""
-    posts, intro = extraction.posts, extraction.intro
-    return (Post(key=INTRO, at=None, title=None, text=intro), *posts) if posts and intro else posts
 
 
 _Provenance = dict[str, Mapping[str, str | None]]

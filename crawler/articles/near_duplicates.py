@@ -8,7 +8,7 @@ precision 1.0, recall .98).
 from __future__ import annotations
 
 import hashlib
-import re
+import struct
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from hashlib import blake2b
 from itertools import accumulate
 from typing import TypeVar
 
-from crawler.text.tokens import QUOTES, words
+from crawler.text.tokens import fold, words
 
 MAX_FINGERPRINTS = 32  # fingerprints stored per text
 MIN_SHARED = 2  # shared fingerprints from which a text is a candidate
@@ -27,15 +27,16 @@ _Id = TypeVar("_Id")
 
 def shingles(text: str) -> frozenset[int]:
     """Return the text's word 3-grams as hashes; in a script without spaces, 5-grams of characters."""
-    found = words(unicodedata.normalize("NFKC", text).translate(QUOTES).casefold())
+    found = words(fold(text))
     if len(found) < SHORTEST:
         return frozenset()
     size = 5 if sum(len(word) for word in found) < 1.6 * len(found) else 3
     coded = [word.encode() for word in found]
     joined = b" ".join(coded)  # a gram is a slice of it
-    ends = list(accumulate(coded, lambda end, word: end + 1 + len(word), initial=-1))
-    grams = {joined[ends[at] + 1 : end] for at, end in enumerate(ends[size:])}
-    return frozenset(int.from_bytes(blake2b(gram, digest_size=8).digest(), "big") for gram in grams)
+    starts = list(accumulate((len(word) + 1 for word in coded), initial=0))
+    grams = {joined[start : end - 1] for start, end in zip(starts, starts[size:], strict=False)}
+    hashed = b"".join([blake2b(gram, digest_size=8).digest() for gram in grams])
+    return frozenset(struct.unpack(f">{len(grams)}Q", hashed))
 
 
 def fingerprints(grams: Iterable[int]) -> tuple[int, ...]:
@@ -93,5 +94,5 @@ def group_stories(texts: Iterable[tuple[_Id, str]]) -> dict[_Id, _Id]:
 
 def content_hash(title: str | None, subtitle: str | None, text: str | None) -> str:
     """Return the hash that identifies a version: of title, subtitle and text, without spacing and Unicode variants."""
-    parts = (re.sub(r"\s+", " ", unicodedata.normalize("NFC", part or "")).strip() for part in (title, subtitle, text))
+    parts = (" ".join(unicodedata.normalize("NFC", part or "").split()) for part in (title, subtitle, text))
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()

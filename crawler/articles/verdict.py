@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crawler.articles import failures
-from crawler.articles.assembly import shown_posts
 from crawler.articles.before_rules import read_as_before, with_todays_text
 from crawler.articles.bounded_diff import changed_words
 from crawler.articles.failures import BLOCKED_RETRIES
@@ -156,7 +155,7 @@ def _compare(
 def _decide_live(visit: PageVisit, known: Article, stored: StoredMatches, absorbs: int | None) -> Verdict:
     """A live page was requested again: added posts are an update, changed and removed ones an edit."""
     before = stored.posts.get(known.id, ())
-    changes, posts = compare_posts(before, shown_posts(visit.extraction))
+    changes, posts = compare_posts(before, visit.extraction.shown_posts)
     visit = with_posts(visit, posts)
     assert visit.article is not None
     verdict = _compare(visit, known, stored, absorbs)
@@ -251,7 +250,7 @@ def _new_article(visit: PageVisit, stored: StoredMatches) -> NewArticle:
     seen = visit.page.at.replace(microsecond=0)  # as first_seen_at will be stored
     said = _answered(visit, recheck_at=visit.next_recheck(seen, visit.newest_post_at))
     if article.completeness == "full":
-        posts = PostChanges(added=shown_posts(visit.extraction)) if visit.extraction.posts else None
+        posts = PostChanges(added=visit.extraction.shown_posts) if visit.extraction.posts else None
         return NewArticle(**said, article=article, fingerprints=visit.prints, posts=posts)
     problem = visit.extraction.problem
     later = _blocked_until(visit, "headline") if problem else None

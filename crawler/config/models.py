@@ -196,6 +196,11 @@ class PublisherRules:
     post_title: str = _setting("title|headline|header|heading", value_types.text, "Of its headline.")
     post_text: str = _setting("html|text|body|content", value_types.text, "Of its text or HTML.")
 
+    def publisher_id(self, url: str | None) -> str | None:
+        """The publisher's own article id in an address; None if no rule defines one or it does not match."""
+        match = re.search(self.id, url) if url and self.id else None
+        return (match[1] if match.groups() else match[0]) if match else None
+
     @property
     def post_fields(self) -> dict[str, str]:
         """The paths of posts' fields in the JSON document."""

@@ -72,6 +72,7 @@ _LABELS = re.compile(
 _FAR = 3000  # elements of a page that are searched
 _BEFORE, _AFTER = 60, 120  # elements before and after the headline in which the article's own byline is searched
 _NEAR = 150  # elements after the headline in which a "By Anna Smith" line is searched
+_LONG_LINE = 1000  # characters, spaces of the markup included
 _STRUCTURED = {"name", "givenName", "familyName"}
 
 
@@ -114,7 +115,8 @@ def find_authors(page: Page, said: StructuredData, marks: ElementRoles) -> tuple
 
 def _written_by(page: Page) -> list[str]:
     """Return the name of a line "Written by Anna Smith" anywhere on the page, as above a biography at its end."""
-    lines = (" ".join((node.text or "").split()) for node in page.nodes if isinstance(node.tag, str))
+    texts = (node.text for node in page.nodes if isinstance(node.tag, str))
+    lines = (" ".join(text.split()) for text in texts if text and " " in text and len(text) <= _LONG_LINE)
     return next(([match[1]] for line in lines if (match := _WRITTEN.fullmatch(line))), [])
 
 
@@ -231,22 +233,16 @@ def _bylines(page: Page, marks: ElementRoles, *, near: bool) -> Iterator[list[st
         marks: its elements by role.
         near: search only around the headline; further on are the cards of other articles.
     """
-    around = (_around(page, marks) if near else set(page.nodes[:_FAR])) - set(marks["elsewhere"])
-    around_links = (
-        [
-            node
-            for node in page.nodes
-            if node.tag == "a" and node in around and _PERSON_PAGE.search(node.get("href") or "")
-        ]
-        if near
-        else []
-    )
+    others = set(marks["elsewhere"])
+    nodes = [node for node in (_around(page, marks) if near else page.nodes[:_FAR]) if node not in others]
+    around = set(nodes)
     parts = (_named_part(node) for node in marks["author"] if node in around)
     people = [node for node in parts if node is not None] or [
         inner for node in marks["person"] if node in around for inner in node.iter() if inner.get("itemprop") == "name"
     ]
     if not people:  # fall back to links to a person's page
-        people = [a for a in around_links if _NAME.fullmatch(" ".join(text_of(a).split()))]
+        links = (node for node in nodes if node.tag == "a" and _PERSON_PAGE.search(node.get("href") or ""))
+        people = [a for a in links if near and _NAME.fullmatch(text_of(a))]
     people = people[:MOST]
     lines = [node for node in marks["byline"] if node in around and 2 < len(text_of(node)) <= 160][:MOST]
     for same in _side_by_side(lines, people):
@@ -283,12 +279,12 @@ def _named_part(node: Any) -> Any | None:
     return next((part for part in inner if _NAME.fullmatch(" ".join(text_of(part).split()))), None)
 
 
-def _around(page: Page, marks: ElementRoles) -> set[Any]:
+def _around(page: Page, marks: ElementRoles) -> tuple[Any, ...]:
     """Return the elements around the headline, or the first _FAR elements if there is no headline."""
     if not marks["h1"]:
-        return set(page.nodes[:_FAR])
+        return page.nodes[:_FAR]
     at = page.nodes.index(marks["h1"][0])
-    return set(page.nodes[max(0, at - _BEFORE) : at + _AFTER])
+    return page.nodes[max(0, at - _BEFORE) : at + _AFTER]
 
 
 def _pieces(node: Any) -> str:

@@ -24,6 +24,7 @@ _NEVER_TEXT = (
     "script", "style", "noscript", "svg", "button", "template", "select", "textarea", "iframe", "link", "meta", "input",
     "object", "embed", "canvas", "audio", "video", "source",
 )  # fmt: skip
+_DATA = "application/ld+json"  # that trafilatura reads where a page shows no text
 _INLINE = (
     "b",
     "i",
@@ -108,19 +109,23 @@ def remove_boilerplate(tree: Any, own: str = "") -> None:
         own: its site; a paragraph that is a link to another site is part of the text.
     """
     body = body_of(tree)
-    for node in list(body.iter(*_NEVER_TEXT)):
+    inside = body.iter(*_NEVER_TEXT)
+    above = (node for node in tree.iterfind("head/*") if node.tag in _NEVER_TEXT and node.get("type") != _DATA)
+    for node in [*inside, *above]:  # trafilatura's patterns would read each of them several times
         if (parent := node.getparent()) is not None:
             node.drop_tree() if node.tail else parent.remove(node)
     measures = measure(body)
     kept = {holder for heading in body.iter("h1") for holder in (heading, *heading.iterancestors())} | {body}
     gone: set[Any] = set()
     dropped = []
-    others = find_hidden(measures) | find_appeals(measures) | find_next_articles(body, measures)
+    classes = [node.get("class") for node in measures.order]
+    ids = [node.get("id") for node in measures.order]
+    others = find_hidden(measures, classes) | find_appeals(measures, classes, ids) | find_next_articles(body, measures)
     copies = find_copies(measures)
-    kept -= {inner for node in others for inner in node.iter()}
+    kept = {node for node in kept if node not in others and others.isdisjoint(node.iterancestors())}
     lines = []
     limits = _Limits(measures)
-    for node in measures.order:
+    for node, names, own_id in zip(measures.order, classes, ids, strict=True):
         if gone and node.getparent() in gone:
             gone.add(node)
             continue
@@ -130,7 +135,7 @@ def remove_boilerplate(tree: Any, own: str = "") -> None:
         elif node not in kept and (
             node in others
             or (node in copies and copies[node] not in gone)
-            or is_boilerplate(node, measures, limits)
+            or _is_boilerplate(node, names, own_id, measures, limits)
             or (leaf and _points_elsewhere(node, measures))
         ):
             gone.add(node)
@@ -153,8 +158,8 @@ class _Limits:
         self.text = HOLDS * every if measures.prose[body] < 0.5 * every else float("inf")
 
 
-def is_boilerplate(node: Any, measures: Measures, limits: _Limits) -> bool:
-    """Return whether tag, role or name mark an element as boilerplate.
+def _is_boilerplate(node: Any, names: str | None, own: str | None, measures: Measures, limits: _Limits) -> bool:
+    """Return whether tag, role, class names or id mark an element as boilerplate.
 
     An element with a large part of the page's running text is never boilerplate.
     """
@@ -163,10 +168,11 @@ def is_boilerplate(node: Any, measures: Measures, limits: _Limits) -> bool:
     tag = node.tag
     if tag in _BESIDE_TAGS or node.get("role") in _BESIDE_ROLES:
         return True
-    names, own = node.get("class"), None if tag in HEADINGS else node.get("id")  # a heading's id is made of its words
+    if own and tag in HEADINGS:  # a heading's id is made of its words
+        own = None
     if not names and not own:
         return False
-    every = f"{names or ''} {own}" if own else names
+    every = f"{names or ''} {own}" if own else names or ""
     said = _rate(every) if len(every) <= _LONGEST else _rate.__wrapped__(every)
     if not said:
         return False

@@ -67,10 +67,19 @@ def _role_of(words: str) -> tuple[bool, frozenset[str]]:
     """
     words = words.lower()
     if not _MAY_SAY.search(words):
-        return False, frozenset()
-    names = words.split()
-    said = (role for role, pattern in _ROLES.items() if any(pattern.search(name) for name in names))
-    return any(_ELSEWHERE.search(name) for name in names), frozenset(said)
+        return _NO_ROLE
+    said = [found for name in words.split() if (found := _role_of_name(name)) is not _NO_ROLE]
+    return (any(other for other, _ in said), frozenset().union(*(roles for _, roles in said))) if said else _NO_ROLE
+
+
+@lru_cache(maxsize=8192)
+def _role_of_name(name: str) -> tuple[bool, frozenset[str]]:
+    """Return the same for one name in lower case; pages of all sites share most of those that say anything."""
+    if not _MAY_SAY.search(name):
+        return _NO_ROLE
+    roles = frozenset(role for role, pattern in _ROLES.items() if pattern.search(name))
+    other = bool(_ELSEWHERE.search(name))
+    return (other, roles) if other or roles else _NO_ROLE
 
 
 def _is_outside(node: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from storage.posts import Post
+from storage.posts import INTRO, Post
 
 Provenance = dict[str, dict[str, str | None]]
 
@@ -52,3 +52,9 @@ class Extraction:
     posts: tuple[Post, ...] = ()  # of a live page, in order of time
     intro: str = ""  # of a live page with posts: its text without them
     provenance: Provenance = field(default_factory=dict)
+
+    @property
+    def shown_posts(self) -> tuple[Post, ...]:
+        """The posts of a live page, its intro first; empty if it is no live page."""
+        first = (Post(key=INTRO, at=None, title=None, text=self.intro),) if self.posts and self.intro else ()
+        return (*first, *self.posts)

@@ -5,7 +5,6 @@ bytes -> Page (one parse) -> structured data -> fields -> text -> page type (pag
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -83,7 +82,7 @@ def extract(
     number = find_page_number(page)
     declared = declared_kind(page, said, fields, rules)
     below_pictures = captions(page) if declared == "gallery" else []
-    headings = {text_of(node) for node in page.nodes if node.tag in _SUBHEADINGS}
+    headings = set() if "authors" in fields else {text_of(node) for node in page.tree.iter(*_SUBHEADINGS)}
     main = extract_main_text(page, said, rules)
     whole = cache(page.again)  # one page in three is parsed again
     text = trim(main.text, _headlines(page, said, fields), fields.get("authors", ()))
@@ -117,7 +116,7 @@ def extract(
         kind=declared or kind_by_size(text),
         completeness=completeness,
         problem=obstacle,
-        publisher_id=publisher_id(url, rules) or (publisher_id(canonical, rules) if canonical else None),
+        publisher_id=rules.publisher_id(url) or rules.publisher_id(canonical),
         extractor=extractor_name(),
         published_raw=provenance.get("published_at", {}).get("raw") or fields.get("published_at"),
         posts=live,
@@ -137,14 +136,6 @@ def _live_posts(
         return (), ""
     text = trim(extract_main_text(page, said, rules).text, _headlines(page, said, {}), ())
     return posts, intro_of(text, posts)
-
-
-def publisher_id(url: str | None, rules: PublisherRules) -> str | None:
-    """Return the publisher's own article id from an address; None if no rule defines one or it does not match."""
-    if not url or not rules.id:
-        return None
-    match = re.search(rules.id, url)
-    return (match[1] if match.groups() else match[0]) if match else None
 
 
 def _fill_in(

@@ -172,7 +172,7 @@ def _marked(page: Page, name: str) -> bool:
 def _has_live_posts(page: Page, at: int) -> bool:
     """Return whether a container of live posts follows the headline, outside of boxes."""
     for node in page.nodes[at : at + _POSTS]:
-        names = f"{node.get('class', '')} {node.get('data-component', '')}".lower()
+        names = " ".join(filter(None, (node.get("class"), node.get("data-component")))).lower()
         if "live" in names and any(_LIVE_POSTS.search(name) for name in names[:500].split()):
             boxes = {"aside", "nav", "footer", "header", "a", "body", "html"}
             if node.tag not in boxes and not any(up.tag in {"aside", "nav", "footer"} for up in node.iterancestors()):

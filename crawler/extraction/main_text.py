@@ -228,7 +228,7 @@ def _has_most(text: str, root: Any, measures: Measures) -> bool:
 def _options(fast: bool, short: bool) -> Extractor:
     """Return trafilatura's options; made once, as it reads each number of its configuration from text."""
     config = _SHORT_TEXTS if short else DEFAULT_CONFIG
-    return Extractor(config=config, output_format="python", fast=fast, comments=False)
+    return Extractor(config=config, output_format="txt", fast=fast, comments=False)  # "python" makes a text too
 
 
 def _trafilatura(tree: Any, url: str, *, fast: bool, short: bool = False) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,21 +20,29 @@ _LONG_STYLE = 500  # characters of a style or class attribute that are read
 _GIVING = re.compile("contribut|donat|support|membership|fundrais|appeal|spende|soutien|apoya")
 
 
-def find_hidden(measures: Measures) -> set[Any]:
-    """Return the elements that are not shown; none if they are much of the text, as where sections open by a click."""
+def find_hidden(measures: Measures, classes: Sequence[str | None]) -> set[Any]:
+    """Return the elements that are not shown; none if they are much of the text, as where sections open by a click.
+
+    Args:
+        measures: of the body.
+        classes: the class attribute of each of its elements.
+    """
     hidden = {node for node in measures.order if _is_hidden(node)}
+    names = {names for names in set(classes) if names and _names_hidden(names)}
+    if names:
+        hidden |= {node for node, own in zip(measures.order, classes, strict=True) if own in names}
     text = sum(measures.prose[node] for node in hidden)
     return hidden if text < HOLDS * measures.prose[measures.order[0]] else set()
 
 
-def find_appeals(measures: Measures) -> set[Any]:
+def find_appeals(measures: Measures, classes: Sequence[str | None], ids: Sequence[str | None]) -> set[Any]:
     """Return the boxes that ask for money, by name and words; beside a brief such a box is most of the page's text."""
-    asking = []
-    for node in measures.order:
-        names, own = node.get("class"), node.get("id")
-        if (names and _may_ask(names)) or (own and _may_ask(own)):
-            asking.append(node)
-    return {node for node in asking if measures.size[node] and is_appeal("".join(node.itertext()))}
+    found = set()
+    for names in (classes, ids):
+        asking = {name for name in set(names) if name and _may_ask(name)}
+        if asking:
+            found |= {node for node, own in zip(measures.order, names, strict=True) if own in asking}
+    return {node for node in found if measures.size[node] and is_appeal("".join(node.itertext()))}
 
 
 @lru_cache(maxsize=8192)
@@ -73,26 +82,18 @@ def find_copies(measures: Measures) -> dict[Any, Any]:
     """Return elements that repeat the text of an earlier one: some pages have the body for wide and narrow screens."""
     first: dict[tuple[int, int], Any] = {}
     found: dict[Any, Any] = {}
-    inside: set[Any] = set()  # the copies and what they hold
-    for node in measures.order:
-        if node.getparent() in inside:
-            inside.add(node)
-            continue
-        if measures.prose[node] < _COPY or node in measures.leaves:
+    for node, prose in measures.prose.items():
+        if prose < _COPY or node in measures.leaves or any(up in found for up in node.iterancestors()):
             continue
         key = (measures.size[node], measures.prose[node])
         other = first.setdefault(key, node)
         if other is not node and other not in set(node.iterancestors()) and letters_of(other) == letters_of(node):
             found[node] = other
-            inside.add(node)
     return found
 
 
 def _is_hidden(node: Any) -> bool:
-    """Return whether an element is not shown (HTML standard, `hidden`; inline style; the usual class names)."""
-    names = node.get("class")
-    if names is not None and _names_hidden(names):
-        return True
+    """Return whether an element is not shown (HTML standard, `hidden`; inline style)."""
     style = node.get("style")
     if style and _UNSEEN.search(style[:_LONG_STYLE]):
         return True

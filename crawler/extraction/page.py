@@ -18,7 +18,6 @@ from crawler.urls import canonical_url, join
 
 _GZIP = b"\x1f\x8b"
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\([JI]|\$\([DCA])")  # ISO-2022-JP's changes of character set
-_C1 = re.compile(rb"\xc2[\x80-\x9f]")  # as UTF-8
 _DOUBLE = re.compile("(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+")
 _SPACE = re.compile(r"\s+")
 _BREAKS = {"br", "p", "div", "li"}
@@ -82,7 +81,8 @@ def read_page(body: bytes, url: str, charset: str | None = None) -> Page | None:
     """
     if not body.strip():
         return None
-    markup, cut = enforce_limits(clean_text(decode_page(body, charset)))
+    text, packed = _decoded(body, charset)
+    markup, cut = enforce_limits(clean_text(text, packed))
     markup = close_unclosed(markup)
     try:
         tree, deep = _parse(markup)
@@ -94,24 +94,33 @@ def read_page(body: bytes, url: str, charset: str | None = None) -> Page | None:
 
 
 def decode_page(body: bytes, charset: str | None = None) -> str:
-    """Decode a page.
+    """Decode a page; see _decoded."""
+    return _decoded(body, charset)[0]
+
+
+def _decoded(body: bytes, charset: str | None) -> tuple[str, bytes | None]:
+    """Return a page's text, and its bytes if they are valid UTF-8.
 
     Labels are often wrong, so the bytes come first: valid UTF-8 is UTF-8, also where some characters are cut. Then
     the header's charset counts if all bytes fit it, then trafilatura's detection, which gets bytes, never text: that
     way 19 of 19 pairs of label and encoding are decoded correctly, with the text of the HTTP library 11.
     """
-    if (
-        _ESCAPES.search(body) and (text := strict(body, "iso2022_jp_2")) is not None
-    ):  # its bytes are ASCII, so valid UTF-8
-        return text
-    text = strict(body, "utf-8")
+    text = None
+    if b"\x1b" in body and _ESCAPES.search(body):  # its bytes are ASCII, so valid UTF-8
+        text = strict(body, "iso2022_jp_2")
+    if text is None and (text := strict(body, "utf-8")) is not None:
+        return (_DOUBLE.sub(_once_encoded, text) if _has_c1(body) else text), body
     if text is None and body[:2] != _GZIP:
         text = mostly_utf8(body, [charset] if charset else [])
     if text is None and charset:
         text = strict(body, charset)
     text = decode_file(body) if text is None else text
-    # UTF-8 that a server read as ISO 8859-1 and encoded again; the C1 controls that this leaves are no text
-    return _DOUBLE.sub(_once_encoded, text) if _C1.search(text.encode("utf-8", "replace")) else text
+    return (_DOUBLE.sub(_once_encoded, text) if _has_c1(text.encode("utf-8", "replace")) else text), None
+
+
+def _has_c1(packed: bytes) -> bool:
+    """Return whether UTF-8 has C1 controls: no text, but what UTF-8 that a server encodes twice leaves."""
+    return any(b"\x80" <= piece[:1] < b"\xa0" for piece in packed.split(b"\xc2")[1:])
 
 
 def _once_encoded(match: re.Match[str]) -> str:
@@ -128,6 +137,8 @@ def text_of(node: Any) -> str:
     """
     if not isinstance(node.tag, str):
         return ""
+    if not len(node):
+        return " ".join((node.text or "").split()) if node.tag not in _HIDDEN else ""
     parts: list[str] = [node.text or ""] if node.tag not in _HIDDEN else []
     walker = iterwalk(node, events=("start", "end", "comment", "pi"))
     for event, element in walker:

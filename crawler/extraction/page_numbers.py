@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +26,8 @@ _PAGER = re.compile(
     re.IGNORECASE,
 )
 _FRACTION = re.compile(r"(\d{1,2})\s{0,3}/\s{0,3}(\d{1,2})")
-_TWO_NUMBERS = re.compile(r"\d\D{1,20}\d")
+_TWO_NUMBERS = re.compile(r"\d[^\d\0]{1,20}\d")
+_NEVER_SHOWN = {"script", "style", "option"}
 _MOST = 60  # pages of one article
 
 
@@ -61,25 +62,25 @@ def _is_next(node: Any) -> bool:
     return node.tag == "a" and any(_PAGER.search((up.get("class") or "")[:500]) for up in above)
 
 
-def _said(nodes: Iterable[Any]) -> tuple[int, int] | None:
+def _said(nodes: Sequence[Any]) -> tuple[int, int] | None:
     """Return the numbers of a line that is only "Page 1 of 3"."""
-    for node in nodes:
-        for text in (node.text, node.tail):
-            if (
-                text
-                and 2 < len(text) <= 3 * _LONGEST
-                and _TWO_NUMBERS.search(text)
-                and node.tag not in {"script", "style", "option"}
-                and (numbers := _numbers(node, " ".join(text.split())))
+    shown = [node for node in nodes if node.tag not in _NEVER_SHOWN]
+    for texts in ([node.text for node in shown], [node.tail for node in shown]):
+        joined = "\0".join([text if text and 2 < len(text) <= 3 * _LONGEST else "" for text in texts])
+        for match in _TWO_NUMBERS.finditer(joined):  # one search for all elements
+            start, end = joined.rfind("\0", 0, match.start()) + 1, joined.find("\0", match.end())
+            line = " ".join(joined[start : end if end >= 0 else None].split())
+            found = _OF.fullmatch(line) if len(line) <= _LONGEST else None
+            if (found or _FRACTION.fullmatch(line)) and (
+                numbers := _numbers(shown[joined.count("\0", 0, start)], found, line)
             ):
                 return numbers
     return None
 
 
-def _numbers(node: Any, line: str) -> tuple[int, int] | None:
-    match = _OF.fullmatch(line) if len(line) <= _LONGEST else None
-    if match is None and (fraction := _FRACTION.fullmatch(line)) and _in_pager(node):
-        match = fraction
+def _numbers(node: Any, match: re.Match[str] | None, line: str) -> tuple[int, int] | None:
+    if match is None and _in_pager(node):
+        match = _FRACTION.fullmatch(line)
     if match is None or any(is_elsewhere(up) for up in (node, *node.iterancestors())):  # comments have pages too
         return None
     here, count = (int(number) for number in match.groups() if number)

@@ -6,7 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crawler.extraction.interstitials import MOST_WORDS, PageEvidence, classify_interstitial, strip_offer_lines
+from crawler.extraction.interstitials import (
+    MOST_WORDS,
+    PageEvidence,
+    classify_interstitial,
+    may_be_interstitial,
+    strip_offer_lines,
+)
 from crawler.extraction.measures import PROSE, body_of, measure
 from crawler.extraction.page import Page, text_of
 from crawler.extraction.split_body import densest_element
@@ -65,7 +71,8 @@ def page_problem(
         or bool(_DESCRIBED.search(said.first("og:type") or ""))
         or bool(said.first("article:published_time"))
     )
-    if count <= MOST_WORDS and (found := classify_interstitial(_seen(whole(), text, count, described))):
+    short = may_be_interstitial(count, described=described)
+    if short and (found := classify_interstitial(_seen(whole(), text, count, described))):
         return found
     listing = is_root_or_section(url) or _LISTING.search(url)
     if not described and (listing or count <= 400) and _lists_others(whole(), text, count):

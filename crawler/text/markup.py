@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 MAX_TAG = 20_000  # characters of a tag from which its attributes are counted
 MAX_ATTRIBUTES = 1_000  # libxml2 compares each with all before it: 100,000 take minutes; expat takes 3 s for 15,000
@@ -15,14 +15,24 @@ _COMMENT = re.compile("--!?>")
 
 def strip_attribute_floods(markup: str) -> str:
     """Remove all attributes of tags with more than MAX_ATTRIBUTES; the element and its content stay."""
-    parts = markup.split("<")  # faster than a search for long tags: a page has thousands of short ones
-    long = [at for at, part in enumerate(parts) if at and len(part) > MAX_TAG]
-    if not long:
-        return markup
-    for at in long:
-        if tag := _LONG_TAG.match(parts[at]):
-            parts[at] = _without_attributes(tag) + parts[at][tag.end() :]
-    return "<".join(parts)
+    pieces: list[str] = []
+    done = 0
+    for at in _long_gaps(markup):
+        if tag := _LONG_TAG.match(markup, at + 1):
+            pieces += [markup[done : at + 1], _without_attributes(tag)]
+            done = tag.end()
+    return "".join([*pieces, markup[done:]]) if pieces else markup
+
+
+def _long_gaps(markup: str) -> Iterator[int]:
+    """Yield the place of each `<` with more than MAX_TAG characters to the next one, skipping as far as there is none."""
+    at = markup.find("<")
+    while at >= 0:
+        following = markup.rfind("<", at + 1, at + MAX_TAG + 2)
+        if following < 0 and len(markup) > at + MAX_TAG + 1:
+            yield at
+            following = markup.find("<", at + MAX_TAG + 2)
+        at = following
 
 
 def _without_attributes(tag: re.Match[str]) -> str:

@@ -33,12 +33,22 @@ def _found(text: str) -> tuple[str, ...]:
 _counted = lru_cache(maxsize=16)(_found)  # five steps count the words of the same page
 
 
-QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "–": "-", "—": "-"})
+_PLAIN = (("‘’", "'"), ("“”„«»", '"'), ("–—", "-"))
+
+
+def fold(text: str) -> str:
+    """Return text with quotes, dashes and case normalized."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        for marks, plain in _PLAIN:  # str.translate takes ten times as long
+            for mark in marks:
+                text = text.replace(mark, plain)
+    return text.casefold()
 
 
 def normalize(text: str | None) -> str:
     """Return text for comparison: quotes, dashes, case and spaces are normalized."""
-    return " ".join(unicodedata.normalize("NFKC", text or "").translate(QUOTES).casefold().split())
+    return " ".join(fold(text or "").split())
 
 
 class Token(NamedTuple):

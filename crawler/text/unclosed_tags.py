@@ -23,12 +23,14 @@ _ENDS = {
         for name in ("script", "style", "textarea", "template", "svg")
     },
 }
+_DIVS = re.compile("<(/?)(?:div|DIV)")
 _DEEP = 500  # open elements; beyond that the page is left as it is
 
 
 def close_unclosed(markup: str) -> str:
     """Return the markup with an end tag before each end of an outer element that would be ignored; one pass."""
-    if sum(map(markup.count, ("<div", "<DIV"))) == sum(map(markup.count, ("</div", "</DIV"))):
+    ends = _DIVS.findall(markup)  # faster than to count each by itself
+    if 2 * ends.count("/") == len(ends):
         return markup
     pieces: list[str] = []
     opened: list[str] = []

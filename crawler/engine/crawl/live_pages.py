@@ -13,7 +13,6 @@ from crawler.articles.page_response import PageFailure, PageResponse
 from crawler.articles.visit import PageVisit
 from crawler.config.models import Source
 from crawler.engine.fetch_task import ArticleTask, FeedTask
-from crawler.extraction.extractor import publisher_id
 from crawler.urls import canonical_url
 from storage.records import Feed
 
@@ -23,7 +22,7 @@ def posts_address(visit: PageVisit, source: Source | None) -> str | None:
     extraction = visit.extraction
     if source is None or not source.article.posts or extraction.kind != "live" or not extraction.url:
         return None
-    number = publisher_id(extraction.url, source.article) or extraction.publisher_id
+    number = source.article.publisher_id(extraction.url) or extraction.publisher_id
     if "{id}" in source.article.posts and not number:
         return None
     return canonical_url(urljoin(extraction.url, source.article.posts.replace("{id}", number or "")))

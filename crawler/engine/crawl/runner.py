@@ -7,8 +7,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# First, where few frames are open: three of its classes look at the source of every frame, a tenth of a start.
-import scrapy.core.downloader.contextfactory  # noqa: F401
+from crawler.startup import without_frames
+
+with without_frames():  # three deprecated classes ask for their module's name
+    import scrapy.core.downloader.contextfactory  # noqa: F401
 from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler.config.loader import load_config

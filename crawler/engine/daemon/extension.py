@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from scrapy import signals
 from scrapy.exceptions import NotConfigured
 
-from crawler.engine.daemon.jobs import BackgroundJobs
+if TYPE_CHECKING:
+    from crawler.engine.daemon.jobs import BackgroundJobs
 
 
 class SchedulerExtension:
@@ -33,6 +34,8 @@ class SchedulerExtension:
 
     def start(self) -> None:
         """Start the jobs; the event loop runs."""
+        from crawler.engine.daemon.jobs import BackgroundJobs  # loads APScheduler, which one pass does not need
+
         self.jobs = BackgroundJobs(self.crawler)
         self.jobs.start()
 
