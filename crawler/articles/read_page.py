@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from datetime import datetime
 
 from crawler.articles import failures
 from crawler.articles.assembly import assemble
 from crawler.articles.near_duplicates import shingles
+from crawler.articles.page_result import PageResult
 from crawler.config.models import PublisherRules
-from crawler.extraction.extraction import Extraction
 from crawler.extraction.extractor import extract
 from crawler.feeds.decode import CHARSET
-from storage.article import Article
 from storage.records import Entry
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageResult:
-    """The result of reading one page."""
-
-    extraction: Extraction | None  # None: forbidden (403), and the page does not say why
-    article: Article | None  # None: neither page nor feed gives one; extraction.problem has the reason
-    before: Article | None = None  # as the rules of its stored version read it, if that gives another text
-    grams: frozenset[int] = frozenset()  # of the article's text; see near_duplicates.shingles
-    comments: bool = False  # HTML comments are beside its words; see comments_in_text
 
 
 def read_page(

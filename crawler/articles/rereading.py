@@ -22,7 +22,7 @@ from storage.verdicts import Rereading
 _AS_MUCH = 0.8  # share of the stored words from which a page shows as much
 
 if TYPE_CHECKING:
-    from crawler.articles.read_page import PageResult
+    from crawler.articles.page_result import PageResult
 
 
 def is_stale(known: Article, new: Article) -> bool:

@@ -20,7 +20,7 @@ from storage.records import Address, AddressKind, DuplicateCandidate
 from storage.utc import parse_utc
 
 if TYPE_CHECKING:
-    from crawler.articles.read_page import PageResult
+    from crawler.articles.page_result import PageResult
 
 _LIVE_EVERY = 1 / 6  # hours between two requests of a live page that is updated
 _LIVE_QUIET = 2  # hours after its newest post in which it counts as updated

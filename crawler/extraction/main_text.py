@@ -14,7 +14,6 @@ from typing import Any
 
 from lxml import html as lxml_html
 from lxml.etree import ParserError, XPath
-from trafilatura import bare_extraction
 from trafilatura.settings import DEFAULT_CONFIG, Document, Extractor
 
 from crawler.config.models import PublisherRules
@@ -26,6 +25,7 @@ from crawler.extraction.page import Page, text_of
 from crawler.extraction.plain_elements import flatten_unknown_elements
 from crawler.extraction.split_body import densest_element, is_one_article, merge_split_body
 from crawler.extraction.structured_data import StructuredData
+from crawler.extraction.trafilatura_patches import patched_trafilatura
 from crawler.extraction.trimming import names_other_articles
 from crawler.text.clean import one_line, unescaped
 from crawler.text.tokens import words
@@ -234,7 +234,7 @@ def _options(fast: bool, short: bool) -> Extractor:
 def _trafilatura(tree: Any, url: str, *, fast: bool, short: bool = False) -> str:
     options = copy(_options(fast, short))
     options.url = url
-    document = bare_extraction(tree, options=options)
+    document = patched_trafilatura().bare_extraction(tree, options=options)
     return _flat(document.body) if isinstance(document, Document) and document.body is not None else ""
 
 

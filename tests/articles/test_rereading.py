@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from crawler.articles.bounded_diff import count_changed_words
 from crawler.articles.near_duplicates import content_hash, shingles
 from crawler.articles.page_response import PageResponse
-from crawler.articles.read_page import PageResult, comments_in_text
+from crawler.articles.page_result import PageResult
+from crawler.articles.read_page import comments_in_text
 from crawler.articles.rereading import in_form_of
 from crawler.articles.verdict import decide, needs_rereading
 from crawler.articles.visit import PageVisit, StoredMatches

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -476,3 +478,27 @@ def test_a_footer_that_stands_under_every_article_makes_no_stories(desk: Desk, s
     desk.run("crawl")
     assert len(desk.rows("SELECT id FROM articles")) == 9
     assert desk.rows("SELECT id FROM articles WHERE story_id <> id") == []
+
+
+def test_the_process_that_writes_loads_no_extraction(desk: Desk, site: Site) -> None:
+    site.news(1)
+    desk.configure(source(site))
+    heavy = (
+        "trafilatura",
+        "htmldate",
+        "justext",
+        "courlan",
+        "feedparser",
+        "apscheduler",
+        "crawler.extraction.extractor",
+    )
+    code = (
+        "import sys; from crawler.cli import run\n"
+        "try:\n run(['-q', 'crawl'])\nexcept SystemExit as end:\n assert not end.code, end.code\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    for _ in range(2):  # with an article, and with nothing new
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=desk.folder, env=desk.environment(), capture_output=True, check=True
+        )
+        assert done.stdout.strip() == b"[]"

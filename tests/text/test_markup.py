@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from unittest.mock import patch
 
-from crawler.text.markup import MAX_ATTRIBUTES, MAX_TAG, strip_attribute_floods
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.text.markup import MAX_ATTRIBUTES, MAX_TAG, _long_gaps, strip_attribute_floods
 
 FLOOD = "".join(f" a{n}=1" for n in range(MAX_TAG // 4))
 LONG_VALUE = f'<div title="{"word " * MAX_TAG}">text</div>'
@@ -38,3 +42,11 @@ def test_the_attributes_of_a_flooded_tag_go(before: str, after: str) -> None:
 )
 def test_everything_else_stays(markup: str) -> None:
     assert strip_attribute_floods(markup) == markup
+
+
+@given(st.text("<ab", max_size=60))
+def test_each_long_gap_is_found(markup: str) -> None:
+    places = [at for at, char in enumerate(markup) if char == "<"]
+    ends = [*places[1:], len(markup)]
+    with patch("crawler.text.markup.MAX_TAG", 4):
+        assert list(_long_gaps(markup)) == [at for at, end in zip(places, ends, strict=False) if end - at - 1 > 4]

@@ -19,7 +19,7 @@ from storage.records import Entry
 from storage.warc import RawPlace
 
 if TYPE_CHECKING:
-    from crawler.articles.read_page import PageResult
+    from crawler.articles.page_result import PageResult
 
 log = logging.getLogger("newsdesk")
 _T = TypeVar("_T")

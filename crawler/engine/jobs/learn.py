@@ -17,7 +17,7 @@ from storage.sql.learned import LONGEST, PAGES
 from storage.writer import Writer
 
 if TYPE_CHECKING:
-    from crawler.articles.read_page import PageResult
+    from crawler.articles.page_result import PageResult
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from storage.store import Store
 from storage.writer import Writer
 
 if TYPE_CHECKING:
-    from crawler.articles.read_page import PageResult
+    from crawler.articles.page_result import PageResult
 
 BATCH = 64  # pages in memory at a time
 

@@ -20,7 +20,7 @@ from crawler.errors import FeedError
 from crawler.startup import limit, raise_gc_thresholds
 
 if TYPE_CHECKING:
-    from crawler.articles.read_page import PageResult
+    from crawler.articles.page_result import PageResult
     from crawler.config.models import PublisherRules
     from crawler.extraction.extraction import Extraction
     from crawler.feeds.discovery import Candidate
