@@ -14,6 +14,7 @@ from typing import Any
 _Attributes = Mapping[str, str]
 _Test = Callable[[Any, _Attributes], bool]  # (element, its attributes in the markup's order) -> whether it matches
 _MOST = 1_000  # combinations that each expression remembers: 300 kB
+_LONGEST = 500  # characters of the values of one of them; a longer one is no name, and would fill the memory
 _STEP = re.compile(r"\s*(?P<all>\(?)\s*\.//(?P<tag>\w+|\*)(?P<tests>.*)", re.DOTALL)
 _FIRST = re.compile(r"\)\s*\[1\]\s*$")
 _VALUE = r"@[\w-]+(?:\s*\|\s*@[\w-]+)*"
@@ -86,7 +87,7 @@ class AttributeXPath:
         if self._first:
             return [node for _, node in zip(range(1), found, strict=False)]
         if self._first_child:
-            return list({id(node.getparent()): node for node in reversed([*found])}.values())[::-1]
+            return list({node.getparent(): node for node in reversed([*found])}.values())[::-1]
         return list(found)
 
     def _matching(self, tree: Any) -> Iterator[Any]:
@@ -94,10 +95,12 @@ class AttributeXPath:
         for node in tree.iter(*self._tags):
             key = (node.tag, *[item for item in node.items() if item[0] in names])
             if (matches := known.get(key)) is None:
+                own = dict(key[1:])
+                matches = all(test(node, own) for test in self._tests)
                 if len(known) >= _MOST:
                     known.clear()
-                own = dict(key[1:])
-                matches = known[key] = all(test(node, own) for test in self._tests)
+                if sum(map(len, own.values())) <= _LONGEST:
+                    known[key] = matches
             if matches and node is not tree and all(test(node, dict(node.items())) for test in self._of_content):
                 yield node
 

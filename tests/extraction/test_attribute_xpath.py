@@ -97,3 +97,16 @@ def test_only_so_many_combinations_are_remembered(monkeypatch: pytest.MonkeyPatc
     tree = fromstring("<div>" + "".join(f"<p class='c{n}'>x</p>" for n in range(100)) + "</div>")
     assert [node.get("class") for node in expression(tree)] == [f"c{n}" for n in range(100) if "7" in str(n)]
     assert len(expression._known) <= 10
+
+
+def test_long_values_are_not_remembered() -> None:
+    expression = AttributeXPath(".//*[contains(@class, 'share')]")
+    tree = fromstring(f"<div><p class='{'a' * 100_000} share'>x</p><p class='share'>x</p></div>")
+    assert len(expression(tree)) == 2
+    assert set(expression._known) == {("div",), ("p", ("class", "share"))}
+
+
+def test_the_first_child_of_each_parent_that_nobody_holds() -> None:
+    rows = "".join(f"<ul><li class='a'>{n}</li><li class='a'>x</li></ul>" for n in range(200))
+    tree = fromstring(f"<div>{rows}</div>")
+    assert [node.text for node in AttributeXPath(".//*[@class='a'][1]")(tree)] == [str(n) for n in range(200)]
