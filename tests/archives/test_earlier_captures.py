@@ -42,7 +42,7 @@ def history(desk: Desk, address: str = A) -> tuple[list[str], list[Any], str]:
 ORDERS = sorted(itertools.permutations("abc"))
 
 
-@pytest.mark.parametrize("order", ORDERS[:: torture.times(2, 1)])
+@pytest.mark.parametrize("order", ORDERS[:: torture.times(4, 1)])
 def test_files_in_any_order_and_in_commands_of_their_own_give_the_same_versions(
     desk: Desk, order: Sequence[str]
 ) -> None:
@@ -75,7 +75,7 @@ def test_files_in_any_order_and_in_commands_of_their_own_give_the_same_versions(
     assert history(desk)[:2] == (versions, edits)
 
 
-@pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "a", "b")])
+@pytest.mark.parametrize("order", [("c", "a", "b"), ("a", "b", "c")][: torture.times(1, 2)])
 def test_captures_from_before_a_crawl_become_versions_and_change_no_article(
     desk: Desk, site: Site, order: Sequence[str]
 ) -> None:

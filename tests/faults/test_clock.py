@@ -62,7 +62,7 @@ class Shifted(Desk):
         return [sys.executable, "-m", "tests.faults.shifted", *arguments]
 
 
-@pytest.mark.parametrize("jump", [-3600, 3600, 315360000], ids=["an hour back", "an hour forth", "ten years forth"])
+@pytest.mark.parametrize("jump", [-3600, 315360000, 3600][: torture.times(2, 3)])  # an hour, ten years
 def test_row_25_a_clock_that_is_set_stops_nothing(tmp_path: Path, site: Site, jump: int) -> None:
     desk, clock = Shifted(tmp_path), tmp_path / "clock"
     clock.write_text("0")

@@ -79,7 +79,7 @@ def test_a_crawl_of_one_pass_tells_at_its_end_and_a_first_one_is_quiet(
     assert [(body["count"], body["more"]) for body in receiver.got] == [(500, 0)]
     assert desk.run("crawl").code == 0
     assert len(receiver.got) == 1
-    told = desk.run("watch", "test", "w", "--since", "9d", "--json")
+    told = desk.run("watch", "test", "w", "--since", "2026-11-01", "--json")
     assert len(json.loads(told.out)) == 500
     assert "500 things" in told.err
     listed = desk.run("watch", "list", "--json")
