@@ -64,7 +64,7 @@ imports: $(DEVELOP)
 quality: $(DEVELOP)  ## how right the records are, against pinned floors (needs the corpus, NEWSDESK_CORPUS)
 	$(BIN)/python -m benchmarks.quality
 
-short: $(DEVELOP)  ## a small crawl that fails on a lost article, a request too many, or memory; never on time
+short: $(DEVELOP)  ## a small crawl: the ratios to a naive one, and a failure for a lost article, a request too many, or memory; never for time
 	$(BIN)/python -m benchmarks.crawl --short
 
 screenshots: $(DEVELOP)  ## redraw the pictures of docs/images from the demo (needs a Chromium)
