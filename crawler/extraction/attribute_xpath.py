@@ -13,8 +13,8 @@ from typing import Any
 
 _Attributes = Mapping[str, str]
 _Test = Callable[[Any, _Attributes], bool]  # (element, its attributes in the markup's order) -> whether it matches
-_MOST = 1_000  # combinations that each expression remembers: 300 kB
-_LONGEST = 500  # characters of the values of one of them; a longer one is no name, and would fill the memory
+_MOST = 1_000  # combinations that each expression remembers: 300 kB as pages are, 1 MB at most
+_LONGEST = 200  # characters of the values of one of them
 _STEP = re.compile(r"\s*(?P<all>\(?)\s*\.//(?P<tag>\w+|\*)(?P<tests>.*)", re.DOTALL)
 _FIRST = re.compile(r"\)\s*\[1\]\s*$")
 _VALUE = r"@[\w-]+(?:\s*\|\s*@[\w-]+)*"
@@ -87,7 +87,10 @@ class AttributeXPath:
         if self._first:
             return [node for _, node in zip(range(1), found, strict=False)]
         if self._first_child:
-            return list({node.getparent(): node for node in reversed([*found])}.values())[::-1]
+            first: dict[Any, Any] = {}
+            for node in found:
+                first.setdefault(node.getparent(), node)
+            return list(first.values())
         return list(found)
 
     def _matching(self, tree: Any) -> Iterator[Any]:

@@ -72,7 +72,6 @@ _LABELS = re.compile(
 _FAR = 3000  # elements of a page that are searched
 _BEFORE, _AFTER = 60, 120  # elements before and after the headline in which the article's own byline is searched
 _NEAR = 150  # elements after the headline in which a "By Anna Smith" line is searched
-_LONG_LINE = 1000  # characters, spaces of the markup included
 _STRUCTURED = {"name", "givenName", "familyName"}
 
 
@@ -115,8 +114,8 @@ def find_authors(page: Page, said: StructuredData, marks: ElementRoles) -> tuple
 
 def _written_by(page: Page) -> list[str]:
     """Return the name of a line "Written by Anna Smith" anywhere on the page, as above a biography at its end."""
-    texts = (node.text for node in page.nodes if isinstance(node.tag, str))
-    lines = (" ".join(text.split()) for text in texts if text and " " in text and len(text) <= _LONG_LINE)
+    texts = (node.text for node in page.nodes if node.tag not in {"script", "style"} and isinstance(node.tag, str))
+    lines = (" ".join(text.split()) for text in texts if text and "by" in text)
     return next(([match[1]] for line in lines if (match := _WRITTEN.fullmatch(line))), [])
 
 

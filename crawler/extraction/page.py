@@ -18,6 +18,8 @@ from crawler.urls import canonical_url, join
 
 _GZIP = b"\x1f\x8b"
 _ESCAPES = re.compile(rb"\x1b(?:\$[@B]|\([JI]|\$\([DCA])")  # ISO-2022-JP's changes of character set
+# C1 controls as UTF-8: no text, but what UTF-8 that a server read as ISO 8859-1 and encoded again leaves.
+_C1 = re.compile(rb"\xc2[\x80-\x9f]")
 _DOUBLE = re.compile("(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+")
 _SPACE = re.compile(r"\s+")
 _BREAKS = {"br", "p", "div", "li"}
@@ -109,18 +111,13 @@ def _decoded(body: bytes, charset: str | None) -> tuple[str, bytes | None]:
     if b"\x1b" in body and _ESCAPES.search(body):  # its bytes are ASCII, so valid UTF-8
         text = strict(body, "iso2022_jp_2")
     if text is None and (text := strict(body, "utf-8")) is not None:
-        return (_DOUBLE.sub(_once_encoded, text) if _has_c1(body) else text), body
+        return (_DOUBLE.sub(_once_encoded, text) if _C1.search(body) else text), body
     if text is None and body[:2] != _GZIP:
         text = mostly_utf8(body, [charset] if charset else [])
     if text is None and charset:
         text = strict(body, charset)
     text = decode_file(body) if text is None else text
-    return (_DOUBLE.sub(_once_encoded, text) if _has_c1(text.encode("utf-8", "replace")) else text), None
-
-
-def _has_c1(packed: bytes) -> bool:
-    """Return whether UTF-8 has C1 controls: no text, but what UTF-8 that a server encodes twice leaves."""
-    return any(b"\x80" <= piece[:1] < b"\xa0" for piece in packed.split(b"\xc2")[1:])
+    return (_DOUBLE.sub(_once_encoded, text) if _C1.search(text.encode("utf-8", "replace")) else text), None
 
 
 def _once_encoded(match: re.Match[str]) -> str:

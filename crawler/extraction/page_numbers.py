@@ -65,16 +65,18 @@ def _is_next(node: Any) -> bool:
 def _said(nodes: Sequence[Any]) -> tuple[int, int] | None:
     """Return the numbers of a line that is only "Page 1 of 3"."""
     shown = [node for node in nodes if node.tag not in _NEVER_SHOWN]
-    for texts in ([node.text for node in shown], [node.tail for node in shown]):
-        joined = "\0".join([text if text and 2 < len(text) <= 3 * _LONGEST else "" for text in texts])
-        for match in _TWO_NUMBERS.finditer(joined):  # one search for all elements
-            start, end = joined.rfind("\0", 0, match.start()) + 1, joined.find("\0", match.end())
-            line = " ".join(joined[start : end if end >= 0 else None].split())
-            found = _OF.fullmatch(line) if len(line) <= _LONGEST else None
-            if (found or _FRACTION.fullmatch(line)) and (
-                numbers := _numbers(shown[joined.count("\0", 0, start)], found, line)
-            ):
-                return numbers
+    texts = [text for node in shown for text in (node.text, node.tail)]
+    joined = "\0".join([text if text and 2 < len(text) <= 3 * _LONGEST else "" for text in texts])
+    place = last = 0
+    for match in _TWO_NUMBERS.finditer(joined):  # one search for all elements
+        start, end = joined.rfind("\0", last, match.start()) + 1, joined.find("\0", match.end())
+        if start <= last and last:
+            continue  # further numbers of the same text
+        place, last = place + joined.count("\0", last, start), start
+        line = " ".join(joined[start : end if end >= 0 else None].split())
+        found = _OF.fullmatch(line) if len(line) <= _LONGEST else None
+        if (found or _FRACTION.fullmatch(line)) and (numbers := _numbers(shown[place // 2], found, line)):
+            return numbers
     return None
 
 

@@ -24,9 +24,10 @@ _ROWS = 12  # rows of a table that may be for the layout
 def flatten_unknown_elements(tree: Any) -> None:
     """Rename these elements to div, in place; their text and order stay, but for a summary that only says "more"."""
     tags = {node.tag for node in tree.iter() if isinstance(node.tag, str)}
-    unknown = {tag for tag in tags if "-" in tag} | {"details", "center", "hgroup"}
-    for node in list(tree.iter(*unknown)):
-        node.tag = "div"
+    unknown = {tag for tag in tags if "-" in tag} | (tags & {"details", "center", "hgroup"})
+    for node in list(tree.iter()) if unknown else ():
+        if node.tag in unknown:
+            node.tag = "div"
     for summary in list(tree.iter("summary")):
         if _OPENS.fullmatch(text_of(summary)) and summary.getparent() is not None:
             summary.drop_tree()

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml.etree import XPath
 from lxml.html import HtmlElement, fromstring
@@ -53,6 +53,28 @@ def random_tree(chance: random.Random) -> HtmlElement:
         chance.choice(nodes).append(node)
         nodes.append(node)
     return root
+
+
+def alike_tree(chance: random.Random) -> HtmlElement:
+    """Nested elements of few tags and classes: several children of each match."""
+    root = fromstring("<html><body></body></html>")
+    nodes = [root.find("body")]
+    for _ in range(chance.randrange(1, 25)):
+        node = nodes[0].makeelement(chance.choice(("div", "article", "p")))
+        node.set("class", chance.choice(("post", "post-content", "x")))
+        chance.choice(nodes[-3:]).append(node)
+        nodes.append(node)
+    return root
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=300)
+def test_the_first_of_several_is_the_first_of_the_page(chance: random.Random) -> None:
+    tree = alike_tree(chance)
+    for path in (*PATHS, ".//*[@class='post'][1]", ".//p[1]", "(.//div)[1]", ".//div[@class='x']|.//p[@class='x'][1]"):
+        expression = XPath(path, namespaces=NAMESPACES)
+        assert evaluated_here(expression) is not expression
+        assert evaluated_here(expression)(tree) == expression(tree), path
 
 
 @given(st.randoms(use_true_random=False))
