@@ -6,7 +6,7 @@ Measures wall time, CPU, memory, requests and text. A is the naive way (benchmar
 (benchmarks/bound.py), C newsdesk: `newsdesk crawl` with default settings, except for the delays that a web on loopback
 does not need. They run in turn, round by round, and medians are reported. Then newsdesk crawls the unchanged web once
 more.
---short is C beside A on a small web, for CI: it prints the ratios of their times, and fails if an article is lost, a
+--short is C and A on a small web, for CI: it prints the ratios of their times, and fails if an article is lost, a
 request is made twice, or memory exceeds its limit; never for time.
 """
 
@@ -242,7 +242,7 @@ def main() -> int:
     parser.add_argument(
         "--broken", action="store_true", help="C alone, beside itself with pages that hang or crash a worker"
     )
-    parser.add_argument("--short", action="store_true", help="C beside A, 120 articles: what must hold at any speed")
+    parser.add_argument("--short", action="store_true", help="C and A, 120 articles: what must hold at any speed")
     parser.add_argument("--json", metavar="FILE", help="- is stdout")
     chosen = parser.parse_args()
     # Peers also fetch the images of a page: those of real pages are on real hosts.

@@ -16,4 +16,4 @@ class PageResult:
     article: Article | None  # None: neither page nor feed gives one; extraction.problem has the reason
     before: Article | None = None  # as the rules of its stored version read it, if that gives another text
     grams: frozenset[int] = frozenset()  # of the article's text; see near_duplicates.shingles
-    comments: bool = False  # HTML comments are beside its words; see comments_in_text
+    comments: bool = False  # HTML comments are next to its words; see comments_in_text

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 _Attributes = Mapping[str, str]
@@ -85,7 +86,7 @@ class AttributeXPath:
         """Return the matching elements below one, in document order."""
         found = self._matching(tree)
         if self._first:
-            return [node for _, node in zip(range(1), found, strict=False)]
+            return list(islice(found, 1))
         if self._first_child:
             first: dict[Any, Any] = {}
             for node in found:
@@ -108,35 +109,42 @@ class AttributeXPath:
                 yield node
 
 
-def _alternatives(path: str) -> list[str]:
-    """Return the parts of a union: what stands between `|` outside of brackets and quotes."""
-    parts, depth, start, quoted = [], 0, 0, False
-    for at, char in enumerate(path):
+def _unquoted(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the place of each character outside of quotes, and the character; of a quotation its two quotes."""
+    quoted = False
+    for at, char in enumerate(text):
         if char == "'":
             quoted = not quoted
-        elif not quoted:
-            depth += (char in "[(") - (char in "])")
-            if char == "|" and not depth:
-                parts.append(path[start:at])
-                start = at + 1
+        if not quoted or char == "'":
+            yield at, char
+    if quoted:
+        raise _OtherXPathError(text)
+
+
+def _alternatives(path: str) -> list[str]:
+    """Return the parts of a union, which `|` separates outside of brackets and quotes."""
+    parts, depth, start = [], 0, 0
+    for at, char in _unquoted(path):
+        depth += (char in "[(") - (char in "])")
+        if char == "|" and not depth:
+            parts.append(path[start:at])
+            start = at + 1
     return [*parts, path[start:]]
 
 
 def _predicates(text: str) -> list[str]:
-    """Return what stands in each pair of outer brackets."""
-    found, depth, start, quoted = [], 0, 0, False
-    for at, char in enumerate(text):
+    """Return the content of each pair of outer brackets."""
+    found, depth, start = [], 0, 0
+    for at, char in _unquoted(text):
         if not depth and char not in "[ \n":
             raise _OtherXPathError(text)
-        if char == "'":
-            quoted = not quoted
-        elif not quoted and char == "[":
+        if char == "[":
             depth, start = depth + 1, start if depth else at + 1
-        elif not quoted and char == "]":
+        elif char == "]":
             depth -= 1
             if not depth:
                 found.append(text[start:at])
-    if depth or quoted:
+    if depth:
         raise _OtherXPathError(text)
     return found
 
