@@ -15,7 +15,7 @@ import click
 
 from crawler.commands.context import CliContext
 from crawler.errors import FAILED, INTERRUPTED, USAGE, CrawlerError
-from crawler.startup import block_heavy_imports, foreign, foreign_packages, raise_gc_thresholds
+from crawler.startup import block_heavy_imports, collect_garbage_seldom, foreign, foreign_packages
 from crawler.version import __version__
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None, *, pace: Pace | None = None) ->
         arguments: the command line; that of the process where none is given.
         pace: shorter waiting times, for tests.
     """
-    raise_gc_thresholds()
+    collect_garbage_seldom()
     block_heavy_imports()
     if "storage" in (others := foreign_packages()):
         print(f"newsdesk: {foreign('storage', others['storage'])}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -201,6 +202,20 @@ def exists(database: DatabaseAddress) -> bool:
         _open_store(database).close()
     except MissingDatabase:
         return False
+    return True
+
+
+def quiet_since(database: DatabaseAddress, moment: datetime) -> bool:
+    """Whether a file was not written to since then, or does not exist; False for a server, which would have to be asked.
+
+    It does not open the file, whose log (`-wal`) may be newer.
+    """
+    if not isinstance(database, Path):
+        return False
+    for file in (database, Path(f"{database}-wal")):
+        with contextlib.suppress(OSError):
+            if file.stat().st_mtime > moment.timestamp():
+                return False
     return True
 
 

@@ -107,9 +107,9 @@ def _preload() -> None:
     """What the commands import, but for the reactor, which is chosen when a crawl starts."""
     import importlib
 
-    from crawler.startup import block_heavy_imports, raise_gc_thresholds
+    from crawler.startup import block_heavy_imports, collect_garbage_seldom
 
-    raise_gc_thresholds()
+    collect_garbage_seldom()
     block_heavy_imports()
     for folder in ("crawler", "storage"):
         for file in sorted((ROOT / folder).rglob("*.py")):

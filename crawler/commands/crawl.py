@@ -8,7 +8,7 @@ import sys
 import click
 
 from crawler.commands.completion import complete_source_or_tag
-from crawler.commands.context import CliContext, pass_app
+from crawler.commands.context import CliContext, now, pass_app
 from crawler.commands.params import Number
 
 
@@ -33,10 +33,7 @@ def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: i
       newsdesk crawl
       newsdesk crawl tag:world --limit 5
     """  # noqa: D301  # click reads \b as: do not wrap
-    from crawler.engine.crawl.plan import plan_crawl
-    from crawler.engine.crawl.runner import run
-    from crawler.errors import ALL_FAILED
-    from crawler.outputs.crawl_summary import print_run, progress, summary
+    from crawler.engine.workers.pool import prepare_early
 
     config = app.config
     disabled = [s.id for s in config.select_sources(sources) if not s.enabled]
@@ -45,6 +42,13 @@ def crawl_command(app: CliContext, sources: tuple[str, ...], due: bool, limit: i
             f"{', '.join(disabled)}: disabled, but named here, so crawled; `newsdesk sources enable {disabled[0]}` "
             "makes it lasting"
         )
+    prepare_early(config.database, now())
+
+    from crawler.engine.crawl.plan import plan_crawl
+    from crawler.engine.crawl.runner import run
+    from crawler.errors import ALL_FAILED
+    from crawler.outputs.crawl_summary import print_run, progress, summary
+
     with progress(not app.quiet) as observer:
         result = run(
             config,

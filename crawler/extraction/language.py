@@ -1,7 +1,7 @@
 """Detect the language of a text by its script, then by its most common words. Pure.
 
-This verifies the language that a page declares; it is not a detector for single lines. The word lists are justext's
-(BSD, a dependency of trafilatura): the most common words of Wikipedia in each language.
+This verifies the language that a page declares; it is not a detector for single lines. The word lists are the most
+common words of Wikipedia in each language (word_lists.py).
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
+
+from crawler.extraction.word_lists import common_words
 
 ENOUGH = 40  # words in an alphabetic script; fewer are not enough evidence
 CLEAR = 0.25  # share of the text's words that must be common words of its language
@@ -190,6 +192,5 @@ def _score(found: Counter[str], language: str) -> float:
 @lru_cache(maxsize=64)
 def _common(language: str) -> frozenset[str]:
     """Return the shortest words of a language's list, which are its most common ones."""
-    from justext import get_stoplist
-
-    return frozenset(sorted(get_stoplist(_LISTS[language]), key=lambda word: (len(word), word))[:_COMMON])
+    by_length = sorted(sorted(common_words(_LISTS[language])), key=len)
+    return frozenset(by_length[:_COMMON])

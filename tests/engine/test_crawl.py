@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +19,7 @@ import pytest
 
 from storage.utc import parse_utc
 from tests.conftest import Desk, source
-from tests.site import Answer, Site, article_html, story
+from tests.site import Answer, Request, Site, article_html, story
 
 
 def articles(desk: Desk) -> list[dict[str, Any]]:
@@ -502,3 +505,46 @@ def test_the_process_that_writes_loads_no_extraction(desk: Desk, site: Site) -> 
             [sys.executable, "-c", code], cwd=desk.folder, env=desk.environment(), capture_output=True, check=True
         )
         assert done.stdout.strip() == b"[]"
+
+
+def test_as_many_pages_of_a_host_are_requested_at_once_as_per_host_says(desk: Desk, site: Site) -> None:
+    """Three were leased at a time whatever it said, so that workers waited."""
+    site.news(12)
+    together = threading.Barrier(6)
+
+    def answer(request: Request, _: int) -> Answer:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(20)
+        return site.answers[request.path]
+
+    site.live |= {path: answer for path in site.answers if "/story" in path}
+    desk.configure(source(site))
+    settings = desk.folder / "newsdesk.toml"
+    settings.write_text(settings.read_text().replace("jitter = 0", "jitter = 0\nper_host = 6"))
+    assert desk.run("crawl").code == 0
+    assert not together.broken
+    assert site.most_in_flight == 6
+    assert desk.rows("SELECT count(*) AS n FROM articles") == [{"n": 12}]
+
+
+def test_a_crawl_that_will_read_pages_prepares_its_workers_before_the_slow_imports(desk: Desk, site: Site) -> None:
+    site.news(1)
+    desk.configure(source(site))
+    code = (
+        "import sys; from crawler.engine.workers import pool; from crawler.cli import run\n"
+        "start = pool.start_servers\n"
+        "pool.start_servers = lambda: (print('scrapy' in sys.modules), start())\n"
+        "try:\n run(['-q', *sys.argv[1:]])\nexcept SystemExit as end:\n assert not end.code, end.code\n"
+    )
+
+    def prepared(*arguments: str) -> str:
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, cwd=desk.folder, env=desk.environment(), capture_output=True, check=True)
+        return done.stdout.decode().split("\n")[0]
+
+    assert prepared("crawl") == "False"  # a new file
+    assert prepared("crawl") == ""  # just written to, and nothing is new
+    long_ago = time.time() - 3600
+    os.utime(desk.database, (long_ago, long_ago))
+    assert prepared("crawl") == "False"
+    assert prepared("fetch", "--no-store", "--text", f"{site.base}/2026/11/20/story-number-0") == "False"

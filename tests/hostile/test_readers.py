@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import signal
 import subprocess
@@ -240,17 +241,20 @@ def test_a_comment_in_an_address_is_no_part_of_it() -> None:
 
 
 def test_sources_take_turns() -> None:
-    """A source whose work was ended waits behind others, and never takes the last place."""
+    """A source whose work was ended waits behind others, and never takes the last worker."""
     done: list[str] = []
 
-    async def work(turns: Turns, source: str, gate: asyncio.Event | None = None) -> None:
-        async with turns.turn(source):
+    async def admitted(
+        turns: Turns, source: str, gate: asyncio.Event | None = None, pool: asyncio.Semaphore | None = None
+    ) -> None:
+        async with turns.turn(source), pool or asyncio.Semaphore():
             if gate is not None:
                 await gate.wait()
             done.append(source)
 
     async def run() -> None:
         turns = Turns(1)
+        work = functools.partial(admitted, pool=asyncio.Semaphore(1))
         gate = asyncio.Event()
         tasks = [asyncio.ensure_future(work(turns, "a", gate))]
         await asyncio.sleep(0)
@@ -261,7 +265,7 @@ def test_sources_take_turns() -> None:
         cancelled.cancel()
         gate.set()
         await asyncio.gather(*tasks)
-        assert done == ["a", "a", "b", "c", "a", "b", "a"]
+        assert done == ["a", "a", "a", "b", "c", "a", "b"]  # the second waited in the pool's own queue
         done.clear()
         turns.was_slow("a")
         gate = asyncio.Event()
@@ -274,11 +278,12 @@ def test_sources_take_turns() -> None:
         assert done == ["x", "b", "c", "a", "a"]
         done.clear()
         two = Turns(2)
+        work = functools.partial(admitted, pool=asyncio.Semaphore(2))
         two.was_slow("a")
         gate = asyncio.Event()
         tasks = [asyncio.ensure_future(work(two, "a", gate)) for _ in range(3)]
         await asyncio.sleep(0)
-        await work(two, "good")  # finds a place though three of a's want one
+        await work(two, "good")  # finds a worker though three of a's want one
         assert done == ["good"]
         gate.set()
         await asyncio.gather(*tasks)

@@ -22,7 +22,7 @@ from crawler.engine.crawl.counts import RunCounts
 from crawler.engine.crawl.handover import Handover
 from crawler.engine.crawl.host_backoff import HostBackoff
 from crawler.engine.crawl.ingest import store_feed_articles
-from crawler.engine.crawl.leasing import PER_HOST, RunState, lease
+from crawler.engine.crawl.leasing import QUEUED, RunState, lease
 from crawler.engine.crawl.plan import CrawlPlan
 from crawler.engine.crawl.rereading import RereadingNeeded
 from crawler.engine.fetch_task import ArticleTask, FeedTask, FetchTask, StepTask, article_task, feed_task, step_task
@@ -178,9 +178,11 @@ class Frontier:
     def _known(self, room: int) -> RunState:
         in_flight = tuple(task.feed.url for task in self._in_flight if isinstance(task, FeedTask))
         crowded = self.config.politeness.delay >= 2 * LOOK  # then the room is better used for other hosts
+        per_host = self.config.politeness.per_host + QUEUED
         return RunState(
             room=room,
-            feeds_per_host=1 if crowded else PER_HOST,
+            per_host=per_host,
+            feeds_per_host=1 if crowded else per_host,
             sources=self.sources,
             feeds_done=in_flight if self.plan.endless else tuple(self._feeds_done),
             tried=tuple(self._tried),

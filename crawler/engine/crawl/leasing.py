@@ -13,7 +13,7 @@ from storage.records import BackfillStep, Entry, Feed
 from storage.writer import Writer
 
 LEASE = timedelta(minutes=10)  # longer than any request with its queue; leases of a dead process are released at once
-PER_HOST = 3  # leased per host: one request in flight, two queued behind it
+QUEUED = 2  # leased per host beyond the requests in flight to it (`per_host`), so that the next ones are there
 RECHECKS = 20  # rechecks leased at a time, so that new articles come first
 
 
@@ -22,6 +22,7 @@ class RunState:
     """A snapshot of the run, passed to the writer's thread."""
 
     room: int  # requests that may be added to those under way
+    per_host: int  # most that may be leased of a host
     feeds_per_host: int
     sources: tuple[str, ...]
     feeds_done: tuple[str, ...]
@@ -73,7 +74,7 @@ def lease(writer: Writer, *, plan: CrawlPlan, known: RunState, now: datetime) ->
     busy = Counter(known.hosts) + Counter(map(host_of, urls))
     rechecks = writer.lease_rechecks(
         now=now, until=now + LEASE, limit=min(room, RECHECKS), sources=sources, busy=busy,
-        per_host=1 if plan.endless else PER_HOST,
+        per_host=1 if plan.endless else known.per_host,
     )  # fmt: skip
     return Batch(feeds, steps, entries + rechecks, no_rechecks=plan.endless and not rechecks)
 
@@ -83,7 +84,7 @@ def _lease_new_articles(
 ) -> list[Entry]:
     """Lease new articles; with a limit, only of sources whose feeds have all responded, so the newest are known."""
     lease = partial(
-        writer.lease_entries, now=now, until=now + LEASE, per_host=PER_HOST, ignore_retry=not plan.due_only,
+        writer.lease_entries, now=now, until=now + LEASE, per_host=known.per_host, ignore_retry=not plan.due_only,
         skip=known.tried, skip_keys=known.tried_keys,
     )  # fmt: skip
     if plan.limit is None:
@@ -106,7 +107,7 @@ def _backfill(writer: Writer, known: RunState, now: datetime, urgent: list[Entry
         steps = writer.lease_steps(now=now, limit=known.room, sources=sources, backfill=True, per_host=1)
         return Batch([], steps, urgent)
     entries = writer.lease_entries(
-        now=now, until=now + LEASE, limit=known.room, sources=sources, per_host=PER_HOST, ignore_retry=True,
+        now=now, until=now + LEASE, limit=known.room, sources=sources, per_host=known.per_host, ignore_retry=True,
         skip=known.tried, skip_keys=known.tried_keys, backfill=True,
     )  # fmt: skip
     return Batch([], [], urgent + entries)

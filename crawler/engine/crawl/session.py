@@ -17,7 +17,7 @@ from crawler.engine.crawl.counts import RunCounts
 from crawler.engine.crawl.frontier import Frontier
 from crawler.engine.crawl.learning import Learner
 from crawler.engine.crawl.plan import CrawlPlan, clock
-from crawler.engine.workers.pool import WorkerPool
+from crawler.engine.workers.pool import RECENT, WorkerPool, prepare
 from crawler.urls import host_of
 from crawler.version import __version__
 from crawler.watches.matching import misconfiguration
@@ -31,8 +31,6 @@ from storage.utc import format_utc
 from storage.writer import Writer
 
 log = logging.getLogger("newsdesk")
-# if the last poll is longer ago, there will be pages to read, so the workers are prepared
-RECENT = timedelta(minutes=10)
 
 
 def begin_watching(writer: Writer, config: Config) -> None:
@@ -137,7 +135,7 @@ class CrawlSession:
         async_writer = AsyncWriter(writer, wait_for_disk=what.endless)
         pool = WorkerPool(config.extract.workers if what.feeds else 1, config.extract.page_timeout)
         if not what.endless and (newest is None or clock() - newest > RECENT):  # an endless run need not hurry
-            pool.prepare()
+            prepare()
         _name_sources_without_feeds(config, what, counts)
         frontier = Frontier(config, async_writer, what, counts, clock, claim)
         claim.attach(writer, frontier.handover.busy_parts, frontier.handover.lease_was_lost)

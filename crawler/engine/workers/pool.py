@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -21,9 +22,12 @@ from crawler.engine.workers import worker
 from crawler.engine.workers.turns import Turns
 from crawler.errors import CrawlerError, FeedError
 from crawler.startup import start_servers
+from storage import databases
+from storage.address import DatabaseAddress
 
 # A forked worker would inherit the lock's file descriptor and keep it open if this process is killed.
 _CONTEXT = multiprocessing.get_context("forkserver")
+RECENT = timedelta(minutes=10)  # if the last poll is longer ago, there will be pages to read
 LOOK = 5.0  # seconds between two checks that the pool is alive
 FEED_SECONDS = 2.0  # to read a feed, a sitemap or a robots.txt, and
 FEED_PACE = 500_000  # bytes for each further second: a real sitemap of 50,000 entries takes six
@@ -32,6 +36,18 @@ RESTART_ATTEMPTS = 60  # attempts to start a pool, a second apart
 TASKS_PER_WORKER = 2000  # pages after which a worker is replaced: long-lived parsers fragment memory
 _T = TypeVar("_T")
 log = logging.getLogger("newsdesk")
+
+
+def prepare() -> None:
+    """Let the fork server preload the workers' modules: half a second, in parallel with other work."""
+    _CONTEXT.set_forkserver_preload([worker.__name__, *worker.PRELOAD])
+    start_servers()
+
+
+def prepare_early(database: DatabaseAddress, now: datetime) -> None:
+    """Call `prepare` before the slow imports of a crawl, if its file shows that there will be pages to read."""
+    if databases.quiet_since(database, now - RECENT):
+        prepare()
 
 
 class PageFailed(Exception):  # noqa: N818 - named for what was met
@@ -169,14 +185,9 @@ class WorkerPool:
             ending.start()
             self._ending = [thread for thread in self._ending if thread.is_alive()] + [ending]
 
-    def prepare(self) -> None:
-        """Let the fork server preload the workers' modules: half a second, in parallel with other work."""
-        _CONTEXT.set_forkserver_preload([worker.__name__, *worker.PRELOAD])
-        start_servers()
-
     def _started(self) -> ProcessPool:
         if self._pool is None:
-            self.prepare()
+            prepare()
             self._pool = ProcessPool(
                 max_workers=self.workers, max_tasks=TASKS_PER_WORKER, initializer=worker.init_worker, context=_CONTEXT
             )

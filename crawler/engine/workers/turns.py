@@ -24,11 +24,13 @@ class _Slow:
 class Turns:
     """A limit on concurrent work, with a queue per source; the queues are served in turn.
 
-    Work of slow sources gets a free place only when no other source waits, and, if there are several places, never the
-    last one. A new source therefore finds a place at once, however many slow sources there are.
+    One piece more than there are workers is admitted: it waits in the pool's own queue, so that a worker that is done
+    need not wait for this process. Work of slow sources is admitted only when no other source waits and a worker is
+    free, and, if there are several workers, never to the last one. A new source therefore finds a worker soon, however
+    many slow sources there are.
     """
 
-    places: int
+    workers: int
     _busy: int = 0
     _busy_slow: int = 0
     _waiting: OrderedDict[str, deque[asyncio.Future[bool]]] = field(default_factory=OrderedDict)
@@ -86,10 +88,10 @@ class Turns:
 
     def _next(self) -> str | None:
         """The source whose turn it is, if there is a place for it."""
-        if self._busy >= self.places:
+        if self._busy > self.workers:
             return None
         for source in self._waiting:
             if not self._is_slow(source):
                 return source
-        room = self._busy_slow < max(1, self.places - 1)
+        room = self._busy < self.workers and self._busy_slow < max(1, self.workers - 1)
         return next(iter(self._waiting), None) if room else None

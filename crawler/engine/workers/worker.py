@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.content_encoding import DecodeError, gunzip
 from crawler.errors import FeedError
-from crawler.startup import limit, raise_gc_thresholds
+from crawler.startup import collect_garbage_seldom, limit
 
 if TYPE_CHECKING:
     from crawler.articles.page_result import PageResult
@@ -45,7 +45,7 @@ def init_worker() -> None:
     for name, most in MEMORY.items():
         with contextlib.suppress(OSError, ValueError):  # not every system has each limit
             limit(name, most)
-    raise_gc_thresholds()
+    collect_garbage_seldom()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     for module in PRELOAD:  # the fork server has loaded most of them
         importlib.import_module(module)
