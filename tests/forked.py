@@ -21,8 +21,10 @@ import tempfile
 import threading
 import time
 import types
+from collections.abc import Sequence
+from multiprocessing import forkserver, util
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 _MOST = 1 << 20  # bytes of one request
@@ -100,7 +102,7 @@ class Forkserver:
         self._socket.close()
 
 
-_NOT_PRELOADED = {"crawler.engine.settings", "crawler.engine.workers.preload"}
+_NOT_PRELOADED = {"crawler.engine.settings"}
 
 
 def _preload() -> None:
@@ -122,6 +124,7 @@ def _preload() -> None:
             ):
                 importlib.import_module(name)
     assert "twisted.internet.reactor" not in sys.modules
+    sys.excepthook = sys.__excepthook__  # engine.workers.preload has set its own
     gc.collect()
     gc.freeze()
 
@@ -192,10 +195,50 @@ def _become(request: dict[str, Any]) -> None:
     sys.modules["__main__"] = main
 
 
+def _prepare_workers_server() -> None:
+    """Let multiprocessing's fork server be a fork of this process, as it is now, where it would be a Python of its own.
+
+    Its imports and first pages take most of a second, and each command that reads a page has one. It is a child of the
+    command as before, and forks, limits and ends the workers itself.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    pid = os.fork()
+    if pid == 0:
+        ours.close()
+        _serve_workers(theirs)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    theirs.close()
+    spawn = util.spawnv_passfds
+
+    def start(path: bytes, arguments: Sequence[str], fds: Sequence[int]) -> int:
+        nonlocal pid
+        if not arguments[-1].startswith("from multiprocessing.forkserver import main") or len(fds) != 2 or not pid:
+            return spawn(path, arguments, fds)
+        socket.send_fds(ours, [b"start"], fds)
+        ours.close()
+        started, pid = pid, 0  # one that was killed is followed by a Python of its own
+        return started
+
+    vars(util)["spawnv_passfds"] = start
+
+
+def _serve_workers(channel: socket.socket) -> NoReturn:
+    """Wait for the fork server's socket and pipe, and be it; its modules are loaded."""
+    try:
+        request, fds, _, _ = socket.recv_fds(channel, 5, 2)
+        channel.close()
+        if request:  # else the command ended
+            forkserver.main(fds[0], fds[1], [])
+    finally:
+        os._exit(0)
+
+
 if __name__ == "__main__":
     _preload()
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))
     _become(asked)
+    _prepare_workers_server()
     from crawler.cli import main as newsdesk
     from crawler.config.models import Pace
 
