@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from crawler.watches.receivers import DeliveryError, deliver, receiver_hash, red
 from storage.outbox import Outbox
 from storage.utc import format_utc
 from storage.writer import open_writer
-from tests.conftest import NOW, Desk, source
+from tests.conftest import NOW, Desk, Done, source
 from tests.outputs.test_exports import article, put, verdict
 from tests.running import SCHEDULE, Running, until
 from tests.site import Answer, Site, story
@@ -30,6 +31,21 @@ def receiver() -> Iterator[Receiver]:
     made = Receiver()
     yield made
     made.close()
+
+
+class CrawlsApart(Desk):
+    """Two crawls are never in the same second, as entries of a feed's first second are no news."""
+
+    def run(self, *arguments: str, stdin: str = "", timeout: float = 100) -> Done:
+        done = super().run(*arguments, stdin=stdin, timeout=timeout)
+        ended = int(time.time())
+        until(lambda: arguments[0] != "crawl" or int(time.time()) > ended)
+        return done
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return CrawlsApart(tmp_path)
 
 
 def watch(receiver: Receiver, *, more: str = "", query: str = "", on: str = '"new"') -> str:
