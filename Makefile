@@ -87,7 +87,7 @@ check: test checks  ## what CI runs
 container: $(DEVELOP)  ## the steps of deploy/Containerfile, into a folder: installs the pinned set once more
 	NEWSDESK_INSTALL=1 $(BIN)/python -m pytest -q -n 0 tests/test_package.py -k containers_steps
 
-checks: lint types imports coverage quality short container  ## the part of `make check` that is not `make test`
+checks: types coverage lint imports quality container short  ## the part of `make check` that is not `make test`
 
 newest:  ## the tests against the newest releases that pyproject.toml allows, in .venv-newest; resolves anew, so it may fail
 	$(PYTHON) -m venv --clear .venv-newest

@@ -30,9 +30,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Two a core: half of the suite's time is spent waiting for servers, timers and processes."""
-    return 2 * (os.cpu_count() or 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two a core, as tests wait for servers, timers and processes; one for unit tests, which only compute."""
+    return (1 if config.option.markexpr == "unit" else 2) * (os.cpu_count() or 1)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -38,6 +38,7 @@ def broken(skipped: list[SkippedRecord]) -> list[str]:
     return [each.reason for each in skipped if each.broken]
 
 
+@pytest.mark.integration  # takes long
 @pytest.mark.parametrize("form", FORMS)
 def test_every_response_is_read_as_warcio_reads_it(form: str) -> None:
     data = FORMS[form]([record("https://a.example/i", b"x", kind="request"), *THREE])

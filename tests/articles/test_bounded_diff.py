@@ -34,6 +34,7 @@ def test_of_a_change_in_the_middle_it_is_what_difflib_says(old: list[str]) -> No
     assert diff_opcodes(old, new, Budget()) == difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
 
 
+@pytest.mark.integration  # takes long
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -166,6 +166,7 @@ def test_ids_of_posts_that_no_store_takes() -> None:
         assert 0 < len(each.key) <= 100
 
 
+@pytest.mark.integration  # takes long
 def test_an_article_has_room_for_so_many_posts() -> None:
     many = [
         Post(

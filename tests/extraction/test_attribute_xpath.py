@@ -67,6 +67,7 @@ def alike_tree(chance: random.Random) -> HtmlElement:
     return root
 
 
+@pytest.mark.integration  # takes long
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=300)
 def test_the_first_of_several_is_the_first_of_the_page(chance: random.Random) -> None:
@@ -77,6 +78,7 @@ def test_the_first_of_several_is_the_first_of_the_page(chance: random.Random) ->
         assert evaluated_here(expression)(tree) == expression(tree), path
 
 
+@pytest.mark.integration  # takes long
 @given(st.randoms(use_true_random=False))
 def test_each_finds_the_same_elements_in_the_same_order(chance: random.Random) -> None:
     tree = random_tree(chance)

@@ -169,6 +169,7 @@ def test_row_11_a_tree_of_many_levels_loses_no_text(levels: int) -> None:
     assert all(p in found.text for p in story(5))
 
 
+@pytest.mark.integration  # takes long
 @pytest.mark.parametrize("levels", [260, 1000, 2040, 3000, 20_000])
 def test_row_11_what_is_deeper_than_2000_levels_is_marked(levels: int) -> None:
     text = "".join(f"<p>{p}</p>" for p in story(5, 12))
@@ -224,6 +225,7 @@ def test_row_11_a_heavy_page_loses_scripts_and_nothing_else(around: str) -> None
     assert text in enforce_limits(page)[0]
 
 
+@pytest.mark.integration  # takes long
 @pytest.mark.parametrize("piece", ["<svg>", "<!--", "<script>", "<style ", "<br>", "<script", "-->", "<table>"])
 @pytest.mark.timeout(60)
 def test_row_11_no_flood_makes_taming_itself_dear(piece: str) -> None:
