@@ -522,3 +522,16 @@ def test_a_stop_in_the_middle_of_an_import_is_one_line(
     monkeypatch.setattr(crawler.cli.cli, "main", importing)
     assert crawler.cli.run(["crawl"]) == 130
     assert capsys.readouterr().err == "newsdesk: interrupted\n"
+
+
+def test_a_process_ends_without_a_last_collection(desk: Desk) -> None:
+    """Which walks through everything that was imported: a quarter of a second after a crawl."""
+    code = (
+        "import atexit, gc\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"  # called after what is registered later
+        "from crawler.cli import main\n"
+        "main(['config', 'path'])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=desk.folder, env=desk.environment(), capture_output=True, check=True)
+    assert done.stdout.split()[-1] == b"True"

@@ -20,7 +20,7 @@ from tests.site import story
 
 SYNDICATED = 60  # every so many articles of a host, one is a copy of the neighbour's
 LOOK = 0.01  # seconds between two looks at the clock
-SENT_LATE = 0.12  # seconds by which a worker on a busy machine may send a request after it noted the time
+SENT_LATE = 0.3  # seconds by which a worker on a busy machine may send a request after it noted the time
 
 
 class Request(NamedTuple):

@@ -17,13 +17,15 @@ from typing import Any
 
 from crawler.config.loader import load_config
 from crawler.config.models import Config
+from crawler.engine.workers.pool import prepare_early
 from crawler.errors import CrawlerError
-from crawler.startup import block_heavy_imports
+from crawler.startup import block_heavy_imports, collect_garbage_seldom
 from storage.errors import StorageError
 
 
 def main() -> None:
     """Process one request."""
+    collect_garbage_seldom()
     block_heavy_imports()
     answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # keeps what libraries print out of the JSON
@@ -44,6 +46,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fetch(config: Config, request: dict[str, Any]) -> dict[str, Any]:
+    prepare_early(config.database if request["store"] else None, datetime.now(UTC))
+
     from crawler.engine.jobs.fetch import fetch_addresses
 
     found = fetch_addresses(config, request["urls"], store=request["store"], now=lambda: datetime.now(UTC))
@@ -56,6 +60,8 @@ def _fetch(config: Config, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _crawl(config: Config, request: dict[str, Any]) -> dict[str, Any]:
+    prepare_early(config.database, datetime.now(UTC))
+
     from crawler.engine.crawl.plan import plan_crawl
     from crawler.engine.crawl.runner import run
 
