@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,8 +59,24 @@ def _is_next(node: Any) -> bool:
     """Return whether a link leads to another page by its rel, or stands among the links to this article's pages."""
     if "next" in (node.get("rel") or "").lower().split():
         return True
-    above = (node, *(up for _, up in zip(range(3), node.iterancestors(), strict=False)))
-    return node.tag == "a" and any(_PAGER.search((up.get("class") or "")[:500]) for up in above)
+    if node.tag != "a":
+        return False
+    for _ in range(4):
+        if node is None:
+            return False
+        if _is_pager(node):
+            return True
+        node = node.getparent()
+    return False
+
+
+def _is_pager(node: Any) -> bool:
+    return _names_pager((node.get("class") or "")[:500])
+
+
+@lru_cache(maxsize=1000)
+def _names_pager(classes: str) -> bool:
+    return _PAGER.search(classes) is not None  # a page has hundreds of links and few class names
 
 
 def _said(nodes: Sequence[Any]) -> tuple[int, int] | None:
@@ -90,7 +107,7 @@ def _numbers(node: Any, match: re.Match[str] | None, line: str) -> tuple[int, in
 
 
 def _in_pager(node: Any) -> bool:
-    return any(_PAGER.search((up.get("class") or "")[:500]) for up in (node, node.getparent()) if up is not None)
+    return any(_is_pager(up) for up in (node, node.getparent()) if up is not None)
 
 
 def _split(url: str) -> tuple[str, int]:
