@@ -13,7 +13,6 @@ from datetime import datetime
 from crawler.articles import failures
 from crawler.articles.feed_visit import STORED, entry_visit, tag_address
 from crawler.articles.identity import SAME_TEXT_WORDS
-from crawler.articles.near_duplicates import content_hash
 from crawler.articles.page_response import PageFailure, PageResponse
 from crawler.articles.verdict import decide, needs_rereading
 from crawler.articles.visit import LearnedRules, PageVisit, StoredMatches, rules_site
@@ -207,8 +206,8 @@ def look_up(writer: Writer, visit: PageVisit) -> StoredMatches:
     ids = {article_id for article_id, _ in by_key.values()} | ({requested_id} if requested_id else set())
     articles = {article_id: found for article_id in ids if (found := writer.article(article_id)) is not None}
     same: list[Article] = []
-    if article.word_count >= SAME_TEXT_WORDS:
-        same = writer.articles_with_text(visit.source, content_hash(article.title, article.subtitle, article.text))
+    if article.word_count >= SAME_TEXT_WORDS and article.content_hash is not None:
+        same = writer.articles_with_text(visit.source, article.content_hash)
     alone = all(stored.completeness != "full" and stored.duplicate_of is None for stored in articles.values())
     posts = {known.id: posts_of(writer.db, known.id) for known in (*articles.values(), *same) if visit.extraction.posts}
     several = articles if len(articles) > 1 else {}
