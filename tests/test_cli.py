@@ -530,7 +530,7 @@ def test_a_process_ends_without_a_last_collection(desk: Desk) -> None:
         "import atexit, gc\n"
         "atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"  # called after what is registered later
         "from crawler.cli import main\n"
-        "main(['config', 'path'])"
+        "main(['--version'])"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=desk.folder, env=desk.environment(), capture_output=True, check=True)
