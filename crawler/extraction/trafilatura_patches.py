@@ -5,6 +5,7 @@ There is no public interface for either.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
@@ -24,6 +25,12 @@ def patched_trafilatura() -> Any:
     baseline = vars(import_module("trafilatura.baseline"))
     baseline["BASIC_CLEAN_XPATH"] = evaluated_here(baseline["BASIC_CLEAN_XPATH"])
     vars(import_module("trafilatura.external"))["jt_stoplist_init"] = all_words
-    # the lists are in lower case, and a frozenset of a frozenset is itself; trafilatura clears the function's cache
-    vars(import_module("justext.core"))["define_stoplist"] = lru_cache(maxsize=1)(frozenset)
+    vars(import_module("justext.core"))["define_stoplist"] = _define_stoplist
     return trafilatura
+
+
+@lru_cache(maxsize=128)  # trafilatura clears the cache of the function that it finds
+def _define_stoplist(words: Collection[str]) -> frozenset[str]:
+    if words is all_words():
+        return all_words()
+    return frozenset(word.lower() for word in words)

@@ -25,4 +25,5 @@ def test_all_lists_together_are_trafilaturas() -> None:
     patched_trafilatura()
     assert vars(external)["jt_stoplist_init"]() is all_words()
     assert justext.core.define_stoplist(all_words()) is all_words()
+    assert justext.core.define_stoplist(("The", "and")) == {"the", "and"}
     reset_caches()  # clears that function's too

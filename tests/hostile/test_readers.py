@@ -265,7 +265,7 @@ def test_sources_take_turns() -> None:
         cancelled.cancel()
         gate.set()
         await asyncio.gather(*tasks)
-        assert done == ["a", "a", "a", "b", "c", "a", "b"]  # the second waited in the pool's own queue
+        assert done == ["a", "b", "a", "b", "c", "a", "a"]
         done.clear()
         turns.was_slow("a")
         gate = asyncio.Event()
@@ -286,6 +286,20 @@ def test_sources_take_turns() -> None:
         await work(two, "good")  # finds a worker though three of a's want one
         assert done == ["good"]
         gate.set()
+        await asyncio.gather(*tasks)
+        done.clear()
+        gates = [asyncio.Event() for _ in range(4)]
+        turns, work = Turns(2), functools.partial(admitted, pool=asyncio.Semaphore(2))
+        tasks = [asyncio.ensure_future(work(turns, "late", gate)) for gate in gates]
+        await asyncio.sleep(0)
+        turns.was_slow("late")  # which has both workers, as nothing was known of it
+        gates[0].set()
+        await tasks[0]
+        await work(turns, "good")
+        assert done == ["late", "good"]
+        assert not any(task.done() for task in tasks[1:])
+        for gate in gates:
+            gate.set()
         await asyncio.gather(*tasks)
 
     asyncio.run(run())

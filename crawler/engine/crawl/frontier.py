@@ -178,7 +178,8 @@ class Frontier:
     def _known(self, room: int) -> RunState:
         in_flight = tuple(task.feed.url for task in self._in_flight if isinstance(task, FeedTask))
         crowded = self.config.politeness.delay >= 2 * LOOK  # then the room is better used for other hosts
-        per_host = self.config.politeness.per_host + QUEUED
+        most = min(IN_FLIGHT, 2 * self.config.http.concurrency)
+        per_host = min(self.config.politeness.per_host + QUEUED, max(1 + QUEUED, most // 4))  # one host leaves room
         return RunState(
             room=room,
             per_host=per_host,

@@ -74,7 +74,7 @@ def lease(writer: Writer, *, plan: CrawlPlan, known: RunState, now: datetime) ->
     busy = Counter(known.hosts) + Counter(map(host_of, urls))
     rechecks = writer.lease_rechecks(
         now=now, until=now + LEASE, limit=min(room, RECHECKS), sources=sources, busy=busy,
-        per_host=1 if plan.endless else known.per_host,
+        per_host=1 if plan.endless else 1 + QUEUED,
     )  # fmt: skip
     return Batch(feeds, steps, entries + rechecks, no_rechecks=plan.endless and not rechecks)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,33 +25,32 @@ class Turns:
     """A limit on concurrent work, with a queue per source; the queues are served in turn.
 
     One piece more than there are workers is admitted: it waits in the pool's own queue, so that a worker that is done
-    need not wait for this process. Work of slow sources is admitted only when no other source waits and a worker is
-    free, and, if there are several workers, never to the last one. A new source therefore finds a worker soon, however
-    many slow sources there are.
+    need not wait for this process. It is never of a slow source, nor of one that has every worker already. Work of slow
+    sources is admitted only when no other source waits and a worker is free, and, if there are several workers, never
+    to the last one. A new source therefore finds a worker soon, however many slow sources there are.
     """
 
     workers: int
-    _busy: int = 0
-    _busy_slow: int = 0
-    _waiting: OrderedDict[str, deque[asyncio.Future[bool]]] = field(default_factory=OrderedDict)
+    _busy: Counter[str] = field(default_factory=Counter)
+    _waiting: OrderedDict[str, deque[asyncio.Future[None]]] = field(default_factory=OrderedDict)
     _slow: OrderedDict[str, _Slow] = field(default_factory=OrderedDict)
 
     @asynccontextmanager
     async def turn(self, source: str) -> AsyncIterator[None]:
         """Wait for a place, and release it at the end."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(source, deque()).append(future)
         self._serve()
         try:
-            slow = await future
+            await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():  # the place was given before the cancellation
-                self._leave(slow=future.result())
+                self._leave(source)
             raise
         try:
             yield
         finally:
-            self._leave(slow=slow)
+            self._leave(source)
 
     def was_slow(self, source: str) -> None:
         """Record that a piece of the source's work failed."""
@@ -66,9 +65,10 @@ class Turns:
         known = self._slow.get(source)
         return known is not None and known.until > time.monotonic()
 
-    def _leave(self, *, slow: bool) -> None:
-        self._busy -= 1
-        self._busy_slow -= slow
+    def _leave(self, source: str) -> None:
+        self._busy[source] -= 1
+        if not self._busy[source]:
+            del self._busy[source]
         self._serve()
 
     def _serve(self) -> None:
@@ -81,17 +81,17 @@ class Turns:
             else:
                 del self._waiting[source]
             if not future.done():  # else the waiting task was cancelled
-                slow = self._is_slow(source)
-                self._busy += 1
-                self._busy_slow += slow
-                future.set_result(slow)
+                self._busy[source] += 1
+                future.set_result(None)
 
     def _next(self) -> str | None:
         """The source whose turn it is, if there is a place for it."""
-        if self._busy > self.workers:
+        busy = self._busy.total()
+        if busy > self.workers:
             return None
         for source in self._waiting:
-            if not self._is_slow(source):
+            if not self._is_slow(source) and self._busy[source] < self.workers:
                 return source
-        room = self._busy < self.workers and self._busy_slow < max(1, self.workers - 1)
-        return next(iter(self._waiting), None) if room else None
+        slow = sum(count for source, count in self._busy.items() if self._is_slow(source))
+        room = busy < self.workers and slow < max(1, self.workers - 1)
+        return next(filter(self._is_slow, self._waiting), None) if room else None
