@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Desk, source
+from tests.running import until
 from tests.site import Answer, Request, Site, rss, story
 
 HOUR = 6.0
@@ -228,7 +229,7 @@ def test_f4_a_restart_is_conditional_and_asks_nothing_before_its_time(tmp_path: 
         run.send_signal(signal.SIGTERM)
         assert run.wait(15) == 0
     run = desk.start("run")
-    time.sleep(8)
+    assert until(lambda: site.paths().count("/feed.xml") == 2)
     run.send_signal(signal.SIGTERM)
     run.wait(15)
     site.close()
