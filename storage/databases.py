@@ -206,9 +206,9 @@ def exists(database: DatabaseAddress) -> bool:
 
 
 def quiet_since(database: DatabaseAddress, moment: datetime) -> bool:
-    """Whether a file was not written to since then, or does not exist; False for a server, which would have to be asked.
+    """Whether a file was not written to since then, or does not exist; False for a server.
 
-    It does not open the file, whose log (`-wal`) may be newer.
+    It opens nothing: a server would need a query, and what a file's log (`-wal`) has may be newer than the file.
     """
     if not isinstance(database, Path):
         return False

@@ -20,4 +20,4 @@ def test_a_file_is_quiet_since_its_last_write(tmp_path: Path) -> None:
     log.touch()
     os.utime(log, (NOW.timestamp(), (moment + timedelta(seconds=1)).timestamp()))
     assert not databases.quiet_since(path, moment)  # what was written is still in its log
-    assert not databases.quiet_since(parse_address("postgresql://127.0.0.1/news"), moment)  # only a connection tells
+    assert not databases.quiet_since(parse_address("postgresql://127.0.0.1/news"), moment)  # only a query would show it

@@ -22,7 +22,7 @@ from crawler.engine.crawl.counts import RunCounts
 from crawler.engine.crawl.handover import Handover
 from crawler.engine.crawl.host_backoff import HostBackoff
 from crawler.engine.crawl.ingest import store_feed_articles
-from crawler.engine.crawl.leasing import QUEUED, RunState, lease
+from crawler.engine.crawl.leasing import RunState, lease, leased_per_host
 from crawler.engine.crawl.plan import CrawlPlan
 from crawler.engine.crawl.rereading import RereadingNeeded
 from crawler.engine.fetch_task import ArticleTask, FeedTask, FetchTask, StepTask, article_task, feed_task, step_task
@@ -102,14 +102,17 @@ class Frontier:
         """The number of requests that are not completed."""
         return len(self._in_flight)
 
+    @property
+    def _most(self) -> int:
+        return min(IN_FLIGHT, 2 * self.config.http.concurrency)
+
     async def next_batch(self) -> list[FetchTask] | None:
         """The next requests: an empty list where there is no room or nothing is ready, None when the run is over."""
-        most = min(IN_FLIGHT, 2 * self.config.http.concurrency)
-        room = max(0, most - len(self._in_flight))
+        room = max(0, self._most - len(self._in_flight))
         if self.stopped:
             self._wake.clear()  # else `wait` returns at once, from Python 3.12 on without yielding to other tasks
             return [] if self._in_flight else None
-        if len(self._in_flight) > most // 4 and time.monotonic() - self._looked < LOOK:
+        if len(self._in_flight) > self._most // 4 and time.monotonic() - self._looked < LOOK:
             return []
         self._looked = time.monotonic()
         self._wake.clear()  # whatever completes from here on wakes the loop again
@@ -178,8 +181,7 @@ class Frontier:
     def _known(self, room: int) -> RunState:
         in_flight = tuple(task.feed.url for task in self._in_flight if isinstance(task, FeedTask))
         crowded = self.config.politeness.delay >= 2 * LOOK  # then the room is better used for other hosts
-        most = min(IN_FLIGHT, 2 * self.config.http.concurrency)
-        per_host = min(self.config.politeness.per_host + QUEUED, max(1 + QUEUED, most // 4))  # one host leaves room
+        per_host = leased_per_host(self.config.politeness.per_host, self._most)
         return RunState(
             room=room,
             per_host=per_host,
@@ -386,7 +388,7 @@ class Frontier:
 
         Waits one second at most, because another process may have queued an address.
         """
-        if len(self._in_flight) > min(IN_FLIGHT, 2 * self.config.http.concurrency) // 4:
+        if len(self._in_flight) > self._most // 4:
             await asyncio.sleep(max(0.0, LOOK - (time.monotonic() - self._looked)))  # not one query per response
         try:
             await asyncio.wait_for(self._wake.wait(), timeout=1.0)

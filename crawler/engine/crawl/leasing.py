@@ -45,6 +45,16 @@ class Batch:
     no_rechecks: bool = False  # the store was queried and no recheck is due: no need to query again soon
 
 
+def leased_per_host(per_host: int, most: int) -> int:
+    """The number of requests that may be leased of one host; it leaves room for others.
+
+    Args:
+        per_host: requests in flight to one host.
+        most: requests of all hosts that may be leased.
+    """
+    return min(per_host + QUEUED, max(1 + QUEUED, most // 4))
+
+
 def lease(writer: Writer, *, plan: CrawlPlan, known: RunState, now: datetime) -> Batch:
     """Lease urgent addresses first, then feeds, then the articles they listed, then rechecks."""
     entries = writer.lease_urgent(now=now, until=now + LEASE)

@@ -94,4 +94,4 @@ class Turns:
                 return source
         slow = sum(count for source, count in self._busy.items() if self._is_slow(source))
         room = busy < self.workers and slow < max(1, self.workers - 1)
-        return next(filter(self._is_slow, self._waiting), None) if room else None
+        return next(iter(self._waiting), None) if room else None
