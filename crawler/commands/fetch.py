@@ -34,7 +34,7 @@ def fetch_command(app: CliContext, urls: tuple[str, ...], corpus: Path | None, n
       newsdesk fetch --no-store --markdown - < urls.txt
       newsdesk fetch --from corpus.csv
     """  # noqa: D301  # click reads \b as: do not wrap
-    from crawler.engine.workers.pool import prepare_early
+    from crawler.engine.jobs.fetch import fetch_addresses
     from crawler.errors import ALL_FAILED, DONE, SOME_FAILED, UsageError
     from crawler.outputs.articles import print_articles
     from crawler.outputs.rows import article_row
@@ -51,10 +51,6 @@ def fetch_command(app: CliContext, urls: tuple[str, ...], corpus: Path | None, n
     )
     if not wanted:
         raise UsageError("no address to fetch; name one, or pipe them in with `-`")
-    prepare_early(None if no_store else app.config.database, now())
-
-    from crawler.engine.jobs.fetch import fetch_addresses
-
     found = fetch_addresses(app.config, wanted, store=not no_store, now=now)
     articles = [f.article for f in found if f.article is not None]
     if form == "json":

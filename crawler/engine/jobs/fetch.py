@@ -13,7 +13,7 @@ from pathlib import Path
 
 from crawler.config.models import Config, SourceIndex
 from crawler.engine.crawl.plan import plan_fetch, urgent_entry
-from crawler.engine.crawl.runner import run
+from crawler.engine.workers.pool import prepare_early
 from crawler.errors import INTERRUPTED, Interrupted
 from crawler.urls import canonical_url, host_of
 from storage import databases
@@ -75,6 +75,7 @@ def _fetch(config: Config, urls: list[str], *, store: bool, now: Callable[[], da
                     watches=(),  # nothing is stored, so nothing is reported
                 ),
                 urls,
+                now,
             )
     served = _served(config, urls)
     return [*_fetch_served(config, served, now), *_fetch_served(config, [u for u in urls if u not in served], now)]
@@ -86,7 +87,7 @@ def _fetch_served(config: Config, urls: list[str], now: Callable[[], datetime]) 
         if _served(config, urls) and (found := _fetch_via_running(config, urls, now)) is not None:
             return found
         try:
-            return _fetch_standalone(config, urls)
+            return _fetch_standalone(config, urls, now)
         except DatabaseLocked:  # another process took the lock meanwhile
             if not _served(config, urls):
                 raise
@@ -99,7 +100,11 @@ def _served(config: Config, urls: list[str]) -> list[str]:
     return [url for url in urls if host_of(url) in hosts]
 
 
-def _fetch_standalone(config: Config, urls: list[str]) -> list[Fetched]:
+def _fetch_standalone(config: Config, urls: list[str], now: Callable[[], datetime]) -> list[Fetched]:
+    prepare_early(config.database, now())
+
+    from crawler.engine.crawl.runner import run
+
     result = run(config, plan_fetch(tuple(urls)), command="fetch", spider="url")
     if result.run.exit_code in {INTERRUPTED, 143}:
         raise Interrupted(result.run.exit_code)

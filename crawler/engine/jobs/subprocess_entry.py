@@ -46,8 +46,6 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fetch(config: Config, request: dict[str, Any]) -> dict[str, Any]:
-    prepare_early(config.database if request["store"] else None, datetime.now(UTC))
-
     from crawler.engine.jobs.fetch import fetch_addresses
 
     found = fetch_addresses(config, request["urls"], store=request["store"], now=lambda: datetime.now(UTC))

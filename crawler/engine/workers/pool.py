@@ -44,14 +44,9 @@ def prepare() -> None:
     start_servers()
 
 
-def prepare_early(database: DatabaseAddress | None, now: datetime) -> None:
-    """Call `prepare` before the slow imports of a crawl, if its file shows that there will be pages to read.
-
-    Args:
-        database: where the crawl stores; None for a file of its own.
-        now: the clock.
-    """
-    if database is None or databases.quiet_since(database, now - RECENT):
+def prepare_early(database: DatabaseAddress, now: datetime) -> None:
+    """Call `prepare` before the slow imports of a crawl, if its file shows that there will be pages to read."""
+    if databases.quiet_since(database, now - RECENT):
         prepare()
 
 
